@@ -322,11 +322,15 @@ fn output_shape(layer: &Layer, input: Shape) -> Result<Shape, String> {
             Ok(Shape::Image { channels, height, width })
         }
         (Layer::Flatten, shape) => Ok(Shape::Vector(shape.len())),
-        (Layer::Linear { out_features }, Shape::Vector(_)) if out_features > 0 => Ok(Shape::Vector(out_features)),
+        (Layer::Linear { out_features }, Shape::Vector(_)) if out_features > 0 => {
+            Ok(Shape::Vector(out_features))
+        }
         (Layer::BatchNorm { epsilon, .. }, _) if epsilon.is_nan() || epsilon <= 0.0 => {
             Err(format!("epsilon {epsilon} is not positive"))
         }
-        (Layer::Dropout { rate }, _) if !(0.0..1.0).contains(&rate) => Err(format!("rate {rate} is not in [0, 1)")),
+        (Layer::Dropout { rate }, _) if !(0.0..1.0).contains(&rate) => {
+            Err(format!("rate {rate} is not in [0, 1)"))
+        }
         (
             Layer::BatchNorm { .. } | Layer::Sigmoid | Layer::Relu | Layer::Tanh | Layer::Dropout { .. },
             shape,

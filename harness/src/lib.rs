@@ -1,0 +1,2 @@
+//! trainmark: trains the same model with every backend, proves that they compute
+//! the same function, and measures how fast they do it.
