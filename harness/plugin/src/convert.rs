@@ -1,0 +1,191 @@
+//! Between the C ABI's data and the safe types.
+
+use std::ffi::CStr;
+
+use crate::abi::{self, LayerData};
+use crate::error::{Error, ErrorKind};
+use crate::model::{Layer, Shape};
+use crate::{RunningVariance, Split};
+
+/// A layer as the ABI carries it.
+///
+/// # Errors
+/// `Invalid` where a size does not fit 32 bits.
+pub(crate) fn layer_data(layer: &Layer) -> Result<LayerData, Error> {
+    let mut data = LayerData {
+        kind: 0,
+        channels: 0,
+        window: 0,
+        stride: 0,
+        padding: 0,
+        height: 0,
+        width: 0,
+        reserved: 0,
+        epsilon: 0.0,
+        momentum: 0.0,
+        rate: 0.0,
+    };
+    match *layer {
+        Layer::Conv2d { out_channels, kernel, stride, padding } => {
+            data.kind = abi::TM_CONV2D;
+            data.channels = narrow(out_channels)?;
+            data.window = narrow(kernel)?;
+            data.stride = narrow(stride)?;
+            data.padding = narrow(padding)?;
+        }
+        Layer::BatchNorm { epsilon, momentum } => {
+            data.kind = abi::TM_BATCH_NORM;
+            data.epsilon = epsilon;
+            data.momentum = momentum;
+        }
+        Layer::Sigmoid => data.kind = abi::TM_SIGMOID,
+        Layer::Relu => data.kind = abi::TM_RELU,
+        Layer::Tanh => data.kind = abi::TM_TANH,
+        Layer::MaxPool2d { window, stride } => {
+            data.kind = abi::TM_MAX_POOL2D;
+            data.window = narrow(window)?;
+            data.stride = narrow(stride)?;
+        }
+        Layer::AvgPool2d { window, stride } => {
+            data.kind = abi::TM_AVG_POOL2D;
+            data.window = narrow(window)?;
+            data.stride = narrow(stride)?;
+        }
+        Layer::Flatten => data.kind = abi::TM_FLATTEN,
+        Layer::Linear { out_features } => {
+            data.kind = abi::TM_LINEAR;
+            data.channels = narrow(out_features)?;
+        }
+        Layer::Dropout { rate } => {
+            data.kind = abi::TM_DROPOUT;
+            data.rate = rate;
+        }
+        Layer::Resize { height, width } => {
+            data.kind = abi::TM_RESIZE;
+            data.height = narrow(height)?;
+            data.width = narrow(width)?;
+        }
+    }
+    Ok(data)
+}
+
+/// A layer from the ABI.
+///
+/// # Errors
+/// `Unsupported` for a kind that this version does not know.
+pub(crate) fn layer(data: &LayerData) -> Result<Layer, Error> {
+    let (window, stride) = (data.window as usize, data.stride as usize);
+    Ok(match data.kind {
+        abi::TM_CONV2D => Layer::Conv2d {
+            out_channels: data.channels as usize,
+            kernel: window,
+            stride,
+            padding: data.padding as usize,
+        },
+        abi::TM_BATCH_NORM => Layer::BatchNorm { epsilon: data.epsilon, momentum: data.momentum },
+        abi::TM_SIGMOID => Layer::Sigmoid,
+        abi::TM_RELU => Layer::Relu,
+        abi::TM_TANH => Layer::Tanh,
+        abi::TM_MAX_POOL2D => Layer::MaxPool2d { window, stride },
+        abi::TM_AVG_POOL2D => Layer::AvgPool2d { window, stride },
+        abi::TM_FLATTEN => Layer::Flatten,
+        abi::TM_LINEAR => Layer::Linear { out_features: data.channels as usize },
+        abi::TM_DROPOUT => Layer::Dropout { rate: data.rate },
+        abi::TM_RESIZE => Layer::Resize { height: data.height as usize, width: data.width as usize },
+        other => return Err(Error::unsupported(format!("layer kind {other} is newer than this plugin"))),
+    })
+}
+
+/// Input channels, height and width; a vector has height and width 0.
+pub(crate) fn input_sizes(shape: Shape) -> Result<[u32; 3], Error> {
+    Ok(match shape {
+        Shape::Image { channels, height, width } => [narrow(channels)?, narrow(height)?, narrow(width)?],
+        Shape::Vector(features) => [narrow(features)?, 0, 0],
+    })
+}
+
+/// The inverse of [`input_sizes`].
+pub(crate) fn input_shape([channels, height, width]: [u32; 3]) -> Shape {
+    match (height, width) {
+        (0, 0) => Shape::Vector(channels as usize),
+        _ => Shape::Image { channels: channels as usize, height: height as usize, width: width as usize },
+    }
+}
+
+pub(crate) fn narrow(size: usize) -> Result<u32, Error> {
+    u32::try_from(size).map_err(|_| Error::invalid(format!("{size} does not fit 32 bits")))
+}
+
+pub(crate) fn status(kind: ErrorKind) -> abi::Status {
+    match kind {
+        ErrorKind::Invalid => abi::TM_INVALID,
+        ErrorKind::Unsupported => abi::TM_UNSUPPORTED,
+        ErrorKind::Failed => abi::TM_FAILED,
+        ErrorKind::OutOfMemory => abi::TM_OUT_OF_MEMORY,
+        ErrorKind::Device => abi::TM_DEVICE,
+        ErrorKind::Panic => abi::TM_PANIC,
+    }
+}
+
+/// The kind of a status other than `TM_OK`; an unknown one counts as a failure.
+#[cfg(feature = "host")]
+pub(crate) fn error_kind(status: abi::Status) -> ErrorKind {
+    match status {
+        abi::TM_INVALID => ErrorKind::Invalid,
+        abi::TM_UNSUPPORTED => ErrorKind::Unsupported,
+        abi::TM_OUT_OF_MEMORY => ErrorKind::OutOfMemory,
+        abi::TM_DEVICE => ErrorKind::Device,
+        abi::TM_PANIC => ErrorKind::Panic,
+        _ => ErrorKind::Failed,
+    }
+}
+
+pub(crate) fn running_variance_data(convention: RunningVariance) -> u32 {
+    match convention {
+        RunningVariance::UnbiasedFromOne => abi::TM_UNBIASED_FROM_ONE,
+        RunningVariance::BiasedFromZero => abi::TM_BIASED_FROM_ZERO,
+    }
+}
+
+#[cfg(feature = "host")]
+pub(crate) fn running_variance(data: u32) -> Result<RunningVariance, Error> {
+    match data {
+        abi::TM_UNBIASED_FROM_ONE => Ok(RunningVariance::UnbiasedFromOne),
+        abi::TM_BIASED_FROM_ZERO => Ok(RunningVariance::BiasedFromZero),
+        other => Err(Error::invalid(format!("running-variance convention {other} is unknown"))),
+    }
+}
+
+#[cfg(feature = "host")]
+pub(crate) fn split_data(split: Split) -> u32 {
+    match split {
+        Split::Train => abi::TM_TRAIN,
+        Split::Test => abi::TM_TEST,
+    }
+}
+
+pub(crate) fn split(data: u32) -> Result<Split, Error> {
+    match data {
+        abi::TM_TRAIN => Ok(Split::Train),
+        abi::TM_TEST => Ok(Split::Test),
+        other => Err(Error::invalid(format!("split {other} is unknown"))),
+    }
+}
+
+/// A name as a zero-terminated array that a static table can point to.
+///
+/// # Panics
+/// At compile time, where the name is longer than 63 bytes or holds a zero.
+pub(crate) const fn c_name(name: &str) -> [u8; 64] {
+    let bytes = name.as_bytes();
+    assert!(bytes.len() < 64, "a backend's name and version have at most 63 bytes");
+    let mut out = [0; 64];
+    let mut index = 0;
+    while index < bytes.len() {
+        assert!(bytes[index] != 0, "a backend's name and version hold no zero byte");
+        out[index] = bytes[index];
+        index += 1;
+    }
+    assert!(CStr::from_bytes_until_nul(&out).is_ok());
+    out
+}

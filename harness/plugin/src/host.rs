@@ -1,0 +1,364 @@
+//! The host's side: loading a plugin and calling it through its table.
+
+use std::ffi::{CString, c_char};
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+
+use crate::abi::{self, BackendTable, SessionData, Status};
+use crate::backend::{
+    Dataset, Description, Device, EpochOutcome, Implementation, OpenRequest, Samples, Session, Split,
+    StepOutcome,
+};
+use crate::convert;
+use crate::error::Error;
+use crate::prefix;
+
+/// Why a library is no usable plugin.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot load {}: {reason}", path.display())]
+pub struct LoadError {
+    /// The library.
+    pub path: PathBuf,
+    /// What is wrong with it and what to do.
+    pub reason: String,
+}
+
+/// A loaded plugin. Its library stays loaded until the process ends: frameworks
+/// leave threads and thread-local destructors behind that must not lose their code.
+pub struct Plugin {
+    table: BackendTable,
+    /// Unique name.
+    pub name: String,
+    /// Version of the plugin.
+    pub version: String,
+}
+
+impl Plugin {
+    /// Loads a library and checks its table.
+    ///
+    /// # Errors
+    /// Where it cannot be loaded, exports no table, or speaks another ABI.
+    ///
+    /// # Safety
+    /// Loading runs the library's initialisers, and nothing but the table's own
+    /// words vouches for its functions: load only libraries that you would run.
+    pub unsafe fn load(path: &Path) -> Result<Self, LoadError> {
+        let fail = |reason: String| LoadError { path: path.to_owned(), reason };
+        let absolute = path.canonicalize().map_err(|error| fail(error.to_string()))?;
+        // SAFETY: the caller vouches for the library.
+        let library = unsafe { open_library(&absolute) }.map_err(|error| fail(loader_text(&error)))?;
+        // SAFETY: the symbol, if present, is the table by the ABI's contract.
+        let table = unsafe { library.get::<*const BackendTable>(b"tm_backend_v1\0") };
+        let table = *table.map_err(|_| {
+            fail("it exports no table tm_backend_v1, so it is no trainmark plugin; see docs/writing-a-backend.md".into())
+        })?;
+        std::mem::forget(library);
+        // SAFETY: as above; the library is never unloaded.
+        unsafe { Self::from_table(table) }.map_err(fail)
+    }
+
+    /// Uses a table that is part of this program, or was found in a library.
+    ///
+    /// # Errors
+    /// Where the table is of another ABI or lacks a required function.
+    ///
+    /// # Safety
+    /// `table` points to a table that lives for ever, as the ABI describes it.
+    pub unsafe fn from_table(table: *const BackendTable) -> Result<Self, String> {
+        // SAFETY: the caller vouches for the table; its prefix is the same in every version.
+        let table = unsafe { prefix::read(table, "the plugin's table") }.map_err(|error| error.message)?;
+        if table.magic != abi::TM_MAGIC {
+            return Err(
+                "its table does not begin with trainmark's magic number; rebuild it with trainmark-plugin 1 \
+                        or the current trainmark.h"
+                    .into(),
+            );
+        }
+        if table.major != abi::TM_ABI_MAJOR {
+            return Err(format!(
+                "built for ABI {}.{}, this harness speaks {major}.x; rebuild it against trainmark-plugin {major}",
+                table.major,
+                table.minor,
+                major = abi::TM_ABI_MAJOR
+            ));
+        }
+        // SAFETY: names are static, zero-terminated strings by the ABI.
+        let text = |pointer, what| unsafe { prefix::string(pointer, what) }.map_err(|error| error.message);
+        let name = text(table.name, "its name")?;
+        let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if name.is_empty() || !name.bytes().all(legal) {
+            return Err(format!("its name {name:?} is not made of lower-case letters, digits and dashes"));
+        }
+        check_functions(&table)?;
+        Ok(Self { table, name, version: text(table.version, "its version")? })
+    }
+
+    /// What the backend says of itself.
+    ///
+    /// # Errors
+    /// The plugin's own, or `invalid` where its answer breaks the contract.
+    pub fn describe(&self) -> Result<Description, Error> {
+        let mut data = std::ptr::null();
+        // SAFETY: the place and the buffer are valid during the call; the answer lives for ever.
+        unsafe {
+            let describe = present(self.table.describe)?;
+            checked(|message| describe(&raw mut data, message))?;
+            read_description(data)
+        }
+    }
+
+    /// Opens a session on the data set.
+    ///
+    /// # Errors
+    /// The plugin's own, or `invalid` where the model does not fit the ABI.
+    pub fn open<'d>(&self, request: &OpenRequest<'d>) -> Result<PluginSession<'d>, Error> {
+        let layers = request.model.layers.iter().map(convert::layer_data).collect::<Result<Vec<_>, _>>()?;
+        let [input_channels, input_height, input_width] = convert::input_sizes(request.model.input)?;
+        let name = c_string(&request.model.name)?;
+        let implementation = c_string(&request.implementation)?;
+        let device = c_string(&request.device)?;
+        let model = abi::ModelData {
+            struct_size: size_of::<abi::ModelData>(),
+            name: name.as_ptr(),
+            input_channels,
+            input_height,
+            input_width,
+            reserved: 0,
+            layer_count: layers.len(),
+            layer_size: size_of::<abi::LayerData>(),
+            layers: layers.as_ptr(),
+        };
+        let Dataset { train, test } = request.dataset;
+        let (train, test) = (samples_data(train), samples_data(test));
+        let data = abi::OpenData {
+            struct_size: size_of::<abi::OpenData>(),
+            model: &raw const model,
+            train: &raw const train,
+            test: &raw const test,
+            implementation: implementation.as_ptr(),
+            device: device.as_ptr(),
+            threads: convert::narrow(request.threads)?,
+            reserved: 0,
+            batch_size: request.batch_size,
+            learning_rate: request.learning_rate,
+            option_count: 0,
+            option_size: size_of::<abi::OptionData>(),
+            options: std::ptr::null(),
+        };
+        let open = present(self.table.open)?;
+        let mut session = std::ptr::null_mut();
+        // SAFETY: everything referred to outlives the call, the data set outlives the session ('d).
+        unsafe { checked(|message| open(&raw const data, &raw mut session, message)) }?;
+        if session.is_null() {
+            return Err(Error::failed("open answered ok but gave no session"));
+        }
+        Ok(PluginSession { table: self.table, session, dataset: PhantomData })
+    }
+}
+
+/// Checks once that a table has every function that is called later.
+fn check_functions(table: &BackendTable) -> Result<(), String> {
+    let present = [
+        ("describe", table.describe.is_some()),
+        ("open", table.open.is_some()),
+        ("set_parameters", table.set_parameters.is_some()),
+        ("get_parameters", table.get_parameters.is_some()),
+        ("train_step", table.train_step.is_some()),
+        ("train_epoch", table.train_epoch.is_some()),
+        ("predict", table.predict.is_some()),
+        ("close", table.close.is_some()),
+    ];
+    match present.iter().find(|(_, present)| !present) {
+        Some((name, _)) => {
+            Err(format!("its table lacks the function {name}; every function but `extension` is required"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A function whose presence [`check_functions`] has seen.
+fn present<F>(function: Option<F>) -> Result<F, Error> {
+    function.ok_or_else(|| Error::invalid("the plugin's table lacks this function"))
+}
+
+/// A session of a loaded plugin; closed when dropped. The host checks nothing
+/// here: what a plugin answers to a wrong call is part of what is tested.
+pub struct PluginSession<'d> {
+    table: BackendTable,
+    session: *mut SessionData,
+    dataset: PhantomData<Dataset<'d>>,
+}
+
+impl Session for PluginSession<'_> {
+    fn set_parameters(&mut self, values: &[&[f32]]) -> Result<(), Error> {
+        let lengths: Vec<usize> = values.iter().map(|value| value.len()).collect();
+        let values: Vec<*const f32> = values.iter().map(|value| value.as_ptr()).collect();
+        let call = present(self.table.set_parameters)?;
+        // SAFETY: the session is open, the arrays outlive the call.
+        unsafe {
+            checked(|message| call(self.session, values.as_ptr(), lengths.as_ptr(), values.len(), message))
+        }
+    }
+
+    fn get_parameters(&mut self, values: &mut [&mut [f32]]) -> Result<(), Error> {
+        let lengths: Vec<usize> = values.iter().map(|value| value.len()).collect();
+        let values: Vec<*mut f32> = values.iter_mut().map(|value| value.as_mut_ptr()).collect();
+        let call = present(self.table.get_parameters)?;
+        // SAFETY: as above; the arrays are disjoint, being distinct `&mut`.
+        unsafe {
+            checked(|message| call(self.session, values.as_ptr(), lengths.as_ptr(), values.len(), message))
+        }
+    }
+
+    fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
+        let mut outcome = empty_outcome();
+        let call = present(self.table.train_step)?;
+        // SAFETY: the session is open, array and outcome outlive the call.
+        unsafe {
+            checked(|message| call(self.session, batch.as_ptr(), batch.len(), &raw mut outcome, message))?;
+        }
+        Ok(StepOutcome { loss: outcome.loss, correct: outcome.correct })
+    }
+
+    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<EpochOutcome, Error> {
+        let mut outcome = empty_outcome();
+        let call = present(self.table.train_epoch)?;
+        // SAFETY: the session is open, array and outcome outlive the call.
+        unsafe {
+            checked(|message| {
+                call(self.session, order.as_ptr(), order.len(), batch_size, &raw mut outcome, message)
+            })?;
+        }
+        Ok(EpochOutcome { loss: outcome.loss, correct: outcome.correct })
+    }
+
+    fn predict(
+        &mut self,
+        split: Split,
+        indices: &[u32],
+        batch_size: usize,
+        logits: &mut [f32],
+    ) -> Result<(), Error> {
+        let call = present(self.table.predict)?;
+        let split = convert::split_data(split);
+        let (data, length) = (logits.as_mut_ptr(), logits.len());
+        // SAFETY: the session is open, the arrays outlive the call.
+        unsafe {
+            checked(|message| {
+                call(self.session, split, indices.as_ptr(), indices.len(), batch_size, data, length, message)
+            })
+        }
+    }
+}
+
+impl Drop for PluginSession<'_> {
+    fn drop(&mut self) {
+        if let Some(close) = self.table.close {
+            // SAFETY: the session is open and closed only here.
+            unsafe { close(self.session) }
+        }
+    }
+}
+
+/// # Safety
+/// As [`Plugin::load`].
+#[cfg(unix)]
+unsafe fn open_library(path: &Path) -> Result<libloading::Library, libloading::Error> {
+    use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+    // SAFETY: the caller vouches for the library.
+    unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map(Into::into)
+}
+
+/// # Safety
+/// As [`Plugin::load`].
+#[cfg(not(unix))]
+unsafe fn open_library(path: &Path) -> Result<libloading::Library, libloading::Error> {
+    // SAFETY: the caller vouches for the library.
+    unsafe { libloading::Library::new(path) }
+}
+
+/// The dynamic loader's own words, which name the missing library or symbol.
+fn loader_text(error: &libloading::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+/// # Safety
+/// `call` is a plugin's function that gets the buffer as its message.
+unsafe fn checked(call: impl FnOnce(*mut abi::Text) -> Status) -> Result<(), Error> {
+    const CAPACITY: usize = 4096;
+    // Not initialised on purpose: a call through the table costs well under a
+    // microsecond, and clearing the buffer would be most of it.
+    let mut buffer = [const { std::mem::MaybeUninit::<u8>::uninit() }; CAPACITY];
+    let data = buffer.as_mut_ptr().cast::<c_char>();
+    let mut message = abi::Text { struct_size: size_of::<abi::Text>(), data, capacity: CAPACITY, length: 0 };
+    let status = call(&raw mut message);
+    if status == abi::TM_OK {
+        return Ok(());
+    }
+    // SAFETY: a plugin sets `length` to the bytes it wrote.
+    let written =
+        unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), message.length.min(CAPACITY)) };
+    let mut text = String::from_utf8_lossy(written).trim_end_matches('\0').to_owned();
+    if text.is_empty() {
+        text = format!("status {status} without a message");
+    }
+    Err(Error::new(convert::error_kind(status), text))
+}
+
+/// # Safety
+/// `data` is what a plugin's `describe` gave.
+unsafe fn read_description(data: *const abi::DescriptionData) -> Result<Description, Error> {
+    // SAFETY: the caller vouches for the pointers; they live for ever.
+    unsafe {
+        let data = prefix::read(data, "the description")?;
+        let implementations = prefix::elements(
+            data.implementations,
+            data.implementation_count,
+            data.implementation_size,
+            "implementations",
+        )?;
+        let devices = prefix::elements(data.devices, data.device_count, data.device_size, "devices")?;
+        Ok(Description {
+            framework: prefix::string(data.framework, "the framework's name")?,
+            implementations: implementations
+                .iter()
+                .map(|implementation| {
+                    Ok(Implementation {
+                        name: prefix::string(implementation.name, "an implementation's name")?,
+                        summary: prefix::string(implementation.summary, "an implementation's summary")?,
+                        running_variance: convert::running_variance(implementation.running_variance)?,
+                    })
+                })
+                .collect::<Result<_, Error>>()?,
+            devices: devices
+                .iter()
+                .map(|device| {
+                    let unavailable = if device.unavailable.is_null() {
+                        None
+                    } else {
+                        Some(prefix::string(device.unavailable, "a device's reason")?)
+                    };
+                    Ok(Device { id: prefix::string(device.id, "a device id")?, unavailable })
+                })
+                .collect::<Result<_, Error>>()?,
+        })
+    }
+}
+
+fn samples_data(samples: Samples<'_>) -> abi::SamplesData {
+    abi::SamplesData {
+        struct_size: size_of::<abi::SamplesData>(),
+        count: samples.count(),
+        sample_size: samples.pixels.len().checked_div(samples.count()).unwrap_or(0),
+        pixels: samples.pixels.as_ptr(),
+        labels: samples.labels.as_ptr(),
+    }
+}
+
+fn empty_outcome() -> abi::OutcomeData {
+    abi::OutcomeData { struct_size: size_of::<abi::OutcomeData>(), loss: f64::NAN, correct: 0 }
+}
+
+fn c_string(text: &str) -> Result<CString, Error> {
+    CString::new(text).map_err(|_| Error::invalid(format!("{text:?} holds a zero byte")))
+}

@@ -1,0 +1,149 @@
+//! Reading and writing structs whose other side may be older or newer.
+
+use std::ffi::{CStr, c_char};
+use std::mem::MaybeUninit;
+
+use crate::abi;
+use crate::error::Error;
+
+/// A C struct of which all-zero bytes are a valid value and which may be read
+/// up to the size that its writer knew.
+///
+/// # Safety
+/// The type is `repr(C)`, `Copy`-like plain data, and valid when zeroed.
+pub(crate) unsafe trait Prefixed: Sized {
+    /// Offset of `struct_size`.
+    const SIZE_OFFSET: usize = 0;
+    /// Size in ABI 1.0: a writer that knows less is refused.
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
+// SAFETY: integers and raw pointers only, repr(C).
+unsafe impl Prefixed for abi::ModelData {}
+// SAFETY: as above.
+unsafe impl Prefixed for abi::SamplesData {}
+// SAFETY: as above.
+unsafe impl Prefixed for abi::OpenData {}
+// SAFETY: as above.
+unsafe impl Prefixed for abi::DescriptionData {}
+// SAFETY: as above; nullable function pointers are valid when zero.
+unsafe impl Prefixed for abi::BackendTable {
+    const SIZE_OFFSET: usize = std::mem::offset_of!(abi::BackendTable, struct_size);
+    const FIRST_SIZE: usize = abi::TABLE_PREFIX;
+}
+
+/// Copies a struct that another side wrote, as far as both know it.
+///
+/// # Errors
+/// `Invalid` where the pointer is null or the struct smaller than in ABI 1.0.
+///
+/// # Safety
+/// `pointer` is null or points to a readable struct whose `struct_size` is true.
+pub(crate) unsafe fn read<T: Prefixed>(pointer: *const T, what: &str) -> Result<T, Error> {
+    if pointer.is_null() {
+        return Err(Error::invalid(format!("{what} is null")));
+    }
+    // SAFETY: every version has `struct_size` at this place, and the caller vouches for the pointer.
+    let written = unsafe { pointer.byte_add(T::SIZE_OFFSET).cast::<usize>().read() };
+    if written < T::FIRST_SIZE {
+        let first = T::FIRST_SIZE;
+        return Err(Error::invalid(format!(
+            "{what} says it has {written} bytes, at least {first} are needed"
+        )));
+    }
+    let mut value = MaybeUninit::<T>::zeroed();
+    let size = written.min(size_of::<T>());
+    // SAFETY: `size` bytes are readable by the caller's word and writable here.
+    unsafe { std::ptr::copy_nonoverlapping(pointer.cast::<u8>(), value.as_mut_ptr().cast::<u8>(), size) };
+    // SAFETY: a `Prefixed` type is valid zeroed, and the copied prefix comes from the same layout.
+    Ok(unsafe { value.assume_init() })
+}
+
+/// Copies a C string.
+///
+/// # Errors
+/// `Invalid` where it is null or no UTF-8.
+///
+/// # Safety
+/// `pointer` is null or points to a zero-terminated string.
+pub(crate) unsafe fn string(pointer: *const c_char, what: &str) -> Result<String, Error> {
+    if pointer.is_null() {
+        return Err(Error::invalid(format!("{what} is null")));
+    }
+    // SAFETY: the caller vouches for the pointer.
+    let text = unsafe { CStr::from_ptr(pointer) };
+    text.to_str().map(str::to_owned).map_err(|_| Error::invalid(format!("{what} is not UTF-8")))
+}
+
+/// Borrows an array; an empty one may have a null pointer.
+///
+/// # Errors
+/// `Invalid` where a non-empty array is null, misaligned or impossibly long.
+///
+/// # Safety
+/// A non-null `pointer` is readable for `length` elements during `'a`.
+pub(crate) unsafe fn slice<'a, T>(pointer: *const T, length: usize, what: &str) -> Result<&'a [T], Error> {
+    if length == 0 {
+        return Ok(&[]);
+    }
+    check_array(pointer, length, what)?;
+    // SAFETY: non-null, aligned, and the caller vouches for the length.
+    Ok(unsafe { std::slice::from_raw_parts(pointer, length) })
+}
+
+/// Borrows an array for writing.
+///
+/// # Errors
+/// As [`slice`].
+///
+/// # Safety
+/// A non-null `pointer` is writable for `length` elements during `'a`, and nothing else refers to them.
+pub(crate) unsafe fn slice_mut<'a, T>(
+    pointer: *mut T,
+    length: usize,
+    what: &str,
+) -> Result<&'a mut [T], Error> {
+    if length == 0 {
+        return Ok(&mut []);
+    }
+    check_array(pointer, length, what)?;
+    // SAFETY: non-null, aligned, and the caller vouches for length and uniqueness.
+    Ok(unsafe { std::slice::from_raw_parts_mut(pointer, length) })
+}
+
+fn check_array<T>(pointer: *const T, length: usize, what: &str) -> Result<(), Error> {
+    if pointer.is_null() || !pointer.is_aligned() {
+        return Err(Error::invalid(format!("{what} is null or misaligned")));
+    }
+    if length.checked_mul(size_of::<T>()).is_none_or(|bytes| bytes > isize::MAX as usize) {
+        return Err(Error::invalid(format!("{what} has an impossible length of {length}")));
+    }
+    Ok(())
+}
+
+/// Copies the elements of an array whose elements may be larger than we know.
+///
+/// # Errors
+/// `Invalid` where the array is null or its elements are smaller than in ABI 1.0.
+///
+/// # Safety
+/// A non-null `pointer` is readable for `count · element_size` bytes.
+pub(crate) unsafe fn elements<T>(
+    pointer: *const T,
+    count: usize,
+    element_size: usize,
+    what: &str,
+) -> Result<Vec<T>, Error> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    if element_size < size_of::<T>() || !element_size.is_multiple_of(align_of::<T>()) {
+        return Err(Error::invalid(format!(
+            "{what} have {element_size} bytes each, {} are needed",
+            size_of::<T>()
+        )));
+    }
+    check_array(pointer, count, what)?;
+    // SAFETY: each element starts `element_size` bytes after the one before and holds at least a `T`.
+    Ok((0..count).map(|index| unsafe { pointer.byte_add(index * element_size).read() }).collect())
+}
