@@ -1,2 +1,4 @@
 //! trainmark: trains the same model with every backend, proves that they compute
 //! the same function, and measures how fast they do it.
+
+pub mod data;
