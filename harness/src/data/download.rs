@@ -121,6 +121,15 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_falls_silent_is_asked_again() {
+        let case = Case::new();
+        let server = case.serve(Behaviour { stall: true, cuts: vec![1000], ..Behaviour::default() });
+        case.download(&[&server]).unwrap();
+        case.assert_complete();
+        assert_eq!(server.requests()[1].from, Some(1000));
+    }
+
+    #[test]
     fn a_part_of_an_earlier_download_is_resumed() {
         let case = Case::new();
         let part = case.dir.path().join(format!("{IMAGES}.part"));

@@ -33,7 +33,7 @@ pub use publication::{
 };
 
 /// Which data set to train on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum DatasetChoice {
     /// Fashion-MNIST where it can be had, else the procedural data set.
     #[default]

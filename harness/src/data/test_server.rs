@@ -13,13 +13,15 @@ pub(super) struct Behaviour {
     pub(super) refuse_ranges: bool,
     /// Body bytes after which it closes the first, second… connection.
     pub(super) cuts: Vec<usize>,
+    /// Whether it falls silent there, instead of closing the connection.
+    pub(super) stall: bool,
     /// Whether it changes the last byte of each file.
     pub(super) tamper: bool,
 }
 
 impl Default for Behaviour {
     fn default() -> Self {
-        Self { ranges: true, refuse_ranges: false, cuts: Vec::new(), tamper: false }
+        Self { ranges: true, refuse_ranges: false, cuts: Vec::new(), stall: false, tamper: false }
     }
 }
 
@@ -44,9 +46,14 @@ impl TestServer {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&requests);
         std::thread::spawn(move || {
+            let mut stalled = Vec::new();
             for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
                 // A client that has gone is no concern of the server.
-                let _ = answer(stream.unwrap(), &files, &behaviour, &log);
+                let _ = answer(&mut stream, &files, &behaviour, &log);
+                if behaviour.stall {
+                    stalled.push(stream);
+                }
             }
         });
         Self { base, requests }
@@ -64,12 +71,12 @@ impl TestServer {
 }
 
 fn answer(
-    mut stream: TcpStream,
+    stream: &mut TcpStream,
     files: &[(&'static str, Vec<u8>)],
     behaviour: &Behaviour,
     log: &Mutex<Vec<Request>>,
 ) -> std::io::Result<()> {
-    let request = read_request(&stream)?;
+    let request = read_request(stream)?;
     let cut = {
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
         log.push(request.clone());

@@ -13,8 +13,8 @@ use super::publication::{Address, PublishedFile};
 
 /// For name look-up, and again for the connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Without a single byte.
-const SILENCE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Without a single byte; tests do not wait as long.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 30 });
 /// Connections per file and address; each but the last brought some bytes.
 const MAX_CONNECTIONS: usize = 20;
 
