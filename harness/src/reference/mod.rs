@@ -12,6 +12,8 @@
 mod activation;
 mod batch_norm;
 mod convolution;
+#[cfg(test)]
+mod finite_differences;
 mod linear;
 mod loss;
 mod network;
