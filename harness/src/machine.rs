@@ -11,15 +11,14 @@ pub fn logical_cpus() -> usize {
 
 /// One-minute load average, where the system tells.
 pub fn load_average() -> Option<f64> {
-    let load = sysinfo::System::load_average().one;
-    load.is_finite().then_some(load)
+    sysinfo::System::load_average().ok().map(|load| load.one).filter(|load| load.is_finite())
 }
 
-/// Physical memory in bytes.
-pub fn memory_bytes() -> u64 {
-    let mut system = sysinfo::System::new();
+/// Physical memory in bytes, where the system tells.
+pub fn memory_bytes() -> Option<u64> {
+    let mut system = sysinfo::System::new().ok()?;
     system.refresh_memory();
-    system.total_memory()
+    Some(system.total_memory())
 }
 
 /// Peak resident memory of this process in bytes: the kernel's own high-water
@@ -49,11 +48,11 @@ pub fn cpu_seconds() -> f64 {
 /// Everything about machine and tools that a reader needs to judge the numbers.
 pub fn environment() -> Environment {
     Environment {
-        system: sysinfo::System::long_os_version().unwrap_or_else(|| std::env::consts::OS.to_owned()),
+        system: sysinfo::System::long_os_version().unwrap_or_else(|_| std::env::consts::OS.to_owned()),
         kernel: sysinfo::System::kernel_version().unwrap_or_default(),
-        cpu: cpu_name(),
+        cpu: cpu_name().unwrap_or_else(|| "unknown".to_owned()),
         logical_cpus: logical_cpus(),
-        memory_bytes: memory_bytes(),
+        memory_bytes: memory_bytes().unwrap_or_default(),
         cpu_features: cpu_features(),
         governor: governor(),
         gpus: gpus(),
@@ -70,10 +69,10 @@ pub fn profile() -> &'static str {
     if cfg!(debug_assertions) { "debug" } else { "release" }
 }
 
-fn cpu_name() -> String {
-    let mut system = sysinfo::System::new();
+fn cpu_name() -> Option<String> {
+    let mut system = sysinfo::System::new().ok()?;
     system.refresh_cpu_list(sysinfo::CpuRefreshKind::nothing());
-    system.cpus().first().map_or_else(|| "unknown".to_owned(), |cpu| cpu.brand().trim().to_owned())
+    system.cpus().first().map(|cpu| cpu.brand().trim().to_owned())
 }
 
 fn governor() -> Option<String> {
@@ -84,7 +83,8 @@ fn governor() -> Option<String> {
 /// Graphics processors by the NVIDIA driver's own listing, without linking to it.
 pub fn gpus() -> Vec<String> {
     let Ok(entries) = fs::read_dir("/proc/driver/nvidia/gpus") else { return Vec::new() };
-    let information = entries.flatten().filter_map(|entry| fs::read_to_string(entry.path().join("information")).ok());
+    let information =
+        entries.flatten().filter_map(|entry| fs::read_to_string(entry.path().join("information")).ok());
     let model = |text: String| {
         text.lines().find_map(|line| line.strip_prefix("Model:")).map(|model| model.trim().to_owned())
     };

@@ -39,7 +39,9 @@ impl Selection {
         let (backend, implementation) = split_last(rest, '/');
         let parts = [Some(backend), implementation, device];
         if parts.into_iter().flatten().any(str::is_empty) {
-            bail!("cannot read `{text}`: write backend, backend/implementation or backend/implementation@device");
+            bail!(
+                "cannot read `{text}`: write backend, backend/implementation or backend/implementation@device"
+            );
         }
         Ok(Self {
             backend: backend.to_owned(),

@@ -33,7 +33,8 @@ pub fn seconds(seconds: f64) -> String {
 /// # Errors
 /// Where it is no positive duration.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let (number, factor) = split_unit(text, &[("h", 3600.0), ("min", 60.0), ("m", 60.0), ("ms", 1e-3), ("s", 1.0)], 1.0);
+    let (number, factor) =
+        split_unit(text, &[("h", 3600.0), ("min", 60.0), ("m", 60.0), ("ms", 1e-3), ("s", 1.0)], 1.0);
     let value = number.parse::<f64>().ok().map(|value| value * factor);
     match value {
         Some(value) if value > 0.0 && value <= 1e9 => Ok(Duration::from_secs_f64(value)),
@@ -47,7 +48,15 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 /// Where it is no positive size.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
     const K: f64 = 1024.0;
-    let units = [("KiB", K), ("MiB", K * K), ("GiB", K * K * K), ("K", K), ("M", K * K), ("G", K * K * K), ("B", 1.0)];
+    let units = [
+        ("KiB", K),
+        ("MiB", K * K),
+        ("GiB", K * K * K),
+        ("K", K),
+        ("M", K * K),
+        ("G", K * K * K),
+        ("B", 1.0),
+    ];
     let (number, factor) = split_unit(text, &units, 1.0);
     let value = number.parse::<f64>().ok().map(|value| value * factor);
     match value {

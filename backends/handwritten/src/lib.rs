@@ -49,6 +49,8 @@ impl Backend for Handwritten {
     }
 }
 
+trainmark_plugin::export_backend!(Handwritten);
+
 /// The convention that an implementation's name stands for. Without batch norm
 /// there is no running variance, and either would do.
 fn running_variance(model: &Model, implementation: &str) -> Result<RunningVariance, Error> {

@@ -86,6 +86,7 @@ pub fn failed_checks(conformance: &Conformance) -> Option<String> {
         _ => String::new(),
     };
     let detail = if first.detail.is_empty() { String::new() } else { format!(" ({})", first.detail) };
-    let more = if failed.len() > 1 { format!(", and {} more checks", failed.len() - 1) } else { String::new() };
+    let more =
+        if failed.len() > 1 { format!(", and {} more checks", failed.len() - 1) } else { String::new() };
     Some(format!("does not compute the same function: {}{numbers}{detail}{more}", first.name))
 }

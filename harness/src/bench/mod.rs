@@ -67,7 +67,8 @@ pub fn run(
 ) -> anyhow::Result<Finished> {
     let start = Instant::now();
     request.check()?;
-    let workloads = request.workloads.iter().map(|name| workload::find(name)).collect::<Result<Vec<_>, _>>()?;
+    let workloads =
+        request.workloads.iter().map(|name| workload::find(name)).collect::<Result<Vec<_>, _>>()?;
     let dataset = data::obtain(&DataRequest {
         dataset: request.dataset,
         data_dir: request.data_dir.clone(),
@@ -169,8 +170,12 @@ fn seeds(request: &BenchRequest) -> Vec<u64> {
 /// What makes the numbers doubtful.
 fn warnings(request: &BenchRequest, dataset: &data::Prepared) -> Vec<String> {
     let mut warnings: Vec<String> = dataset.notice.clone().into_iter().collect();
-    if warnings.is_empty() && dataset.name != data::FASHION_MNIST {
-        warnings.push(format!("data set {}: not comparable with numbers on {}", dataset.name, data::FASHION_MNIST));
+    if warnings.is_empty() && dataset.name != data::FASHION_MNIST.name {
+        warnings.push(format!(
+            "data set {}: not comparable with numbers on {}",
+            dataset.name,
+            data::FASHION_MNIST.name
+        ));
     }
     let cpus = machine::logical_cpus();
     if request.threads > cpus {
@@ -227,10 +232,10 @@ fn run_rounds(
 ) -> anyhow::Result<Outcome> {
     let start = Instant::now();
     let budget = request.budget.map(|budget| budget.as_secs_f64());
-    let round_seconds = contenders.iter().map(|one| one.verdict.epoch_seconds).sum::<f64>() * f64::from(request.epochs);
+    let round_seconds =
+        contenders.iter().map(|one| one.verdict.epoch_seconds).sum::<f64>() * f64::from(request.epochs);
     let fitting = plan::rounds_within(budget, round_seconds, seeds.len());
-    let pending =
-        seeds[..fitting].iter().flat_map(|seed| contenders.iter().map(move |one| (one, seed)));
+    let pending = seeds[..fitting].iter().flat_map(|seed| contenders.iter().map(move |one| (one, seed)));
     let runs = pending.filter(|(one, seed)| !is_done(&one.ready.cell, **seed)).count();
     bench.progress.plan(runs, request.epochs, round_seconds / contenders.len().max(1) as f64 * runs as f64);
     announce_budget(bench.progress, budget, fitting, seeds.len(), round_seconds);
@@ -259,9 +264,12 @@ fn announce_budget(
     let Some(budget) = budget else { return };
     let (budget_text, round) = (crate::units::seconds(budget), crate::units::seconds(round_seconds));
     if round_seconds > budget {
-        progress.note(&format!("one round takes about {round}, more than the budget of {budget_text}: it runs once"));
+        progress.note(&format!(
+            "one round takes about {round}, more than the budget of {budget_text}: it runs once"
+        ));
     } else if fitting < seeds {
-        progress.note(&format!("about {fitting} of {seeds} rounds fit the budget of {budget_text} (--budget)"));
+        progress
+            .note(&format!("about {fitting} of {seeds} rounds fit the budget of {budget_text} (--budget)"));
     } else {
         progress.note(&format!("all {seeds} rounds fit the budget of {budget_text}"));
     }
@@ -323,7 +331,8 @@ fn run_id(parent: &Path, selections: &[String]) -> String {
     let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let legal = |character: char| if character.is_ascii_alphanumeric() { character } else { '-' };
     let stem = |text: &String| Path::new(text).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let name: String = selections.iter().map(stem).collect::<Vec<_>>().join("-").chars().map(legal).take(40).collect();
+    let name: String =
+        selections.iter().map(stem).collect::<Vec<_>>().join("-").chars().map(legal).take(40).collect();
     let id = format!("{time}-{}", name.trim_matches('-'));
     let numbered = (2..).map(|number| format!("{id}-{number}"));
     std::iter::once(id.clone()).chain(numbered).find(|id| !parent.join(id).exists()).unwrap_or(id)

@@ -91,7 +91,11 @@ fn selections(
                     registry.insert(backend)?;
                 }
                 Err(reason) => {
-                    prepared.unavailable.push(Unavailable { backend: selection.backend, device: None, reason });
+                    prepared.unavailable.push(Unavailable {
+                        backend: selection.backend,
+                        device: None,
+                        reason,
+                    });
                 }
             }
         } else if selection.backend == "all" {
@@ -211,7 +215,9 @@ pub fn describe(library: &Path, executor: &Executor) -> anyhow::Result<Result<Ba
         Ok(())
     })?;
     Ok(match (ending, info) {
-        (Ending::Failed(failure), _) if failure.cause == Cause::Interrupted => bail!(crate::cli::exit::Interrupted),
+        (Ending::Failed(failure), _) if failure.cause == Cause::Interrupted => {
+            bail!(crate::cli::exit::Interrupted)
+        }
         (Ending::Failed(failure), _) => Err(failure.reason),
         (Ending::Done(_), Some(info)) => Ok(info),
         (Ending::Done(_), None) => Err("the worker said nothing of the library".to_owned()),

@@ -38,7 +38,11 @@ pub trait Progress {
 
 /// The progress that fits where standard error goes.
 pub fn for_stderr() -> Box<dyn Progress> {
-    if std::io::IsTerminal::is_terminal(&std::io::stderr()) { Box::new(Live::new()) } else { Box::new(Plain::default()) }
+    if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+        Box::new(Live::new())
+    } else {
+        Box::new(Plain::default())
+    }
 }
 
 /// Runs done and to do, and what that means for the time left.
@@ -55,7 +59,8 @@ struct Count {
 impl Count {
     fn plan(&mut self, runs: usize, epochs: u32, estimate_seconds: f64) {
         let run_seconds = estimate_seconds / runs.max(1) as f64;
-        *self = Self { runs, epochs, run_seconds, started: Some(std::time::Instant::now()), ..Self::default() };
+        *self =
+            Self { runs, epochs, run_seconds, started: Some(std::time::Instant::now()), ..Self::default() };
     }
 
     /// Seconds left, by the pace so far once there is one.
@@ -133,7 +138,12 @@ impl Progress for Plain {
     fn epoch(&mut self, cell: &Cell, epoch: &EpochMessage) {
         self.count.current_epoch = epoch.epoch;
         let left = units::seconds(self.count.seconds_left());
-        eprintln!("{cell} · epoch {}/{} · {} · {left} left", epoch.epoch, self.count.epochs, epoch_text(epoch));
+        eprintln!(
+            "{cell} · epoch {}/{} · {} · {left} left",
+            epoch.epoch,
+            self.count.epochs,
+            epoch_text(epoch)
+        );
     }
 
     fn ended(&mut self, run: &RunRecord) {
@@ -209,7 +219,12 @@ impl Progress for Live {
     fn epoch(&mut self, cell: &Cell, epoch: &EpochMessage) {
         self.count.current_epoch = epoch.epoch;
         let left = units::seconds(self.count.seconds_left());
-        self.say(format!("{cell} · epoch {}/{} · {} · {left} left", epoch.epoch, self.count.epochs, epoch_text(epoch)));
+        self.say(format!(
+            "{cell} · epoch {}/{} · {} · {left} left",
+            epoch.epoch,
+            self.count.epochs,
+            epoch_text(epoch)
+        ));
     }
 
     fn ended(&mut self, run: &RunRecord) {

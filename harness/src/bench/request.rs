@@ -89,6 +89,7 @@ impl BenchRequest {
         let path = folder.join(FILE);
         let text = fs::read_to_string(&path)
             .with_context(|| format!("cannot resume: {} is no run folder with a {FILE}", folder.display()))?;
-        serde_json::from_str(&text).with_context(|| format!("cannot resume: {} is of another version", path.display()))
+        serde_json::from_str(&text)
+            .with_context(|| format!("cannot resume: {} is of another version", path.display()))
     }
 }

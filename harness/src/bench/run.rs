@@ -1,7 +1,5 @@
 //! One timed run of one cell: from a worker's messages to records.
 
-use std::path::Path;
-
 use trainmark_reports::record::{Begun, CheckRecord, Conformance, EpochRecord, Event, RunOutcome, RunRecord};
 use trainmark_reports::{RunStore, summary};
 
@@ -183,7 +181,11 @@ fn run_record(ready: &ReadyCell, workload: &Workload, seed: u64, heard: &Heard) 
         peak_rss_bytes: None,
         cpu_seconds: None,
         load_average: None,
-        targets: workload.targets.iter().map(|target| summary::time_to_target(*target, &heard.epochs)).collect(),
+        targets: workload
+            .targets
+            .iter()
+            .map(|target| summary::time_to_target(*target, &heard.epochs))
+            .collect(),
         conformance: None,
         framework: Some(ready.library.info.framework.clone()),
         library_hash: Some(ready.library.hash.clone()),
@@ -202,4 +204,3 @@ fn fail(record: &mut RunRecord, failure: Failure) {
     record.reason = Some(failure.reason);
     record.log_tail = failure.log_tail;
 }
-

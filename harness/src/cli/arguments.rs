@@ -183,35 +183,15 @@ pub struct WorkerArguments {
 /// The data set.
 #[derive(Debug, Args)]
 pub struct DatasetArguments {
-    /// Data set [default: Fashion-MNIST where it can be had, else the procedural one]
-    #[arg(long, value_enum, value_name = "NAME")]
-    pub dataset: Option<DatasetName>,
+    /// Data set; auto: Fashion-MNIST where it can be had, else the procedural one
+    #[arg(long, value_enum, value_name = "NAME", default_value_t)]
+    pub dataset: DatasetChoice,
     /// Folder that holds the four files of Fashion-MNIST
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// Download nothing
     #[arg(long)]
     pub offline: bool,
-}
-
-impl DatasetArguments {
-    /// The choice that the arguments make.
-    pub fn choice(&self) -> DatasetChoice {
-        match self.dataset {
-            None => DatasetChoice::Auto,
-            Some(DatasetName::FashionMnist) => DatasetChoice::FashionMnist,
-            Some(DatasetName::Synthetic) => DatasetChoice::Synthetic,
-        }
-    }
-}
-
-/// Data sets by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DatasetName {
-    /// The real one; its absence is an error.
-    FashionMnist,
-    /// The procedural one, always there.
-    Synthetic,
 }
 
 /// Where backends lie.

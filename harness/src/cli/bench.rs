@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use trainmark_reports::record::Outcome;
 
 use super::arguments::BenchArguments;
-use super::{exit, table};
+use super::table;
 use crate::bench::{self, BenchRequest, Finished, Place, progress};
 use crate::executor::Limits;
 use crate::workload;
@@ -45,7 +45,7 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
         implementations: arguments.implementation,
         devices: arguments.device,
         workloads: without_repeats(arguments.workload),
-        dataset: arguments.data.choice(),
+        dataset: arguments.data.dataset,
         data_dir: arguments.data.data_dir.as_deref().map(absolute).transpose()?,
         epochs: arguments.epochs.unwrap_or(epochs),
         seeds: arguments.seeds.unwrap_or(seeds),
@@ -53,7 +53,12 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
         budget: Some(arguments.budget),
         timeout: limits.call,
         memory_limit: limits.memory_bytes,
-        backend_paths: arguments.backends.backend_path.iter().map(|path| absolute(path)).collect::<Result<_, _>>()?,
+        backend_paths: arguments
+            .backends
+            .backend_path
+            .iter()
+            .map(|path| absolute(path))
+            .collect::<Result<_, _>>()?,
         offline: arguments.data.offline,
         command: command_line(),
         selections: arguments.selections,
@@ -84,7 +89,8 @@ fn command_line() -> String {
             format!("'{}'", argument.replace('\'', "'\\''"))
         }
     };
-    let arguments = std::env::args_os().skip(1).map(|argument| quoted(argument.to_string_lossy().into_owned()));
+    let arguments =
+        std::env::args_os().skip(1).map(|argument| quoted(argument.to_string_lossy().into_owned()));
     format!("cargo run -- {}", arguments.collect::<Vec<_>>().join(" "))
 }
 
@@ -107,7 +113,10 @@ fn report(finished: &Finished) {
     let report = finished.folder.join("report.html");
     println!("\nreport  {}", report.display());
     if finished.outcome == Outcome::Interrupted {
-        eprintln!("interrupted: what was recorded is kept; continue with `bench --resume {}`", finished.folder.display());
+        eprintln!(
+            "interrupted: what was recorded is kept; continue with `bench --resume {}`",
+            finished.folder.display()
+        );
     }
 }
 
@@ -115,7 +124,7 @@ fn report(finished: &Finished) {
 mod tests {
     #[test]
     fn the_exit_codes_are_the_documented_ones() {
-        use super::exit;
+        use crate::cli::exit;
         assert_eq!([exit::OK, exit::FAILED, exit::USAGE, exit::INTERRUPTED], [0, 1, 2, 130]);
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
         implementations: Vec::new(),
         devices: Vec::new(),
         workloads: arguments.workload.clone(),
-        dataset: arguments.data.choice(),
+        dataset: arguments.data.dataset,
         data_dir: arguments.data.data_dir.clone(),
         epochs: 1,
         seeds: 1,
@@ -33,7 +33,8 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
         command: String::new(),
     };
     request.check()?;
-    let workloads = request.workloads.iter().map(|name| workload::find(name)).collect::<Result<Vec<_>, _>>()?;
+    let workloads =
+        request.workloads.iter().map(|name| workload::find(name)).collect::<Result<Vec<_>, _>>()?;
     let dataset = data::obtain(&DataRequest {
         dataset: request.dataset,
         data_dir: request.data_dir.clone(),

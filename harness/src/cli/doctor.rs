@@ -6,6 +6,7 @@ use crate::machine;
 use crate::units;
 
 use super::arguments::BackendArguments;
+use super::data::status_lines;
 use super::exit;
 use super::list::backend_lines;
 
@@ -21,7 +22,9 @@ pub(super) fn run(arguments: &BackendArguments) -> anyhow::Result<i32> {
     println!("  {}: {} threads; {features}", environment.cpu, environment.logical_cpus);
     println!("  {} of memory", units::bytes(environment.memory_bytes));
     match environment.load_average {
-        Some(load) if load > 0.5 => println!("  busy: load average {load:.1}; timings will suffer, close other programs"),
+        Some(load) if load > 0.5 => {
+            println!("  busy: load average {load:.1}; timings will suffer, close other programs")
+        }
         Some(load) => println!("  quiet: load average {load:.1}"),
         None => println!("  load average unknown"),
     }
@@ -36,12 +39,8 @@ pub(super) fn run(arguments: &BackendArguments) -> anyhow::Result<i32> {
     }
 
     println!("\ndata set");
-    let status = data::status(None);
-    for line in status.to_string().lines() {
+    for line in status_lines(&data::status(None)) {
         println!("  {line}");
-    }
-    if !status.is_complete() {
-        println!("  mend: `cargo run -- data fetch`, or name a folder with --data-dir or TRAINMARK_DATA");
     }
 
     println!("\nbackends");

@@ -39,7 +39,10 @@ pub(super) fn backend_lines(backend: &Backend, executor: &Executor) -> anyhow::R
                     continue;
                 }
                 (Ok(false), Some(need)) => {
-                    lines.push(format!("{kinds}: unavailable: building it needs {}: {}", need.tool, need.hint));
+                    lines.push(format!(
+                        "{kinds}: unavailable: building it needs {}: {}",
+                        need.tool, need.hint
+                    ));
                     continue;
                 }
                 (Ok(false), None) => {
@@ -57,10 +60,10 @@ pub(super) fn backend_lines(backend: &Backend, executor: &Executor) -> anyhow::R
                     lines.push(format!("implementation   {:<10} {}", one.name, one.summary));
                 }
                 for device in &info.devices {
-                    let state = device.unavailable.as_ref().map_or_else(
-                        || "available".to_owned(),
-                        |reason| format!("unavailable: {reason}"),
-                    );
+                    let state = device
+                        .unavailable
+                        .as_ref()
+                        .map_or_else(|| "available".to_owned(), |reason| format!("unavailable: {reason}"));
                     lines.push(format!("device           {:<10} {state}", device.id));
                 }
             }

@@ -76,7 +76,7 @@ fn executor(limits: Limits) -> anyhow::Result<Executor> {
 
 impl WorkerArguments {
     fn limits(&self) -> Limits {
-        let default = machine::memory_bytes() / 4 * 3;
+        let default = machine::memory_bytes().map_or(u64::MAX, |total| total / 4 * 3);
         Limits { call: self.timeout, memory_bytes: self.memory_limit.unwrap_or(default) }
     }
 

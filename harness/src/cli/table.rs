@@ -21,7 +21,8 @@ pub(super) fn render(record: &Record) -> String {
         if cells.is_empty() {
             continue;
         }
-        let seconds = |one: &CellSummary| one.train_seconds.as_ref().map_or(f64::INFINITY, |seconds| seconds.median);
+        let seconds =
+            |one: &CellSummary| one.train_seconds.as_ref().map_or(f64::INFINITY, |seconds| seconds.median);
         cells.sort_by(|a, b| seconds(a).total_cmp(&seconds(b)));
         let dataset = &record.started.plan.dataset.name;
         // Writing to a string does not fail.
@@ -39,7 +40,7 @@ pub(super) fn render(record: &Record) -> String {
 
 fn table(cells: &[&CellSummary], epochs: u32) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     let targets = cells.first().map(|cell| cell.targets.as_slice()).unwrap_or_default();
     let mut header = vec!["cell".to_owned(), "s/epoch".into(), "train acc".into(), "test acc".into()];
     header.extend(targets.iter().map(target_title));
@@ -47,8 +48,13 @@ fn table(cells: &[&CellSummary], epochs: u32) -> Table {
     let columns = header.len();
     table.set_header(header);
     for cell in cells {
-        let percent = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{:.1} %", 100.0 * value));
-        let seconds = cell.train_seconds.as_ref().map_or_else(|| "–".to_owned(), |seconds| format!("{:.3}", seconds.median));
+        let percent = |value: Option<f64>| {
+            value.map_or_else(|| "–".to_owned(), |value| format!("{:.1} %", 100.0 * value))
+        };
+        let seconds = cell
+            .train_seconds
+            .as_ref()
+            .map_or_else(|| "–".to_owned(), |seconds| format!("{:.3}", seconds.median));
         let device = format!("{}/{}@{}", cell.cell.backend, cell.cell.implementation, cell.cell.device);
         let mut row = vec![device, seconds, percent(cell.train_accuracy), percent(cell.test_accuracy)];
         row.extend(cell.targets.iter().map(|target| target_text(target, epochs)));
@@ -74,11 +80,11 @@ fn target_title(target: &TargetSummary) -> String {
 
 fn target_text(target: &TargetSummary, epochs: u32) -> String {
     match (target.epochs, target.seconds) {
-        (Some(reached), Some(seconds)) if target.reached == target.finished => {
+        (Some(reached), Some(seconds)) if target.reached == target.tried => {
             format!("{reached} epochs, {}", units::seconds(seconds))
         }
         (Some(reached), Some(seconds)) => {
-            let (some, all) = (target.reached, target.finished);
+            let (some, all) = (target.reached, target.tried);
             format!("{some} of {all}: {reached} epochs, {}", units::seconds(seconds))
         }
         _ => format!("not in {epochs}"),

@@ -24,6 +24,8 @@ mod transfer;
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 pub use download::download;
 pub use error::{Absence, DataError};
 pub use locate::{Environment, Origin, Place};
@@ -33,7 +35,8 @@ pub use publication::{
 };
 
 /// Which data set to train on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum DatasetChoice {
     /// Fashion-MNIST where it can be had, else the procedural data set.
     #[default]

@@ -23,7 +23,8 @@ pub(super) struct LogDrain {
 
 impl LogDrain {
     pub(super) fn start(mut output: PipeReader, path: &Path) -> anyhow::Result<Self> {
-        let mut file = File::create(path).with_context(|| format!("cannot create the log {}", path.display()))?;
+        let mut file =
+            File::create(path).with_context(|| format!("cannot create the log {}", path.display()))?;
         let (sender, tail) = channel();
         std::thread::spawn(move || {
             let mut last = VecDeque::with_capacity(2 * TAIL_LIMIT);

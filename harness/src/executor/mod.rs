@@ -103,14 +103,19 @@ impl Executor {
                 Input::Message(Message::Failed { kind, message }) => return Ok(declared(kind, message)),
                 Input::Message(message) => {
                     match &message {
-                        Message::Calling { call: name } => call = Call { name: name.clone(), since: Instant::now() },
+                        Message::Calling { call: name } => {
+                            call = Call { name: name.clone(), since: Instant::now() }
+                        }
                         // Between calls the clock runs for the harness's own work.
                         _ => call.since = Instant::now(),
                     }
                     heard(&message)?;
                 }
                 Input::Garbled(line) => {
-                    let reason = format!("something wrote onto the worker's event channel during {}: {line}", call.name);
+                    let reason = format!(
+                        "something wrote onto the worker's event channel during {}: {line}",
+                        call.name
+                    );
                     return Ok(failed(Cause::Failed, reason));
                 }
                 Input::Nothing => {}

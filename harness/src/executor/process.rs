@@ -41,7 +41,8 @@ pub(super) struct WorkerProcess {
 impl WorkerProcess {
     pub(super) fn start(program: &Path, job: &Job, threads: usize, log: &Path) -> anyhow::Result<Self> {
         let (ours, theirs) = UnixStream::pair().context("cannot make a socket for the worker")?;
-        let (output, output_for_worker) = std::io::pipe().context("cannot make a pipe for the worker's log")?;
+        let (output, output_for_worker) =
+            std::io::pipe().context("cannot make a pipe for the worker's log")?;
         let log = LogDrain::start(output, log)?;
         let mut command = Command::new(program);
         command
@@ -55,7 +56,8 @@ impl WorkerProcess {
         for variable in THREAD_VARIABLES {
             command.env(variable, threads.to_string());
         }
-        let child = command.spawn().with_context(|| format!("cannot start a worker from {}", program.display()))?;
+        let child =
+            command.spawn().with_context(|| format!("cannot start a worker from {}", program.display()))?;
         // The command holds copies of the log's pipe, whose end is awaited.
         drop(command);
         let mut socket = ours.try_clone()?;
@@ -156,7 +158,8 @@ fn garbled(line: &[u8]) -> Input {
 
 fn describe(status: ExitStatus) -> String {
     if let Some(signal) = status.signal() {
-        let name = Signal::from_named_raw(signal).map_or_else(|| signal.to_string(), |signal| format!("{signal:?}"));
+        let name =
+            Signal::from_named_raw(signal).map_or_else(|| signal.to_string(), |signal| format!("{signal:?}"));
         let name = name.trim_start_matches("Signal::").to_owned();
         return format!("was killed by {name}");
     }

@@ -116,7 +116,8 @@ impl Recipe {
         hash.update(std::env::var("RUSTFLAGS").unwrap_or_default());
         for input in &self.artifact.inputs {
             let path = self.folder.join(input);
-            add(&mut hash, &path).with_context(|| format!("backend.toml names the input {}", path.display()))?;
+            add(&mut hash, &path)
+                .with_context(|| format!("backend.toml names the input {}", path.display()))?;
         }
         Ok(hex(&hash.finalize()))
     }
@@ -144,7 +145,8 @@ fn add(hash: &mut Sha256, path: &Path) -> io::Result<()> {
         if name == "target" || name == ".git" {
             return Ok(());
         }
-        let mut entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+        let mut entries =
+            fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
         entries.sort();
         return entries.iter().try_for_each(|entry| add(hash, entry));
     }
@@ -179,7 +181,8 @@ mod tests {
             inputs: vec!["source".to_owned()],
             needs: Vec::new(),
         };
-        let manifest = Manifest { name: "mine".to_owned(), summary: String::new(), artifacts: vec![artifact] };
+        let manifest =
+            Manifest { name: "mine".to_owned(), summary: String::new(), artifacts: vec![artifact] };
         fs::write(folder.join("source"), "one").expect("writable");
         Recipe::new(&manifest, 0, folder, &folder.join("builds"))
     }
@@ -198,7 +201,10 @@ mod tests {
     #[test]
     fn a_failed_build_names_its_first_error_and_log() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let recipe = recipe(folder.path(), &["sh", "-c", "echo start; echo 'error: no such header'; echo end; exit 1"]);
+        let recipe = recipe(
+            folder.path(),
+            &["sh", "-c", "echo start; echo 'error: no such header'; echo end; exit 1"],
+        );
         let error = recipe.build().expect_err("it fails").to_string();
         assert!(error.contains("error: no such header") && error.contains("mine-cpu.log"), "{error}");
         assert!(!recipe.is_fresh().expect("readable"));

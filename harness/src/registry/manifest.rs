@@ -79,7 +79,10 @@ impl Manifest {
     fn check(&self) -> Result<(), String> {
         let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if self.name.is_empty() || !self.name.bytes().all(legal) {
-            return Err(format!("name {:?} must be made of lower-case letters, digits and dashes", self.name));
+            return Err(format!(
+                "name {:?} must be made of lower-case letters, digits and dashes",
+                self.name
+            ));
         }
         if self.artifacts.is_empty() {
             return Err("at least one [[artifact]] is needed".to_owned());

@@ -79,8 +79,9 @@ impl Registry {
             registry.add(&folder, &builds)?;
         }
         for path in extra {
-            let folders = backend_folders(path)
-                .with_context(|| format!("cannot look for backends in {} (--backend-path)", path.display()))?;
+            let folders = backend_folders(path).with_context(|| {
+                format!("cannot look for backends in {} (--backend-path)", path.display())
+            })?;
             if folders.is_empty() {
                 bail!("{} holds no {FILE}, nor does a folder in it (--backend-path)", path.display());
             }
@@ -148,9 +149,8 @@ impl Registry {
 /// `; did you mean candle? (there are: …)`
 pub fn suggestion<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
     let names: Vec<&str> = names.collect();
-    let nearest = names.iter().max_by(|a, b| {
-        strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b))
-    });
+    let nearest =
+        names.iter().max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
     let nearest = nearest.filter(|nearest| strsim::jaro_winkler(name, nearest) > 0.75);
     let question = nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
     format!("{question} (there are: {})", names.join(", "))

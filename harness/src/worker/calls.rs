@@ -2,7 +2,9 @@
 
 use anyhow::Context;
 use trainmark_plugin::host::{Plugin, PluginSession};
-use trainmark_plugin::{Dataset, Description, Error, ErrorKind, OpenRequest, RunningVariance, Session, Split};
+use trainmark_plugin::{
+    Dataset, Description, Error, ErrorKind, OpenRequest, RunningVariance, Session, Split,
+};
 
 use super::protocol::Task;
 use crate::workload::Workload;

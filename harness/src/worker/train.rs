@@ -9,14 +9,14 @@ use trainmark_reports::record::FirstBatchNorm;
 use super::calls::{self, named};
 use super::protocol::{EpochMessage, Message, Task};
 use super::{Harness, done, load};
-use crate::workload::{self, Workload, initial, shuffle};
+use crate::workload::{self, Workload};
 
 pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     let workload = workload::find(&task.workload)?;
     let mapped = task.dataset.map().context("cannot map the data set")?;
     let (plugin, description) = load(&task.library, harness)?;
     let convention = calls::convention(&description, &task.implementation)?;
-    let values = initial::parameters(&workload.model, convention, task.seed)?;
+    let values = workload::initial_parameters(&workload.model, convention, task.seed)?;
 
     harness.calling("open")?;
     let start = Instant::now();
@@ -29,7 +29,11 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     let mut epochs = Epochs::new(&workload, mapped.dataset().test.labels, task.seed);
     for epoch in 1..=task.epochs {
         let measured = epochs.train(epoch, mapped.dataset().train.count(), &mut session, harness)?;
+        let is_finite = measured.train_loss.is_some();
         harness.send(&Message::Epoch(measured))?;
+        if !is_finite {
+            anyhow::bail!("train_epoch: the loss of epoch {epoch} is not finite");
+        }
     }
     harness.calling("get_parameters")?;
     let first_batch_norm = first_batch_norm(&mut session, &workload)?;
@@ -65,7 +69,7 @@ impl<'w> Epochs<'w> {
         session: &mut dyn Session,
         harness: &mut Harness,
     ) -> anyhow::Result<EpochMessage> {
-        let order = shuffle::order(train_count, self.seed, epoch);
+        let order = workload::epoch_order(train_count as u32, self.seed, epoch);
         harness.calling("train_epoch")?;
         let start = Instant::now();
         let harness_seconds = (start - self.last_call_ended).as_secs_f64();
@@ -91,7 +95,10 @@ impl<'w> Epochs<'w> {
     }
 }
 
-fn first_batch_norm(session: &mut dyn Session, workload: &Workload) -> anyhow::Result<Option<FirstBatchNorm>> {
+fn first_batch_norm(
+    session: &mut dyn Session,
+    workload: &Workload,
+) -> anyhow::Result<Option<FirstBatchNorm>> {
     let values = calls::parameters(session, workload)?;
     let specs = workload.model.parameters()?;
     let first = |role| {

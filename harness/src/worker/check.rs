@@ -1,0 +1,5 @@
+//! temporary
+use super::protocol::*;
+pub(super) fn run(_task: &Task, harness: &mut super::Harness) -> anyhow::Result<()> {
+    harness.send(&Message::Done(Box::default()))
+}
