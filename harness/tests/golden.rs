@@ -137,8 +137,7 @@ impl Case {
     /// The reference with the generator's parameters, and the batch.
     fn build(&self) -> (Reference, Batch) {
         let rate = self.metadata["learning_rate"].parse().unwrap();
-        let mut reference =
-            Reference::new(&self.model(), RunningVariance::UnbiasedFromOne, rate).unwrap();
+        let mut reference = Reference::new(&self.model(), RunningVariance::UnbiasedFromOne, rate).unwrap();
         let parameters: Vec<Vec<f32>> =
             reference.specs().iter().enumerate().map(|(number, spec)| parameter(number, spec)).collect();
         let bytes = parameters.iter().flatten().flat_map(|value| value.to_le_bytes());
