@@ -63,9 +63,13 @@ fn wrong_lists(subject: &Subject<'_>, session: &mut dyn Session) -> Result<Answe
         change(&mut values);
         values
     };
-    let missing = changed(&|values| drop(values.pop()));
+    let missing = changed(&|values| {
+        values.pop();
+    });
     let surplus = changed(&|values| values.push(vec![0.0]));
-    let short = changed(&|values| drop(values[0].pop()));
+    let short = changed(&|values| {
+        values[0].pop();
+    });
     let long = changed(&|values| values[0].push(0.0));
     Ok(vec![
         ("a tensor missing", starts::set(session, &missing)),
@@ -91,7 +95,7 @@ fn wrong_samples(subject: &Subject<'_>, session: &mut dyn Session) -> Result<Ans
     answers.extend([
         ("train_step past the split", session.train_step(&[0, train]).map(drop)),
         ("train_step of no sample", session.train_step(&[]).map(drop)),
-        ("train_epoch past the split", session.train_epoch(&[0, train], 1).map(drop)),
+        ("train_epoch past the split", session.train_epoch(&[0, train], 2).map(drop)),
         ("train_epoch of no sample", session.train_epoch(&[], 1).map(drop)),
         ("train_epoch in batches of 0", session.train_epoch(&[0], 0).map(drop)),
     ]);

@@ -98,7 +98,6 @@ pub(super) const CAUGHT_BY: &[(Defect, &str)] = &[
     (Defect::ParametersStale, "protocol: parameters come back bit for bit"),
     (Defect::LabelsOffByOne, "train_step batch 32: loss"),
     (Defect::PixelsDividedBy256, "train_step batch 32: running statistics"),
-    (Defect::PixelsDividedBy256, "prediction: logits of test samples"),
     (Defect::PixelsNotDivided, "train_step batch 32: running statistics"),
     (Defect::VarianceOfOneIsNan, "train_step batch 1: running statistics"),
     (Defect::ElevenBitWeights, "train_step batch 32: running statistics"),
