@@ -1,5 +1,7 @@
 //! The float64 reference against what PyTorch computed (`tests/golden/README.md`).
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the way to fail")]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -24,7 +24,10 @@ pub use loss::Score;
 pub use network::{Batch, Pass, Reference};
 
 #[cfg(test)]
-pub(crate) use {batch_norm::BatchNorm, pooling::MaxPool};
+pub(crate) use {
+    batch_norm::BatchNorm,
+    pooling::{MaxPool, Windows},
+};
 
 /// Whether batch norm uses the batch's statistics or the running ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
