@@ -81,6 +81,8 @@ pub struct TargetSummary {
     /// Runs that were tried: all but unsupported, not conformant and interrupted
     /// ones.
     pub tried: usize,
+    /// Of these, the runs that trained all their epochs.
+    pub finished: usize,
     /// Median first epoch at which it was reached, over the runs that reached it.
     pub epochs: Option<f64>,
     /// Median training seconds up to the end of that epoch, over the same runs.
@@ -118,6 +120,48 @@ fn summarize_cell(record: &Record, cell: &Cell) -> CellSummary {
     }
 }
 
+/// The cells of one workload on one device: what may be compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// Workload name.
+    pub workload: String,
+    /// Device name.
+    pub device: String,
+    /// Its cells, in the plan's order.
+    pub cells: Vec<CellSummary>,
+}
+
+impl Group {
+    /// A cell's name among those of its group: backend and implementation, and
+    /// the threads where the group has more than one number of them.
+    pub fn label(&self, cell: &Cell) -> String {
+        let mut label = cell.backend.clone();
+        if cell.implementation != "none" {
+            label = format!("{label} {}", cell.implementation);
+        }
+        if self.cells.iter().any(|other| other.cell.threads != cell.threads) {
+            label = format!("{label} ({})", crate::number::count(cell.threads, "thread"));
+        }
+        label
+    }
+}
+
+/// The summaries by workload and device, in the order of their first cells.
+pub fn group(summaries: Vec<CellSummary>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for summary in summaries {
+        let Cell { workload, device, .. } = &summary.cell;
+        match groups.iter_mut().find(|group| group.workload == *workload && group.device == *device) {
+            Some(group) => group.cells.push(summary),
+            None => {
+                let (workload, device) = (workload.clone(), device.clone());
+                groups.push(Group { workload, device, cells: vec![summary] });
+            }
+        }
+    }
+    groups
+}
+
 /// The targets of a cell's workload.
 pub(crate) fn targets_of<'a>(record: &'a Record, cell: &Cell) -> &'a [Target] {
     let workloads = &record.started.plan.workloads;
@@ -145,13 +189,14 @@ fn epoch_seconds<'a>(epochs: impl Iterator<Item = &'a EpochRecord> + Clone) -> O
 pub(crate) fn target_summary(record: &Record, runs: &[&RunRecord], target: Target) -> TargetSummary {
     use RunOutcome::{Failed, Ok, OutOfMemory, TimedOut};
     let tried = runs.iter().filter(|run| matches!(run.outcome, Ok | Failed | TimedOut | OutOfMemory));
-    let ok = runs.iter().filter(|run| run.outcome == Ok);
-    let reached: Vec<TargetRecord> =
-        ok.map(|run| target_of_run(record, run, target)).filter(|result| result.epochs.is_some()).collect();
+    let ok: Vec<_> = runs.iter().filter(|run| run.outcome == Ok).collect();
+    let results = ok.iter().map(|run| target_of_run(record, run, target));
+    let reached: Vec<TargetRecord> = results.filter(|result| result.epochs.is_some()).collect();
     TargetSummary {
         target,
         reached: reached.len(),
         tried: tried.count(),
+        finished: ok.len(),
         epochs: median(reached.iter().filter_map(|result| result.epochs.map(f64::from))),
         seconds: median(reached.iter().filter_map(|result| result.seconds)),
     }

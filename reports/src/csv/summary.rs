@@ -154,14 +154,15 @@ fn target_columns(record: &Record, summary: &CellSummary, target: &Target) -> Ta
     }
 }
 
-/// `reached in 2 of 3 runs`, or `not reached in 5 epochs by any of 3 runs`.
-pub(crate) fn target_status(record: &Record, target: &TargetSummary) -> String {
-    let runs = crate::number::count(target.tried, "run");
-    match target.reached {
-        0 => {
+/// `reached by 2 of 3 runs`, or why it was not.
+fn target_status(record: &Record, target: &TargetSummary) -> String {
+    let runs = |number| crate::number::count(number, "run");
+    match target {
+        TargetSummary { finished: 0, .. } => "no run trained all its epochs".to_owned(),
+        TargetSummary { reached: 0, finished, .. } => {
             let epochs = crate::number::count(record.started.plan.epochs as usize, "epoch");
-            format!("not reached in {epochs} by any of {runs}")
+            format!("not reached in {epochs} by any of {}", runs(*finished))
         }
-        reached => format!("reached by {reached} of {runs}"),
+        TargetSummary { reached, tried, .. } => format!("reached by {reached} of {}", runs(*tried)),
     }
 }
