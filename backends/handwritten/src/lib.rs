@@ -5,6 +5,8 @@
 //! lets them share a batch.
 
 mod primitive;
+#[cfg(test)]
+mod tests;
 mod threads;
 
 use trainmark_plugin::{

@@ -224,7 +224,7 @@ impl Convolution {
                             }
                         }
                     }
-                    for (n, sum) in sums.iter().enumerate() {
+                    for (n, sum) in sums.into_iter().enumerate() {
                         let o = first + n;
                         let at = ((o * self.in_channels + i) * self.kernel + u) * self.kernel + v;
                         d_weight[at] += f64::from(sum.total());
