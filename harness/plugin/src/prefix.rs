@@ -46,13 +46,11 @@ pub(crate) unsafe fn read<T: Prefixed>(pointer: *const T, what: &str) -> Result<
     let written = unsafe { pointer.byte_add(T::SIZE_OFFSET).cast::<usize>().read() };
     if written < T::FIRST_SIZE {
         let first = T::FIRST_SIZE;
-        return Err(Error::invalid(format!(
-            "{what} says it has {written} bytes, at least {first} are needed"
-        )));
+        return Err(Error::invalid(format!("{what}: struct_size is {written}, at least {first} is needed")));
     }
     // Half a pointer would pass for a whole one; the size of a C struct is a multiple of its alignment.
     if !written.is_multiple_of(align_of::<T>()) {
-        return Err(Error::invalid(format!("{what} says it has {written} bytes and so ends within a field")));
+        return Err(Error::invalid(format!("{what}: struct_size {written} ends within a field")));
     }
     let mut value = MaybeUninit::<T>::zeroed();
     let size = written.min(size_of::<T>());
@@ -120,7 +118,7 @@ pub(crate) unsafe fn slice_mut<'a, T>(
 /// `Invalid` where it is null or misaligned.
 pub(crate) fn check_pointer<T>(pointer: *const T, what: &str) -> Result<(), Error> {
     if pointer.is_null() || !pointer.is_aligned() {
-        return Err(Error::invalid(format!("{what} is null or misaligned")));
+        return Err(Error::invalid(format!("{what}: the pointer is null or misaligned")));
     }
     Ok(())
 }
@@ -128,7 +126,7 @@ pub(crate) fn check_pointer<T>(pointer: *const T, what: &str) -> Result<(), Erro
 fn check_array<T>(pointer: *const T, length: usize, stride: usize, what: &str) -> Result<(), Error> {
     check_pointer(pointer, what)?;
     if length.checked_mul(stride).is_none_or(|bytes| bytes > isize::MAX as usize) {
-        return Err(Error::invalid(format!("{what} has an impossible length of {length}")));
+        return Err(Error::invalid(format!("{what}: the length {length} is impossible")));
     }
     Ok(())
 }
@@ -151,8 +149,9 @@ pub(crate) unsafe fn elements<T>(
     }
     if element_size < size_of::<T>() || !element_size.is_multiple_of(align_of::<T>()) {
         return Err(Error::invalid(format!(
-            "{what} have {element_size} bytes each, {} are needed",
-            size_of::<T>()
+            "{what}: the element size is {element_size}, at least {} is needed, in steps of {}",
+            size_of::<T>(),
+            align_of::<T>()
         )));
     }
     check_array(pointer, count, element_size, what)?;
