@@ -11,6 +11,7 @@ use crate::{RunningVariance, Split};
 ///
 /// # Errors
 /// `Invalid` where a size does not fit 32 bits.
+#[cfg(feature = "host")]
 pub(crate) fn layer_data(layer: &Layer) -> Result<LayerData, Error> {
     let mut data = LayerData {
         kind: 0,
@@ -97,6 +98,7 @@ pub(crate) fn layer(data: &LayerData) -> Result<Layer, Error> {
 }
 
 /// Input channels, height and width; a vector has height and width 0.
+#[cfg(feature = "host")]
 pub(crate) fn input_sizes(shape: Shape) -> Result<[u32; 3], Error> {
     Ok(match shape {
         Shape::Image { channels, height, width } => [narrow(channels)?, narrow(height)?, narrow(width)?],
@@ -112,6 +114,7 @@ pub(crate) fn input_shape([channels, height, width]: [u32; 3]) -> Shape {
     }
 }
 
+#[cfg(feature = "host")]
 pub(crate) fn narrow(size: usize) -> Result<u32, Error> {
     u32::try_from(size).map_err(|_| Error::invalid(format!("{size} does not fit 32 bits")))
 }
