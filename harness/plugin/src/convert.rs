@@ -11,6 +11,7 @@ use crate::{RunningVariance, Split};
 ///
 /// # Errors
 /// `Invalid` where a size does not fit 32 bits.
+#[cfg(feature = "host")]
 pub(crate) fn layer_data(layer: &Layer) -> Result<LayerData, Error> {
     let mut data = LayerData {
         kind: 0,
@@ -97,6 +98,7 @@ pub(crate) fn layer(data: &LayerData) -> Result<Layer, Error> {
 }
 
 /// Input channels, height and width; a vector has height and width 0.
+#[cfg(feature = "host")]
 pub(crate) fn input_sizes(shape: Shape) -> Result<[u32; 3], Error> {
     Ok(match shape {
         Shape::Image { channels, height, width } => [narrow(channels)?, narrow(height)?, narrow(width)?],
@@ -112,6 +114,7 @@ pub(crate) fn input_shape([channels, height, width]: [u32; 3]) -> Shape {
     }
 }
 
+#[cfg(feature = "host")]
 pub(crate) fn narrow(size: usize) -> Result<u32, Error> {
     u32::try_from(size).map_err(|_| Error::invalid(format!("{size} does not fit 32 bits")))
 }
@@ -188,4 +191,62 @@ pub(crate) const fn c_name(name: &str) -> [u8; 64] {
     }
     assert!(CStr::from_bytes_until_nul(&out).is_ok());
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_layer() -> impl Strategy<Value = Layer> {
+        let size = || any::<u32>().prop_map(|size| size as usize);
+        let real = || -1e300_f64..1e300;
+        prop_oneof![
+            (size(), size(), size(), size()).prop_map(|(out_channels, kernel, stride, padding)| {
+                Layer::Conv2d { out_channels, kernel, stride, padding }
+            }),
+            (real(), real()).prop_map(|(epsilon, momentum)| Layer::BatchNorm { epsilon, momentum }),
+            Just(Layer::Sigmoid),
+            Just(Layer::Relu),
+            Just(Layer::Tanh),
+            (size(), size()).prop_map(|(window, stride)| Layer::MaxPool2d { window, stride }),
+            (size(), size()).prop_map(|(window, stride)| Layer::AvgPool2d { window, stride }),
+            Just(Layer::Flatten),
+            size().prop_map(|out_features| Layer::Linear { out_features }),
+            real().prop_map(|rate| Layer::Dropout { rate }),
+            (size(), size()).prop_map(|(height, width)| Layer::Resize { height, width }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_layer_survives_the_boundary(original in any_layer()) {
+            let data = layer_data(&original).unwrap();
+            prop_assert_eq!(data.reserved, 0);
+            prop_assert_eq!(layer(&data).unwrap(), original);
+        }
+
+        #[test]
+        fn only_the_eleven_kinds_are_known(kind in prop_oneof![0_u32..20, any::<u32>()]) {
+            let data = LayerData { kind, ..layer_data(&Layer::Flatten).unwrap() };
+            match layer(&data) {
+                Ok(layer) => prop_assert_eq!(layer_data(&layer).unwrap().kind, kind),
+                Err(error) => {
+                    prop_assert!(!(abi::TM_CONV2D..=abi::TM_RESIZE).contains(&kind));
+                    prop_assert_eq!(error.kind, ErrorKind::Unsupported);
+                }
+            }
+        }
+
+        #[test]
+        fn input_shapes_survive(sizes in any::<[u32; 3]>()) {
+            prop_assert_eq!(input_sizes(input_shape(sizes)).unwrap(), sizes);
+        }
+    }
+
+    #[test]
+    fn sizes_over_32_bits_are_refused() {
+        let error = layer_data(&Layer::Linear { out_features: 1 << 32 }).unwrap_err();
+        assert_eq!(error, Error::invalid("4294967296 does not fit 32 bits"));
+    }
 }

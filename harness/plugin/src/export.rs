@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::ffi::{CString, c_char, c_void};
+use std::io::Write;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -62,10 +63,8 @@ unsafe extern "C" fn describe<B: Backend>(
     // SAFETY: `message` is the host's buffer.
     unsafe {
         guarded(message, || {
+            prefix::check_pointer(out, "the place for the description")?;
             let description = B::describe()?;
-            if out.is_null() {
-                return Err(Error::invalid("no place for the description"));
-            }
             // SAFETY: the host gives a writable place.
             out.write(publish(description)?);
             Ok(())
@@ -122,9 +121,7 @@ unsafe extern "C" fn open<B: Backend>(
     // SAFETY: the host's pointers are valid during the call, the data set's until `close`.
     unsafe {
         guarded(message, || {
-            if out.is_null() {
-                return Err(Error::invalid("no place for the session"));
-            }
+            prefix::check_pointer(out, "the place for the session")?;
             let request = read_request(request)?;
             let guard = GuardedSession::open(request, B::open)?;
             out.write(Box::into_raw(Box::new(guard)).cast());
@@ -243,8 +240,10 @@ unsafe extern "C" fn train_step(
     // SAFETY: the host's arrays are valid during the call.
     unsafe {
         with_session(session, message, |session| {
+            check_outcome(outcome)?;
             let step = session.train_step(prefix::slice(indices, count, "the batch")?)?;
-            write_outcome(outcome, step.loss, step.correct)
+            write_outcome(outcome, step.loss, step.correct);
+            Ok(())
         })
     }
 }
@@ -260,8 +259,10 @@ unsafe extern "C" fn train_epoch(
     // SAFETY: the host's arrays are valid during the call.
     unsafe {
         with_session(session, message, |session| {
+            check_outcome(outcome)?;
             let epoch = session.train_epoch(prefix::slice(order, count, "the order")?, batch_size)?;
-            write_outcome(outcome, epoch.loss, epoch.correct)
+            write_outcome(outcome, epoch.loss, epoch.correct);
+            Ok(())
         })
     }
 }
@@ -294,8 +295,10 @@ unsafe extern "C" fn close(session: *mut abi::SessionData) {
         // SAFETY: `open` made it with `Box::into_raw`, and the host closes a session once.
         drop(unsafe { Box::from_raw(session.cast::<GuardedSession<'static>>()) });
     });
-    if catch_unwind(closing).is_err() {
-        eprintln!("the plugin panicked while closing a session");
+    if let Err(panic) = catch_unwind(closing) {
+        // Not `eprintln!`, which panics where stderr is closed.
+        let _ = writeln!(std::io::stderr(), "the plugin panicked while closing a session");
+        std::mem::forget(panic);
     }
 }
 
@@ -304,18 +307,24 @@ unsafe extern "C" fn extension(_id: *const c_char) -> *const c_void {
 }
 
 /// # Safety
-/// `outcome` is null or a writable struct whose `struct_size` is true.
-unsafe fn write_outcome(outcome: *mut abi::OutcomeData, loss: f64, correct: u64) -> Result<(), Error> {
-    if outcome.is_null() {
-        return Err(Error::invalid("no place for the outcome"));
-    }
-    // SAFETY: both fields are in ABI 1.0, so every host's struct holds them.
+/// `outcome` is writable and passed [`check_outcome`].
+unsafe fn write_outcome(outcome: *mut abi::OutcomeData, loss: f64, correct: u64) {
+    // SAFETY: `check_outcome` saw that the struct holds both fields.
     unsafe {
-        if (*outcome).struct_size < size_of::<abi::OutcomeData>() {
-            return Err(Error::invalid("the place for the outcome is too small"));
-        }
         (*outcome).loss = loss;
         (*outcome).correct = correct;
+    }
+}
+
+/// Refuses a place that the outcome does not fit into, before anything is trained.
+///
+/// # Safety
+/// `outcome` is null or a readable struct.
+unsafe fn check_outcome(outcome: *const abi::OutcomeData) -> Result<(), Error> {
+    prefix::check_pointer(outcome, "the place for the outcome")?;
+    // SAFETY: aligned, and the caller vouches for the rest; both fields are in ABI 1.0.
+    if unsafe { (*outcome).struct_size } < size_of::<abi::OutcomeData>() {
+        return Err(Error::invalid("the place for the outcome is too small"));
     }
     Ok(())
 }
@@ -348,7 +357,12 @@ unsafe fn guarded(message: *mut abi::Text, call: impl FnOnce() -> Result<(), Err
     let error = match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(())) => return abi::TM_OK,
         Ok(Err(error)) => error,
-        Err(panic) => Error::new(ErrorKind::Panic, panic_text(panic.as_ref())),
+        Err(panic) => {
+            let text = panic_text(panic.as_ref());
+            // A payload may panic again when dropped, outside of any `catch_unwind`.
+            std::mem::forget(panic);
+            Error::new(ErrorKind::Panic, text)
+        }
     };
     // SAFETY: the caller vouches for the buffer.
     unsafe { write_message(message, &error.message) };

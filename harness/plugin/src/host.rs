@@ -65,15 +65,18 @@ impl Plugin {
     /// # Safety
     /// `table` points to a table that lives for ever, as the ABI describes it.
     pub unsafe fn from_table(table: *const BackendTable) -> Result<Self, String> {
+        prefix::check_pointer(table, "the plugin's table").map_err(|error| error.message)?;
+        // Before the size, which means nothing in a table that is not ours.
         // SAFETY: the caller vouches for the table; its prefix is the same in every version.
-        let table = unsafe { prefix::read(table, "the plugin's table") }.map_err(|error| error.message)?;
-        if table.magic != abi::TM_MAGIC {
+        if unsafe { (&raw const (*table).magic).read() } != abi::TM_MAGIC {
             return Err(
                 "its table does not begin with trainmark's magic number; rebuild it with trainmark-plugin 1 \
                         or the current trainmark.h"
                     .into(),
             );
         }
+        // SAFETY: as above.
+        let table = unsafe { prefix::read(table, "the plugin's table") }.map_err(|error| error.message)?;
         if table.major != abi::TM_ABI_MAJOR {
             return Err(format!(
                 "built for ABI {}.{}, this harness speaks {major}.x; rebuild it against trainmark-plugin {major}",
@@ -129,7 +132,9 @@ impl Plugin {
             layers: layers.as_ptr(),
         };
         let Dataset { train, test } = request.dataset;
-        let (train, test) = (samples_data(train), samples_data(test));
+        let sample_size = request.model.input.len();
+        let train = samples_data(train, sample_size, "training")?;
+        let test = samples_data(test, sample_size, "test")?;
         let data = abi::OpenData {
             struct_size: size_of::<abi::OpenData>(),
             model: &raw const model,
@@ -345,14 +350,22 @@ unsafe fn read_description(data: *const abi::DescriptionData) -> Result<Descript
     }
 }
 
-fn samples_data(samples: Samples<'_>) -> abi::SamplesData {
-    abi::SamplesData {
+/// A plugin can only believe `count` and `sample_size`, so they are checked here.
+fn samples_data(samples: Samples<'_>, sample_size: usize, split: &str) -> Result<abi::SamplesData, Error> {
+    let count = samples.count();
+    if count.checked_mul(sample_size) != Some(samples.pixels.len()) {
+        let bytes = samples.pixels.len();
+        return Err(Error::invalid(format!(
+            "the {count} {split} samples have {bytes} bytes, the model needs {sample_size} each"
+        )));
+    }
+    Ok(abi::SamplesData {
         struct_size: size_of::<abi::SamplesData>(),
-        count: samples.count(),
-        sample_size: samples.pixels.len().checked_div(samples.count()).unwrap_or(0),
+        count,
+        sample_size,
         pixels: samples.pixels.as_ptr(),
         labels: samples.labels.as_ptr(),
-    }
+    })
 }
 
 fn empty_outcome() -> abi::OutcomeData {

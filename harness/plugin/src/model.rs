@@ -119,6 +119,13 @@ impl Shape {
         self.len() == 0
     }
 
+    fn check_size(self) -> Result<(), String> {
+        match self {
+            Self::Image { channels, height, width } => check_size(&[channels, height, width]),
+            Self::Vector(features) => check_size(&[features]),
+        }
+    }
+
     /// Channels of an image, features of a vector: what batch norm normalises over.
     pub fn channels(self) -> usize {
         match self {
@@ -218,12 +225,17 @@ impl Model {
     /// Output shape of every layer.
     ///
     /// # Errors
-    /// `Invalid`, naming the layer, where a layer does not fit its input.
+    /// `Invalid`, naming the layer, where a layer does not fit its input, or its
+    /// output or weight is empty or has 2³² values or more.
     pub fn shapes(&self) -> Result<Vec<Shape>, Error> {
+        self.input
+            .check_size()
+            .map_err(|why| Error::invalid(format!("the input of model {}: {why}", self.name)))?;
         let mut shape = self.input;
         let mut shapes = Vec::with_capacity(self.layers.len());
         for (index, layer) in self.layers.iter().enumerate() {
-            shape = output_shape(layer, shape).map_err(|why| {
+            let output = output_shape(layer, shape).and_then(|output| output.check_size().map(|()| output));
+            shape = output.map_err(|why| {
                 Error::invalid(format!("layer {index} ({}) of model {}: {why}", layer.kind(), self.name))
             })?;
             shapes.push(shape);
@@ -300,15 +312,18 @@ impl Model {
 
 fn output_shape(layer: &Layer, input: Shape) -> Result<Shape, String> {
     match (*layer, input) {
-        (Layer::Conv2d { out_channels, kernel, stride, padding }, Shape::Image { height, width, .. }) => {
+        (
+            Layer::Conv2d { out_channels, kernel, stride, padding },
+            Shape::Image { channels, height, width },
+        ) => {
             if out_channels == 0 {
                 return Err("no output channels".into());
             }
-            Ok(Shape::Image {
-                channels: out_channels,
-                height: windows(height + 2 * padding, kernel, stride)?,
-                width: windows(width + 2 * padding, kernel, stride)?,
-            })
+            let both_sides = padding.saturating_mul(2);
+            let height = windows(height.saturating_add(both_sides), kernel, stride)?;
+            let width = windows(width.saturating_add(both_sides), kernel, stride)?;
+            check_size(&[out_channels, channels, kernel, kernel])?;
+            Ok(Shape::Image { channels: out_channels, height, width })
         }
         (
             Layer::MaxPool2d { window, stride } | Layer::AvgPool2d { window, stride },
@@ -322,7 +337,8 @@ fn output_shape(layer: &Layer, input: Shape) -> Result<Shape, String> {
             Ok(Shape::Image { channels, height, width })
         }
         (Layer::Flatten, shape) => Ok(Shape::Vector(shape.len())),
-        (Layer::Linear { out_features }, Shape::Vector(_)) if out_features > 0 => {
+        (Layer::Linear { out_features }, Shape::Vector(features)) if out_features > 0 => {
+            check_size(&[out_features, features])?;
             Ok(Shape::Vector(out_features))
         }
         (Layer::BatchNorm { epsilon, .. }, _) if epsilon.is_nan() || epsilon <= 0.0 => {
@@ -339,6 +355,17 @@ fn output_shape(layer: &Layer, input: Shape) -> Result<Shape, String> {
     }
 }
 
+/// Refuses a tensor that is empty or has 2³² values or more: sizes may come from
+/// an untrusted caller, and a later product must not overflow.
+fn check_size(sides: &[usize]) -> Result<(), String> {
+    let values = sides.iter().try_fold(1_usize, |product, &side| product.checked_mul(side));
+    match values {
+        Some(0) => Err("it holds no value".into()),
+        Some(values) if u32::try_from(values).is_ok() => Ok(()),
+        _ => Err("a tensor has 2³² values or more".into()),
+    }
+}
+
 /// Windows of `size` at steps of `stride` that fit into `length`.
 fn windows(length: usize, size: usize, stride: usize) -> Result<usize, String> {
     if size == 0 || stride == 0 {
@@ -348,4 +375,111 @@ fn windows(length: usize, size: usize, stride: usize) -> Result<usize, String> {
         .checked_sub(size)
         .map(|rest| rest / stride + 1)
         .ok_or_else(|| format!("window {size} is larger than the input's side {length}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn model(input: Shape, layers: Vec<Layer>) -> Model {
+        Model { name: "m".into(), input, layers }
+    }
+
+    fn image(channels: usize, height: usize, width: usize) -> Shape {
+        Shape::Image { channels, height, width }
+    }
+
+    #[test]
+    fn shapes_and_parameters_of_the_chapters_first_block() {
+        let model = model(
+            image(1, 28, 28),
+            vec![
+                Layer::Conv2d { out_channels: 6, kernel: 5, stride: 1, padding: 0 },
+                Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 },
+                Layer::Sigmoid,
+                Layer::MaxPool2d { window: 2, stride: 2 },
+                Layer::Flatten,
+                Layer::Linear { out_features: 10 },
+            ],
+        );
+        let shapes = model.shapes().unwrap();
+        let conv = image(6, 24, 24);
+        assert_eq!(
+            shapes,
+            [conv, conv, conv, image(6, 12, 12), Shape::Vector(6 * 12 * 12), Shape::Vector(10)]
+        );
+        let names: Vec<_> =
+            model.parameters().unwrap().into_iter().map(|spec| (spec.name, spec.shape)).collect();
+        let expected = [
+            ("0.weight", vec![6, 1, 5, 5]),
+            ("0.bias", vec![6]),
+            ("1.gamma", vec![6]),
+            ("1.beta", vec![6]),
+            ("1.running_mean", vec![6]),
+            ("1.running_var", vec![6]),
+            ("5.weight", vec![10, 864]),
+            ("5.bias", vec![10]),
+        ];
+        assert_eq!(names, expected.map(|(name, shape)| (name.to_owned(), shape)));
+    }
+
+    #[test]
+    fn impossible_sizes_name_the_layer() {
+        let huge = u32::MAX as usize;
+        let cases = [
+            (
+                image(huge, huge, huge),
+                Layer::Sigmoid,
+                "the input of model m: a tensor has 2³² values or more",
+            ),
+            (image(1, 0, 28), Layer::Sigmoid, "the input of model m: it holds no value"),
+            (
+                image(1, 28, 28),
+                Layer::Resize { height: huge, width: huge },
+                "layer 0 (resize) of model m: a tensor has 2³² values or more",
+            ),
+            (
+                image(1, 28, 28),
+                Layer::Conv2d { out_channels: 1, kernel: huge, stride: 1, padding: huge },
+                "layer 0 (conv2d) of model m: a tensor has 2³² values or more",
+            ),
+            (
+                Shape::Vector(1 << 20),
+                Layer::Linear { out_features: 1 << 20 },
+                "layer 0 (linear) of model m: a tensor has 2³² values or more",
+            ),
+            (
+                image(1, 28, 28),
+                Layer::MaxPool2d { window: 29, stride: 1 },
+                "layer 0 (max_pool2d) of model m: window 29 is larger than the input's side 28",
+            ),
+        ];
+        for (input, layer, message) in cases {
+            assert_eq!(model(input, vec![layer]).shapes().unwrap_err(), Error::invalid(message));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_sizes_never_overflow(
+            input in any::<[u32; 3]>(),
+            conv in any::<[u32; 4]>(),
+            features in any::<u32>(),
+        ) {
+            let [channels, height, width] = input.map(|side| side as usize);
+            let [out_channels, kernel, stride, padding] = conv.map(|side| side as usize);
+            let model = model(
+                image(channels, height, width),
+                vec![
+                    Layer::Conv2d { out_channels, kernel, stride, padding },
+                    Layer::Flatten,
+                    Layer::Linear { out_features: features as usize },
+                ],
+            );
+            if let Ok(parameters) = model.parameters() {
+                prop_assert!(parameters.iter().all(|spec| (1..=u32::MAX as usize).contains(&spec.len())));
+            }
+        }
+    }
 }

@@ -35,21 +35,22 @@ unsafe impl Prefixed for abi::BackendTable {
 /// Copies a struct that another side wrote, as far as both know it.
 ///
 /// # Errors
-/// `Invalid` where the pointer is null or the struct smaller than in ABI 1.0.
+/// `Invalid` where the pointer is null or misaligned, or the struct is smaller
+/// than in ABI 1.0 or ends within a field.
 ///
 /// # Safety
 /// `pointer` is null or points to a readable struct whose `struct_size` is true.
 pub(crate) unsafe fn read<T: Prefixed>(pointer: *const T, what: &str) -> Result<T, Error> {
-    if pointer.is_null() {
-        return Err(Error::invalid(format!("{what} is null")));
-    }
+    check_pointer(pointer, what)?;
     // SAFETY: every version has `struct_size` at this place, and the caller vouches for the pointer.
     let written = unsafe { pointer.byte_add(T::SIZE_OFFSET).cast::<usize>().read() };
     if written < T::FIRST_SIZE {
         let first = T::FIRST_SIZE;
-        return Err(Error::invalid(format!(
-            "{what} says it has {written} bytes, at least {first} are needed"
-        )));
+        return Err(Error::invalid(format!("{what}: struct_size is {written}, at least {first} is needed")));
+    }
+    // Half a pointer would pass for a whole one; the size of a C struct is a multiple of its alignment.
+    if !written.is_multiple_of(align_of::<T>()) {
+        return Err(Error::invalid(format!("{what}: struct_size {written} ends within a field")));
     }
     let mut value = MaybeUninit::<T>::zeroed();
     let size = written.min(size_of::<T>());
@@ -86,7 +87,7 @@ pub(crate) unsafe fn slice<'a, T>(pointer: *const T, length: usize, what: &str) 
     if length == 0 {
         return Ok(&[]);
     }
-    check_array(pointer, length, what)?;
+    check_array(pointer, length, size_of::<T>(), what)?;
     // SAFETY: non-null, aligned, and the caller vouches for the length.
     Ok(unsafe { std::slice::from_raw_parts(pointer, length) })
 }
@@ -106,17 +107,26 @@ pub(crate) unsafe fn slice_mut<'a, T>(
     if length == 0 {
         return Ok(&mut []);
     }
-    check_array(pointer, length, what)?;
+    check_array(pointer, length, size_of::<T>(), what)?;
     // SAFETY: non-null, aligned, and the caller vouches for length and uniqueness.
     Ok(unsafe { std::slice::from_raw_parts_mut(pointer, length) })
 }
 
-fn check_array<T>(pointer: *const T, length: usize, what: &str) -> Result<(), Error> {
+/// Checks what can be seen of a pointer to a struct or to the place of an answer.
+///
+/// # Errors
+/// `Invalid` where it is null or misaligned.
+pub(crate) fn check_pointer<T>(pointer: *const T, what: &str) -> Result<(), Error> {
     if pointer.is_null() || !pointer.is_aligned() {
-        return Err(Error::invalid(format!("{what} is null or misaligned")));
+        return Err(Error::invalid(format!("{what}: the pointer is null or misaligned")));
     }
-    if length.checked_mul(size_of::<T>()).is_none_or(|bytes| bytes > isize::MAX as usize) {
-        return Err(Error::invalid(format!("{what} has an impossible length of {length}")));
+    Ok(())
+}
+
+fn check_array<T>(pointer: *const T, length: usize, stride: usize, what: &str) -> Result<(), Error> {
+    check_pointer(pointer, what)?;
+    if length.checked_mul(stride).is_none_or(|bytes| bytes > isize::MAX as usize) {
+        return Err(Error::invalid(format!("{what}: the length {length} is impossible")));
     }
     Ok(())
 }
@@ -139,11 +149,12 @@ pub(crate) unsafe fn elements<T>(
     }
     if element_size < size_of::<T>() || !element_size.is_multiple_of(align_of::<T>()) {
         return Err(Error::invalid(format!(
-            "{what} have {element_size} bytes each, {} are needed",
-            size_of::<T>()
+            "{what}: the element size is {element_size}, at least {} is needed, in steps of {}",
+            size_of::<T>(),
+            align_of::<T>()
         )));
     }
-    check_array(pointer, count, what)?;
+    check_array(pointer, count, element_size, what)?;
     // SAFETY: each element starts `element_size` bytes after the one before and holds at least a `T`.
     Ok((0..count).map(|index| unsafe { pointer.byte_add(index * element_size).read() }).collect())
 }
