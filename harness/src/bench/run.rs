@@ -13,17 +13,17 @@ use crate::worker::protocol::{EpochMessage, Job, Message};
 use crate::workload::Workload;
 
 /// What all runs of a benchmark share.
-pub struct Bench<'b> {
+pub(super) struct Bench<'b> {
     /// The data set.
-    pub dataset: &'b data::Prepared,
+    pub(super) dataset: &'b data::Prepared,
     /// Starts the workers.
-    pub executor: &'b Executor,
+    pub(super) executor: &'b Executor,
     /// Epochs per run.
-    pub epochs: u32,
+    pub(super) epochs: u32,
     /// Where everything is written down.
-    pub store: &'b mut RunStore,
+    pub(super) store: &'b mut RunStore,
     /// What the user sees.
-    pub progress: &'b mut dyn Progress,
+    pub(super) progress: &'b mut dyn Progress,
 }
 
 /// Times what a worker says of one run.
@@ -39,7 +39,7 @@ impl Bench<'_> {
     ///
     /// # Errors
     /// Where the records cannot be written, or no worker can be started.
-    pub fn run(
+    pub(super) fn run(
         &mut self,
         ready: &ReadyCell,
         workload: &Workload,
@@ -80,7 +80,7 @@ impl Bench<'_> {
     ///
     /// # Errors
     /// Where the records cannot be written.
-    pub fn stopped(
+    pub(super) fn stopped(
         &mut self,
         ready: &ReadyCell,
         workload: &Workload,
@@ -134,7 +134,7 @@ impl Bench<'_> {
 }
 
 fn band_checks(workload: &Workload, dataset: &str, epochs: &[EpochRecord]) -> Vec<CheckRecord> {
-    conformance::band::judge(workload, dataset, epochs)
+    conformance::judge(workload, dataset, epochs)
 }
 
 /// Log of a cell's worker, relative to the run folder.
