@@ -285,6 +285,9 @@ pub(crate) fn agreement(symbol: &str, medians: &[Vec<Option<f64>>]) -> Option<St
         Some((high - low, channel + 1))
     });
     let (distance, channel) = widest.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    if distance == 0.0 {
+        return Some(format!("The cells' medians of {symbol} are the same."));
+    }
     Some(format!(
         "The cells' medians of {symbol} differ by at most {} (channel {channel}).",
         significant(distance)

@@ -353,7 +353,10 @@ typedef struct tm_backend_table {
 #endif
 
 #ifdef __cplusplus
-extern "C"
+extern "C" {
 #endif
 // What a plugin defines: `TM_EXPORT const tm_backend_table tm_backend_v1 = {...};`
 TM_EXPORT extern const tm_backend_table tm_backend_v1;
+#ifdef __cplusplus
+}
+#endif

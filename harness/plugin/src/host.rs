@@ -45,8 +45,12 @@ impl Plugin {
     pub unsafe fn load(path: &Path) -> Result<Self, LoadError> {
         let fail = |reason: String| LoadError { path: path.to_owned(), reason };
         let absolute = path.canonicalize().map_err(|error| fail(error.to_string()))?;
+        if absolute.is_dir() {
+            return Err(fail("it is a folder; name the library in it".into()));
+        }
         // SAFETY: the caller vouches for the library.
-        let library = unsafe { open_library(&absolute) }.map_err(|error| fail(loader_text(&error)))?;
+        let library = unsafe { open_library(&absolute) };
+        let library = library.map_err(|error| fail(loader_text(&error, &absolute)))?;
         // SAFETY: the symbol, if present, is the table by the ABI's contract.
         let table = unsafe { library.get::<*const BackendTable>(b"tm_backend_v1\0") };
         let table = *table.map_err(|_| {
@@ -283,8 +287,14 @@ unsafe fn open_library(path: &Path) -> Result<libloading::Library, libloading::E
 }
 
 /// The dynamic loader's own words, which name the missing library or symbol.
-fn loader_text(error: &libloading::Error) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+fn loader_text(error: &libloading::Error, path: &Path) -> String {
+    let text = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    // The error around this one names the path already.
+    let text = text.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&text);
+    if ["file too short", "invalid ELF header"].contains(&text) {
+        return format!("it is no dynamic library of this machine ({text})");
+    }
+    text.to_owned()
 }
 
 /// # Safety

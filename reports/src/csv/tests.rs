@@ -84,6 +84,18 @@ fn a_record_without_runs_gives_headers_and_cells() {
     assert!(column(&summary::text(&record).unwrap(), "status").iter().all(|status| status == "not run"));
 }
 
+#[test]
+fn every_column_is_documented() {
+    let documentation = include_str!("../../../docs/records.md");
+    for (file, text) in files(&example::record()).unwrap() {
+        for column in parse(&text).0 {
+            let column =
+                column.replace("train_accuracy_0.88", "<target>").replace("test_accuracy_0.8", "<target>");
+            assert!(documentation.contains(&format!("`{column}`")), "{file}: {column}");
+        }
+    }
+}
+
 fn hostile() -> impl Strategy<Value = String> {
     prop_oneof![any::<String>(), "[\"',;\\r\\n\\t=@+ a-z-]{0,12}", Just(example::HOSTILE.to_owned())]
 }

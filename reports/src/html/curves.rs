@@ -14,7 +14,7 @@ const TOP: f64 = 10.0;
 const BOTTOM: f64 = HEIGHT - 42.0;
 const LEFT: f64 = 46.0;
 /// Width of a character of a label, about, and of what stands before it.
-const CHARACTER: f64 = 6.2;
+const CHARACTER: f64 = 6.9;
 const LABEL_INDENT: f64 = 30.0;
 const LONGEST_LABEL: usize = 22;
 
@@ -205,7 +205,7 @@ pub(super) fn chart(
     );
     plot.draw_axes(&mut svg, axes);
     for target in targets {
-        plot.draw_target(&mut svg, target);
+        plot.draw_target(&mut svg, target, series, axes);
     }
     for (index, one) in series.iter().enumerate() {
         plot.draw_series(&mut svg, index, one, axes);
@@ -299,18 +299,19 @@ impl Plot {
         );
     }
 
-    fn draw_target(&self, svg: &mut String, target: f64) {
+    /// The line, and its name below it where the curves leave room: at the right
+    /// where they have passed it, at the left where they have not.
+    fn draw_target(&self, svg: &mut String, target: f64, series: &[Series], axes: Axes) {
         let y = self.py(target);
+        let last = |one: &Series| one.points.iter().rev().find_map(|point| axes.y(point));
+        let passed = series.iter().filter_map(last).any(|last| last.high > target);
+        let (x, anchor) = if passed { (self.right - 4.0, "end") } else { (LEFT + 5.0, "start") };
+        let right = self.right;
+        let _ = write!(svg, r#"<line class="target" x1="{LEFT}" x2="{right:.1}" y1="{y:.1}" y2="{y:.1}"/>"#);
         let _ = write!(
             svg,
-            r#"<line class="target" x1="{LEFT}" x2="{:.1}" y1="{y:.1}" y2="{y:.1}"/>"#,
-            self.right
-        );
-        let _ = write!(
-            svg,
-            r#"<text class="tick" x="{:.1}" y="{:.1}">target {target}</text>"#,
-            LEFT + 4.0,
-            y - 4.0
+            r#"<text class="tick" x="{x:.1}" y="{:.1}" text-anchor="{anchor}">target {target}</text>"#,
+            y + 14.0
         );
     }
 
@@ -368,7 +369,7 @@ impl Plot {
         let ends: Vec<(usize, &Series, (f64, f64))> =
             series.iter().enumerate().filter_map(|(index, one)| Some((index, one, end(one)?))).collect();
         let wanted: Vec<f64> = ends.iter().map(|(.., (_, y))| *y).collect();
-        let gap = (((BOTTOM - TOP) / wanted.len().max(1) as f64).min(14.0)).max(1.0);
+        let gap = ((BOTTOM - TOP) / wanted.len().max(1) as f64).clamp(1.0, 14.0);
         for ((index, one, (x, y)), height) in ends.iter().zip(spread(&wanted, gap, TOP, BOTTOM)) {
             let (from, to) = (self.right + 6.0, self.right + 24.0);
             let _ = write!(svg, r#"<g class="series c{}" data-series="{index}">"#, one.colour);

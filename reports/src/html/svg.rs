@@ -34,7 +34,7 @@ impl Scale {
     /// A linear scale over the values, widened to the ticks around them.
     pub(super) fn linear(low: f64, high: f64) -> Self {
         let (low, high) = if high > low { (low, high) } else { (low - 0.5, low + 0.5) };
-        let step = nice_step((high - low) / 4.0);
+        let step = nice_step((high - low) / 5.0);
         let (first, last) = ((low / step + 1e-9).floor(), (high / step - 1e-9).ceil());
         let ticks: Vec<f64> =
             (0..=(last - first) as usize).map(|index| (first + index as f64) * step).collect();
@@ -160,8 +160,8 @@ mod tests {
     #[test]
     fn ticks_are_round() {
         assert_eq!(labels(&Scale::linear(0.31, 0.93)), ["0.2", "0.4", "0.6", "0.8", "1.0"]);
-        assert_eq!(labels(&Scale::linear(0.0, 42.0)), ["0", "20", "40", "60"]);
-        assert_eq!(labels(&Scale::linear(0.5, 0.5)), ["0", "0.5", "1.0"]);
+        assert_eq!(labels(&Scale::linear(0.0, 42.0)), ["0", "10", "20", "30", "40", "50"]);
+        assert_eq!(labels(&Scale::linear(0.5, 0.5)), ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(labels(&Scale::whole(5)), ["1", "2", "3", "4", "5"]);
         assert_eq!(labels(&Scale::whole(1)), ["1"]);
         assert_eq!(labels(&Scale::whole(30)), ["1", "5", "10", "15", "20", "25", "30"]);

@@ -180,26 +180,32 @@ fn values_that_are_not_finite_leave_gaps_and_words() {
     assert!(html.contains("not finite"));
 }
 
-/// Writes pages to look at: `TRAINMARK_PAGES=DIR cargo test -p trainmark-reports`.
 #[test]
-fn pages_to_look_at() {
-    let Some(folder) = std::env::var_os("TRAINMARK_PAGES").map(std::path::PathBuf::from) else { return };
-    let mut wide = example::record();
-    for epoch in &mut wide.epochs {
+fn a_wide_range_of_times_has_a_logarithmic_axis() {
+    let mut record = example::record();
+    assert!(!page(&record).contains("logarithmic"));
+    for epoch in &mut record.epochs {
         if epoch.cell.backend == "handwritten" {
             epoch.train_seconds *= 12.0;
         }
     }
-    let mut none = example::record_of_one_run();
-    none.runs.clear();
-    none.epochs.clear();
-    let pages = [
-        ("example", example::record()),
-        ("wide", wide),
-        ("one", example::record_of_one_run()),
-        ("none", none),
-    ];
-    for (name, record) in pages {
-        std::fs::write(folder.join(format!("{name}.html")), page(&record)).unwrap();
+    let html = page(&record);
+    assert!(html.contains("seconds per epoch (logarithmic axis)"));
+    assert!(html.contains("seconds of training (logarithmic)"));
+}
+
+/// With `TRAINMARK_PAGES=DIR` the page stays there, to be looked at in a browser.
+#[test]
+fn the_page_is_written_beside_its_data() {
+    let kept = std::env::var_os("TRAINMARK_PAGES").map(std::path::PathBuf::from);
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = kept.as_deref().unwrap_or(temporary.path());
+    crate::write_all(folder, &example::record()).unwrap();
+    for name in ["epochs.csv", "runs.csv", "summary.csv", "report.html"] {
+        assert!(folder.join(name).metadata().unwrap().len() > 1000, "{name}");
     }
+    let left = std::fs::read_dir(folder).unwrap().filter(|entry| {
+        entry.as_ref().unwrap().path().extension().is_some_and(|extension| extension == "tmp")
+    });
+    assert_eq!(left.count(), 0, "a temporary file was left behind");
 }

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::example;
 use crate::record::{Begun, Cell, EpochRecord, Outcome, RunOutcome, RunRecord};
@@ -253,4 +255,24 @@ fn a_full_disk_leaves_whole_lines_and_says_what_to_do() {
     assert!(error.ends_with("then continue with `--resume`"), "{error}");
     drop(store);
     RunStore::reopen(&parent.path().join("a")).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn any_torn_tail_is_cut_off(tail in prop::collection::vec(any::<u8>().prop_filter("a line break ends a line", |byte| *byte != b'\n'), 0..80), ended in any::<bool>()) {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = example::write(parent.path(), &[Event::Started(example::started()), epoch(&a_cell(), 1, 1, 2.0)]);
+        let path = folder.join(EVENTS_FILE);
+        let whole = std::fs::read(&path).unwrap();
+        let mut torn = [whole.as_slice(), tail.as_slice()].concat();
+        if ended && serde_json::from_slice::<Event>(&tail).is_err() {
+            torn.push(b'\n');
+        }
+        std::fs::write(&path, torn).unwrap();
+        let (store, record) = RunStore::reopen(&folder).unwrap();
+        drop(store);
+        prop_assert_eq!(record.epochs.len(), 1);
+        prop_assert_eq!(std::fs::read(&path).unwrap(), whole);
+    }
 }
