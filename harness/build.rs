@@ -6,7 +6,7 @@ fn main() {
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let version = output(&rustc, &["-V"]).unwrap_or_else(|| "rustc, version unknown".to_owned());
     println!("cargo::rustc-env=TRAINMARK_RUSTC={version}");
-    println!("cargo::rustc-env=TRAINMARK_TARGET={}", std::env::var("TARGET").unwrap_or_default());
+    println!("cargo::rustc-env=TRAINMARK_OPT_LEVEL={}", std::env::var("OPT_LEVEL").unwrap_or_default());
     if let Some(revision) = output("git", &["rev-parse", "--short=12", "HEAD"]) {
         println!("cargo::rustc-env=TRAINMARK_GIT_REVISION={revision}");
     }

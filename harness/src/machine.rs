@@ -59,14 +59,17 @@ pub fn environment() -> Environment {
         trainmark: env!("CARGO_PKG_VERSION").to_owned(),
         git_revision: option_env!("TRAINMARK_GIT_REVISION").map(str::to_owned),
         rustc: env!("TRAINMARK_RUSTC").to_owned(),
-        profile: profile().to_owned(),
+        profile: profile(),
         load_average: load_average(),
     }
 }
 
-/// `debug` or `release` build of the harness.
-pub fn profile() -> &'static str {
-    if cfg!(debug_assertions) { "debug" } else { "release" }
+/// `debug`, or how far the harness was optimised: `cargo run` optimises it too.
+fn profile() -> String {
+    match env!("TRAINMARK_OPT_LEVEL") {
+        "0" => "debug".to_owned(),
+        level => format!("optimised, level {level}"),
+    }
 }
 
 fn cpu_name() -> Option<String> {

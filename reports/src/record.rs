@@ -372,7 +372,7 @@ pub struct Environment {
     pub git_revision: Option<String>,
     /// rustc that built the harness.
     pub rustc: String,
-    /// `debug` or `release` build of the harness.
+    /// Optimisation of the harness: `debug` where there is none.
     pub profile: String,
     /// One-minute load average at the start.
     pub load_average: Option<f64>,
