@@ -1,2 +1,17 @@
 //! trainmark: trains the same model with every backend, proves that they compute
 //! the same function, and measures how fast they do it.
+
+pub mod bench;
+pub mod cli;
+pub mod conformance;
+pub mod data;
+pub mod executor;
+pub mod interrupt;
+pub mod machine;
+pub mod plan;
+pub mod reference;
+pub mod registry;
+pub mod score;
+pub mod units;
+pub mod worker;
+pub mod workload;

@@ -1,4 +1,35 @@
 //! trainmark's records: what a benchmark writes down, where it is kept, and how
 //! it is shown. Knows neither plugins nor devices.
+//!
+//! [`RunStore`] appends [`record::Event`]s to a run folder, [`Record::read`]
+//! reads them back, and [`write_all`] makes the CSV files and `report.html` of
+//! what was read. See `docs/records.md` for every file and column.
 
+pub mod csv;
+pub mod html;
+mod number;
 pub mod record;
+pub mod store;
+pub mod summary;
+pub mod words;
+
+#[cfg(test)]
+mod example;
+
+use std::path::Path;
+
+pub use store::{Record, RunStore, StoreError, latest, list};
+pub use summary::{CellSummary, summarize};
+
+/// Writes `epochs.csv`, `runs.csv`, `summary.csv` and `report.html` into the run
+/// folder, each by way of a temporary file, so that a reader never sees half of
+/// one.
+///
+/// # Errors
+/// [`StoreError`] naming the file that could not be written and why.
+pub fn write_all(folder: &Path, record: &Record) -> Result<(), StoreError> {
+    for (name, text) in csv::files(record)? {
+        store::replace_file(&folder.join(name), text.as_bytes())?;
+    }
+    store::replace_file(&folder.join(html::FILE), html::render(record)?.as_bytes())
+}

@@ -8,6 +8,7 @@ pub const SCHEMA: u32 = 1;
 /// One line of `events.jsonl`, appended and flushed as it happens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "`Started` is large, but a record has only one")]
 pub enum Event {
     /// First line: what is about to be done, where, and how to repeat it.
     Started(Started),
@@ -331,10 +332,19 @@ pub struct TargetRecord {
 /// Learned scale and shift of the first batch norm.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FirstBatchNorm {
-    /// Scale per channel.
+    /// Scale per channel; NaN where training diverged (JSON: `null`).
+    #[serde(deserialize_with = "null_as_nan")]
     pub gamma: Vec<f32>,
-    /// Shift per channel.
+    /// Shift per channel; NaN where training diverged (JSON: `null`).
+    #[serde(deserialize_with = "null_as_nan")]
     pub beta: Vec<f32>,
+}
+
+/// JSON has no NaN: `serde_json` writes `null`, which must be readable again, or
+/// one diverged run would make the whole record unreadable.
+fn null_as_nan<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
+    let values = Vec::<Option<f32>>::deserialize(deserializer)?;
+    Ok(values.into_iter().map(|value| value.unwrap_or(f32::NAN)).collect())
 }
 
 /// The machine and the tools.

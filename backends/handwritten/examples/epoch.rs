@@ -1,0 +1,114 @@
+//! Times one training epoch of LeNet with batch norm on random pixels:
+//!
+//! ```text
+//! cargo run --release -p trainmark-handwritten --example epoch -- [threads] [epochs] [samples]
+//! ```
+//!
+//! Pixels and labels are random, so the loss stays near ln 10 ≈ 2.30; the
+//! arithmetic is the same as on real images.
+
+use std::time::Instant;
+
+use trainmark_handwritten::Handwritten;
+use trainmark_plugin::{
+    Backend, Dataset, Error, Layer, Model, OpenRequest, ParameterSpec, Role, Samples, Shape,
+};
+
+const BATCH: usize = 256;
+
+fn main() -> Result<(), Error> {
+    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<usize>());
+    let mut next = |default| arguments.next().and_then(Result::ok).unwrap_or(default);
+    let (threads, epochs, count) = (next(2), next(5), next(60_000));
+
+    let mut random = Random(1);
+    let pixels: Vec<u8> = (0..count * 784).map(|_| random.next() as u8).collect();
+    let labels: Vec<u8> = (0..count).map(|_| (random.next() % 10) as u8).collect();
+    let train = Samples { pixels: &pixels, labels: &labels };
+    let model = lenet_with_batch_norm();
+    let parameters: Vec<Vec<f32>> =
+        model.parameters()?.iter().map(|spec| initial(spec, &mut random)).collect();
+    let mut session = Handwritten::open(OpenRequest {
+        model,
+        dataset: Dataset { train, test: train },
+        implementation: "primitive".into(),
+        device: "cpu".into(),
+        threads,
+        learning_rate: 1.0,
+        batch_size: BATCH,
+    })?;
+    session.set_parameters(&parameters.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
+
+    let order: Vec<u32> = (0..count as u32).collect();
+    let mut logits = vec![0.0; count * 10];
+    for epoch in 1..=epochs {
+        let start = Instant::now();
+        let outcome = session.train_epoch(&order, BATCH)?;
+        let trained = start.elapsed().as_secs_f64();
+        session.predict(trainmark_plugin::Split::Train, &order, BATCH, &mut logits)?;
+        let predicted = start.elapsed().as_secs_f64() - trained;
+        println!(
+            "epoch {epoch}: trained {trained:.3} s, predicted {predicted:.3} s, loss {:.4}, accuracy {:.4}",
+            outcome.loss,
+            outcome.correct as f64 / count as f64
+        );
+    }
+    Ok(())
+}
+
+fn lenet_with_batch_norm() -> Model {
+    let convolution = |out_channels| Layer::Conv2d { out_channels, kernel: 5, stride: 1, padding: 0 };
+    let batch_norm = Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 };
+    let pool = Layer::MaxPool2d { window: 2, stride: 2 };
+    let linear = |out_features| Layer::Linear { out_features };
+    Model {
+        name: "lenet-bn".into(),
+        input: Shape::Image { channels: 1, height: 28, width: 28 },
+        layers: vec![
+            convolution(6),
+            batch_norm,
+            Layer::Sigmoid,
+            pool,
+            convolution(16),
+            batch_norm,
+            Layer::Sigmoid,
+            pool,
+            Layer::Flatten,
+            linear(120),
+            batch_norm,
+            Layer::Sigmoid,
+            linear(84),
+            batch_norm,
+            Layer::Sigmoid,
+            linear(10),
+        ],
+    }
+}
+
+/// Xavier-uniform weights, biases within ±1/√fan_in, γ = 1, β = 0.
+fn initial(spec: &ParameterSpec, random: &mut Random) -> Vec<f32> {
+    let bound = match spec.role {
+        Role::Weight => (6.0 / (spec.fan_in + spec.fan_out) as f64).sqrt(),
+        Role::Bias => 1.0 / (spec.fan_in as f64).sqrt(),
+        Role::Gamma => return vec![1.0; spec.len()],
+        Role::Beta | Role::RunningMean | Role::RunningVariance => return vec![0.0; spec.len()],
+    };
+    (0..spec.len()).map(|_| ((random.unit() * 2.0 - 1.0) * bound) as f32).collect()
+}
+
+/// SplitMix64 (Steele, Lea and Flood, 2014).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// From 0 to 1.
+    fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}

@@ -1,0 +1,125 @@
+//! The readable implementation: one loop per formula.
+//!
+//! Start with [`layout`] (how a batch lies in memory), then read the layers
+//! ([`convolution`], [`batch_norm`], [`activation`], [`pooling`], [`linear`]),
+//! the [`loss`], and [`network`], which passes a batch through them. This file
+//! is the rest of training: the update.
+
+mod activation;
+mod batch_norm;
+mod convolution;
+mod layout;
+mod linear;
+mod loss;
+mod network;
+mod pooling;
+
+use trainmark_plugin::{Dataset, Error, OpenRequest, RunningVariance, Session, Split, StepOutcome};
+
+use crate::threads::Team;
+use layout::Part;
+use network::{Network, Workspace};
+
+/// A model in training.
+pub(crate) struct Training<'d> {
+    network: Network,
+    /// Row-major tensors in the order of `Model::parameters`.
+    parameters: Vec<Vec<f32>>,
+    dataset: Dataset<'d>,
+    learning_rate: f32,
+    running_variance: RunningVariance,
+    team: Team,
+    /// One per thread.
+    workspaces: Vec<Workspace>,
+}
+
+impl<'d> Training<'d> {
+    /// # Errors
+    /// `unsupported` where a layer cannot be done.
+    pub(crate) fn open(request: OpenRequest<'d>, running_variance: RunningVariance) -> Result<Self, Error> {
+        let model = &request.model;
+        let network = Network::new(model)?;
+        let workspaces = (0..request.threads).map(|_| Workspace::new(&network, model));
+        Ok(Self {
+            parameters: model.parameters()?.iter().map(|spec| vec![0.0; spec.len()]).collect(),
+            dataset: request.dataset,
+            learning_rate: request.learning_rate as f32,
+            running_variance,
+            team: Team::new(request.threads),
+            workspaces: workspaces.collect::<Result<_, _>>()?,
+            network,
+        })
+    }
+
+    /// w ← w − rate·∂L/∂w, the gradient summed over the threads in their order.
+    fn descend(&mut self) {
+        for (index, parameter) in self.parameters.iter_mut().enumerate() {
+            let mut workspaces = self.workspaces.iter_mut();
+            let Some(first) = workspaces.next() else { return };
+            let gradient = &mut first.gradients[index];
+            for workspace in workspaces {
+                for (sum, part) in gradient.iter_mut().zip(&workspace.gradients[index]) {
+                    *sum += part;
+                }
+            }
+            for (w, gradient) in parameter.iter_mut().zip(gradient) {
+                *w -= self.learning_rate * *gradient as f32;
+            }
+        }
+    }
+}
+
+impl Session for Training<'_> {
+    fn set_parameters(&mut self, values: &[&[f32]]) -> Result<(), Error> {
+        for (parameter, values) in self.parameters.iter_mut().zip(values) {
+            parameter.copy_from_slice(values);
+        }
+        Ok(())
+    }
+
+    fn get_parameters(&mut self, values: &mut [&mut [f32]]) -> Result<(), Error> {
+        for (values, parameter) in values.iter_mut().zip(&self.parameters) {
+            values.copy_from_slice(parameter);
+        }
+        Ok(())
+    }
+
+    fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
+        let Self { network, parameters, dataset, team, workspaces, running_variance, .. } = &mut *self;
+        let parts = Part::split(batch, team.threads());
+        team.run(workspaces.iter_mut().zip(parts), |member, (workspace, part)| {
+            network.train(parameters, dataset.train, &part, member, workspace);
+        });
+        // All threads hold the same statistics of the batch.
+        let statistics = &workspaces[0].statistics;
+        network.update_running_statistics(*running_variance, statistics, batch.len(), parameters);
+        self.descend();
+        let loss: f64 = self.workspaces.iter().map(|workspace| workspace.score.loss).sum();
+        let correct = self.workspaces.iter().map(|workspace| workspace.score.correct).sum();
+        Ok(StepOutcome { loss: loss / batch.len() as f64, correct })
+    }
+
+    /// Samples do not influence each other in prediction, so they go through
+    /// sixteen at a time, whatever the batch size.
+    fn predict(
+        &mut self,
+        split: Split,
+        indices: &[u32],
+        _batch_size: usize,
+        logits: &mut [f32],
+    ) -> Result<(), Error> {
+        let Self { network, parameters, dataset, team, workspaces, .. } = self;
+        let (samples, classes) = (dataset.split(split), network.classes());
+        let statistics = network.running_statistics(parameters);
+        let mut rest = logits;
+        let parts = Part::split(indices, team.threads()).map(|part| {
+            let (own, others) = std::mem::take(&mut rest).split_at_mut(part.samples.len() * classes);
+            rest = others;
+            (part, own)
+        });
+        team.run(workspaces.iter_mut().zip(parts), |_, (workspace, (part, logits))| {
+            network.predict(parameters, &statistics, samples, &part, workspace, logits);
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,262 @@
+//! From names to cells: finds the backends, builds what is stale, asks each what
+//! it can do.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use trainmark_reports::record::{Cell, Unavailable};
+
+use super::BenchRequest;
+use super::progress::Progress;
+use crate::executor::{Cause, Ending, Executor};
+use crate::plan::{self, Selection};
+use crate::registry::build::file_hash;
+use crate::registry::{Backend, Library, Registry, device_kind};
+use crate::worker::protocol::{BackendInfo, Job, Message};
+use crate::workload::Workload;
+
+/// A library that loads and has described itself.
+#[derive(Debug, Clone)]
+pub struct ReadyLibrary {
+    /// The file.
+    pub path: PathBuf,
+    /// SHA-256 of the file.
+    pub hash: String,
+    /// What the backend says of itself.
+    pub info: BackendInfo,
+}
+
+/// A cell with the library that trains it.
+#[derive(Debug, Clone)]
+pub struct ReadyCell {
+    /// The cell.
+    pub cell: Cell,
+    /// Its library.
+    pub library: ReadyLibrary,
+}
+
+/// What can be run, and what cannot.
+#[derive(Debug, Clone, Default)]
+pub struct Prepared {
+    /// Cells, workload by workload.
+    pub cells: Vec<ReadyCell>,
+    /// Backends and devices that cannot be run here.
+    pub unavailable: Vec<Unavailable>,
+}
+
+/// Prepares every backend that the request selects.
+///
+/// # Errors
+/// Where the request names something that does not exist. A backend that cannot
+/// be built or loaded is a row of [`Prepared::unavailable`] instead.
+pub fn prepare(
+    request: &BenchRequest,
+    workloads: &[Workload],
+    registry: &mut Registry,
+    executor: &Executor,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<Prepared> {
+    let mut prepared = Prepared::default();
+    let mut per_selection = Vec::new();
+    for selection in selections(request, registry, executor, &mut prepared)? {
+        let backend = registry.find(&selection.backend)?;
+        let libraries = ready_libraries(backend, &selection, request, executor, progress, &mut prepared)?;
+        per_selection.push((selection, libraries));
+    }
+    // Workload by workload, so that what is compared stands together.
+    for workload in workloads {
+        for (selection, libraries) in &per_selection {
+            for library in libraries {
+                add_cells(workload, selection, library, request, &mut prepared)?;
+            }
+        }
+    }
+    Ok(prepared)
+}
+
+/// The selections with `all` and libraries replaced by backends' names.
+fn selections(
+    request: &BenchRequest,
+    registry: &mut Registry,
+    executor: &Executor,
+    prepared: &mut Prepared,
+) -> anyhow::Result<Vec<Selection>> {
+    let mut selections = Vec::new();
+    for text in &request.selections {
+        let selection = Selection::parse(text)?;
+        if plan::is_library_path(&selection.backend) {
+            match given_library(Path::new(&selection.backend), executor)? {
+                Ok(backend) => {
+                    selections.push(Selection { backend: backend.name.clone(), ..selection });
+                    registry.insert(backend)?;
+                }
+                Err(reason) => {
+                    prepared.unavailable.push(Unavailable {
+                        backend: selection.backend,
+                        device: None,
+                        reason,
+                    });
+                }
+            }
+        } else if selection.backend == "all" {
+            for (backend, reason) in &registry.broken {
+                prepared.unavailable.push(Unavailable {
+                    backend: backend.clone(),
+                    device: None,
+                    reason: reason.clone(),
+                });
+            }
+            let names = registry.backends.iter().map(|backend| backend.name.clone());
+            selections.extend(names.map(|backend| Selection { backend, ..selection.clone() }));
+        } else {
+            registry.find(&selection.backend)?;
+            selections.push(selection);
+        }
+    }
+    Ok(selections)
+}
+
+/// A library named by its path becomes a backend by the name in its table.
+fn given_library(path: &Path, executor: &Executor) -> anyhow::Result<Result<Backend, String>> {
+    let library = path.canonicalize().with_context(|| format!("no library {}", path.display()))?;
+    Ok(describe(&library, executor)?.map(|info| Backend {
+        name: info.name,
+        summary: info.framework,
+        origin: library.clone(),
+        libraries: vec![Library::Given(library)],
+    }))
+}
+
+fn ready_libraries(
+    backend: &Backend,
+    selection: &Selection,
+    request: &BenchRequest,
+    executor: &Executor,
+    progress: &mut dyn Progress,
+    prepared: &mut Prepared,
+) -> anyhow::Result<Vec<ReadyLibrary>> {
+    let mut libraries = Vec::new();
+    for library in &backend.libraries {
+        if !is_asked_for(library, selection, request) {
+            continue;
+        }
+        match ready_library(backend, library, executor, progress)? {
+            Ok(ready) => libraries.push(ready),
+            Err(reason) => {
+                let unavailable = Unavailable { backend: backend.name.clone(), device: None, reason };
+                progress.unavailable(&unavailable);
+                prepared.unavailable.push(unavailable);
+            }
+        }
+        if executor.interrupt.is_set() {
+            break;
+        }
+    }
+    Ok(libraries)
+}
+
+fn is_asked_for(library: &Library, selection: &Selection, request: &BenchRequest) -> bool {
+    match (&selection.device, request.devices.as_slice()) {
+        (Some(device), _) => library.serves(device),
+        (None, []) => true,
+        (None, devices) => devices.iter().any(|device| library.serves(device)),
+    }
+}
+
+/// Builds a library if it is stale, and loads it once.
+///
+/// # Errors
+/// Where no worker can be started. The inner error is the reason why the
+/// library is unavailable.
+pub fn ready_library(
+    backend: &Backend,
+    library: &Library,
+    executor: &Executor,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<Result<ReadyLibrary, String>> {
+    if let Library::Built(recipe) = library {
+        let built = recipe.is_fresh().and_then(|fresh| {
+            if fresh {
+                return Ok(());
+            }
+            progress.building(&backend.name, &recipe.log());
+            recipe.build()
+        });
+        if let Err(error) = built {
+            return Ok(Err(format!("{error:#}")));
+        }
+    }
+    let path = library.path();
+    let info = match describe(&path, executor)? {
+        Ok(info) => info,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    if info.name != backend.name {
+        let reason = format!("its library names itself {}, its backend.toml {}", info.name, backend.name);
+        return Ok(Err(reason));
+    }
+    let hash = file_hash(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(Ok(ReadyLibrary { path, hash, info }))
+}
+
+/// Asks a library what it is, in a worker of its own.
+///
+/// # Errors
+/// Where no worker can be started. The inner error is the reason why the
+/// library cannot be used.
+pub fn describe(library: &Path, executor: &Executor) -> anyhow::Result<Result<BackendInfo, String>> {
+    let mut info = None;
+    let log = tempfile::NamedTempFile::new().context("cannot create a temporary log")?;
+    let job = Job::Describe { library: library.to_owned() };
+    let ending = executor.run(&job, 1, log.path(), &mut |message| {
+        if let Message::Loaded { backend, .. } = message {
+            info = Some(backend.clone());
+        }
+        Ok(())
+    })?;
+    Ok(match (ending, info) {
+        (Ending::Failed(failure), _) if failure.cause == Cause::Interrupted => {
+            bail!(crate::cli::exit::Interrupted)
+        }
+        (Ending::Failed(failure), _) => Err(failure.reason),
+        (Ending::Done(_), Some(info)) => Ok(info),
+        (Ending::Done(_), None) => Err("the worker said nothing of the library".to_owned()),
+    })
+}
+
+fn add_cells(
+    workload: &Workload,
+    selection: &Selection,
+    library: &ReadyLibrary,
+    request: &BenchRequest,
+    prepared: &mut Prepared,
+) -> anyhow::Result<()> {
+    let info = &library.info;
+    let selected = selection.implementation.as_deref();
+    let implementations = plan::implementations(info, workload, selected, &request.implementations)?;
+    let wanted = |id: &str| plan::device_is_wanted(id, selection.device.as_deref(), &request.devices);
+    for device in info.devices.iter().filter(|device| wanted(&device.id)) {
+        if let Some(reason) = &device.unavailable {
+            let (backend, device) = (info.name.clone(), Some(device.id.clone()));
+            let row = Unavailable { backend, device, reason: reason.clone() };
+            if !prepared.unavailable.contains(&row) {
+                prepared.unavailable.push(row);
+            }
+            continue;
+        }
+        for implementation in &implementations {
+            let cell = Cell {
+                workload: workload.name.to_owned(),
+                backend: info.name.clone(),
+                implementation: implementation.clone(),
+                device: device.id.clone(),
+                // Threads are the processor's; a device computes with its own.
+                threads: if device_kind(&device.id) == "cpu" { request.threads } else { 1 },
+            };
+            if !prepared.cells.iter().any(|ready| ready.cell == cell) {
+                prepared.cells.push(ReadyCell { cell, library: library.clone() });
+            }
+        }
+    }
+    Ok(())
+}

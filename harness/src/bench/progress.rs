@@ -1,0 +1,240 @@
+//! What the user sees while a benchmark runs: live lines on a terminal, plain
+//! lines elsewhere.
+
+use std::path::Path;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use trainmark_reports::record::{Cell, CheckRecord, RunRecord, Unavailable};
+
+use crate::units;
+use crate::worker::protocol::EpochMessage;
+
+/// Shows how far a benchmark is.
+pub trait Progress {
+    /// A line that stays.
+    fn note(&mut self, text: &str);
+    /// A backend is being built.
+    fn building(&mut self, backend: &str, log: &Path);
+    /// A backend cannot be used.
+    fn unavailable(&mut self, row: &Unavailable);
+    /// The gate of a cell begins.
+    fn checking(&mut self, cell: &Cell);
+    /// A check of the gate ended.
+    fn checked(&mut self, cell: &Cell, check: &CheckRecord);
+    /// The gate of a cell has ended.
+    fn gate(&mut self, cell: &Cell, verdict: &Result<usize, String>);
+    /// Timed runs begin: this many, each of so many epochs.
+    fn plan(&mut self, runs: usize, epochs: u32, estimate_seconds: f64);
+    /// A run begins.
+    fn begun(&mut self, cell: &Cell, seed: u64);
+    /// An epoch of it ended.
+    fn epoch(&mut self, cell: &Cell, epoch: &EpochMessage);
+    /// A run ended.
+    fn ended(&mut self, run: &RunRecord);
+    /// Nothing more will come.
+    fn finished(&mut self);
+}
+
+/// The progress that fits where standard error goes.
+pub fn for_stderr() -> Box<dyn Progress> {
+    if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+        Box::new(Live::new())
+    } else {
+        Box::new(Plain::default())
+    }
+}
+
+/// Runs done and to do, and what that means for the time left.
+#[derive(Debug, Default)]
+struct Count {
+    runs: usize,
+    done: usize,
+    epochs: u32,
+    run_seconds: f64,
+    current_epoch: u32,
+    started: Option<std::time::Instant>,
+}
+
+impl Count {
+    fn plan(&mut self, runs: usize, epochs: u32, estimate_seconds: f64) {
+        let run_seconds = estimate_seconds / runs.max(1) as f64;
+        *self =
+            Self { runs, epochs, run_seconds, started: Some(std::time::Instant::now()), ..Self::default() };
+    }
+
+    /// Seconds left, by the pace so far once there is one.
+    fn seconds_left(&self) -> f64 {
+        let partial = f64::from(self.current_epoch) / f64::from(self.epochs.max(1));
+        let done = self.done as f64 + partial;
+        let left = self.runs as f64 - done;
+        let elapsed = self.started.map_or(0.0, |start| start.elapsed().as_secs_f64());
+        if done >= 1.0 { elapsed / done * left } else { self.run_seconds * left }
+    }
+}
+
+fn epoch_text(epoch: &EpochMessage) -> String {
+    let loss = epoch.train_loss.map_or_else(|| "not finite".to_owned(), |loss| format!("{loss:.4}"));
+    format!(
+        "{} · loss {loss} · train {:.1} % · test {:.1} %",
+        units::seconds(epoch.train_seconds),
+        100.0 * epoch.train_accuracy,
+        100.0 * epoch.test_accuracy
+    )
+}
+
+fn ended_text(run: &RunRecord) -> String {
+    let reason = run.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("{} · seed {} · {}{reason}", run.cell, run.seed, run.outcome.name())
+}
+
+fn plan_text(runs: usize, epochs: u32, estimate_seconds: f64) -> String {
+    format!("{runs} runs of {epochs} epochs, about {}", units::seconds(estimate_seconds))
+}
+
+fn gate_text(cell: &Cell, verdict: &Result<usize, String>) -> String {
+    match verdict {
+        Ok(checks) => format!("{cell}: computes the same function ({checks} checks)"),
+        Err(reason) => format!("{cell}: {reason}"),
+    }
+}
+
+/// Plain lines on standard error.
+#[derive(Debug, Default)]
+pub struct Plain {
+    count: Count,
+}
+
+impl Progress for Plain {
+    fn note(&mut self, text: &str) {
+        eprintln!("{text}");
+    }
+
+    fn building(&mut self, backend: &str, log: &Path) {
+        eprintln!("building {backend} (log: {})", log.display());
+    }
+
+    fn unavailable(&mut self, row: &Unavailable) {
+        eprintln!("{}: unavailable: {}", row.backend, row.reason);
+    }
+
+    fn checking(&mut self, _cell: &Cell) {}
+
+    fn checked(&mut self, _cell: &Cell, _check: &CheckRecord) {}
+
+    fn gate(&mut self, cell: &Cell, verdict: &Result<usize, String>) {
+        eprintln!("{}", gate_text(cell, verdict));
+    }
+
+    fn plan(&mut self, runs: usize, epochs: u32, estimate_seconds: f64) {
+        self.count.plan(runs, epochs, estimate_seconds);
+        eprintln!("{}", plan_text(runs, epochs, estimate_seconds));
+    }
+
+    fn begun(&mut self, _cell: &Cell, _seed: u64) {
+        self.count.current_epoch = 0;
+    }
+
+    fn epoch(&mut self, cell: &Cell, epoch: &EpochMessage) {
+        self.count.current_epoch = epoch.epoch;
+        let left = units::seconds(self.count.seconds_left());
+        eprintln!(
+            "{cell} · epoch {}/{} · {} · {left} left",
+            epoch.epoch,
+            self.count.epochs,
+            epoch_text(epoch)
+        );
+    }
+
+    fn ended(&mut self, run: &RunRecord) {
+        self.count.done += 1;
+        self.count.current_epoch = 0;
+        eprintln!("[{}/{}] {}", self.count.done, self.count.runs, ended_text(run));
+    }
+
+    fn finished(&mut self) {}
+}
+
+/// One live line for what is under way, and lasting ones above it.
+#[derive(Debug)]
+pub struct Live {
+    bar: ProgressBar,
+    count: Count,
+}
+
+impl Live {
+    fn new() -> Self {
+        let bar = ProgressBar::new_spinner();
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self { bar, count: Count::default() }
+    }
+
+    fn say(&self, text: String) {
+        self.bar.set_message(text);
+    }
+}
+
+impl Progress for Live {
+    fn note(&mut self, text: &str) {
+        self.bar.println(text);
+    }
+
+    fn building(&mut self, backend: &str, log: &Path) {
+        self.say(format!("building {backend} (log: {})", log.display()));
+    }
+
+    fn unavailable(&mut self, row: &Unavailable) {
+        self.bar.println(format!("✗ {}: unavailable: {}", row.backend, row.reason));
+    }
+
+    fn checking(&mut self, cell: &Cell) {
+        self.say(format!("checking {cell}"));
+    }
+
+    fn checked(&mut self, cell: &Cell, check: &CheckRecord) {
+        self.say(format!("checking {cell}: {}", check.name));
+    }
+
+    fn gate(&mut self, cell: &Cell, verdict: &Result<usize, String>) {
+        let mark = if verdict.is_ok() { '✓' } else { '✗' };
+        self.bar.println(format!("{mark} {}", gate_text(cell, verdict)));
+    }
+
+    fn plan(&mut self, runs: usize, epochs: u32, estimate_seconds: f64) {
+        self.count.plan(runs, epochs, estimate_seconds);
+        self.bar.println(plan_text(runs, epochs, estimate_seconds));
+        self.bar.set_length(runs as u64);
+        // The template is ours and well-formed; a plain spinner would do as well.
+        if let Ok(style) = ProgressStyle::with_template("{spinner} [{pos}/{len}] {msg}") {
+            self.bar.set_style(style);
+        }
+    }
+
+    fn begun(&mut self, cell: &Cell, seed: u64) {
+        self.count.current_epoch = 0;
+        let left = units::seconds(self.count.seconds_left());
+        self.say(format!("{cell} · seed {seed} · epoch 1/{} · {left} left", self.count.epochs));
+    }
+
+    fn epoch(&mut self, cell: &Cell, epoch: &EpochMessage) {
+        self.count.current_epoch = epoch.epoch;
+        let left = units::seconds(self.count.seconds_left());
+        self.say(format!(
+            "{cell} · epoch {}/{} · {} · {left} left",
+            epoch.epoch,
+            self.count.epochs,
+            epoch_text(epoch)
+        ));
+    }
+
+    fn ended(&mut self, run: &RunRecord) {
+        self.count.done += 1;
+        self.count.current_epoch = 0;
+        self.bar.println(ended_text(run));
+        self.bar.set_position(self.count.done as u64);
+    }
+
+    fn finished(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,206 @@
+//! One timed run of one cell: from a worker's messages to records.
+
+use trainmark_reports::record::{Begun, CheckRecord, Conformance, EpochRecord, Event, RunOutcome, RunRecord};
+use trainmark_reports::{RunStore, summary};
+
+use super::gate;
+use super::prepare::ReadyCell;
+use super::progress::Progress;
+use crate::conformance;
+use crate::data;
+use crate::executor::{Cause, Ending, Executor, Failure};
+use crate::worker::protocol::{EpochMessage, Job, Message};
+use crate::workload::Workload;
+
+/// What all runs of a benchmark share.
+pub(super) struct Bench<'b> {
+    /// The data set.
+    pub(super) dataset: &'b data::Prepared,
+    /// Starts the workers.
+    pub(super) executor: &'b Executor,
+    /// Epochs per run.
+    pub(super) epochs: u32,
+    /// Where everything is written down.
+    pub(super) store: &'b mut RunStore,
+    /// What the user sees.
+    pub(super) progress: &'b mut dyn Progress,
+}
+
+/// Times what a worker says of one run.
+#[derive(Default)]
+struct Heard {
+    load_seconds: Option<f64>,
+    open_seconds: Option<f64>,
+    epochs: Vec<EpochRecord>,
+}
+
+impl Bench<'_> {
+    /// Runs a cell once and writes it down.
+    ///
+    /// # Errors
+    /// Where the records cannot be written, or no worker can be started.
+    pub(super) fn run(
+        &mut self,
+        ready: &ReadyCell,
+        workload: &Workload,
+        seed: u64,
+        gate: &Conformance,
+    ) -> anyhow::Result<RunRecord> {
+        let load_average = crate::machine::load_average();
+        let cell = ready.cell.clone();
+        let unix_time = super::unix_time();
+        self.store.append(&Event::Begun(Begun { cell, seed, load_average, unix_time }))?;
+        self.progress.begun(&ready.cell, seed);
+        let log = log_name(ready, &seed.to_string());
+        let mut heard = Heard::default();
+        let job = Job::Train(gate::task(ready, self.dataset, seed, self.epochs));
+        let path = self.store.folder().join(&log);
+        let ending = self.executor.run(&job, ready.cell.threads, &path, &mut |message| {
+            match message {
+                Message::Loaded { seconds, .. } => heard.load_seconds = Some(*seconds),
+                Message::Opened { seconds } => heard.open_seconds = Some(*seconds),
+                Message::Epoch(epoch) => {
+                    let record = epoch_record(ready, seed, epoch);
+                    self.store.append(&Event::Epoch(record.clone()))?;
+                    self.progress.epoch(&ready.cell, epoch);
+                    heard.epochs.push(record);
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        let mut record = run_record(ready, workload, seed, &heard);
+        record.load_average = load_average;
+        record.log = Some(log);
+        self.judge(&mut record, &heard, ending, workload, gate);
+        self.finish(record)
+    }
+
+    /// Writes down a cell that the gate has stopped.
+    ///
+    /// # Errors
+    /// Where the records cannot be written.
+    pub(super) fn stopped(
+        &mut self,
+        ready: &ReadyCell,
+        workload: &Workload,
+        seed: u64,
+        verdict: &gate::Verdict,
+    ) -> anyhow::Result<RunRecord> {
+        let mut record = run_record(ready, workload, seed, &Heard::default());
+        record.log = Some(log_name(ready, "check"));
+        record.conformance = Some(verdict.conformance.clone());
+        match &verdict.failure {
+            Some(failure) => fail(&mut record, failure.clone()),
+            None => {
+                record.outcome = RunOutcome::NotConformant;
+                record.reason = gate::failed_checks(&verdict.conformance);
+            }
+        }
+        self.finish(record)
+    }
+
+    fn judge(
+        &self,
+        record: &mut RunRecord,
+        heard: &Heard,
+        ending: Ending,
+        workload: &Workload,
+        gate: &Conformance,
+    ) {
+        let mut conformance = gate.clone();
+        match ending {
+            Ending::Done(done) => {
+                record.peak_rss_bytes = done.peak_rss_bytes;
+                record.cpu_seconds = done.cpu_seconds;
+                record.first_batch_norm = done.first_batch_norm;
+                conformance.checks.extend(band_checks(workload, &self.dataset.name, &heard.epochs));
+                conformance.passed = conformance.checks.iter().all(|check| check.passed);
+                if !conformance.passed {
+                    record.outcome = RunOutcome::NotConformant;
+                    record.reason = gate::failed_checks(&conformance);
+                }
+            }
+            Ending::Failed(failure) => fail(record, failure),
+        }
+        record.conformance = Some(conformance);
+    }
+
+    fn finish(&mut self, record: RunRecord) -> anyhow::Result<RunRecord> {
+        self.store.append(&Event::Ended(Box::new(record.clone())))?;
+        self.progress.ended(&record);
+        Ok(record)
+    }
+}
+
+fn band_checks(workload: &Workload, dataset: &str, epochs: &[EpochRecord]) -> Vec<CheckRecord> {
+    conformance::judge(workload, dataset, epochs)
+}
+
+/// Log of a cell's worker, relative to the run folder.
+pub(super) fn log_name(ready: &ReadyCell, what: &str) -> String {
+    let cell = &ready.cell;
+    let device = cell.device.replace(':', "");
+    format!("logs/{}-{}-{}-{device}-{what}.log", cell.workload, cell.backend, cell.implementation)
+}
+
+fn epoch_record(ready: &ReadyCell, seed: u64, epoch: &EpochMessage) -> EpochRecord {
+    let status = if epoch.train_loss.is_some() { "ok" } else { "loss is not finite" };
+    EpochRecord {
+        cell: ready.cell.clone(),
+        seed,
+        epoch: epoch.epoch,
+        train_seconds: epoch.train_seconds,
+        predict_seconds: epoch.predict_seconds,
+        train_loss: epoch.train_loss,
+        train_accuracy: Some(epoch.train_accuracy),
+        test_accuracy: Some(epoch.test_accuracy),
+        status: status.to_owned(),
+    }
+}
+
+fn run_record(ready: &ReadyCell, workload: &Workload, seed: u64, heard: &Heard) -> RunRecord {
+    let first_epoch_extra_seconds = summary::first_epoch_extra(&heard.epochs);
+    let starts = heard.load_seconds.zip(heard.open_seconds);
+    let cold_start_seconds = starts
+        .zip(first_epoch_extra_seconds)
+        // A first epoch that happened to be fast is no negative cost.
+        .map(|((load, open), extra)| load + open + extra.max(0.0));
+    RunRecord {
+        cell: ready.cell.clone(),
+        seed,
+        outcome: RunOutcome::Ok,
+        reason: None,
+        log_tail: None,
+        log: None,
+        epochs: heard.epochs.len() as u32,
+        load_seconds: heard.load_seconds,
+        open_seconds: heard.open_seconds,
+        first_epoch_extra_seconds,
+        cold_start_seconds,
+        peak_rss_bytes: None,
+        cpu_seconds: None,
+        load_average: None,
+        targets: workload
+            .targets
+            .iter()
+            .map(|target| summary::time_to_target(*target, &heard.epochs))
+            .collect(),
+        conformance: None,
+        framework: Some(ready.library.info.framework.clone()),
+        library_hash: Some(ready.library.hash.clone()),
+        first_batch_norm: None,
+    }
+}
+
+fn fail(record: &mut RunRecord, failure: Failure) {
+    record.outcome = match failure.cause {
+        Cause::Unsupported => RunOutcome::Unsupported,
+        Cause::Failed => RunOutcome::Failed,
+        Cause::TimedOut => RunOutcome::TimedOut,
+        Cause::OutOfMemory => RunOutcome::OutOfMemory,
+        Cause::Interrupted => RunOutcome::Interrupted,
+    };
+    record.reason = Some(failure.reason);
+    record.log_tail = failure.log_tail;
+}

@@ -1,0 +1,203 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::data::DatasetChoice;
+use crate::units;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Trains the same network with every deep-learning framework you name, proves
+/// that they compute the same function, and measures how fast they do it.
+#[derive(Debug, Parser)]
+#[command(name = "trainmark", version, styles = STYLES, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check and time backends, and write CSV and an HTML report.
+    #[command(after_help = BENCH_EXAMPLES)]
+    Bench(BenchArguments),
+    /// List backends with their implementations and devices, and what is missing.
+    List(ListArguments),
+    /// Check that a backend computes the same function as the reference.
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(CheckArguments),
+    /// Print a workload's layers with output shapes and parameter counts.
+    Inspect {
+        /// A workload, such as lenet-bn; none: all of them.
+        workload: Option<String>,
+    },
+    /// Show where the data set lies, or fetch it.
+    Data(DataArguments),
+    /// Render a run's CSV and HTML again, and print its table.
+    Report {
+        /// A run folder, or its name in reports/runs; none: the latest.
+        run: Option<PathBuf>,
+    },
+    /// Say what this machine has and lacks, and the command that mends it.
+    Doctor(ListArguments),
+    /// Print a script that completes commands in your shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Do one job for the harness.
+    #[command(hide = true)]
+    Worker,
+}
+
+const BENCH_EXAMPLES: &str = "Examples:
+  trainmark bench all                          every backend, implementation and device
+  trainmark bench candle tch                   two backends
+  trainmark bench handwritten/builtin@cpu      one implementation on one device
+  trainmark bench ./libmine.so --quick         a library of your own, one epoch, one seed
+  trainmark bench --resume latest              continue the run that was interrupted last
+
+Exit code: 0 all went well; 1 a run failed or nothing could be run; 2 the command line or
+an input cannot be used; 130 interrupted, what was recorded is kept.";
+
+const CHECK_EXAMPLES: &str = "Examples:
+  trainmark check handwritten
+  trainmark check ./libmine.so --workload softmax";
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArguments {
+    /// `all`, or backends as BACKEND[/IMPLEMENTATION][@DEVICE], or libraries by path.
+    #[arg(value_name = "BACKEND", required_unless_present = "resume")]
+    pub selections: Vec<String>,
+    /// Only these implementations of batch norm [default: all that a backend has]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub implementation: Vec<String>,
+    /// Only these devices, such as cpu or cuda:0 [default: all that there are]
+    #[arg(long, value_name = "DEVICE", value_delimiter = ',')]
+    pub device: Vec<String>,
+    /// Workloads to train: lenet-bn, lenet, softmax
+    #[arg(long, value_name = "NAME", value_delimiter = ',', default_values = ["lenet-bn", "lenet"])]
+    pub workload: Vec<String>,
+    /// Epochs per run [default: 5]
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<u32>,
+    /// Seeds, each one round over all cells: 1, 2, … N [default: 3]
+    #[arg(long, value_name = "N")]
+    pub seeds: Option<u32>,
+    /// End after the round that would pass this time, such as 15m; at least one round runs
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = units::parse_duration)]
+    pub budget: Duration,
+    /// Folder in which the run's folder is made [default: reports/runs]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Continue an interrupted run: its folder, its name, or `latest`
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["selections", "quick"])]
+    pub resume: Option<PathBuf>,
+    /// One epoch and one seed, to try things out
+    #[arg(long)]
+    pub quick: bool,
+    /// What a worker may use.
+    #[command(flatten)]
+    pub worker: WorkerArguments,
+    /// The data set.
+    #[command(flatten)]
+    pub data: DatasetArguments,
+    /// Where backends lie.
+    #[command(flatten)]
+    pub backends: BackendArguments,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// BACKEND[/IMPLEMENTATION][@DEVICE], or a library by path; `all` for every one.
+    #[arg(value_name = "BACKEND", required = true)]
+    pub selections: Vec<String>,
+    /// Workloads to check: lenet-bn, lenet, softmax
+    #[arg(long, value_name = "NAME", value_delimiter = ',', default_values = ["lenet-bn", "lenet"])]
+    pub workload: Vec<String>,
+    /// What a worker may use.
+    #[command(flatten)]
+    pub worker: WorkerArguments,
+    /// The data set.
+    #[command(flatten)]
+    pub data: DatasetArguments,
+    /// Where backends lie.
+    #[command(flatten)]
+    pub backends: BackendArguments,
+}
+
+/// Arguments of `list` and `doctor`.
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// Where backends lie.
+    #[command(flatten)]
+    pub backends: BackendArguments,
+}
+
+/// Arguments of `data`.
+#[derive(Debug, Args)]
+pub struct DataArguments {
+    /// Download and decode Fashion-MNIST if it is not there yet
+    #[arg(value_enum, default_value_t = DataAction::Status)]
+    pub action: DataAction,
+    /// Folder that holds the four files of Fashion-MNIST
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// What to do with the data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DataAction {
+    /// Show where it is looked for and what is there.
+    Status,
+    /// Download and decode Fashion-MNIST if it is not there yet.
+    Fetch,
+}
+
+/// What a worker may use.
+#[derive(Debug, Args)]
+pub struct WorkerArguments {
+    /// Threads per backend [default: all processors]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Longest time for one call of a backend, such as one epoch
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = units::parse_duration)]
+    pub timeout: Duration,
+    /// Most memory of a worker, such as 8GiB [default: three quarters of the machine's]
+    #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
+    pub memory_limit: Option<u64>,
+}
+
+/// The data set.
+#[derive(Debug, Args)]
+pub struct DatasetArguments {
+    /// Data set; auto: Fashion-MNIST where it can be had, else the procedural one
+    #[arg(long, value_enum, value_name = "NAME", default_value_t)]
+    pub dataset: DatasetChoice,
+    /// Folder that holds the four files of Fashion-MNIST
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Download nothing
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// Where backends lie.
+#[derive(Debug, Args)]
+pub struct BackendArguments {
+    /// A backend's folder, or a folder of such, besides the repository's backends/
+    #[arg(long, value_name = "DIR")]
+    pub backend_path: Vec<PathBuf>,
+}

@@ -1,0 +1,130 @@
+//! `bench`
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use trainmark_reports::record::Outcome;
+
+use super::arguments::BenchArguments;
+use super::table;
+use crate::bench::{self, BenchRequest, Finished, Place, progress};
+use crate::executor::Limits;
+use crate::workload;
+
+const DEFAULT_EPOCHS: u32 = 5;
+const DEFAULT_SEEDS: u32 = 3;
+
+pub(super) fn run(arguments: BenchArguments) -> anyhow::Result<i32> {
+    let (request, place) = request_and_place(arguments)?;
+    request.check()?;
+    let executor = super::executor(Limits { call: request.timeout, memory_bytes: request.memory_limit })?;
+    let mut registry =
+        crate::registry::Registry::discover(&crate::registry::repository_root(), &request.backend_paths)?;
+    let mut progress = progress::for_stderr();
+    let finished = bench::run(&request, &place, &mut registry, &executor, progress.as_mut())?;
+    report(&finished);
+    Ok(bench::exit_code(&finished))
+}
+
+fn request_and_place(arguments: BenchArguments) -> anyhow::Result<(BenchRequest, Place)> {
+    if let Some(run) = &arguments.resume {
+        let folder = find_run(run)?;
+        return Ok((BenchRequest::read(&folder)?, Place::Resume(folder)));
+    }
+    let parent = arguments.out.clone().unwrap_or_else(super::runs_folder);
+    Ok((request(arguments)?, Place::Within(parent)))
+}
+
+fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
+    for name in &arguments.workload {
+        workload::find(name)?;
+    }
+    let (epochs, seeds) = if arguments.quick { (1, 1) } else { (DEFAULT_EPOCHS, DEFAULT_SEEDS) };
+    let limits = arguments.worker.limits();
+    Ok(BenchRequest {
+        implementations: arguments.implementation,
+        devices: arguments.device,
+        workloads: without_repeats(arguments.workload),
+        dataset: arguments.data.dataset,
+        data_dir: arguments.data.data_dir.as_deref().map(absolute).transpose()?,
+        epochs: arguments.epochs.unwrap_or(epochs),
+        seeds: arguments.seeds.unwrap_or(seeds),
+        threads: arguments.worker.threads(),
+        budget: Some(arguments.budget),
+        timeout: limits.call,
+        memory_limit: limits.memory_bytes,
+        backend_paths: arguments
+            .backends
+            .backend_path
+            .iter()
+            .map(|path| absolute(path))
+            .collect::<Result<_, _>>()?,
+        offline: arguments.data.offline,
+        command: command_line(),
+        selections: arguments.selections,
+    })
+}
+
+fn without_repeats(names: Vec<String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for name in names {
+        if !kept.contains(&name) {
+            kept.push(name);
+        }
+    }
+    kept
+}
+
+fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("cannot use the path {}", path.display()))
+}
+
+/// How to repeat this command from the repository's root.
+fn command_line() -> String {
+    let quoted = |argument: String| {
+        let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=,@".contains(character);
+        if !argument.is_empty() && argument.chars().all(plain) {
+            argument
+        } else {
+            format!("'{}'", argument.replace('\'', "'\\''"))
+        }
+    };
+    let arguments =
+        std::env::args_os().skip(1).map(|argument| quoted(argument.to_string_lossy().into_owned()));
+    format!("cargo run -- {}", arguments.collect::<Vec<_>>().join(" "))
+}
+
+/// The folder of a run that is named by path, by name, or as `latest`.
+pub(super) fn find_run(run: &Path) -> anyhow::Result<PathBuf> {
+    let runs = super::runs_folder();
+    if run == Path::new("latest") && !run.exists() {
+        return Ok(trainmark_reports::latest(&runs)?);
+    }
+    for folder in [run.to_owned(), runs.join(run)] {
+        if folder.is_dir() {
+            return Ok(folder);
+        }
+    }
+    bail!("no run {}: neither a folder nor a name in {}", run.display(), runs.display())
+}
+
+fn report(finished: &Finished) {
+    print!("{}", table::render(&finished.record));
+    let report = finished.folder.join("report.html");
+    println!("\nreport  {}", report.display());
+    if finished.outcome == Outcome::Interrupted {
+        eprintln!(
+            "interrupted: what was recorded is kept; continue with `bench --resume {}`",
+            finished.folder.display()
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_exit_codes_are_the_documented_ones() {
+        use crate::cli::exit;
+        assert_eq!([exit::OK, exit::FAILED, exit::USAGE, exit::INTERRUPTED], [0, 1, 2, 130]);
+    }
+}

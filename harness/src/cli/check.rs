@@ -1,0 +1,105 @@
+//! `check`
+
+use trainmark_reports::record::{Cell, CheckRecord, RunRecord, Unavailable};
+
+use super::arguments::CheckArguments;
+use super::exit;
+use crate::bench::progress::Progress;
+use crate::bench::{BenchRequest, gate, prepare};
+use crate::conformance;
+use crate::data::{self, DataRequest};
+use crate::worker::protocol::EpochMessage;
+use crate::workload;
+
+pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
+    let limits = arguments.worker.limits();
+    let executor = super::executor(limits)?;
+    let mut registry = super::registry(&arguments.backends)?;
+    let request = BenchRequest {
+        selections: arguments.selections.clone(),
+        implementations: Vec::new(),
+        devices: Vec::new(),
+        workloads: arguments.workload.clone(),
+        dataset: arguments.data.dataset,
+        data_dir: arguments.data.data_dir.clone(),
+        epochs: 1,
+        seeds: 1,
+        threads: arguments.worker.threads(),
+        budget: None,
+        timeout: limits.call,
+        memory_limit: limits.memory_bytes,
+        backend_paths: arguments.backends.backend_path.clone(),
+        offline: arguments.data.offline,
+        command: String::new(),
+    };
+    request.check()?;
+    let workloads =
+        request.workloads.iter().map(|name| workload::find(name)).collect::<Result<Vec<_>, _>>()?;
+    let dataset = data::obtain(&DataRequest {
+        dataset: request.dataset,
+        data_dir: request.data_dir.clone(),
+        offline: request.offline,
+    })?;
+    if let Some(notice) = &dataset.notice {
+        eprintln!("{notice}");
+    }
+    let mut lines = Lines;
+    let prepared = prepare::prepare(&request, &workloads, &mut registry, &executor, &mut lines)?;
+    let log = tempfile::NamedTempFile::new()?;
+    let mut passed = prepared.unavailable.is_empty() && !prepared.cells.is_empty();
+    for ready in &prepared.cells {
+        let verdict = gate::check(ready, &dataset, &executor, log.path(), &mut lines)?;
+        if let Some(failure) = &verdict.failure {
+            if failure.cause == crate::executor::Cause::Interrupted {
+                return Ok(exit::INTERRUPTED);
+            }
+            for line in failure.log_tail.iter().flat_map(|tail| tail.lines()) {
+                println!("     | {line}");
+            }
+        }
+        passed &= verdict.conformance.passed;
+    }
+    Ok(if passed { exit::OK } else { exit::FAILED })
+}
+
+/// Prints every check as a line of its own.
+struct Lines;
+
+impl Progress for Lines {
+    fn note(&mut self, text: &str) {
+        eprintln!("{text}");
+    }
+
+    fn building(&mut self, backend: &str, log: &std::path::Path) {
+        eprintln!("building {backend} (log: {})", log.display());
+    }
+
+    fn unavailable(&mut self, row: &Unavailable) {
+        println!("{}: unavailable: {}", row.backend, row.reason);
+    }
+
+    fn checking(&mut self, cell: &Cell) {
+        println!("{cell}");
+    }
+
+    fn checked(&mut self, _cell: &Cell, check: &CheckRecord) {
+        println!("  {}", conformance::line(check));
+    }
+
+    fn gate(&mut self, _cell: &Cell, verdict: &Result<usize, String>) {
+        match verdict {
+            Ok(checks) => println!("  passed all {checks} checks"),
+            Err(reason) => println!("  not conformant: {reason}"),
+        }
+    }
+
+    fn plan(&mut self, _runs: usize, _epochs: u32, _estimate_seconds: f64) {}
+
+    fn begun(&mut self, _cell: &Cell, _seed: u64) {}
+
+    fn epoch(&mut self, _cell: &Cell, _epoch: &EpochMessage) {}
+
+    fn ended(&mut self, _run: &RunRecord) {}
+
+    fn finished(&mut self) {}
+}

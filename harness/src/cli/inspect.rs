@@ -1,0 +1,18 @@
+//! `inspect`
+
+use super::exit;
+use crate::workload;
+
+pub(super) fn run(name: Option<&str>) -> anyhow::Result<i32> {
+    let workloads = match name {
+        Some(name) => vec![workload::find(name)?],
+        None => workload::all(),
+    };
+    for (index, workload) in workloads.iter().enumerate() {
+        if index > 0 {
+            println!();
+        }
+        print!("{}", workload::inspect(workload)?);
+    }
+    Ok(exit::OK)
+}

@@ -1,0 +1,73 @@
+//! `list`
+
+use crate::bench::prepare::describe;
+use crate::executor::{Executor, Limits};
+use crate::registry::{Backend, Library};
+
+use super::arguments::BackendArguments;
+use super::exit;
+
+pub(super) fn run(arguments: &BackendArguments) -> anyhow::Result<i32> {
+    let registry = super::registry(arguments)?;
+    let limits = Limits { call: std::time::Duration::from_secs(60), memory_bytes: u64::MAX };
+    let executor = super::executor(limits)?;
+    for backend in &registry.backends {
+        println!("{}  {}", backend.name, backend.summary);
+        for line in backend_lines(backend, &executor)? {
+            println!("  {line}");
+        }
+    }
+    for (name, reason) in &registry.broken {
+        println!("{name}\n  unavailable: {reason}");
+    }
+    if registry.backends.is_empty() && registry.broken.is_empty() {
+        println!("no backend found; run this in the repository, or name a folder with --backend-path");
+        return Ok(exit::FAILED);
+    }
+    Ok(exit::OK)
+}
+
+/// What is known of a backend: its abilities if it is built, else how to get there.
+pub(super) fn backend_lines(backend: &Backend, executor: &Executor) -> anyhow::Result<Vec<String>> {
+    let mut lines = Vec::new();
+    for library in &backend.libraries {
+        if let Library::Built(recipe) = library {
+            let kinds = recipe.device_kinds().join(", ");
+            match (recipe.is_fresh(), recipe.missing_need()) {
+                (Err(error), _) => {
+                    lines.push(format!("{kinds}: unavailable: {error:#}"));
+                    continue;
+                }
+                (Ok(false), Some(need)) => {
+                    lines.push(format!(
+                        "{kinds}: unavailable: building it needs {}: {}",
+                        need.tool, need.hint
+                    ));
+                    continue;
+                }
+                (Ok(false), None) => {
+                    lines.push(format!("{kinds}: not built yet; `bench` and `check` build it"));
+                    continue;
+                }
+                (Ok(true), _) => {}
+            }
+        }
+        match describe(&library.path(), executor)? {
+            Err(reason) => lines.push(format!("unavailable: {reason}")),
+            Ok(info) => {
+                lines.push(format!("framework        {}", info.framework));
+                for one in &info.implementations {
+                    lines.push(format!("implementation   {:<10} {}", one.name, one.summary));
+                }
+                for device in &info.devices {
+                    let state = device
+                        .unavailable
+                        .as_ref()
+                        .map_or_else(|| "available".to_owned(), |reason| format!("unavailable: {reason}"));
+                    lines.push(format!("device           {:<10} {state}", device.id));
+                }
+            }
+        }
+    }
+    Ok(lines)
+}

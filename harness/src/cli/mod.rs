@@ -1,0 +1,86 @@
+//! The commands.
+
+pub mod arguments;
+mod bench;
+mod check;
+mod data;
+mod doctor;
+pub mod exit;
+mod inspect;
+mod list;
+mod report;
+mod table;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{CommandFactory, Parser};
+
+use crate::executor::{Executor, Limits};
+use crate::interrupt::Interrupt;
+use crate::machine;
+use crate::registry::{self, Registry};
+
+use arguments::{BackendArguments, Cli, Command, WorkerArguments};
+
+/// Runs the command line and returns the exit code.
+pub fn main() -> i32 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed pipe leaves nobody to tell.
+            let _ = error.print();
+            return if error.use_stderr() { exit::USAGE } else { exit::OK };
+        }
+    };
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(error) if error.is::<exit::Interrupted>() => exit::INTERRUPTED,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            exit::USAGE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<i32> {
+    match command {
+        Command::Bench(arguments) => bench::run(arguments),
+        Command::List(arguments) => list::run(&arguments.backends),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Inspect { workload } => inspect::run(workload.as_deref()),
+        Command::Data(arguments) => data::run(&arguments),
+        Command::Report { run } => report::run(run),
+        Command::Doctor(arguments) => doctor::run(&arguments.backends),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "trainmark", &mut std::io::stdout());
+            Ok(exit::OK)
+        }
+        Command::Worker => crate::worker::main().map(|()| exit::OK),
+    }
+}
+
+/// Folder of all run folders, unless `--out` names another.
+fn runs_folder() -> PathBuf {
+    registry::repository_root().join("reports").join("runs")
+}
+
+fn registry(arguments: &BackendArguments) -> anyhow::Result<Registry> {
+    Registry::discover(&registry::repository_root(), &arguments.backend_path)
+}
+
+fn executor(limits: Limits) -> anyhow::Result<Executor> {
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    Ok(Executor { program, limits, interrupt: Interrupt::listen()? })
+}
+
+impl WorkerArguments {
+    fn limits(&self) -> Limits {
+        let default = machine::memory_bytes().map_or(u64::MAX, |total| total / 4 * 3);
+        Limits { call: self.timeout, memory_bytes: self.memory_limit.unwrap_or(default) }
+    }
+
+    fn threads(&self) -> usize {
+        self.threads.unwrap_or_else(machine::logical_cpus)
+    }
+}

@@ -1,0 +1,16 @@
+//! `report`
+
+use std::path::PathBuf;
+
+use trainmark_reports::Record;
+
+use super::{bench, exit, table};
+
+pub(super) fn run(run: Option<PathBuf>) -> anyhow::Result<i32> {
+    let folder = bench::find_run(&run.unwrap_or_else(|| PathBuf::from("latest")))?;
+    let record = Record::read(&folder)?;
+    trainmark_reports::write_all(&folder, &record)?;
+    print!("{}", table::render(&record));
+    println!("\nreport  {}", folder.join("report.html").display());
+    Ok(exit::OK)
+}

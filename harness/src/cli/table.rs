@@ -1,0 +1,110 @@
+//! The short table at the end of `bench` and `report`.
+
+use std::fmt::Write;
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use trainmark_reports::record::{Metric, RunOutcome, RunRecord};
+use trainmark_reports::summary::{CellSummary, TargetSummary};
+use trainmark_reports::{Record, summarize};
+
+use crate::bench::unavailable_name;
+use crate::units;
+
+/// The cells, fastest first within a workload, then what did not run and why.
+pub(super) fn render(record: &Record) -> String {
+    let mut text = String::new();
+    let summaries = summarize(record);
+    for workload in &record.started.plan.workloads {
+        let mut cells: Vec<&CellSummary> =
+            summaries.iter().filter(|one| one.cell.workload == workload.name && one.ok_runs > 0).collect();
+        if cells.is_empty() {
+            continue;
+        }
+        let seconds =
+            |one: &CellSummary| one.train_seconds.as_ref().map_or(f64::INFINITY, |seconds| seconds.median);
+        cells.sort_by(|a, b| seconds(a).total_cmp(&seconds(b)));
+        let dataset = &record.started.plan.dataset.name;
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "\n{} on {dataset}", workload.name);
+        let _ = writeln!(text, "{}", table(&cells, record.started.plan.epochs));
+    }
+    for line in failures(record) {
+        let _ = writeln!(text, "{line}");
+    }
+    if text.is_empty() {
+        text.push_str("no run has ended\n");
+    }
+    text
+}
+
+fn table(cells: &[&CellSummary], epochs: u32) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    let targets = cells.first().map(|cell| cell.targets.as_slice()).unwrap_or_default();
+    let mut header = vec!["cell".to_owned(), "s/epoch".into(), "train acc".into(), "test acc".into()];
+    header.extend(targets.iter().map(target_title));
+    header.extend(["peak memory".to_owned(), "runs".into()]);
+    let columns = header.len();
+    table.set_header(header);
+    for cell in cells {
+        let percent = |value: Option<f64>| {
+            value.map_or_else(|| "–".to_owned(), |value| format!("{:.1} %", 100.0 * value))
+        };
+        let seconds = cell
+            .train_seconds
+            .as_ref()
+            .map_or_else(|| "–".to_owned(), |seconds| format!("{:.3}", seconds.median));
+        let device = format!("{}/{}@{}", cell.cell.backend, cell.cell.implementation, cell.cell.device);
+        let mut row = vec![device, seconds, percent(cell.train_accuracy), percent(cell.test_accuracy)];
+        row.extend(cell.targets.iter().map(|target| target_text(target, epochs)));
+        row.push(cell.peak_rss_bytes.map_or_else(|| "–".to_owned(), units::bytes));
+        row.push(format!("{} of {}", cell.ok_runs, cell.runs));
+        table.add_row(row);
+    }
+    for index in 1..columns {
+        if let Some(column) = table.column_mut(index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+fn target_title(target: &TargetSummary) -> String {
+    let metric = match target.target.metric {
+        Metric::TrainAccuracy => "train",
+        Metric::TestAccuracy => "test",
+    };
+    format!("{metric} ≥ {:.2}", target.target.at_least)
+}
+
+fn target_text(target: &TargetSummary, epochs: u32) -> String {
+    match (target.epochs, target.seconds) {
+        (Some(reached), Some(seconds)) if target.reached == target.tried => {
+            format!("{reached} epochs, {}", units::seconds(seconds))
+        }
+        (Some(reached), Some(seconds)) => {
+            let (some, all) = (target.reached, target.tried);
+            format!("{some} of {all}: {reached} epochs, {}", units::seconds(seconds))
+        }
+        _ => format!("not in {epochs}"),
+    }
+}
+
+/// One line per run or backend that gave no numbers; repeated reasons once.
+fn failures(record: &Record) -> Vec<String> {
+    let mut lines = Vec::new();
+    for run in record.runs.iter().filter(|run| run.outcome != RunOutcome::Ok) {
+        lines.push(failure_line(run));
+    }
+    for row in &record.started.unavailable {
+        lines.push(format!("{}: unavailable: {}", unavailable_name(row), row.reason));
+    }
+    lines
+}
+
+fn failure_line(run: &RunRecord) -> String {
+    let reason = run.reason.as_deref().unwrap_or("no reason was given");
+    let log = run.log.as_deref().map(|log| format!(" (log: {log})")).unwrap_or_default();
+    format!("{} seed {}: {}: {reason}{log}", run.cell, run.seed, run.outcome.name())
+}

@@ -1,0 +1,62 @@
+//! Batches whose gradients do not hang on rounding.
+
+use trainmark_plugin::Samples;
+
+use super::Subject;
+use crate::reference::{Batch, Reference};
+use crate::workload::epoch_order;
+
+/// Two values of a pool window closer than this, relative to the largest of the
+/// layer, may change places in float32: its rounding is 6e-8 per operation, and
+/// convolution and batch norm carry some ten of these on.
+const NEAR_TIE: f64 = 2e-6;
+/// Exchanged samples change the batch's statistics and may bring new near-ties.
+const ROUNDS: usize = 12;
+
+/// A batch and where it came from.
+pub(super) struct Chosen {
+    pub(super) indices: Vec<u32>,
+    pub(super) batch: Batch,
+    /// The smallest gap that is left; at least [`NEAR_TIE`] where the data allow it.
+    pub(super) smallest_gap: f64,
+}
+
+impl Chosen {
+    /// A remark for the record where near-ties are left.
+    pub(super) fn remark(&self) -> Option<String> {
+        let gap = self.smallest_gap;
+        (gap < NEAR_TIE).then(|| format!("the batch holds a near-tie in a max pool (gap {gap:.0e})"))
+    }
+}
+
+/// Endless training samples in a seeded order, each as often as any other.
+pub(super) fn samples(subject: &Subject<'_>) -> impl Iterator<Item = u32> + use<> {
+    let (count, seed) = (subject.dataset.train.count() as u32, subject.seed);
+    (0..).flat_map(move |epoch| epoch_order(count, seed ^ 0x00c0_ffee, epoch))
+}
+
+/// Takes `size` of the candidates, exchanging those with a near-tie in a max pool
+/// window (or a ReLU's input near 0), where float32 may send the gradient
+/// elsewhere. Exact ties stay in, on purpose: they come from equal inputs.
+pub(super) fn choose(
+    reference: &Reference,
+    train: Samples<'_>,
+    candidates: &mut impl Iterator<Item = u32>,
+    size: usize,
+) -> Chosen {
+    let mut indices: Vec<u32> = candidates.take(size).collect();
+    let mut batch = Batch::gather(train, &indices);
+    for _ in 0..ROUNDS {
+        let gaps = reference.smallest_gaps(&batch);
+        let near: Vec<usize> = (0..size).filter(|&place| gaps[place] < NEAR_TIE).collect();
+        if near.is_empty() {
+            break;
+        }
+        for (place, other) in near.into_iter().zip(&mut *candidates) {
+            indices[place] = other;
+        }
+        batch = Batch::gather(train, &indices);
+    }
+    let smallest_gap = reference.smallest_gaps(&batch).into_iter().fold(f64::INFINITY, f64::min);
+    Chosen { indices, batch, smallest_gap }
+}

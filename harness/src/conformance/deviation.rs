@@ -1,0 +1,182 @@
+//! How far results lie from what is expected.
+
+use trainmark_plugin::ParameterSpec;
+
+/// A measured error and what a reader needs to know about it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Deviation {
+    pub(super) error: f64,
+    pub(super) detail: String,
+}
+
+impl Deviation {
+    /// |found − expected| relative to the expected value, or to `least` where that
+    /// is larger. Infinite where a value is not a number.
+    pub(super) fn relative(found: f64, expected: f64, least: f64) -> Self {
+        let error = finite_or_infinite((found - expected).abs() / expected.abs().max(least));
+        Self { error, detail: format!("{found:.6}, reference {expected:.6}") }
+    }
+
+    /// The same, compared with something else than the reference.
+    pub(super) fn against(self, what: &str) -> Self {
+        Self { detail: self.detail.replace("reference", what), ..self }
+    }
+
+    /// The largest difference, relative to the largest magnitude of what is expected.
+    pub(super) fn of_largest(found: &[f32], expected: &[f64]) -> Self {
+        let scale = expected.iter().fold(f64::MIN_POSITIVE, |largest, v| largest.max(v.abs()));
+        let mut worst = (0, 0.0);
+        for (place, (a, b)) in found.iter().zip(expected).enumerate() {
+            let error = finite_or_infinite((f64::from(*a) - b).abs() / scale);
+            if error > worst.1 {
+                worst = (place, error);
+            }
+        }
+        Self { error: worst.1, detail: format!("largest magnitude {scale:.3}") }
+    }
+}
+
+/// Comparisons with a NaN are false and maxima ignore it: as infinity it is seen.
+pub(super) fn finite_or_infinite(error: f64) -> f64 {
+    if error.is_nan() { f64::INFINITY } else { error }
+}
+
+/// A tensor's expected change counts as vanishing below this share of the largest
+/// root mean square change of any tensor.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Vanishing {
+    /// Expected changes from the float64 reference: what is zero in exact
+    /// arithmetic comes out as about 1e-14.
+    InFloat64,
+    /// Expected changes from a backend: what is zero comes out as rounding.
+    InFloat32,
+}
+
+impl Vanishing {
+    fn share(self) -> f64 {
+        match self {
+            Self::InFloat64 => 1e-9,
+            Self::InFloat32 => 1e-4,
+        }
+    }
+}
+
+/// Parameter values before and after, and the change that is expected.
+pub(super) struct Change<'a> {
+    pub(super) specs: &'a [ParameterSpec],
+    pub(super) before: &'a [Vec<f32>],
+    pub(super) after: &'a [Vec<f32>],
+    /// Expected value minus value before; only trained tensors are looked at.
+    pub(super) expected: &'a [Vec<f64>],
+    pub(super) limit: f64,
+    pub(super) vanishing: Vanishing,
+}
+
+impl Change<'_> {
+    /// The worst tensor's ‖change − expected‖₂ / (‖expected‖₂ + r/limit), where
+    /// r = ε₃₂·max(‖before‖₂, ‖after‖₂) is twice the most that storing w − rate·g
+    /// in float32 can add. Held against `limit`, that allows limit·‖expected‖₂ + r.
+    ///
+    /// A tensor whose exact gradient is zero (a bias in front of a batch norm;
+    /// everything in front of a batch norm of a single value) has no relative
+    /// error. Its change is the residue of terms that cancel, so it is held
+    /// against the largest root mean square change of any tensor instead.
+    pub(super) fn deviation(&self) -> Deviation {
+        let trained: Vec<usize> =
+            (0..self.specs.len()).filter(|&slot| self.specs[slot].role.is_trainable()).collect();
+        let largest = trained.iter().map(|&slot| root_mean_square(&self.expected[slot])).fold(0.0, f64::max);
+        let errors: Vec<(usize, f64)> =
+            trained.into_iter().map(|slot| (slot, self.tensor_error(slot, largest))).collect();
+        let Some(&(worst, error)) = errors.iter().max_by(|a, b| a.1.total_cmp(&b.1)) else {
+            return Deviation { error: 0.0, detail: "no trained tensor".into() };
+        };
+        let over: Vec<usize> = errors.iter().filter(|e| e.1 > self.limit).map(|e| e.0).collect();
+        let mut detail = format!("worst {}", self.specs[worst].name);
+        if self.vanishes(worst, largest) {
+            detail.push_str(", whose exact gradient is zero");
+        }
+        if over.len() > 1 {
+            let names: Vec<&str> = over.iter().map(|&slot| self.specs[slot].name.as_str()).collect();
+            detail.push_str(&format!("; over the limit: {}", names.join(", ")));
+        }
+        Deviation { error, detail }
+    }
+
+    fn vanishes(&self, slot: usize, largest: f64) -> bool {
+        root_mean_square(&self.expected[slot]) < self.vanishing.share() * largest
+    }
+
+    fn tensor_error(&self, slot: usize, largest: f64) -> f64 {
+        let (before, after, expected) = (&self.before[slot], &self.after[slot], &self.expected[slot]);
+        let differences = after.iter().zip(before).zip(expected);
+        let error = norm(differences.map(|((a, b), e)| f64::from(*a) - f64::from(*b) - e));
+        let widened = |tensor: &[f32]| norm(tensor.iter().copied().map(f64::from));
+        let rounding = f64::from(f32::EPSILON) * widened(before).max(widened(after));
+        let scale = if self.vanishes(slot, largest) {
+            largest * (expected.len() as f64).sqrt()
+        } else {
+            norm(expected.iter().copied())
+        };
+        finite_or_infinite(error / (scale + rounding / self.limit).max(f64::MIN_POSITIVE))
+    }
+}
+
+/// ‖v‖₂
+pub(super) fn norm(values: impl Iterator<Item = f64>) -> f64 {
+    values.map(|v| v * v).sum::<f64>().sqrt()
+}
+
+fn root_mean_square(values: &[f64]) -> f64 {
+    norm(values.iter().copied()) / (values.len() as f64).sqrt()
+}
+
+#[cfg(test)]
+mod unit_tests {
+    use super::*;
+    use trainmark_plugin::{Layer, Model, Shape};
+
+    fn specs() -> Vec<ParameterSpec> {
+        let layers = vec![Layer::Linear { out_features: 1 }];
+        Model { name: "m".into(), input: Shape::Vector(2), layers }.parameters().unwrap()
+    }
+
+    fn deviation(after: [f32; 2], bias: f32, expected: [f64; 2]) -> Deviation {
+        Change {
+            specs: &specs(),
+            before: &[vec![1.0, 2.0], vec![0.0]],
+            after: &[after.to_vec(), vec![bias]],
+            expected: &[expected.to_vec(), vec![0.0]],
+            limit: 1e-3,
+            vanishing: Vanishing::InFloat64,
+        }
+        .deviation()
+    }
+
+    #[test]
+    fn a_change_is_measured_relative_to_what_is_expected() {
+        let found = deviation([1.5, 2.0], 0.0, [0.4, 0.0]);
+        assert!((found.error - 0.25).abs() < 1e-3, "{found:?}");
+        assert_eq!(found.detail, "worst 0.weight");
+    }
+
+    #[test]
+    fn rounding_of_the_stored_parameter_is_allowed_for() {
+        let found = deviation([1.0, 2.000_000_2], 0.0, [0.0, 1e-7]);
+        assert!(found.error < 1e-3, "{found:?}");
+    }
+
+    #[test]
+    fn a_vanishing_gradient_is_held_against_the_largest() {
+        assert!(deviation([1.5, 2.0], 1e-5, [0.5, 0.0]).error < 1e-3);
+        let found = deviation([1.5, 2.0], 1e-2, [0.5, 0.0]);
+        assert!(found.error > 1e-2);
+        assert_eq!(found.detail, "worst 0.bias, whose exact gradient is zero");
+    }
+
+    #[test]
+    fn not_a_number_is_infinitely_wrong() {
+        assert_eq!(deviation([f32::NAN, 2.0], 0.0, [0.5, 0.0]).error, f64::INFINITY);
+        assert_eq!(Deviation::relative(f64::NAN, 1.0, 0.1).error, f64::INFINITY);
+        assert_eq!(Deviation::of_largest(&[1.0, f32::NAN], &[1.0, 1.0]).error, f64::INFINITY);
+    }
+}

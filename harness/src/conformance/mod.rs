@@ -1,0 +1,144 @@
+//! The gate before timing: a backend must prove that it computes the same function
+//! as the float64 [reference](crate::reference).
+//!
+//! [`run`] holds one backend, implementation and device against the reference with
+//! one workload; [`judge`] looks at the learning curve after the timed epochs.
+//! Every check has a name, and where it measures something, the error and its limit.
+
+mod band;
+mod batches;
+mod deviation;
+mod prediction;
+mod protocol;
+mod report;
+mod starts;
+mod step;
+mod trajectory;
+
+#[cfg(test)]
+mod tests;
+
+pub use band::judge;
+pub use report::{line, render};
+
+use trainmark_plugin::{Dataset, Error, OpenRequest, ParameterSpec, RunningVariance, Session};
+use trainmark_reports::record::{CheckRecord, Conformance};
+
+use crate::reference::Reference;
+use crate::workload::Workload;
+use deviation::Deviation;
+
+/// What is held against the reference.
+#[derive(Debug, Clone)]
+pub struct Subject<'d> {
+    /// The workload.
+    pub workload: Workload,
+    /// The data set whose samples the checks use.
+    pub dataset: Dataset<'d>,
+    /// Name of the implementation; `none` for a model without batch norm.
+    pub implementation: String,
+    /// How the implementation says that its running variance starts and is updated.
+    pub running_variance: RunningVariance,
+    /// Device id.
+    pub device: String,
+    /// Threads to compute with.
+    pub threads: usize,
+    /// Chooses initial values and samples.
+    pub seed: u64,
+}
+
+/// Opens a fresh session of the backend. [`trainmark_plugin::Backend::open`] fits.
+pub type Open<'o, 'd> = dyn FnMut(OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> + 'o;
+
+impl<'d> Subject<'d> {
+    fn request(&self, learning_rate: f64) -> OpenRequest<'d> {
+        OpenRequest {
+            model: self.workload.model.clone(),
+            dataset: self.dataset,
+            implementation: self.implementation.clone(),
+            device: self.device.clone(),
+            threads: self.threads,
+            learning_rate,
+            batch_size: self.workload.batch_size,
+        }
+    }
+
+    fn specs(&self) -> Result<Vec<ParameterSpec>, Error> {
+        self.workload.model.parameters()
+    }
+
+    fn reference(&self, learning_rate: f64, parameters: &[Vec<f32>]) -> Result<Reference, Error> {
+        let mut reference = Reference::new(&self.workload.model, self.running_variance, learning_rate)?
+            .with_logit_margin(self.workload.tolerances.logit_margin);
+        reference.set_parameters(parameters)?;
+        Ok(reference)
+    }
+
+    /// Size of an epoch's last batch: 96 where the batch size is 256, as with
+    /// Fashion-MNIST's 60,000 samples.
+    fn tail(&self) -> usize {
+        (self.workload.batch_size * 3 / 8).max(1)
+    }
+}
+
+/// Runs every check, calling `progress` as each one finishes.
+///
+/// A call of the backend that fails makes its check fail; the others still run.
+/// Sessions are opened one after another, never two at a time.
+///
+/// # Errors
+/// Where no session can be opened (which says nothing about conformance), or the
+/// reference cannot compute the workload.
+pub fn run<'d>(
+    subject: &Subject<'d>,
+    open: &mut Open<'_, 'd>,
+    progress: &mut dyn FnMut(&CheckRecord),
+) -> Result<Conformance, Error> {
+    let mut recorder = Recorder { checks: Vec::new(), progress };
+    let rate = subject.workload.learning_rate;
+    protocol::check(subject, &mut *open(subject.request(rate))?, &mut recorder)?;
+
+    let plan = step::plan(subject)?;
+    let mut session = open(subject.request(plan.learning_rate))?;
+    step::check(subject, &plan, &mut *session, &mut recorder)?;
+    prediction::check(subject, &mut *session, &mut recorder)?;
+    drop(session);
+
+    trajectory::check(subject, &mut *open(subject.request(rate))?, &mut recorder)?;
+    let passed = recorder.checks.iter().all(|check| check.passed);
+    Ok(Conformance { passed, checks: recorder.checks })
+}
+
+/// Collects the checks and announces each.
+struct Recorder<'p> {
+    checks: Vec<CheckRecord>,
+    progress: &'p mut dyn FnMut(&CheckRecord),
+}
+
+impl Recorder<'_> {
+    /// A check that measures an error; a failed call fails it.
+    fn measured(&mut self, name: impl Into<String>, found: Result<Deviation, Error>, limit: f64) {
+        match found {
+            Ok(Deviation { error, detail }) => self.push(CheckRecord {
+                name: name.into(),
+                passed: error <= limit,
+                measured: error.is_finite().then_some(error),
+                limit: Some(limit),
+                detail: if error.is_finite() { detail } else { format!("not finite: {detail}") },
+            }),
+            Err(error) => self.stated(name, Err(error.to_string())),
+        }
+    }
+
+    /// A check that holds or does not; either way with its reason.
+    fn stated(&mut self, name: impl Into<String>, found: Result<String, String>) {
+        let passed = found.is_ok();
+        let detail = found.unwrap_or_else(|why| why);
+        self.push(CheckRecord { name: name.into(), passed, measured: None, limit: None, detail });
+    }
+
+    fn push(&mut self, check: CheckRecord) {
+        (self.progress)(&check);
+        self.checks.push(check);
+    }
+}

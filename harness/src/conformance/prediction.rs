@@ -1,0 +1,104 @@
+//! Check 4: prediction uses the running statistics, does not depend on the company
+//! that a sample is in, and changes nothing.
+
+use trainmark_plugin::{Error, Session, Split};
+
+use super::batches::samples;
+use super::deviation::Deviation;
+use super::{Recorder, Subject, starts};
+use crate::reference::Batch;
+use crate::workload::epoch_order;
+
+pub(super) fn check(
+    subject: &Subject<'_>,
+    session: &mut dyn Session,
+    recorder: &mut Recorder<'_>,
+) -> Result<(), Error> {
+    let tolerances = subject.workload.tolerances;
+    let start = starts::telling(subject)?;
+    if let Err(error) = starts::set(session, &start) {
+        recorder.stated("prediction: set_parameters", Err(error.to_string()));
+        return Ok(());
+    }
+    let mut asked = Asked { subject, session, classes: subject.workload.model.classes()? };
+    let size = subject.workload.batch_size;
+    for (split, name) in [(Split::Test, "test"), (Split::Train, "training")] {
+        let indices = chosen(subject, split);
+        let reference = subject.reference(1.0, &start)?;
+        let expected = reference.predict(&Batch::gather(subject.dataset.split(split), &indices).inputs);
+        let found = asked.predict(split, &indices, size);
+        let deviation = found.map(|logits| Deviation::of_largest(&logits, &expected));
+        recorder.measured(format!("prediction: logits of {name} samples"), deviation, tolerances.logits);
+    }
+    recorder.measured("prediction: any batch size", asked.batch_sizes(), tolerances.independence);
+    recorder.measured("prediction: any order", asked.orders(), tolerances.independence);
+    let after = starts::get(asked.session, &subject.specs()?);
+    let verdict = after.map_err(|error| error.to_string()).and_then(|after| {
+        match starts::first_difference(&subject.specs().unwrap_or_default(), &start, &after) {
+            Some(difference) => Err(difference),
+            None => Ok("every bit as it was".into()),
+        }
+    });
+    recorder.stated("prediction: parameters untouched", verdict);
+    Ok(())
+}
+
+/// One batch of a split, in a seeded order.
+fn chosen(subject: &Subject<'_>, split: Split) -> Vec<u32> {
+    let size = subject.workload.batch_size;
+    match split {
+        Split::Train => samples(subject).take(size).collect(),
+        Split::Test => {
+            let count = subject.dataset.test.count() as u32;
+            epoch_order(count, subject.seed, 0).into_iter().take(size).collect()
+        }
+    }
+}
+
+struct Asked<'a, 'd> {
+    subject: &'a Subject<'d>,
+    session: &'a mut (dyn Session + 'd),
+    classes: usize,
+}
+
+impl Asked<'_, '_> {
+    /// Logits; NaN where the session left one unwritten.
+    fn predict(&mut self, split: Split, indices: &[u32], batch_size: usize) -> Result<Vec<f32>, Error> {
+        let mut logits = vec![f32::NAN; indices.len() * self.classes];
+        self.session.predict(split, indices, batch_size, &mut logits)?;
+        Ok(logits)
+    }
+
+    /// The same samples in whole batches, in batches of 100 (for 256), and one by one.
+    fn batch_sizes(&mut self) -> Result<Deviation, Error> {
+        let size = self.subject.workload.batch_size;
+        let indices = chosen(self.subject, Split::Test);
+        let whole = widened(&self.predict(Split::Test, &indices, size)?);
+        let mut worst = Deviation { error: 0.0, detail: String::new() };
+        let others = [(size * 25 / 64).max(1), 1];
+        for other in others {
+            let found = Deviation::of_largest(&self.predict(Split::Test, &indices, other)?, &whole);
+            if found.error >= worst.error {
+                worst = found;
+            }
+        }
+        worst.detail = format!("batches of {size}, {} and {}", others[0], others[1]);
+        Ok(worst)
+    }
+
+    /// The same samples backwards.
+    fn orders(&mut self) -> Result<Deviation, Error> {
+        let size = self.subject.workload.batch_size;
+        let mut indices = chosen(self.subject, Split::Test);
+        let forwards = widened(&self.predict(Split::Test, &indices, size)?);
+        indices.reverse();
+        let backwards = self.predict(Split::Test, &indices, size)?;
+        let restored: Vec<f32> = backwards.chunks_exact(self.classes).rev().flatten().copied().collect();
+        let found = Deviation::of_largest(&restored, &forwards);
+        Ok(Deviation { detail: "forwards and backwards".into(), ..found })
+    }
+}
+
+fn widened(logits: &[f32]) -> Vec<f64> {
+    logits.iter().copied().map(f64::from).collect()
+}

@@ -1,0 +1,189 @@
+//! Checks 2 and 3: loss, gradients and running statistics of one training step.
+
+use trainmark_plugin::{Error, ErrorKind, Layer, ParameterSpec, Role, Session, StepOutcome};
+
+use super::batches::{self, Chosen};
+use super::deviation::{Change, Deviation, Vanishing, finite_or_infinite, norm};
+use super::{Recorder, Subject, starts};
+use crate::reference::{Pass, Reference};
+
+/// The rounding of a stored parameter shall be at most this share of its change.
+const ROUNDING_SHARE: f64 = 1e-4;
+/// Running statistics nearer to 0 than this are compared absolutely.
+const LEAST_STATISTIC: f64 = 1e-2;
+/// Losses nearer to 0 than this are compared absolutely.
+const LEAST_LOSS: f64 = 1e-2;
+
+/// Where the steps start, on which batches, and at which learning rate.
+pub(super) struct Plan {
+    /// At least 1, and a power of two so large that every tensor's change stands
+    /// far above the rounding of float32: a gradient is only seen through w − rate·g.
+    pub(super) learning_rate: f64,
+    start: Vec<Vec<f32>>,
+    batches: Vec<Chosen>,
+}
+
+pub(super) fn plan(subject: &Subject<'_>) -> Result<Plan, Error> {
+    let start = starts::telling(subject)?;
+    let reference = subject.reference(1.0, &start)?;
+    let mut candidates = batches::samples(subject);
+    let sizes = [subject.workload.batch_size, subject.tail(), 1];
+    let chosen = sizes.map(|size| batches::choose(&reference, subject.dataset.train, &mut candidates, size));
+    let pass = reference.gradients(&chosen[0].batch);
+    let learning_rate = measurable_rate(reference.specs(), reference.parameters(), &pass.gradients);
+    Ok(Plan { learning_rate, start, batches: chosen.into() })
+}
+
+fn measurable_rate(specs: &[ParameterSpec], parameters: &[Vec<f64>], gradients: &[Vec<f64>]) -> f64 {
+    let norm = |tensor: &[f64]| norm(tensor.iter().copied());
+    let trained = (0..specs.len()).filter(|&slot| specs[slot].role.is_trainable());
+    let largest = gradients.iter().map(|tensor| norm(tensor)).fold(0.0, f64::max);
+    // What is zero but for rounding needs no rate: no rate makes it measurable.
+    let present = trained.filter(|&slot| norm(&gradients[slot]) > 1e-9 * largest);
+    let needed = present.map(|slot| {
+        f64::from(f32::EPSILON) * norm(&parameters[slot]) / (ROUNDING_SHARE * norm(&gradients[slot]))
+    });
+    needed.fold(1.0, f64::max).log2().ceil().exp2()
+}
+
+pub(super) fn check(
+    subject: &Subject<'_>,
+    plan: &Plan,
+    session: &mut dyn Session,
+    recorder: &mut Recorder<'_>,
+) -> Result<(), Error> {
+    for chosen in &plan.batches {
+        let mut reference = subject.reference(plan.learning_rate, &plan.start)?;
+        let pass = reference.train_step(&chosen.batch);
+        let size = chosen.indices.len();
+        let name = format!("train_step batch {size}");
+        match step(session, &plan.start, &chosen.indices, reference.specs()) {
+            Ok((outcome, after)) => {
+                let outcome = Compared { subject, plan, chosen, reference: &reference, pass: &pass, outcome };
+                outcome.record(&name, &after, recorder);
+            }
+            Err(error) if size == 1 && is_refusal(&error) => {
+                recorder.stated(name, Ok(format!("refused, as a backend may: {error}")));
+            }
+            Err(error) => recorder.stated(name, Err(error.to_string())),
+        }
+    }
+    Ok(())
+}
+
+fn step(
+    session: &mut dyn Session,
+    start: &[Vec<f32>],
+    indices: &[u32],
+    specs: &[ParameterSpec],
+) -> Result<(StepOutcome, Vec<Vec<f32>>), Error> {
+    starts::set(session, start)?;
+    let outcome = session.train_step(indices)?;
+    Ok((outcome, starts::get(session, specs)?))
+}
+
+/// Normalising a single value leaves nothing of it: a backend may decline, with its reason.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::Unsupported | ErrorKind::Invalid) && !error.message.trim().is_empty()
+}
+
+/// A backend's step beside the reference's.
+struct Compared<'a> {
+    subject: &'a Subject<'a>,
+    plan: &'a Plan,
+    chosen: &'a Chosen,
+    /// After its step.
+    reference: &'a Reference,
+    pass: &'a Pass,
+    outcome: StepOutcome,
+}
+
+impl Compared<'_> {
+    fn record(&self, name: &str, after: &[Vec<f32>], recorder: &mut Recorder<'_>) {
+        let tolerances = self.subject.workload.tolerances;
+        let loss = Deviation::relative(self.outcome.loss, self.pass.score.loss, LEAST_LOSS);
+        recorder.measured(format!("{name}: loss"), Ok(loss), tolerances.loss);
+        recorder.stated(format!("{name}: correct"), self.correct());
+        let gradients = self.gradients(after, tolerances.gradients);
+        recorder.measured(format!("{name}: gradients"), Ok(gradients), tolerances.gradients);
+        if self.subject.workload.model.has_batch_norm() {
+            let name = format!("{name}: running statistics");
+            recorder.measured(name, Ok(self.running_statistics(after)), tolerances.running_statistics);
+        }
+    }
+
+    fn correct(&self) -> Result<String, String> {
+        let (found, score) = (self.outcome.correct, &self.pass.score);
+        let mut text = format!("{found}, reference {}", score.correct);
+        if score.undecided > 0 {
+            text.push_str(&format!(" ({} too close to call)", score.undecided));
+        }
+        if found.abs_diff(score.correct) <= score.undecided { Ok(text) } else { Err(text) }
+    }
+
+    fn gradients(&self, after: &[Vec<f32>], limit: f64) -> Deviation {
+        let rate = self.plan.learning_rate;
+        let scaled = |tensor: &Vec<f64>| tensor.iter().map(|g| -rate * g).collect();
+        let expected: Vec<Vec<f64>> = self.pass.gradients.iter().map(scaled).collect();
+        let mut found = Change {
+            specs: self.reference.specs(),
+            before: &self.plan.start,
+            after,
+            expected: &expected,
+            limit,
+            vanishing: Vanishing::InFloat64,
+        }
+        .deviation();
+        found.detail.push_str(&format!(", rate {rate}"));
+        if let Some(remark) = self.chosen.remark() {
+            found.detail.push_str(&format!("; {remark}"));
+        }
+        if found.error > limit && self.has_max_pool() {
+            found.detail.push_str(
+                "; where only layers before a max pool are off, suspect ties: the gradient goes once, \
+                 to the first maximum, and equal inputs must give equal values",
+            );
+        }
+        found
+    }
+
+    fn has_max_pool(&self) -> bool {
+        self.subject.workload.model.layers.iter().any(|layer| matches!(layer, Layer::MaxPool2d { .. }))
+    }
+
+    fn running_statistics(&self, after: &[Vec<f32>]) -> Deviation {
+        let mut worst = Deviation { error: 0.0, detail: "equal".into() };
+        let tensors = self.reference.specs().iter().zip(self.reference.parameters().iter().zip(after));
+        for (spec, (expected, found)) in tensors {
+            if !matches!(spec.role, Role::RunningMean | Role::RunningVariance) {
+                continue;
+            }
+            for (place, (e, f)) in expected.iter().zip(found).enumerate() {
+                let error = finite_or_infinite((f64::from(*f) - e).abs() / e.abs().max(LEAST_STATISTIC));
+                if error > worst.error {
+                    worst = Deviation { error, detail: format!("worst {}[{place}]", spec.name) };
+                }
+            }
+        }
+        worst
+    }
+}
+
+#[cfg(test)]
+mod unit_tests {
+    use super::*;
+    use trainmark_plugin::{Model, Shape};
+
+    #[test]
+    fn the_rate_lifts_small_gradients_above_rounding() {
+        let layers = vec![Layer::Linear { out_features: 1 }];
+        let specs = Model { name: "m".into(), input: Shape::Vector(1), layers }.parameters().unwrap();
+        let rate = |weight: f64, bias: f64| {
+            measurable_rate(&specs, &[vec![1.0], vec![1.0]], &[vec![weight], vec![bias]])
+        };
+        assert_eq!(rate(1.0, 0.5), 1.0);
+        // ε₃₂ / 1e-4 = 1.19e-3 per unit of gradient.
+        assert_eq!(rate(1.0, 1e-4), 16.0);
+        assert_eq!(rate(1.0, 1e-16), 1.0);
+    }
+}

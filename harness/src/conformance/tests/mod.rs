@@ -1,0 +1,118 @@
+//! The gate itself is tested: a float32 network passes, and the same network with
+//! any of many deliberate defects fails the check that is meant to notice it.
+
+mod defects;
+mod float_session;
+mod patterns;
+
+use trainmark_plugin::{Layer, Model, RunningVariance, Shape};
+use trainmark_reports::record::Conformance;
+
+use super::{Subject, render, run};
+use crate::workload::{Workload, all, lenet_bn};
+use defects::{CAUGHT_BY, Defect};
+use float_session::FloatSession;
+use patterns::Patterns;
+
+/// Everything that lenet-bn has, once, and small.
+fn small() -> Workload {
+    let norm = Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 };
+    let layers = vec![
+        Layer::Conv2d { out_channels: 3, kernel: 3, stride: 1, padding: 0 },
+        norm,
+        Layer::Sigmoid,
+        Layer::MaxPool2d { window: 2, stride: 2 },
+        Layer::Flatten,
+        Layer::Linear { out_features: 8 },
+        norm,
+        Layer::Sigmoid,
+        Layer::Linear { out_features: 10 },
+    ];
+    let input = Shape::Image { channels: 1, height: 12, width: 12 };
+    let model = Model { name: "small".into(), input, layers };
+    Workload { name: "small", model, batch_size: 32, ..lenet_bn() }
+}
+
+fn gate(workload: Workload, patterns: &Patterns, convention: RunningVariance, defect: Defect) -> Conformance {
+    let subject = Subject {
+        workload,
+        dataset: patterns.dataset(),
+        implementation: "builtin".into(),
+        running_variance: convention,
+        device: "cpu".into(),
+        threads: 1,
+        seed: 1,
+    };
+    let mut open = |request| FloatSession::open(request, convention, defect);
+    run(&subject, &mut open, &mut |_| {}).unwrap()
+}
+
+#[test]
+fn a_right_network_passes_in_either_convention() {
+    let patterns = Patterns::new(12, 300, 80);
+    for convention in [RunningVariance::UnbiasedFromOne, RunningVariance::BiasedFromZero] {
+        let conformance = gate(small(), &patterns, convention, Defect::None);
+        assert!(conformance.passed, "{convention:?}\n{}", render(&conformance));
+    }
+}
+
+#[test]
+fn a_right_network_passes_every_workload() {
+    let patterns = Patterns::new(28, 1400, 300);
+    for workload in all() {
+        let conformance = gate(workload.clone(), &patterns, RunningVariance::UnbiasedFromOne, Defect::None);
+        assert!(conformance.passed, "{}\n{}", workload.name, render(&conformance));
+    }
+}
+
+#[test]
+fn every_defect_fails_the_check_that_is_meant_for_it() {
+    let patterns = Patterns::new(12, 300, 80);
+    let mut missed = Vec::new();
+    for (defect, check) in CAUGHT_BY {
+        let conformance = gate(small(), &patterns, RunningVariance::UnbiasedFromOne, *defect);
+        let known = conformance.checks.iter().any(|found| found.name == *check);
+        assert!(known, "no check is called {check}\n{}", render(&conformance));
+        if conformance.passed || conformance.checks.iter().any(|found| found.name == *check && found.passed) {
+            missed.push(format!("{defect:?} passes `{check}`:\n{}", render(&conformance)));
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+#[test]
+fn defects_are_noticed_in_the_chapter_s_convention_too() {
+    let patterns = Patterns::new(12, 300, 80);
+    let defect = Defect::OtherConvention;
+    let conformance = gate(small(), &patterns, RunningVariance::BiasedFromZero, defect);
+    assert!(!conformance.passed, "{}", render(&conformance));
+}
+
+#[test]
+fn a_backend_may_decline_a_batch_of_one() {
+    let patterns = Patterns::new(12, 300, 80);
+    let convention = RunningVariance::UnbiasedFromOne;
+    let conformance = gate(small(), &patterns, convention, Defect::DeclinesBatchOfOne);
+    assert!(conformance.passed, "{}", render(&conformance));
+    let check = conformance.checks.iter().find(|check| check.name == "train_step batch 1").unwrap();
+    assert!(check.detail.starts_with("refused, as a backend may: unsupported: "), "{}", check.detail);
+}
+
+#[test]
+fn a_session_that_cannot_be_opened_is_no_verdict() {
+    let patterns = Patterns::new(12, 300, 80);
+    let mut workload = small();
+    workload.model.layers.insert(1, Layer::Dropout { rate: 0.5 });
+    let subject = Subject {
+        workload,
+        dataset: patterns.dataset(),
+        implementation: "builtin".into(),
+        running_variance: RunningVariance::UnbiasedFromOne,
+        device: "cpu".into(),
+        threads: 1,
+        seed: 1,
+    };
+    let mut open = |request| FloatSession::open(request, RunningVariance::UnbiasedFromOne, Defect::None);
+    let error = run(&subject, &mut open, &mut |_| {}).unwrap_err();
+    assert_eq!(error.kind, trainmark_plugin::ErrorKind::Unsupported);
+}

@@ -1,0 +1,143 @@
+//! Check 5: five steps stay on the reference's loss, and an epoch is its steps.
+
+use trainmark_plugin::{Error, ParameterSpec, Session, Split, StepOutcome};
+
+use super::deviation::{Change, Deviation, Vanishing};
+use super::{Recorder, Subject, batches, starts};
+use crate::reference::{Batch, Reference};
+
+/// Four whole batches and a tail.
+const STEPS: usize = 5;
+/// Test samples predicted after the steps.
+const PREDICTED: usize = 64;
+
+pub(super) fn check(
+    subject: &Subject<'_>,
+    session: &mut dyn Session,
+    recorder: &mut Recorder<'_>,
+) -> Result<(), Error> {
+    let course = Course::new(subject)?;
+    let tolerances = subject.workload.tolerances;
+    let (mut reference, mut expected) =
+        (subject.reference(subject.workload.learning_rate, &course.start)?, vec![]);
+    let mut undecided = 0;
+    for batch in course.batches() {
+        let score = reference.train_step(&Batch::gather(subject.dataset.train, batch)).score;
+        undecided += score.undecided;
+        expected.push(score.loss);
+    }
+    let steps = course.steps(session);
+    let losses = steps.as_ref().map_err(Clone::clone).map(|(outcomes, _)| course.losses(outcomes, &expected));
+    recorder.measured("five steps: loss", losses, tolerances.trajectory);
+    let predicted = predict(subject, session, &reference);
+    recorder.measured("five steps: prediction afterwards", predicted, tolerances.trained_logits);
+
+    let epoch = course.epoch(session);
+    let (steps, epoch) = match (steps, epoch) {
+        (Ok(steps), Ok(epoch)) => (steps, epoch),
+        (_, Err(error)) => {
+            recorder.stated("train_epoch", Err(error.to_string()));
+            return Ok(());
+        }
+        (Err(_), _) => {
+            recorder
+                .stated("train_epoch", Err("its steps failed, so that there is nothing to compare".into()));
+            return Ok(());
+        }
+    };
+    let total = course.total(&steps.0);
+    let loss = Deviation::relative(epoch.0.loss, total.loss, 1e-2);
+    recorder.measured("train_epoch: loss", Ok(loss.against("its steps")), tolerances.loss);
+    recorder.stated("train_epoch: correct", correct(epoch.0.correct, total.correct, undecided));
+    let change = course.difference(&steps.1, &epoch.1, tolerances.epoch);
+    recorder.measured("train_epoch: parameters", Ok(change), tolerances.epoch);
+    Ok(())
+}
+
+/// Logits of test samples in prediction mode, from what training left behind.
+fn predict(
+    subject: &Subject<'_>,
+    session: &mut dyn Session,
+    reference: &Reference,
+) -> Result<Deviation, Error> {
+    let count = subject.dataset.test.count().min(PREDICTED);
+    let indices: Vec<u32> = (0..count as u32).collect();
+    let mut logits = vec![f32::NAN; count * subject.workload.model.classes()?];
+    session.predict(Split::Test, &indices, subject.workload.batch_size, &mut logits)?;
+    let expected = reference.predict(&Batch::gather(subject.dataset.test, &indices).inputs);
+    Ok(Deviation::of_largest(&logits, &expected))
+}
+
+fn correct(found: u64, steps: u64, undecided: u64) -> Result<String, String> {
+    let text = format!("{found}, its steps {steps}");
+    if found.abs_diff(steps) <= undecided { Ok(text) } else { Err(text) }
+}
+
+/// A short epoch from the workload's own initial values.
+struct Course {
+    specs: Vec<ParameterSpec>,
+    start: Vec<Vec<f32>>,
+    order: Vec<u32>,
+    batch_size: usize,
+}
+
+impl Course {
+    fn new(subject: &Subject<'_>) -> Result<Self, Error> {
+        let batch_size = subject.workload.batch_size;
+        let samples = (STEPS - 1) * batch_size + subject.tail();
+        Ok(Self {
+            specs: subject.specs()?,
+            start: starts::initial(subject)?,
+            order: batches::samples(subject).take(samples).collect(),
+            batch_size,
+        })
+    }
+
+    fn batches(&self) -> impl Iterator<Item = &[u32]> {
+        self.order.chunks(self.batch_size)
+    }
+
+    fn steps(&self, session: &mut dyn Session) -> Result<(Vec<StepOutcome>, Vec<Vec<f32>>), Error> {
+        starts::set(session, &self.start)?;
+        let outcomes = self.batches().map(|batch| session.train_step(batch)).collect::<Result<_, _>>()?;
+        Ok((outcomes, starts::get(session, &self.specs)?))
+    }
+
+    fn epoch(&self, session: &mut dyn Session) -> Result<(StepOutcome, Vec<Vec<f32>>), Error> {
+        starts::set(session, &self.start)?;
+        let outcome = session.train_epoch(&self.order, self.batch_size)?;
+        let outcome = StepOutcome { loss: outcome.loss, correct: outcome.correct };
+        Ok((outcome, starts::get(session, &self.specs)?))
+    }
+
+    fn losses(&self, outcomes: &[StepOutcome], expected: &[f64]) -> Deviation {
+        let mut worst = Deviation { error: 0.0, detail: "equal".into() };
+        for (number, (outcome, expected)) in outcomes.iter().zip(expected).enumerate() {
+            let found = Deviation::relative(outcome.loss, *expected, 1e-2);
+            if found.error > worst.error {
+                worst = Deviation { detail: format!("step {}: {}", number + 1, found.detail), ..found };
+            }
+        }
+        worst
+    }
+
+    /// What an epoch of these steps is to report.
+    fn total(&self, outcomes: &[StepOutcome]) -> StepOutcome {
+        let weighted =
+            outcomes.iter().zip(self.batches()).map(|(step, batch)| step.loss * batch.len() as f64);
+        StepOutcome {
+            loss: weighted.sum::<f64>() / self.order.len() as f64,
+            correct: outcomes.iter().map(|step| step.correct).sum(),
+        }
+    }
+
+    fn difference(&self, steps: &[Vec<f32>], epoch: &[Vec<f32>], limit: f64) -> Deviation {
+        let changes = steps.iter().zip(&self.start).map(|(after, before)| {
+            after.iter().zip(before).map(|(a, b)| f64::from(*a) - f64::from(*b)).collect()
+        });
+        let expected: Vec<Vec<f64>> = changes.collect();
+        let (specs, before) = (&self.specs, &self.start);
+        Change { specs, before, after: epoch, expected: &expected, limit, vanishing: Vanishing::InFloat32 }
+            .deviation()
+    }
+}

@@ -1,0 +1,302 @@
+//! Downloading the files of a publication that a folder lacks.
+
+use std::fs::{self, File, TryLockError};
+use std::path::Path;
+
+use super::error::{Absence, DataError};
+use super::publication::{Address, FileState, Publication, PublishedFile};
+use super::transfer::{Transfer, TransferError};
+
+/// Downloads into `dir` whatever it lacks of the publication, each file from
+/// the first address that has it, and replaces files that are corrupt. A file
+/// gets its name only once its sum is right; until then it is `NAME.part`,
+/// which the next call goes on with.
+///
+/// # Errors
+/// [`Absence::Download`] where all addresses fail for a file,
+/// [`Absence::Folder`] where `dir` cannot be written.
+pub fn download(publication: &Publication, addresses: &[Address], dir: &Path) -> Result<(), DataError> {
+    fs::create_dir_all(dir).map_err(|error| Absence::folder("create", dir, error))?;
+    let _lock = lock(dir)?;
+    for file in &publication.files {
+        if file.inspect(dir) != FileState::Good {
+            download_file(file, addresses, dir)?;
+        }
+    }
+    Ok(())
+}
+
+fn download_file(file: &PublishedFile, addresses: &[Address], dir: &Path) -> Result<(), DataError> {
+    let mut attempts = Vec::new();
+    for address in addresses {
+        match Transfer::new(file, address, dir).run() {
+            Ok(()) => return Ok(()),
+            Err(TransferError::Remote(reason)) => attempts.push(format!("{reason} ({})", address.label)),
+            Err(TransferError::Local(absence)) => return Err(absence.into()),
+        }
+    }
+    Err(Absence::Download { file: file.name, attempts: attempts.join(", ") }.into())
+}
+
+/// Keeps two processes from writing the same `.part`; released when dropped.
+fn lock(dir: &Path) -> Result<File, Absence> {
+    let path = dir.join(".download.lock");
+    let file = File::create(&path).map_err(|error| Absence::folder("create", &path, error))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            eprintln!("waiting for another trainmark that downloads into {}", dir.display());
+            file.lock().map_err(|error| Absence::folder("lock", &path, error))?;
+        }
+        // Some network file systems have no locks. The sums still guard the
+        // files, so two downloads at once cost time there, not correctness.
+        Err(TryLockError::Error(_)) => {}
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::fixtures::{self, Published};
+    use crate::data::test_server::{Behaviour, TestServer};
+
+    const IMAGES: &str = "train-images-idx3-ubyte.gz";
+
+    struct Case {
+        published: Published,
+        dir: tempfile::TempDir,
+    }
+
+    impl Case {
+        fn new() -> Self {
+            Self { published: fixtures::published(), dir: tempfile::tempdir().unwrap() }
+        }
+
+        fn serve(&self, behaviour: Behaviour) -> TestServer {
+            TestServer::start(self.published.named_files(), behaviour)
+        }
+
+        fn download(&self, servers: &[&TestServer]) -> Result<(), DataError> {
+            let addresses: Vec<Address> = ["publisher", "fallback"]
+                .iter()
+                .zip(servers)
+                .map(|(label, server)| Address { label: (*label).into(), base: server.base() })
+                .collect();
+            download(&self.published.publication, &addresses, self.dir.path())
+        }
+
+        fn assert_complete(&self) {
+            let states = self.published.publication.inspect(self.dir.path());
+            assert_eq!(states, [const { FileState::Good }; 4]);
+            self.assert_no_part();
+        }
+
+        fn assert_no_part(&self) {
+            let part = self.dir.path().join(format!("{IMAGES}.part"));
+            assert!(!part.exists(), "{} was left", part.display());
+        }
+    }
+
+    #[test]
+    fn everything_is_downloaded_once() {
+        let case = Case::new();
+        let server = case.serve(Behaviour::default());
+        case.download(&[&server]).unwrap();
+        case.assert_complete();
+        assert_eq!(server.requests().len(), 4);
+        case.download(&[&server]).unwrap();
+        assert_eq!(server.requests().len(), 4, "a complete folder needs no request");
+    }
+
+    #[test]
+    fn a_cut_connection_is_resumed_where_it_broke() {
+        let case = Case::new();
+        let server = case.serve(Behaviour { cuts: vec![1000, 5000], ..Behaviour::default() });
+        case.download(&[&server]).unwrap();
+        case.assert_complete();
+        let requests = server.requests();
+        let ranges: Vec<_> = requests.iter().filter(|r| r.path.ends_with(IMAGES)).map(|r| r.from).collect();
+        assert_eq!(ranges, [None, Some(1000), Some(6000)]);
+    }
+
+    #[test]
+    fn a_server_that_falls_silent_is_asked_again() {
+        let case = Case::new();
+        let server = case.serve(Behaviour { stall: true, cuts: vec![1000], ..Behaviour::default() });
+        case.download(&[&server]).unwrap();
+        case.assert_complete();
+        assert_eq!(server.requests()[1].from, Some(1000));
+    }
+
+    #[test]
+    fn a_part_of_an_earlier_download_is_resumed() {
+        let case = Case::new();
+        let part = case.dir.path().join(format!("{IMAGES}.part"));
+        fs::write(&part, &case.published.files[0][..1234]).unwrap();
+        let server = case.serve(Behaviour::default());
+        case.download(&[&server]).unwrap();
+        case.assert_complete();
+        assert_eq!(server.requests()[0].from, Some(1234));
+    }
+
+    #[test]
+    fn a_complete_part_needs_no_request() {
+        let case = Case::new();
+        fs::write(case.dir.path().join(format!("{IMAGES}.part")), &case.published.files[0]).unwrap();
+        let server = case.serve(Behaviour::default());
+        case.download(&[&server]).unwrap();
+        case.assert_complete();
+        assert!(server.requests().iter().all(|request| !request.path.ends_with(IMAGES)));
+    }
+
+    #[test]
+    fn a_part_of_another_file_is_started_afresh() {
+        for length in [1234, case_length(), case_length() + 7] {
+            let case = Case::new();
+            fs::write(case.dir.path().join(format!("{IMAGES}.part")), vec![0xAA; length]).unwrap();
+            let server = case.serve(Behaviour::default());
+            case.download(&[&server]).unwrap();
+            case.assert_complete();
+        }
+    }
+
+    fn case_length() -> usize {
+        fixtures::published().files[0].len()
+    }
+
+    #[test]
+    fn a_server_without_ranges_sends_the_whole_again() {
+        let case = Case::new();
+        let server = case.serve(Behaviour { ranges: false, cuts: vec![1000], ..Behaviour::default() });
+        case.download(&[&server]).unwrap();
+        case.assert_complete();
+        assert_eq!(server.requests()[1].from, Some(1000), "it was asked for the rest");
+    }
+
+    #[test]
+    fn a_refused_range_is_started_afresh() {
+        let case = Case::new();
+        fs::write(case.dir.path().join(format!("{IMAGES}.part")), &case.published.files[0][..99]).unwrap();
+        let server = case.serve(Behaviour { refuse_ranges: true, ..Behaviour::default() });
+        case.download(&[&server]).unwrap();
+        case.assert_complete();
+    }
+
+    #[test]
+    fn a_file_with_a_wrong_sum_is_not_kept() {
+        let case = Case::new();
+        let server = case.serve(Behaviour { tamper: true, ..Behaviour::default() });
+        let message = case.download(&[&server]).unwrap_err().to_string();
+        assert!(
+            message.starts_with(&format!("cannot download {IMAGES}: sent a file with md5 ")),
+            "{message}"
+        );
+        assert!(!case.dir.path().join(IMAGES).exists());
+        case.assert_no_part();
+    }
+
+    #[test]
+    fn a_page_in_place_of_the_file_is_refused_by_its_length() {
+        let case = Case::new();
+        let page = TestServer::start(vec![(IMAGES, b"<html>log in</html>".to_vec())], Behaviour::default());
+        let message = case.download(&[&page]).unwrap_err().to_string();
+        assert!(message.contains("sent 19 bytes instead of "), "{message}");
+        case.assert_no_part();
+    }
+
+    #[test]
+    fn the_fallback_serves_what_the_publisher_lacks() {
+        let case = Case::new();
+        let publisher = TestServer::start(Vec::new(), Behaviour::default());
+        let fallback = case.serve(Behaviour::default());
+        case.download(&[&publisher, &fallback]).unwrap();
+        case.assert_complete();
+        assert_eq!(publisher.requests().len(), 4);
+    }
+
+    #[test]
+    fn the_fallback_goes_on_where_the_publisher_broke_off() {
+        let case = Case::new();
+        let publisher = case.serve(Behaviour { cuts: vec![1000, 0], ..Behaviour::default() });
+        let fallback = case.serve(Behaviour::default());
+        case.download(&[&publisher, &fallback]).unwrap();
+        case.assert_complete();
+        assert_eq!(fallback.requests()[0].from, Some(1000));
+    }
+
+    #[test]
+    fn where_all_addresses_fail_each_reason_is_named() {
+        let case = Case::new();
+        let publisher = TestServer::start(Vec::new(), Behaviour::default());
+        let addresses = [
+            Address { label: "publisher".into(), base: publisher.base() },
+            Address { label: "fallback".into(), base: fixtures::closed_address() },
+        ];
+        let error = download(&case.published.publication, &addresses, case.dir.path()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "cannot download {IMAGES}: http status 404 (publisher), connection refused (fallback); \
+                 give the four files with --data-dir DIR, or use --dataset synthetic"
+            )
+        );
+    }
+
+    #[test]
+    fn a_server_that_always_breaks_off_is_given_up() {
+        let case = Case::new();
+        let server = case.serve(Behaviour { cuts: vec![0; 50], ..Behaviour::default() });
+        let message = case.download(&[&server]).unwrap_err().to_string();
+        assert!(message.contains("connection broke after 0 of "), "{message}");
+        assert_eq!(server.requests().len(), 1);
+    }
+
+    #[test]
+    fn a_corrupt_file_is_replaced() {
+        let case = Case::new();
+        case.published.write_to(case.dir.path());
+        fs::write(case.dir.path().join(IMAGES), b"not it").unwrap();
+        let server = case.serve(Behaviour::default());
+        case.download(&[&server]).unwrap();
+        case.assert_complete();
+        assert_eq!(server.requests().len(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let case = Case::new();
+        let file = case.dir.path().join("file");
+        fs::write(&file, b"").unwrap();
+        let error = download(&case.published.publication, &[], &file.join("sub")).unwrap_err();
+        assert!(error.to_string().starts_with("cannot create "), "{error}");
+    }
+
+    #[test]
+    fn two_downloads_at_once_share_the_work() {
+        let case = Case::new();
+        let server = case.serve(Behaviour::default());
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| case.download(&[&server]).unwrap());
+            }
+        });
+        case.assert_complete();
+        assert_eq!(server.requests().len(), 4);
+    }
+
+    /// Runs the first test again in a process whose environment names a proxy
+    /// that does not exist.
+    #[test]
+    fn a_proxy_does_not_come_between_us_and_this_machine() {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "data::download::tests::everything_is_downloaded_once"])
+            .envs(["http_proxy", "HTTP_PROXY", "ALL_PROXY"].map(|name| (name, fixtures::closed_address())))
+            .env_remove("NO_PROXY")
+            .env_remove("no_proxy")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    }
+}

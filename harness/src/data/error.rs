@@ -1,0 +1,105 @@
+//! What can go wrong between asking for a data set and mapping it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a data set cannot be had. Each message names the file or place, what
+/// was wrong there, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// A file is not what its name promises.
+    #[error("{}: expected {expected}, found {found}; {remedy}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What it should hold.
+        expected: String,
+        /// What it holds.
+        found: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// A folder that was named explicitly lacks files.
+    #[error("{} ({origin}) lacks {}; run `{fetch}` to download them there, or drop {origin}", dir.display(), files.join(", "))]
+    Missing {
+        /// The folder.
+        dir: PathBuf,
+        /// What named it: `--data-dir` or `TRAINMARK_DATA`.
+        origin: &'static str,
+        /// The files that are not there.
+        files: Vec<&'static str>,
+        /// The command that downloads them.
+        fetch: String,
+    },
+    /// A folder or file cannot be read or written.
+    #[error("cannot {action} {}: {source}; {remedy}", path.display())]
+    Io {
+        /// `read`, `map`…
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+    /// The files are nowhere on this machine and cannot be brought there.
+    #[error("{0}; give the four files with --data-dir DIR, or use --dataset synthetic")]
+    Absent(#[from] Absence),
+    /// Options that exclude each other were given.
+    #[error("{0}")]
+    Contradiction(&'static str),
+    /// The procedural data set came out different from its pinned fingerprint.
+    #[error(
+        "the data set `synthetic` came out with the fingerprint {found} instead of {expected}: a bug of trainmark on this platform; please report it, and use --dataset fashion-mnist meanwhile"
+    )]
+    SyntheticDiffers {
+        /// The pinned fingerprint.
+        expected: &'static str,
+        /// The one found.
+        found: String,
+    },
+}
+
+/// Why the published files cannot be had where nothing was named explicitly:
+/// the errors that `--dataset auto` answers with the procedural data set.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Absence {
+    /// Not here, and `--offline` was given.
+    #[error("{dataset} is not on this machine ({found}) and --offline forbids downloading it")]
+    Offline {
+        /// The data set.
+        dataset: &'static str,
+        /// Where it was looked for, and what was found there.
+        found: String,
+    },
+    /// Every address failed.
+    #[error("cannot download {file}: {attempts}")]
+    Download {
+        /// The file.
+        file: &'static str,
+        /// Each address with its reason.
+        attempts: String,
+    },
+    /// The folder that downloads go to cannot be used.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Folder {
+        /// `create`, `write`…
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// There is no folder to download into.
+    #[error("no folder to download into: neither HOME nor XDG_CACHE_HOME is set")]
+    NoCache,
+}
+
+impl Absence {
+    pub(super) fn folder(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Folder { action, path: path.to_owned(), source }
+    }
+}

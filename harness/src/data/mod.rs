@@ -1,0 +1,170 @@
+//! Data sets: found on this machine, downloaded or made, and mapped into the
+//! workers' memory.
+//!
+//! [`obtain`] answers a [`DataRequest`] with a [`Prepared`] data set: four raw
+//! IDX files that every worker maps. Fashion-MNIST is taken from `--data-dir`,
+//! else from `TRAINMARK_DATA`, else from the user's cache, else downloaded into
+//! that cache. Without it there is the procedural data set `synthetic`.
+
+mod decode;
+mod download;
+mod error;
+#[cfg(test)]
+mod fixtures;
+pub mod idx;
+mod locate;
+mod prepared;
+mod progress;
+mod publication;
+mod store;
+mod synthetic;
+#[cfg(test)]
+mod test_server;
+mod transfer;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use download::download;
+pub use error::{Absence, DataError};
+pub use locate::{Environment, Origin, Place};
+pub use prepared::{MappedDataset, Prepared};
+pub use publication::{
+    Address, FASHION_MNIST, FileState, Publication, PublishedFile, fashion_mnist_addresses,
+};
+
+/// Which data set to train on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DatasetChoice {
+    /// Fashion-MNIST where it can be had, else the procedural data set.
+    #[default]
+    Auto,
+    /// Fashion-MNIST or an error.
+    FashionMnist,
+    /// The procedural data set.
+    Synthetic,
+}
+
+/// What the command line asks for.
+#[derive(Debug, Clone, Default)]
+pub struct DataRequest {
+    /// The data set.
+    pub dataset: DatasetChoice,
+    /// `--data-dir`: the folder that holds the published files, directly or in
+    /// a subfolder `fashion-mnist`.
+    pub data_dir: Option<PathBuf>,
+    /// Whether downloading is forbidden.
+    pub offline: bool,
+}
+
+/// Where Fashion-MNIST would come from.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// The folders that are looked in, with each file's state. Empty where the
+    /// user has no cache folder and names none.
+    pub places: Vec<Place>,
+    /// Where it would be downloaded, in this order.
+    pub addresses: Vec<Address>,
+    /// Trainmark's cache: downloads, and decoded data sets.
+    pub cache: Option<PathBuf>,
+}
+
+/// The data set that was asked for, ready to be mapped by workers.
+///
+/// # Errors
+/// A named folder that lacks files or holds corrupt ones; Fashion-MNIST asked
+/// for by name but not to be had; no place to write decoded files to.
+pub fn obtain(request: &DataRequest) -> Result<Prepared, DataError> {
+    obtain_in(&Environment::from_process(), &FASHION_MNIST, request)
+}
+
+/// Downloads what the folder lacks of Fashion-MNIST: `data_dir`, else
+/// `TRAINMARK_DATA`, else the user's cache. Corrupt files there are replaced.
+/// Returns the folder.
+///
+/// # Errors
+/// As [`download`], or no folder to download into.
+pub fn fetch(data_dir: Option<&Path>) -> Result<PathBuf, DataError> {
+    fetch_in(&Environment::from_process(), &FASHION_MNIST, data_dir)
+}
+
+/// Where [`obtain`] would look for Fashion-MNIST and what is there, file by file.
+pub fn status(data_dir: Option<&Path>) -> Status {
+    let environment = Environment::from_process();
+    let places = environment.places(&FASHION_MNIST, data_dir);
+    Status { places, addresses: environment.addresses, cache: environment.cache }
+}
+
+fn obtain_in(
+    environment: &Environment,
+    publication: &Publication,
+    request: &DataRequest,
+) -> Result<Prepared, DataError> {
+    let synthetic = || synthetic::prepare(environment.cache.as_deref());
+    match request.dataset {
+        DatasetChoice::Synthetic if request.data_dir.is_some() => Err(DataError::Contradiction(
+            "--dataset synthetic reads no files: drop --data-dir, or use --dataset fashion-mnist",
+        )),
+        DatasetChoice::Synthetic => synthetic(),
+        DatasetChoice::FashionMnist => obtain_published(environment, publication, request),
+        DatasetChoice::Auto => match obtain_published(environment, publication, request) {
+            Err(DataError::Absent(absence)) => {
+                let notice = format!(
+                    "using the procedural data set `synthetic`, because {absence}; its numbers are not \
+                     comparable with those of {}",
+                    publication.name
+                );
+                Ok(Prepared { notice: Some(notice), ..synthetic()? })
+            }
+            other => other,
+        },
+    }
+}
+
+fn obtain_published(
+    environment: &Environment,
+    publication: &Publication,
+    request: &DataRequest,
+) -> Result<Prepared, DataError> {
+    let dir = locate_or_download(environment, publication, request)?;
+    store::store(publication.name, &publication.key(), environment.cache.as_deref(), || {
+        decode::decode(publication, &dir)
+    })
+}
+
+/// The folder that holds all files of the publication.
+fn locate_or_download(
+    environment: &Environment,
+    publication: &Publication,
+    request: &DataRequest,
+) -> Result<PathBuf, DataError> {
+    let Some(place) = environment.places(publication, request.data_dir.as_deref()).pop() else {
+        return Err(Absence::NoCache.into());
+    };
+    if place.origin != Origin::Cache {
+        place.check()?;
+    } else if !place.is_complete() {
+        if request.offline {
+            return Err(Absence::Offline { dataset: publication.name, found: place.to_string() }.into());
+        }
+        download(publication, &environment.addresses, &place.dir)?;
+    }
+    Ok(place.dir)
+}
+
+fn fetch_in(
+    environment: &Environment,
+    publication: &Publication,
+    data_dir: Option<&Path>,
+) -> Result<PathBuf, DataError> {
+    let Some(place) = environment.places(publication, data_dir).pop() else {
+        return Err(Absence::NoCache.into());
+    };
+    download(publication, &environment.addresses, &place.dir)?;
+    Ok(place.dir)
+}
+
+#[cfg(test)]
+mod tests;

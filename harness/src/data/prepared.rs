@@ -1,0 +1,189 @@
+//! A decoded data set on disk, which workers map into their memory.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use memmap2::Mmap;
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+use trainmark_plugin::{Dataset, Samples};
+
+use super::error::DataError;
+use super::idx::{self, IMAGES_HEADER, IdxImages, LABELS_HEADER};
+
+/// What to do with a decoded file that is wrong.
+const REMEDY: &str = "delete its folder and run the command again, which decodes the data set anew";
+
+/// A data set as raw IDX files on this machine. It travels to worker processes
+/// as JSON. A copy that lies in a temporary folder is removed with the last
+/// clone of the value that made it, not with one that was deserialised.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Prepared {
+    /// `fashion-mnist` or `synthetic`.
+    pub name: String,
+    /// IDX file of the training images.
+    pub train_images: PathBuf,
+    /// IDX file of the training labels.
+    pub train_labels: PathBuf,
+    /// IDX file of the test images.
+    pub test_images: PathBuf,
+    /// IDX file of the test labels.
+    pub test_labels: PathBuf,
+    /// SHA-256 of the four IDX files, one behind the other in the order above,
+    /// in hexadecimal digits.
+    pub fingerprint: String,
+    /// Rows of an image.
+    pub height: usize,
+    /// Columns of an image.
+    pub width: usize,
+    /// Samples in the training split.
+    pub train_samples: usize,
+    /// Samples in the test split.
+    pub test_samples: usize,
+    /// What the user must know about this choice of data set, if anything.
+    pub notice: Option<String>,
+    #[serde(skip)]
+    pub(super) temporary: Option<Arc<TempDir>>,
+}
+
+/// The four files of a [`Prepared`] data set, mapped and checked.
+#[derive(Debug)]
+pub struct MappedDataset {
+    train_images: Mmap,
+    train_labels: Mmap,
+    test_images: Mmap,
+    test_labels: Mmap,
+}
+
+impl Prepared {
+    /// Whether the files lie in a temporary folder that goes with this value,
+    /// because the cache could not be written.
+    pub fn is_temporary(&self) -> bool {
+        self.temporary.is_some()
+    }
+
+    /// Maps the files and checks headers, lengths and labels. The pixels are
+    /// not read: they were hashed when the data set was prepared.
+    ///
+    /// # Errors
+    /// A file that is absent, or not of the shape that this value tells.
+    pub fn map(&self) -> Result<MappedDataset, DataError> {
+        let images = |path: &Path, count| map_images(path, count, self.height, self.width);
+        Ok(MappedDataset {
+            train_images: images(&self.train_images, self.train_samples)?,
+            train_labels: map_labels(&self.train_labels, self.train_samples)?,
+            test_images: images(&self.test_images, self.test_samples)?,
+            test_labels: map_labels(&self.test_labels, self.test_samples)?,
+        })
+    }
+}
+
+impl MappedDataset {
+    /// Both splits, borrowed from the mapped files.
+    pub fn dataset(&self) -> Dataset<'_> {
+        Dataset {
+            train: Samples {
+                pixels: &self.train_images[IMAGES_HEADER..],
+                labels: &self.train_labels[LABELS_HEADER..],
+            },
+            test: Samples {
+                pixels: &self.test_images[IMAGES_HEADER..],
+                labels: &self.test_labels[LABELS_HEADER..],
+            },
+        }
+    }
+}
+
+fn map_images(path: &Path, count: usize, height: usize, width: usize) -> Result<Mmap, DataError> {
+    let map = map_file(path)?;
+    IdxImages::parse(&map)
+        .and_then(|images| images.expect(count, height, width))
+        .map_err(|error| error.in_file(path, REMEDY))?;
+    Ok(map)
+}
+
+fn map_labels(path: &Path, count: usize) -> Result<Mmap, DataError> {
+    let map = map_file(path)?;
+    idx::parse_labels(&map)
+        .and_then(|labels| idx::expect_labels(labels, count))
+        .map_err(|error| error.in_file(path, REMEDY))?;
+    Ok(map)
+}
+
+fn map_file(path: &Path) -> Result<Mmap, DataError> {
+    let error =
+        |action| move |source| DataError::Io { action, path: path.to_owned(), source, remedy: REMEDY };
+    let file = File::open(path).map_err(error("open"))?;
+    // SAFETY: the mapping is sound as long as nobody changes or truncates the
+    // file. Decoded files are written under another name, renamed once, and
+    // never written again; removing one leaves the mapping intact.
+    unsafe { Mmap::map(&file) }.map_err(error("map"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::fixtures;
+    use crate::data::store;
+    use std::fs;
+
+    fn prepared() -> Prepared {
+        store::store("random", "key", None, || Ok(fixtures::decoded())).unwrap()
+    }
+
+    #[test]
+    fn the_mapped_bytes_are_the_decoded_ones() {
+        let [train_images, train_labels, test_images, test_labels] = fixtures::decoded();
+        let mapped = prepared().map().unwrap();
+        let dataset = mapped.dataset();
+        assert!(dataset.train.pixels == &train_images[16..] && dataset.test.pixels == &test_images[16..]);
+        assert_eq!(dataset.train.labels, &train_labels[8..]);
+        assert_eq!(dataset.test.labels, &test_labels[8..]);
+        assert_eq!((dataset.train.count(), dataset.test.count()), (fixtures::TRAIN, fixtures::TEST));
+    }
+
+    #[test]
+    fn it_travels_as_json() {
+        let prepared = prepared();
+        let json = serde_json::to_string(&prepared).unwrap();
+        let arrived: Prepared = serde_json::from_str(&json).unwrap();
+        assert!(arrived.map().is_ok());
+        drop(arrived);
+        assert!(prepared.train_images.exists(), "only the value that made a temporary folder removes it");
+    }
+
+    #[test]
+    fn a_temporary_folder_goes_with_its_last_clone() {
+        let prepared = prepared();
+        let path = prepared.train_images.clone();
+        let clone = prepared.clone();
+        drop(prepared);
+        assert!(path.exists());
+        let mapped = clone.map().unwrap();
+        drop(clone);
+        assert!(!path.exists());
+        assert_eq!(mapped.dataset().train.count(), fixtures::TRAIN, "a mapping outlives its file");
+    }
+
+    #[test]
+    fn files_of_another_shape_are_refused() {
+        let message = |change: &dyn Fn(&mut Prepared)| {
+            let mut prepared = prepared();
+            change(&mut prepared);
+            prepared.map().unwrap_err().to_string()
+        };
+        assert!(
+            message(&|p| p.height = 14).contains("expected 40 images of 14×28, found 40 images of 28×28")
+        );
+        assert!(message(&|p| p.test_samples = 8).contains("expected 8 images of 28×28, found 9 images"));
+        assert!(
+            message(&|p| p.train_labels = p.test_labels.clone())
+                .contains("expected 40 labels, one per image")
+        );
+        assert!(message(&|p| p.test_images = p.test_labels.clone()).contains("found magic 2049"));
+        assert!(message(&|p| fs::write(&p.test_images, [0; 20]).unwrap()).contains("found magic 0"));
+        assert!(message(&|p| fs::write(&p.test_images, []).unwrap()).contains("test-images.idx"));
+        assert!(message(&|p| fs::remove_file(&p.train_labels).unwrap()).starts_with("cannot open "));
+    }
+}

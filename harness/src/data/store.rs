@@ -1,0 +1,270 @@
+//! Where decoded data sets are kept: `decoded/KEY/` in trainmark's cache, four
+//! raw IDX files and `contents.json`. A folder appears whole or not at all.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use super::error::DataError;
+use super::idx::{self, IMAGES_HEADER, IdxImages, LABELS_HEADER};
+use super::prepared::Prepared;
+
+const FILES: [&str; 4] = ["train-images.idx", "train-labels.idx", "test-images.idx", "test-labels.idx"];
+const CONTENTS: &str = "contents.json";
+
+/// What a decoded folder holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Contents {
+    fingerprint: String,
+    height: usize,
+    width: usize,
+    train_samples: usize,
+    test_samples: usize,
+}
+
+/// The data set `name` from the cache; where it is not there whole, from
+/// `make`, which gives the four IDX files, and into the cache. Without a cache
+/// that can be written it goes into a temporary folder.
+///
+/// # Errors
+/// Those of `make`; IDX files that are malformed or do not fit together; no
+/// temporary folder either.
+pub(super) fn store(
+    name: &str,
+    key: &str,
+    cache: Option<&Path>,
+    make: impl FnOnce() -> Result<[Vec<u8>; 4], DataError>,
+) -> Result<Prepared, DataError> {
+    let kept = cache.map(|cache| cache.join("decoded").join(key));
+    if let Some((dir, contents)) = kept.as_ref().and_then(|dir| Some((dir, reusable(dir)?))) {
+        return Ok(prepared(name, dir, contents, None));
+    }
+    let files = make()?;
+    let contents = examine(name, &files)?;
+    if let Some(dir) = kept.filter(|dir| keep(dir, &files, &contents).is_ok()) {
+        return Ok(prepared(name, &dir, contents, None));
+    }
+    let temporary = || {
+        let dir = tempfile::Builder::new().prefix("trainmark-data-").tempdir()?;
+        write(dir.path(), &files, &contents)?;
+        io::Result::Ok(dir)
+    };
+    let dir = Arc::new(temporary().map_err(|source| DataError::Io {
+        action: "write the decoded data set to",
+        path: std::env::temp_dir(),
+        source,
+        remedy: "free some space there (55 MB), or set TMPDIR or XDG_CACHE_HOME to a folder that can be written",
+    })?);
+    Ok(prepared(name, dir.path(), contents, Some(Arc::clone(&dir))))
+}
+
+fn prepared(name: &str, dir: &Path, contents: Contents, temporary: Option<Arc<TempDir>>) -> Prepared {
+    let [train_images, train_labels, test_images, test_labels] = FILES.map(|file| dir.join(file));
+    Prepared {
+        name: name.into(),
+        train_images,
+        train_labels,
+        test_images,
+        test_labels,
+        fingerprint: contents.fingerprint,
+        height: contents.height,
+        width: contents.width,
+        train_samples: contents.train_samples,
+        test_samples: contents.test_samples,
+        notice: None,
+        temporary,
+    }
+}
+
+/// The contents of a folder that is whole: right lengths, right fingerprint.
+fn reusable(dir: &Path) -> Option<Contents> {
+    let contents: Contents = serde_json::from_slice(&fs::read(dir.join(CONTENTS)).ok()?).ok()?;
+    let image = contents.height.checked_mul(contents.width)?;
+    let length = |count: usize| Some(count.checked_mul(image)?.checked_add(IMAGES_HEADER)? as u64);
+    let lengths = [
+        length(contents.train_samples)?,
+        contents.train_samples.checked_add(LABELS_HEADER)? as u64,
+        length(contents.test_samples)?,
+        contents.test_samples.checked_add(LABELS_HEADER)? as u64,
+    ];
+    let paths = FILES.map(|file| dir.join(file));
+    for (path, length) in paths.iter().zip(lengths) {
+        fs::metadata(path).ok().filter(|metadata| metadata.is_file() && metadata.len() == length)?;
+    }
+    let mut digest = Sha256::new();
+    for path in &paths {
+        digest.update(fs::read(path).ok()?);
+    }
+    (hexadecimal(&digest.finalize()) == contents.fingerprint).then_some(contents)
+}
+
+/// Checks that the four files are a data set, and takes their fingerprint.
+fn examine(name: &str, files: &[Vec<u8>; 4]) -> Result<Contents, DataError> {
+    let in_file = |index: usize| {
+        move |error: idx::IdxError| {
+            let path = PathBuf::from(format!("{} of {name}", FILES[index]));
+            error.in_file(&path, "the data set itself is wrong: use another one")
+        }
+    };
+    let train = IdxImages::parse(&files[0]).map_err(in_file(0))?;
+    let train_labels = idx::parse_labels(&files[1]).map_err(in_file(1))?;
+    idx::expect_labels(train_labels, train.count).map_err(in_file(1))?;
+    let test = IdxImages::parse(&files[2]).map_err(in_file(2))?;
+    test.expect(test.count, train.height, train.width).map_err(in_file(2))?;
+    let test_labels = idx::parse_labels(&files[3]).map_err(in_file(3))?;
+    idx::expect_labels(test_labels, test.count).map_err(in_file(3))?;
+    Ok(Contents {
+        fingerprint: fingerprint(files),
+        height: train.height,
+        width: train.width,
+        train_samples: train.count,
+        test_samples: test.count,
+    })
+}
+
+/// SHA-256 of the files, one behind the other, in hexadecimal digits.
+pub(super) fn fingerprint(files: &[Vec<u8>; 4]) -> String {
+    let mut digest = Sha256::new();
+    for file in files {
+        digest.update(file);
+    }
+    hexadecimal(&digest.finalize())
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Puts the folder in place as a whole. Another process may do the same at the
+/// same time: whoever comes second finds a folder that is whole, and uses it.
+fn keep(dir: &Path, files: &[Vec<u8>; 4], contents: &Contents) -> io::Result<()> {
+    let parent = dir.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    fs::create_dir_all(parent)?;
+    let fresh = tempfile::Builder::new().prefix(".new-").tempdir_in(parent)?;
+    write(fresh.path(), files, contents)?;
+    if fs::rename(fresh.path(), dir).is_ok() {
+        // The folder has another name now; nothing is left to remove.
+        let _ = fresh.keep();
+        return Ok(());
+    }
+    if reusable(dir).as_ref() == Some(contents) {
+        return Ok(());
+    }
+    let broken = tempfile::Builder::new().prefix(".broken-").tempdir_in(parent)?;
+    fs::rename(dir, broken.path().join("folder"))?;
+    fs::rename(fresh.path(), dir)?;
+    let _ = fresh.keep();
+    Ok(())
+}
+
+fn write(dir: &Path, files: &[Vec<u8>; 4], contents: &Contents) -> io::Result<()> {
+    for (name, bytes) in FILES.iter().zip(files) {
+        fs::write(dir.join(name), bytes)?;
+    }
+    fs::write(dir.join(CONTENTS), serde_json::to_vec_pretty(contents)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::fixtures;
+
+    fn never() -> Result<[Vec<u8>; 4], DataError> {
+        panic!("the kept folder should have been used")
+    }
+
+    fn entries(dir: &Path) -> Vec<String> {
+        fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn what_is_kept_is_used_again() {
+        let cache = tempfile::tempdir().unwrap();
+        let first = store("random", "key", Some(cache.path()), || Ok(fixtures::decoded())).unwrap();
+        assert_eq!(first.fingerprint, fingerprint(&fixtures::decoded()));
+        assert_eq!(
+            (first.height, first.width, first.train_samples, first.test_samples),
+            (fixtures::SIDE, fixtures::SIDE, fixtures::TRAIN, fixtures::TEST)
+        );
+        assert!(first.train_images.starts_with(cache.path()));
+        let second = store("random", "key", Some(cache.path()), never).unwrap();
+        assert_eq!(second.fingerprint, first.fingerprint);
+        assert_eq!(entries(&cache.path().join("decoded")), ["key"], "no temporary folder is left");
+    }
+
+    #[test]
+    fn a_damaged_folder_is_made_anew() {
+        let cache = tempfile::tempdir().unwrap();
+        let again = || store("random", "key", Some(cache.path()), || Ok(fixtures::decoded())).unwrap();
+        let dir = cache.path().join("decoded/key");
+        again();
+        let damages: [&dyn Fn(); 5] = [
+            &|| fs::write(dir.join(FILES[0]), b"short").unwrap(),
+            &|| {
+                // The right length, and still wrong.
+                let mut bytes = fs::read(dir.join(FILES[2])).unwrap();
+                bytes[100] ^= 1;
+                fs::write(dir.join(FILES[2]), bytes).unwrap();
+            },
+            &|| fs::remove_file(dir.join(FILES[3])).unwrap(),
+            &|| fs::write(dir.join(CONTENTS), b"{").unwrap(),
+            &|| fs::remove_file(dir.join(CONTENTS)).unwrap(),
+        ];
+        for damage in damages {
+            damage();
+            assert!(reusable(&dir).is_none());
+            assert!(again().map().is_ok());
+            assert!(reusable(&dir).is_some());
+        }
+        assert_eq!(entries(&cache.path().join("decoded")), ["key"]);
+    }
+
+    #[test]
+    fn many_at_once_get_along() {
+        let cache = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let made =
+                        store("random", "key", Some(cache.path()), || Ok(fixtures::decoded())).unwrap();
+                    assert!(!made.is_temporary());
+                    assert!(made.map().is_ok());
+                });
+            }
+        });
+        assert_eq!(entries(&cache.path().join("decoded")), ["key"]);
+    }
+
+    #[test]
+    fn a_cache_that_cannot_be_written_gives_a_temporary_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, b"").unwrap();
+        let made = store("random", "key", Some(&file), || Ok(fixtures::decoded())).unwrap();
+        assert!(made.is_temporary());
+        assert!(made.map().is_ok());
+    }
+
+    #[test]
+    fn files_that_do_not_fit_together_are_refused() {
+        let message = |change: &dyn Fn(&mut [Vec<u8>; 4])| {
+            let mut files = fixtures::decoded();
+            change(&mut files);
+            store("random", "key", None, || Ok(files)).unwrap_err().to_string()
+        };
+        let text = message(&|files| files[1] = files[3].clone());
+        assert_eq!(
+            text,
+            "train-labels.idx of random: expected 40 labels, one per image, found 9 labels; \
+             the data set itself is wrong: use another one"
+        );
+        assert!(message(&|files| files[3][8] = 10).contains("found label 10 at sample 0"));
+        assert!(message(&|files| files.swap(0, 1)).contains("expected IDX images"));
+        assert!(message(&|files| files[2][11..16].copy_from_slice(&[14, 0, 0, 0, 56])).contains("28×28"));
+    }
+}

@@ -1,0 +1,168 @@
+//! Runs one job in a worker process and watches it: events, time limit, memory
+//! limit, interruption, and what killed it.
+
+mod log;
+mod process;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::interrupt::Interrupt;
+use crate::worker::protocol::{Done, FailureKind, Job, Message};
+
+use process::{Input, WorkerProcess};
+
+/// What a worker may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Longest time for one call of a plugin.
+    pub call: Duration,
+    /// Most resident memory, in bytes.
+    pub memory_bytes: u64,
+}
+
+/// Starts workers.
+#[derive(Debug, Clone)]
+pub struct Executor {
+    /// This program, which also is the worker.
+    pub program: PathBuf,
+    /// What each worker may use.
+    pub limits: Limits,
+    /// Set by Ctrl-C.
+    pub interrupt: Interrupt,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ending {
+    /// Everything was done.
+    Done(Box<Done>),
+    /// Something went wrong.
+    Failed(Failure),
+}
+
+/// What went wrong with a job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    /// The kind, which decides the outcome's name.
+    pub cause: Cause,
+    /// Why, in one or two lines.
+    pub reason: String,
+    /// Last lines that the worker printed.
+    pub log_tail: Option<String>,
+}
+
+/// Kinds of failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The backend declined.
+    Unsupported,
+    /// Error, panic, crash or exit.
+    Failed,
+    /// A call took too long.
+    TimedOut,
+    /// Too much memory.
+    OutOfMemory,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl Executor {
+    /// Runs a job with `threads` for the plugin; what the worker prints goes to
+    /// `log`, what it says to `heard`.
+    ///
+    /// # Errors
+    /// Where no worker could be started; a failing job is an [`Ending`].
+    pub fn run(
+        &self,
+        job: &Job,
+        threads: usize,
+        log: &Path,
+        heard: &mut dyn FnMut(&Message) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Ending> {
+        let mut worker = WorkerProcess::start(&self.program, job, threads, log)?;
+        let ending = self.watch(&mut worker, heard);
+        // Whatever a plugin has started must not disturb the next run.
+        worker.kill_group();
+        let tail = worker.log_tail();
+        match ending? {
+            Ending::Failed(failure) => Ok(Ending::Failed(Failure { log_tail: tail, ..failure })),
+            done => Ok(done),
+        }
+    }
+
+    fn watch(
+        &self,
+        worker: &mut WorkerProcess,
+        heard: &mut dyn FnMut(&Message) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Ending> {
+        let mut call = Call { name: "start".to_owned(), since: Instant::now() };
+        loop {
+            match worker.receive(Duration::from_millis(20)) {
+                Input::Message(Message::Done(done)) => return Ok(Ending::Done(done)),
+                Input::Message(Message::Failed { kind, message }) => return Ok(declared(kind, message)),
+                Input::Message(message) => {
+                    match &message {
+                        Message::Calling { call: name } => {
+                            call = Call { name: name.clone(), since: Instant::now() }
+                        }
+                        // Between calls the clock runs for the harness's own work.
+                        _ => call.since = Instant::now(),
+                    }
+                    heard(&message)?;
+                }
+                Input::Garbled(line) => {
+                    let reason = format!(
+                        "something wrote onto the worker's event channel during {}: {line}",
+                        call.name
+                    );
+                    return Ok(failed(Cause::Failed, reason));
+                }
+                Input::Nothing => {}
+                Input::Closed => return Ok(failed(Cause::Failed, worker.cause_of_death(&call.name))),
+            }
+            if let Some(failure) = self.check_limits(worker, &call) {
+                return Ok(failure);
+            }
+        }
+    }
+
+    fn check_limits(&self, worker: &WorkerProcess, call: &Call) -> Option<Ending> {
+        if self.interrupt.is_set() {
+            return Some(failed(Cause::Interrupted, "interrupted".to_owned()));
+        }
+        if call.since.elapsed() > self.limits.call {
+            let seconds = self.limits.call.as_secs_f64();
+            let reason = format!("{} took longer than {seconds} s and was stopped (--timeout)", call.name);
+            return Some(failed(Cause::TimedOut, reason));
+        }
+        let used = crate::machine::rss_bytes(worker.id())?;
+        (used > self.limits.memory_bytes).then(|| {
+            let reason = format!(
+                "the worker used more than its {} of memory during {} and was stopped (--memory-limit)",
+                crate::units::bytes(self.limits.memory_bytes),
+                call.name
+            );
+            failed(Cause::OutOfMemory, reason)
+        })
+    }
+}
+
+/// The call of the plugin under way.
+struct Call {
+    name: String,
+    since: Instant,
+}
+
+fn failed(cause: Cause, reason: String) -> Ending {
+    Ending::Failed(Failure { cause, reason, log_tail: None })
+}
+
+fn declared(kind: FailureKind, message: String) -> Ending {
+    let cause = match kind {
+        FailureKind::Unsupported => Cause::Unsupported,
+        FailureKind::OutOfMemory => Cause::OutOfMemory,
+        FailureKind::Failed => Cause::Failed,
+    };
+    failed(cause, message)
+}

@@ -1,0 +1,170 @@
+//! A worker process with its socket and its log.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::log::LogDrain;
+use crate::worker::protocol::{Job, Message};
+
+/// Longest line that is taken for a message; a plugin that finds the socket and
+/// writes into it without end must not fill the harness's memory.
+const LONGEST_MESSAGE: usize = 1 << 20;
+
+/// What came from the worker.
+pub(super) enum Input {
+    Message(Message),
+    /// A line that is no message.
+    Garbled(String),
+    /// Nothing within the time asked for.
+    Nothing,
+    /// The worker closed its end.
+    Closed,
+}
+
+pub(super) struct WorkerProcess {
+    child: Child,
+    messages: Receiver<Input>,
+    log: LogDrain,
+    /// Kept open: its end tells the worker that the harness is gone.
+    _socket: UnixStream,
+}
+
+impl WorkerProcess {
+    pub(super) fn start(program: &Path, job: &Job, threads: usize, log: &Path) -> anyhow::Result<Self> {
+        let (ours, theirs) = UnixStream::pair().context("cannot make a socket for the worker")?;
+        let (output, output_for_worker) =
+            std::io::pipe().context("cannot make a pipe for the worker's log")?;
+        let log = LogDrain::start(output, log)?;
+        let mut command = Command::new(program);
+        command
+            .arg("worker")
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(output_for_worker.try_clone()?)
+            .stderr(output_for_worker)
+            // A foreign libtorch or CUDA there would win over the plugin's own.
+            .env_remove("LD_LIBRARY_PATH")
+            .process_group(0);
+        for variable in THREAD_VARIABLES {
+            command.env(variable, threads.to_string());
+        }
+        let child =
+            command.spawn().with_context(|| format!("cannot start a worker from {}", program.display()))?;
+        // The command holds copies of the log's pipe, whose end is awaited.
+        drop(command);
+        let mut socket = ours.try_clone()?;
+        let mut line = serde_json::to_vec(job).context("cannot encode a job")?;
+        line.push(b'\n');
+        // A worker that is gone already is reported with its cause of death.
+        let _ = socket.write_all(&line);
+        Ok(Self { child, messages: read_messages(ours), log, _socket: socket })
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(super) fn receive(&self, patience: Duration) -> Input {
+        match self.messages.recv_timeout(patience) {
+            Ok(input) => input,
+            Err(RecvTimeoutError::Timeout) => Input::Nothing,
+            Err(RecvTimeoutError::Disconnected) => Input::Closed,
+        }
+    }
+
+    /// Says how a worker ended that said no last word.
+    pub(super) fn cause_of_death(&mut self, call: &str) -> String {
+        match self.wait(Duration::from_secs(5)) {
+            Some(status) => format!("the worker {} during {call}", describe(status)),
+            None => format!("the worker closed its event channel during {call} but did not end"),
+        }
+    }
+
+    fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let start = Instant::now();
+        loop {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Some(status);
+            }
+            if start.elapsed() > patience {
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Ends the worker and everything that it has started.
+    pub(super) fn kill_group(&mut self) {
+        // A worker that has said its last word ends by itself; its destructors
+        // are the framework's, and may hang.
+        let _ = self.wait(Duration::from_millis(500));
+        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            // Already gone is as good.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let _ = self.child.wait();
+    }
+
+    /// Last lines of the log, once the worker is gone.
+    pub(super) fn log_tail(&mut self) -> Option<String> {
+        self.log.tail()
+    }
+}
+
+/// Variables that set the size of the usual thread pools; they are read when a
+/// library is loaded, so a plugin itself could not set them in time.
+const THREAD_VARIABLES: [&str; 6] = [
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+];
+
+fn read_messages(socket: UnixStream) -> Receiver<Input> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(socket);
+        loop {
+            let mut line = Vec::new();
+            let mut limited = std::io::Read::take(&mut reader, LONGEST_MESSAGE as u64);
+            match limited.read_until(b'\n', &mut line) {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {
+                    let input = serde_json::from_slice(&line).map_or_else(|_| garbled(&line), Input::Message);
+                    if sender.send(input).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    });
+    receiver
+}
+
+fn garbled(line: &[u8]) -> Input {
+    let text: String = String::from_utf8_lossy(line).chars().take(120).collect();
+    Input::Garbled(text.trim_end().to_owned())
+}
+
+fn describe(status: ExitStatus) -> String {
+    if let Some(signal) = status.signal() {
+        let name =
+            Signal::from_named_raw(signal).map_or_else(|| signal.to_string(), |signal| format!("{signal:?}"));
+        let name = name.trim_start_matches("Signal::").to_owned();
+        return format!("was killed by {name}");
+    }
+    match status.code() {
+        Some(code) => format!("exited with code {code} without finishing"),
+        None => "ended".to_owned(),
+    }
+}

@@ -1,0 +1,34 @@
+//! Ctrl-C and termination signals.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+
+/// Whether the user asked to stop. The first signal asks for an orderly end, the
+/// second one ends the process at once.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Listens for SIGINT, SIGTERM and SIGHUP.
+    ///
+    /// # Errors
+    /// Where the handler cannot be installed.
+    pub fn listen() -> anyhow::Result<Self> {
+        let interrupt = Self::default();
+        let flag = Arc::clone(&interrupt.0);
+        ctrlc::set_handler(move || {
+            if flag.swap(true, Ordering::SeqCst) {
+                std::process::exit(crate::cli::exit::INTERRUPTED);
+            }
+        })
+        .context("cannot listen for Ctrl-C")?;
+        Ok(interrupt)
+    }
+
+    /// Whether a signal has come.
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}

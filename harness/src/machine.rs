@@ -1,0 +1,133 @@
+//! What this machine is and how busy it is.
+
+use std::fs;
+
+use trainmark_reports::record::Environment;
+
+/// Logical processors that this process may use.
+pub fn logical_cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// One-minute load average, where the system tells.
+pub fn load_average() -> Option<f64> {
+    sysinfo::System::load_average().ok().map(|load| load.one).filter(|load| load.is_finite())
+}
+
+/// Physical memory in bytes, where the system tells.
+pub fn memory_bytes() -> Option<u64> {
+    let mut system = sysinfo::System::new().ok()?;
+    system.refresh_memory();
+    Some(system.total_memory())
+}
+
+/// Peak resident memory of this process in bytes: the kernel's own high-water
+/// mark, which unlike `ru_maxrss` does not start with the parent's.
+pub fn peak_rss_bytes() -> Option<u64> {
+    status_bytes("/proc/self/status", "VmHWM:")
+}
+
+/// Resident memory of another process in bytes.
+pub fn rss_bytes(process: u32) -> Option<u64> {
+    status_bytes(&format!("/proc/{process}/status"), "VmRSS:")
+}
+
+fn status_bytes(path: &str, field: &str) -> Option<u64> {
+    let status = fs::read_to_string(path).ok()?;
+    let value = status.lines().find_map(|line| line.strip_prefix(field))?;
+    let kibibytes: u64 = value.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+/// User and system seconds of this process.
+pub fn cpu_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
+/// Everything about machine and tools that a reader needs to judge the numbers.
+pub fn environment() -> Environment {
+    Environment {
+        system: sysinfo::System::long_os_version().unwrap_or_else(|_| std::env::consts::OS.to_owned()),
+        kernel: sysinfo::System::kernel_version().unwrap_or_default(),
+        cpu: cpu_name().unwrap_or_else(|| "unknown".to_owned()),
+        logical_cpus: logical_cpus(),
+        memory_bytes: memory_bytes().unwrap_or_default(),
+        cpu_features: cpu_features(),
+        governor: governor(),
+        gpus: gpus(),
+        trainmark: env!("CARGO_PKG_VERSION").to_owned(),
+        git_revision: option_env!("TRAINMARK_GIT_REVISION").map(str::to_owned),
+        rustc: env!("TRAINMARK_RUSTC").to_owned(),
+        profile: profile().to_owned(),
+        load_average: load_average(),
+    }
+}
+
+/// `debug` or `release` build of the harness.
+pub fn profile() -> &'static str {
+    if cfg!(debug_assertions) { "debug" } else { "release" }
+}
+
+fn cpu_name() -> Option<String> {
+    let mut system = sysinfo::System::new().ok()?;
+    system.refresh_cpu_list(sysinfo::CpuRefreshKind::nothing());
+    system.cpus().first().map(|cpu| cpu.brand().trim().to_owned())
+}
+
+fn governor() -> Option<String> {
+    let text = fs::read_to_string("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").ok()?;
+    Some(text.trim().to_owned())
+}
+
+/// Graphics processors by the NVIDIA driver's own listing, without linking to it.
+pub fn gpus() -> Vec<String> {
+    let Ok(entries) = fs::read_dir("/proc/driver/nvidia/gpus") else { return Vec::new() };
+    let information =
+        entries.flatten().filter_map(|entry| fs::read_to_string(entry.path().join("information")).ok());
+    let model = |text: String| {
+        text.lines().find_map(|line| line.strip_prefix("Model:")).map(|model| model.trim().to_owned())
+    };
+    information.filter_map(model).collect()
+}
+
+#[cfg(target_arch = "x86_64")]
+fn cpu_features() -> Vec<String> {
+    let present = [
+        ("avx2", std::is_x86_feature_detected!("avx2")),
+        ("fma", std::is_x86_feature_detected!("fma")),
+        ("avx512f", std::is_x86_feature_detected!("avx512f")),
+    ];
+    present.iter().filter(|(_, present)| *present).map(|(name, _)| (*name).to_owned()).collect()
+}
+
+#[cfg(target_arch = "aarch64")]
+fn cpu_features() -> Vec<String> {
+    vec!["neon".to_owned()]
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn cpu_features() -> Vec<String> {
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_is_filled_in() {
+        let environment = environment();
+        assert!(environment.logical_cpus >= 1);
+        assert!(environment.memory_bytes > 1 << 28);
+        assert!(environment.rustc.starts_with("rustc"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn memory_of_this_process_is_known() {
+        let now = rss_bytes(std::process::id()).expect("Linux tells");
+        assert!(peak_rss_bytes().expect("Linux tells") >= now / 2);
+        assert!(now > 1 << 16);
+    }
+}

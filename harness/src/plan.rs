@@ -1,0 +1,166 @@
+//! What is to be run: the user's selection of cells, and the random order of each round.
+
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use anyhow::bail;
+use trainmark_reports::record::{Cell, Round};
+
+use crate::registry::{device_kind, suggestion};
+use crate::worker::protocol::BackendInfo;
+use crate::workload::Workload;
+
+/// Name of the implementation where a model has no batch norm to implement.
+pub const NO_BATCH_NORM: &str = "none";
+
+/// `backend[/implementation][@device]`, as the user writes it; the backend may
+/// be a path to a library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    /// `all`, a backend's name, or a library's path.
+    pub backend: String,
+    /// Only this implementation.
+    pub implementation: Option<String>,
+    /// Only this device.
+    pub device: Option<String>,
+}
+
+impl Selection {
+    /// Parses what the user wrote.
+    ///
+    /// # Errors
+    /// Where a part is empty.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        if is_library_path(text) {
+            return Ok(Self { backend: text.to_owned(), implementation: None, device: None });
+        }
+        let (rest, device) = split_last(text, '@');
+        let (backend, implementation) = split_last(rest, '/');
+        let parts = [Some(backend), implementation, device];
+        if parts.into_iter().flatten().any(str::is_empty) {
+            bail!(
+                "cannot read `{text}`: write backend, backend/implementation or backend/implementation@device"
+            );
+        }
+        Ok(Self {
+            backend: backend.to_owned(),
+            implementation: implementation.map(str::to_owned),
+            device: device.map(str::to_owned),
+        })
+    }
+}
+
+/// Whether a selection names a library instead of a backend.
+pub fn is_library_path(text: &str) -> bool {
+    [".so", ".dylib"].iter().any(|suffix| text.ends_with(suffix))
+}
+
+fn split_last(text: &str, separator: char) -> (&str, Option<&str>) {
+    text.rsplit_once(separator).map_or((text, None), |(left, right)| (left, Some(right)))
+}
+
+/// The implementations of a backend that a selection asks for, for a workload.
+///
+/// # Errors
+/// Where the selection names one that the backend does not have.
+pub fn implementations(
+    backend: &BackendInfo,
+    workload: &Workload,
+    selected: Option<&str>,
+    filter: &[String],
+) -> anyhow::Result<Vec<String>> {
+    if !workload.model.has_batch_norm() {
+        // Without batch norm there is nothing to choose between, unless the
+        // user asked for something else by name.
+        let wanted = selected.is_none_or(|name| name == NO_BATCH_NORM);
+        return Ok(if wanted { vec![NO_BATCH_NORM.to_owned()] } else { Vec::new() });
+    }
+    let names: Vec<&str> = backend.implementations.iter().map(|one| one.name.as_str()).collect();
+    let known = |name: &str| name == NO_BATCH_NORM || names.contains(&name);
+    if let Some(unknown) = selected.filter(|name| !known(name)) {
+        bail!("{} has no implementation {unknown}{}", backend.name, suggestion(unknown, names.into_iter()));
+    }
+    let chosen = |name: &str| match selected {
+        Some(selected) => selected == name,
+        None => filter.is_empty() || filter.iter().any(|wanted| wanted == name),
+    };
+    Ok(names.into_iter().filter(|name| chosen(name)).map(str::to_owned).collect())
+}
+
+/// Whether a device such as `cuda:0` was asked for; `cuda` asks for every such device.
+pub fn device_is_wanted(device: &str, selected: Option<&str>, filter: &[String]) -> bool {
+    let matches = |wanted: &str| wanted == device || wanted == device_kind(device);
+    match selected {
+        Some(selected) => matches(selected),
+        None => filter.is_empty() || filter.iter().any(|wanted| matches(wanted)),
+    }
+}
+
+/// The order of a round: all cells, shuffled by the round's seed.
+pub fn round(cells: &[Cell], seed: u64) -> Round {
+    // Its own stream, so that the order does not repeat the sample order's numbers.
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(u64::from_le_bytes(*b"cells   "));
+    let mut order: Vec<usize> = (0..cells.len()).collect();
+    order.shuffle(&mut random);
+    Round { seed, order }
+}
+
+/// Rounds that fit a time budget: at least one, at most `seeds`.
+pub fn rounds_within(budget_seconds: Option<f64>, round_seconds: f64, seeds: usize) -> usize {
+    let Some(budget) = budget_seconds else { return seeds };
+    let fitting = (budget / round_seconds.max(1e-9)).floor();
+    (fitting.min(seeds as f64) as usize).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_selection_has_up_to_three_parts() {
+        let parse = |text| Selection::parse(text).map(|s| (s.backend, s.implementation, s.device)).ok();
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(parse("candle"), Some(("candle".into(), None, None)));
+        assert_eq!(parse("tch/builtin@cuda:0"), Some(("tch".into(), some("builtin"), some("cuda:0"))));
+        assert_eq!(parse("tch@cpu"), Some(("tch".into(), None, some("cpu"))));
+        assert_eq!(parse("./a/b@c.so"), Some(("./a/b@c.so".into(), None, None)));
+        for bad in ["", "/x", "tch/", "tch@", "@cpu"] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_kind_of_device_stands_for_all_of_it() {
+        assert!(device_is_wanted("cuda:1", Some("cuda"), &[]));
+        assert!(!device_is_wanted("cuda:1", Some("cuda:0"), &[]));
+        assert!(device_is_wanted("cpu", None, &[]));
+        assert!(!device_is_wanted("cpu", None, &["cuda".to_owned()]));
+    }
+
+    #[test]
+    fn rounds_fit_the_budget_but_one_always_runs() {
+        assert_eq!(rounds_within(Some(100.0), 30.0, 5), 3);
+        assert_eq!(rounds_within(Some(10.0), 30.0, 5), 1);
+        assert_eq!(rounds_within(None, 30.0, 5), 5);
+    }
+
+    #[test]
+    fn a_round_runs_every_cell_once_in_its_seeds_order() {
+        let cell = |backend: &str| Cell {
+            workload: "lenet".into(),
+            backend: backend.into(),
+            implementation: "none".into(),
+            device: "cpu".into(),
+            threads: 1,
+        };
+        let cells = ["a", "b", "c", "d", "e"].map(cell);
+        let first = round(&cells, 1);
+        let mut sorted = first.order.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, [0, 1, 2, 3, 4]);
+        assert_eq!(first, round(&cells, 1));
+        assert!((2..6).any(|seed| round(&cells, seed).order != first.order));
+    }
+}

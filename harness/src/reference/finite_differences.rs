@@ -1,0 +1,133 @@
+//! Gradients against central differences, over small random models.
+
+use proptest::prelude::*;
+use trainmark_plugin::{Layer, Model, Role, RunningVariance, Shape};
+
+use super::{Batch, Reference};
+use crate::workload::uniform_generator;
+
+/// Step of the difference; its error is about ε/STEP + STEP².
+const STEP: f64 = 1e-5;
+/// No pool window or ReLU may switch within a step.
+const SAFE_GAP: f64 = 2e-3;
+
+fn activation() -> impl Strategy<Value = Layer> {
+    prop_oneof![Just(Layer::Sigmoid), Just(Layer::Tanh), Just(Layer::Relu)]
+}
+
+fn pool() -> impl Strategy<Value = Layer> {
+    (2_usize..=3, 1_usize..=2, any::<bool>()).prop_map(|(window, stride, max)| match max {
+        true => Layer::MaxPool2d { window, stride },
+        false => Layer::AvgPool2d { window, stride },
+    })
+}
+
+fn model() -> impl Strategy<Value = Model> {
+    let convolution = (1_usize..=3, 1_usize..=3, 1_usize..=2, 0_usize..=1).prop_map(
+        |(out_channels, kernel, stride, padding)| Layer::Conv2d { out_channels, kernel, stride, padding },
+    );
+    let norm = || prop::option::of(Just(Layer::BatchNorm { epsilon: 1e-3, momentum: 0.1 }));
+    let resize = prop::option::of((6_usize..=9, 6_usize..=9));
+    (1_usize..=2, resize, convolution, norm(), activation(), pool(), norm(), 2_usize..=4).prop_map(
+        |(channels, resize, convolution, image_norm, activation, pool, norm, classes)| {
+            let mut layers = Vec::new();
+            layers.extend(resize.map(|(height, width)| Layer::Resize { height, width }));
+            layers.push(convolution);
+            layers.extend(image_norm);
+            layers.extend([activation, pool, Layer::Flatten, Layer::Linear { out_features: 3 }]);
+            layers.extend(norm);
+            layers.extend([Layer::Tanh, Layer::Linear { out_features: classes }]);
+            Model { name: "random".into(), input: Shape::Image { channels, height: 7, width: 8 }, layers }
+        },
+    )
+}
+
+/// A network with γ of both signs, and a batch of four continuous images.
+fn instance(model: &Model, seed: u64) -> (Reference, Batch) {
+    let mut reference = Reference::new(model, RunningVariance::UnbiasedFromOne, 0.1).unwrap();
+    let roles: Vec<Role> = reference.specs().iter().map(|spec| spec.role).collect();
+    for (slot, (tensor, role)) in reference.parameters_mut().iter_mut().zip(roles).enumerate() {
+        let values = uniform_generator("finite differences", seed, slot as u64).map(f64::from);
+        for (parameter, u) in tensor.iter_mut().zip(values) {
+            *parameter = match role {
+                Role::Gamma => u + 0.3_f64.copysign(u),
+                Role::RunningVariance => 1.5 + u,
+                _ => u,
+            };
+        }
+    }
+    let classes = model.classes().unwrap();
+    let inputs = uniform_generator("inputs", seed, 0).map(f64::from).take(4 * model.input.len()).collect();
+    let labels = (0..4).map(|n| ((n + seed as usize) % classes) as u8).collect();
+    (reference, Batch { inputs, labels })
+}
+
+fn loss_with(reference: &mut Reference, batch: &Batch, slot: usize, place: usize, value: f64) -> f64 {
+    let kept = std::mem::replace(&mut reference.parameters_mut()[slot][place], value);
+    let loss = reference.evaluate(batch).0.loss;
+    reference.parameters_mut()[slot][place] = kept;
+    loss
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..ProptestConfig::with_cases(150) })]
+
+    #[test]
+    fn gradients_are_the_slopes_of_the_loss(model in model(), seed in 0_u64..1000) {
+        prop_assume!(model.shapes().is_ok());
+        let (mut reference, batch) = instance(&model, seed);
+        prop_assume!(reference.smallest_gaps(&batch).iter().all(|&gap| gap > SAFE_GAP));
+        let pass = reference.gradients(&batch);
+        let trained: Vec<usize> =
+            (0..pass.gradients.len()).filter(|&slot| reference.specs()[slot].role.is_trainable()).collect();
+        for slot in trained {
+            for (place, &analytic) in pass.gradients[slot].iter().enumerate() {
+                let value = reference.parameters()[slot][place];
+                let up = loss_with(&mut reference, &batch, slot, place, value + STEP);
+                let down = loss_with(&mut reference, &batch, slot, place, value - STEP);
+                let numeric = (up - down) / (2.0 * STEP);
+                let name = &reference.specs()[slot].name;
+                prop_assert!(
+                    (numeric - analytic).abs() <= 1e-6 + 1e-4 * analytic.abs(),
+                    "{name}[{place}]: {analytic:e}, by differences {numeric:e}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_step_goes_down_the_gradient_and_moves_the_running_statistics() {
+    let model = Model {
+        name: "small".into(),
+        input: Shape::Vector(3),
+        layers: vec![Layer::Linear { out_features: 2 }, Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 }],
+    };
+    let (mut reference, batch) = instance(&model, 1);
+    let before = reference.parameters().to_vec();
+    let pass = reference.train_step(&batch);
+    for (slot, spec) in reference.specs().iter().enumerate() {
+        let change: Vec<f64> =
+            reference.parameters()[slot].iter().zip(&before[slot]).map(|(a, b)| a - b).collect();
+        if spec.role.is_trainable() {
+            let pairs = change.iter().zip(&pass.gradients[slot]);
+            assert!(pairs.into_iter().all(|(c, g)| (c + 0.1 * g).abs() < 1e-15), "{}", spec.name);
+        } else {
+            assert!(change.iter().all(|c| *c != 0.0), "{}", spec.name);
+        }
+    }
+}
+
+#[test]
+fn dropout_is_unsupported() {
+    let model = Model {
+        name: "dropping".into(),
+        input: Shape::Vector(3),
+        layers: vec![Layer::Dropout { rate: 0.5 }, Layer::Linear { out_features: 2 }],
+    };
+    let error = Reference::new(&model, RunningVariance::UnbiasedFromOne, 0.1).err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "unsupported: layer 0 of model dropping: dropout draws at random, which no reference can foresee"
+    );
+}

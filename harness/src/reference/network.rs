@@ -1,0 +1,268 @@
+//! The network: layers in a row, trained by plain gradient descent.
+
+use std::ops::Range;
+
+use trainmark_plugin::{Error, Layer, Model, ParameterSpec, RunningVariance, Samples, Shape};
+
+use super::activation::{Flatten, Relu, Sigmoid, Tanh};
+use super::batch_norm::BatchNorm;
+use super::convolution::Convolution;
+use super::linear::Linear;
+use super::loss::{self, Score};
+use super::pooling::{AvgPool, MaxPool, Windows};
+use super::resize::Resize;
+use super::{Backward, Mode, Operation};
+
+/// Samples as the network takes them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// pixel/255, rounded to float32, sample by sample.
+    pub inputs: Vec<f64>,
+    /// The class of each sample.
+    pub labels: Vec<u8>,
+}
+
+impl Batch {
+    /// The samples with these indices, in order.
+    ///
+    /// # Panics
+    /// Where an index is out of range.
+    pub fn gather(samples: Samples<'_>, indices: &[u32]) -> Self {
+        let features = samples.pixels.len() / samples.count();
+        let mut inputs = Vec::with_capacity(indices.len() * features);
+        for &index in indices {
+            let image = &samples.pixels[index as usize * features..][..features];
+            inputs.extend(image.iter().map(|&pixel| f64::from(f32::from(pixel) / 255.0)));
+        }
+        Self { inputs, labels: indices.iter().map(|&index| samples.labels[index as usize]).collect() }
+    }
+}
+
+/// A forward and backward pass in training mode.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pass {
+    /// Loss and right answers, before any update.
+    pub score: Score,
+    /// Samples × classes, row-major.
+    pub logits: Vec<f64>,
+    /// ∂loss/∂parameter for every tensor; zeros for running statistics.
+    pub gradients: Vec<Vec<f64>>,
+}
+
+struct Placed {
+    operation: Box<dyn Operation>,
+    /// The layer's tensors among all.
+    parameters: Range<usize>,
+}
+
+/// A float64 network with its parameters. Passes whose shapes do not fit panic:
+/// the reference is only given batches of the data set that it was made for.
+pub struct Reference {
+    specs: Vec<ParameterSpec>,
+    layers: Vec<Placed>,
+    learning_rate: f64,
+    logit_margin: f64,
+    parameters: Vec<Vec<f64>>,
+}
+
+impl Reference {
+    /// The network with every parameter at zero.
+    ///
+    /// # Errors
+    /// `invalid` where the model's shapes do not fit; `unsupported` for dropout,
+    /// whose random choices no reference can foresee.
+    pub fn new(model: &Model, running_variance: RunningVariance, learning_rate: f64) -> Result<Self, Error> {
+        let specs = model.parameters()?;
+        model.classes()?;
+        let first = specs.first().map_or(0, |spec| spec.layer);
+        let shapes = model.input_shapes()?.into_iter().zip(model.shapes()?);
+        let mut layers = Vec::with_capacity(model.layers.len());
+        for ((index, layer), (input, output)) in model.layers.iter().enumerate().zip(shapes) {
+            let start = specs.partition_point(|spec| spec.layer < index);
+            let end = specs.partition_point(|spec| spec.layer <= index);
+            let operation = operation(layer, input, output, running_variance, index > first)
+                .map_err(|why| Error::unsupported(format!("layer {index} of model {}: {why}", model.name)))?;
+            layers.push(Placed { operation, parameters: start..end });
+        }
+        let parameters = specs.iter().map(|spec| vec![0.0; spec.len()]).collect();
+        Ok(Self { specs, layers, learning_rate, logit_margin: 0.0, parameters })
+    }
+
+    /// Counts, in later scores, the samples whose two largest logits lie closer than this.
+    #[must_use]
+    pub fn with_logit_margin(mut self, margin: f64) -> Self {
+        self.logit_margin = margin;
+        self
+    }
+
+    /// Name, role and shape of every parameter tensor.
+    pub fn specs(&self) -> &[ParameterSpec] {
+        &self.specs
+    }
+
+    /// Every parameter tensor, in the order of [`Reference::specs`].
+    pub fn parameters(&self) -> &[Vec<f64>] {
+        &self.parameters
+    }
+
+    /// The same, for changes of single values.
+    pub fn parameters_mut(&mut self) -> &mut [Vec<f64>] {
+        &mut self.parameters
+    }
+
+    /// Sets every parameter tensor from float32.
+    ///
+    /// # Errors
+    /// `invalid` where number or lengths of the tensors are wrong.
+    pub fn set_parameters(&mut self, values: &[impl AsRef<[f32]>]) -> Result<(), Error> {
+        let lengths = values.iter().map(|tensor| tensor.as_ref().len());
+        if !lengths.eq(self.specs.iter().map(ParameterSpec::len)) {
+            return Err(Error::invalid("parameter tensors of other number or lengths than the model's"));
+        }
+        let widened = values.iter().map(|tensor| tensor.as_ref().iter().copied().map(f64::from).collect());
+        self.parameters = widened.collect();
+        Ok(())
+    }
+
+    /// Loss, right answers and logits in training mode; changes nothing.
+    pub fn evaluate(&self, batch: &Batch) -> (Score, Vec<f64>) {
+        let logits = self.forward(&batch.inputs, Mode::Training);
+        (loss::score(&logits, &batch.labels, self.logit_margin), logits)
+    }
+
+    /// Logits in prediction mode, samples × classes.
+    pub fn predict(&self, inputs: &[f64]) -> Vec<f64> {
+        self.forward(inputs, Mode::Prediction)
+    }
+
+    /// Gradients in training mode; changes nothing.
+    pub fn gradients(&self, batch: &Batch) -> Pass {
+        self.backward(batch, &self.activations(&batch.inputs))
+    }
+
+    /// One step: gradients, running ← (1 − momentum)·running + momentum·batch,
+    /// w ← w − rate·∂loss/∂w.
+    pub fn train_step(&mut self, batch: &Batch) -> Pass {
+        let activations = self.activations(&batch.inputs);
+        let pass = self.backward(batch, &activations);
+        for (layer, input) in self.layers.iter().zip(&activations) {
+            layer.operation.update_statistics(&mut self.parameters[layer.parameters.clone()], input);
+        }
+        for (tensor, gradient) in self.parameters.iter_mut().zip(&pass.gradients) {
+            tensor.iter_mut().zip(gradient).for_each(|(w, g)| *w -= self.learning_rate * g);
+        }
+        pass
+    }
+
+    /// For each sample of a training batch, how near the network is to giving a
+    /// gradient elsewhere: the smallest relative gap between the two largest
+    /// distinct values of a max pool window, or of a ReLU's input from 0.
+    pub fn smallest_gaps(&self, batch: &Batch) -> Vec<f64> {
+        let mut gaps = vec![f64::INFINITY; batch.labels.len()];
+        for (layer, input) in self.layers.iter().zip(&self.activations(&batch.inputs)) {
+            let found = layer.operation.smallest_gaps(input).unwrap_or_default();
+            gaps.iter_mut().zip(found).for_each(|(gap, other)| *gap = gap.min(other));
+        }
+        gaps
+    }
+
+    fn forward(&self, inputs: &[f64], mode: Mode) -> Vec<f64> {
+        let first = inputs.to_vec();
+        self.layers.iter().fold(first, |values, layer| {
+            layer.operation.forward(&self.parameters[layer.parameters.clone()], &values, mode)
+        })
+    }
+
+    /// The input of every layer, and the logits, in training mode.
+    fn activations(&self, inputs: &[f64]) -> Vec<Vec<f64>> {
+        let mut activations = Vec::with_capacity(self.layers.len() + 1);
+        let mut values = inputs.to_vec();
+        for layer in &self.layers {
+            let parameters = &self.parameters[layer.parameters.clone()];
+            let next = layer.operation.forward(parameters, &values, Mode::Training);
+            activations.push(std::mem::replace(&mut values, next));
+        }
+        activations.push(values);
+        activations
+    }
+
+    fn backward(&self, batch: &Batch, activations: &[Vec<f64>]) -> Pass {
+        let logits = activations[self.layers.len()].clone();
+        let mut gradient = loss::gradient(&logits, &batch.labels);
+        let mut gradients: Vec<Vec<f64>> = vec![Vec::new(); self.specs.len()];
+        for (index, layer) in self.layers.iter().enumerate().rev() {
+            let found = layer.operation.backward(&Backward {
+                parameters: &self.parameters[layer.parameters.clone()],
+                input: &activations[index],
+                output: &activations[index + 1],
+                gradient: &gradient,
+            });
+            for (slot, tensor) in layer.parameters.clone().zip(found.parameters) {
+                gradients[slot] = tensor;
+            }
+            if layer.parameters.start == 0 && !layer.parameters.is_empty() {
+                break;
+            }
+            gradient = found.input;
+        }
+        Pass { score: loss::score(&logits, &batch.labels, self.logit_margin), logits, gradients }
+    }
+
+    /// Puts another operation in a layer's place, for tests of what the
+    /// conformance checks notice.
+    #[cfg(test)]
+    pub(crate) fn replace(&mut self, layer: usize, operation: Box<dyn Operation>) {
+        self.layers[layer].operation = operation;
+    }
+}
+
+fn operation(
+    layer: &Layer,
+    input: Shape,
+    output: Shape,
+    running_variance: RunningVariance,
+    input_gradient: bool,
+) -> Result<Box<dyn Operation>, String> {
+    let (input_sides, output_sides) = (sides(input), sides(output));
+    let windows = |window, stride| Windows { input: input_sides, output: output_sides, window, stride };
+    Ok(match *layer {
+        Layer::Conv2d { out_channels, kernel, stride, padding } => Box::new(Convolution {
+            in_channels: input.channels(),
+            input: input_sides,
+            out_channels,
+            output: output_sides,
+            kernel,
+            stride,
+            padding,
+            input_gradient,
+        }),
+        Layer::BatchNorm { epsilon, momentum } => Box::new(BatchNorm {
+            channels: input.channels(),
+            area: input.len() / input.channels(),
+            epsilon,
+            momentum,
+            running_variance,
+        }),
+        Layer::Sigmoid => Box::new(Sigmoid),
+        Layer::Relu => Box::new(Relu { features: input.len() }),
+        Layer::Tanh => Box::new(Tanh),
+        Layer::MaxPool2d { window, stride } => {
+            Box::new(MaxPool { windows: windows(window, stride), channels: input.channels() })
+        }
+        Layer::AvgPool2d { window, stride } => Box::new(AvgPool(windows(window, stride))),
+        Layer::Flatten => Box::new(Flatten),
+        Layer::Linear { out_features } => Box::new(Linear { in_features: input.len(), out_features }),
+        Layer::Resize { .. } => Box::new(Resize { input: input_sides, output: output_sides }),
+        Layer::Dropout { .. } => {
+            return Err("dropout draws at random, which no reference can foresee".into());
+        }
+    })
+}
+
+/// Height and width; a vector counts as one row.
+fn sides(shape: Shape) -> (usize, usize) {
+    match shape {
+        Shape::Image { height, width, .. } => (height, width),
+        Shape::Vector(features) => (1, features),
+    }
+}

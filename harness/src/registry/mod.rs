@@ -1,0 +1,223 @@
+//! The backends that there are: folders with a `backend.toml`, and libraries
+//! that the user names by path.
+
+pub mod build;
+pub mod manifest;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use build::Recipe;
+use manifest::{FILE, Manifest};
+
+/// A backend before anything of it is loaded.
+#[derive(Debug, Clone)]
+pub struct Backend {
+    /// Unique name.
+    pub name: String,
+    /// One line on it.
+    pub summary: String,
+    /// Where it comes from: its folder, or its library.
+    pub origin: PathBuf,
+    /// Its libraries.
+    pub libraries: Vec<Library>,
+}
+
+/// One library of a backend.
+#[derive(Debug, Clone)]
+pub enum Library {
+    /// Built on demand.
+    Built(Recipe),
+    /// Given by path, ready.
+    Given(PathBuf),
+}
+
+impl Library {
+    /// The file, built or not.
+    pub fn path(&self) -> PathBuf {
+        match self {
+            Self::Built(recipe) => recipe.library(),
+            Self::Given(path) => path.clone(),
+        }
+    }
+
+    /// Whether it may serve a device such as `cuda:0`.
+    pub fn serves(&self, device: &str) -> bool {
+        match self {
+            Self::Built(recipe) => recipe.device_kinds().iter().any(|kind| kind == device_kind(device)),
+            Self::Given(_) => true,
+        }
+    }
+}
+
+/// `cuda` of `cuda:0`.
+pub fn device_kind(device: &str) -> &str {
+    device.split(':').next().unwrap_or(device)
+}
+
+/// Every backend that was found.
+#[derive(Debug, Clone, Default)]
+pub struct Registry {
+    /// The backends, by name.
+    pub backends: Vec<Backend>,
+    /// Folders whose `backend.toml` cannot be used, with the reason.
+    pub broken: Vec<(String, String)>,
+}
+
+impl Registry {
+    /// Looks through `backends/` of the repository and the given folders, each a
+    /// backend or a folder of backends.
+    ///
+    /// # Errors
+    /// Where a given folder has no backend, or two backends have one name.
+    pub fn discover(root: &Path, extra: &[PathBuf]) -> anyhow::Result<Self> {
+        let mut registry = Self::default();
+        let builds = root.join("target").join("backends");
+        let own = root.join("backends");
+        for folder in backend_folders(&own).unwrap_or_default() {
+            registry.add(&folder, &builds)?;
+        }
+        for path in extra {
+            let folders = backend_folders(path).with_context(|| {
+                format!("cannot look for backends in {} (--backend-path)", path.display())
+            })?;
+            if folders.is_empty() {
+                bail!("{} holds no {FILE}, nor does a folder in it (--backend-path)", path.display());
+            }
+            for folder in folders {
+                registry.add(&folder, &builds)?;
+            }
+        }
+        registry.backends.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(registry)
+    }
+
+    fn add(&mut self, folder: &Path, builds: &Path) -> anyhow::Result<()> {
+        let manifest = match Manifest::read(folder) {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                self.broken.push((name, error.to_string()));
+                return Ok(());
+            }
+        };
+        let libraries = (0..manifest.artifacts.len())
+            .map(|index| Library::Built(Recipe::new(&manifest, index, folder, builds)))
+            .collect();
+        self.insert(Backend {
+            name: manifest.name,
+            summary: manifest.summary,
+            origin: folder.to_owned(),
+            libraries,
+        })
+    }
+
+    /// Adds a backend.
+    ///
+    /// # Errors
+    /// Where its name is taken.
+    pub fn insert(&mut self, backend: Backend) -> anyhow::Result<()> {
+        if let Some(other) = self.backends.iter().find(|other| other.name == backend.name) {
+            bail!(
+                "two backends are named {}: {} and {}; rename one in its {FILE} and its table",
+                backend.name,
+                other.origin.display(),
+                backend.origin.display()
+            );
+        }
+        self.backends.push(backend);
+        Ok(())
+    }
+
+    /// The backend of a name.
+    ///
+    /// # Errors
+    /// Where there is none, with the nearest name and all names.
+    pub fn find(&self, name: &str) -> anyhow::Result<&Backend> {
+        if let Some(backend) = self.backends.iter().find(|backend| backend.name == name) {
+            return Ok(backend);
+        }
+        if let Some((_, reason)) = self.broken.iter().find(|(broken, _)| broken == name) {
+            bail!("backend {name} cannot be used: {reason}");
+        }
+        let names = self.backends.iter().map(|backend| backend.name.as_str());
+        bail!("no backend {name}{}", suggestion(name, names))
+    }
+}
+
+/// `; did you mean candle? (there are: …)`
+pub fn suggestion<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
+    let names: Vec<&str> = names.collect();
+    let nearest =
+        names.iter().max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
+    let nearest = nearest.filter(|nearest| strsim::jaro_winkler(name, nearest) > 0.75);
+    let question = nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
+    format!("{question} (there are: {})", names.join(", "))
+}
+
+/// The folder itself if it is a backend, else the backends in it, in order of name.
+fn backend_folders(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    if path.join(FILE).is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut folders = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let folder = entry?.path();
+        if folder.join(FILE).is_file() {
+            folders.push(folder);
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+/// The repository's root: the nearest folder upwards from the working folder that
+/// holds `backends/` and `harness/`, else where the harness was built from.
+pub fn repository_root() -> PathBuf {
+    let is_root = |folder: &&Path| folder.join("backends").is_dir() && folder.join("harness").is_dir();
+    let here = std::env::current_dir().unwrap_or_default();
+    let found = here.ancestors().find(is_root).map(Path::to_owned);
+    found.unwrap_or_else(|| {
+        let built_from = Path::new(env!("CARGO_MANIFEST_DIR"));
+        built_from.parent().unwrap_or(built_from).to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_offered() {
+        let names = ["candle", "dfdx", "handwritten", "tch"];
+        assert!(suggestion("cande", names.into_iter()).contains("did you mean candle?"));
+        assert!(suggestion("hand-written", names.into_iter()).contains("did you mean handwritten?"));
+        assert!(!suggestion("zzz", names.into_iter()).contains("did you mean"));
+    }
+
+    #[test]
+    fn two_backends_of_one_name_are_refused() {
+        let backend = |origin: &str| Backend {
+            name: "mine".to_owned(),
+            summary: String::new(),
+            origin: origin.into(),
+            libraries: Vec::new(),
+        };
+        let mut registry = Registry::default();
+        registry.insert(backend("a")).expect("the first");
+        let error = registry.insert(backend("b")).expect_err("the second").to_string();
+        assert!(error.contains("two backends are named mine: a and b"), "{error}");
+    }
+
+    #[test]
+    fn a_broken_manifest_is_kept_with_its_reason() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let folder = root.path().join("backends/odd");
+        std::fs::create_dir_all(&folder).expect("writable");
+        std::fs::write(folder.join(FILE), "name = 3").expect("writable");
+        let registry = Registry::discover(root.path(), &[]).expect("others may run on");
+        assert_eq!(registry.broken.len(), 1);
+        assert!(registry.find("odd").expect_err("broken").to_string().contains("backend.toml"));
+    }
+}

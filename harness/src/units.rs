@@ -1,0 +1,107 @@
+//! Sizes and durations as people read and write them.
+
+use std::time::Duration;
+
+/// Bytes with a binary unit, such as `1.5 GiB`.
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// A duration in the unit that fits, such as `0.47 s`, `3 min 20 s`, `1 h 05 min`.
+pub fn seconds(seconds: f64) -> String {
+    match seconds {
+        s if s < 0.0995 => format!("{:.1} ms", s * 1e3),
+        s if s < 9.95 => format!("{s:.2} s"),
+        s if s < 99.5 => format!("{s:.1} s"),
+        s if s < 3600.0 => format!("{} min {:02} s", (s / 60.0) as u64, (s % 60.0) as u64),
+        s => format!("{} h {:02} min", (s / 3600.0) as u64, (s % 3600.0 / 60.0) as u64),
+    }
+}
+
+/// Parses a duration such as `90`, `90s`, `15m`, `1.5h`; a bare number is seconds.
+///
+/// # Errors
+/// Where it is no positive duration.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let (number, factor) =
+        split_unit(text, &[("h", 3600.0), ("min", 60.0), ("m", 60.0), ("ms", 1e-3), ("s", 1.0)], 1.0);
+    let value = number.parse::<f64>().ok().map(|value| value * factor);
+    match value {
+        Some(value) if value > 0.0 && value <= 1e9 => Ok(Duration::from_secs_f64(value)),
+        _ => Err(format!("`{text}` is no duration; write for example 90s, 15m or 1h")),
+    }
+}
+
+/// Parses a size such as `512MiB`, `8GiB`, `8G`; a bare number is bytes.
+///
+/// # Errors
+/// Where it is no positive size.
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
+    const K: f64 = 1024.0;
+    let units = [
+        ("KiB", K),
+        ("MiB", K * K),
+        ("GiB", K * K * K),
+        ("K", K),
+        ("M", K * K),
+        ("G", K * K * K),
+        ("B", 1.0),
+    ];
+    let (number, factor) = split_unit(text, &units, 1.0);
+    let value = number.parse::<f64>().ok().map(|value| value * factor);
+    match value {
+        Some(value) if (1.0..1e18).contains(&value) => Ok(value as u64),
+        _ => Err(format!("`{text}` is no size; write for example 512MiB or 8GiB")),
+    }
+}
+
+/// Splits off the longest unit that `text` ends with.
+fn split_unit<'t>(text: &'t str, units: &[(&str, f64)], bare: f64) -> (&'t str, f64) {
+    let text = text.trim();
+    let found = units.iter().filter(|(unit, _)| text.ends_with(unit)).max_by_key(|(unit, _)| unit.len());
+    found.map_or((text, bare), |(unit, factor)| (text[..text.len() - unit.len()].trim_end(), *factor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_with_their_units() {
+        assert_eq!(parse_duration("15m"), Ok(Duration::from_secs(900)));
+        assert_eq!(parse_duration("1.5h"), Ok(Duration::from_secs(5400)));
+        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(parse_duration("90"), Ok(Duration::from_secs(90)));
+        for bad in ["", "m", "-3s", "0", "nan", "inf", "1e300s", "3 days"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_read_with_their_units() {
+        assert_eq!(parse_bytes("512MiB"), Ok(512 << 20));
+        assert_eq!(parse_bytes("8G"), Ok(8 << 30));
+        for bad in ["", "GiB", "-1", "0", "nan"] {
+            assert!(parse_bytes(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_fits_its_size() {
+        assert_eq!(seconds(0.0213), "21.3 ms");
+        assert_eq!(seconds(4.456), "4.46 s");
+        assert_eq!(seconds(200.0), "3 min 20 s");
+        assert_eq!(seconds(3900.0), "1 h 05 min");
+        assert_eq!(bytes(1 << 20), "1.0 MiB");
+    }
+}

@@ -1,0 +1,97 @@
+//! Calls of a session as both jobs need them: opened, announced, named in errors.
+
+use anyhow::Context;
+use trainmark_plugin::host::{Plugin, PluginSession};
+use trainmark_plugin::{
+    Dataset, Description, Error, ErrorKind, OpenRequest, RunningVariance, Session, Split,
+};
+
+use super::protocol::Task;
+use crate::workload::Workload;
+
+/// Predictions are asked for in batches of this many samples.
+pub(super) const PREDICTION_BATCH: usize = 256;
+
+/// Opens a session for a task.
+pub(super) fn open<'d>(
+    plugin: &Plugin,
+    task: &Task,
+    workload: &Workload,
+    dataset: Dataset<'d>,
+) -> Result<PluginSession<'d>, Error> {
+    plugin.open(&OpenRequest {
+        model: workload.model.clone(),
+        dataset,
+        implementation: task.implementation.clone(),
+        device: task.device.clone(),
+        threads: task.threads,
+        learning_rate: workload.learning_rate,
+        batch_size: workload.batch_size,
+    })
+}
+
+/// The running-variance convention that a task's implementation declares.
+/// Without batch norm it does not matter.
+///
+/// # Errors
+/// `Unsupported`, naming the implementations that there are.
+pub(super) fn convention(description: &Description, implementation: &str) -> Result<RunningVariance, Error> {
+    if implementation == crate::plan::NO_BATCH_NORM {
+        return Ok(RunningVariance::UnbiasedFromOne);
+    }
+    let found = description.implementations.iter().find(|one| one.name == implementation);
+    found.map(|one| one.running_variance).ok_or_else(|| {
+        let names: Vec<_> = description.implementations.iter().map(|one| one.name.as_str()).collect();
+        let names = names.join(", ");
+        Error::new(ErrorKind::Unsupported, format!("no implementation {implementation}; there are: {names}"))
+    })
+}
+
+/// Names the call in an error, keeping the error's kind.
+pub(super) fn named(call: &str, error: Error) -> anyhow::Error {
+    anyhow::Error::from(Error::new(error.kind, format!("{call}: {}", error.message)))
+}
+
+/// Logits of a whole split, checked: every value written and finite, nothing
+/// written behind the last.
+pub(super) fn predict_all(
+    session: &mut dyn Session,
+    split: Split,
+    indices: &[u32],
+    classes: usize,
+) -> anyhow::Result<Vec<f32>> {
+    const GUARD: [f32; 64] = [-8.765_432e-21; 64];
+    let length = indices.len() * classes;
+    // A value that no backend writes by chance marks what was left unwritten.
+    let mut logits = vec![f32::from_bits(0x7FC0_1234); length];
+    logits.extend_from_slice(&GUARD);
+    let result = session.predict(split, indices, PREDICTION_BATCH, &mut logits[..length]);
+    result.map_err(|error| named("predict", error))?;
+    if logits[length..] != GUARD {
+        anyhow::bail!("predict wrote beyond the {length} logits that it was given room for");
+    }
+    logits.truncate(length);
+    let bad = logits.iter().position(|logit| !logit.is_finite());
+    if let Some(position) = bad {
+        let sample = position / classes;
+        anyhow::bail!("predict left logit {} of sample {sample} unwritten or not finite", position % classes);
+    }
+    Ok(logits)
+}
+
+/// Checks what a training call claims before it is believed.
+pub(super) fn check_correct(call: &str, correct: u64, samples: usize) -> anyhow::Result<f64> {
+    if correct > samples as u64 {
+        anyhow::bail!("{call} says that {correct} of {samples} samples were right");
+    }
+    Ok(correct as f64 / samples as f64)
+}
+
+/// Parameters of a session, one buffer per tensor.
+pub(super) fn parameters(session: &mut dyn Session, workload: &Workload) -> anyhow::Result<Vec<Vec<f32>>> {
+    let specs = workload.model.parameters().context("the workload's model does not fit")?;
+    let mut values: Vec<Vec<f32>> = specs.iter().map(|spec| vec![f32::NAN; spec.len()]).collect();
+    let mut places: Vec<&mut [f32]> = values.iter_mut().map(Vec::as_mut_slice).collect();
+    session.get_parameters(&mut places).map_err(|error| named("get_parameters", error))?;
+    Ok(values)
+}

@@ -1,0 +1,120 @@
+//! The worker: a process that loads one plugin, does one job and exits, so that
+//! a crash, a hang or a leak of one backend cannot touch another's numbers.
+
+mod calls;
+mod check;
+pub mod protocol;
+mod train;
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Context;
+use trainmark_plugin::host::Plugin;
+use trainmark_plugin::{Description, Error, ErrorKind};
+
+use protocol::{BackendInfo, Done, FailureKind, Job, Message};
+
+/// The worker's end of the socket.
+pub struct Harness {
+    stream: UnixStream,
+}
+
+impl Harness {
+    /// Sends one message.
+    ///
+    /// # Errors
+    /// Where the harness is gone.
+    pub fn send(&mut self, message: &Message) -> anyhow::Result<()> {
+        let mut line = serde_json::to_vec(message).context("cannot encode a message")?;
+        line.push(b'\n');
+        self.stream.write_all(&line).context("the harness is gone")
+    }
+
+    /// Announces a call of the plugin.
+    ///
+    /// # Errors
+    /// Where the harness is gone.
+    pub fn calling(&mut self, call: &str) -> anyhow::Result<()> {
+        self.send(&Message::Calling { call: call.to_owned() })
+    }
+}
+
+/// Body of the hidden command `worker`: standard input is a socket to the harness.
+///
+/// # Errors
+/// Where the socket cannot be used; a plugin's failure is a message instead.
+pub fn main() -> anyhow::Result<()> {
+    let (job, mut harness) = connect().context("`worker` is started by `bench`, `check` and `list` only")?;
+    if let Err(error) = run(&job, &mut harness) {
+        let (kind, message) = classify(&error);
+        harness.send(&Message::Failed { kind, message })?;
+    }
+    Ok(())
+}
+
+fn run(job: &Job, harness: &mut Harness) -> anyhow::Result<()> {
+    match job {
+        Job::Describe { library } => {
+            load(library, harness)?;
+            harness.send(&Message::Done(Box::default()))
+        }
+        Job::Check(task) => check::run(task, harness),
+        Job::Train(task) => train::run(task, harness),
+    }
+}
+
+/// Takes the socket away from standard input, so that a plugin that reads its
+/// input finds an empty one, and exits when the harness is gone.
+fn connect() -> anyhow::Result<(Job, Harness)> {
+    let socket = std::io::stdin().as_fd().try_clone_to_owned()?;
+    let stream = UnixStream::from(socket);
+    rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let job = serde_json::from_str(&line).context("cannot read the job")?;
+    std::thread::spawn(move || {
+        let mut rest = String::new();
+        // The harness writes nothing more: whatever comes is its end.
+        let _ = reader.read_line(&mut rest);
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    });
+    Ok((job, Harness { stream }))
+}
+
+/// Loads and describes the plugin.
+fn load(library: &Path, harness: &mut Harness) -> anyhow::Result<(Plugin, Description)> {
+    harness.calling("load")?;
+    let start = Instant::now();
+    // SAFETY: the user asked for this library; a worker holds nothing that it could damage.
+    let plugin = unsafe { Plugin::load(library) }?;
+    harness.calling("describe")?;
+    let description = plugin.describe()?;
+    let backend = BackendInfo::new(&plugin, &description);
+    harness.send(&Message::Loaded { seconds: start.elapsed().as_secs_f64(), backend })?;
+    Ok((plugin, description))
+}
+
+fn classify(error: &anyhow::Error) -> (FailureKind, String) {
+    let Some(plugin) = error.downcast_ref::<Error>() else {
+        return (FailureKind::Failed, format!("{error:#}"));
+    };
+    match plugin.kind {
+        ErrorKind::Unsupported => (FailureKind::Unsupported, plugin.message.clone()),
+        ErrorKind::OutOfMemory => (FailureKind::OutOfMemory, plugin.message.clone()),
+        _ => (FailureKind::Failed, format!("{error:#}")),
+    }
+}
+
+/// The last message of a job that was done.
+fn done() -> Done {
+    Done {
+        peak_rss_bytes: crate::machine::peak_rss_bytes(),
+        cpu_seconds: Some(crate::machine::cpu_seconds()),
+        ..Done::default()
+    }
+}

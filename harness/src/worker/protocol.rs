@@ -1,0 +1,181 @@
+//! What harness and worker say to each other: JSON lines on the worker's own
+//! socket, one [`Job`] towards the worker and [`Message`]s back.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use trainmark_plugin as plugin;
+use trainmark_reports::record::{CheckRecord, FirstBatchNorm};
+
+use crate::data::Prepared;
+
+/// What a worker is to do, once, before it exits.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "job", rename_all = "snake_case")]
+pub enum Job {
+    /// Load the library and say what the backend says of itself.
+    Describe {
+        /// The library.
+        library: PathBuf,
+    },
+    /// Run the conformance gate and estimate the time of an epoch.
+    Check(Task),
+    /// Train a workload once and time it.
+    Train(Task),
+}
+
+/// The cell and seed that a worker works on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Task {
+    /// The library.
+    pub library: PathBuf,
+    /// Name of the workload.
+    pub workload: String,
+    /// The decoded data set.
+    pub dataset: Prepared,
+    /// Name of the implementation.
+    pub implementation: String,
+    /// Device id.
+    pub device: String,
+    /// Threads.
+    pub threads: usize,
+    /// Seed of initial values and shuffles.
+    pub seed: u64,
+    /// Epochs to train.
+    pub epochs: u32,
+}
+
+/// What a worker says, in the order of happening.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Message {
+    /// A call of the plugin begins; its time limit runs from here.
+    Calling {
+        /// `load`, `describe`, `open`, `train_epoch`, …
+        call: String,
+    },
+    /// The library is loaded and has described itself.
+    Loaded {
+        /// Seconds for loading and describing.
+        seconds: f64,
+        /// Name and abilities.
+        backend: BackendInfo,
+    },
+    /// The session is open and has its parameters.
+    Opened {
+        /// Seconds for opening and setting the parameters.
+        seconds: f64,
+    },
+    /// A check of the gate has ended.
+    Checked(CheckRecord),
+    /// An epoch has ended.
+    Epoch(EpochMessage),
+    /// Everything was done.
+    Done(Box<Done>),
+    /// The job could not be done.
+    Failed {
+        /// What kind of failure.
+        kind: FailureKind,
+        /// Why, in one or two lines.
+        message: String,
+    },
+}
+
+/// Why a job could not be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The backend declined.
+    Unsupported,
+    /// Memory of host or device is exhausted.
+    OutOfMemory,
+    /// Everything else.
+    Failed,
+}
+
+/// A backend's name and abilities.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BackendInfo {
+    /// Unique name.
+    pub name: String,
+    /// Version of the plugin.
+    pub version: String,
+    /// Framework and its version.
+    pub framework: String,
+    /// The ways it computes batch norm.
+    pub implementations: Vec<ImplementationInfo>,
+    /// Its devices.
+    pub devices: Vec<DeviceInfo>,
+}
+
+/// One way in which a backend computes batch norm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImplementationInfo {
+    /// `primitive`, `builtin`, …
+    pub name: String,
+    /// One line on it.
+    pub summary: String,
+}
+
+/// A device as a backend sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceInfo {
+    /// `cpu`, `cuda:0`, …
+    pub id: String,
+    /// Why it cannot be used now.
+    pub unavailable: Option<String>,
+}
+
+impl BackendInfo {
+    /// From a plugin and its description.
+    pub fn new(plugin: &plugin::host::Plugin, description: &plugin::Description) -> Self {
+        Self {
+            name: plugin.name.clone(),
+            version: plugin.version.clone(),
+            framework: description.framework.clone(),
+            implementations: description
+                .implementations
+                .iter()
+                .map(|one| ImplementationInfo { name: one.name.clone(), summary: one.summary.clone() })
+                .collect(),
+            devices: description
+                .devices
+                .iter()
+                .map(|one| DeviceInfo { id: one.id.clone(), unavailable: one.unavailable.clone() })
+                .collect(),
+        }
+    }
+}
+
+/// One epoch's measurements; what is not finite is absent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochMessage {
+    /// 1-based.
+    pub epoch: u32,
+    /// Wall seconds of `train_epoch`.
+    pub train_seconds: f64,
+    /// Wall seconds of `predict` over the test split.
+    pub predict_seconds: f64,
+    /// Wall seconds between the last call's end and this epoch's first call:
+    /// what the harness itself took.
+    pub harness_seconds: f64,
+    /// Mean cross-entropy over the epoch.
+    pub train_loss: Option<f64>,
+    /// Running training accuracy.
+    pub train_accuracy: f64,
+    /// Test accuracy.
+    pub test_accuracy: f64,
+}
+
+/// What is known when a job is done.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Done {
+    /// Peak resident memory of the worker, in bytes.
+    pub peak_rss_bytes: Option<u64>,
+    /// User and system seconds of the worker.
+    pub cpu_seconds: Option<f64>,
+    /// γ and β of the first batch norm.
+    pub first_batch_norm: Option<FirstBatchNorm>,
+    /// Estimated seconds of one epoch, training and prediction (from the gate).
+    pub epoch_estimate_seconds: Option<f64>,
+}

@@ -1,0 +1,109 @@
+//! The job that is timed: one training of one cell.
+
+use std::time::Instant;
+
+use anyhow::Context;
+use trainmark_plugin::{Role, Session, Split};
+use trainmark_reports::record::FirstBatchNorm;
+
+use super::calls::{self, named};
+use super::protocol::{EpochMessage, Message, Task};
+use super::{Harness, done, load};
+use crate::workload::{self, Workload};
+
+pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
+    let workload = workload::find(&task.workload)?;
+    let mapped = task.dataset.map().context("cannot map the data set")?;
+    let (plugin, description) = load(&task.library, harness)?;
+    let convention = calls::convention(&description, &task.implementation)?;
+    let values = workload::initial_parameters(&workload.model, convention, task.seed)?;
+
+    harness.calling("open")?;
+    let start = Instant::now();
+    let mut session =
+        calls::open(&plugin, task, &workload, mapped.dataset()).map_err(|error| named("open", error))?;
+    let slices: Vec<&[f32]> = values.iter().map(Vec::as_slice).collect();
+    session.set_parameters(&slices).map_err(|error| named("set_parameters", error))?;
+    harness.send(&Message::Opened { seconds: start.elapsed().as_secs_f64() })?;
+
+    let mut epochs = Epochs::new(&workload, mapped.dataset().test.labels, task.seed);
+    for epoch in 1..=task.epochs {
+        let measured = epochs.train(epoch, mapped.dataset().train.count(), &mut session, harness)?;
+        let is_finite = measured.train_loss.is_some();
+        harness.send(&Message::Epoch(measured))?;
+        if !is_finite {
+            anyhow::bail!("train_epoch: the loss of epoch {epoch} is not finite");
+        }
+    }
+    harness.calling("get_parameters")?;
+    let first_batch_norm = first_batch_norm(&mut session, &workload)?;
+    // Closing is part of what must not fail, so it comes before the last word.
+    harness.calling("close")?;
+    drop(session);
+    let mut done = done();
+    done.first_batch_norm = first_batch_norm;
+    harness.send(&Message::Done(Box::new(done)))
+}
+
+/// State that is kept between epochs.
+struct Epochs<'w> {
+    workload: &'w Workload,
+    classes: usize,
+    test_labels: &'w [u8],
+    test_indices: Vec<u32>,
+    seed: u64,
+    last_call_ended: Instant,
+}
+
+impl<'w> Epochs<'w> {
+    fn new(workload: &'w Workload, test_labels: &'w [u8], seed: u64) -> Self {
+        let test_indices = (0..test_labels.len() as u32).collect();
+        let classes = workload.model.classes().unwrap_or_default();
+        Self { workload, classes, test_labels, test_indices, seed, last_call_ended: Instant::now() }
+    }
+
+    fn train(
+        &mut self,
+        epoch: u32,
+        train_count: usize,
+        session: &mut dyn Session,
+        harness: &mut Harness,
+    ) -> anyhow::Result<EpochMessage> {
+        let order = workload::epoch_order(train_count as u32, self.seed, epoch);
+        harness.calling("train_epoch")?;
+        let start = Instant::now();
+        let harness_seconds = (start - self.last_call_ended).as_secs_f64();
+        let outcome = session.train_epoch(&order, self.workload.batch_size);
+        let train_seconds = start.elapsed().as_secs_f64();
+        let outcome = outcome.map_err(|error| named("train_epoch", error))?;
+        let train_accuracy = calls::check_correct("train_epoch", outcome.correct, train_count)?;
+
+        harness.calling("predict")?;
+        let start = Instant::now();
+        let logits = calls::predict_all(session, Split::Test, &self.test_indices, self.classes)?;
+        let predict_seconds = start.elapsed().as_secs_f64();
+        self.last_call_ended = Instant::now();
+        Ok(EpochMessage {
+            epoch,
+            train_seconds,
+            predict_seconds,
+            harness_seconds,
+            train_loss: outcome.loss.is_finite().then_some(outcome.loss),
+            train_accuracy,
+            test_accuracy: crate::score::accuracy(&logits, self.classes, self.test_labels),
+        })
+    }
+}
+
+fn first_batch_norm(
+    session: &mut dyn Session,
+    workload: &Workload,
+) -> anyhow::Result<Option<FirstBatchNorm>> {
+    let values = calls::parameters(session, workload)?;
+    let specs = workload.model.parameters()?;
+    let first = |role| {
+        let position = specs.iter().position(|spec| spec.role == role)?;
+        Some(values[position].clone())
+    };
+    Ok(first(Role::Gamma).zip(first(Role::Beta)).map(|(gamma, beta)| FirstBatchNorm { gamma, beta }))
+}

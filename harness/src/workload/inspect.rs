@@ -1,0 +1,165 @@
+//! The check of a model's design: every layer with its output shape and parameters.
+
+use std::fmt::Write as _;
+
+use trainmark_plugin::{Error, Layer, Model, Shape};
+
+use super::Workload;
+
+/// Multiply-adds per training sample, of convolution and linear layers only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MultiplyAdds {
+    /// Forward pass.
+    pub forward: u64,
+    /// Gradients of the weights.
+    pub weight_gradients: u64,
+    /// Gradients of the layers' inputs; the first layer with weights needs none.
+    pub input_gradients: u64,
+}
+
+impl MultiplyAdds {
+    /// Forward and backward together.
+    pub fn total(self) -> u64 {
+        self.forward + self.weight_gradients + self.input_gradients
+    }
+}
+
+/// Counts a model's multiply-adds, padding's included.
+///
+/// # Errors
+/// Where the model's shapes do not fit.
+pub fn multiply_adds(model: &Model) -> Result<MultiplyAdds, Error> {
+    let per_layer = layer_multiply_adds(model)?;
+    let forward = per_layer.iter().sum();
+    let first = per_layer.iter().copied().find(|&count| count > 0).unwrap_or(0);
+    Ok(MultiplyAdds { forward, weight_gradients: forward, input_gradients: forward - first })
+}
+
+fn layer_multiply_adds(model: &Model) -> Result<Vec<u64>, Error> {
+    let layers = model.layers.iter().zip(model.input_shapes()?).zip(model.shapes()?);
+    let counts = layers.map(|((layer, input), output)| match *layer {
+        Layer::Conv2d { kernel, .. } => output.len() * input.channels() * kernel * kernel,
+        Layer::Linear { out_features } => out_features * input.len(),
+        _ => 0,
+    });
+    Ok(counts.map(|count| count as u64).collect())
+}
+
+/// One line per layer, its columns aligned: index, layer, output shape, parameters.
+///
+/// # Errors
+/// Where the model's shapes do not fit.
+pub fn layer_lines(model: &Model) -> Result<Vec<String>, Error> {
+    let parameters = model.parameters()?;
+    let lines = model.shapes()?.into_iter().enumerate().map(|(index, shape)| {
+        let own = parameters.iter().filter(|spec| spec.layer == index && spec.role.is_trainable());
+        let count: usize = own.map(|spec| spec.len()).sum();
+        layer_line(index, &model.layers[index], shape, count)
+    });
+    Ok(lines.collect())
+}
+
+fn layer_line(index: usize, layer: &Layer, shape: Shape, parameters: usize) -> String {
+    let parameters = if parameters == 0 { String::new() } else { thousands(parameters as u64) };
+    let line = format!("{index:>2}  {:<32}{:<10}{parameters:>10}", describe(layer), shape.to_string());
+    line.trim_end().to_owned()
+}
+
+/// The whole check of a workload's design, as text.
+///
+/// # Errors
+/// Where the model's shapes do not fit.
+pub fn inspect(workload: &Workload) -> Result<String, Error> {
+    let Workload { name, summary, model, learning_rate, batch_size, epochs, .. } = workload;
+    let parameters = model.parameters()?;
+    let count = |trainable: bool| -> u64 {
+        let chosen = parameters.iter().filter(|spec| spec.role.is_trainable() == trainable);
+        chosen.map(|spec| spec.len() as u64).sum()
+    };
+    let work = multiply_adds(model)?;
+    let mut text = format!(
+        "{name}: {summary}\ninput {}, batch {batch_size}, learning rate {learning_rate}, {epochs} epochs\n\n",
+        model.input
+    );
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{:>2}  {:<32}{:<10}{:>10}", "#", "layer", "output", "parameters");
+    for line in layer_lines(model)? {
+        let _ = writeln!(text, "{line}");
+    }
+    let _ = writeln!(
+        text,
+        "\nparameters: {} trained, {} running statistics",
+        thousands(count(true)),
+        thousands(count(false))
+    );
+    let _ = writeln!(
+        text,
+        "multiply-adds per training sample: {} (forward {}, weight gradients {}, input gradients {})",
+        thousands(work.total()),
+        thousands(work.forward),
+        thousands(work.weight_gradients),
+        thousands(work.input_gradients)
+    );
+    Ok(text)
+}
+
+fn describe(layer: &Layer) -> String {
+    let kind = layer.kind();
+    match *layer {
+        Layer::Conv2d { out_channels, kernel, stride, padding } => {
+            let mut text = format!("{kind} {out_channels} channels, {kernel}×{kernel}");
+            if stride != 1 {
+                let _ = write!(text, ", stride {stride}");
+            }
+            if padding != 0 {
+                let _ = write!(text, ", padding {padding}");
+            }
+            text
+        }
+        Layer::BatchNorm { epsilon, momentum } => format!("{kind} ε {epsilon:e}, momentum {momentum}"),
+        Layer::MaxPool2d { window, stride } | Layer::AvgPool2d { window, stride } => {
+            format!("{kind} {window}×{window}, stride {stride}")
+        }
+        Layer::Linear { out_features } => format!("{kind} {out_features}"),
+        Layer::Dropout { rate } => format!("{kind} {rate}"),
+        Layer::Resize { height, width } => format!("{kind} {height}×{width}"),
+        Layer::Sigmoid | Layer::Relu | Layer::Tanh | Layer::Flatten => kind.into(),
+    }
+}
+
+/// 281640 as 281,640.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::{lenet_bn, softmax};
+
+    #[test]
+    fn the_main_workload_has_the_known_amount_of_work() {
+        let work = multiply_adds(&lenet_bn().model).unwrap();
+        assert_eq!((work.forward, work.weight_gradients, work.input_gradients), (281_640, 281_640, 195_240));
+        assert_eq!(lenet_bn().info().unwrap().multiply_adds_per_sample, 758_520);
+    }
+
+    #[test]
+    fn the_design_check_reads_well() {
+        insta::assert_snapshot!(inspect(&lenet_bn()).unwrap());
+        insta::assert_snapshot!(inspect(&softmax()).unwrap());
+    }
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        assert_eq!([7, 999, 1000, 1_234_567].map(thousands), ["7", "999", "1,000", "1,234,567"]);
+    }
+}

@@ -1,0 +1,97 @@
+//! `epochs.csv`: tidy, one row per cell, seed and epoch.
+
+use serde::Serialize;
+
+use super::{Origin, finite, one_line, table};
+use crate::record::EpochRecord;
+use crate::store::{Record, StoreError};
+
+/// Its name in a run folder.
+pub const FILE: &str = "epochs.csv";
+
+/// Its columns.
+pub const COLUMNS: [&str; 16] = [
+    "schema",
+    "run_id",
+    "workload",
+    "dataset",
+    "backend",
+    "implementation",
+    "device",
+    "threads",
+    "seed",
+    "epoch",
+    "train_seconds",
+    "predict_seconds",
+    "train_loss",
+    "train_accuracy",
+    "test_accuracy",
+    "status",
+];
+
+#[derive(Serialize)]
+struct Row<'a> {
+    origin: Origin<'a>,
+    workload: &'a str,
+    dataset: &'a str,
+    backend: &'a str,
+    implementation: &'a str,
+    device: &'a str,
+    threads: usize,
+    seed: u64,
+    epoch: u32,
+    train_seconds: Option<f64>,
+    predict_seconds: Option<f64>,
+    train_loss: Option<f64>,
+    train_accuracy: Option<f64>,
+    test_accuracy: Option<f64>,
+    status: String,
+}
+
+/// The file's content.
+///
+/// # Errors
+/// When a row does not fit the header, which is a bug.
+pub fn text(record: &Record) -> Result<String, StoreError> {
+    let header = COLUMNS.map(str::to_owned);
+    table(FILE, &header, record.epochs.iter().map(|epoch| row(record, epoch)))
+}
+
+fn row<'a>(record: &'a Record, epoch: &'a EpochRecord) -> Row<'a> {
+    let cell = &epoch.cell;
+    Row {
+        origin: Origin::of(record),
+        workload: &cell.workload,
+        dataset: &record.started.plan.dataset.name,
+        backend: &cell.backend,
+        implementation: &cell.implementation,
+        device: &cell.device,
+        threads: cell.threads,
+        seed: epoch.seed,
+        epoch: epoch.epoch,
+        train_seconds: finite(Some(epoch.train_seconds)),
+        predict_seconds: finite(Some(epoch.predict_seconds)),
+        train_loss: finite(epoch.train_loss),
+        train_accuracy: finite(epoch.train_accuracy),
+        test_accuracy: finite(epoch.test_accuracy),
+        status: status(epoch),
+    }
+}
+
+/// The writer's word, and the columns left empty where it says `ok` of them.
+fn status(epoch: &EpochRecord) -> String {
+    let values = [
+        ("train_seconds", Some(epoch.train_seconds)),
+        ("predict_seconds", Some(epoch.predict_seconds)),
+        ("train_loss", epoch.train_loss),
+        ("train_accuracy", epoch.train_accuracy),
+        ("test_accuracy", epoch.test_accuracy),
+    ];
+    let bad: Vec<&str> =
+        values.iter().filter(|(_, value)| finite(*value).is_none()).map(|(name, _)| *name).collect();
+    if epoch.status == "ok" && !bad.is_empty() {
+        format!("missing or not finite: {}", bad.join(" "))
+    } else {
+        one_line(&epoch.status)
+    }
+}

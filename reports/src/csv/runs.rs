@@ -1,0 +1,192 @@
+//! `runs.csv`: one row per run, and one per backend or device that is unavailable.
+
+use serde::Serialize;
+
+use super::{Origin, distinct_targets, finite, one_line, table, target_name};
+use crate::record::{Conformance, RunOutcome, RunRecord, Target, Unavailable};
+use crate::store::{Record, StoreError};
+use crate::summary::{target_of_run, targets_of};
+
+/// Its name in a run folder.
+pub const FILE: &str = "runs.csv";
+
+/// Its columns before those of the targets.
+pub const COLUMNS_BEFORE_TARGETS: [&str; 20] = [
+    "schema",
+    "run_id",
+    "workload",
+    "dataset",
+    "backend",
+    "framework",
+    "implementation",
+    "device",
+    "threads",
+    "seed",
+    "outcome",
+    "reason",
+    "epochs",
+    "load_seconds",
+    "open_seconds",
+    "first_epoch_extra_seconds",
+    "cold_start_seconds",
+    "peak_rss_bytes",
+    "cpu_seconds",
+    "load_average",
+];
+
+/// Its columns after those of the targets.
+pub const COLUMNS_AFTER_TARGETS: [&str; 3] = ["conformance", "log", "library_hash"];
+
+#[derive(Serialize)]
+struct Row<'a> {
+    origin: Origin<'a>,
+    workload: &'a str,
+    dataset: &'a str,
+    backend: &'a str,
+    framework: Option<&'a str>,
+    implementation: &'a str,
+    device: &'a str,
+    threads: Option<usize>,
+    seed: Option<u64>,
+    outcome: &'a str,
+    reason: String,
+    epochs: u32,
+    load_seconds: Option<f64>,
+    open_seconds: Option<f64>,
+    first_epoch_extra_seconds: Option<f64>,
+    cold_start_seconds: Option<f64>,
+    peak_rss_bytes: Option<u64>,
+    cpu_seconds: Option<f64>,
+    load_average: Option<f64>,
+    targets: Vec<TargetColumns>,
+    conformance: String,
+    log: Option<&'a str>,
+    library_hash: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct TargetColumns {
+    epochs: Option<u32>,
+    seconds: Option<f64>,
+    status: String,
+}
+
+impl TargetColumns {
+    fn without_number(status: impl Into<String>) -> Self {
+        Self { epochs: None, seconds: None, status: status.into() }
+    }
+}
+
+/// The file's content.
+///
+/// # Errors
+/// When a row does not fit the header, which is a bug.
+pub fn text(record: &Record) -> Result<String, StoreError> {
+    let targets = distinct_targets(record);
+    let runs = record.runs.iter().map(|run| run_row(record, run, &targets));
+    let unavailable =
+        record.started.unavailable.iter().map(|what| unavailable_row(record, what, targets.len()));
+    table(FILE, &header(&targets), runs.chain(unavailable))
+}
+
+fn header(targets: &[Target]) -> Vec<String> {
+    let of_target = |target: &Target| {
+        ["epochs_to", "seconds_to", "status_of"].map(|what| format!("{what}_{}", target_name(target)))
+    };
+    let before = COLUMNS_BEFORE_TARGETS.iter().map(|&name| name.to_owned());
+    let after = COLUMNS_AFTER_TARGETS.iter().map(|&name| name.to_owned());
+    before.chain(targets.iter().flat_map(of_target)).chain(after).collect()
+}
+
+fn run_row<'a>(record: &'a Record, run: &'a RunRecord, targets: &[Target]) -> Row<'a> {
+    let cell = &run.cell;
+    Row {
+        origin: Origin::of(record),
+        workload: &cell.workload,
+        dataset: &record.started.plan.dataset.name,
+        backend: &cell.backend,
+        framework: run.framework.as_deref(),
+        implementation: &cell.implementation,
+        device: &cell.device,
+        threads: Some(cell.threads),
+        seed: Some(run.seed),
+        outcome: run.outcome.name(),
+        reason: one_line(run.reason.as_deref().unwrap_or_default()),
+        epochs: run.epochs,
+        load_seconds: finite(run.load_seconds),
+        open_seconds: finite(run.open_seconds),
+        first_epoch_extra_seconds: finite(run.first_epoch_extra_seconds),
+        cold_start_seconds: finite(run.cold_start_seconds),
+        peak_rss_bytes: run.peak_rss_bytes,
+        cpu_seconds: finite(run.cpu_seconds),
+        load_average: finite(run.load_average),
+        targets: targets.iter().map(|&target| target_columns(record, run, target)).collect(),
+        conformance: conformance_word(run.conformance.as_ref()),
+        log: run.log.as_deref(),
+        library_hash: run.library_hash.as_deref(),
+    }
+}
+
+fn target_columns(record: &Record, run: &RunRecord, target: Target) -> TargetColumns {
+    let recorded = run.targets.iter().any(|result| result.target == target);
+    if !recorded && !targets_of(record, &run.cell).contains(&target) {
+        return TargetColumns::without_number("not a target of this workload");
+    }
+    let result = target_of_run(record, run, target);
+    match (result.epochs, run.outcome) {
+        (Some(epochs), _) => TargetColumns {
+            epochs: Some(epochs),
+            seconds: finite(result.seconds),
+            status: "reached".to_owned(),
+        },
+        (None, RunOutcome::Ok) => {
+            let epochs = crate::number::count(run.epochs as usize, "epoch");
+            TargetColumns::without_number(format!("not reached in {epochs}"))
+        }
+        (None, outcome) => {
+            let epochs = crate::number::count(run.epochs as usize, "epoch");
+            TargetColumns::without_number(format!("{} after {epochs}", outcome.name()))
+        }
+    }
+}
+
+/// `passed`, `not checked`, or `failed:` and the checks that failed.
+pub(crate) fn conformance_word(conformance: Option<&Conformance>) -> String {
+    match conformance {
+        None => "not checked".to_owned(),
+        Some(conformance) if conformance.passed => "passed".to_owned(),
+        Some(conformance) => {
+            let failed =
+                conformance.checks.iter().filter(|check| !check.passed).map(|check| one_line(&check.name));
+            format!("failed: {}", failed.collect::<Vec<_>>().join("; "))
+        }
+    }
+}
+
+fn unavailable_row<'a>(record: &'a Record, what: &'a Unavailable, targets: usize) -> Row<'a> {
+    Row {
+        origin: Origin::of(record),
+        workload: "",
+        dataset: &record.started.plan.dataset.name,
+        backend: &what.backend,
+        framework: None,
+        implementation: "",
+        device: what.device.as_deref().unwrap_or_default(),
+        threads: None,
+        seed: None,
+        outcome: "unavailable",
+        reason: one_line(&what.reason),
+        epochs: 0,
+        load_seconds: None,
+        open_seconds: None,
+        first_epoch_extra_seconds: None,
+        cold_start_seconds: None,
+        peak_rss_bytes: None,
+        cpu_seconds: None,
+        load_average: None,
+        targets: (0..targets).map(|_| TargetColumns::without_number("not run")).collect(),
+        conformance: "not checked".to_owned(),
+        log: None,
+        library_hash: None,
+    }
+}

@@ -1,0 +1,128 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::example;
+use crate::record::{Event, RunOutcome};
+
+/// Header and rows as another program reads them.
+fn parse(text: &str) -> (Vec<String>, Vec<Vec<String>>) {
+    let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+    let header = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    let rows = reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect();
+    (header, rows)
+}
+
+/// The values of one column.
+fn column(text: &str, name: &str) -> Vec<String> {
+    let (header, rows) = parse(text);
+    let index = header.iter().position(|column| column == name).unwrap_or_else(|| panic!("no column {name}"));
+    rows.into_iter().map(|row| row[index].clone()).collect()
+}
+
+#[test]
+fn the_files_of_the_example() {
+    for (name, text) in files(&example::record()).unwrap() {
+        insta::assert_snapshot!(name.replace('.', "_"), text);
+    }
+}
+
+#[test]
+fn an_empty_number_has_its_reason_beside_it() {
+    let record = example::record();
+    let text = epochs::text(&record).unwrap();
+    let (losses, statuses) = (column(&text, "train_loss"), column(&text, "status"));
+    for (loss, status) in losses.iter().zip(&statuses) {
+        assert_eq!(loss.is_empty(), status != "ok", "{loss} {status}");
+    }
+    let text = runs::text(&record).unwrap();
+    let reached = column(&text, "epochs_to_train_accuracy_0.88");
+    for (epochs, status) in reached.iter().zip(column(&text, "status_of_train_accuracy_0.88")) {
+        assert_eq!(epochs.is_empty(), status != "reached", "{epochs} {status}");
+    }
+}
+
+#[test]
+fn a_missing_metric_is_named_even_where_the_writer_says_ok() {
+    let mut record = example::record();
+    record.epochs[0].train_loss = Some(f64::NAN);
+    record.epochs[0].test_accuracy = None;
+    let statuses = column(&epochs::text(&record).unwrap(), "status");
+    assert_eq!(statuses[0], "missing or not finite: train_loss test_accuracy");
+}
+
+#[test]
+fn what_did_not_run_is_a_row() {
+    let text = runs::text(&example::record()).unwrap();
+    let outcomes = column(&text, "outcome");
+    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "failed").count(), 3);
+    assert_eq!(outcomes.last().map(String::as_str), Some("unavailable"));
+    assert_eq!(
+        column(&text, "reason").last().map(String::as_str),
+        Some("no CUDA driver: install one, or use --device cpu")
+    );
+}
+
+#[test]
+fn a_failed_check_is_named() {
+    let mut record = example::record();
+    let conformance = record.runs[0].conformance.as_mut().unwrap();
+    conformance.passed = false;
+    conformance.checks[0].passed = false;
+    record.runs[0].outcome = RunOutcome::NotConformant;
+    assert_eq!(
+        column(&runs::text(&record).unwrap(), "conformance")[0],
+        "failed: train_step batch 256: gradients"
+    );
+}
+
+#[test]
+fn a_record_without_runs_gives_headers_and_cells() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = example::write(parent.path(), &[Event::Started(example::started())]);
+    let record = Record::read(&folder).unwrap();
+    assert_eq!(parse(&epochs::text(&record).unwrap()).1.len(), 0);
+    assert!(column(&summary::text(&record).unwrap(), "status").iter().all(|status| status == "not run"));
+}
+
+#[test]
+fn every_column_is_documented() {
+    let documentation = include_str!("../../../docs/records.md");
+    for (file, text) in files(&example::record()).unwrap() {
+        for column in parse(&text).0 {
+            let column =
+                column.replace("train_accuracy_0.88", "<target>").replace("test_accuracy_0.8", "<target>");
+            assert!(documentation.contains(&format!("`{column}`")), "{file}: {column}");
+        }
+    }
+}
+
+fn hostile() -> impl Strategy<Value = String> {
+    prop_oneof![any::<String>(), "[\"',;\\r\\n\\t=@+ a-z-]{0,12}", Just(example::HOSTILE.to_owned())]
+}
+
+proptest! {
+    #[test]
+    fn hostile_text_comes_back_as_it_was(backend in hostile(), reason in hostile(), log in hostile()) {
+        let mut record = example::record_of_one_run();
+        record.runs[0].cell.backend.clone_from(&backend);
+        record.runs[0].reason = Some(reason.clone());
+        record.runs[0].log = Some(log.clone());
+        let text = runs::text(&record).unwrap();
+        prop_assert_eq!(&column(&text, "backend")[0], &backend);
+        prop_assert_eq!(&column(&text, "log")[0], &log);
+        let shown = &column(&text, "reason")[0];
+        prop_assert_eq!(shown, &one_line(&reason));
+        prop_assert!(!shown.contains(['\n', '\r']));
+    }
+
+    #[test]
+    fn numbers_come_back_as_they_were(seconds in 0.0..1e6, loss in any::<f64>()) {
+        let mut record = example::record_of_one_run();
+        record.epochs[0].train_seconds = seconds;
+        record.epochs[0].train_loss = Some(loss);
+        let text = epochs::text(&record).unwrap();
+        prop_assert_eq!(column(&text, "train_seconds")[0].parse::<f64>().unwrap(), seconds);
+        let shown = column(&text, "train_loss")[0].parse::<f64>().ok();
+        prop_assert_eq!(shown, finite(Some(loss)));
+    }
+}

@@ -1,0 +1,227 @@
+//! An example record, with all that a reader can meet: two workloads, three
+//! seeds, a crash with hostile output, a missing framework.
+
+use crate::record::*;
+use crate::store::Record;
+
+pub(crate) const TARGET: Target = Target { metric: Metric::TrainAccuracy, at_least: 0.88 };
+pub(crate) const TEST_TARGET: Target = Target { metric: Metric::TestAccuracy, at_least: 0.80 };
+pub(crate) const HOSTILE: &str =
+    "</script><script>alert(1)</script><img src=x onerror=alert(2)>\n\"quoted\", ,\r\n=1+1";
+
+pub(crate) fn cell(workload: &str, backend: &str, implementation: &str) -> Cell {
+    Cell {
+        workload: workload.to_owned(),
+        backend: backend.to_owned(),
+        implementation: implementation.to_owned(),
+        device: "cpu".to_owned(),
+        threads: 2,
+    }
+}
+
+pub(crate) fn epoch(number: u32, train_seconds: f64, train_accuracy: f64) -> EpochRecord {
+    EpochRecord {
+        cell: cell("lenet-bn", "handwritten", "primitive"),
+        seed: 1,
+        epoch: number,
+        train_seconds,
+        predict_seconds: 0.25,
+        train_loss: Some(((1.0 - train_accuracy) * 2.75 * 1e4).round() / 1e4),
+        train_accuracy: Some(train_accuracy),
+        test_accuracy: Some(((train_accuracy - 0.03) * 1e4).round() / 1e4),
+        status: "ok".to_owned(),
+    }
+}
+
+fn workload(name: &str, summary: &str) -> WorkloadInfo {
+    WorkloadInfo {
+        name: name.to_owned(),
+        summary: summary.to_owned(),
+        learning_rate: 1.0,
+        batch_size: 256,
+        targets: vec![TARGET, TEST_TARGET],
+        layers: vec!["conv2d 1→6 k5: 6×24×24, 156 parameters".to_owned()],
+        multiply_adds_per_sample: 845_000,
+    }
+}
+
+pub(crate) fn started() -> Started {
+    Started {
+        schema: SCHEMA,
+        run_id: "20260131T130500-example".to_owned(),
+        unix_time: 1_769_864_700.0,
+        command: "cargo run -- bench all --seeds 3 --epochs 5".to_owned(),
+        plan: Plan {
+            workloads: vec![
+                workload("lenet-bn", "LeNet with batch norm after every layer but the last"),
+                workload("lenet", "the same network without batch norm"),
+            ],
+            dataset: DatasetInfo {
+                name: "fashion-mnist".to_owned(),
+                train_samples: 60_000,
+                test_samples: 10_000,
+                fingerprint: "ab".repeat(32),
+            },
+            cells: vec![
+                cell("lenet-bn", "handwritten", "primitive"),
+                cell("lenet-bn", "tch", "primitive"),
+                cell("lenet-bn", "tch", "builtin"),
+                cell("lenet-bn", "crashy", "primitive"),
+                cell("lenet", "handwritten", "none"),
+                cell("lenet", "tch", "none"),
+            ],
+            seeds: vec![1, 2, 3],
+            epochs: 5,
+            budget_seconds: Some(900.0),
+            timeout_seconds: 600.0,
+        },
+        environment: Environment {
+            system: "Debian GNU/Linux 13".to_owned(),
+            kernel: "6.12.0".to_owned(),
+            cpu: "Example CPU at 3 GHz".to_owned(),
+            logical_cpus: 2,
+            memory_bytes: 8 << 30,
+            cpu_features: vec!["avx2".to_owned(), "fma".to_owned()],
+            trainmark: "0.1.0".to_owned(),
+            rustc: "1.95.0".to_owned(),
+            profile: "release".to_owned(),
+            load_average: Some(0.2),
+            ..Environment::default()
+        },
+        warnings: vec!["other programs load this machine: load average 3.1 on 2 processors".to_owned()],
+        unavailable: vec![Unavailable {
+            backend: "candle".to_owned(),
+            device: Some("cuda:0".to_owned()),
+            reason: "no CUDA driver: install one,\nor use --device cpu".to_owned(),
+        }],
+    }
+}
+
+pub(crate) fn run(cell: &Cell, seed: u64, outcome: RunOutcome) -> RunRecord {
+    let shift = if cell.backend == "tch" { 0.0625 } else { 0.0 };
+    RunRecord {
+        cell: cell.clone(),
+        seed,
+        outcome,
+        reason: None,
+        log_tail: None,
+        log: Some(format!("logs/{}-{}-{seed}.log", cell.workload, cell.backend)),
+        epochs: 5,
+        load_seconds: Some(0.0625),
+        open_seconds: Some(0.125),
+        first_epoch_extra_seconds: Some(0.5),
+        cold_start_seconds: Some(0.6875),
+        peak_rss_bytes: Some(312 << 20),
+        cpu_seconds: Some(42.5),
+        load_average: Some(0.75),
+        targets: Vec::new(),
+        conformance: Some(Conformance {
+            passed: true,
+            checks: vec![CheckRecord {
+                name: "train_step batch 256: gradients".to_owned(),
+                passed: true,
+                measured: Some(2.5e-6),
+                limit: Some(1e-3),
+                detail: "worst: conv1.weight".to_owned(),
+            }],
+        }),
+        framework: Some(format!("{} 1.2.3", cell.backend)),
+        library_hash: Some("cd".repeat(32)),
+        first_batch_norm: (cell.workload == "lenet-bn").then(|| FirstBatchNorm {
+            gamma: (0..6).map(|channel| 1.0 + 0.25 * channel as f32 + 0.125 * seed as f32 + shift).collect(),
+            beta: (0..6).map(|channel| 0.5 - 0.25 * channel as f32).collect(),
+        }),
+    }
+}
+
+/// Training seconds of a later epoch, and how fast a cell learns.
+fn speed(cell: &Cell) -> (f64, f64) {
+    let seconds = match (cell.backend.as_str(), cell.implementation.as_str()) {
+        ("handwritten", _) => 8.0,
+        (_, "builtin") => 2.0,
+        _ => 3.0,
+    };
+    (seconds, if cell.workload == "lenet-bn" { 1.0 } else { 0.25 })
+}
+
+fn epochs(cell: &Cell, seed: u64) -> Vec<EpochRecord> {
+    let (seconds, pace) = speed(cell);
+    let one = |number: u32| {
+        let accuracy = 0.92 - 0.3 * (-pace * f64::from(number) * 0.6).exp() - 0.004 * seed as f64;
+        let seconds = if number == 1 { seconds + 1.0 } else { seconds + 0.125 * seed as f64 };
+        EpochRecord { cell: cell.clone(), seed, ..epoch(number, seconds, (accuracy * 1e4).round() / 1e4) }
+    };
+    (1..=5).map(one).collect()
+}
+
+/// Every event of the example, in order.
+pub(crate) fn events() -> Vec<Event> {
+    let started = started();
+    let plan = started.plan.clone();
+    let mut events = vec![Event::Started(started)];
+    for &seed in &plan.seeds {
+        events.push(Event::Round(Round { seed, order: (0..plan.cells.len()).collect() }));
+        for cell in &plan.cells {
+            let unix_time = 1_769_864_701.0;
+            events.push(Event::Begun(Begun {
+                cell: cell.clone(),
+                seed,
+                load_average: Some(0.75),
+                unix_time,
+            }));
+            let mut epochs = epochs(cell, seed);
+            let mut run = run(cell, seed, RunOutcome::Ok);
+            if cell.backend == "crashy" {
+                epochs.truncate(1);
+                epochs[0].train_loss = None;
+                epochs[0].status = "loss is not finite".to_owned();
+                run = RunRecord {
+                    outcome: RunOutcome::Failed,
+                    epochs: 1,
+                    reason: Some(format!("killed by signal 11: {HOSTILE}")),
+                    log_tail: Some(HOSTILE.to_owned()),
+                    first_batch_norm: None,
+                    ..run
+                };
+            }
+            run.targets =
+                [TARGET, TEST_TARGET].map(|target| crate::summary::time_to_target(target, &epochs)).to_vec();
+            events.extend(epochs.into_iter().map(Event::Epoch));
+            events.push(Event::Ended(Box::new(run)));
+        }
+    }
+    events.push(Event::Finished { outcome: Outcome::Complete, seconds: 600.0 });
+    events
+}
+
+/// The example written to a run folder and read back.
+pub(crate) fn record() -> Record {
+    let parent = tempfile::tempdir().unwrap();
+    Record::read(&write(parent.path(), &events())).unwrap()
+}
+
+/// Writes a run folder in `parent`.
+pub(crate) fn write(parent: &std::path::Path, events: &[Event]) -> std::path::PathBuf {
+    let Some((Event::Started(started), later)) = events.split_first() else { panic!("no `started`") };
+    let mut store = crate::RunStore::create(parent, &started.run_id, started).unwrap();
+    for event in later {
+        store.append(event).unwrap();
+    }
+    store.folder().to_path_buf()
+}
+
+/// The example's first run only, unavailable backends left out.
+pub(crate) fn record_of_one_run() -> Record {
+    let started = Started { unavailable: Vec::new(), ..started() };
+    let cell = started.plan.cells[0].clone();
+    Record {
+        rounds: vec![Round { seed: 1, order: vec![0] }],
+        begun: Vec::new(),
+        epochs: epochs(&cell, 1),
+        runs: vec![run(&cell, 1, RunOutcome::Ok)],
+        resumed: Vec::new(),
+        outcome: Some(Outcome::Budget),
+        seconds: 60.0,
+        started,
+    }
+}

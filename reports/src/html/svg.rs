@@ -1,0 +1,212 @@
+//! Small pieces of SVG: scales, ticks, paths, escaped text.
+
+use std::fmt::Write as _;
+
+/// Text that may stand in an element or an attribute.
+pub(super) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            // Not allowed in XML, and of no use to a reader.
+            c if c.is_control() => escaped.push(' '),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// Numbers onto 0..=1.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Scale {
+    low: f64,
+    high: f64,
+    logarithmic: bool,
+    /// Values of the axis' ticks, ascending.
+    pub(super) ticks: Vec<f64>,
+}
+
+impl Scale {
+    /// A linear scale over the values, widened to the ticks around them.
+    pub(super) fn linear(low: f64, high: f64) -> Self {
+        let (low, high) = if high > low { (low, high) } else { (low - 0.5, low + 0.5) };
+        let step = nice_step((high - low) / 5.0);
+        let (first, last) = ((low / step + 1e-9).floor(), (high / step - 1e-9).ceil());
+        let ticks: Vec<f64> =
+            (0..=(last - first) as usize).map(|index| (first + index as f64) * step).collect();
+        Self { low: first * step, high: last * step, logarithmic: false, ticks }
+    }
+
+    /// Whole numbers from 1 to `last`.
+    pub(super) fn whole(last: u32) -> Self {
+        let step = nice_step(f64::from(last) / 6.0).max(1.0);
+        let multiples =
+            (1..).map(|index| f64::from(index) * step).take_while(|tick| *tick <= f64::from(last));
+        let mut ticks: Vec<f64> = multiples.collect();
+        if step > 1.0 {
+            ticks.insert(0, 1.0);
+        }
+        let (low, high) = if last > 1 { (1.0, f64::from(last)) } else { (0.5, 1.5) };
+        Self { low, high, logarithmic: false, ticks }
+    }
+
+    /// A logarithmic scale over positive values.
+    pub(super) fn logarithmic(low: f64, high: f64) -> Self {
+        let (first, last) = ((low.log10() + 1e-9).floor() as i32, (high.log10() - 1e-9).ceil() as i32);
+        let mut ticks = Vec::new();
+        for exponent in first..=last.max(first + 1) {
+            for digit in [1.0, 2.0, 5.0] {
+                ticks.push(digit * 10f64.powi(exponent));
+            }
+        }
+        let below = ticks.iter().rposition(|tick| *tick <= low * (1.0 + 1e-9)).unwrap_or(0);
+        let above = ticks.iter().position(|tick| *tick >= high * (1.0 - 1e-9)).unwrap_or(ticks.len() - 1);
+        let mut ticks: Vec<f64> = ticks[below..=above.max(below + 1)].to_vec();
+        let (low, high) = (ticks[0], ticks[ticks.len() - 1]);
+        if ticks.len() > 6 {
+            ticks.retain(|tick| (tick.log10() - tick.log10().round()).abs() < 1e-9);
+        }
+        Self { low, high, logarithmic: true, ticks }
+    }
+
+    /// Logarithmic where the greatest value is over 20 times the least and all
+    /// are positive; else linear from 0.
+    pub(super) fn of_seconds(values: &[f64]) -> Self {
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = values.iter().copied().fold(0.0, f64::max);
+        if low > 0.0 && high > 20.0 * low { Self::logarithmic(low, high) } else { Self::linear(0.0, high) }
+    }
+
+    pub(super) fn is_logarithmic(&self) -> bool {
+        self.logarithmic
+    }
+
+    /// Where a value lies: 0 at the low end, 1 at the high end.
+    pub(super) fn at(&self, value: f64) -> f64 {
+        let place = |value: f64| if self.logarithmic { value.max(f64::MIN_POSITIVE).log10() } else { value };
+        ((place(value) - place(self.low)) / (place(self.high) - place(self.low))).clamp(0.0, 1.0)
+    }
+
+    /// A tick's number, with the decimals that the step asks for.
+    pub(super) fn label(&self, tick: f64) -> String {
+        if self.logarithmic {
+            return if (0.001..1e5).contains(&tick) { format!("{tick}") } else { format!("{tick:e}") };
+        }
+        let step = self.ticks.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
+        let decimals = if step.is_finite() { (-(step * 1.001).log10().floor()).clamp(0.0, 6.0) } else { 0.0 };
+        let label = format!("{tick:.*}", decimals as usize);
+        if label.trim_start_matches('-').chars().all(|c| c == '0' || c == '.') {
+            "0".to_owned()
+        } else {
+            label
+        }
+    }
+}
+
+/// The least of 1, 2, 5 times a power of ten that is no less than `step`.
+fn nice_step(step: f64) -> f64 {
+    let power = 10f64.powf(step.log10().floor());
+    let digit =
+        [1.0, 2.0, 5.0].into_iter().find(|digit| digit * power >= step * (1.0 - 1e-9)).unwrap_or(10.0);
+    digit * power
+}
+
+/// A path through the points, broken where one is missing.
+pub(super) fn path(points: impl IntoIterator<Item = Option<(f64, f64)>>) -> String {
+    let mut path = String::new();
+    let mut pen_down = false;
+    for point in points {
+        if let Some((x, y)) = point {
+            let _ = write!(path, "{}{x:.1} {y:.1}", if pen_down { 'L' } else { 'M' });
+        }
+        pen_down = point.is_some();
+    }
+    path
+}
+
+/// Heights for labels that want to be at `wanted`, at least `gap` apart and
+/// within `low..=high` as far as they fit there; in the order of `wanted`.
+pub(super) fn spread(wanted: &[f64], gap: f64, low: f64, high: f64) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..wanted.len()).collect();
+    order.sort_by(|&a, &b| wanted[a].total_cmp(&wanted[b]));
+    let mut heights = wanted.to_vec();
+    let mut least = low;
+    for &index in &order {
+        heights[index] = heights[index].max(least);
+        least = heights[index] + gap;
+    }
+    let mut most = high;
+    for &index in order.iter().rev() {
+        heights[index] = heights[index].min(most);
+        most = heights[index] - gap;
+    }
+    heights
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn labels(scale: &Scale) -> Vec<String> {
+        scale.ticks.iter().map(|tick| scale.label(*tick)).collect()
+    }
+
+    #[test]
+    fn ticks_are_round() {
+        assert_eq!(labels(&Scale::linear(0.31, 0.93)), ["0.2", "0.4", "0.6", "0.8", "1.0"]);
+        assert_eq!(labels(&Scale::linear(0.0, 42.0)), ["0", "10", "20", "30", "40", "50"]);
+        assert_eq!(labels(&Scale::linear(0.5, 0.5)), ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        assert_eq!(labels(&Scale::whole(5)), ["1", "2", "3", "4", "5"]);
+        assert_eq!(labels(&Scale::whole(1)), ["1"]);
+        assert_eq!(labels(&Scale::whole(30)), ["1", "5", "10", "15", "20", "25", "30"]);
+        assert_eq!(labels(&Scale::logarithmic(0.3, 40.0)), ["1", "10"]);
+        assert_eq!(labels(&Scale::logarithmic(2.0, 45.0)), ["2", "5", "10", "20", "50"]);
+    }
+
+    #[test]
+    fn a_wide_range_is_logarithmic() {
+        assert!(Scale::of_seconds(&[0.5, 20.0]).is_logarithmic());
+        assert!(!Scale::of_seconds(&[2.0, 20.0]).is_logarithmic());
+        assert!(!Scale::of_seconds(&[]).is_logarithmic());
+    }
+
+    #[test]
+    fn a_path_breaks_where_a_value_is_missing() {
+        assert_eq!(
+            path([Some((0.0, 1.0)), None, Some((2.0, 3.0)), Some((4.0, 5.0))]),
+            "M0.0 1.0M2.0 3.0L4.0 5.0"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn values_lie_on_their_scale(low in 1e-6..1e6f64, factor in 1.0..1e6f64) {
+            for scale in [Scale::linear(low, low * factor), Scale::logarithmic(low, low * factor), Scale::of_seconds(&[low, low * factor])] {
+                prop_assert!(!scale.ticks.is_empty());
+                prop_assert!(scale.ticks.len() <= 12, "{:?}", scale.ticks);
+                let (first, last) = (scale.at(low), scale.at(low * factor));
+                prop_assert!((0.0..=1.0).contains(&first) && first <= last && last <= 1.0);
+            }
+        }
+
+        #[test]
+        fn labels_do_not_overlap_where_there_is_room(wanted in prop::collection::vec(0.0..200.0f64, 1..14)) {
+            let mut heights = spread(&wanted, 14.0, 0.0, 200.0);
+            heights.sort_by(f64::total_cmp);
+            prop_assert!(heights.windows(2).all(|pair| pair[1] - pair[0] >= 14.0 - 1e-9), "{heights:?}");
+            prop_assert!(heights.iter().all(|height| (-1e-9..=200.0 + 1e-9).contains(height)), "{heights:?}");
+        }
+
+        #[test]
+        fn escaped_text_has_no_markup(text in any::<String>()) {
+            let escaped = escape(&text);
+            prop_assert!(!escaped.contains(['<', '>', '"', '\'']));
+        }
+    }
+}

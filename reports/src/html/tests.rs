@@ -1,0 +1,211 @@
+use super::*;
+use crate::example;
+use crate::record::RunRecord;
+
+/// The page without the embedded CSV, which is tested by itself.
+fn page(record: &Record) -> String {
+    render(record).unwrap()
+}
+
+#[test]
+fn the_example_has_everything_in_order() {
+    let html = page(&example::record());
+    let places = [
+        "<h1>20260131T130500-example</h1>",
+        "load average 3.1 on 2 processors",
+        "tch builtin has the lowest median: 2.25 s",
+        "With batch norm, 3 of 3 cells reached training accuracy 0.88; without it, 0 of 2.",
+        "Training loss against epochs",
+        "seconds per epoch</text>",
+        "id=\"cells-table\"",
+        "id=\"runs-table\"",
+        "differ by at most",
+        "lenet-bn crashy&#x2f;primitive@cpu, seed 1: failed after 1 epoch",
+        "no CUDA driver: install one",
+        "worst: conv1.weight",
+        "Example CPU at 3 GHz",
+        "One training is one sample",
+        "cargo run -- bench all --seeds 3 --epochs 5",
+        "id=\"data\"",
+    ];
+    let mut from = 0;
+    for place in places {
+        let found = html[from..].to_lowercase().find(&place.to_lowercase());
+        from += found.unwrap_or_else(|| panic!("`{place}` is missing or out of order"));
+    }
+}
+
+#[test]
+fn hostile_text_is_text_everywhere() {
+    let mut record = example::record();
+    let evil = example::HOSTILE;
+    record.started.run_id = evil.to_owned();
+    record.started.command = evil.to_owned();
+    record.started.warnings = vec![evil.to_owned()];
+    record.started.environment.cpu = evil.to_owned();
+    record.started.plan.workloads[0].summary = evil.to_owned();
+    record.started.plan.workloads[0].layers = vec![evil.to_owned()];
+    record.started.unavailable[0].reason = evil.to_owned();
+    for run in &mut record.runs {
+        run.cell.backend = evil.to_owned();
+        run.framework = Some(evil.to_owned());
+        run.log = Some(evil.to_owned());
+        run.log_tail = Some(evil.to_owned());
+        let check = &mut run.conformance.as_mut().unwrap().checks[0];
+        check.name = evil.to_owned();
+        check.detail = evil.to_owned();
+    }
+    for cell in &mut record.started.plan.cells {
+        cell.backend = evil.to_owned();
+    }
+    for epoch in &mut record.epochs {
+        epoch.cell.backend = evil.to_owned();
+    }
+    let html = page(&record);
+    assert!(!html.contains("<script>alert") && !html.contains("<img"), "hostile markup came through");
+    assert_eq!(html.matches("<script").count(), 2);
+    assert_eq!(html.matches("</script").count(), 2);
+    assert!(html.contains("&lt;script&gt;alert(1)"), "the text is shown");
+}
+
+#[test]
+fn the_embedded_data_are_the_csv_files() {
+    let record = example::record();
+    let html = page(&record);
+    let (_, rest) = html.split_once("id=\"data\">").unwrap();
+    let (json, _) = rest.split_once("</script>").unwrap();
+    let files: std::collections::BTreeMap<String, String> = serde_json::from_str(json).unwrap();
+    for (name, text) in csv::files(&record).unwrap() {
+        assert_eq!(files[name], text);
+    }
+}
+
+#[test]
+fn nothing_is_fetched() {
+    let html = page(&example::record());
+    for address in ["http://", "https://", "src=", "url(", "@import", "<link"] {
+        let found = html.matches(address).count();
+        // The example's hostile text has one, escaped, per place where it stands.
+        let told = if address == "src=" { html.matches("img src=x onerror").count() } else { 0 };
+        assert_eq!(found, told, "{address}");
+    }
+    assert!(html.contains("default-src 'none'"));
+}
+
+#[test]
+fn both_themes_and_print_are_there() {
+    let html = page(&example::record());
+    for part in ["prefers-color-scheme: dark", "[data-theme=\"dark\"]", "@media print", "id=\"theme\""] {
+        assert!(html.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn identifiers_are_unique_and_references_exist() {
+    let html = page(&example::record());
+    let values = |attribute: &str| -> Vec<String> {
+        let opening = format!(" {attribute}=\"");
+        let parts = html.split(&opening).skip(1);
+        parts.flat_map(|rest| rest.split('"').next().unwrap().split(' ').map(str::to_owned)).collect()
+    };
+    let ids = values("id");
+    let unique: std::collections::HashSet<&String> = ids.iter().collect();
+    assert_eq!(unique.len(), ids.len(), "an id is there twice");
+    for reference in values("aria-labelledby") {
+        assert!(ids.contains(&reference), "no element has the id {reference}");
+    }
+    for reference in values("href") {
+        assert!(ids.contains(&reference.trim_start_matches('#').to_owned()), "no section {reference}");
+    }
+}
+
+#[test]
+fn headings_never_skip_a_level() {
+    let html = page(&example::record());
+    let levels: Vec<u32> =
+        html.match_indices("<h").filter_map(|(at, _)| html[at + 2..].chars().next()?.to_digit(10)).collect();
+    assert_eq!(levels[0], 1);
+    assert_eq!(levels.iter().filter(|&&level| level == 1).count(), 1);
+    assert!(levels.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{levels:?}");
+}
+
+#[test]
+fn no_run_gives_words_instead_of_charts() {
+    let mut record = example::record_of_one_run();
+    record.runs.clear();
+    record.epochs.clear();
+    let html = page(&record);
+    assert!(!html.contains("class=\"curve\"") && !html.contains("class=\"bars\""));
+    for words in
+        ["so there is no curve", "so there is no time", "No run began", "No run trained all its epochs"]
+    {
+        assert!(html.contains(words), "{words}");
+    }
+}
+
+#[test]
+fn an_empty_plan_gives_a_page() {
+    let mut record = example::record_of_one_run();
+    record.runs.clear();
+    record.epochs.clear();
+    record.started.plan.cells.clear();
+    record.started.plan.workloads.clear();
+    assert!(page(&record).contains("Nothing to compare"));
+}
+
+#[test]
+fn one_epoch_of_one_seed_is_a_point() {
+    let mut record = example::record_of_one_run();
+    record.epochs.truncate(1);
+    let html = page(&record);
+    assert!(html.contains("class=\"dot\"") && !html.contains("class=\"band\""));
+    assert!(html.contains("first epochs, their warm-up included"));
+}
+
+#[test]
+fn values_that_are_not_finite_leave_gaps_and_words() {
+    let mut record = example::record_of_one_run();
+    for epoch in &mut record.epochs {
+        epoch.train_loss = Some(f64::NAN);
+        epoch.test_accuracy = None;
+    }
+    record.epochs[2].train_accuracy = Some(f64::INFINITY);
+    let RunRecord { first_batch_norm: Some(batch_norm), .. } = &mut record.runs[0] else {
+        panic!("no batch norm")
+    };
+    batch_norm.gamma[1] = f32::NAN;
+    let html = page(&record);
+    assert_eq!(html.matches("No finite value was recorded").count(), 4);
+    assert!(!html.contains("NaN") && !html.contains("\"inf"), "a number that is none was drawn");
+    assert!(html.contains("not finite"));
+}
+
+#[test]
+fn a_wide_range_of_times_has_a_logarithmic_axis() {
+    let mut record = example::record();
+    assert!(!page(&record).contains("logarithmic"));
+    for epoch in &mut record.epochs {
+        if epoch.cell.backend == "handwritten" {
+            epoch.train_seconds *= 12.0;
+        }
+    }
+    let html = page(&record);
+    assert!(html.contains("seconds per epoch (logarithmic axis)"));
+    assert!(html.contains("seconds of training (logarithmic)"));
+}
+
+/// With `TRAINMARK_PAGES=DIR` the page stays there, to be looked at in a browser.
+#[test]
+fn the_page_is_written_beside_its_data() {
+    let kept = std::env::var_os("TRAINMARK_PAGES").map(std::path::PathBuf::from);
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = kept.as_deref().unwrap_or(temporary.path());
+    crate::write_all(folder, &example::record()).unwrap();
+    for name in ["epochs.csv", "runs.csv", "summary.csv", "report.html"] {
+        assert!(folder.join(name).metadata().unwrap().len() > 1000, "{name}");
+    }
+    let left = std::fs::read_dir(folder).unwrap().filter(|entry| {
+        entry.as_ref().unwrap().path().extension().is_some_and(|extension| extension == "tmp")
+    });
+    assert_eq!(left.count(), 0, "a temporary file was left behind");
+}

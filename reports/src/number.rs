@@ -1,0 +1,88 @@
+//! Numbers as a reader sees them: three significant digits, the unit beside.
+
+/// Three significant digits, without an exponent where one can do without.
+pub(crate) fn significant(value: f64) -> String {
+    if !value.is_finite() {
+        return "not finite".to_owned();
+    }
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let magnitude = value.abs().log10().floor() as i32;
+    match magnitude {
+        5.. | ..-4 => format!("{value:.2e}"),
+        _ => format!("{value:.*}", (2 - magnitude).max(0) as usize),
+    }
+}
+
+/// `4.21 s`.
+pub(crate) fn seconds(value: f64) -> String {
+    format!("{} s", significant(value))
+}
+
+/// `2.33×`.
+pub(crate) fn ratio(value: f64) -> String {
+    format!("{}×", significant(value))
+}
+
+/// A fraction of 1 in four decimals, as test accuracy over 10 000 samples has.
+pub(crate) fn fraction(value: f64) -> String {
+    format!("{value:.4}")
+}
+
+/// `312 MiB`.
+pub(crate) fn bytes(value: u64) -> String {
+    let mebibytes = value as f64 / f64::from(1 << 20);
+    if mebibytes < 1024.0 { format!("{mebibytes:.0} MiB") } else { format!("{:.1} GiB", mebibytes / 1024.0) }
+}
+
+/// `1 seed`, `3 seeds`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Seconds since the Unix epoch as `2026-01-31 13:05 UTC`, by Howard Hinnant's
+/// `civil_from_days`.
+pub(crate) fn utc(unix_time: f64) -> String {
+    if !(0.0..=253_402_300_799.0).contains(&unix_time) {
+        return "at an unknown time".to_owned();
+    }
+    let (days, second) = (unix_time as i64 / 86_400, unix_time as i64 % 86_400);
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year}-{month:02}-{day:02} {:02}:{:02} UTC", second / 3600, second % 3600 / 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits() {
+        let shown: Vec<_> = [0.0, 0.000_012_3, 0.0123, 1.0, 9.876, 123.4, 12_345.6, 1.0e7, f64::NAN]
+            .into_iter()
+            .map(significant)
+            .collect();
+        assert_eq!(shown, ["0", "1.23e-5", "0.0123", "1.00", "9.88", "123", "12346", "1.00e7", "not finite"]);
+    }
+
+    #[test]
+    fn times_are_dates() {
+        assert_eq!(utc(0.0), "1970-01-01 00:00 UTC");
+        assert_eq!(utc(951_782_400.0), "2000-02-29 00:00 UTC");
+        assert_eq!(utc(1_767_225_599.9), "2025-12-31 23:59 UTC");
+        assert_eq!(utc(f64::NAN), "at an unknown time");
+    }
+
+    #[test]
+    fn memory_changes_its_unit() {
+        assert_eq!(bytes(312 << 20), "312 MiB");
+        assert_eq!(bytes(3 << 29), "1.5 GiB");
+    }
+}

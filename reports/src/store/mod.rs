@@ -1,0 +1,214 @@
+//! The run folder: `events.jsonl`, which only grows, `env.json`, `logs/`, and the
+//! files that are made from the record.
+
+mod error;
+mod lock;
+mod read;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+pub use error::StoreError;
+use lock::{LOCK_FILE, Lock};
+pub use read::Record;
+
+use crate::record::{Event, Started};
+
+/// Name of the record in a run folder.
+pub const EVENTS_FILE: &str = "events.jsonl";
+/// Name of the folder of worker logs in a run folder.
+pub const LOGS_FOLDER: &str = "logs";
+const ENVIRONMENT_FILE: &str = "env.json";
+const LATEST: &str = "latest";
+
+/// A run folder that is open for writing. One process at a time can have it.
+#[derive(Debug)]
+pub struct RunStore {
+    folder: PathBuf,
+    events: File,
+    /// Length of the whole lines.
+    length: u64,
+    _lock: Lock,
+}
+
+impl RunStore {
+    /// Makes the run folder `parent/id` with the record's first line, and points
+    /// `parent/latest` to it (where the file system has no symbolic links, it
+    /// does not).
+    ///
+    /// # Errors
+    /// When the folder already holds something, `id` is not a plain name, or the
+    /// file system refuses.
+    pub fn create(parent: &Path, id: &str, started: &Started) -> Result<Self, StoreError> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if id.is_empty() || id.starts_with('.') || id == LATEST || !id.chars().all(plain) {
+            return Err(StoreError::Name { id: id.to_owned() });
+        }
+        let folder = parent.join(id);
+        fs::create_dir_all(&folder).map_err(|cause| StoreError::io("create", &folder, cause))?;
+        let lock = Lock::acquire(&folder)?;
+        if !is_empty(&folder)? {
+            return Err(StoreError::Exists { folder });
+        }
+        let logs = folder.join(LOGS_FOLDER);
+        fs::create_dir(&logs).map_err(|cause| StoreError::io("create", &logs, cause))?;
+        let environment = folder.join(ENVIRONMENT_FILE);
+        let json = serde_json::to_vec_pretty(&started.environment)
+            .map_err(|cause| StoreError::Event { path: environment.clone(), cause: cause.to_string() })?;
+        replace_file(&environment, &json)?;
+
+        let mut store = Self { events: open_events(&folder)?, folder, length: 0, _lock: lock };
+        store.append(&Event::Started(started.clone()))?;
+        point_latest(parent, id);
+        Ok(store)
+    }
+
+    /// Opens a run folder to continue it, with what it holds so far. A last line
+    /// that a kill or a full disk left unfinished is cut off first.
+    ///
+    /// # Errors
+    /// When another process is writing to it, when it has another schema, or when
+    /// a line other than the last is damaged.
+    pub fn reopen(folder: &Path) -> Result<(Self, Record), StoreError> {
+        let path = folder.join(EVENTS_FILE);
+        if !path.is_file() {
+            return Err(StoreError::NotARun { folder: folder.to_path_buf() });
+        }
+        let lock = Lock::acquire(folder)?;
+        let (record, length) = read::read(folder)?;
+        let events = open_events(folder)?;
+        events.set_len(length).map_err(|cause| StoreError::io("truncate", &path, cause))?;
+        Ok((Self { folder: folder.to_path_buf(), events, length, _lock: lock }, record))
+    }
+
+    /// Appends one line to the record. The ends of epochs, runs and processes are
+    /// on the disk when this returns.
+    ///
+    /// # Errors
+    /// When the event could not be read back, or the file system refuses; then
+    /// the record ends with its last whole line.
+    pub fn append(&mut self, event: &Event) -> Result<(), StoreError> {
+        let path = self.folder.join(EVENTS_FILE);
+        let unfit =
+            |cause: serde_json::Error| StoreError::Event { path: path.clone(), cause: cause.to_string() };
+        let mut line = serde_json::to_vec(event).map_err(unfit)?;
+        // An infinite number becomes `null`; better no line than an unreadable record.
+        serde_json::from_slice::<Event>(&line).map_err(unfit)?;
+        line.push(b'\n');
+        if let Err(cause) = self.write_line(&line, event) {
+            // Shrinking works on a full disk too; where it does not, `reopen` mends.
+            let _ = self.events.set_len(self.length);
+            return Err(StoreError::io("write", &path, cause));
+        }
+        self.length += line.len() as u64;
+        Ok(())
+    }
+
+    fn write_line(&mut self, line: &[u8], event: &Event) -> std::io::Result<()> {
+        self.events.write_all(line)?;
+        match event {
+            Event::Round(_) | Event::Begun(_) | Event::Resumed { .. } => self.events.flush(),
+            Event::Started(_) | Event::Epoch(_) | Event::Ended(_) | Event::Finished { .. } => {
+                self.events.sync_data()
+            }
+        }
+    }
+
+    /// The run folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Its folder for worker logs.
+    pub fn logs(&self) -> PathBuf {
+        self.folder.join(LOGS_FOLDER)
+    }
+}
+
+fn open_events(folder: &Path) -> Result<File, StoreError> {
+    let path = folder.join(EVENTS_FILE);
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .map_err(|cause| StoreError::io("open", &path, cause))
+}
+
+fn is_empty(folder: &Path) -> Result<bool, StoreError> {
+    let entries = fs::read_dir(folder).map_err(|cause| StoreError::io("read", folder, cause))?;
+    for entry in entries {
+        let entry = entry.map_err(|cause| StoreError::io("read", folder, cause))?;
+        if entry.file_name() != LOCK_FILE {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// `latest` is a convenience: where it cannot be made, [`latest`] falls back on
+/// the names, and the run goes on.
+fn point_latest(parent: &Path, id: &str) {
+    let temporary = parent.join(format!(".{LATEST}-{}", std::process::id()));
+    #[cfg(unix)]
+    let linked = std::os::unix::fs::symlink(id, &temporary);
+    #[cfg(windows)]
+    let linked = std::os::windows::fs::symlink_dir(id, &temporary);
+    #[cfg(not(any(unix, windows)))]
+    let linked: std::io::Result<()> = Err(std::io::ErrorKind::Unsupported.into());
+    if linked.and_then(|()| fs::rename(&temporary, parent.join(LATEST))).is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+}
+
+/// The run that `parent/latest` points to, else the last by name.
+///
+/// # Errors
+/// When there is no run, or `parent` cannot be read.
+pub fn latest(parent: &Path) -> Result<PathBuf, StoreError> {
+    if let Ok(target) = fs::read_link(parent.join(LATEST)) {
+        let folder = parent.join(target);
+        if folder.join(EVENTS_FILE).is_file() {
+            return Ok(folder);
+        }
+    }
+    list(parent)?.pop().ok_or_else(|| StoreError::NoRuns { parent: parent.to_path_buf() })
+}
+
+/// The run folders in `parent`, by name, which begins with the time: the oldest
+/// first. None when `parent` does not exist.
+///
+/// # Errors
+/// When `parent` cannot be read.
+pub fn list(parent: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let entries = match fs::read_dir(parent) {
+        Ok(entries) => entries,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(cause) => return Err(StoreError::io("read", parent, cause)),
+    };
+    let mut folders = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|cause| StoreError::io("read", parent, cause))?.path();
+        if path.file_name().is_some_and(|name| name != LATEST) && path.join(EVENTS_FILE).is_file() {
+            folders.push(path);
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+/// Writes a file under a temporary name and renames it, so that a reader sees
+/// the old or the new one, never a half.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let written = fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    written.map_err(|cause| {
+        let _ = fs::remove_file(&temporary);
+        StoreError::io("write", path, cause)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,278 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::example;
+use crate::record::{Begun, Cell, EpochRecord, Outcome, RunOutcome, RunRecord};
+
+fn begun(cell: &Cell, seed: u64) -> Event {
+    Event::Begun(Begun { cell: cell.clone(), seed, load_average: Some(0.5), unix_time: 1.0 })
+}
+
+fn epoch(cell: &Cell, seed: u64, number: u32, train_seconds: f64) -> Event {
+    Event::Epoch(EpochRecord { cell: cell.clone(), seed, ..example::epoch(number, train_seconds, 0.5) })
+}
+
+fn ended(cell: &Cell, seed: u64, outcome: RunOutcome) -> Event {
+    Event::Ended(Box::new(RunRecord { targets: Vec::new(), ..example::run(cell, seed, outcome) }))
+}
+
+/// Writes the example's head and these events, and reads them back.
+fn recorded(events: &[Event]) -> Record {
+    let parent = tempfile::tempdir().unwrap();
+    let mut all = vec![Event::Started(example::started())];
+    all.extend_from_slice(events);
+    Record::read(&example::write(parent.path(), &all)).unwrap()
+}
+
+fn a_cell() -> Cell {
+    example::cell("lenet-bn", "tch", "builtin")
+}
+
+#[test]
+fn a_new_run_has_its_folder_and_is_the_latest() {
+    let parent = tempfile::tempdir().unwrap();
+    let mut started = example::started();
+    for id in ["a", "b"] {
+        started.run_id = id.to_owned();
+        let store = RunStore::create(parent.path(), id, &started).unwrap();
+        assert!(store.logs().is_dir());
+        let environment = std::fs::read(store.folder().join("env.json")).unwrap();
+        assert_eq!(
+            serde_json::from_slice::<crate::record::Environment>(&environment).unwrap(),
+            started.environment
+        );
+        assert_eq!(latest(parent.path()).unwrap(), parent.path().join(id));
+    }
+    let names = list(parent.path()).unwrap();
+    assert_eq!(names, [parent.path().join("a"), parent.path().join("b")]);
+    std::fs::remove_file(parent.path().join("latest")).unwrap();
+    assert_eq!(latest(parent.path()).unwrap(), parent.path().join("b"));
+}
+
+#[test]
+fn a_folder_in_use_is_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(parent.path().join("a")).unwrap();
+    std::fs::write(parent.path().join("a/notes.txt"), "mine").unwrap();
+    let error = RunStore::create(parent.path(), "a", &example::started()).unwrap_err();
+    assert!(matches!(error, StoreError::Exists { .. }), "{error}");
+    for id in ["", "../a", "a/b", ".a", "latest"] {
+        let error = RunStore::create(parent.path(), id, &example::started()).unwrap_err();
+        assert!(matches!(error, StoreError::Name { .. }), "{error}");
+    }
+}
+
+#[test]
+fn there_is_one_writer() {
+    let parent = tempfile::tempdir().unwrap();
+    let store = RunStore::create(parent.path(), "a", &example::started()).unwrap();
+    let folder = store.folder().to_path_buf();
+    let error = RunStore::reopen(&folder).unwrap_err();
+    assert!(error.to_string().starts_with("another trainmark is writing to"), "{error}");
+    Record::read(&folder).expect("a growing record can be read");
+    drop(store);
+    RunStore::reopen(&folder).unwrap();
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let parent = tempfile::tempdir().unwrap();
+    assert!(matches!(latest(parent.path()), Err(StoreError::NoRuns { .. })));
+    assert!(matches!(latest(&parent.path().join("none")), Err(StoreError::NoRuns { .. })));
+    assert!(matches!(RunStore::reopen(parent.path()), Err(StoreError::NotARun { .. })));
+    assert!(matches!(Record::read(parent.path()), Err(StoreError::NotARun { .. })));
+}
+
+#[test]
+fn what_was_appended_is_read_back() {
+    let events = example::events();
+    let parent = tempfile::tempdir().unwrap();
+    let folder = example::write(parent.path(), &events);
+    let record = Record::read(&folder).unwrap();
+    assert_eq!(record.outcome, Some(Outcome::Complete));
+    let epochs: Vec<_> = events
+        .iter()
+        .filter_map(|event| if let Event::Epoch(epoch) = event { Some(epoch.clone()) } else { None })
+        .collect();
+    assert_eq!(record.epochs, epochs);
+    assert_eq!(record.runs.len(), 18);
+}
+
+#[test]
+fn a_diverged_batch_norm_can_be_read_back() {
+    let mut run = example::run(&a_cell(), 1, RunOutcome::Ok);
+    run.first_batch_norm.as_mut().unwrap().gamma[0] = f32::NAN;
+    let record = recorded(&[Event::Ended(Box::new(run))]);
+    assert!(record.runs[0].first_batch_norm.as_ref().unwrap().gamma[0].is_nan());
+}
+
+#[test]
+fn an_event_that_could_not_be_read_back_is_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    let mut store = RunStore::create(parent.path(), "a", &example::started()).unwrap();
+    let error = store.append(&epoch(&a_cell(), 1, 1, f64::INFINITY)).unwrap_err();
+    assert!(matches!(error, StoreError::Event { .. }), "{error}");
+    store.append(&epoch(&a_cell(), 1, 1, 1.0)).unwrap();
+    assert_eq!(Record::read(store.folder()).unwrap().epochs.len(), 1);
+}
+
+#[test]
+fn a_torn_tail_costs_only_the_torn_line() {
+    let parent = tempfile::tempdir().unwrap();
+    let cell = a_cell();
+    let events = [
+        Event::Started(example::started()),
+        begun(&cell, 1),
+        epoch(&cell, 1, 1, 2.0),
+        epoch(&cell, 1, 2, 2.0),
+    ];
+    let folder = example::write(parent.path(), &events);
+    let path = folder.join(EVENTS_FILE);
+    let whole = std::fs::read(&path).unwrap();
+    for length in 0..=whole.len() {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        let lines = whole[..length].iter().filter(|&&byte| byte == b'\n').count();
+        if lines == 0 {
+            assert!(matches!(RunStore::reopen(&folder), Err(StoreError::Empty { .. })), "{length}");
+            continue;
+        }
+        let (mut store, record) = RunStore::reopen(&folder).unwrap();
+        assert_eq!(record.epochs.len(), lines.saturating_sub(2), "cut at {length}");
+        store.append(&Event::Resumed { unix_time: 5.0 }).unwrap();
+        drop(store);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), lines + 1, "cut at {length}");
+        assert_eq!(Record::read(&folder).unwrap().resumed, [5.0]);
+    }
+}
+
+#[test]
+fn rubbish_at_the_end_is_cut_off_and_elsewhere_named() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = example::write(parent.path(), &[Event::Started(example::started())]);
+    let path = folder.join(EVENTS_FILE);
+    let first = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{first}{{\"event\":\"epo\0\0\n")).unwrap();
+    drop(RunStore::reopen(&folder).unwrap());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), first);
+    std::fs::write(&path, format!("{first}rubbish\n{{\"event\":\"resumed\",\"unix_time\":1.0}}\n")).unwrap();
+    let error = RunStore::reopen(&folder).unwrap_err().to_string();
+    assert!(error.contains("events.jsonl, line 2: "), "{error}");
+}
+
+#[test]
+fn another_schema_names_both_and_the_remedy() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("a");
+    std::fs::create_dir(&folder).unwrap();
+    let head = r#"{"event":"started","schema":7,"environment":{"trainmark":"9.0.0"},"new":true}"#;
+    std::fs::write(folder.join(EVENTS_FILE), format!("{head}\n")).unwrap();
+    let error = Record::read(&folder).unwrap_err().to_string();
+    assert!(
+        error.ends_with(
+            "has record schema 7, this trainmark reads schema 1: use trainmark 9.0.0, which wrote it, or run the \
+             benchmark again"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_repeated_run_supersedes_the_interrupted_one() {
+    let cell = a_cell();
+    let record = recorded(&[
+        begun(&cell, 1),
+        epoch(&cell, 1, 1, 10.0),
+        epoch(&cell, 1, 2, 10.0),
+        Event::Resumed { unix_time: 2.0 },
+        begun(&cell, 1),
+        epoch(&cell, 1, 1, 20.0),
+        ended(&cell, 1, RunOutcome::Ok),
+    ]);
+    assert_eq!(record.epochs.iter().map(|epoch| epoch.train_seconds).collect::<Vec<_>>(), [20.0]);
+    assert_eq!((record.runs.len(), record.begun.len()), (1, 1));
+    assert!(record.is_done(&cell, 1));
+}
+
+#[test]
+fn a_repetition_without_begun_is_a_repetition() {
+    let cell = a_cell();
+    let record =
+        recorded(&[epoch(&cell, 1, 1, 10.0), epoch(&cell, 1, 1, 20.0), ended(&cell, 1, RunOutcome::Ok)]);
+    assert_eq!(record.epochs.iter().map(|epoch| epoch.train_seconds).collect::<Vec<_>>(), [20.0]);
+}
+
+#[test]
+fn a_killed_repetition_does_not_hide_the_failure() {
+    let cell = a_cell();
+    let record = recorded(&[
+        begun(&cell, 1),
+        epoch(&cell, 1, 1, 10.0),
+        ended(&cell, 1, RunOutcome::Failed),
+        begun(&cell, 1),
+        epoch(&cell, 1, 1, 20.0),
+    ]);
+    assert_eq!(record.runs[0].outcome, RunOutcome::Failed);
+    assert_eq!(record.epochs.iter().map(|epoch| epoch.train_seconds).collect::<Vec<_>>(), [10.0]);
+}
+
+#[test]
+fn a_run_without_an_end_is_interrupted() {
+    let cell = a_cell();
+    let record = recorded(&[begun(&cell, 3), epoch(&cell, 3, 1, 10.0)]);
+    assert_eq!((record.runs[0].outcome, record.runs[0].epochs), (RunOutcome::Interrupted, 1));
+    assert_eq!(record.outcome, None);
+}
+
+#[test]
+fn only_results_are_done() {
+    use RunOutcome::*;
+    let cell = a_cell();
+    for (outcome, done) in [
+        (Ok, true),
+        (Unsupported, true),
+        (NotConformant, true),
+        (Failed, false),
+        (TimedOut, false),
+        (OutOfMemory, false),
+        (Interrupted, false),
+    ] {
+        let record = recorded(&[begun(&cell, 1), ended(&cell, 1, outcome)]);
+        assert_eq!(record.is_done(&cell, 1), done, "{outcome:?}");
+        assert!(!record.is_done(&cell, 2));
+    }
+}
+
+/// A device that is always full stands for a full disk.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_leaves_whole_lines_and_says_what_to_do() {
+    let parent = tempfile::tempdir().unwrap();
+    let mut store = RunStore::create(parent.path(), "a", &example::started()).unwrap();
+    store.events = OpenOptions::new().append(true).open("/dev/full").unwrap();
+    let error = store.append(&begun(&a_cell(), 1)).unwrap_err().to_string();
+    assert!(error.starts_with("no space left on device to write"), "{error}");
+    assert!(error.ends_with("then continue with `--resume`"), "{error}");
+    drop(store);
+    RunStore::reopen(&parent.path().join("a")).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn any_torn_tail_is_cut_off(tail in prop::collection::vec(any::<u8>().prop_filter("a line break ends a line", |byte| *byte != b'\n'), 0..80), ended in any::<bool>()) {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = example::write(parent.path(), &[Event::Started(example::started()), epoch(&a_cell(), 1, 1, 2.0)]);
+        let path = folder.join(EVENTS_FILE);
+        let whole = std::fs::read(&path).unwrap();
+        let mut torn = [whole.as_slice(), tail.as_slice()].concat();
+        if ended && serde_json::from_slice::<Event>(&tail).is_err() {
+            torn.push(b'\n');
+        }
+        std::fs::write(&path, torn).unwrap();
+        let (store, record) = RunStore::reopen(&folder).unwrap();
+        drop(store);
+        prop_assert_eq!(record.epochs.len(), 1);
+        prop_assert_eq!(std::fs::read(&path).unwrap(), whole);
+    }
+}
