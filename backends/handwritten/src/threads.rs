@@ -109,7 +109,7 @@ pub(crate) struct Member<'t> {
 }
 
 impl Member<'_> {
-    /// Replaces every value by its sum over all threads: values[k] ← Σₜ valuesₜ[k],
+    /// Replaces every value by its sum over all threads: values\[k] ← Σₜ valuesₜ\[k],
     /// added in the order of the threads. All threads call this equally often
     /// and with equally many values.
     pub(crate) fn sum(&self, values: &mut [f64]) {

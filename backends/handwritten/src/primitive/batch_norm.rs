@@ -179,3 +179,31 @@ impl BatchNorm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A feature that is 3 in the only sample, and in padding lanes far from it.
+    #[test]
+    fn padding_lanes_neither_count_nor_grow() {
+        let layer = BatchNorm { channels: 1, area: 1, epsilon: 1e-5, momentum: 0.1 };
+        let part = Part { samples: &[0], batch: 1 };
+        let statistics = Statistics { mean: vec![3.0], variance: vec![0.0] };
+        let mut x = Lanes::splat(1e30);
+        x.0[0] = 3.0;
+        let mut only_first = Lanes::ZERO;
+
+        let mut y = [Lanes::splat(f32::NAN)];
+        layer.normalize(&[2.0], &[0.5], &statistics, &part, &[x], &mut y);
+        only_first.0[0] = 0.5;
+        assert_eq!(y, [only_first]);
+
+        let d_y = [Lanes::ZERO];
+        let mut d_x = [Lanes::splat(f32::NAN)];
+        let totals: (&[f64], &[f64]) = (&[1.0], &[1.0]);
+        x = Lanes::splat(7.0);
+        layer.input_gradient(&[2.0], &statistics, &part, (&[x], &d_y), totals, &mut d_x);
+        assert!(d_x[0].0[0] != 0.0 && d_x[0].0[1..].iter().all(|&d| d == 0.0), "{d_x:?}");
+    }
+}

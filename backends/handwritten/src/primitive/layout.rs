@@ -76,8 +76,8 @@ impl Lanes {
     }
 
     /// Sum of the lanes.
-    // Not inlined: seen together with a loop that fills the lanes, the compiler
-    // would arrange that loop for this sum, at half the speed.
+    // By value and not inlined, so that the sums of a loop before it stay in
+    // vector registers: twice as fast for weight gradients.
     #[inline(never)]
     pub(super) fn total(self) -> f32 {
         let mut sums = self.0;
@@ -139,7 +139,7 @@ impl<'b> Part<'b> {
         Lanes(array::from_fn(|lane| if lane < samples { 1.0 } else { 0.0 }))
     }
 
-    /// Writes the part's samples into blocks: x[u] = pixel[u]/255, and 0 in
+    /// Writes the part's samples into blocks: x\[u] = pixel\[u]/255, and 0 in
     /// padding lanes. `pixels` holds the split's samples of `units` bytes each.
     pub(super) fn load(&self, pixels: &[u8], units: usize, x: &mut [Lanes]) {
         for (samples, block) in self.samples.chunks(LANES).zip(x.chunks_exact_mut(units)) {

@@ -16,7 +16,7 @@ pub(super) struct Pooling {
 }
 
 impl Pooling {
-    /// The channels of all blocks, input beside output, as (input, output) pairs.
+    /// Units of one channel, before and after.
     fn areas(&self) -> (usize, usize) {
         (self.input.0 * self.input.1, self.output.0 * self.output.1)
     }
