@@ -156,9 +156,6 @@ pub struct EpochMessage {
     pub train_seconds: f64,
     /// Wall seconds of `predict` over the test split.
     pub predict_seconds: f64,
-    /// Wall seconds between the last call's end and this epoch's first call:
-    /// what the harness itself took.
-    pub harness_seconds: f64,
     /// Mean cross-entropy over the epoch.
     pub train_loss: Option<f64>,
     /// Running training accuracy.

@@ -26,7 +26,7 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     session.set_parameters(&slices).map_err(|error| named("set_parameters", error))?;
     harness.send(&Message::Opened { seconds: start.elapsed().as_secs_f64() })?;
 
-    let mut epochs = Epochs::new(&workload, mapped.dataset().test.labels, task.seed);
+    let epochs = Epochs::new(&workload, mapped.dataset().test.labels, task.seed);
     for epoch in 1..=task.epochs {
         let measured = epochs.train(epoch, mapped.dataset().train.count(), &mut session, harness)?;
         let is_finite = measured.train_loss.is_some();
@@ -52,18 +52,17 @@ struct Epochs<'w> {
     test_labels: &'w [u8],
     test_indices: Vec<u32>,
     seed: u64,
-    last_call_ended: Instant,
 }
 
 impl<'w> Epochs<'w> {
     fn new(workload: &'w Workload, test_labels: &'w [u8], seed: u64) -> Self {
         let test_indices = (0..test_labels.len() as u32).collect();
         let classes = workload.model.classes().unwrap_or_default();
-        Self { workload, classes, test_labels, test_indices, seed, last_call_ended: Instant::now() }
+        Self { workload, classes, test_labels, test_indices, seed }
     }
 
     fn train(
-        &mut self,
+        &self,
         epoch: u32,
         train_count: usize,
         session: &mut dyn Session,
@@ -72,7 +71,6 @@ impl<'w> Epochs<'w> {
         let order = workload::epoch_order(train_count as u32, self.seed, epoch);
         harness.calling("train_epoch")?;
         let start = Instant::now();
-        let harness_seconds = (start - self.last_call_ended).as_secs_f64();
         let outcome = session.train_epoch(&order, self.workload.batch_size);
         let train_seconds = start.elapsed().as_secs_f64();
         let outcome = outcome.map_err(|error| named("train_epoch", error))?;
@@ -82,12 +80,10 @@ impl<'w> Epochs<'w> {
         let start = Instant::now();
         let logits = calls::predict_all(session, Split::Test, &self.test_indices, self.classes)?;
         let predict_seconds = start.elapsed().as_secs_f64();
-        self.last_call_ended = Instant::now();
         Ok(EpochMessage {
             epoch,
             train_seconds,
             predict_seconds,
-            harness_seconds,
             train_loss: outcome.loss.is_finite().then_some(outcome.loss),
             train_accuracy,
             test_accuracy: crate::score::accuracy(&logits, self.classes, self.test_labels),
