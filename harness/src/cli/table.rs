@@ -2,14 +2,16 @@
 
 use std::fmt::Write;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, ContentArrangement, Table};
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use trainmark_reports::record::{Metric, RunOutcome, RunRecord};
 use trainmark_reports::summary::{CellSummary, TargetSummary};
 use trainmark_reports::{Record, summarize};
 
 use crate::bench::unavailable_name;
 use crate::units;
+
+/// A line below the header is all the ruling that a few rows need.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 
 /// The cells, fastest first within a workload, then what did not run and why.
 pub(super) fn render(record: &Record) -> String {
@@ -40,7 +42,7 @@ pub(super) fn render(record: &Record) -> String {
 
 fn table(cells: &[&CellSummary], epochs: u32) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
     let targets = cells.first().map(|cell| cell.targets.as_slice()).unwrap_or_default();
     let mut header = vec!["cell".to_owned(), "s/epoch".into(), "train acc".into(), "test acc".into()];
     header.extend(targets.iter().map(target_title));
@@ -79,15 +81,15 @@ fn target_title(target: &TargetSummary) -> String {
 }
 
 fn target_text(target: &TargetSummary, epochs: u32) -> String {
-    match (target.epochs, target.seconds) {
-        (Some(reached), Some(seconds)) if target.reached == target.tried => {
-            format!("{reached} epochs, {}", units::seconds(seconds))
-        }
-        (Some(reached), Some(seconds)) => {
-            let (some, all) = (target.reached, target.tried);
-            format!("{some} of {all}: {reached} epochs, {}", units::seconds(seconds))
-        }
-        _ => format!("not in {epochs}"),
+    let Some((reached, seconds)) = target.epochs.zip(target.seconds) else {
+        return format!("not in {epochs}");
+    };
+    let plural = if reached == 1.0 { "" } else { "s" };
+    let text = format!("{reached} epoch{plural}, {}", units::seconds(seconds));
+    if target.reached == target.tried {
+        text
+    } else {
+        format!("{} of {}: {text}", target.reached, target.tried)
     }
 }
 

@@ -1,10 +1,10 @@
 //! What the user sees while a benchmark runs: live lines on a terminal, plain
 //! lines elsewhere.
 
-use std::path::Path;
-use std::time::Duration;
+mod live;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use std::path::Path;
+
 use trainmark_reports::record::{Cell, CheckRecord, RunRecord, Unavailable};
 
 use crate::units;
@@ -39,7 +39,7 @@ pub trait Progress {
 /// The progress that fits where standard error goes.
 pub fn for_stderr() -> Box<dyn Progress> {
     if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
-        Box::new(Live::new())
+        Box::new(live::Live::new())
     } else {
         Box::new(Plain::default())
     }
@@ -153,88 +153,4 @@ impl Progress for Plain {
     }
 
     fn finished(&mut self) {}
-}
-
-/// One live line for what is under way, and lasting ones above it.
-#[derive(Debug)]
-pub struct Live {
-    bar: ProgressBar,
-    count: Count,
-}
-
-impl Live {
-    fn new() -> Self {
-        let bar = ProgressBar::new_spinner();
-        bar.enable_steady_tick(Duration::from_millis(120));
-        Self { bar, count: Count::default() }
-    }
-
-    fn say(&self, text: String) {
-        self.bar.set_message(text);
-    }
-}
-
-impl Progress for Live {
-    fn note(&mut self, text: &str) {
-        self.bar.println(text);
-    }
-
-    fn building(&mut self, backend: &str, log: &Path) {
-        self.say(format!("building {backend} (log: {})", log.display()));
-    }
-
-    fn unavailable(&mut self, row: &Unavailable) {
-        self.bar.println(format!("✗ {}: unavailable: {}", row.backend, row.reason));
-    }
-
-    fn checking(&mut self, cell: &Cell) {
-        self.say(format!("checking {cell}"));
-    }
-
-    fn checked(&mut self, cell: &Cell, check: &CheckRecord) {
-        self.say(format!("checking {cell}: {}", check.name));
-    }
-
-    fn gate(&mut self, cell: &Cell, verdict: &Result<usize, String>) {
-        let mark = if verdict.is_ok() { '✓' } else { '✗' };
-        self.bar.println(format!("{mark} {}", gate_text(cell, verdict)));
-    }
-
-    fn plan(&mut self, runs: usize, epochs: u32, estimate_seconds: f64) {
-        self.count.plan(runs, epochs, estimate_seconds);
-        self.bar.println(plan_text(runs, epochs, estimate_seconds));
-        self.bar.set_length(runs as u64);
-        // The template is ours and well-formed; a plain spinner would do as well.
-        if let Ok(style) = ProgressStyle::with_template("{spinner} [{pos}/{len}] {msg}") {
-            self.bar.set_style(style);
-        }
-    }
-
-    fn begun(&mut self, cell: &Cell, seed: u64) {
-        self.count.current_epoch = 0;
-        let left = units::seconds(self.count.seconds_left());
-        self.say(format!("{cell} · seed {seed} · epoch 1/{} · {left} left", self.count.epochs));
-    }
-
-    fn epoch(&mut self, cell: &Cell, epoch: &EpochMessage) {
-        self.count.current_epoch = epoch.epoch;
-        let left = units::seconds(self.count.seconds_left());
-        self.say(format!(
-            "{cell} · epoch {}/{} · {} · {left} left",
-            epoch.epoch,
-            self.count.epochs,
-            epoch_text(epoch)
-        ));
-    }
-
-    fn ended(&mut self, run: &RunRecord) {
-        self.count.done += 1;
-        self.count.current_epoch = 0;
-        self.bar.println(ended_text(run));
-        self.bar.set_position(self.count.done as u64);
-    }
-
-    fn finished(&mut self) {
-        self.bar.finish_and_clear();
-    }
 }
