@@ -78,6 +78,10 @@ pub fn run(
         progress.note(notice);
     }
     let prepared = prepare::prepare(request, &workloads, registry, executor, progress)?;
+    if executor.interrupt.is_set() {
+        progress.finished();
+        anyhow::bail!(exit::Interrupted);
+    }
     let (mut store, earlier) = open_store(request, place, &workloads, &dataset, &prepared)?;
     let outcome = {
         let mut bench =

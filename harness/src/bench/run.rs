@@ -1,6 +1,8 @@
 //! One timed run of one cell: from a worker's messages to records.
 
-use trainmark_reports::record::{Begun, CheckRecord, Conformance, EpochRecord, Event, RunOutcome, RunRecord};
+use trainmark_reports::record::{
+    Begun, Cell, CheckRecord, Conformance, EpochRecord, Event, RunOutcome, RunRecord,
+};
 use trainmark_reports::{RunStore, summary};
 
 use super::gate;
@@ -110,6 +112,12 @@ impl Bench<'_> {
     ) {
         let mut conformance = gate.clone();
         match ending {
+            Ending::Done(_) if record.epochs != self.epochs => {
+                record.outcome = RunOutcome::Failed;
+                let (told, asked) = (record.epochs, self.epochs);
+                record.reason =
+                    Some(format!("the worker said that it was done after {told} of {asked} epochs"));
+            }
             Ending::Done(done) => {
                 record.peak_rss_bytes = done.peak_rss_bytes;
                 record.cpu_seconds = done.cpu_seconds;
@@ -139,9 +147,12 @@ fn band_checks(workload: &Workload, dataset: &str, epochs: &[EpochRecord]) -> Ve
 
 /// Log of a cell's worker, relative to the run folder.
 pub(super) fn log_name(ready: &ReadyCell, what: &str) -> String {
-    let cell = &ready.cell;
-    let device = cell.device.replace(':', "");
-    format!("logs/{}-{}-{}-{device}-{what}.log", cell.workload, cell.backend, cell.implementation)
+    let Cell { workload, backend, implementation, device, .. } = &ready.cell;
+    // Names come from plugins, and must not lead out of the folder.
+    let legal = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+    let name = format!("{workload}-{backend}-{implementation}-{device}-{what}");
+    let name: String = name.chars().map(|character| if legal(character) { character } else { '_' }).collect();
+    format!("logs/{name}.log")
 }
 
 fn epoch_record(ready: &ReadyCell, seed: u64, epoch: &EpochMessage) -> EpochRecord {

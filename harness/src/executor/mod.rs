@@ -96,7 +96,7 @@ impl Executor {
         worker: &mut WorkerProcess,
         heard: &mut dyn FnMut(&Message) -> anyhow::Result<()>,
     ) -> anyhow::Result<Ending> {
-        let mut call = Call { name: "start".to_owned(), since: Instant::now() };
+        let mut call = Call { name: "start".to_owned(), since: Some(Instant::now()) };
         loop {
             match worker.receive(Duration::from_millis(20)) {
                 Input::Message(Message::Done(done)) => return Ok(Ending::Done(done)),
@@ -104,10 +104,10 @@ impl Executor {
                 Input::Message(message) => {
                     match &message {
                         Message::Calling { call: name } => {
-                            call = Call { name: name.clone(), since: Instant::now() }
+                            call = Call { name: name.clone(), since: Some(Instant::now()) }
                         }
-                        // Between calls the clock runs for the harness's own work.
-                        _ => call.since = Instant::now(),
+                        // What is said after a call is the harness's own work.
+                        _ => call.since = None,
                     }
                     heard(&message)?;
                 }
@@ -131,7 +131,7 @@ impl Executor {
         if self.interrupt.is_set() {
             return Some(failed(Cause::Interrupted, "interrupted".to_owned()));
         }
-        if call.since.elapsed() > self.limits.call {
+        if call.since.is_some_and(|since| since.elapsed() > self.limits.call) {
             let seconds = self.limits.call.as_secs_f64();
             let reason = format!("{} took longer than {seconds} s and was stopped (--timeout)", call.name);
             return Some(failed(Cause::TimedOut, reason));
@@ -148,10 +148,10 @@ impl Executor {
     }
 }
 
-/// The call of the plugin under way.
+/// The last call of the plugin, and since when it is under way if it is.
 struct Call {
     name: String,
-    since: Instant,
+    since: Option<Instant>,
 }
 
 fn failed(cause: Cause, reason: String) -> Ending {

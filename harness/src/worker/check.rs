@@ -76,12 +76,21 @@ fn announced<'d>(
     request: &OpenRequest<'d>,
     harness: &'d RefCell<&mut Harness>,
 ) -> Result<Box<dyn Session + 'd>, Error> {
-    announce(harness, "open")?;
-    Ok(Box::new(Announced { session: plugin.open(request)?, harness }))
+    let session = announce(harness, "open", || plugin.open(request))?;
+    Ok(Box::new(Announced { session, harness }))
 }
 
-fn announce(harness: &RefCell<&mut Harness>, call: &str) -> Result<(), Error> {
-    harness.borrow_mut().calling(call).map_err(|error| Error::failed(format!("{error:#}")))
+/// Tells the harness that a call begins, and that it has returned.
+fn announce<T>(
+    harness: &RefCell<&mut Harness>,
+    name: &str,
+    call: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let gone = |error: anyhow::Error| Error::failed(format!("{error:#}"));
+    harness.borrow_mut().calling(name).map_err(gone)?;
+    let result = call();
+    harness.borrow_mut().send(&Message::Returned).map_err(gone)?;
+    result
 }
 
 /// A session that announces every call, so that the harness knows which one hangs.
@@ -92,23 +101,19 @@ struct Announced<'h, 'r, S> {
 
 impl<S: Session> Session for Announced<'_, '_, S> {
     fn set_parameters(&mut self, values: &[&[f32]]) -> Result<(), Error> {
-        announce(self.harness, "set_parameters")?;
-        self.session.set_parameters(values)
+        announce(self.harness, "set_parameters", || self.session.set_parameters(values))
     }
 
     fn get_parameters(&mut self, values: &mut [&mut [f32]]) -> Result<(), Error> {
-        announce(self.harness, "get_parameters")?;
-        self.session.get_parameters(values)
+        announce(self.harness, "get_parameters", || self.session.get_parameters(values))
     }
 
     fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
-        announce(self.harness, "train_step")?;
-        self.session.train_step(batch)
+        announce(self.harness, "train_step", || self.session.train_step(batch))
     }
 
     fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<EpochOutcome, Error> {
-        announce(self.harness, "train_epoch")?;
-        self.session.train_epoch(order, batch_size)
+        announce(self.harness, "train_epoch", || self.session.train_epoch(order, batch_size))
     }
 
     fn predict(
@@ -118,7 +123,6 @@ impl<S: Session> Session for Announced<'_, '_, S> {
         batch_size: usize,
         logits: &mut [f32],
     ) -> Result<(), Error> {
-        announce(self.harness, "predict")?;
-        self.session.predict(split, indices, batch_size, logits)
+        announce(self.harness, "predict", || self.session.predict(split, indices, batch_size, logits))
     }
 }

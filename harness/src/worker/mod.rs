@@ -7,7 +7,6 @@ pub mod protocol;
 mod train;
 
 use std::io::{BufRead, BufReader, Write};
-use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Instant;
@@ -17,6 +16,9 @@ use trainmark_plugin::host::Plugin;
 use trainmark_plugin::{Description, Error, ErrorKind};
 
 use protocol::{BackendInfo, Done, FailureKind, Job, Message};
+
+/// Lowest file descriptor for the socket.
+const SOCKET_NUMBER: i32 = 200;
 
 /// The worker's end of the socket.
 pub struct Harness {
@@ -70,10 +72,12 @@ fn run(job: &Job, harness: &mut Harness) -> anyhow::Result<()> {
 /// Takes the socket away from standard input, so that a plugin that reads its
 /// input finds an empty one, and exits when the harness is gone.
 fn connect() -> anyhow::Result<(Job, Harness)> {
-    let socket = std::io::stdin().as_fd().try_clone_to_owned()?;
+    // Far from the low numbers that a plugin may write to by mistake.
+    let socket = rustix::io::fcntl_dupfd_cloexec(std::io::stdin(), SOCKET_NUMBER)?;
     let stream = UnixStream::from(socket);
     rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
-    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut reader =
+        BufReader::new(UnixStream::from(rustix::io::fcntl_dupfd_cloexec(&stream, SOCKET_NUMBER)?));
     let mut line = String::new();
     reader.read_line(&mut line)?;
     let job = serde_json::from_str(&line).context("cannot read the job")?;

@@ -54,6 +54,8 @@ pub enum Message {
         /// `load`, `describe`, `open`, `train_epoch`, …
         call: String,
     },
+    /// The call has returned; the harness's own work has no limit.
+    Returned,
     /// The library is loaded and has described itself.
     Loaded {
         /// Seconds for loading and describing.
