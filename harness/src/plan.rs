@@ -36,7 +36,8 @@ impl Selection {
             return Ok(Self { backend: text.to_owned(), implementation: None, device: None });
         }
         let (rest, device) = split_last(text, '@');
-        let (backend, implementation) = split_last(rest, '/');
+        let (backend, implementation) =
+            if is_library_path(rest) { (rest, None) } else { split_last(rest, '/') };
         let parts = [Some(backend), implementation, device];
         if parts.into_iter().flatten().any(str::is_empty) {
             bail!(
@@ -48,6 +49,16 @@ impl Selection {
             implementation: implementation.map(str::to_owned),
             device: device.map(str::to_owned),
         })
+    }
+}
+
+impl std::fmt::Display for Selection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.backend)?;
+        if let Some(implementation) = &self.implementation {
+            write!(f, "/{implementation}")?;
+        }
+        self.device.iter().try_for_each(|device| write!(f, "@{device}"))
     }
 }
 
@@ -126,6 +137,8 @@ mod tests {
         assert_eq!(parse("tch/builtin@cuda:0"), Some(("tch".into(), some("builtin"), some("cuda:0"))));
         assert_eq!(parse("tch@cpu"), Some(("tch".into(), None, some("cpu"))));
         assert_eq!(parse("./a/b@c.so"), Some(("./a/b@c.so".into(), None, None)));
+        assert_eq!(parse("./a/b.so@cpu"), Some(("./a/b.so".into(), None, some("cpu"))));
+        assert_eq!(parse("b.so/builtin"), Some(("b.so".into(), some("builtin"), None)));
         for bad in ["", "/x", "tch/", "tch@", "@cpu"] {
             assert_eq!(parse(bad), None, "{bad}");
         }

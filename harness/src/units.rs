@@ -28,6 +28,11 @@ pub fn seconds(seconds: f64) -> String {
     }
 }
 
+/// A number and its noun, such as `1 epoch`, `3 epochs`.
+pub fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Parses a duration such as `90`, `90s`, `15m`, `1.5h`; a bare number is seconds.
 ///
 /// # Errors
@@ -103,5 +108,6 @@ mod tests {
         assert_eq!(seconds(200.0), "3 min 20 s");
         assert_eq!(seconds(3900.0), "1 h 05 min");
         assert_eq!(bytes(1 << 20), "1.0 MiB");
+        assert_eq!([0, 1, 2].map(|number| count(number, "run")), ["0 runs", "1 run", "2 runs"]);
     }
 }

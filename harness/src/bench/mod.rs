@@ -6,6 +6,7 @@ pub mod prepare;
 pub mod progress;
 mod request;
 mod run;
+mod wishes;
 
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -69,6 +70,7 @@ pub fn run(
     request.check()?;
     let workloads =
         request.workloads.iter().map(|name| workload::find(name)).collect::<Result<Vec<_>, _>>()?;
+    prepare::check_names(request, registry)?;
     let dataset = data::obtain(&DataRequest {
         dataset: request.dataset,
         data_dir: request.data_dir.clone(),
@@ -234,6 +236,9 @@ fn run_rounds(
     seeds: &[u64],
     is_done: &dyn Fn(&Cell, u64) -> bool,
 ) -> anyhow::Result<Outcome> {
+    if contenders.is_empty() {
+        return Ok(Outcome::Complete);
+    }
     let start = Instant::now();
     let budget = request.budget.map(|budget| budget.as_secs_f64());
     let round_seconds =
@@ -241,7 +246,7 @@ fn run_rounds(
     let fitting = plan::rounds_within(budget, round_seconds, seeds.len());
     let pending = seeds[..fitting].iter().flat_map(|seed| contenders.iter().map(move |one| (one, seed)));
     let runs = pending.filter(|(one, seed)| !is_done(&one.ready.cell, **seed)).count();
-    bench.progress.plan(runs, request.epochs, round_seconds / contenders.len().max(1) as f64 * runs as f64);
+    bench.progress.plan(runs, request.epochs, round_seconds / contenders.len() as f64 * runs as f64);
     announce_budget(bench.progress, budget, fitting, seeds.len(), round_seconds);
 
     let mut longest_round = 0.0_f64;
@@ -274,7 +279,7 @@ fn announce_budget(
     } else if fitting < seeds {
         progress
             .note(&format!("about {fitting} of {seeds} rounds fit the budget of {budget_text} (--budget)"));
-    } else {
+    } else if seeds > 1 {
         progress.note(&format!("all {seeds} rounds fit the budget of {budget_text}"));
     }
 }

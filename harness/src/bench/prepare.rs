@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use trainmark_reports::record::{Cell, Unavailable};
 
-use super::BenchRequest;
 use super::progress::Progress;
+use super::{BenchRequest, wishes};
 use crate::executor::{Cause, Ending, Executor};
 use crate::plan::{self, Selection};
 use crate::registry::build::file_hash;
@@ -58,7 +58,7 @@ pub fn prepare(
 ) -> anyhow::Result<Prepared> {
     let mut prepared = Prepared::default();
     let mut per_selection = Vec::new();
-    for selection in selections(request, registry, executor, &mut prepared)? {
+    for selection in selections(request, registry, executor, &mut prepared, progress)? {
         let backend = registry.find(&selection.backend)?;
         let libraries = ready_libraries(backend, &selection, request, executor, progress, &mut prepared)?;
         per_selection.push((selection, libraries));
@@ -67,11 +67,41 @@ pub fn prepare(
     for workload in workloads {
         for (selection, libraries) in &per_selection {
             for library in libraries {
-                add_cells(workload, selection, library, request, &mut prepared)?;
+                add_cells(workload, selection, library, request, &mut prepared, progress)?;
             }
         }
     }
+    if !executor.interrupt.is_set() {
+        wishes::check(request, &per_selection, registry, &prepared)?;
+    }
     Ok(prepared)
+}
+
+/// Checks what can be checked of the request's names before anything is
+/// downloaded, built or loaded.
+///
+/// # Errors
+/// Where the request names a backend or library that does not exist.
+pub fn check_names(request: &BenchRequest, registry: &Registry) -> anyhow::Result<()> {
+    for text in &request.selections {
+        let selection = Selection::parse(text)?;
+        if plan::is_library_path(&selection.backend) {
+            library_file(Path::new(&selection.backend))?;
+        } else if selection.backend != "all" {
+            registry.find(&selection.backend)?;
+        }
+    }
+    Ok(())
+}
+
+impl Prepared {
+    /// Notes, once, what cannot be run.
+    fn reject(&mut self, row: Unavailable, progress: &mut dyn Progress) {
+        if !self.unavailable.contains(&row) {
+            progress.unavailable(&row);
+            self.unavailable.push(row);
+        }
+    }
 }
 
 /// The selections with `all` and libraries replaced by backends' names.
@@ -80,6 +110,7 @@ fn selections(
     registry: &mut Registry,
     executor: &Executor,
     prepared: &mut Prepared,
+    progress: &mut dyn Progress,
 ) -> anyhow::Result<Vec<Selection>> {
     let mut selections = Vec::new();
     for text in &request.selections {
@@ -91,20 +122,13 @@ fn selections(
                     registry.insert(backend)?;
                 }
                 Err(reason) => {
-                    prepared.unavailable.push(Unavailable {
-                        backend: selection.backend,
-                        device: None,
-                        reason,
-                    });
+                    let row = Unavailable { backend: selection.backend, device: None, reason };
+                    prepared.reject(row, progress);
                 }
             }
         } else if selection.backend == "all" {
-            for (backend, reason) in &registry.broken {
-                prepared.unavailable.push(Unavailable {
-                    backend: backend.clone(),
-                    device: None,
-                    reason: reason.clone(),
-                });
+            for (backend, reason) in registry.broken.clone() {
+                prepared.reject(Unavailable { backend, device: None, reason }, progress);
             }
             let names = registry.backends.iter().map(|backend| backend.name.clone());
             selections.extend(names.map(|backend| Selection { backend, ..selection.clone() }));
@@ -118,13 +142,17 @@ fn selections(
 
 /// A library named by its path becomes a backend by the name in its table.
 fn given_library(path: &Path, executor: &Executor) -> anyhow::Result<Result<Backend, String>> {
-    let library = path.canonicalize().with_context(|| format!("no library {}", path.display()))?;
+    let library = library_file(path)?;
     Ok(describe(&library, executor)?.map(|info| Backend {
         name: info.name,
         summary: info.framework,
         origin: library.clone(),
         libraries: vec![Library::Given(library)],
     }))
+}
+
+fn library_file(path: &Path) -> anyhow::Result<PathBuf> {
+    path.canonicalize().with_context(|| format!("no library {}", path.display()))
 }
 
 fn ready_libraries(
@@ -143,9 +171,8 @@ fn ready_libraries(
         match ready_library(backend, library, executor, progress)? {
             Ok(ready) => libraries.push(ready),
             Err(reason) => {
-                let unavailable = Unavailable { backend: backend.name.clone(), device: None, reason };
-                progress.unavailable(&unavailable);
-                prepared.unavailable.push(unavailable);
+                let row = Unavailable { backend: backend.name.clone(), device: None, reason };
+                prepared.reject(row, progress);
             }
         }
         if executor.interrupt.is_set() {
@@ -230,6 +257,7 @@ fn add_cells(
     library: &ReadyLibrary,
     request: &BenchRequest,
     prepared: &mut Prepared,
+    progress: &mut dyn Progress,
 ) -> anyhow::Result<()> {
     let info = &library.info;
     let selected = selection.implementation.as_deref();
@@ -238,10 +266,7 @@ fn add_cells(
     for device in info.devices.iter().filter(|device| wanted(&device.id)) {
         if let Some(reason) = &device.unavailable {
             let (backend, device) = (info.name.clone(), Some(device.id.clone()));
-            let row = Unavailable { backend, device, reason: reason.clone() };
-            if !prepared.unavailable.contains(&row) {
-                prepared.unavailable.push(row);
-            }
+            prepared.reject(Unavailable { backend, device, reason: reason.clone() }, progress);
             continue;
         }
         for implementation in &implementations {

@@ -102,7 +102,10 @@ pub struct BenchArguments {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Continue an interrupted run: its folder, its name, or `latest`
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["selections", "quick"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = [
+        "selections", "quick", "implementation", "device", "workload", "epochs", "seeds", "budget", "out", "threads",
+        "timeout", "memory_limit", "dataset", "data_dir", "offline", "backend_path",
+    ])]
     pub resume: Option<PathBuf>,
     /// One epoch and one seed, to try things out
     #[arg(long)]

@@ -9,6 +9,7 @@ use super::arguments::BenchArguments;
 use super::table;
 use crate::bench::{self, BenchRequest, Finished, Place, progress};
 use crate::executor::Limits;
+use crate::plan::{self, Selection};
 use crate::workload;
 
 const DEFAULT_EPOCHS: u32 = 5;
@@ -61,7 +62,11 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
             .collect::<Result<_, _>>()?,
         offline: arguments.data.offline,
         command: command_line(),
-        selections: arguments.selections,
+        selections: arguments
+            .selections
+            .iter()
+            .map(|text| absolute_selection(text))
+            .collect::<Result<_, _>>()?,
     })
 }
 
@@ -77,6 +82,16 @@ fn without_repeats(names: Vec<String>) -> Vec<String> {
 
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
     std::path::absolute(path).with_context(|| format!("cannot use the path {}", path.display()))
+}
+
+/// A library's path must hold when the run is resumed from another folder.
+fn absolute_selection(text: &str) -> anyhow::Result<String> {
+    let selection = Selection::parse(text)?;
+    if !plan::is_library_path(&selection.backend) {
+        return Ok(text.to_owned());
+    }
+    let backend = absolute(Path::new(&selection.backend))?.to_string_lossy().into_owned();
+    Ok(Selection { backend, ..selection }.to_string())
 }
 
 /// How to repeat this command from the repository's root.

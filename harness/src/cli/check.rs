@@ -35,6 +35,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
     request.check()?;
     let workloads =
         request.workloads.iter().map(|name| workload::find(name)).collect::<Result<Vec<_>, _>>()?;
+    prepare::check_names(&request, &registry)?;
     let dataset = data::obtain(&DataRequest {
         dataset: request.dataset,
         data_dir: request.data_dir.clone(),

@@ -41,10 +41,10 @@ fn decode_file(file: &PublishedFile, dir: &Path, length: usize) -> Result<Vec<u8
         found,
         remedy: REMEDY.into(),
     };
-    let compressed = fs::read(&path).map_err(|source| DataError::Io {
+    let compressed = fs::read(&path).map_err(|cause| DataError::Io {
         action: "read",
         path: path.clone(),
-        source,
+        cause,
         remedy: REMEDY,
     })?;
     file.verify(&compressed).map_err(|(expected, found)| malformed(expected, found))?;

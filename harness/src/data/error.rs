@@ -33,20 +33,20 @@ pub enum DataError {
         fetch: String,
     },
     /// A folder or file cannot be read or written.
-    #[error("cannot {action} {}: {source}; {remedy}", path.display())]
+    #[error("cannot {action} {}: {cause}; {remedy}", path.display())]
     Io {
         /// `read`, `map`…
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
         /// The system's reason.
-        source: io::Error,
+        cause: io::Error,
         /// What to do about it.
         remedy: &'static str,
     },
     /// The files are nowhere on this machine and cannot be brought there.
     #[error("{0}; give the four files with --data-dir DIR, or use --dataset synthetic")]
-    Absent(#[from] Absence),
+    Absent(Absence),
     /// Options that exclude each other were given.
     #[error("{0}")]
     Contradiction(&'static str),
@@ -84,22 +84,30 @@ pub enum Absence {
         attempts: String,
     },
     /// The folder that downloads go to cannot be used.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {cause}", path.display())]
     Folder {
         /// `create`, `write`…
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
         /// The system's reason.
-        source: io::Error,
+        cause: io::Error,
     },
     /// There is no folder to download into.
     #[error("no folder to download into: neither HOME nor XDG_CACHE_HOME is set")]
     NoCache,
 }
 
+// Not by thiserror: the message holds the absence already, and as a source it
+// would be told twice.
+impl From<Absence> for DataError {
+    fn from(absence: Absence) -> Self {
+        Self::Absent(absence)
+    }
+}
+
 impl Absence {
-    pub(super) fn folder(action: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Folder { action, path: path.to_owned(), source }
+    pub(super) fn folder(action: &'static str, path: &Path, cause: io::Error) -> Self {
+        Self::Folder { action, path: path.to_owned(), cause }
     }
 }

@@ -132,7 +132,7 @@ impl Place {
                     return Err(DataError::Io {
                         action: "read",
                         path,
-                        source: io::Error::other(reason.clone()),
+                        cause: io::Error::other(reason.clone()),
                         remedy: "make it readable, or name another folder with --data-dir DIR",
                     });
                 }

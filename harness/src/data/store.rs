@@ -54,10 +54,10 @@ pub(super) fn store(
         write(dir.path(), &files, &contents)?;
         io::Result::Ok(dir)
     };
-    let dir = Arc::new(temporary().map_err(|source| DataError::Io {
+    let dir = Arc::new(temporary().map_err(|cause| DataError::Io {
         action: "write the decoded data set to",
         path: std::env::temp_dir(),
-        source,
+        cause,
         remedy: "free some space there (55 MB), or set TMPDIR or XDG_CACHE_HOME to a folder that can be written",
     })?);
     Ok(prepared(name, dir.path(), contents, Some(Arc::clone(&dir))))

@@ -29,12 +29,14 @@ impl LogDrain {
         std::thread::spawn(move || {
             let mut last = VecDeque::with_capacity(2 * TAIL_LIMIT);
             let mut room = FILE_LIMIT;
+            let mut is_cut = false;
             let mut buffer = vec![0; 1 << 16];
             while let Ok(count @ 1..) = output.read(&mut buffer) {
                 let kept = count.min(room);
                 // A full disk shows where the records are written; the log is second to them.
                 let _ = file.write_all(&buffer[..kept]);
-                if kept < count && room > 0 {
+                if kept < count && !is_cut {
+                    is_cut = true;
                     let _ = file.write_all(b"\n[output cut here: more than 1 MiB]\n");
                 }
                 room -= kept;

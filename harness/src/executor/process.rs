@@ -156,12 +156,29 @@ fn garbled(line: &[u8]) -> Input {
     Input::Garbled(text.trim_end().to_owned())
 }
 
+/// Signals that end a process, by the names that people know.
+const SIGNALS: [(Signal, &str); 12] = [
+    (Signal::ABORT, "SIGABRT"),
+    (Signal::SEGV, "SIGSEGV"),
+    (Signal::BUS, "SIGBUS"),
+    (Signal::ILL, "SIGILL"),
+    (Signal::FPE, "SIGFPE"),
+    (Signal::KILL, "SIGKILL"),
+    (Signal::TERM, "SIGTERM"),
+    (Signal::INT, "SIGINT"),
+    (Signal::HUP, "SIGHUP"),
+    (Signal::PIPE, "SIGPIPE"),
+    (Signal::TRAP, "SIGTRAP"),
+    (Signal::SYS, "SIGSYS"),
+];
+
 fn describe(status: ExitStatus) -> String {
     if let Some(signal) = status.signal() {
-        let name =
-            Signal::from_named_raw(signal).map_or_else(|| signal.to_string(), |signal| format!("{signal:?}"));
-        let name = name.trim_start_matches("Signal::").to_owned();
-        return format!("was killed by {name}");
+        let name = SIGNALS.iter().find(|(known, _)| known.as_raw() == signal);
+        return match name {
+            Some((_, name)) => format!("was killed by {name}"),
+            None => format!("was killed by signal {signal}"),
+        };
     }
     match status.code() {
         Some(code) => format!("exited with code {code} without finishing"),

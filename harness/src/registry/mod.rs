@@ -113,12 +113,15 @@ impl Registry {
         })
     }
 
-    /// Adds a backend.
+    /// Adds a backend; one that is there already is not added again.
     ///
     /// # Errors
-    /// Where its name is taken.
+    /// Where its name is taken by another.
     pub fn insert(&mut self, backend: Backend) -> anyhow::Result<()> {
         if let Some(other) = self.backends.iter().find(|other| other.name == backend.name) {
+            if other.origin == backend.origin {
+                return Ok(());
+            }
             bail!(
                 "two backends are named {}: {} and {}; rename one in its {FILE} and its table",
                 backend.name,

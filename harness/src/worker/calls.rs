@@ -19,7 +19,12 @@ pub(super) fn open<'d>(
     workload: &Workload,
     dataset: Dataset<'d>,
 ) -> Result<PluginSession<'d>, Error> {
-    plugin.open(&OpenRequest {
+    plugin.open(&request(task, workload, dataset))
+}
+
+/// What a task opens its session with.
+pub(super) fn request<'d>(task: &Task, workload: &Workload, dataset: Dataset<'d>) -> OpenRequest<'d> {
+    OpenRequest {
         model: workload.model.clone(),
         dataset,
         implementation: task.implementation.clone(),
@@ -27,7 +32,7 @@ pub(super) fn open<'d>(
         threads: task.threads,
         learning_rate: workload.learning_rate,
         batch_size: workload.batch_size,
-    })
+    }
 }
 
 /// The running-variance convention that a task's implementation declares.
@@ -49,7 +54,12 @@ pub(super) fn convention(description: &Description, implementation: &str) -> Res
 
 /// Names the call in an error, keeping the error's kind.
 pub(super) fn named(call: &str, error: Error) -> anyhow::Error {
-    anyhow::Error::from(Error::new(error.kind, format!("{call}: {}", error.message)))
+    anyhow::Error::from(in_call(call, error))
+}
+
+/// The same, as an error of a plugin.
+pub(super) fn in_call(call: &str, error: Error) -> Error {
+    Error::new(error.kind, format!("{call}: {}", error.message))
 }
 
 /// Logits of a whole split, checked: every value written and finite, nothing
@@ -60,23 +70,38 @@ pub(super) fn predict_all(
     indices: &[u32],
     classes: usize,
 ) -> anyhow::Result<Vec<f32>> {
-    const GUARD: [f32; 64] = [-8.765_432e-21; 64];
     let length = indices.len() * classes;
     // A value that no backend writes by chance marks what was left unwritten.
     let mut logits = vec![f32::from_bits(0x7FC0_1234); length];
-    logits.extend_from_slice(&GUARD);
-    let result = session.predict(split, indices, PREDICTION_BATCH, &mut logits[..length]);
+    let result = predict_guarded(session, split, indices, PREDICTION_BATCH, &mut logits);
     result.map_err(|error| named("predict", error))?;
-    if logits[length..] != GUARD {
-        anyhow::bail!("predict wrote beyond the {length} logits that it was given room for");
-    }
-    logits.truncate(length);
     let bad = logits.iter().position(|logit| !logit.is_finite());
     if let Some(position) = bad {
         let sample = position / classes;
         anyhow::bail!("predict left logit {} of sample {sample} unwritten or not finite", position % classes);
     }
     Ok(logits)
+}
+
+/// Calls `predict` with room behind the last logit, and looks whether it was
+/// written to: there it damages nothing.
+pub(super) fn predict_guarded(
+    session: &mut dyn Session,
+    split: Split,
+    indices: &[u32],
+    batch_size: usize,
+    logits: &mut Vec<f32>,
+) -> Result<(), Error> {
+    const GUARD: [f32; 64] = [-8.765_432e-21; 64];
+    let length = logits.len();
+    logits.extend_from_slice(&GUARD);
+    let result = session.predict(split, indices, batch_size, &mut logits[..length]);
+    let is_whole = logits[length..] == GUARD;
+    logits.truncate(length);
+    if !is_whole {
+        return Err(Error::failed(format!("wrote beyond the {length} logits that it was given room for")));
+    }
+    result
 }
 
 /// Checks what a training call claims before it is believed.

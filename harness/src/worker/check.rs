@@ -1,12 +1,13 @@
 //! The job before timing: the conformance gate, and an estimate of an epoch's time.
 
-use std::cell::RefCell;
 use std::time::Instant;
 
 use anyhow::Context;
 use trainmark_plugin::host::Plugin;
-use trainmark_plugin::{Dataset, EpochOutcome, Error, OpenRequest, Session, Split, StepOutcome};
+use trainmark_plugin::{Dataset, Error, ErrorKind, Split};
+use trainmark_reports::record::Conformance;
 
+use super::announced::Announcer;
 use super::calls::{self, named};
 use super::protocol::{Message, Task};
 use super::{Harness, done, load};
@@ -29,15 +30,30 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
         threads: task.threads,
         seed: task.seed,
     };
-    let harness = RefCell::new(harness);
-    conformance::run(&subject, &mut |request| announced(&plugin, &request, &harness), &mut |check| {
-        // Where the harness is gone, the next call's announcement fails.
-        let _ = harness.borrow_mut().send(&Message::Checked(check.clone()));
-    })?;
-    let estimate = estimate(task, &workload, mapped.dataset(), &plugin, &harness)?;
+    let announcer = Announcer::new(harness);
+    let conformance =
+        conformance::run(&subject, &mut |request| announcer.open(&plugin, &request), &mut |check| {
+            // Where the harness is gone, the next call's announcement fails.
+            let _ = announcer.send(&Message::Checked(check.clone()));
+        })?;
+    if let Some(failure) = failure(&announcer, &conformance) {
+        return Err(failure.into());
+    }
+    let estimate = estimate(task, &workload, mapped.dataset(), &plugin, &announcer)?;
     let mut done = done();
     done.epoch_estimate_seconds = Some(estimate);
-    harness.borrow_mut().send(&Message::Done(Box::new(done)))
+    announcer.send(&Message::Done(Box::new(done)))
+}
+
+/// The failed call that says more than the checks that failed of it: not that
+/// another function is computed, but that none is.
+fn failure(announcer: &Announcer<'_>, conformance: &Conformance) -> Option<Error> {
+    let error = announcer.take_failure()?;
+    // These checks provoke errors; one of a wrong kind is theirs to report.
+    let is_provoked =
+        conformance.checks.iter().any(|check| !check.passed && check.name.starts_with("protocol"));
+    let is_grave = matches!(error.kind, ErrorKind::Panic | ErrorKind::OutOfMemory);
+    (is_grave || !is_provoked).then_some(error)
 }
 
 /// Seconds of an epoch by the fastest of a few steps and one prediction.
@@ -46,10 +62,9 @@ fn estimate(
     workload: &Workload,
     dataset: Dataset<'_>,
     plugin: &Plugin,
-    harness: &RefCell<&mut Harness>,
+    announcer: &Announcer<'_>,
 ) -> anyhow::Result<f64> {
-    harness.borrow_mut().calling("estimate")?;
-    let mut session = calls::open(plugin, task, workload, dataset).map_err(|error| named("open", error))?;
+    let mut session = announcer.open(plugin, &calls::request(task, workload, dataset))?;
     let convention = trainmark_plugin::RunningVariance::UnbiasedFromOne;
     let values = workload::initial_parameters(&workload.model, convention, task.seed)?;
     let slices: Vec<&[f32]> = values.iter().map(Vec::as_slice).collect();
@@ -64,65 +79,9 @@ fn estimate(
     }
     let indices: Vec<u32> = (0..calls::PREDICTION_BATCH.min(dataset.test.count()) as u32).collect();
     let start = Instant::now();
-    calls::predict_all(&mut session, Split::Test, &indices, workload.model.classes()?)?;
+    calls::predict_all(&mut *session, Split::Test, &indices, workload.model.classes()?)?;
     let batch_seconds = start.elapsed().as_secs_f64();
     let steps = dataset.train.count().div_ceil(workload.batch_size);
     let predictions = dataset.test.count().div_ceil(calls::PREDICTION_BATCH);
     Ok(steps as f64 * step_seconds + predictions as f64 * batch_seconds)
-}
-
-fn announced<'d>(
-    plugin: &Plugin,
-    request: &OpenRequest<'d>,
-    harness: &'d RefCell<&mut Harness>,
-) -> Result<Box<dyn Session + 'd>, Error> {
-    let session = announce(harness, "open", || plugin.open(request))?;
-    Ok(Box::new(Announced { session, harness }))
-}
-
-/// Tells the harness that a call begins, and that it has returned.
-fn announce<T>(
-    harness: &RefCell<&mut Harness>,
-    name: &str,
-    call: impl FnOnce() -> Result<T, Error>,
-) -> Result<T, Error> {
-    let gone = |error: anyhow::Error| Error::failed(format!("{error:#}"));
-    harness.borrow_mut().calling(name).map_err(gone)?;
-    let result = call();
-    harness.borrow_mut().send(&Message::Returned).map_err(gone)?;
-    result
-}
-
-/// A session that announces every call, so that the harness knows which one hangs.
-struct Announced<'h, 'r, S> {
-    session: S,
-    harness: &'h RefCell<&'r mut Harness>,
-}
-
-impl<S: Session> Session for Announced<'_, '_, S> {
-    fn set_parameters(&mut self, values: &[&[f32]]) -> Result<(), Error> {
-        announce(self.harness, "set_parameters", || self.session.set_parameters(values))
-    }
-
-    fn get_parameters(&mut self, values: &mut [&mut [f32]]) -> Result<(), Error> {
-        announce(self.harness, "get_parameters", || self.session.get_parameters(values))
-    }
-
-    fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
-        announce(self.harness, "train_step", || self.session.train_step(batch))
-    }
-
-    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<EpochOutcome, Error> {
-        announce(self.harness, "train_epoch", || self.session.train_epoch(order, batch_size))
-    }
-
-    fn predict(
-        &mut self,
-        split: Split,
-        indices: &[u32],
-        batch_size: usize,
-        logits: &mut [f32],
-    ) -> Result<(), Error> {
-        announce(self.harness, "predict", || self.session.predict(split, indices, batch_size, logits))
-    }
 }

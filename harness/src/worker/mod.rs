@@ -1,6 +1,7 @@
 //! The worker: a process that loads one plugin, does one job and exits, so that
 //! a crash, a hang or a leak of one backend cannot touch another's numbers.
 
+mod announced;
 mod calls;
 mod check;
 pub mod protocol;
@@ -97,7 +98,7 @@ fn load(library: &Path, harness: &mut Harness) -> anyhow::Result<(Plugin, Descri
     // SAFETY: the user asked for this library; a worker holds nothing that it could damage.
     let plugin = unsafe { Plugin::load(library) }?;
     harness.calling("describe")?;
-    let description = plugin.describe()?;
+    let description = plugin.describe().map_err(|error| calls::named("describe", error))?;
     let backend = BackendInfo::new(&plugin, &description);
     harness.send(&Message::Loaded { seconds: start.elapsed().as_secs_f64(), backend })?;
     Ok((plugin, description))

@@ -150,7 +150,8 @@ fn target_columns(record: &Record, run: &RunRecord, target: Target) -> TargetCol
     }
 }
 
-/// `passed`, `not checked`, or `failed:` and the checks that failed.
+/// `passed`, `not checked`, `failed:` and the checks that failed, or `ended early`
+/// where the backend failed in the midst of the checks.
 pub(crate) fn conformance_word(conformance: Option<&Conformance>) -> String {
     match conformance {
         None => "not checked".to_owned(),
@@ -158,7 +159,12 @@ pub(crate) fn conformance_word(conformance: Option<&Conformance>) -> String {
         Some(conformance) => {
             let failed =
                 conformance.checks.iter().filter(|check| !check.passed).map(|check| one_line(&check.name));
-            format!("failed: {}", failed.collect::<Vec<_>>().join("; "))
+            let failed = failed.collect::<Vec<_>>();
+            if failed.is_empty() {
+                let checks = crate::number::count(conformance.checks.len(), "check");
+                return format!("ended early, after {checks}");
+            }
+            format!("failed: {}", failed.join("; "))
         }
     }
 }
