@@ -44,6 +44,15 @@ pub struct Prepared {
     pub unavailable: Vec<Unavailable>,
 }
 
+impl Prepared {
+    fn add_unavailable(&mut self, row: Unavailable, progress: &mut dyn Progress) {
+        if !self.unavailable.contains(&row) {
+            progress.unavailable(&row);
+            self.unavailable.push(row);
+        }
+    }
+}
+
 /// Prepares every backend that the request selects.
 ///
 /// # Errors
@@ -58,7 +67,7 @@ pub fn prepare(
 ) -> anyhow::Result<Prepared> {
     let mut prepared = Prepared::default();
     let mut per_selection = Vec::new();
-    for selection in selections(request, registry, executor, &mut prepared)? {
+    for selection in selections(request, registry, executor, progress, &mut prepared)? {
         let backend = registry.find(&selection.backend)?;
         let libraries = ready_libraries(backend, &selection, request, executor, progress, &mut prepared)?;
         per_selection.push((selection, libraries));
@@ -67,7 +76,7 @@ pub fn prepare(
     for workload in workloads {
         for (selection, libraries) in &per_selection {
             for library in libraries {
-                add_cells(workload, selection, library, request, &mut prepared)?;
+                add_cells(workload, selection, library, request, progress, &mut prepared)?;
             }
         }
     }
@@ -79,6 +88,7 @@ fn selections(
     request: &BenchRequest,
     registry: &mut Registry,
     executor: &Executor,
+    progress: &mut dyn Progress,
     prepared: &mut Prepared,
 ) -> anyhow::Result<Vec<Selection>> {
     let mut selections = Vec::new();
@@ -100,11 +110,8 @@ fn selections(
             }
         } else if selection.backend == "all" {
             for (backend, reason) in &registry.broken {
-                prepared.unavailable.push(Unavailable {
-                    backend: backend.clone(),
-                    device: None,
-                    reason: reason.clone(),
-                });
+                let row = Unavailable { backend: backend.clone(), device: None, reason: reason.clone() };
+                prepared.add_unavailable(row, progress);
             }
             let names = registry.backends.iter().map(|backend| backend.name.clone());
             selections.extend(names.map(|backend| Selection { backend, ..selection.clone() }));
@@ -143,9 +150,8 @@ fn ready_libraries(
         match ready_library(backend, library, executor, progress)? {
             Ok(ready) => libraries.push(ready),
             Err(reason) => {
-                let unavailable = Unavailable { backend: backend.name.clone(), device: None, reason };
-                progress.unavailable(&unavailable);
-                prepared.unavailable.push(unavailable);
+                let row = Unavailable { backend: backend.name.clone(), device: None, reason };
+                prepared.add_unavailable(row, progress);
             }
         }
         if executor.interrupt.is_set() {
@@ -229,6 +235,7 @@ fn add_cells(
     selection: &Selection,
     library: &ReadyLibrary,
     request: &BenchRequest,
+    progress: &mut dyn Progress,
     prepared: &mut Prepared,
 ) -> anyhow::Result<()> {
     let info = &library.info;
@@ -238,10 +245,7 @@ fn add_cells(
     for device in info.devices.iter().filter(|device| wanted(&device.id)) {
         if let Some(reason) = &device.unavailable {
             let (backend, device) = (info.name.clone(), Some(device.id.clone()));
-            let row = Unavailable { backend, device, reason: reason.clone() };
-            if !prepared.unavailable.contains(&row) {
-                prepared.unavailable.push(row);
-            }
+            prepared.add_unavailable(Unavailable { backend, device, reason: reason.clone() }, progress);
             continue;
         }
         for implementation in &implementations {

@@ -89,7 +89,7 @@ impl Progress for Lines {
     fn gate(&mut self, _cell: &Cell, verdict: &Result<usize, String>) {
         match verdict {
             Ok(checks) => println!("  passed all {checks} checks"),
-            Err(reason) => println!("  not conformant: {reason}"),
+            Err(reason) => println!("  {reason}"),
         }
     }
 

@@ -158,13 +158,28 @@ fn garbled(line: &[u8]) -> Input {
 
 fn describe(status: ExitStatus) -> String {
     if let Some(signal) = status.signal() {
-        let name =
-            Signal::from_named_raw(signal).map_or_else(|| signal.to_string(), |signal| format!("{signal:?}"));
-        let name = name.trim_start_matches("Signal::").to_owned();
-        return format!("was killed by {name}");
+        return format!("was killed by {}", signal_name(signal));
     }
     match status.code() {
         Some(code) => format!("exited with code {code} without finishing"),
         None => "ended".to_owned(),
     }
+}
+
+fn signal_name(signal: i32) -> String {
+    let names = [
+        (Signal::ABORT, "SIGABRT"),
+        (Signal::BUS, "SIGBUS"),
+        (Signal::FPE, "SIGFPE"),
+        (Signal::HUP, "SIGHUP"),
+        (Signal::ILL, "SIGILL"),
+        (Signal::INT, "SIGINT"),
+        (Signal::KILL, "SIGKILL"),
+        (Signal::PIPE, "SIGPIPE"),
+        (Signal::SEGV, "SIGSEGV"),
+        (Signal::TERM, "SIGTERM"),
+        (Signal::TRAP, "SIGTRAP"),
+    ];
+    let known = names.iter().find(|(known, _)| known.as_raw() == signal);
+    known.map_or_else(|| format!("signal {signal}"), |(_, name)| (*name).to_owned())
 }

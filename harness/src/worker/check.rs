@@ -123,6 +123,8 @@ impl<S: Session> Session for Announced<'_, '_, S> {
         batch_size: usize,
         logits: &mut [f32],
     ) -> Result<(), Error> {
-        announce(self.harness, "predict", || self.session.predict(split, indices, batch_size, logits))
+        announce(self.harness, "predict", || {
+            calls::predict_guarded(&mut self.session, split, indices, batch_size, logits)
+        })
     }
 }
