@@ -62,10 +62,11 @@ fn predict(
 ) -> Result<Deviation, Error> {
     let count = subject.dataset.test.count().min(PREDICTED);
     let indices: Vec<u32> = (0..count as u32).collect();
-    let mut logits = vec![f32::NAN; count * subject.workload.model.classes()?];
+    let classes = subject.workload.model.classes()?;
+    let mut logits = vec![f32::NAN; count * classes];
     session.predict(Split::Test, &indices, subject.workload.batch_size, &mut logits)?;
     let expected = reference.predict(&Batch::gather(subject.dataset.test, &indices).inputs);
-    Ok(Deviation::of_largest(&logits, &expected))
+    Ok(Deviation::of_logits(&logits, &expected, classes))
 }
 
 fn correct(found: u64, steps: u64, undecided: u64) -> Result<String, String> {

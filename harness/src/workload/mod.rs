@@ -41,7 +41,8 @@ pub struct Tolerances {
     pub gradients: f64,
     /// Relative error of running statistics after one training step.
     pub running_statistics: f64,
-    /// Largest error of a prediction's logit, relative to the largest logit.
+    /// Largest error of a prediction's logit, relative to the
+    /// largest distance of a logit from its class's mean over the samples.
     pub logits: f64,
     /// The same after five steps of training, which carry rounding on.
     pub trained_logits: f64,
