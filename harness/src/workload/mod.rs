@@ -63,7 +63,7 @@ impl Default for Tolerances {
             gradients: 1e-3,
             running_statistics: 1e-4,
             logits: 1e-3,
-            independence: 1e-4,
+            independence: 1e-3,
             trajectory: 1e-3,
             epoch: 1e-2,
             logit_margin: 1e-4,
