@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use crate::abi::{self, LayerData};
 use crate::error::{Error, ErrorKind};
-use crate::model::{Layer, Shape};
+use crate::layer::{Layer, Shape};
 use crate::{RunningVariance, Split};
 
 /// A layer as the ABI carries it.

@@ -13,6 +13,7 @@ pub mod export;
 mod guard;
 #[cfg(feature = "host")]
 pub mod host;
+pub mod layer;
 pub mod model;
 mod prefix;
 
@@ -21,4 +22,5 @@ pub use backend::{
     Samples, Session, Split, StepOutcome,
 };
 pub use error::{Error, ErrorKind};
-pub use model::{Layer, Model, ParameterSpec, Role, Shape};
+pub use layer::{Layer, Shape};
+pub use model::{Model, ParameterSpec, Role};

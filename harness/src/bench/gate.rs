@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use trainmark_reports::record::{CheckRecord, Conformance};
+use trainmark_reports::record::{CheckRecord, Conformance, RunOutcome};
 
 use super::prepare::ReadyCell;
 use super::progress::Progress;
@@ -69,10 +69,10 @@ pub fn task(ready: &ReadyCell, dataset: &data::Prepared, seed: u64, epochs: u32)
 /// The number of passed checks, or why the cell is not ranked.
 fn summary(conformance: &Conformance, failure: Option<&Failure>) -> Result<usize, String> {
     if let Some(failure) = failure {
-        return Err(failure.reason.clone());
+        return Err(format!("{}: {}", failure.cause.outcome().name(), failure.reason));
     }
     match failed_checks(conformance) {
-        Some(reason) => Err(reason),
+        Some(reason) => Err(format!("{}: {reason}", RunOutcome::NotConformant.name())),
         None => Ok(conformance.checks.len()),
     }
 }

@@ -44,6 +44,15 @@ pub struct Prepared {
     pub unavailable: Vec<Unavailable>,
 }
 
+impl Prepared {
+    fn add_unavailable(&mut self, row: Unavailable, progress: &mut dyn Progress) {
+        if !self.unavailable.contains(&row) {
+            progress.unavailable(&row);
+            self.unavailable.push(row);
+        }
+    }
+}
+
 /// Prepares every backend that the request selects.
 ///
 /// # Errors
@@ -58,7 +67,7 @@ pub fn prepare(
 ) -> anyhow::Result<Prepared> {
     let mut prepared = Prepared::default();
     let mut per_selection = Vec::new();
-    for selection in selections(request, registry, executor, &mut prepared, progress)? {
+    for selection in selections(request, registry, executor, progress, &mut prepared)? {
         let backend = registry.find(&selection.backend)?;
         let libraries = ready_libraries(backend, &selection, request, executor, progress, &mut prepared)?;
         per_selection.push((selection, libraries));
@@ -67,7 +76,7 @@ pub fn prepare(
     for workload in workloads {
         for (selection, libraries) in &per_selection {
             for library in libraries {
-                add_cells(workload, selection, library, request, &mut prepared, progress)?;
+                add_cells(workload, selection, library, request, progress, &mut prepared)?;
             }
         }
     }
@@ -94,23 +103,13 @@ pub fn check_names(request: &BenchRequest, registry: &Registry) -> anyhow::Resul
     Ok(())
 }
 
-impl Prepared {
-    /// Notes, once, what cannot be run.
-    fn reject(&mut self, row: Unavailable, progress: &mut dyn Progress) {
-        if !self.unavailable.contains(&row) {
-            progress.unavailable(&row);
-            self.unavailable.push(row);
-        }
-    }
-}
-
 /// The selections with `all` and libraries replaced by backends' names.
 fn selections(
     request: &BenchRequest,
     registry: &mut Registry,
     executor: &Executor,
-    prepared: &mut Prepared,
     progress: &mut dyn Progress,
+    prepared: &mut Prepared,
 ) -> anyhow::Result<Vec<Selection>> {
     let mut selections = Vec::new();
     for text in &request.selections {
@@ -123,12 +122,13 @@ fn selections(
                 }
                 Err(reason) => {
                     let row = Unavailable { backend: selection.backend, device: None, reason };
-                    prepared.reject(row, progress);
+                    prepared.add_unavailable(row, progress);
                 }
             }
         } else if selection.backend == "all" {
-            for (backend, reason) in registry.broken.clone() {
-                prepared.reject(Unavailable { backend, device: None, reason }, progress);
+            for (backend, reason) in &registry.broken {
+                let row = Unavailable { backend: backend.clone(), device: None, reason: reason.clone() };
+                prepared.add_unavailable(row, progress);
             }
             let names = registry.backends.iter().map(|backend| backend.name.clone());
             selections.extend(names.map(|backend| Selection { backend, ..selection.clone() }));
@@ -172,7 +172,7 @@ fn ready_libraries(
             Ok(ready) => libraries.push(ready),
             Err(reason) => {
                 let row = Unavailable { backend: backend.name.clone(), device: None, reason };
-                prepared.reject(row, progress);
+                prepared.add_unavailable(row, progress);
             }
         }
         if executor.interrupt.is_set() {
@@ -256,8 +256,8 @@ fn add_cells(
     selection: &Selection,
     library: &ReadyLibrary,
     request: &BenchRequest,
-    prepared: &mut Prepared,
     progress: &mut dyn Progress,
+    prepared: &mut Prepared,
 ) -> anyhow::Result<()> {
     let info = &library.info;
     let selected = selection.implementation.as_deref();
@@ -266,7 +266,7 @@ fn add_cells(
     for device in info.devices.iter().filter(|device| wanted(&device.id)) {
         if let Some(reason) = &device.unavailable {
             let (backend, device) = (info.name.clone(), Some(device.id.clone()));
-            prepared.reject(Unavailable { backend, device, reason: reason.clone() }, progress);
+            prepared.add_unavailable(Unavailable { backend, device, reason: reason.clone() }, progress);
             continue;
         }
         for implementation in &implementations {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::data::DatasetChoice;
+use crate::data::{self, DataRequest, DatasetChoice};
+use crate::workload::{self, UnknownWorkload, Workload};
 
 /// Name of the file in the run folder.
 const FILE: &str = "request.json";
@@ -69,6 +70,31 @@ impl BenchRequest {
             }
         }
         Ok(())
+    }
+
+    /// The seeds, in the order of their rounds.
+    pub fn seeds(&self) -> Vec<u64> {
+        (1..=u64::from(self.seeds)).collect()
+    }
+
+    /// The workloads by their names.
+    ///
+    /// # Errors
+    /// Where a name is unknown.
+    pub fn workloads(&self) -> Result<Vec<Workload>, UnknownWorkload> {
+        self.workloads.iter().map(|name| workload::find(name)).collect()
+    }
+
+    /// The data set, decoded.
+    ///
+    /// # Errors
+    /// As [`data::obtain`].
+    pub fn obtain_dataset(&self) -> Result<data::Prepared, data::DataError> {
+        data::obtain(&DataRequest {
+            dataset: self.dataset,
+            data_dir: self.data_dir.clone(),
+            offline: self.offline,
+        })
     }
 
     /// Keeps it in the run folder.

@@ -10,7 +10,7 @@ use super::prepare::ReadyCell;
 use super::progress::Progress;
 use crate::conformance;
 use crate::data;
-use crate::executor::{Cause, Ending, Executor, Failure};
+use crate::executor::{Ending, Executor, Failure};
 use crate::worker::protocol::{EpochMessage, Job, Message};
 use crate::workload::Workload;
 
@@ -207,13 +207,7 @@ fn run_record(ready: &ReadyCell, workload: &Workload, seed: u64, heard: &Heard) 
 }
 
 fn fail(record: &mut RunRecord, failure: Failure) {
-    record.outcome = match failure.cause {
-        Cause::Unsupported => RunOutcome::Unsupported,
-        Cause::Failed => RunOutcome::Failed,
-        Cause::TimedOut => RunOutcome::TimedOut,
-        Cause::OutOfMemory => RunOutcome::OutOfMemory,
-        Cause::Interrupted => RunOutcome::Interrupted,
-    };
+    record.outcome = failure.cause.outcome();
     record.reason = Some(failure.reason);
     record.log_tail = failure.log_tail;
 }

@@ -7,9 +7,7 @@ use super::exit;
 use crate::bench::progress::Progress;
 use crate::bench::{BenchRequest, gate, prepare};
 use crate::conformance;
-use crate::data::{self, DataRequest};
 use crate::worker::protocol::EpochMessage;
-use crate::workload;
 
 pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
     let limits = arguments.worker.limits();
@@ -33,14 +31,9 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
         command: String::new(),
     };
     request.check()?;
-    let workloads =
-        request.workloads.iter().map(|name| workload::find(name)).collect::<Result<Vec<_>, _>>()?;
+    let workloads = request.workloads()?;
     prepare::check_names(&request, &registry)?;
-    let dataset = data::obtain(&DataRequest {
-        dataset: request.dataset,
-        data_dir: request.data_dir.clone(),
-        offline: request.offline,
-    })?;
+    let dataset = request.obtain_dataset()?;
     if let Some(notice) = &dataset.notice {
         eprintln!("{notice}");
     }
@@ -90,7 +83,7 @@ impl Progress for Lines {
     fn gate(&mut self, _cell: &Cell, verdict: &Result<usize, String>) {
         match verdict {
             Ok(checks) => println!("  passed all {checks} checks"),
-            Err(reason) => println!("  not conformant: {reason}"),
+            Err(reason) => println!("  {reason}"),
         }
     }
 

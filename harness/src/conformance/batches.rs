@@ -8,9 +8,11 @@ use crate::workload::epoch_order;
 
 /// Two values of a pool window closer than this, relative to the largest of the
 /// layer, may change places in float32: its rounding is 6e-8 per operation, and
-/// convolution and batch norm carry some ten of these on.
-const NEAR_TIE: f64 = 2e-6;
-/// Exchanged samples change the batch's statistics and may bring new near-ties.
+/// convolution and batch norm carry a few of these on. (Seen to happen at 1e-7.)
+const NEAR_TIE: f64 = 1e-6;
+/// Exchanged samples change the batch's statistics, so that every window behind a
+/// batch norm is drawn anew: of a full batch of `lenet-bn` about one in three is free
+/// of near-ties.
 const ROUNDS: usize = 12;
 
 /// A batch and where it came from.
@@ -45,18 +47,24 @@ pub(super) fn choose(
     size: usize,
 ) -> Chosen {
     let mut indices: Vec<u32> = candidates.take(size).collect();
-    let mut batch = Batch::gather(train, &indices);
+    let mut best: Option<Chosen> = None;
     for _ in 0..ROUNDS {
+        let batch = Batch::gather(train, &indices);
         let gaps = reference.smallest_gaps(&batch);
-        let near: Vec<usize> = (0..size).filter(|&place| gaps[place] < NEAR_TIE).collect();
-        if near.is_empty() {
+        let smallest_gap = gaps.iter().copied().fold(f64::INFINITY, f64::min);
+        if best.as_ref().is_none_or(|best| smallest_gap > best.smallest_gap) {
+            best = Some(Chosen { indices: indices.clone(), batch, smallest_gap });
+        }
+        if smallest_gap >= NEAR_TIE {
             break;
         }
-        for (place, other) in near.into_iter().zip(&mut *candidates) {
+        let near = (0..size).filter(|&place| gaps[place] < NEAR_TIE);
+        for (place, other) in near.zip(&mut *candidates) {
             indices[place] = other;
         }
-        batch = Batch::gather(train, &indices);
     }
-    let smallest_gap = reference.smallest_gaps(&batch).into_iter().fold(f64::INFINITY, f64::min);
-    Chosen { indices, batch, smallest_gap }
+    best.unwrap_or_else(|| {
+        let batch = Batch::gather(train, &indices);
+        Chosen { indices, batch, smallest_gap: 0.0 }
+    })
 }

@@ -27,7 +27,7 @@ pub(super) fn check(
         let reference = subject.reference(1.0, &start)?;
         let expected = reference.predict(&Batch::gather(subject.dataset.split(split), &indices).inputs);
         let found = asked.predict(split, &indices, size);
-        let deviation = found.map(|logits| Deviation::of_largest(&logits, &expected));
+        let deviation = found.map(|logits| Deviation::of_logits(&logits, &expected, asked.classes));
         recorder.measured(format!("prediction: logits of {name} samples"), deviation, tolerances.logits);
     }
     recorder.measured("prediction: any batch size", asked.batch_sizes(), tolerances.independence);
@@ -77,7 +77,8 @@ impl Asked<'_, '_> {
         let mut worst = Deviation { error: 0.0, detail: String::new() };
         let others = [(size * 25 / 64).max(1), 1];
         for other in others {
-            let found = Deviation::of_largest(&self.predict(Split::Test, &indices, other)?, &whole);
+            let found =
+                Deviation::of_logits(&self.predict(Split::Test, &indices, other)?, &whole, self.classes);
             if found.error >= worst.error {
                 worst = found;
             }
@@ -94,7 +95,7 @@ impl Asked<'_, '_> {
         indices.reverse();
         let backwards = self.predict(Split::Test, &indices, size)?;
         let restored: Vec<f32> = backwards.chunks_exact(self.classes).rev().flatten().copied().collect();
-        let found = Deviation::of_largest(&restored, &forwards);
+        let found = Deviation::of_logits(&restored, &forwards, self.classes);
         Ok(Deviation { detail: "forwards and backwards".into(), ..found })
     }
 }

@@ -7,7 +7,8 @@ pub fn line(check: &CheckRecord) -> String {
     let verdict = if check.passed { "ok" } else { "FAIL" };
     let numbers = match (check.measured, check.limit) {
         (Some(measured), Some(limit)) => {
-            format!("{measured:.1e} {} {limit:.1e}", if measured <= limit { "≤" } else { ">" })
+            let measured_text = if measured == 0.0 { "0".into() } else { format!("{measured:.1e}") };
+            format!("{measured_text} {} {limit:.1e}", if measured <= limit { "≤" } else { ">" })
         }
         (None, Some(limit)) => format!("no number ≤ {limit:.1e}"),
         (_, None) => String::new(),
@@ -45,6 +46,7 @@ mod unit_tests {
             check("train_step batch 96: gradients", Some(3.1e-6), Some(1e-3), "worst 3.weight"),
             check("train_step batch 1: loss", None, Some(1e-4), "not finite: NaN, reference 2.1"),
             check("train_step batch 1: gradients", Some(0.25), Some(1e-3), "worst 0.weight"),
+            check("prediction: any order", Some(0.0), Some(1e-4), "forwards and backwards"),
             check("prediction: parameters untouched", None, None, "every bit as it was"),
             check("protocol: calls before set_parameters", None, None, ""),
         ];

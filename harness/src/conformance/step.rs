@@ -1,11 +1,12 @@
-//! Checks 2 and 3: loss, gradients and running statistics of one training step.
+//! Checks 2 and 3: loss, gradients and running statistics of one training step, and
+//! that prediction uses what the step left behind.
 
-use trainmark_plugin::{Error, ErrorKind, Layer, ParameterSpec, Role, Session, StepOutcome};
+use trainmark_plugin::{Error, ErrorKind, Layer, ParameterSpec, Role, Session, Split, StepOutcome};
 
 use super::batches::{self, Chosen};
 use super::deviation::{Change, Deviation, Vanishing, finite_or_infinite, norm};
 use super::{Recorder, Subject, starts};
-use crate::reference::{Pass, Reference};
+use crate::reference::{Batch, Pass, Reference};
 
 /// The rounding of a stored parameter shall be at most this share of its change.
 const ROUNDING_SHARE: f64 = 1e-4;
@@ -13,6 +14,8 @@ const ROUNDING_SHARE: f64 = 1e-4;
 const LEAST_STATISTIC: f64 = 1e-2;
 /// Losses nearer to 0 than this are compared absolutely.
 const LEAST_LOSS: f64 = 1e-2;
+/// Test samples predicted after a step.
+const PREDICTED: usize = 64;
 
 /// Where the steps start, on which batches, and at which learning rate.
 pub(super) struct Plan {
@@ -59,8 +62,14 @@ pub(super) fn check(
         let name = format!("train_step batch {size}");
         match step(session, &plan.start, &chosen.indices, reference.specs()) {
             Ok((outcome, after)) => {
-                let outcome = Compared { subject, plan, chosen, reference: &reference, pass: &pass, outcome };
-                outcome.record(&name, &after, recorder);
+                let compared =
+                    Compared { subject, plan, chosen, reference: &reference, pass: &pass, outcome };
+                compared.record(&name, &after, recorder);
+                if size == subject.workload.batch_size {
+                    let predicted = predict(subject, session, &reference);
+                    let limit = subject.workload.tolerances.logits;
+                    recorder.measured(format!("{name}: prediction afterwards"), predicted, limit);
+                }
             }
             Err(error) if size == 1 && is_refusal(&error) => {
                 recorder.stated(name, Ok(format!("refused, as a backend may: {error}")));
@@ -80,6 +89,21 @@ fn step(
     starts::set(session, start)?;
     let outcome = session.train_step(indices)?;
     Ok((outcome, starts::get(session, specs)?))
+}
+
+/// Logits of test samples in prediction mode, from what the step left behind.
+fn predict(
+    subject: &Subject<'_>,
+    session: &mut dyn Session,
+    reference: &Reference,
+) -> Result<Deviation, Error> {
+    let count = subject.dataset.test.count().min(PREDICTED);
+    let indices: Vec<u32> = (0..count as u32).collect();
+    let classes = subject.workload.model.classes()?;
+    let mut logits = vec![f32::NAN; count * classes];
+    session.predict(Split::Test, &indices, subject.workload.batch_size, &mut logits)?;
+    let expected = reference.predict(&Batch::gather(subject.dataset.test, &indices).inputs);
+    Ok(Deviation::of_logits(&logits, &expected, classes))
 }
 
 /// Normalising a single value leaves nothing of it: a backend may decline, with its reason.

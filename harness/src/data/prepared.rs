@@ -112,8 +112,7 @@ fn map_labels(path: &Path, count: usize) -> Result<Mmap, DataError> {
 }
 
 fn map_file(path: &Path) -> Result<Mmap, DataError> {
-    let error =
-        |action| move |cause| DataError::Io { action, path: path.to_owned(), cause, remedy: REMEDY };
+    let error = |action| move |cause| DataError::Io { action, path: path.to_owned(), cause, remedy: REMEDY };
     let file = File::open(path).map_err(error("open"))?;
     // SAFETY: the mapping is sound as long as nobody changes or truncates the
     // file. Decoded files are written under another name, renamed once, and

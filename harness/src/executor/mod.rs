@@ -7,6 +7,8 @@ mod process;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use trainmark_reports::record::RunOutcome;
+
 use crate::interrupt::Interrupt;
 use crate::worker::protocol::{Done, FailureKind, Job, Message};
 
@@ -65,6 +67,19 @@ pub enum Cause {
     OutOfMemory,
     /// Ctrl-C.
     Interrupted,
+}
+
+impl Cause {
+    /// The outcome that a run with this failure has.
+    pub fn outcome(self) -> RunOutcome {
+        match self {
+            Self::Unsupported => RunOutcome::Unsupported,
+            Self::Failed => RunOutcome::Failed,
+            Self::TimedOut => RunOutcome::TimedOut,
+            Self::OutOfMemory => RunOutcome::OutOfMemory,
+            Self::Interrupted => RunOutcome::Interrupted,
+        }
+    }
 }
 
 impl Executor {

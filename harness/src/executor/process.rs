@@ -156,32 +156,30 @@ fn garbled(line: &[u8]) -> Input {
     Input::Garbled(text.trim_end().to_owned())
 }
 
-/// Signals that end a process, by the names that people know.
-const SIGNALS: [(Signal, &str); 12] = [
-    (Signal::ABORT, "SIGABRT"),
-    (Signal::SEGV, "SIGSEGV"),
-    (Signal::BUS, "SIGBUS"),
-    (Signal::ILL, "SIGILL"),
-    (Signal::FPE, "SIGFPE"),
-    (Signal::KILL, "SIGKILL"),
-    (Signal::TERM, "SIGTERM"),
-    (Signal::INT, "SIGINT"),
-    (Signal::HUP, "SIGHUP"),
-    (Signal::PIPE, "SIGPIPE"),
-    (Signal::TRAP, "SIGTRAP"),
-    (Signal::SYS, "SIGSYS"),
-];
-
 fn describe(status: ExitStatus) -> String {
     if let Some(signal) = status.signal() {
-        let name = SIGNALS.iter().find(|(known, _)| known.as_raw() == signal);
-        return match name {
-            Some((_, name)) => format!("was killed by {name}"),
-            None => format!("was killed by signal {signal}"),
-        };
+        return format!("was killed by {}", signal_name(signal));
     }
     match status.code() {
         Some(code) => format!("exited with code {code} without finishing"),
         None => "ended".to_owned(),
     }
+}
+
+fn signal_name(signal: i32) -> String {
+    let names = [
+        (Signal::ABORT, "SIGABRT"),
+        (Signal::BUS, "SIGBUS"),
+        (Signal::FPE, "SIGFPE"),
+        (Signal::HUP, "SIGHUP"),
+        (Signal::ILL, "SIGILL"),
+        (Signal::INT, "SIGINT"),
+        (Signal::KILL, "SIGKILL"),
+        (Signal::PIPE, "SIGPIPE"),
+        (Signal::SEGV, "SIGSEGV"),
+        (Signal::TERM, "SIGTERM"),
+        (Signal::TRAP, "SIGTRAP"),
+    ];
+    let known = names.iter().find(|(known, _)| known.as_raw() == signal);
+    known.map_or_else(|| format!("signal {signal}"), |(_, name)| (*name).to_owned())
 }

@@ -102,11 +102,7 @@ impl<S: Session> Session for Announced<'_, '_, S> {
         batch_size: usize,
         logits: &mut [f32],
     ) -> Result<(), Error> {
-        self.announcer.announce("predict", || {
-            let mut guarded = logits.to_vec();
-            let result = predict_guarded(&mut self.session, split, indices, batch_size, &mut guarded);
-            logits.copy_from_slice(&guarded);
-            result
-        })
+        self.announcer
+            .announce("predict", || predict_guarded(&mut self.session, split, indices, batch_size, logits))
     }
 }

@@ -70,9 +70,8 @@ pub(super) fn predict_all(
     indices: &[u32],
     classes: usize,
 ) -> anyhow::Result<Vec<f32>> {
-    let length = indices.len() * classes;
     // A value that no backend writes by chance marks what was left unwritten.
-    let mut logits = vec![f32::from_bits(0x7FC0_1234); length];
+    let mut logits = vec![f32::from_bits(0x7FC0_1234); indices.len() * classes];
     let result = predict_guarded(session, split, indices, PREDICTION_BATCH, &mut logits);
     result.map_err(|error| named("predict", error))?;
     let bad = logits.iter().position(|logit| !logit.is_finite());
@@ -83,25 +82,26 @@ pub(super) fn predict_all(
     Ok(logits)
 }
 
-/// Calls `predict` with room behind the last logit, and looks whether it was
-/// written to: there it damages nothing.
+/// Predicts into memory with room behind it, so that a backend that writes too
+/// much is told so instead of corrupting what lies there.
 pub(super) fn predict_guarded(
     session: &mut dyn Session,
     split: Split,
     indices: &[u32],
     batch_size: usize,
-    logits: &mut Vec<f32>,
+    logits: &mut [f32],
 ) -> Result<(), Error> {
     const GUARD: [f32; 64] = [-8.765_432e-21; 64];
     let length = logits.len();
-    logits.extend_from_slice(&GUARD);
-    let result = session.predict(split, indices, batch_size, &mut logits[..length]);
-    let is_whole = logits[length..] == GUARD;
-    logits.truncate(length);
-    if !is_whole {
+    let mut room = Vec::with_capacity(length + GUARD.len());
+    room.extend_from_slice(logits);
+    room.extend_from_slice(&GUARD);
+    session.predict(split, indices, batch_size, &mut room[..length])?;
+    if room[length..] != GUARD {
         return Err(Error::failed(format!("wrote beyond the {length} logits that it was given room for")));
     }
-    result
+    logits.copy_from_slice(&room[..length]);
+    Ok(())
 }
 
 /// Checks what a training call claims before it is believed.

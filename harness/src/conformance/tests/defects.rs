@@ -35,6 +35,8 @@ pub(super) enum Defect {
     TailDropped,
     /// An epoch's loss is the mean of the batches' losses, whatever their sizes.
     EpochLossUnweighted,
+    /// An epoch's right answers are those of its last batch.
+    EpochCountsItsLastBatch,
     /// Prediction goes on updating the running statistics.
     PredictionUpdatesStatistics,
     BetaMissing,
@@ -68,7 +70,11 @@ pub(super) enum Defect {
     PredictionTailUnwritten,
     /// Batches come back in the reverse order.
     PredictionReversed,
-    /// The second layer's bias is never updated.
+    /// Samples are predicted in ascending order, whatever the order asked for.
+    PredictionSorted,
+    /// Parameter lists of any length are taken.
+    ParameterListsUnchecked,
+    /// The last layer's bias is never updated.
     OutputBiasFrozen,
     /// set_parameters fails the second time.
     SecondSetFails,
@@ -90,7 +96,8 @@ pub(super) const CAUGHT_BY: &[(Defect, &str)] = &[
     (Defect::LearningRateOffByAHundredth, "train_step batch 32: gradients"),
     (Defect::WeightsTransposed, "train_step batch 32: loss"),
     (Defect::TailDropped, "train_epoch: parameters"),
-    (Defect::TailDropped, "train_epoch: correct"),
+    (Defect::TailDropped, "train_epoch: loss"),
+    (Defect::EpochCountsItsLastBatch, "train_epoch: correct"),
     (Defect::EpochLossUnweighted, "train_epoch: loss"),
     (Defect::PredictionUpdatesStatistics, "prediction: parameters untouched"),
     (Defect::BetaMissing, "train_step batch 32: loss"),
@@ -107,9 +114,11 @@ pub(super) const CAUGHT_BY: &[(Defect, &str)] = &[
     (Defect::IndicesClamped, "protocol: wrong samples and lengths"),
     (Defect::NoParametersNeeded, "protocol: calls before set_parameters"),
     (Defect::CorrectInPredictionMode, "train_step batch 32: correct"),
-    (Defect::PredictsWithInitialStatistics, "five steps: prediction afterwards"),
+    (Defect::PredictsWithInitialStatistics, "train_step batch 32: prediction afterwards"),
     (Defect::PredictionTailUnwritten, "prediction: any batch size"),
     (Defect::PredictionReversed, "prediction: logits of training samples"),
+    (Defect::PredictionSorted, "prediction: any order"),
+    (Defect::ParameterListsUnchecked, "protocol: wrong parameter lists"),
     (Defect::OutputBiasFrozen, "train_step batch 1: gradients"),
     (Defect::SecondSetFails, "train_step batch 12"),
 ];

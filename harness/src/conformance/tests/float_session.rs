@@ -132,8 +132,7 @@ impl<'d> FloatSession<'d> {
             Defect::PredictsWithInitialStatistics => {
                 let parameters = self.frozen.parameters_mut();
                 parameters.clone_from_slice(self.reference.parameters());
-                for (slot, spec) in self.specs.iter().enumerate().filter(|(_, s)| !s.role.is_trainable()) {
-                    let _ = spec;
+                for slot in (0..self.specs.len()).filter(|&slot| !self.specs[slot].role.is_trainable()) {
                     parameters[slot].clone_from(&self.first_statistics[slot]);
                 }
                 self.frozen.predict(&batch.inputs)
@@ -158,7 +157,11 @@ impl<'d> FloatSession<'d> {
 
 impl Session for FloatSession<'_> {
     fn set_parameters(&mut self, values: &[&[f32]]) -> Result<(), Error> {
-        if !values.iter().map(|tensor| tensor.len()).eq(self.specs.iter().map(ParameterSpec::len)) {
+        let fits = values.iter().map(|tensor| tensor.len()).eq(self.specs.iter().map(ParameterSpec::len));
+        if !fits && self.defect == Defect::ParameterListsUnchecked {
+            return Ok(());
+        }
+        if !fits {
             return Err(Error::invalid("parameters of wrong number or lengths"));
         }
         self.sets += 1;
@@ -223,7 +226,7 @@ impl Session for FloatSession<'_> {
         if batch_size == 0 || order.is_empty() {
             return Err(Error::invalid("no sample, or batches of 0"));
         }
-        let (mut loss, mut correct, mut samples, mut mean) = (0.0, 0, 0, Vec::new());
+        let (mut loss, mut correct, mut last_correct, mut samples, mut mean) = (0.0, 0, 0, 0, Vec::new());
         for batch in order.chunks(batch_size) {
             if self.defect == Defect::TailDropped && batch.len() < batch_size {
                 continue;
@@ -232,7 +235,11 @@ impl Session for FloatSession<'_> {
             loss += outcome.loss * batch.len() as f64;
             mean.push(outcome.loss);
             correct += outcome.correct;
+            last_correct = outcome.correct;
             samples += batch.len();
+        }
+        if self.defect == Defect::EpochCountsItsLastBatch {
+            correct = last_correct;
         }
         let loss = match self.defect {
             Defect::EpochLossUnweighted => mean.iter().sum::<f64>() / mean.len() as f64,
@@ -253,6 +260,10 @@ impl Session for FloatSession<'_> {
             return Err(Error::invalid("batches of 0, or no room for the logits"));
         }
         let rows = batch_size * self.classes;
+        let mut indices = indices.to_vec();
+        if self.defect == Defect::PredictionSorted {
+            indices.sort_unstable();
+        }
         for (indices, logits) in indices.chunks(batch_size).zip(logits.chunks_mut(rows)) {
             let batch = self.batch(self.dataset.split(split), indices)?;
             if self.defect == Defect::PredictionTailUnwritten && indices.len() < batch_size {

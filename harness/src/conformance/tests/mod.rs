@@ -8,7 +8,7 @@ mod patterns;
 use trainmark_plugin::{Layer, Model, RunningVariance, Shape};
 use trainmark_reports::record::Conformance;
 
-use super::{Subject, render, run};
+use super::{Recorder, Subject, render, run, step};
 use crate::workload::{Workload, all, lenet_bn};
 use defects::{CAUGHT_BY, Defect};
 use float_session::FloatSession;
@@ -33,8 +33,8 @@ fn small() -> Workload {
     Workload { name: "small", model, batch_size: 32, ..lenet_bn() }
 }
 
-fn gate(workload: Workload, patterns: &Patterns, convention: RunningVariance, defect: Defect) -> Conformance {
-    let subject = Subject {
+fn subject(workload: Workload, patterns: &Patterns, convention: RunningVariance) -> Subject<'_> {
+    Subject {
         workload,
         dataset: patterns.dataset(),
         implementation: "builtin".into(),
@@ -42,7 +42,11 @@ fn gate(workload: Workload, patterns: &Patterns, convention: RunningVariance, de
         device: "cpu".into(),
         threads: 1,
         seed: 1,
-    };
+    }
+}
+
+fn gate(workload: Workload, patterns: &Patterns, convention: RunningVariance, defect: Defect) -> Conformance {
+    let subject = subject(workload, patterns, convention);
     let mut open = |request| FloatSession::open(request, convention, defect);
     run(&subject, &mut open, &mut |_| {}).unwrap()
 }
@@ -80,6 +84,39 @@ fn every_defect_fails_the_check_that_is_meant_for_it() {
     assert!(missed.is_empty(), "{}", missed.join("\n"));
 }
 
+/// Without a defect that it notices nobody would know whether a check can fail.
+#[test]
+fn every_kind_of_check_notices_some_defect() {
+    let patterns = Patterns::new(12, 300, 80);
+    let conformance = gate(small(), &patterns, RunningVariance::UnbiasedFromOne, Defect::None);
+    let kind = |name: &str| {
+        name.replace("batch 32", "batch").replace("batch 12", "batch").replace("batch 1", "batch")
+    };
+    for check in conformance.checks {
+        let known = CAUGHT_BY.iter().any(|(_, name)| kind(name) == kind(&check.name));
+        assert!(known, "no defect is listed that `{}` notices", check.name);
+    }
+}
+
+#[test]
+fn wrong_pooling_is_noticed_in_the_main_workload() {
+    let patterns = Patterns::new(28, 700, 10);
+    for defect in [Defect::PoolGradientQuartered, Defect::TieGradientToAll] {
+        let subject = subject(lenet_bn(), &patterns, RunningVariance::UnbiasedFromOne);
+        let plan = step::plan(&subject).unwrap();
+        let request = subject.request(plan.learning_rate);
+        let mut session = FloatSession::open(request, subject.running_variance, defect).unwrap();
+        let mut recorder = Recorder { checks: Vec::new(), progress: &mut |_| {} };
+        step::check(&subject, &plan, &mut *session, &mut recorder).unwrap();
+        let failed: Vec<_> = recorder.checks.iter().filter(|check| !check.passed).collect();
+        // A batch of one has no gradient in front of batch norm.
+        let names: Vec<&str> = failed.iter().map(|check| check.name.as_str()).collect();
+        let expected = ["256: gradients", "256: prediction afterwards", "96: gradients"];
+        assert_eq!(names, expected.map(|name| format!("train_step batch {name}")));
+        assert!(failed[0].detail.contains("suspect ties"), "{}", failed[0].detail);
+    }
+}
+
 #[test]
 fn defects_are_noticed_in_the_chapter_s_convention_too() {
     let patterns = Patterns::new(12, 300, 80);
@@ -103,15 +140,7 @@ fn a_session_that_cannot_be_opened_is_no_verdict() {
     let patterns = Patterns::new(12, 300, 80);
     let mut workload = small();
     workload.model.layers.insert(1, Layer::Dropout { rate: 0.5 });
-    let subject = Subject {
-        workload,
-        dataset: patterns.dataset(),
-        implementation: "builtin".into(),
-        running_variance: RunningVariance::UnbiasedFromOne,
-        device: "cpu".into(),
-        threads: 1,
-        seed: 1,
-    };
+    let subject = subject(workload, &patterns, RunningVariance::UnbiasedFromOne);
     let mut open = |request| FloatSession::open(request, RunningVariance::UnbiasedFromOne, Defect::None);
     let error = run(&subject, &mut open, &mut |_| {}).unwrap_err();
     assert_eq!(error.kind, trainmark_plugin::ErrorKind::Unsupported);
