@@ -1,1 +1,17 @@
-//! Support for the end-to-end tests.
+//! Support for the end-to-end tests: the real binary and the plugins it is
+//! tested with, processes that are watched, and run folders that are read.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "this is test code: a panic is a failed test")]
+
+mod build;
+mod invocation;
+mod process;
+mod repository;
+mod require;
+mod run_folder;
+
+pub use build::{c_library, hostile, minimal_c, repository_root, trainmark};
+pub use invocation::{Finished, Invocation, Running, bench, invoke};
+pub use process::{Marker, wait_until};
+pub use repository::{Repository, manifest};
+pub use require::skip;
+pub use run_folder::{Row, RunFolder};

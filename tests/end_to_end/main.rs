@@ -1,0 +1,14 @@
+//! End-to-end tests: the real binary, real workers, real plugins.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
+
+mod abi;
+mod backends;
+mod browser;
+mod commands;
+mod disk;
+mod hostile;
+mod input;
+mod interrupt;
+mod memory;
+mod records;
+mod resume;

@@ -1,0 +1,73 @@
+//! What a benchmark left behind.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// A row of a CSV file, by column.
+pub type Row = HashMap<String, String>;
+
+/// A run folder.
+#[derive(Debug, Clone)]
+pub struct RunFolder {
+    /// Where it lies.
+    pub path: PathBuf,
+}
+
+impl RunFolder {
+    /// The only run in a folder of runs.
+    pub fn only(parent: &Path) -> Self {
+        Self::find(parent).unwrap_or_else(|| panic!("there is not one run in {}", parent.display()))
+    }
+
+    /// The only run in a folder of runs, if there is one yet.
+    pub fn find(parent: &Path) -> Option<Self> {
+        let entries = fs::read_dir(parent).ok()?.map(|entry| entry.unwrap().path());
+        let mut runs = entries.filter(|path| !path.is_symlink() && path.join("events.jsonl").is_file());
+        let path = runs.next()?;
+        runs.next().is_none().then_some(Self { path })
+    }
+
+    /// A file's text.
+    pub fn read(&self, name: &str) -> String {
+        let path = self.path.join(name);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// The header of a CSV file.
+    pub fn columns(&self, name: &str) -> Vec<String> {
+        self.read(name).lines().next().unwrap().split(',').map(str::to_owned).collect()
+    }
+
+    /// The rows of a CSV file.
+    pub fn rows(&self, name: &str) -> Vec<Row> {
+        let text = self.read(name);
+        csv::Reader::from_reader(text.as_bytes()).deserialize().map(Result::unwrap).collect()
+    }
+
+    /// The only row of `runs.csv` for a backend.
+    pub fn run(&self, backend: &str) -> Row {
+        let mut rows = self.rows("runs.csv").into_iter().filter(|row| row["backend"] == backend);
+        let row = rows.next().unwrap_or_else(|| panic!("no row of {backend}:\n{}", self.read("runs.csv")));
+        assert!(rows.next().is_none(), "two rows of {backend}:\n{}", self.read("runs.csv"));
+        row
+    }
+
+    /// The events of the record.
+    ///
+    /// # Panics
+    /// Where a line is not whole.
+    pub fn events(&self) -> Vec<Value> {
+        let text = self.read("events.jsonl");
+        assert!(text.is_empty() || text.ends_with('\n'), "the last line is torn: {text}");
+        text.lines().map(|line| serde_json::from_str(line).expect("a line is whole")).collect()
+    }
+
+    /// How many events of a kind there are by now; a line that is being written does not count.
+    pub fn count(&self, kind: &str) -> usize {
+        let text = self.read("events.jsonl");
+        text.lines().filter(|line| line.starts_with(&format!("{{\"event\":\"{kind}\""))).count()
+    }
+}
