@@ -106,7 +106,8 @@ fn announce_budget(
         progress
             .note(&format!("about {fitting} of {seeds} rounds fit the budget of {budget_text} (--budget)"));
     } else {
-        progress.note(&format!("all {seeds} rounds fit the budget of {budget_text}"));
+        let rounds = if seeds == 1 { "the round fits".to_owned() } else { format!("all {seeds} rounds fit") };
+        progress.note(&format!("{rounds} the budget of {budget_text}"));
     }
 }
 

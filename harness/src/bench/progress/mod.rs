@@ -89,7 +89,7 @@ fn ended_text(run: &RunRecord) -> String {
 }
 
 fn plan_text(runs: usize, epochs: u32, estimate_seconds: f64) -> String {
-    format!("{runs} runs of {epochs} epochs, about {}", units::seconds(estimate_seconds))
+    format!("{runs} runs of {epochs} epochs each, about {}", units::seconds(estimate_seconds))
 }
 
 fn gate_text(cell: &Cell, verdict: &Result<usize, String>) -> String {
