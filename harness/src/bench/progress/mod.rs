@@ -71,6 +71,12 @@ impl Count {
         let elapsed = self.started.map_or(0.0, |start| start.elapsed().as_secs_f64());
         if done >= 1.0 { elapsed / done * left } else { self.run_seconds * left }
     }
+
+    /// ` · 12 s left`, or nothing where nothing is left.
+    fn left_text(&self) -> String {
+        let left = self.seconds_left();
+        if left < 0.05 { String::new() } else { format!(" · {} left", units::seconds(left)) }
+    }
 }
 
 fn epoch_text(epoch: &EpochMessage) -> String {
@@ -137,13 +143,8 @@ impl Progress for Plain {
 
     fn epoch(&mut self, cell: &Cell, epoch: &EpochMessage) {
         self.count.current_epoch = epoch.epoch;
-        let left = units::seconds(self.count.seconds_left());
-        eprintln!(
-            "{cell} · epoch {}/{} · {} · {left} left",
-            epoch.epoch,
-            self.count.epochs,
-            epoch_text(epoch)
-        );
+        let left = self.count.left_text();
+        eprintln!("{cell} · epoch {}/{} · {}{left}", epoch.epoch, self.count.epochs, epoch_text(epoch));
     }
 
     fn ended(&mut self, run: &RunRecord) {
