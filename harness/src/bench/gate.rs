@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use trainmark_reports::csv::one_line;
 use trainmark_reports::record::{CheckRecord, Conformance, RunOutcome};
 
 use super::prepare::ReadyCell;
@@ -85,7 +86,8 @@ pub fn failed_checks(conformance: &Conformance) -> Option<String> {
         (Some(measured), Some(limit)) => format!(" {measured:.1e}, limit {limit:.1e}"),
         _ => String::new(),
     };
-    let detail = if first.detail.is_empty() { String::new() } else { format!(" ({})", first.detail) };
+    let detail =
+        if first.detail.is_empty() { String::new() } else { format!(" ({})", one_line(&first.detail)) };
     let more =
         if failed.len() > 1 { format!(", and {} more checks", failed.len() - 1) } else { String::new() };
     Some(format!("does not compute the same function: {}{numbers}{detail}{more}", first.name))

@@ -108,8 +108,9 @@ fn announce_budget(
     } else if fitting < seeds {
         progress
             .note(&format!("about {fitting} of {seeds} rounds fit the budget of {budget_text} (--budget)"));
-    } else if seeds > 1 {
-        progress.note(&format!("all {seeds} rounds fit the budget of {budget_text}"));
+    } else {
+        let rounds = if seeds == 1 { "the round fits".to_owned() } else { format!("all {seeds} rounds fit") };
+        progress.note(&format!("{rounds} the budget of {budget_text}"));
     }
 }
 

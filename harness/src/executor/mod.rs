@@ -7,6 +7,7 @@ mod process;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use trainmark_reports::csv::one_line;
 use trainmark_reports::record::RunOutcome;
 
 use crate::interrupt::Interrupt;
@@ -101,7 +102,11 @@ impl Executor {
         worker.kill_group();
         let tail = worker.log_tail();
         match ending? {
-            Ending::Failed(failure) => Ok(Ending::Failed(Failure { log_tail: tail, ..failure })),
+            Ending::Failed(failure) => {
+                // It may quote a plugin, whose words must not move a terminal's cursor.
+                let reason = one_line(&failure.reason);
+                Ok(Ending::Failed(Failure { reason, log_tail: tail, ..failure }))
+            }
             done => Ok(done),
         }
     }

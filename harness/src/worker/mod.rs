@@ -111,6 +111,7 @@ fn classify(error: &anyhow::Error) -> (FailureKind, String) {
     match plugin.kind {
         ErrorKind::Unsupported => (FailureKind::Unsupported, plugin.message.clone()),
         ErrorKind::OutOfMemory => (FailureKind::OutOfMemory, plugin.message.clone()),
+        ErrorKind::Failed => (FailureKind::Failed, plugin.message.clone()),
         _ => (FailureKind::Failed, format!("{error:#}")),
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use trainmark_plugin as plugin;
+use trainmark_reports::csv::one_line;
 use trainmark_reports::record::{CheckRecord, FirstBatchNorm};
 
 use crate::data::Prepared;
@@ -134,16 +135,19 @@ impl BackendInfo {
         Self {
             name: plugin.name.clone(),
             version: plugin.version.clone(),
-            framework: description.framework.clone(),
+            framework: one_line(&description.framework),
             implementations: description
                 .implementations
                 .iter()
-                .map(|one| ImplementationInfo { name: one.name.clone(), summary: one.summary.clone() })
+                .map(|one| ImplementationInfo { name: one.name.clone(), summary: one_line(&one.summary) })
                 .collect(),
             devices: description
                 .devices
                 .iter()
-                .map(|one| DeviceInfo { id: one.id.clone(), unavailable: one.unavailable.clone() })
+                .map(|one| DeviceInfo {
+                    id: one.id.clone(),
+                    unavailable: one.unavailable.as_deref().map(one_line),
+                })
                 .collect(),
         }
     }

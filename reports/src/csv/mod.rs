@@ -80,7 +80,7 @@ fn table<R: Serialize>(
 }
 
 /// Text on one line: control characters and line breaks become spaces.
-fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     text.split(breaks).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }

@@ -7,7 +7,6 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use trainmark_reports::record::{Cell, CheckRecord, RunRecord, Unavailable};
 
 use super::{Count, Progress, ended_text, epoch_text, gate_text, plan_text};
-use crate::units;
 use crate::worker::protocol::EpochMessage;
 
 /// A line per cell that has passed the gate, and below them what is under way.
@@ -40,8 +39,8 @@ impl Live {
 
     fn set_whole(&self) {
         let Count { done, runs, .. } = self.count;
-        let left = units::seconds(self.count.seconds_left());
-        self.whole.set_message(format!("{done} of {runs} runs · {left} left"));
+        let left = self.count.left_text();
+        self.whole.set_message(format!("{done} of {runs} runs{left}"));
     }
 }
 

@@ -71,6 +71,12 @@ impl Count {
         let elapsed = self.started.map_or(0.0, |start| start.elapsed().as_secs_f64());
         if done >= 1.0 { elapsed / done * left } else { self.run_seconds * left }
     }
+
+    /// ` · 12 s left`, or nothing where nothing is left.
+    fn left_text(&self) -> String {
+        let left = self.seconds_left();
+        if left < 0.05 { String::new() } else { format!(" · {} left", units::seconds(left)) }
+    }
 }
 
 fn epoch_text(epoch: &EpochMessage) -> String {
@@ -90,7 +96,7 @@ fn ended_text(run: &RunRecord) -> String {
 
 fn plan_text(runs: usize, epochs: u32, estimate_seconds: f64) -> String {
     let (runs, epochs) = (units::count(runs, "run"), units::count(epochs as usize, "epoch"));
-    format!("{runs} of {epochs}, about {}", units::seconds(estimate_seconds))
+    format!("{runs} of {epochs} each, about {}", units::seconds(estimate_seconds))
 }
 
 fn gate_text(cell: &Cell, verdict: &Result<usize, String>) -> String {
@@ -138,13 +144,8 @@ impl Progress for Plain {
 
     fn epoch(&mut self, cell: &Cell, epoch: &EpochMessage) {
         self.count.current_epoch = epoch.epoch;
-        let left = units::seconds(self.count.seconds_left());
-        eprintln!(
-            "{cell} · epoch {}/{} · {} · {left} left",
-            epoch.epoch,
-            self.count.epochs,
-            epoch_text(epoch)
-        );
+        let left = self.count.left_text();
+        eprintln!("{cell} · epoch {}/{} · {}{left}", epoch.epoch, self.count.epochs, epoch_text(epoch));
     }
 
     fn ended(&mut self, run: &RunRecord) {
