@@ -1,1 +1,229 @@
-//! TODO
+//! Backends that are built on demand, and those that cannot be.
+
+use std::fs;
+
+use trainmark_tests::{Repository, RunFolder, hostile, invoke, manifest, minimal_c, repository_root};
+
+const QUICK: [&str; 5] = ["--workload", "softmax", "--dataset", "synthetic", "--quick"];
+
+/// A backend that works, and one of every kind that does not.
+fn mixed() -> Option<Repository> {
+    let broken = "name = \"broken\"\nsummary = 3\n";
+    let failing =
+        manifest("failing", "echo first; echo 'error: no such header' >&2; echo last; exit 3", "sh");
+    Some(
+        Repository::new()
+            .library("minimal-c", minimal_c()?)
+            .backend("broken", broken)
+            .backend("failing", &failing)
+            .backend("lacking", &manifest("lacking", "true", "moon-compiler"))
+            .backend("empty", &manifest("empty", "true", "sh"))
+            .backend("misnamed", &manifest("misnamed", &copy(minimal_c()?), "sh")),
+    )
+}
+
+fn copy(library: &std::path::Path) -> String {
+    format!("cp '{}' \"$CARGO_TARGET_DIR\"/made.so", library.display())
+}
+
+/// The reasons why the backends of [`mixed`] are unavailable.
+fn reasons(repository: &Repository) -> Vec<(&'static str, String)> {
+    let root = repository.path().canonicalize().unwrap();
+    let (own, builds) = (root.join("backends"), root.join("target/backends"));
+    vec![
+        (
+            "broken",
+            format!(
+                "{}/broken/backend.toml: TOML parse error at line 2, column 11: invalid type: integer `3`, \
+                 expected a string",
+                own.display()
+            ),
+        ),
+        (
+            "empty",
+            format!(
+                "its build ended well but left no {0}/empty/made.so; see {0}/empty/empty-cpu.log",
+                builds.display()
+            ),
+        ),
+        (
+            "failing",
+            format!(
+                "its build failed: error: no such header; see {}/failing/failing-cpu.log",
+                builds.display()
+            ),
+        ),
+        ("lacking", "building it needs moon-compiler: install moon-compiler from the moon".to_owned()),
+        ("misnamed", "its library names itself minimal-c, its backend.toml misnamed".to_owned()),
+    ]
+}
+
+#[test]
+fn all_runs_what_can_be_run_and_says_why_the_rest_cannot() {
+    let Some(repository) = mixed() else { return };
+    let finished = repository.invoke(["bench", "all"]).args(QUICK).run().expect(0);
+    let run = RunFolder::only(&repository.runs());
+    assert_eq!(run.run("minimal-c")["outcome"], "ok");
+    for (backend, reason) in reasons(&repository) {
+        let row = run.run(backend);
+        assert_eq!((&*row["outcome"], &*row["reason"]), ("unavailable", &*reason));
+        let line = format!("{backend}: unavailable: {reason}\n");
+        assert!(finished.stderr.contains(&line) && finished.stdout.contains(&line), "{line}{finished:?}");
+    }
+    assert_eq!(run.rows("runs.csv").len(), 6);
+    // The log that is named is there.
+    let log = fs::read_to_string(repository.path().join("target/backends/failing/failing-cpu.log")).unwrap();
+    assert_eq!(log, "first\nerror: no such header\nlast\n");
+}
+
+#[test]
+fn one_that_is_named_and_cannot_run_is_a_failure() {
+    let Some(repository) = mixed() else { return };
+    for (backend, reason) in reasons(&repository).split_off(1) {
+        let finished = repository.invoke(["bench", backend]).args(QUICK).run().expect(1);
+        assert!(finished.stdout.contains(&format!("{backend}: unavailable: {reason}\n")), "{finished:?}");
+        let finished = repository.invoke(["check", backend]).args(&QUICK[..4]).run().expect(1);
+        assert_eq!(finished.stdout, format!("{backend}: unavailable: {reason}\n"));
+    }
+    let (_, reason) = reasons(&repository).swap_remove(0);
+    let message = repository.invoke(["bench", "broken"]).args(QUICK).run().refusal();
+    assert_eq!(message, format!("error: backend broken cannot be used: {reason}\n"));
+}
+
+#[test]
+fn list_and_doctor_say_what_is_missing() {
+    let Some(repository) = mixed() else { return };
+    // One is built before, so that its abilities are known.
+    repository.invoke(["check", "minimal-c"]).args(&QUICK[..4]).run().expect(0);
+    let listed = repository.invoke(["list"]).run().expect(0).stdout;
+    let root = repository.path().canonicalize().unwrap();
+    let listed = listed.replace(&root.display().to_string(), "[root]");
+    insta::assert_snapshot!(listed);
+    let doctor = repository.invoke(["doctor"]).run().expect(0).stdout;
+    let backends = doctor.split_once("\nbackends\n").expect("a section on backends").1;
+    assert!(
+        backends.contains("  lacking\n    cpu: unavailable: building it needs moon-compiler"),
+        "{doctor}"
+    );
+    assert!(backends.contains("  minimal-c\n    framework        plain C11\n"), "{doctor}");
+    assert!(doctor.starts_with("machine\n  ") && doctor.contains("\ndata set\n  "), "{doctor}");
+}
+
+#[test]
+fn a_backend_is_built_again_when_its_source_has_changed() {
+    let Some(library) = minimal_c() else { return };
+    let repository = Repository::new().library("minimal-c", library);
+    let builds = || {
+        let finished = repository.invoke(["check", "minimal-c"]).args(&QUICK[..4]).run().expect(0);
+        finished.stderr.matches("building minimal-c (log: ").count()
+    };
+    assert_eq!([builds(), builds()], [1, 0]);
+    let source = repository.path().join("backends/minimal-c/backend.toml");
+    let changed = fs::read_to_string(&source).unwrap() + "\n# another comment\n";
+    fs::write(&source, changed).unwrap();
+    assert_eq!([builds(), builds()], [1, 0]);
+}
+
+#[test]
+fn further_folders_of_backends_are_looked_into() {
+    let Some(library) = minimal_c() else { return };
+    let (own, other) = (Repository::new(), Repository::new().library("minimal-c", library));
+    // A folder of backends, and a backend's own folder.
+    for folder in ["backends", "backends/minimal-c"] {
+        let path = other.path().join(folder);
+        let listed = own.invoke(["list", "--backend-path"]).args([&path]).run().expect(0).stdout;
+        assert!(listed.starts_with("minimal-c  made by a test\n"), "{listed}");
+    }
+    let twice = other.path().join("backends");
+    let message =
+        other.invoke(["bench", "minimal-c", "--backend-path"]).args([&twice]).args(QUICK).run().refusal();
+    let (first, second) = (other.path().canonicalize().unwrap(), other.path());
+    assert_eq!(
+        message,
+        format!(
+            "error: two backends are named minimal-c: {}/backends/minimal-c and {}/backends/minimal-c; rename one in \
+             its backend.toml and its table\n",
+            first.display(),
+            second.display()
+        )
+    );
+    let empty = own.path().join("harness");
+    let message = own.invoke(["list", "--backend-path"]).args([&empty]).run().refusal();
+    assert_eq!(
+        message,
+        format!(
+            "error: {} holds no backend.toml, nor does a folder in it (--backend-path)\n",
+            empty.display()
+        )
+    );
+    let message = own.invoke(["list", "--backend-path", "no/where"]).run().refusal();
+    assert_eq!(
+        message,
+        "error: cannot look for backends in no/where (--backend-path): No such file or directory (os error 2)\n"
+    );
+    let finished = own.invoke(["list"]).run().expect(1);
+    assert!(finished.stdout.starts_with("no backend found; "), "{}", finished.stdout);
+}
+
+#[test]
+fn a_library_of_a_backends_name_is_refused() {
+    let Some(library) = minimal_c() else { return };
+    let repository = Repository::new().library("hostile", &hostile());
+    repository.invoke(["bench", "hostile"]).args(QUICK).args([library]).run().expect(0);
+    let message = repository.invoke(["bench", "hostile"]).args(QUICK).args([hostile()]).run().refusal();
+    assert!(message.contains("error: two backends are named hostile: "), "{message}");
+}
+
+/// The same library twice is one backend.
+#[test]
+fn a_library_that_is_named_twice_runs_once() {
+    let repository = Repository::new();
+    repository.invoke(["bench"]).args([hostile(), hostile()]).args(QUICK).run().expect(0);
+    assert_eq!(RunFolder::only(&repository.runs()).rows("runs.csv").len(), 1);
+}
+
+/// Runs lie in `reports/runs`, and the last one has a name.
+#[test]
+fn the_latest_run_is_reported_and_resumed() {
+    let repository = Repository::new();
+    let library = hostile();
+    let message = repository.invoke(["report"]).run().refusal();
+    assert!(message.starts_with("error: no run in ") && message.ends_with(": start one with `bench`\n"));
+    let finished = repository.invoke(["bench", library.to_str().unwrap()]).args(QUICK).run().expect(0);
+    let run = RunFolder::only(&repository.runs());
+    let link = repository.runs().join("latest");
+    assert_eq!(fs::read_link(&link).unwrap().as_os_str(), run.path.file_name().unwrap());
+
+    let files = ["epochs.csv", "runs.csv", "summary.csv", "report.html"];
+    let before = files.map(|name| run.read(name));
+    for name in files {
+        fs::remove_file(run.path.join(name)).unwrap();
+    }
+    let name = run.path.file_name().unwrap().to_str().unwrap();
+    for arguments in [&["report"] as &[&str], &["report", "latest"], &["report", name]] {
+        let reported = repository.invoke(arguments.iter().copied()).run().expect(0);
+        assert_eq!(reported.stdout.lines().nth(3), finished.stdout.lines().nth(3), "the same table");
+        assert_eq!(files.map(|name| run.read(name)), before, "the same files");
+    }
+    let resumed = repository.invoke(["bench", "--resume", "latest"]).run().expect(0);
+    assert!(resumed.stdout.contains("hostile/none@cpu"), "{}", resumed.stdout);
+}
+
+/// The repository's own backend, built in release mode whatever the harness is.
+#[test]
+fn the_handwritten_backend_is_built_checked_and_timed() {
+    let checked = invoke(["check", "handwritten"]).args(&QUICK[..4]).run().expect(0);
+    let lines: Vec<_> = checked.stdout.lines().collect();
+    assert_eq!(lines[0], "softmax handwritten/none@cpu");
+    assert!(lines[1].starts_with("  ok   protocol: "), "{}", checked.stdout);
+    assert_eq!(lines.last(), Some(&&*format!("  passed all {} checks", lines.len() - 2)));
+    let library = repository_root().join("target/backends/handwritten/release");
+    assert!(library.join("libtrainmark_handwritten.so").is_file());
+
+    let out = tempfile::tempdir().unwrap();
+    let finished =
+        invoke(["bench", "handwritten"]).args(QUICK).args(["--out"]).args([out.path()]).run().expect(0);
+    assert!(!finished.stderr.contains("building"), "it was built by `check`: {}", finished.stderr);
+    let row = RunFolder::only(out.path()).run("handwritten");
+    assert_eq!((&*row["outcome"], &*row["conformance"]), ("ok", "passed"));
+}

@@ -1,1 +1,182 @@
-//! TODO
+//! A benchmark that was killed goes on where it was, and repeats nothing.
+
+use std::collections::HashMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use trainmark_tests::{Finished, RunFolder, bench, hostile, invoke, minimal_c, skip, wait_until};
+
+fn resume(run: &RunFolder) -> Finished {
+    invoke(["bench", "--resume"]).args([&run.path]).run()
+}
+
+/// Starts two cells × two seeds × two epochs and kills the harness when the
+/// second run has begun. `None` without a C compiler.
+fn killed(out: &Path) -> Option<RunFolder> {
+    let backends = [&hostile(), minimal_c()?];
+    let running = bench(out, backends).args(["--epochs", "2", "--seeds", "2"]).start();
+    let patience = Duration::from_secs(60);
+    let begun = || RunFolder::find(out).is_some_and(|run| run.count("begun") == 2 && run.count("ended") == 1);
+    assert!(wait_until(patience, begun), "no second run begins");
+    assert!(wait_until(patience, || running.marker.processes().len() == 2), "harness and worker run");
+    running.signal(Signal::KILL);
+    let marker = running.marker.clone();
+    assert_eq!(running.finish().code, None);
+    // The worker notices that the harness is gone.
+    marker.assert_gone();
+    Some(RunFolder::only(out))
+}
+
+/// Each cell and seed has ended once and its epochs stand once.
+fn assert_complete(run: &RunFolder) {
+    let rows = run.rows("runs.csv");
+    assert_eq!(rows.len(), 4);
+    assert!(rows.iter().all(|row| row["outcome"] == "ok"), "{rows:?}");
+    let mut ended: HashMap<String, usize> = HashMap::new();
+    for event in run.events().iter().filter(|event| event["event"] == "ended") {
+        *ended.entry(format!("{} {}", event["cell"]["backend"], event["seed"])).or_default() += 1;
+    }
+    assert_eq!(ended.len(), 4);
+    assert!(ended.values().all(|count| *count == 1), "{ended:?}");
+    let mut epochs: Vec<_> = run
+        .rows("epochs.csv")
+        .iter()
+        .map(|row| [&row["backend"], &row["seed"], &row["epoch"]].map(String::clone))
+        .collect();
+    assert_eq!(epochs.len(), 8);
+    epochs.sort();
+    epochs.dedup();
+    assert_eq!(epochs.len(), 8, "no epoch stands twice");
+}
+
+#[test]
+fn a_killed_benchmark_is_resumed_and_repeats_nothing() {
+    let out = tempfile::tempdir().unwrap();
+    let Some(run) = killed(out.path()) else { return };
+    let before = run.events();
+    let first = before.iter().find(|event| event["event"] == "ended").unwrap().clone();
+    assert_eq!(before.last().unwrap()["event"], "begun", "it was killed in the second run");
+
+    let finished = resume(&run).expect(0);
+    assert_complete(&run);
+    let after = run.events();
+    assert_eq!(after[..before.len()], before, "what was recorded stays");
+    assert_eq!(after[before.len()]["event"], "resumed");
+    let again = after[before.len()..].iter().filter(|event| event["event"] == "begun");
+    let again: Vec<_> = again.map(|event| (&event["cell"], &event["seed"])).collect();
+    assert_eq!(again.len(), 3);
+    assert!(!again.contains(&(&first["cell"], &first["seed"])), "a finished run began again");
+    assert!(finished.stderr.contains("3 runs of 2 epochs"), "{}", finished.stderr);
+    assert_eq!(after.last().unwrap()["outcome"], "complete");
+
+    // Once more: there is nothing left to do.
+    let files = ["epochs.csv", "runs.csv", "summary.csv"].map(|name| run.read(name));
+    let finished = resume(&run).expect(0);
+    assert_complete(&run);
+    assert_eq!(["epochs.csv", "runs.csv", "summary.csv"].map(|name| run.read(name)), files);
+    let last = run.events().split_off(after.len());
+    let kinds: Vec<_> = last.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["resumed", "finished"]);
+    assert!(!finished.stderr.contains("epoch 1/2"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_torn_last_line_costs_only_itself() {
+    let out = tempfile::tempdir().unwrap();
+    let Some(run) = killed(out.path()) else { return };
+    let before = run.events();
+    let mut record = OpenOptions::new().append(true).open(run.path.join("events.jsonl")).unwrap();
+    record.write_all(br#"{"event":"epoch","cell":{"workl"#).unwrap();
+    drop(record);
+    resume(&run).expect(0);
+    assert_complete(&run);
+    assert_eq!(run.events()[..before.len()], before);
+}
+
+#[test]
+fn another_data_set_is_refused() {
+    let out = tempfile::tempdir().unwrap();
+    bench(out.path(), [hostile()]).run().expect(0);
+    let run = RunFolder::only(out.path());
+    // As if the data set had been another one in those days.
+    let path = run.path.join("events.jsonl");
+    let text = run.read("events.jsonl");
+    let start = text.find("\"fingerprint\":\"").unwrap() + "\"fingerprint\":\"".len();
+    let other = format!("{}0123456789ab{}", &text[..start], &text[start + 12..]);
+    fs::write(&path, &other).unwrap();
+    assert_eq!(
+        resume(&run).refusal(),
+        "error: cannot resume: the run was begun on synthetic (0123456789ab…), now there is synthetic \
+         (3a513b6ce007…); start a new run\n"
+    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), other, "the record is as it was");
+}
+
+#[test]
+fn a_data_set_that_has_come_since_is_refused() {
+    let Some(data) = std::env::var_os("TRAINMARK_DATA") else {
+        skip("data", "TRAINMARK_DATA does not name the folder of Fashion-MNIST");
+        return;
+    };
+    let out = tempfile::tempdir().unwrap();
+    let arguments = ["--workload", "softmax", "--offline", "--quick", "--out"];
+    let finished = invoke(["bench"]).args([hostile()]).args(arguments).args([out.path()]).run().expect(0);
+    let notice = "using the procedural data set `synthetic`, because fashion-mnist is not on this machine";
+    assert!(finished.stderr.contains(notice), "{}", finished.stderr);
+    let run = RunFolder::only(out.path());
+    let again = invoke(["bench", "--resume"]).args([&run.path]).env("TRAINMARK_DATA", data).run();
+    let message = again.refusal();
+    assert!(
+        message.contains("the run was begun on synthetic (3a513b6ce007…), now there is fashion-mnist ("),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_folder_has_one_writer() {
+    let out = tempfile::tempdir().unwrap();
+    // Stays in the gate for ever.
+    let first = bench(out.path(), [hostile()]).hostile("hang@train_step").start();
+    let marker = first.marker.clone();
+    assert!(wait_until(Duration::from_secs(60), || RunFolder::find(out.path()).is_some_and(|run| run
+        .path
+        .join("request.json")
+        .is_file()
+        && run.count("started") == 1)));
+    let run = RunFolder::only(out.path());
+    let message = resume(&run).refusal();
+    assert_eq!(
+        message,
+        format!(
+            "error: another trainmark is writing to {}: wait until it ends, or choose another folder with \
+             `--out DIR`\n",
+            run.path.display()
+        )
+    );
+    assert_eq!(run.events().len(), 1, "the second one wrote nothing");
+    first.signal(Signal::TERM);
+    first.finish().expect(130);
+    marker.assert_gone();
+}
+
+#[test]
+fn what_is_no_run_cannot_be_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let shown = folder.path().display();
+    let message = invoke(["bench", "--resume"]).args([folder.path()]).run().refusal();
+    assert_eq!(
+        message,
+        format!(
+            "error: cannot resume: {shown} is no run folder with a request.json: No such file or directory \
+             (os error 2)\n"
+        )
+    );
+    let message = invoke(["bench", "--resume", "no-such-run"]).run().refusal();
+    assert!(message.starts_with("error: no run no-such-run: neither a folder nor a name in "), "{message}");
+    // A resumed run keeps its own settings.
+    let message = invoke(["bench", "--resume", "latest", "--epochs", "9"]).run().refusal();
+    assert!(message.contains("'--resume <RUN>' cannot be used with"), "{message}");
+}
