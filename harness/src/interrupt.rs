@@ -11,20 +11,20 @@ use anyhow::Context;
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Listens for SIGINT, SIGTERM and SIGHUP.
+    /// Listens for SIGINT, SIGTERM and SIGHUP from here on. Before, they end the
+    /// process at once: there is nothing to keep yet, and a download goes on from
+    /// where it was cut.
     ///
     /// # Errors
     /// Where the handler cannot be installed.
-    pub fn listen() -> anyhow::Result<Self> {
-        let interrupt = Self::default();
-        let flag = Arc::clone(&interrupt.0);
+    pub fn listen(&self) -> anyhow::Result<()> {
+        let flag = Arc::clone(&self.0);
         ctrlc::set_handler(move || {
             if flag.swap(true, Ordering::SeqCst) {
                 std::process::exit(crate::cli::exit::INTERRUPTED);
             }
         })
-        .context("cannot listen for Ctrl-C")?;
-        Ok(interrupt)
+        .context("cannot listen for Ctrl-C")
     }
 
     /// Whether a signal has come.

@@ -1,6 +1,9 @@
 //! trainmark: trains the same model with every backend, proves that they compute
 //! the same function, and measures how fast they do it.
 
+#[macro_use]
+mod output;
+
 pub mod bench;
 pub mod cli;
 pub mod conformance;

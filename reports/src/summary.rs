@@ -96,7 +96,10 @@ pub fn summarize(record: &Record) -> Vec<CellSummary> {
 
 fn summarize_cell(record: &Record, cell: &Cell) -> CellSummary {
     let runs: Vec<&RunRecord> = record.runs_of(cell).collect();
-    let ok: Vec<&RunRecord> = runs.iter().copied().filter(|run| run.outcome == RunOutcome::Ok).collect();
+    // One run that computes another function makes the others doubtful: not ranked.
+    let is_ranked = runs.iter().all(|run| run.outcome != RunOutcome::NotConformant);
+    let is_ok = |run: &&RunRecord| is_ranked && run.outcome == RunOutcome::Ok;
+    let ok: Vec<&RunRecord> = runs.iter().copied().filter(is_ok).collect();
     let epochs: Vec<Vec<&EpochRecord>> = ok.iter().map(|run| record.epochs_of(cell, run.seed)).collect();
     let last =
         |metric: fn(&EpochRecord) -> Option<f64>| median(epochs.iter().filter_map(|run| metric(run.last()?)));

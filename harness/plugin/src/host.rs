@@ -301,18 +301,15 @@ fn loader_text(error: &libloading::Error, path: &Path) -> String {
 /// `call` is a plugin's function that gets the buffer as its message.
 unsafe fn checked(call: impl FnOnce(*mut abi::Text) -> Status) -> Result<(), Error> {
     const CAPACITY: usize = 4096;
-    // Not initialised on purpose: a call through the table costs well under a
-    // microsecond, and clearing the buffer would be most of it.
-    let mut buffer = [const { std::mem::MaybeUninit::<u8>::uninit() }; CAPACITY];
+    // Zeroed, since a plugin's word on how much it wrote cannot be checked.
+    let mut buffer = [0_u8; CAPACITY];
     let data = buffer.as_mut_ptr().cast::<c_char>();
     let mut message = abi::Text { struct_size: size_of::<abi::Text>(), data, capacity: CAPACITY, length: 0 };
     let status = call(&raw mut message);
     if status == abi::TM_OK {
         return Ok(());
     }
-    // SAFETY: a plugin sets `length` to the bytes it wrote.
-    let written =
-        unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), message.length.min(CAPACITY)) };
+    let written = &buffer[..message.length.min(CAPACITY)];
     let mut text = String::from_utf8_lossy(written).trim_end_matches('\0').to_owned();
     if text.is_empty() {
         text = format!("status {status} without a message");

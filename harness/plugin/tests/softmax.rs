@@ -12,7 +12,7 @@ use trainmark_plugin::host::Plugin;
 fn the_example_is_a_correct_backend() {
     // SAFETY: the example's table is a static that the SDK made.
     let plugin = unsafe { Plugin::from_table(&raw const softmax::tm_backend_v1) }.unwrap();
-    assert_eq!(plugin.name, "softmax-example");
+    assert_eq!(plugin.name, "mine");
     assert_eq!(plugin.describe().unwrap().devices[0].id, "cpu");
     training::assert_trains(&plugin);
     training::assert_checks_calls(&plugin);

@@ -64,6 +64,7 @@ pub fn run(
     if let Some(notice) = &dataset.notice {
         progress.note(notice);
     }
+    executor.interrupt.listen()?;
     let prepared = prepare::prepare(request, &workloads, registry, executor, progress)?;
     if executor.interrupt.is_set() {
         progress.finished();

@@ -209,6 +209,9 @@ pub fn ready_library(
             progress.building(&backend.name, &recipe.log());
             recipe.build()
         });
+        if executor.interrupt.is_set() {
+            bail!(crate::cli::exit::Interrupted);
+        }
         if let Err(error) = built {
             return Ok(Err(format!("{error:#}")));
         }
@@ -262,6 +265,10 @@ fn add_cells(
     let info = &library.info;
     let selected = selection.implementation.as_deref();
     let implementations = plan::implementations(info, workload, selected, &request.implementations)?;
+    if workload.model.has_batch_norm() && info.implementations.is_empty() && selected.is_none() {
+        let reason = format!("it lists no implementation of batch norm, which {} needs", workload.name);
+        prepared.add_unavailable(Unavailable { backend: info.name.clone(), device: None, reason }, progress);
+    }
     let wanted = |id: &str| plan::device_is_wanted(id, selection.device.as_deref(), &request.devices);
     for device in info.devices.iter().filter(|device| wanted(&device.id)) {
         if let Some(reason) = &device.unavailable {

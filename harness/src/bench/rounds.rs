@@ -42,9 +42,13 @@ pub(super) fn run_cells(
             return Ok(Outcome::Interrupted);
         }
         if verdict.conformance.passed {
-            contenders.push(Contender { ready, workload, verdict, failures: 0 });
+            let index = plan_index(ready, cells, earlier);
+            contenders.push(Contender { ready, workload, verdict, index, failures: 0 });
         } else {
-            bench.stopped(ready, workload, seeds[0], &verdict)?;
+            // A run that has ended well before stays what it was.
+            if let Some(seed) = seeds.iter().find(|seed| !is_done(&ready.cell, **seed)) {
+                bench.stopped(ready, workload, *seed, &verdict)?;
+            }
         }
     }
     run_rounds(bench, request, contenders, &seeds, &is_done)
@@ -55,6 +59,8 @@ struct Contender<'c> {
     ready: &'c ReadyCell,
     workload: &'c Workload,
     verdict: Verdict,
+    /// Place in the recorded plan.
+    index: usize,
     failures: usize,
 }
 
@@ -120,21 +126,27 @@ fn run_round(
     seed: u64,
     is_done: &dyn Fn(&Cell, u64) -> bool,
 ) -> anyhow::Result<Option<Outcome>> {
-    let cells: Vec<Cell> = contenders.iter().map(|one| one.ready.cell.clone()).collect();
-    let round = plan::round(&cells, seed);
-    if cells.iter().all(|cell| is_done(cell, seed)) {
+    let is_pending = |one: &Contender<'_>| !is_done(&one.ready.cell, seed) && one.failures < FAILURES_ALLOWED;
+    let pending = contenders.iter().filter(|one| is_pending(one)).map(|one| one.index).collect();
+    let round = plan::round(pending, seed);
+    if round.order.is_empty() {
         return Ok(None);
     }
     bench.store.append(&Event::Round(round.clone()))?;
     for index in round.order {
-        let one = &mut contenders[index];
-        if is_done(&one.ready.cell, seed) || one.failures >= FAILURES_ALLOWED {
-            continue;
-        }
+        let Some(one) = contenders.iter_mut().find(|one| one.index == index) else { continue };
         let record = bench.run(one.ready, one.workload, seed, &one.verdict.conformance)?;
         match record.outcome {
             RunOutcome::Interrupted => return Ok(Some(Outcome::Interrupted)),
-            RunOutcome::Failed | RunOutcome::TimedOut | RunOutcome::OutOfMemory => one.failures += 1,
+            RunOutcome::Failed | RunOutcome::TimedOut | RunOutcome::OutOfMemory => {
+                one.failures += 1;
+                if one.failures == FAILURES_ALLOWED {
+                    let cell = &one.ready.cell;
+                    bench
+                        .progress
+                        .note(&format!("{cell}: left out from here on, after {} failures", one.failures));
+                }
+            }
             RunOutcome::Ok | RunOutcome::Unsupported | RunOutcome::NotConformant => {}
         }
         if bench.executor.interrupt.is_set() {
@@ -142,6 +154,15 @@ fn run_round(
         }
     }
     Ok(None)
+}
+
+/// Place of a cell in the plan that the record begins with.
+fn plan_index(ready: &ReadyCell, cells: &[ReadyCell], earlier: Option<&Record>) -> usize {
+    let planned: Vec<&Cell> = match earlier {
+        Some(record) => record.started.plan.cells.iter().collect(),
+        None => cells.iter().map(|one| &one.cell).collect(),
+    };
+    planned.iter().position(|cell| **cell == ready.cell).unwrap_or(planned.len())
 }
 
 fn workload_of<'w>(ready: &ReadyCell, workloads: &'w [Workload]) -> anyhow::Result<&'w Workload> {

@@ -34,6 +34,8 @@ struct Heard {
     load_seconds: Option<f64>,
     open_seconds: Option<f64>,
     epochs: Vec<EpochRecord>,
+    /// Checks of the run itself, beside the gate's.
+    checks: Vec<CheckRecord>,
 }
 
 impl Bench<'_> {
@@ -61,6 +63,7 @@ impl Bench<'_> {
             match message {
                 Message::Loaded { seconds, .. } => heard.load_seconds = Some(*seconds),
                 Message::Opened { seconds } => heard.open_seconds = Some(*seconds),
+                Message::Checked(check) => heard.checks.push(check.clone()),
                 Message::Epoch(epoch) => {
                     let record = epoch_record(ready, seed, epoch);
                     self.store.append(&Event::Epoch(record.clone()))?;
@@ -124,6 +127,7 @@ impl Bench<'_> {
                 record.peak_rss_bytes = done.peak_rss_bytes;
                 record.cpu_seconds = done.cpu_seconds;
                 record.first_batch_norm = done.first_batch_norm;
+                conformance.checks.extend(heard.checks.iter().cloned());
                 conformance.checks.extend(band_checks(workload, &self.dataset.name, &heard.epochs));
                 conformance.passed = conformance.checks.iter().all(|check| check.passed);
                 if !conformance.passed {
@@ -153,7 +157,9 @@ pub(super) fn log_name(ready: &ReadyCell, what: &str) -> String {
     // Names come from plugins, and must not lead out of the folder.
     let legal = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
     let name = format!("{workload}-{backend}-{implementation}-{device}-{what}");
-    let name: String = name.chars().map(|character| if legal(character) { character } else { '_' }).collect();
+    // Long ones would be no file names.
+    let name: String =
+        name.chars().take(120).map(|character| if legal(character) { character } else { '_' }).collect();
     format!("logs/{name}.log")
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use trainmark_reports::record::{DatasetInfo, Event, Plan, SCHEMA, Started};
+use trainmark_reports::record::{DatasetInfo, Event, Plan, RunOutcome, RunRecord, SCHEMA, Started};
 use trainmark_reports::{Record, RunStore};
 
 use super::prepare::Prepared;
@@ -34,6 +34,7 @@ pub(super) fn open_store(
         Place::Resume(folder) => {
             let (mut store, record) = RunStore::reopen(folder)?;
             check_same_data(&record, dataset)?;
+            check_same_plan(&record, request, prepared)?;
             store.append(&Event::Resumed { unix_time: unix_time() })?;
             Ok((store, Some(record)))
         }
@@ -51,6 +52,34 @@ fn check_same_data(record: &Record, dataset: &data::Prepared) -> anyhow::Result<
             dataset.name,
             dataset.fingerprint
         );
+    }
+    Ok(())
+}
+
+/// What is continued must be what was begun: the same plan, with the same libraries.
+fn check_same_plan(record: &Record, request: &BenchRequest, prepared: &Prepared) -> anyhow::Result<()> {
+    let plan = &record.started.plan;
+    if plan.epochs != request.epochs || plan.seeds != request.seeds() {
+        anyhow::bail!(
+            "cannot resume: request.json and events.jsonl tell of different epochs or seeds; start a new run"
+        );
+    }
+    for cell in &plan.cells {
+        if plan.seeds.iter().all(|seed| record.is_done(cell, *seed)) {
+            continue;
+        }
+        let Some(ready) = prepared.cells.iter().find(|ready| ready.cell == *cell) else {
+            anyhow::bail!(
+                "cannot resume: {cell} cannot be run now (see `list`); mend it, or start a new run"
+            );
+        };
+        let changed =
+            |run: &&RunRecord| run.library_hash.as_ref().is_some_and(|hash| *hash != ready.library.hash);
+        if record.runs_of(cell).any(|run| run.outcome == RunOutcome::Ok && changed(&run)) {
+            anyhow::bail!(
+                "cannot resume: the library of {cell} has changed since its first runs; start a new run"
+            );
+        }
     }
     Ok(())
 }
@@ -102,7 +131,7 @@ fn warnings(request: &BenchRequest, dataset: &data::Prepared) -> Vec<String> {
         warnings.push(format!("{} threads on {cpus} processors: they wait for each other", request.threads));
     }
     if let Some(load) = machine::load_average().filter(|load| *load > 0.5) {
-        warnings.push(format!("other work kept the machine busy at the start (load average {load:.1})"));
+        warnings.push(format!("the machine was busy at the start (load average {load:.1})"));
     }
     warnings
 }

@@ -9,6 +9,7 @@ use super::arguments::BenchArguments;
 use super::table;
 use crate::bench::{self, BenchRequest, Finished, Place, progress};
 use crate::executor::Limits;
+use crate::plan::is_library_path;
 use crate::plan::{self, Selection};
 use crate::workload;
 
@@ -94,6 +95,14 @@ fn absolute_selection(text: &str) -> anyhow::Result<String> {
     Ok(Selection { backend, ..selection }.to_string())
 }
 
+/// A library's path means the same from any folder only when it is absolute.
+fn portable(selection: String) -> String {
+    if !is_library_path(&selection) {
+        return selection;
+    }
+    std::path::absolute(&selection).map_or(selection, |path| path.to_string_lossy().into_owned())
+}
+
 /// How to repeat this command from the repository's root.
 fn command_line() -> String {
     let quoted = |argument: String| {
@@ -105,7 +114,7 @@ fn command_line() -> String {
         }
     };
     let arguments =
-        std::env::args_os().skip(1).map(|argument| quoted(argument.to_string_lossy().into_owned()));
+        std::env::args_os().skip(1).map(|argument| quoted(portable(argument.to_string_lossy().into_owned())));
     format!("cargo run -- {}", arguments.collect::<Vec<_>>().join(" "))
 }
 
@@ -124,11 +133,11 @@ pub(super) fn find_run(run: &Path) -> anyhow::Result<PathBuf> {
 }
 
 fn report(finished: &Finished) {
-    print!("{}", table::render(&finished.record));
+    say!("{}", table::render(&finished.record).trim_end());
     let report = finished.folder.join("report.html");
-    println!("\nreport  {}", report.display());
+    say!("\nreport  {}", report.display());
     if finished.outcome == Outcome::Interrupted {
-        eprintln!(
+        tell!(
             "interrupted: what was recorded is kept; continue with `bench --resume {}`",
             finished.folder.display()
         );

@@ -35,8 +35,9 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
     prepare::check_names(&request, &registry)?;
     let dataset = request.obtain_dataset()?;
     if let Some(notice) = &dataset.notice {
-        eprintln!("{notice}");
+        tell!("{notice}");
     }
+    executor.interrupt.listen()?;
     let mut lines = Lines;
     let prepared = prepare::prepare(&request, &workloads, &mut registry, &executor, &mut lines)?;
     let log = tempfile::NamedTempFile::new()?;
@@ -48,7 +49,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
                 return Ok(exit::INTERRUPTED);
             }
             for line in failure.log_tail.iter().flat_map(|tail| tail.lines()) {
-                println!("     | {line}");
+                say!("     | {line}");
             }
         }
         passed &= verdict.conformance.passed;
@@ -61,29 +62,29 @@ struct Lines;
 
 impl Progress for Lines {
     fn note(&mut self, text: &str) {
-        eprintln!("{text}");
+        tell!("{text}");
     }
 
     fn building(&mut self, backend: &str, log: &std::path::Path) {
-        eprintln!("building {backend} (log: {})", log.display());
+        tell!("building {backend} (log: {})", log.display());
     }
 
     fn unavailable(&mut self, row: &Unavailable) {
-        println!("{}: unavailable: {}", row.backend, row.reason);
+        say!("{}: unavailable: {}", row.backend, row.reason);
     }
 
     fn checking(&mut self, cell: &Cell) {
-        println!("{cell}");
+        say!("{cell}");
     }
 
     fn checked(&mut self, _cell: &Cell, check: &CheckRecord) {
-        println!("  {}", conformance::line(check));
+        say!("  {}", conformance::line(check));
     }
 
     fn gate(&mut self, _cell: &Cell, verdict: &Result<usize, String>) {
         match verdict {
-            Ok(checks) => println!("  passed all {checks} checks"),
-            Err(reason) => println!("  {reason}"),
+            Ok(checks) => say!("  passed all {checks} checks"),
+            Err(reason) => say!("  {reason}"),
         }
     }
 

@@ -7,12 +7,12 @@ use crate::data::{self, Status};
 pub(super) fn run(arguments: &DataArguments) -> anyhow::Result<i32> {
     if arguments.action == DataAction::Fetch {
         let folder = data::fetch(arguments.data_dir.as_deref())?;
-        println!("fashion-mnist is in {}", folder.display());
+        say!("fashion-mnist is in {}", folder.display());
         return Ok(exit::OK);
     }
     let status = data::status(arguments.data_dir.as_deref());
     for line in status_lines(&status) {
-        println!("{line}");
+        say!("{line}");
     }
     Ok(if is_complete(&status) { exit::OK } else { exit::FAILED })
 }

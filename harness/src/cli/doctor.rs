@@ -16,42 +16,42 @@ pub(super) fn run(arguments: &BackendArguments) -> anyhow::Result<i32> {
     let limits = Limits { call: std::time::Duration::from_secs(60), memory_bytes: u64::MAX };
     let executor = super::executor(limits)?;
 
-    println!("machine");
-    println!("  {} (kernel {})", environment.system, environment.kernel);
+    say!("machine");
+    say!("  {} (kernel {})", environment.system, environment.kernel);
     let features = environment.cpu_features.join(", ");
-    println!("  {}: {} threads; {features}", environment.cpu, environment.logical_cpus);
-    println!("  {} of memory", units::bytes(environment.memory_bytes));
+    say!("  {}: {} threads; {features}", environment.cpu, environment.logical_cpus);
+    say!("  {} of memory", units::bytes(environment.memory_bytes));
     match environment.load_average {
         Some(load) if load > 0.5 => {
-            println!("  busy: load average {load:.1}; timings will suffer, close other programs")
+            say!("  busy: load average {load:.1}; timings will suffer, close other programs")
         }
-        Some(load) => println!("  quiet: load average {load:.1}"),
-        None => println!("  load average unknown"),
+        Some(load) => say!("  quiet: load average {load:.1}"),
+        None => say!("  load average unknown"),
     }
     if let Some(governor) = environment.governor.as_deref().filter(|governor| *governor != "performance") {
-        println!("  frequency governor {governor}: `cpupower frequency-set -g performance` steadies timings");
+        say!("  frequency governor {governor}: `cpupower frequency-set -g performance` steadies timings");
     }
     if environment.gpus.is_empty() {
-        println!("  no NVIDIA driver: cuda devices are unavailable; install the NVIDIA driver to use one");
+        say!("  no NVIDIA driver: cuda devices are unavailable; install the NVIDIA driver to use one");
     }
     for gpu in &environment.gpus {
-        println!("  {gpu}");
+        say!("  {gpu}");
     }
 
-    println!("\ndata set");
+    say!("\ndata set");
     for line in status_lines(&data::status(None)) {
-        println!("  {line}");
+        say!("  {line}");
     }
 
-    println!("\nbackends");
+    say!("\nbackends");
     for backend in &registry.backends {
-        println!("  {}", backend.name);
+        say!("  {}", backend.name);
         for line in backend_lines(backend, &executor)? {
-            println!("    {line}");
+            say!("    {line}");
         }
     }
     for (name, reason) in &registry.broken {
-        println!("  {name}\n    unavailable: {reason}");
+        say!("  {name}\n    unavailable: {reason}");
     }
     Ok(exit::OK)
 }

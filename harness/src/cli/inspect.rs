@@ -10,9 +10,9 @@ pub(super) fn run(name: Option<&str>) -> anyhow::Result<i32> {
     };
     for (index, workload) in workloads.iter().enumerate() {
         if index > 0 {
-            println!();
+            say!();
         }
-        print!("{}", workload::inspect(workload)?);
+        say!("{}", workload::inspect(workload)?.trim_end());
     }
     Ok(exit::OK)
 }

@@ -12,16 +12,16 @@ pub(super) fn run(arguments: &BackendArguments) -> anyhow::Result<i32> {
     let limits = Limits { call: std::time::Duration::from_secs(60), memory_bytes: u64::MAX };
     let executor = super::executor(limits)?;
     for backend in &registry.backends {
-        println!("{}  {}", backend.name, backend.summary);
+        say!("{}  {}", backend.name, backend.summary);
         for line in backend_lines(backend, &executor)? {
-            println!("  {line}");
+            say!("  {line}");
         }
     }
     for (name, reason) in &registry.broken {
-        println!("{name}\n  unavailable: {reason}");
+        say!("{name}\n  unavailable: {reason}");
     }
     if registry.backends.is_empty() && registry.broken.is_empty() {
-        println!("no backend found; run this in the repository, or name a folder with --backend-path");
+        say!("no backend found; run this in the repository, or name a folder with --backend-path");
         return Ok(exit::FAILED);
     }
     Ok(exit::OK)

@@ -35,9 +35,12 @@ pub fn main() -> i32 {
     };
     match run(cli.command) {
         Ok(code) => code,
-        Err(error) if error.is::<exit::Interrupted>() => exit::INTERRUPTED,
+        Err(error) if error.is::<exit::Interrupted>() => {
+            tell!("interrupted");
+            exit::INTERRUPTED
+        }
         Err(error) => {
-            eprintln!("error: {error:#}");
+            tell!("error: {error:#}");
             exit::USAGE
         }
     }
@@ -53,7 +56,9 @@ fn run(command: Command) -> anyhow::Result<i32> {
         Command::Report { run } => report::run(run),
         Command::Doctor(arguments) => doctor::run(&arguments.backends),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "trainmark", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "trainmark", &mut script);
+            say!("{}", String::from_utf8_lossy(&script).trim_end());
             Ok(exit::OK)
         }
         Command::Worker => crate::worker::main().map(|()| exit::OK),
@@ -71,7 +76,7 @@ fn registry(arguments: &BackendArguments) -> anyhow::Result<Registry> {
 
 fn executor(limits: Limits) -> anyhow::Result<Executor> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
-    Ok(Executor { program, limits, interrupt: Interrupt::listen()? })
+    Ok(Executor { program, limits, interrupt: Interrupt::default() })
 }
 
 impl WorkerArguments {

@@ -24,7 +24,7 @@ pub use report::{line, render};
 use trainmark_plugin::{Dataset, Error, OpenRequest, ParameterSpec, RunningVariance, Session};
 use trainmark_reports::record::{CheckRecord, Conformance};
 
-use crate::reference::Reference;
+use crate::reference::{Batch, Reference};
 use crate::workload::Workload;
 use deviation::Deviation;
 
@@ -107,6 +107,30 @@ pub fn run<'d>(
     trajectory::check(subject, &mut *open(subject.request(rate))?, &mut recorder)?;
     let passed = recorder.checks.iter().all(|check| check.passed);
     Ok(Conformance { passed, checks: recorder.checks })
+}
+
+/// Holds the last prediction of a timed run against the reference with the
+/// parameters that the run ended with: what is timed must be what was checked.
+///
+/// `logits` are those of the whole test split, in its order; the first batch is
+/// compared.
+///
+/// # Errors
+/// Where the reference cannot compute the workload.
+pub fn check_last_prediction(
+    subject: &Subject<'_>,
+    parameters: &[Vec<f32>],
+    logits: &[f32],
+) -> Result<CheckRecord, Error> {
+    let classes = subject.workload.model.classes()?;
+    let count = subject.workload.batch_size.min(subject.dataset.test.count());
+    let indices: Vec<u32> = (0..count as u32).collect();
+    let reference = subject.reference(1.0, parameters)?;
+    let expected = reference.predict(&Batch::gather(subject.dataset.test, &indices).inputs);
+    let found = Deviation::of_logits(&logits[..count * classes], &expected, classes);
+    let mut recorder = Recorder { checks: Vec::new(), progress: &mut |_| {} };
+    recorder.measured("timed run: last prediction", Ok(found), subject.workload.tolerances.logits);
+    recorder.checks.pop().ok_or_else(|| Error::failed("the check left no record"))
 }
 
 /// Collects the checks and announces each.

@@ -150,8 +150,12 @@ fn add(hash: &mut Sha256, path: &Path) -> io::Result<()> {
         entries.sort();
         return entries.iter().try_for_each(|entry| add(hash, entry));
     }
-    let content = fs::read(path)?;
     hash.update(name);
+    let content = match fs::read(path) {
+        // Such as a Cargo.lock before the first build.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        content => content?,
+    };
     hash.update(content.len().to_le_bytes());
     hash.update(content);
     Ok(())
@@ -196,6 +200,14 @@ mod tests {
         assert!(recipe.is_fresh().expect("readable"));
         fs::write(folder.path().join("source"), "two").expect("writable");
         assert!(!recipe.is_fresh().expect("readable"));
+    }
+
+    #[test]
+    fn an_input_may_appear_with_the_build() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let recipe = recipe(folder.path(), &["sh", "-c", "cp source builds/mine/made"]);
+        fs::remove_file(folder.path().join("source")).expect("removable");
+        assert!(!recipe.is_fresh().expect("an absent input is no error"));
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl<S: Session> Session for Announced<'_, '_, S> {
         batch_size: usize,
         logits: &mut [f32],
     ) -> Result<(), Error> {
-        self.announcer
-            .announce("predict", || predict_guarded(&mut self.session, split, indices, batch_size, logits))
+        let call = || predict_guarded(&mut self.session, split, indices, batch_size, logits);
+        self.announcer.announce("predict", call).map(|_seconds| ())
     }
 }

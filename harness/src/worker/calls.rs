@@ -1,5 +1,7 @@
 //! Calls of a session as both jobs need them: opened, announced, named in errors.
 
+use std::time::Instant;
+
 use anyhow::Context;
 use trainmark_plugin::host::{Plugin, PluginSession};
 use trainmark_plugin::{
@@ -7,6 +9,7 @@ use trainmark_plugin::{
 };
 
 use super::protocol::Task;
+use crate::conformance::Subject;
 use crate::workload::Workload;
 
 /// Predictions are asked for in batches of this many samples.
@@ -32,6 +35,24 @@ pub(super) fn request<'d>(task: &Task, workload: &Workload, dataset: Dataset<'d>
         threads: task.threads,
         learning_rate: workload.learning_rate,
         batch_size: workload.batch_size,
+    }
+}
+
+/// What a task holds against the reference.
+pub(super) fn subject<'d>(
+    task: &Task,
+    workload: &Workload,
+    dataset: Dataset<'d>,
+    running_variance: RunningVariance,
+) -> Subject<'d> {
+    Subject {
+        workload: workload.clone(),
+        dataset,
+        implementation: task.implementation.clone(),
+        running_variance,
+        device: task.device.clone(),
+        threads: task.threads,
+        seed: task.seed,
     }
 }
 
@@ -62,46 +83,49 @@ pub(super) fn in_call(call: &str, error: Error) -> Error {
     Error::new(error.kind, format!("{call}: {}", error.message))
 }
 
-/// Logits of a whole split, checked: every value written and finite, nothing
-/// written behind the last.
+/// Logits of a whole split and the wall seconds that predicting them took,
+/// checked: every value written and finite, nothing written behind the last.
 pub(super) fn predict_all(
     session: &mut dyn Session,
     split: Split,
     indices: &[u32],
     classes: usize,
-) -> anyhow::Result<Vec<f32>> {
+) -> anyhow::Result<(Vec<f32>, f64)> {
     // A value that no backend writes by chance marks what was left unwritten.
     let mut logits = vec![f32::from_bits(0x7FC0_1234); indices.len() * classes];
     let result = predict_guarded(session, split, indices, PREDICTION_BATCH, &mut logits);
-    result.map_err(|error| named("predict", error))?;
+    let seconds = result.map_err(|error| named("predict", error))?;
     let bad = logits.iter().position(|logit| !logit.is_finite());
     if let Some(position) = bad {
         let sample = position / classes;
         anyhow::bail!("predict left logit {} of sample {sample} unwritten or not finite", position % classes);
     }
-    Ok(logits)
+    Ok((logits, seconds))
 }
 
 /// Predicts into memory with room behind it, so that a backend that writes too
-/// much is told so instead of corrupting what lies there.
+/// much is told so instead of corrupting what lies there. Returns the wall seconds
+/// of the call alone.
 pub(super) fn predict_guarded(
     session: &mut dyn Session,
     split: Split,
     indices: &[u32],
     batch_size: usize,
     logits: &mut [f32],
-) -> Result<(), Error> {
+) -> Result<f64, Error> {
     const GUARD: [f32; 64] = [-8.765_432e-21; 64];
     let length = logits.len();
     let mut room = Vec::with_capacity(length + GUARD.len());
     room.extend_from_slice(logits);
     room.extend_from_slice(&GUARD);
+    let start = Instant::now();
     session.predict(split, indices, batch_size, &mut room[..length])?;
+    let seconds = start.elapsed().as_secs_f64();
     if room[length..] != GUARD {
         return Err(Error::failed(format!("wrote beyond the {length} logits that it was given room for")));
     }
     logits.copy_from_slice(&room[..length]);
-    Ok(())
+    Ok(seconds)
 }
 
 /// Checks what a training call claims before it is believed.

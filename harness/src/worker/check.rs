@@ -11,7 +11,7 @@ use super::announced::Announcer;
 use super::calls::{self, named};
 use super::protocol::{Message, Task};
 use super::{Harness, done, load};
-use crate::conformance::{self, Subject};
+use crate::conformance;
 use crate::workload::{self, Workload};
 
 /// Training steps that are timed for the estimate, after one that warms up.
@@ -21,15 +21,8 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     let workload = workload::find(&task.workload)?;
     let mapped = task.dataset.map().context("cannot map the data set")?;
     let (plugin, description) = load(&task.library, harness)?;
-    let subject = Subject {
-        workload: workload.clone(),
-        dataset: mapped.dataset(),
-        implementation: task.implementation.clone(),
-        running_variance: calls::convention(&description, &task.implementation)?,
-        device: task.device.clone(),
-        threads: task.threads,
-        seed: task.seed,
-    };
+    let convention = calls::convention(&description, &task.implementation)?;
+    let subject = calls::subject(task, &workload, mapped.dataset(), convention);
     let announcer = Announcer::new(harness);
     let conformance =
         conformance::run(&subject, &mut |request| announcer.open(&plugin, &request), &mut |check| {
@@ -78,9 +71,8 @@ fn estimate(
         step_seconds = step_seconds.min(start.elapsed().as_secs_f64());
     }
     let indices: Vec<u32> = (0..calls::PREDICTION_BATCH.min(dataset.test.count()) as u32).collect();
-    let start = Instant::now();
-    calls::predict_all(&mut *session, Split::Test, &indices, workload.model.classes()?)?;
-    let batch_seconds = start.elapsed().as_secs_f64();
+    let (_, batch_seconds) =
+        calls::predict_all(&mut *session, Split::Test, &indices, workload.model.classes()?)?;
     let steps = dataset.train.count().div_ceil(workload.batch_size);
     let predictions = dataset.test.count().div_ceil(calls::PREDICTION_BATCH);
     Ok(steps as f64 * step_seconds + predictions as f64 * batch_seconds)

@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use anyhow::Context;
-use trainmark_plugin::{Role, Session, Split};
+use trainmark_plugin::{Dataset, Role, Session, Split};
 use trainmark_reports::record::FirstBatchNorm;
 
 use super::calls::{self, named};
 use super::protocol::{EpochMessage, Message, Task};
 use super::{Harness, done, load};
+use crate::conformance;
 use crate::workload::{self, Workload};
 
 pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
@@ -26,23 +27,39 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     session.set_parameters(&slices).map_err(|error| named("set_parameters", error))?;
     harness.send(&Message::Opened { seconds: start.elapsed().as_secs_f64() })?;
 
-    let epochs = Epochs::new(&workload, mapped.dataset().test.labels, task.seed);
+    let trained = train(task, &workload, mapped.dataset(), &mut session, harness);
+    // Closing is part of what must not fail or hang, so it comes before the last word.
+    harness.calling("close")?;
+    drop(session);
+    let (parameters, logits) = trained?;
+    let mut done = done();
+    let subject = calls::subject(task, &workload, mapped.dataset(), convention);
+    harness.send(&Message::Checked(conformance::check_last_prediction(&subject, &parameters, &logits)?))?;
+    done.first_batch_norm = first_batch_norm(&parameters, &workload)?;
+    harness.send(&Message::Done(Box::new(done)))
+}
+
+/// Trains all epochs; returns the parameters and the logits of the last prediction.
+fn train(
+    task: &Task,
+    workload: &Workload,
+    dataset: Dataset<'_>,
+    session: &mut dyn Session,
+    harness: &mut Harness,
+) -> anyhow::Result<(Vec<Vec<f32>>, Vec<f32>)> {
+    let epochs = Epochs::new(workload, dataset.test.labels, task.seed);
+    let mut last_logits = Vec::new();
     for epoch in 1..=task.epochs {
-        let measured = epochs.train(epoch, mapped.dataset().train.count(), &mut session, harness)?;
+        let (measured, logits) = epochs.train(epoch, dataset.train.count(), session, harness)?;
         let is_finite = measured.train_loss.is_some();
         harness.send(&Message::Epoch(measured))?;
         if !is_finite {
             anyhow::bail!("train_epoch: the loss of epoch {epoch} is not finite");
         }
+        last_logits = logits;
     }
     harness.calling("get_parameters")?;
-    let first_batch_norm = first_batch_norm(&mut session, &workload)?;
-    // Closing is part of what must not fail, so it comes before the last word.
-    harness.calling("close")?;
-    drop(session);
-    let mut done = done();
-    done.first_batch_norm = first_batch_norm;
-    harness.send(&Message::Done(Box::new(done)))
+    Ok((calls::parameters(session, workload)?, last_logits))
 }
 
 /// State that is kept between epochs.
@@ -67,7 +84,7 @@ impl<'w> Epochs<'w> {
         train_count: usize,
         session: &mut dyn Session,
         harness: &mut Harness,
-    ) -> anyhow::Result<EpochMessage> {
+    ) -> anyhow::Result<(EpochMessage, Vec<f32>)> {
         let order = workload::epoch_order(train_count as u32, self.seed, epoch);
         harness.calling("train_epoch")?;
         let start = Instant::now();
@@ -77,25 +94,21 @@ impl<'w> Epochs<'w> {
         let train_accuracy = calls::check_correct("train_epoch", outcome.correct, train_count)?;
 
         harness.calling("predict")?;
-        let start = Instant::now();
-        let logits = calls::predict_all(session, Split::Test, &self.test_indices, self.classes)?;
-        let predict_seconds = start.elapsed().as_secs_f64();
-        Ok(EpochMessage {
+        let (logits, predict_seconds) =
+            calls::predict_all(session, Split::Test, &self.test_indices, self.classes)?;
+        let measured = EpochMessage {
             epoch,
             train_seconds,
             predict_seconds,
             train_loss: outcome.loss.is_finite().then_some(outcome.loss),
             train_accuracy,
             test_accuracy: crate::score::accuracy(&logits, self.classes, self.test_labels),
-        })
+        };
+        Ok((measured, logits))
     }
 }
 
-fn first_batch_norm(
-    session: &mut dyn Session,
-    workload: &Workload,
-) -> anyhow::Result<Option<FirstBatchNorm>> {
-    let values = calls::parameters(session, workload)?;
+fn first_batch_norm(values: &[Vec<f32>], workload: &Workload) -> anyhow::Result<Option<FirstBatchNorm>> {
     let specs = workload.model.parameters()?;
     let first = |role| {
         let position = specs.iter().position(|spec| spec.role == role)?;

@@ -233,10 +233,12 @@ impl Attempts {
     }
 }
 
-/// An interruption says nothing of the run, so it never displaces an end that does.
+/// An interruption says nothing of the run, so it never displaces an end that
+/// does; and what was trained well once is not untrained by a later failure.
 fn rank(attempt: &Attempt) -> u8 {
-    match &attempt.ended {
-        Some(run) if run.outcome != RunOutcome::Interrupted => 1,
+    match attempt.ended.as_ref().map(|run| run.outcome) {
+        Some(RunOutcome::Ok) => 2,
+        Some(outcome) if outcome != RunOutcome::Interrupted => 1,
         _ => 0,
     }
 }

@@ -12,7 +12,7 @@ use trainmark_plugin::{
 pub struct Softmax;
 
 impl Backend for Softmax {
-    const NAME: &'static str = "softmax-example";
+    const NAME: &'static str = "mine";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 
     fn describe() -> Result<Description, Error> {

@@ -114,15 +114,15 @@ pub struct Plain {
 
 impl Progress for Plain {
     fn note(&mut self, text: &str) {
-        eprintln!("{text}");
+        tell!("{text}");
     }
 
     fn building(&mut self, backend: &str, log: &Path) {
-        eprintln!("building {backend} (log: {})", log.display());
+        tell!("building {backend} (log: {})", log.display());
     }
 
     fn unavailable(&mut self, row: &Unavailable) {
-        eprintln!("{}: unavailable: {}", row.backend, row.reason);
+        tell!("{}: unavailable: {}", row.backend, row.reason);
     }
 
     fn checking(&mut self, _cell: &Cell) {}
@@ -130,12 +130,12 @@ impl Progress for Plain {
     fn checked(&mut self, _cell: &Cell, _check: &CheckRecord) {}
 
     fn gate(&mut self, cell: &Cell, verdict: &Result<usize, String>) {
-        eprintln!("{}", gate_text(cell, verdict));
+        tell!("{}", gate_text(cell, verdict));
     }
 
     fn plan(&mut self, runs: usize, epochs: u32, estimate_seconds: f64) {
         self.count.plan(runs, epochs, estimate_seconds);
-        eprintln!("{}", plan_text(runs, epochs, estimate_seconds));
+        tell!("{}", plan_text(runs, epochs, estimate_seconds));
     }
 
     fn begun(&mut self, _cell: &Cell, _seed: u64) {
@@ -145,13 +145,13 @@ impl Progress for Plain {
     fn epoch(&mut self, cell: &Cell, epoch: &EpochMessage) {
         self.count.current_epoch = epoch.epoch;
         let left = self.count.left_text();
-        eprintln!("{cell} · epoch {}/{} · {}{left}", epoch.epoch, self.count.epochs, epoch_text(epoch));
+        tell!("{cell} · epoch {}/{} · {}{left}", epoch.epoch, self.count.epochs, epoch_text(epoch));
     }
 
     fn ended(&mut self, run: &RunRecord) {
         self.count.done += 1;
         self.count.current_epoch = 0;
-        eprintln!("[{}/{}] {}", self.count.done, self.count.runs, ended_text(run));
+        tell!("[{}/{}] {}", self.count.done, self.count.runs, ended_text(run));
     }
 
     fn finished(&mut self) {}
