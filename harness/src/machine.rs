@@ -1,6 +1,7 @@
 //! What this machine is and how busy it is.
 
 use std::fs;
+use std::process::Command;
 
 use trainmark_reports::record::Environment;
 
@@ -57,11 +58,20 @@ pub fn environment() -> Environment {
         governor: governor(),
         gpus: gpus(),
         trainmark: env!("CARGO_PKG_VERSION").to_owned(),
-        git_revision: option_env!("TRAINMARK_GIT_REVISION").map(str::to_owned),
+        git_revision: git_revision(),
         rustc: env!("TRAINMARK_RUSTC").to_owned(),
         profile: profile(),
         load_average: load_average(),
     }
+}
+
+/// Revision of the sources that backends are built from.
+fn git_revision() -> Option<String> {
+    let root = crate::registry::repository_root();
+    let arguments = ["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"];
+    let output = Command::new("git").arg("-C").arg(root).args(arguments).output().ok()?;
+    let revision = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !revision.is_empty()).then_some(revision)
 }
 
 /// `debug`, or how far the harness was optimised: `cargo run` optimises it too.

@@ -74,8 +74,12 @@ const CHECK_EXAMPLES: &str = "Examples:
 /// Arguments of `bench`.
 #[derive(Debug, Args)]
 pub struct BenchArguments {
-    /// `all`, or backends as BACKEND[/IMPLEMENTATION][@DEVICE], or libraries by path.
-    #[arg(value_name = "BACKEND", required_unless_present = "resume")]
+    /// Backends, or libraries by path.
+    #[arg(
+        value_name = "BACKEND",
+        required_unless_present = "resume",
+        help = "`all`, or backends as BACKEND[/IMPLEMENTATION][@DEVICE], or libraries by path"
+    )]
     pub selections: Vec<String>,
     /// Only these implementations of batch norm [default: all that a backend has]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
@@ -121,8 +125,12 @@ pub struct BenchArguments {
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArguments {
-    /// BACKEND[/IMPLEMENTATION][@DEVICE], or a library by path; `all` for every one.
-    #[arg(value_name = "BACKEND", required = true)]
+    /// Backends, or libraries by path.
+    #[arg(
+        value_name = "BACKEND",
+        required = true,
+        help = "`all`, or backends as BACKEND[/IMPLEMENTATION][@DEVICE], or libraries by path"
+    )]
     pub selections: Vec<String>,
     /// Workloads to check: lenet-bn, lenet, softmax
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_values = ["lenet-bn", "lenet"])]

@@ -1,7 +1,7 @@
 //! `report.html`: one file that needs neither network nor server.
 //!
 //! Text from plugins and frameworks is hostile: the template escapes all of it,
-//! the charts escape theirs ([`svg::escape`]), the embedded data hides every `<`,
+//! the charts escape theirs (`svg::escape`), the embedded data hides every `<`,
 //! and a content security policy forbids any request.
 
 mod bars;
