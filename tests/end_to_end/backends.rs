@@ -134,17 +134,18 @@ fn further_folders_of_backends_are_looked_into() {
         let listed = own.invoke(["list", "--backend-path"]).args([&path]).run().expect(0).stdout;
         assert!(listed.starts_with("minimal-c  made by a test\n"), "{listed}");
     }
-    let twice = other.path().join("backends");
-    let message =
-        other.invoke(["bench", "minimal-c", "--backend-path"]).args([&twice]).args(QUICK).run().refusal();
-    let (first, second) = (other.path().canonicalize().unwrap(), other.path());
+    let same = other.path().join("backends");
+    other.invoke(["list", "--backend-path"]).args([&same]).run().expect(0);
+    let third = Repository::new().library("minimal-c", library);
+    let message = third.invoke(["bench", "minimal-c", "--backend-path"]).args([&same]).run().refusal();
+    let own_folder = third.path().canonicalize().unwrap();
     assert_eq!(
         message,
         format!(
-            "error: two backends are named minimal-c: {}/backends/minimal-c and {}/backends/minimal-c; rename one in \
-             its backend.toml and its table\n",
-            first.display(),
-            second.display()
+            "error: two backends are named minimal-c: {}/backends/minimal-c and {}/minimal-c; rename one in its \
+             backend.toml and its table\n",
+            own_folder.display(),
+            same.display()
         )
     );
     let empty = own.path().join("harness");

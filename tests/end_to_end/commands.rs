@@ -1,1 +1,117 @@
-//! TODO
+//! What each command says.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use trainmark_tests::{Finished, Repository, invoke, skip};
+
+fn printed(arguments: &[&str]) -> String {
+    let Finished { stdout, stderr, .. } = invoke(arguments).run().expect(0);
+    assert_eq!(stderr, "");
+    assert!(!stdout.contains('\x1b'), "no colours where it is no terminal: {stdout}");
+    stdout
+}
+
+#[test]
+fn every_command_has_help() {
+    insta::assert_snapshot!("help", printed(&["--help"]));
+    for command in ["bench", "list", "check", "inspect", "data", "report", "doctor", "completions"] {
+        insta::assert_snapshot!(format!("help-{command}"), printed(&[command, "--help"]));
+        assert_eq!(printed(&["help", command]), printed(&[command, "--help"]));
+    }
+}
+
+#[test]
+fn the_version_is_the_packages() {
+    assert_eq!(printed(&["--version"]), format!("trainmark {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+/// Trained parameters by the layers' own sizes: weights and biases, and with
+/// batch norm γ and β.
+fn trained(norm: bool) -> usize {
+    let convolution = |inputs: usize, outputs: usize| outputs * (inputs * 5 * 5 + 1);
+    let linear = |inputs: usize, outputs: usize| outputs * (inputs + 1);
+    let network =
+        convolution(1, 6) + convolution(6, 16) + linear(16 * 4 * 4, 120) + linear(120, 84) + linear(84, 10);
+    network + if norm { 2 * (6 + 16 + 120 + 84) } else { 0 }
+}
+
+#[test]
+fn inspect_shows_every_layer() {
+    assert_eq!((trained(false), trained(true)), (44_426, 44_878));
+    let text = printed(&["inspect", "lenet-bn"]);
+    insta::assert_snapshot!("inspect-lenet-bn", text);
+    assert!(text.contains("parameters: 44,878 trained, 452 running statistics\n"), "{text}");
+    assert_eq!(table_sum(&text), 44_878);
+    let text = printed(&["inspect", "lenet"]);
+    assert!(text.contains("parameters: 44,426 trained"), "{text}");
+    assert_eq!(table_sum(&text), 44_426);
+    let all = printed(&["inspect"]);
+    assert!(["lenet-bn: ", "\nlenet: ", "\nsoftmax: "].iter().all(|name| all.contains(name)), "{all}");
+}
+
+/// Sum of the column of parameters.
+fn table_sum(text: &str) -> usize {
+    let mut lines = text.lines().skip_while(|line| !line.starts_with(" #"));
+    let header = lines.next().expect("a header");
+    let start = header[..header.find("parameters").expect("a column of parameters")].chars().count();
+    let values = lines.take_while(|line| !line.is_empty()).map(|line| {
+        let value: String = line.chars().skip(start).filter(char::is_ascii_digit).collect();
+        if value.is_empty() { 0 } else { value.parse::<usize>().unwrap() }
+    });
+    values.sum()
+}
+
+#[test]
+fn completions_are_a_script_that_the_shell_takes() {
+    let script = printed(&["completions", "bash"]);
+    assert!(script.contains("_trainmark()") && script.contains("--memory-limit"), "{script}");
+    assert!(!script.contains("worker"), "the hidden command is not offered");
+    let shell = Command::new("bash").arg("-n").stdin(Stdio::piped()).spawn();
+    let Ok(mut shell) = shell else {
+        skip("bash", "bash cannot be run");
+        return;
+    };
+    shell.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    assert!(shell.wait().unwrap().success());
+    for shell in ["zsh", "fish", "elvish", "powershell"] {
+        assert!(printed(&["completions", shell]).contains("trainmark"));
+    }
+}
+
+#[test]
+fn data_says_where_it_looks_and_what_to_do() {
+    let repository = Repository::new();
+    let home = repository.path().join("home");
+    let status = repository.invoke(["data"]).env("HOME", &home).run().expect(1);
+    let text = status.stdout.replace(&home.display().to_string(), "[home]");
+    insta::assert_snapshot!("data-status", text);
+    let elsewhere = repository.invoke(["data"]).env("TRAINMARK_DATA", "/no/where").run().expect(1);
+    assert!(elsewhere.stdout.starts_with("/no/where (TRAINMARK_DATA): none of the four files\n"));
+}
+
+#[test]
+fn data_that_is_there_is_complete() {
+    let Some(data) = std::env::var_os("TRAINMARK_DATA") else {
+        skip("data", "TRAINMARK_DATA does not name the folder of Fashion-MNIST");
+        return;
+    };
+    let status = invoke(["data"]).env("TRAINMARK_DATA", data).run().expect(0);
+    assert!(
+        status.stdout.lines().next().unwrap().ends_with(" (TRAINMARK_DATA): complete"),
+        "{}",
+        status.stdout
+    );
+}
+
+#[test]
+fn doctor_describes_the_machine() {
+    let text = printed(&["doctor"]);
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[0], "machine");
+    assert!(lines[1].contains("(kernel "), "{text}");
+    assert!(lines[2].contains(" threads; "), "{text}");
+    assert!(lines[3].ends_with(" of memory"), "{text}");
+    assert!(lines.contains(&"data set") && lines.contains(&"backends"), "{text}");
+    assert!(lines.contains(&"  handwritten"), "{text}");
+}

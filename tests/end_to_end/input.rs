@@ -228,10 +228,10 @@ fn a_data_folder_that_cannot_serve_is_named() {
     fs::remove_file(folder.path().join(FILES[0])).unwrap();
     fs::write(folder.path().join(FILES[3]), labels).unwrap();
     let message = refusal("fashion-mnist");
-    assert!(message.starts_with(&format!("error: {shown}/{}: expected MD5 ", FILES[3])), "{message}");
-    assert!(message.contains(", found MD5 "), "{message}");
+    assert!(message.starts_with(&format!("error: {shown}/{}: expected md5 ", FILES[3])), "{message}");
+    assert!(message.contains(", found md5 "), "{message}");
     let message = invoke(["data", "--data-dir", shown]).run().expect(1).stdout;
-    assert!(message.contains(FILES[3]) && message.contains("MD5"), "{message}");
+    assert!(message.contains(FILES[3]) && message.contains("md5"), "{message}");
 }
 
 #[test]

@@ -55,9 +55,6 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Do one job for the harness.
-    #[command(hide = true)]
-    Worker,
 }
 
 const BENCH_EXAMPLES: &str = "Examples:

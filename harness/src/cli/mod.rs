@@ -25,15 +25,21 @@ use arguments::{BackendArguments, Cli, Command, WorkerArguments};
 
 /// Runs the command line and returns the exit code.
 pub fn main() -> i32 {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            // A closed pipe leaves nobody to tell.
-            let _ = error.print();
-            return if error.use_stderr() { exit::USAGE } else { exit::OK };
+    // Not a command of the parser's, which would offer it in completions.
+    let is_worker = std::env::args_os().nth(1).is_some_and(|first| first == crate::worker::COMMAND);
+    let result = if is_worker {
+        crate::worker::main().map(|()| exit::OK)
+    } else {
+        match Cli::try_parse() {
+            Ok(cli) => run(cli.command),
+            Err(error) => {
+                // A closed pipe leaves nobody to tell.
+                let _ = error.print();
+                return if error.use_stderr() { exit::USAGE } else { exit::OK };
+            }
         }
     };
-    match run(cli.command) {
+    match result {
         Ok(code) => code,
         Err(error) if error.is::<exit::Interrupted>() => {
             tell!("interrupted");
@@ -61,7 +67,6 @@ fn run(command: Command) -> anyhow::Result<i32> {
             say!("{}", String::from_utf8_lossy(&script).trim_end());
             Ok(exit::OK)
         }
-        Command::Worker => crate::worker::main().map(|()| exit::OK),
     }
 }
 

@@ -13,6 +13,7 @@ use anyhow::Context;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::log::LogDrain;
+use crate::worker;
 use crate::worker::protocol::{Job, Message};
 
 /// Longest line that is taken for a message; a plugin that finds the socket and
@@ -46,7 +47,7 @@ impl WorkerProcess {
         let log = LogDrain::start(output, log)?;
         let mut command = Command::new(program);
         command
-            .arg("worker")
+            .arg(worker::COMMAND)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(output_for_worker.try_clone()?)
             .stderr(output_for_worker)

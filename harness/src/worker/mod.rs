@@ -18,6 +18,9 @@ use trainmark_plugin::{Description, Error, ErrorKind};
 
 use protocol::{BackendInfo, Done, FailureKind, Job, Message};
 
+/// First argument of the program where it is to be a worker.
+pub const COMMAND: &str = "worker";
+
 /// Lowest file descriptor for the socket.
 const SOCKET_NUMBER: i32 = 200;
 
@@ -46,7 +49,7 @@ impl Harness {
     }
 }
 
-/// Body of the hidden command `worker`: standard input is a socket to the harness.
+/// Body of the hidden command [`COMMAND`]: standard input is a socket to the harness.
 ///
 /// # Errors
 /// Where the socket cannot be used; a plugin's failure is a message instead.
