@@ -35,9 +35,6 @@ impl Selection {
         if is_library_path(text) {
             return Ok(Self { backend: text.to_owned(), implementation: None, device: None });
         }
-        if text.starts_with(['.', '/']) {
-            bail!("{text} is neither a backend's name nor a library: a library ends in .so or .dylib");
-        }
         let (rest, device) = split_last(text, '@');
         let (backend, implementation) =
             if is_library_path(rest) { (rest, None) } else { split_last(rest, '/') };
@@ -46,6 +43,9 @@ impl Selection {
             bail!(
                 "cannot read `{text}`: write backend, backend/implementation or backend/implementation@device"
             );
+        }
+        if backend.starts_with(['.', '/']) && !is_library_path(backend) {
+            bail!("{text} is neither a backend's name nor a library: a library ends in .so or .dylib");
         }
         Ok(Self {
             backend: backend.to_owned(),

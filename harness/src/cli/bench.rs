@@ -9,8 +9,8 @@ use super::arguments::BenchArguments;
 use super::table;
 use crate::bench::{self, BenchRequest, Finished, Place, progress};
 use crate::executor::Limits;
-use crate::plan::is_library_path;
 use crate::plan::{self, Selection};
+use crate::plan::{Selection, is_library_path};
 use crate::workload;
 
 const DEFAULT_EPOCHS: u32 = 5;
@@ -97,10 +97,14 @@ fn absolute_selection(text: &str) -> anyhow::Result<String> {
 
 /// A library's path means the same from any folder only when it is absolute.
 fn portable(selection: String) -> String {
-    if !is_library_path(&selection) {
-        return selection;
+    let Ok(mut parsed) = Selection::parse(&selection) else { return selection };
+    if is_library_path(&parsed.backend)
+        && let Ok(path) = std::path::absolute(&parsed.backend)
+    {
+        parsed.backend = path.to_string_lossy().into_owned();
+        return parsed.to_string();
     }
-    std::path::absolute(&selection).map_or(selection, |path| path.to_string_lossy().into_owned())
+    selection
 }
 
 /// How to repeat this command from the repository's root.
