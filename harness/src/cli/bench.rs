@@ -10,7 +10,6 @@ use super::table;
 use crate::bench::{self, BenchRequest, Finished, Place, progress};
 use crate::executor::Limits;
 use crate::plan::{self, Selection};
-use crate::plan::{Selection, is_library_path};
 use crate::workload;
 
 const DEFAULT_EPOCHS: u32 = 5;
@@ -95,18 +94,6 @@ fn absolute_selection(text: &str) -> anyhow::Result<String> {
     Ok(Selection { backend, ..selection }.to_string())
 }
 
-/// A library's path means the same from any folder only when it is absolute.
-fn portable(selection: String) -> String {
-    let Ok(mut parsed) = Selection::parse(&selection) else { return selection };
-    if is_library_path(&parsed.backend)
-        && let Ok(path) = std::path::absolute(&parsed.backend)
-    {
-        parsed.backend = path.to_string_lossy().into_owned();
-        return parsed.to_string();
-    }
-    selection
-}
-
 /// How to repeat this command from the repository's root.
 fn command_line() -> String {
     let quoted = |argument: String| {
@@ -117,8 +104,10 @@ fn command_line() -> String {
             format!("'{}'", argument.replace('\'', "'\\''"))
         }
     };
-    let arguments =
-        std::env::args_os().skip(1).map(|argument| quoted(portable(argument.to_string_lossy().into_owned())));
+    let arguments = std::env::args_os().skip(1).map(|argument| {
+        let argument = argument.to_string_lossy().into_owned();
+        quoted(absolute_selection(&argument).unwrap_or(argument))
+    });
     format!("cargo run -- {}", arguments.collect::<Vec<_>>().join(" "))
 }
 
