@@ -264,3 +264,14 @@ fn a_model_that_is_declined_is_a_row() {
     assert!(rows[0]["reason"].contains("model lenet is not flatten, linear but conv2d"), "{:?}", rows[0]);
     assert!(finished.stdout.contains("unsupported"), "{}", finished.stdout);
 }
+
+/// The gate asks for fewer predictions than this timed run has epochs.
+#[test]
+fn cheating_only_while_timed_is_noticed() {
+    let out = tempfile::tempdir().unwrap();
+    let cheat = "label-peek@predict:12";
+    bench(out.path(), [hostile()]).args(["--epochs", "14"]).hostile(cheat).run().expect(1);
+    let row = RunFolder::only(out.path()).run("hostile");
+    assert_eq!((&*row["outcome"], &*row["epochs"]), ("not conformant", "14"));
+    assert!(row["reason"].contains("timed run: last prediction"), "{}", row["reason"]);
+}

@@ -180,3 +180,37 @@ fn what_is_no_run_cannot_be_resumed() {
     let message = invoke(["bench", "--resume", "latest", "--epochs", "9"]).run().refusal();
     assert!(message.contains("'--resume <RUN>' cannot be used with"), "{message}");
 }
+
+/// Starts one backend's two seeds and kills the harness in the second.
+fn killed_in_second_seed(out: &Path, library: &Path) -> RunFolder {
+    let running = bench(out, [library]).args(["--epochs", "2", "--seeds", "2"]).start();
+    let begun = || RunFolder::find(out).is_some_and(|run| run.count("begun") == 2 && run.count("ended") == 1);
+    assert!(wait_until(Duration::from_secs(60), begun), "no second run begins");
+    running.signal(Signal::KILL);
+    running.finish();
+    RunFolder::only(out)
+}
+
+#[test]
+fn a_run_that_ended_well_survives_a_gate_that_fails_later() {
+    let out = tempfile::tempdir().unwrap();
+    let run = killed_in_second_seed(out.path(), &hostile());
+    invoke(["bench", "--resume"]).args([&run.path]).hostile("wrong-gradient").run().expect(1);
+    let rows = run.rows("runs.csv");
+    let outcomes: Vec<_> = rows.iter().map(|row| (&*row["seed"], &*row["outcome"])).collect();
+    assert_eq!(outcomes, [("1", "ok"), ("2", "not conformant")]);
+    let epochs = run.rows("epochs.csv");
+    assert_eq!(epochs.iter().filter(|row| row["seed"] == "1").count(), 2);
+}
+
+#[test]
+fn a_library_that_has_changed_is_refused() {
+    let out = tempfile::tempdir().unwrap();
+    let library = out.path().join("libhostile.so");
+    fs::copy(hostile(), &library).unwrap();
+    let run = killed_in_second_seed(&out.path().join("runs"), &library);
+    OpenOptions::new().append(true).open(&library).unwrap().write_all(b"\0").unwrap();
+    let finished = resume(&run).expect(2);
+    assert!(finished.stderr.contains("has changed since its first runs"), "{}", finished.stderr);
+    assert_eq!(run.count("resumed"), 0);
+}
