@@ -60,6 +60,7 @@ pub fn run(
     request.check()?;
     let workloads = request.workloads()?;
     prepare::check_names(request, registry)?;
+    start::check_writable(place)?;
     let dataset = request.obtain_dataset()?;
     if let Some(notice) = &dataset.notice {
         progress.note(notice);

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use anyhow::Context;
 use trainmark_reports::record::{DatasetInfo, Event, Plan, RunOutcome, RunRecord, SCHEMA, Started};
 use trainmark_reports::{Record, RunStore};
 
@@ -11,6 +12,19 @@ use super::{BenchRequest, Place, unix_time};
 use crate::data;
 use crate::machine;
 use crate::workload::Workload;
+
+/// Makes the folder of run folders, before time is spent on anything that could
+/// not be written down.
+///
+/// # Errors
+/// Where it cannot be made or written to.
+pub(super) fn check_writable(place: &Place) -> anyhow::Result<()> {
+    let Place::Within(parent) = place else { return Ok(()) };
+    let probe = std::fs::create_dir_all(parent).and_then(|()| tempfile::tempfile_in(parent));
+    probe.map(drop).with_context(|| {
+        format!("cannot make a run folder in {}: name another place with --out DIR", parent.display())
+    })
+}
 
 /// Makes the run folder, or opens the one that is continued, with what it holds.
 ///

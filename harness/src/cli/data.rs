@@ -29,8 +29,8 @@ pub(super) fn status_lines(status: &Status) -> Vec<String> {
     }
     if !is_complete(status) {
         lines.push(
-            "fashion-mnist is not there: `cargo run -- data fetch` downloads it (30 MiB), or name its folder with \
-             --data-dir or TRAINMARK_DATA; without it the procedural data set `synthetic` is used"
+            "fashion-mnist is not there: `cargo run -- data fetch` downloads it (30 MiB), or name the folder that \
+             holds it with --data-dir or TRAINMARK_DATA; `--dataset synthetic` needs no files"
                 .to_owned(),
         );
     }
