@@ -2,11 +2,16 @@
 # How long a newcomer waits: clones this repository afresh, runs the README's
 # first command, and prints the seconds until the first timed epoch and until the
 # report. Needs the data set in TRAINMARK_DATA or the cache, and some minutes.
+# Usage: scripts/first-result.sh [FOLDER to clone into and keep]
 set -euo pipefail
 
 root=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+if [ $# -gt 0 ]; then
+    folder=$1
+else
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+fi
 git clone --quiet "$root" "$folder/trainmark"
 cd "$folder/trainmark"
 
