@@ -133,7 +133,6 @@ fn selections(
             let names = registry.backends.iter().map(|backend| backend.name.clone());
             selections.extend(names.map(|backend| Selection { backend, ..selection.clone() }));
         } else {
-            registry.find(&selection.backend)?;
             selections.push(selection);
         }
     }

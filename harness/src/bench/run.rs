@@ -8,7 +8,7 @@ use trainmark_reports::{RunStore, summary};
 use super::gate;
 use super::prepare::ReadyCell;
 use super::progress::Progress;
-use crate::conformance;
+use crate::conformance::judge;
 use crate::data;
 use crate::executor::{Ending, Executor, Failure};
 use crate::worker::protocol::{EpochMessage, Job, Message};
@@ -128,7 +128,7 @@ impl Bench<'_> {
                 record.cpu_seconds = done.cpu_seconds;
                 record.first_batch_norm = done.first_batch_norm;
                 conformance.checks.extend(heard.checks.iter().cloned());
-                conformance.checks.extend(band_checks(workload, &self.dataset.name, &heard.epochs));
+                conformance.checks.extend(judge(workload, &self.dataset.name, &heard.epochs));
                 conformance.passed = conformance.checks.iter().all(|check| check.passed);
                 if !conformance.passed {
                     record.outcome = RunOutcome::NotConformant;
@@ -145,10 +145,6 @@ impl Bench<'_> {
         self.progress.ended(&record);
         Ok(record)
     }
-}
-
-fn band_checks(workload: &Workload, dataset: &str, epochs: &[EpochRecord]) -> Vec<CheckRecord> {
-    conformance::judge(workload, dataset, epochs)
 }
 
 /// Log of a cell's worker, relative to the run folder.

@@ -1,20 +1,18 @@
 //! `doctor`: what this machine has and lacks, and what mends it.
 
 use crate::data;
-use crate::executor::Limits;
 use crate::machine;
 use crate::units;
 
 use super::arguments::BackendArguments;
 use super::data::status_lines;
 use super::exit;
-use super::list::backend_lines;
+use super::list::{backend_lines, describing_executor};
 
 pub(super) fn run(arguments: &BackendArguments) -> anyhow::Result<i32> {
     let environment = machine::environment();
     let registry = super::registry(arguments)?;
-    let limits = Limits { call: std::time::Duration::from_secs(60), memory_bytes: u64::MAX };
-    let executor = super::executor(limits)?;
+    let executor = describing_executor()?;
 
     say!("machine");
     say!("  {} (kernel {})", environment.system, environment.kernel);

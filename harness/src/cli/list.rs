@@ -9,8 +9,7 @@ use super::exit;
 
 pub(super) fn run(arguments: &BackendArguments) -> anyhow::Result<i32> {
     let registry = super::registry(arguments)?;
-    let limits = Limits { call: std::time::Duration::from_secs(60), memory_bytes: u64::MAX };
-    let executor = super::executor(limits)?;
+    let executor = describing_executor()?;
     for backend in &registry.backends {
         say!("{}  {}", backend.name, backend.summary);
         for line in backend_lines(backend, &executor)? {
@@ -25,6 +24,11 @@ pub(super) fn run(arguments: &BackendArguments) -> anyhow::Result<i32> {
         return Ok(exit::FAILED);
     }
     Ok(exit::OK)
+}
+
+/// Starts workers that only describe their library.
+pub(super) fn describing_executor() -> anyhow::Result<Executor> {
+    super::executor(Limits { call: std::time::Duration::from_secs(60), memory_bytes: u64::MAX })
 }
 
 /// What is known of a backend: its abilities if it is built, else how to get there.
