@@ -6,6 +6,8 @@ use super::{image, model, open, parameters, pixels, slices, values};
 
 const SAMPLES: usize = 6;
 
+const DISTANCE: f32 = 2e-3;
+
 /// Loss of a training step, and the parameters after it.
 fn step(model: &Model, implementation: &str, parameters: &[Vec<f32>], rate: f64) -> (f64, Vec<Vec<f32>>) {
     let pixels = pixels(SAMPLES * model.input.len());
@@ -40,11 +42,14 @@ fn assert_gradients(model: &Model, implementation: &str) {
             }
             step(model, implementation, &moved, 0.0).0
         };
-        let expected = (loss(4e-3) - loss(-4e-3)) / 8e-3;
-        let error = (found - expected).abs();
+        // One-sided, since a window of a max pooling may change its maximum at the start.
+        let middle = loss(0.0);
+        let ahead = (loss(DISTANCE) - middle) / f64::from(DISTANCE);
+        let behind = (middle - loss(-DISTANCE)) / f64::from(DISTANCE);
+        let room = 2e-2 * ahead.abs().max(behind.abs()) + 4e-4;
         assert!(
-            error <= 2e-2 * expected.abs() + 2e-4,
-            "{implementation}, {}: {found}, differences {expected}",
+            (ahead.min(behind) - room..=ahead.max(behind) + room).contains(&found),
+            "{implementation}, {}: {found}, differences {behind} and {ahead}",
             spec.name
         );
     }
