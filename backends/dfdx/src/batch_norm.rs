@@ -141,12 +141,12 @@ impl Primitive {
         let rows = *x.shape();
         let shape = (axes.outer, axes.channels, axes.inner * rows.1);
         let x = x.try_reshape_like(&shape)?;
-        let mean = channel_mean(x.retaped::<Recording>())?;
+        let mean = x.retaped::<Recording>().try_mean::<(usize,), Axes2<0, 2>>()?;
         // `try_axpy` knows no tape: the running statistics hold no graph.
         self.running_mean.try_axpy(1.0 - self.momentum, &mean, self.momentum)?;
         let centred = x.try_sub(mean.try_broadcast_like::<_, Axes2<0, 2>>(&shape)?)?;
         let square = centred.retaped::<Recording>().try_square()?;
-        let variance = channel_mean(square)?;
+        let variance = square.try_mean::<(usize,), Axes2<0, 2>>()?;
         self.running_variance.try_axpy(1.0 - self.momentum, &variance, self.momentum)?;
         let deviation = variance.try_add(self.epsilon)?.try_sqrt()?;
         let scale = self.gamma.retaped::<Recording>().try_div(deviation)?;
@@ -166,13 +166,6 @@ impl Primitive {
         let scaled = x.try_mul(scale.try_broadcast_like::<_, Axes2<0, 2>>(&shape)?)?;
         scaled.try_add(shift.try_broadcast_like::<_, Axes2<0, 2>>(&shape)?)?.try_reshape_like(&rows)
     }
-}
-
-/// In two steps, so that no more than a few thousand float32 values are added in one go.
-fn channel_mean<T: Tape<f32, Cpu>>(
-    x: Tensor<(usize, usize, usize), f32, Cpu, T>,
-) -> Result<PerChannel<T>, CpuError> {
-    x.try_mean::<(usize, usize), Axis<2>>()?.try_mean::<(usize,), Axis<0>>()
 }
 
 /// dfdx's layer behind a face without its number of channels, which is part of
