@@ -42,11 +42,8 @@ pub(super) fn backend_lines(backend: &Backend, executor: &Executor) -> anyhow::R
                     lines.push(format!("{kinds}: unavailable: {error:#}"));
                     continue;
                 }
-                (Ok(false), Some(need)) => {
-                    lines.push(format!(
-                        "{kinds}: unavailable: building it needs {}: {}",
-                        need.tool, need.hint
-                    ));
+                (Ok(false), Some(missing)) => {
+                    lines.push(format!("{kinds}: unavailable: {missing}"));
                     continue;
                 }
                 (Ok(false), None) => {

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
 
-use super::manifest::{Artifact, Manifest, Need};
+use super::manifest::{Artifact, Manifest, Requirement};
 
 /// Where one artifact is built and what it becomes.
 #[derive(Debug, Clone)]
@@ -69,18 +69,7 @@ impl Recipe {
         let log = File::create(self.log()).with_context(unwritable)?;
         let (program, arguments) =
             self.artifact.build.split_first().context("backend.toml gives an empty build command")?;
-        let status = Command::new(program)
-            .args(arguments)
-            .current_dir(&self.folder)
-            .env("CARGO_TARGET_DIR", &self.target)
-            .env("CARGO_TERM_COLOR", "never")
-            // `cargo run` sets these for us; they would leak into the plugin's build.
-            .env_remove("CARGO_MANIFEST_DIR")
-            .env_remove("CARGO_PKG_NAME")
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .status();
+        let status = self.command(program, arguments).stdout(log.try_clone()?).stderr(log).status();
         let status = status.with_context(|| format!("cannot run {program} to build {}", self.stem))?;
         let log = self.log();
         if !status.success() {
@@ -92,16 +81,56 @@ impl Recipe {
         fs::write(self.stamp(), fingerprint).with_context(unwritable)
     }
 
-    /// The first thing that building needs and this machine lacks.
-    pub fn missing_need(&self) -> Option<&Need> {
-        self.artifact.needs.iter().find(|need| !is_on_path(&need.tool))
+    /// The first thing that building needs and this machine lacks, and how to get it.
+    pub fn missing_need(&self) -> Option<String> {
+        self.artifact.needs.iter().find_map(|need| {
+            let hint = &need.hint;
+            match &need.requirement {
+                Requirement::Tool(tool) => {
+                    (!is_on_path(tool)).then(|| format!("building it needs {tool}: {hint}"))
+                }
+                Requirement::Probe(command) => {
+                    let reason = self.probe(command).err()?;
+                    Some(format!("it cannot be built here: {reason}; {hint}"))
+                }
+            }
+        })
     }
 
     fn check_needs(&self) -> anyhow::Result<()> {
         match self.missing_need() {
-            Some(need) => bail!("building it needs {}: {}", need.tool, need.hint),
+            Some(missing) => bail!(missing),
             None => Ok(()),
         }
+    }
+
+    /// Runs a probe; its last line tells why the need is not met.
+    fn probe(&self, command: &[String]) -> Result<(), String> {
+        let (program, arguments) = command.split_first().ok_or("backend.toml gives an empty probe")?;
+        let output = self.command(program, arguments).output();
+        let output = output.map_err(|error| format!("cannot run {program}: {error}"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let printed = [output.stderr, output.stdout].map(|text| String::from_utf8_lossy(&text).into_owned());
+        let line = printed.iter().flat_map(|text| text.lines().rev()).find(|line| !line.trim().is_empty());
+        Err(line
+            .map_or_else(|| format!("`{}` ended with {}", command.join(" "), output.status), str::to_owned))
+    }
+
+    /// A program in the backend's folder with the environment of its build.
+    fn command(&self, program: &str, arguments: &[String]) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .current_dir(&self.folder)
+            .env("CARGO_TARGET_DIR", &self.target)
+            .env("CARGO_TERM_COLOR", "never")
+            // `cargo run` sets these for us; they would leak into the plugin's build.
+            .env_remove("CARGO_MANIFEST_DIR")
+            .env_remove("CARGO_PKG_NAME")
+            .stdin(Stdio::null());
+        command
     }
 
     fn stamp(&self) -> PathBuf {
@@ -114,6 +143,10 @@ impl Recipe {
         hash.update(self.artifact.build.join("\0"));
         hash.update(env!("TRAINMARK_RUSTC"));
         hash.update(std::env::var("RUSTFLAGS").unwrap_or_default());
+        for name in &self.artifact.environment {
+            // Absent and empty are different.
+            hash.update(format!("{name}={:?}\0", std::env::var_os(name)));
+        }
         for input in &self.artifact.inputs {
             let path = self.folder.join(input);
             add(&mut hash, &path)
@@ -183,6 +216,9 @@ mod tests {
             build: build.iter().map(|part| (*part).to_owned()).collect(),
             library: "{target}/made".to_owned(),
             inputs: vec!["source".to_owned()],
+            memory: 1 << 30,
+            downloads: None,
+            environment: Vec::new(),
             needs: Vec::new(),
         };
         let manifest =
