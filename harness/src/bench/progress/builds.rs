@@ -129,8 +129,7 @@ impl BuildView for LiveBuilds {
                     self.lines.remove(&line);
                 }
                 if let Some(text) = ended_text(recipe, *elapsed, result) {
-                    // A terminal that is gone leaves nobody to tell.
-                    let _ = self.lines.println(format!("✓ {text}"));
+                    self.aside(&mut || tell!("✓ {text}"));
                 }
             }
         }
