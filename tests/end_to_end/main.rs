@@ -7,6 +7,7 @@ mod browser;
 mod builds;
 mod commands;
 mod disk;
+mod frameworks;
 mod hostile;
 mod input;
 mod interrupt;
