@@ -71,7 +71,7 @@ cache() {
 
 # A way to call pip, or nothing: a Python's own, one in a virtual environment that
 # has yet to be made, or a program of that name.
-pip() {
+pip_command() {
     for way in pip venv; do
         name=$(printf '%s\n' "$pythons" | awk -v way=$way '$2 == way { print $1; exit }')
         if [ -n "$name" ]; then
@@ -101,7 +101,7 @@ fi
 once without --offline, or set LIBTORCH to the folder of a libtorch $VERSION"
 wheels >/dev/null || fail "there is no wheel of libtorch $VERSION for $(uname -sm); set LIBTORCH to the folder of \
 one that you have built"
-pip=$(pip)
+pip=$(pip_command)
 if [ -z "$pip" ]; then
     if [ -n "$pythons" ]; then
         missing="${pythons%% *} has neither pip nor ensurepip; install one, such as Debian's python3-pip or python3-venv"

@@ -60,11 +60,12 @@ impl BatchNorm {
     }
 
     fn train(&mut self, inputs: &Tensor) -> Result<Tensor, TchError> {
-        // Every dimension but the channels'.
-        let dimensions: &[i64] = if inputs.dim() == 4 { &[0, 2, 3] } else { &[0] };
-        let mean = inputs.f_mean_dim(dimensions, true, None)?;
+        let is_image = inputs.dim() == 4;
+        // Every dimension but the channels'; what is left has the parameters' shape.
+        let dimensions: &[i64] = if is_image { &[0, 2, 3] } else { &[0] };
+        let mean = inputs.f_mean_dim(dimensions, is_image, None)?;
         let centred = inputs.f_sub(&mean)?;
-        let variance = centred.f_square()?.f_mean_dim(dimensions, true, None)?;
+        let variance = centred.f_square()?.f_mean_dim(dimensions, is_image, None)?;
         // Detached, or the running statistics would hold on to the graph of every
         // earlier step.
         let _ = self.running_mean.f_lerp_(&mean.f_detach()?, self.momentum)?;

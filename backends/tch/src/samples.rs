@@ -16,8 +16,7 @@ pub(crate) struct TensorSamples {
 
 impl TensorSamples {
     pub(crate) fn new(samples: Samples<'_>, shape: Shape) -> Result<Self, Error> {
-        Self::convert(samples, shape)
-            .during(|| format!("cannot make tensors of {} samples", samples.count()))
+        Self::convert(samples, shape).during(|| format!("cannot make tensors of {} samples", samples.count()))
     }
 
     fn convert(samples: Samples<'_>, shape: Shape) -> Result<Self, TchError> {
