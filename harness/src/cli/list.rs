@@ -70,6 +70,7 @@ pub(super) fn backend_lines(backend: &Backend, executor: &Executor) -> anyhow::R
                         .map_or_else(|| "available".to_owned(), |reason| format!("unavailable: {reason}"));
                     lines.push(format!("device           {:<10} {state}", device.id));
                 }
+                lines.extend(info.notes.iter().map(|note| format!("note             {note}")));
             }
         }
     }
