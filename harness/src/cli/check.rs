@@ -52,6 +52,10 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
                 say!("     | {line}");
             }
         }
+        let advised = verdict.conformance.checks.iter().filter(|check| !check.passed);
+        if let (None, Some(advice)) = (&verdict.failure, advised.filter_map(conformance::advice).next()) {
+            say!("  look first at: {advice}; docs/writing-a-backend.md has the contract");
+        }
         passed &= verdict.conformance.passed;
     }
     Ok(if passed { exit::OK } else { exit::FAILED })

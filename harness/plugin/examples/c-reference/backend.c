@@ -18,13 +18,18 @@ static const tm_implementation implementations[] = {
 // `.unavailable` would say why a device cannot be used on this machine.
 static const tm_device devices[] = {{.id = "cpu"}};
 
+// What a reader of the numbers should know, a line each.
+static const char *const notes[] = {"computes on one thread, however many it is given"};
+
 const tm_description description = {
     .struct_size = sizeof(tm_description),
-    .framework = "plain C11, one thread",
+    .framework = "plain C11",
     .implementation_count = sizeof implementations / sizeof implementations[0],
     .implementation_size = sizeof implementations[0],
     .implementations = implementations,
     .device_count = sizeof devices / sizeof devices[0],
     .device_size = sizeof devices[0],
     .devices = devices,
+    .note_count = sizeof notes / sizeof notes[0],
+    .notes = notes,
 };

@@ -29,12 +29,11 @@ static tm_status check_choices(const tm_open_request *request, bool has_batch_no
   for (size_t i = 0; i < description.implementation_count; i++)
     is_listed |= strcmp(implementation, description.implementations[i].name) == 0;
   const bool is_none = strcmp(implementation, "none") == 0;
-  if (!is_none && !is_listed)
-    return refuse(message, TM_UNSUPPORTED, "there is no implementation %s of batch norm", implementation);
-  if (is_none && has_batch_norm)
-    return refuse(message, TM_INVALID, "the model has batch norm: ask for an implementation of it, not for none");
-  if (!is_none && !has_batch_norm)
-    return refuse(message, TM_INVALID, "the model has no batch norm: ask for none, not for %s", implementation);
+  if (!has_batch_norm && !is_none)
+    return refuse(message, TM_UNSUPPORTED, "implementation %s: the model has no batch norm; ask for none",
+                  implementation);
+  if (has_batch_norm && !is_listed)
+    return refuse(message, TM_UNSUPPORTED, "implementation %s of batch norm is not offered", implementation);
   for (size_t i = 0; i < description.device_count; i++)
     if (strcmp(request->device, description.devices[i].id) == 0) return TM_OK;
   return refuse(message, TM_DEVICE, "there is no device %s", request->device);

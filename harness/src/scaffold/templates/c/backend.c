@@ -23,4 +23,6 @@ const tm_description description = {
     .device_count = sizeof devices / sizeof devices[0],
     .device_size = sizeof devices[0],
     .devices = devices,
+    // .notes: what a reader of the numbers should know, such as a framework's defect
+    // that is worked around
 };

@@ -27,10 +27,14 @@ impl Backend for Plugin {
                 summary: "composed of elementary tensor operations".into(),
             }],
             devices: vec![Device { id: "cpu".into(), unavailable: None }],
+            // What a reader of the numbers should know, a line each: a defect of the
+            // framework that you work around, a choice that matters.
+            notes: vec![],
         })
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
+        request.check_choices(&["primitive"], &["cpu"])?;
         Ok(Box::new(Training::open(request)?))
     }
 }

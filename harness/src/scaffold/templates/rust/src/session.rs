@@ -51,21 +51,22 @@ impl Session for Training<'_> {
     fn predict(
         &mut self,
         split: Split,
-        _indices: &[u32],
+        indices: &[u32],
         _batch_size: usize,
         _logits: &mut [f32],
     ) -> Result<(), Error> {
-        // The network's input is pixel/255 in float32.
-        let _pixels = self.dataset.split(split).pixels;
+        // pixel/255, sample after sample. A batch at a time saves memory.
+        let _inputs = self.dataset.split(split).inputs(indices);
         Err(to_do("predict", "Session::predict"))
     }
 
     /// One step of plain gradient descent on the mean cross-entropy of these training
     /// samples. Loss and correct answers are those of before the update.
     /// `train_epoch` calls this for each batch, unless you write your own.
-    fn train_step(&mut self, _batch: &[u32]) -> Result<StepOutcome, Error> {
-        let (_pixels, _labels) = (self.dataset.train.pixels, self.dataset.train.labels);
-        let _rate = self.learning_rate as f32;
+    fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
+        let _inputs = self.dataset.train.inputs(batch);
+        let _labels = self.dataset.train.labels_at(batch);
+        let _learning_rate = self.learning_rate;
         Err(to_do("train", "Session::train_step"))
     }
 }
