@@ -6,6 +6,7 @@ mod backends;
 mod browser;
 mod commands;
 mod disk;
+mod frameworks;
 mod hostile;
 mod input;
 mod interrupt;
