@@ -50,6 +50,12 @@ impl Place {
         self.folder.starts_with(&self.root)
     }
 
+    /// The repository's `Cargo.lock`: with it the backend has the same versions of what
+    /// they share, and builds without network. Cargo drops from it what is not used.
+    pub(super) fn lock(&self) -> Option<String> {
+        std::fs::read_to_string(self.root.join("Cargo.lock")).ok()
+    }
+
     /// What the command line needs to find the backend: nothing where it is looked for anyway.
     pub(super) fn options(&self) -> String {
         if self.folder.parent() == Some(&self.root.join("backends")) {

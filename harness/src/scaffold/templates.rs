@@ -74,6 +74,11 @@ pub(super) fn files(
         values.iter().fold(text.to_owned(), |text, (placeholder, value)| text.replace(placeholder, value))
     };
     let mut files: Vec<_> = templates.iter().map(|&(file, text)| (file, filled(text))).collect();
+    if language == Language::Rust
+        && let Some(lock) = place.lock()
+    {
+        files.push(("Cargo.lock", lock));
+    }
     if language == Language::C && !place.is_inside() {
         files.push(("trainmark.h", HEADER.to_owned()));
     }
