@@ -14,6 +14,7 @@ pub mod machine;
 pub mod plan;
 pub mod reference;
 pub mod registry;
+pub mod scaffold;
 pub mod score;
 pub mod units;
 pub mod worker;

@@ -12,5 +12,7 @@ mod hostile;
 mod input;
 mod interrupt;
 mod memory;
+mod new_backend;
+mod page;
 mod records;
 mod resume;

@@ -42,12 +42,22 @@ pub struct Running {
 /// The binary with these arguments, in the repository, with a home of its own,
 /// without the user's settings and data.
 pub fn invoke<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Invocation {
-    let mut command = Command::new(trainmark());
+    program(trainmark()).args(arguments)
+}
+
+/// A command line, as a reader of the documentation types it, in the same environment.
+pub fn shell(line: &str) -> Invocation {
+    // Building the binary again in another folder would take minutes and show nothing.
+    let binary = format!("'{}'", trainmark().display());
+    program("bash").args(["-c", &line.replace("cargo run --", &binary)])
+}
+
+fn program(program: impl AsRef<OsStr>) -> Invocation {
+    let mut command = Command::new(program);
     let marker = Marker::new();
     let home = kept_folder().join("home");
     std::fs::create_dir_all(&home).unwrap();
     command
-        .args(arguments)
         .current_dir(repository_root())
         .env_clear()
         .env("HOME", &home)

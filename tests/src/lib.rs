@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "this is test code: a panic is a failed test")]
 
 mod build;
+mod checkout;
 mod invocation;
 mod process;
 mod repository;
@@ -10,7 +11,8 @@ mod require;
 mod run_folder;
 
 pub use build::{c_library, hostile, minimal_c, repository_root, trainmark};
-pub use invocation::{Finished, Invocation, Running, bench, invoke};
+pub use checkout::Checkout;
+pub use invocation::{Finished, Invocation, Running, bench, invoke, shell};
 pub use process::{Marker, wait_until};
 pub use repository::{Repository, manifest};
 pub use require::skip;
