@@ -1,4 +1,4 @@
-//! Batch norm of channels × positions × samples, or of features × samples.
+//! Batch norm of activations, 1 × channels × values.
 
 use candle_core::{Result, Tensor, Var};
 use candle_nn::ModuleT;
@@ -23,7 +23,7 @@ pub(crate) struct Parameters {
     pub(crate) running_variance: Var,
 }
 
-/// A batch norm over a tensor whose first dimension is the channel.
+/// A batch norm, in one of the two ways.
 #[derive(Debug)]
 pub(crate) enum BatchNorm {
     Primitive(Primitive),
@@ -61,26 +61,22 @@ pub(crate) struct Primitive {
 
 impl Primitive {
     fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let rows = x.flatten_from(1)?;
+        let column = |channels: &Var| mode.value(channels).reshape((1, (), 1));
         let Parameters { gamma, beta, running_mean, running_variance } = &self.parameters;
         let (centred, variance) = match mode {
             Mode::Train => {
-                let mean = rows.mean_keepdim(1)?;
-                let centred = rows.broadcast_sub(&mean)?;
-                let variance = centred.sqr()?.mean_keepdim(1)?;
+                let mean = x.mean_keepdim(2)?;
+                let centred = x.broadcast_sub(&mean)?;
+                let variance = centred.sqr()?.mean_keepdim(2)?;
                 self.update(running_mean, &mean)?;
                 self.update(running_variance, &variance)?;
                 (centred, variance)
             }
-            Mode::Predict => {
-                let mean = running_mean.as_detached_tensor().unsqueeze(1)?;
-                let variance = running_variance.as_detached_tensor().unsqueeze(1)?;
-                (rows.broadcast_sub(&mean)?, variance)
-            }
+            Mode::Predict => (x.broadcast_sub(&column(running_mean)?)?, column(running_variance)?),
         };
-        let scale = mode.value(gamma).unsqueeze(1)?.div(&(variance + self.epsilon)?.sqrt()?)?;
-        let shift = mode.value(beta).unsqueeze(1)?;
-        centred.broadcast_mul(&scale)?.broadcast_add(&shift)?.reshape(x.shape())
+        // γ/√(variance + ε) is computed per channel, so that each value is multiplied once.
+        let scale = (column(gamma)? / (variance + self.epsilon)?.sqrt()?)?;
+        centred.broadcast_mul(&scale)?.broadcast_add(&column(beta)?)
     }
 
     /// running ← (1 − momentum)·running + momentum·batch, detached: otherwise each
@@ -121,14 +117,12 @@ impl Builtin {
         })
     }
 
-    /// The layer wants the channel second and brings it to the front itself, so
-    /// the two transpositions cancel and nothing is copied.
+    /// The layer brings the channel to the front: where one sample has all values,
+    /// that moves nothing.
     fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let x = x.transpose(0, 1)?;
-        let y = match mode {
-            Mode::Train => self.training.forward_t(&x, true),
-            Mode::Predict => self.predicting.forward_t(&x, false),
-        };
-        y?.transpose(0, 1)
+        match mode {
+            Mode::Train => self.training.forward_t(x, true),
+            Mode::Predict => self.predicting.forward_t(x, false),
+        }
     }
 }

@@ -1,21 +1,25 @@
 //! The backend `candle`: models built from Candle's own operations, on the CPU.
 //!
-//! Activations lie in memory as channels × positions × samples, so that every sum
-//! of batch norm runs over neighbouring values and a convolution is one matrix
-//! product whose result already has that form. `network` turns a model's layers
-//! into stages, `session` trains them.
+//! `network` turns a model's layers into stages and says how activations lie in
+//! memory; `session` trains them on a data set.
 
+mod affine;
 mod batch_norm;
-mod convolution;
 mod failure;
 mod network;
 mod pooling;
 mod session;
+#[cfg(test)]
+mod tests;
 mod windows;
 
 use trainmark_plugin::{
     Backend, Description, Device, Error, ErrorKind, Implementation, OpenRequest, RunningVariance, Session,
 };
+
+#[cfg(any(feature = "mi2", feature = "mi3"))]
+#[global_allocator]
+static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The backend `candle`.
 #[derive(Debug, Clone, Copy)]

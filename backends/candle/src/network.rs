@@ -1,13 +1,20 @@
 //! A model's layers as stages of Candle operations.
+//!
+//! Activations are 1 × channels × (positions·samples): for Candle one sample with
+//! a long row of values per channel, in which a position's samples lie side by
+//! side. Sums of batch norm run over neighbouring values, windows are copied by
+//! rows of samples, and a convolution's matrix product yields this form again. A
+//! vector is an image of one position.
 
+use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor, Var};
 use trainmark_plugin::{Error, Layer, Model, Role, Shape};
 
+use crate::affine::{Affine, First};
 use crate::batch_norm::{BatchNorm, Implementation, Parameters};
-use crate::convolution::Convolution;
 use crate::failure::Failure;
 use crate::pooling::{AvgPooling, MaxPooling};
-use crate::windows::Windows;
+use crate::windows::{Unfolding, Windows};
 
 /// Whether gradients and running statistics are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,16 +45,22 @@ pub(crate) struct Network {
 
 #[derive(Debug)]
 enum Stage {
-    Convolution { convolution: Convolution, weight: Var, bias: Var },
+    Affine(Affine),
     BatchNorm(BatchNorm),
     Sigmoid,
     Relu,
     Tanh,
     MaxPooling(MaxPooling),
     AvgPooling(AvgPooling),
-    Flatten,
-    Linear { weight: Var, bias: Var },
-    Resize(Tensor),
+    /// From this many positions per channel.
+    Flatten {
+        positions: usize,
+    },
+    /// The pixel for each pixel of the resized image.
+    Resize {
+        pixels: Tensor,
+        positions: usize,
+    },
 }
 
 impl Network {
@@ -99,14 +112,54 @@ impl Network {
         self.needs_two_samples
     }
 
-    /// Logits, classes × samples, of inputs that lie as channels × pixels × samples.
-    pub(crate) fn forward(&self, inputs: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
-        let mut x = inputs.clone();
-        for stage in &self.stages {
-            x = stage.forward(&x, mode)?;
-        }
-        Ok(x)
+    /// Logits, samples × classes, in prediction mode; `inputs` as activations.
+    pub(crate) fn predict(&self, inputs: &Tensor) -> candle_core::Result<Tensor> {
+        logits(&run(&self.stages, inputs, Mode::Predict)?)
     }
+
+    /// A forward pass in training mode; running statistics are updated.
+    pub(crate) fn train(&self, inputs: &Tensor) -> candle_core::Result<Pass<'_>> {
+        // What comes before the first affine layer has no parameters, or else it is a
+        // batch norm, and its gradients need that layer's as Candle computes them.
+        let has_parameters = |stage: &Stage| matches!(stage, Stage::Affine(_) | Stage::BatchNorm(_));
+        let index = self.stages.iter().position(has_parameters).unwrap_or(0);
+        let (before, rest) = self.stages.split_at(index);
+        let x = run(before, inputs, Mode::Train)?;
+        if let [Stage::Affine(layer), behind @ ..] = rest {
+            let first = layer.forward_first(&x)?;
+            let x = run(behind, first.output.as_tensor(), Mode::Train)?;
+            return Ok(Pass { logits: logits(&x)?, first: Some(first) });
+        }
+        Ok(Pass { logits: logits(&run(rest, &x, Mode::Train)?)?, first: None })
+    }
+}
+
+/// A forward pass in training mode, and what its gradients need.
+#[derive(Debug)]
+pub(crate) struct Pass<'a> {
+    /// Samples × classes.
+    pub(crate) logits: Tensor,
+    first: Option<First<'a>>,
+}
+
+impl Pass<'_> {
+    /// The gradients of a loss that was computed from the logits.
+    pub(crate) fn gradients(self, loss: &Tensor) -> candle_core::Result<GradStore> {
+        let mut gradients = loss.backward()?;
+        if let Some(first) = self.first {
+            first.complete(&mut gradients)?;
+        }
+        Ok(gradients)
+    }
+}
+
+fn run(stages: &[Stage], inputs: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
+    stages.iter().try_fold(inputs.clone(), |x, stage| stage.forward(&x, mode))
+}
+
+/// 1 × classes × samples to samples × classes.
+fn logits(x: &Tensor) -> candle_core::Result<Tensor> {
+    x.squeeze(0)?.t()
 }
 
 fn stage(
@@ -122,13 +175,17 @@ fn stage(
         Shape::Vector(_) => (1, 1),
     };
     let windows = |side, stride, padding| Windows { height, width, side, stride, padding };
+    let positions = height * width;
     let what = format!("build layer {index} ({})", layer.kind());
     Ok(match *layer {
-        Layer::Conv2d { kernel, stride, padding, .. } => Stage::Convolution {
-            convolution: Convolution::new(windows(kernel, stride, padding), device).while_doing(&what)?,
-            weight: own(Role::Weight)?,
-            bias: own(Role::Bias)?,
-        },
+        Layer::Conv2d { kernel, stride, padding, .. } => {
+            let unfolding = Unfolding::new(windows(kernel, stride, padding), device).while_doing(&what)?;
+            Stage::Affine(Affine {
+                weight: own(Role::Weight)?,
+                bias: own(Role::Bias)?,
+                unfolding: Some(unfolding),
+            })
+        }
         Layer::BatchNorm { epsilon, momentum } => {
             let parameters = Parameters {
                 gamma: own(Role::Gamma)?,
@@ -148,11 +205,14 @@ fn stage(
         Layer::AvgPool2d { window, stride } => {
             Stage::AvgPooling(AvgPooling::new(windows(window, stride, 0), device).while_doing(&what)?)
         }
-        Layer::Flatten => Stage::Flatten,
-        Layer::Linear { .. } => Stage::Linear { weight: own(Role::Weight)?, bias: own(Role::Bias)? },
+        Layer::Flatten => Stage::Flatten { positions },
+        Layer::Linear { .. } => {
+            Stage::Affine(Affine { weight: own(Role::Weight)?, bias: own(Role::Bias)?, unfolding: None })
+        }
         Layer::Resize { height: to_height, width: to_width } => {
             let nearest = nearest((height, width), (to_height, to_width));
-            Stage::Resize(Tensor::from_vec(nearest, to_height * to_width, device).while_doing(&what)?)
+            let pixels = Tensor::from_vec(nearest, to_height * to_width, device).while_doing(&what)?;
+            Stage::Resize { pixels, positions }
         }
         Layer::Dropout { .. } => {
             return Err(Error::unsupported(format!(
@@ -172,20 +232,22 @@ fn nearest(from: (usize, usize), to: (usize, usize)) -> Vec<u32> {
 impl Stage {
     fn forward(&self, x: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
         match self {
-            Self::Convolution { convolution, weight, bias } => {
-                convolution.forward(x, &mode.value(weight), &mode.value(bias))
-            }
+            Self::Affine(layer) => layer.forward(x, mode),
             Self::BatchNorm(layer) => layer.forward(x, mode),
             Self::Sigmoid => candle_nn::ops::sigmoid(x),
             Self::Relu => relu(x),
             Self::Tanh => x.tanh(),
-            Self::MaxPooling(pooling) => pooling.forward(x),
+            Self::MaxPooling(pooling) => pooling.forward(x, mode),
             Self::AvgPooling(pooling) => pooling.forward(x),
-            Self::Flatten => flatten(x),
-            Self::Linear { weight, bias } => {
-                mode.value(weight).matmul(x)?.broadcast_add(&mode.value(bias).unsqueeze(1)?)
+            Self::Flatten { positions } => {
+                let (_, channels, values) = x.dims3()?;
+                x.reshape((1, channels * positions, values / positions))
             }
-            Self::Resize(pixels) => x.index_select(pixels, 1),
+            Self::Resize { pixels, positions } => {
+                let (_, channels, values) = x.dims3()?;
+                let rows = x.reshape((channels, *positions, values / positions))?;
+                rows.index_select(pixels, 1)?.reshape((1, channels, ()))
+            }
         }
     }
 }
@@ -193,12 +255,4 @@ impl Stage {
 /// max(x, 0). The gradient of Candle's `relu` is 1 at 0; of a choice it is 0.
 fn relu(x: &Tensor) -> candle_core::Result<Tensor> {
     x.gt(0.0)?.where_cond(x, &x.zeros_like()?)
-}
-
-/// Channels × positions × samples to features × samples. A vector stays as it is.
-fn flatten(x: &Tensor) -> candle_core::Result<Tensor> {
-    match x.rank() {
-        3 => x.flatten(0, 1),
-        _ => Ok(x.clone()),
-    }
 }

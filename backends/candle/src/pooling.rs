@@ -1,8 +1,9 @@
-//! Pooling over square windows of channels × positions × samples.
+//! Pooling over square windows of 1 × channels × (pixels·samples).
 
 use candle_core::{Device, Result, Tensor};
 
-use crate::windows::Windows;
+use crate::network::Mode;
+use crate::windows::{Unfolding, Windows};
 
 /// Max pooling whose gradient goes to a window's first maximum.
 ///
@@ -12,42 +13,52 @@ use crate::windows::Windows;
 /// nowhere else.
 #[derive(Debug)]
 pub(crate) struct MaxPooling {
-    windows: Windows,
-    pixels: Tensor,
+    unfolding: Unfolding,
+    /// Pixels from a window's first tap to each tap.
+    steps: Tensor,
+    /// The pixel under each window's first tap, windows × 1.
+    corners: Tensor,
 }
 
 impl MaxPooling {
     pub(crate) fn new(windows: Windows, device: &Device) -> Result<Self> {
-        Ok(Self { windows, pixels: windows.pixels(device)? })
+        Ok(Self {
+            unfolding: Unfolding::new(windows, device)?,
+            steps: Tensor::from_vec(windows.steps(), windows.taps(), device)?,
+            corners: Tensor::from_vec(windows.corners(), (windows.count(), 1), device)?,
+        })
     }
 
-    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (channels, _, samples) = x.dims3()?;
-        let positions = self.windows.count();
-        let taps = x.index_select(&self.pixels, 1)?;
-        let taps = taps.reshape((channels, self.windows.taps(), positions * samples))?;
-        let first = taps.argmax_keepdim(1)?;
-        taps.gather(&first, 1)?.reshape((channels, positions, samples))
+    pub(crate) fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let taps = self.unfolding.taps(&x.detach())?;
+        match mode {
+            Mode::Train => x.gather(&self.places(&taps.argmax(1)?)?, 2),
+            Mode::Predict => taps.max(1)?.unsqueeze(0),
+        }
+    }
+
+    /// Where each window's first maximum lies among its channel's values: behind
+    /// the same sample's value of the first pixel by whole pixels.
+    fn places(&self, first: &Tensor) -> Result<Tensor> {
+        let (channels, values) = first.dims2()?;
+        let samples = values / self.corners.dim(0)?;
+        let steps = self.steps.index_select(&first.flatten_all()?, 0)?.reshape((1, channels, values))?;
+        let sample = Tensor::arange(0, samples as u32, first.device())?;
+        let start = (&self.corners * samples as f64)?.broadcast_add(&sample.unsqueeze(0)?)?;
+        (steps * samples as f64)?.broadcast_add(&start.reshape((1, 1, values))?)
     }
 }
 
 /// The mean of each window.
 #[derive(Debug)]
-pub(crate) struct AvgPooling {
-    windows: Windows,
-    pixels: Tensor,
-}
+pub(crate) struct AvgPooling(Unfolding);
 
 impl AvgPooling {
     pub(crate) fn new(windows: Windows, device: &Device) -> Result<Self> {
-        Ok(Self { windows, pixels: windows.pixels(device)? })
+        Unfolding::new(windows, device).map(Self)
     }
 
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (channels, _, samples) = x.dims3()?;
-        let positions = self.windows.count();
-        let taps = x.index_select(&self.pixels, 1)?;
-        let taps = taps.reshape((channels, self.windows.taps(), positions * samples))?;
-        taps.mean(1)?.reshape((channels, positions, samples))
+        self.0.taps(x)?.mean(1)?.unsqueeze(0)
     }
 }

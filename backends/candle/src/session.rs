@@ -6,7 +6,7 @@ use trainmark_plugin::{Error, Model, OpenRequest, Samples, Session, Shape, Split
 
 use crate::batch_norm::Implementation;
 use crate::failure::Failure;
-use crate::network::{Mode, Network};
+use crate::network::Network;
 
 /// A network with its data set and optimiser.
 pub(crate) struct Training {
@@ -40,16 +40,16 @@ impl Training {
     fn step(&mut self, batch: &[u32]) -> candle_core::Result<Score> {
         let batch = Tensor::from_slice(batch, batch.len(), &self.device)?;
         let labels = self.train.labels.index_select(&batch, 0)?;
-        let logits = self.network.forward(&self.train.inputs(&batch)?, Mode::Train)?;
-        let loss = candle_nn::loss::cross_entropy(&logits.t()?, &labels)?;
-        let right = logits.detach().argmax(0)?.eq(&labels)?;
-        self.optimiser.backward_step(&loss)?;
+        let pass = self.network.train(&self.train.inputs(&batch)?)?;
+        let loss = candle_nn::loss::cross_entropy(&pass.logits, &labels)?;
+        let right = pass.logits.detach().argmax(1)?.eq(&labels)?;
+        self.optimiser.step(&pass.gradients(&loss)?)?;
         Ok(Score { loss: loss.detach(), correct: right.to_dtype(DType::U32)?.sum_all()? })
     }
 
     fn check_size(&self, batch: usize) -> Result<(), Error> {
         if batch == 1 && self.network.needs_two_samples() {
-            return Err(Error::unsupported(
+            return Err(Error::invalid(
                 "a batch of one sample: candle_nn::BatchNorm divides the variance by n − 1 = 0 and its running variance becomes NaN",
             ));
         }
@@ -122,8 +122,8 @@ impl Session for Training {
         let classes = logits.len() / indices.len();
         for (batch, logits) in indices.chunks(batch_size).zip(logits.chunks_mut(batch_size * classes)) {
             let rows = Tensor::from_slice(batch, batch.len(), &self.device)
-                .and_then(|batch| self.network.forward(&data.inputs(&batch)?, Mode::Predict))
-                .and_then(|logits| logits.t()?.flatten_all()?.to_vec1::<f32>());
+                .and_then(|batch| self.network.predict(&data.inputs(&batch)?))
+                .and_then(|logits| logits.flatten_all()?.to_vec1::<f32>());
             logits.copy_from_slice(&rows.while_doing("predict a batch")?);
         }
         Ok(())
@@ -147,14 +147,9 @@ impl Data {
         Ok(Self { values: (values / 255.0)?, labels: labels.to_dtype(DType::U32)?, shape })
     }
 
-    /// A batch as channels × pixels × samples, or features × samples.
+    /// A batch as activations, 1 × channels × (pixels·samples).
     fn inputs(&self, batch: &Tensor) -> candle_core::Result<Tensor> {
-        let values = self.values.index_select(batch, 0)?.t()?;
-        match self.shape {
-            Shape::Image { channels, height, width } => {
-                values.reshape((channels, height * width, batch.dim(0)?))
-            }
-            Shape::Vector(_) => values.contiguous(),
-        }
+        let values = self.values.index_select(batch, 0)?.t()?.contiguous()?;
+        values.reshape((1, self.shape.channels(), ()))
     }
 }

@@ -36,14 +36,6 @@ impl Windows {
         self.side * self.side
     }
 
-    /// Whether each pixel belongs to exactly one window.
-    pub(crate) fn tile(&self) -> bool {
-        self.side == self.stride
-            && self.padding == 0
-            && self.height.is_multiple_of(self.side)
-            && self.width.is_multiple_of(self.side)
-    }
-
     /// The pixel under each tap of each window, tap-major: taps × windows indices
     /// into the image's pixels, both in row-major order.
     pub(crate) fn pixels(&self, device: &Device) -> Result<Tensor> {
@@ -53,7 +45,12 @@ impl Windows {
         Tensor::from_vec(indices, self.taps() * self.count(), device)
     }
 
-    /// The pixel under a window's first tap, in the windows' row-major order.
+    /// Pixels from a window's first tap to each tap, in row-major order.
+    pub(crate) fn steps(&self) -> Vec<u32> {
+        product(self.side, self.side).map(|(row, column)| (row * self.width + column) as u32).collect()
+    }
+
+    /// The pixel under each window's first tap, in row-major order.
     pub(crate) fn corners(&self) -> Vec<u32> {
         product(self.rows(), self.columns()).map(|window| self.pixel((0, 0), window)).collect()
     }
@@ -67,6 +64,42 @@ impl Windows {
             (Some(row), Some(column)) => (row * self.width + column) as u32,
             _ => ZERO,
         }
+    }
+}
+
+/// Takes the values under each tap of windows that slide over an image.
+#[derive(Debug)]
+pub(crate) struct Unfolding {
+    windows: Windows,
+    pixels: Tensor,
+}
+
+impl Unfolding {
+    pub(crate) fn new(windows: Windows, device: &Device) -> Result<Self> {
+        Ok(Self { windows, pixels: windows.pixels(device)? })
+    }
+
+    /// 1 × channels × (pixels·samples) to channels × taps × (windows·samples).
+    pub(crate) fn taps(&self, x: &Tensor) -> Result<Tensor> {
+        self.select(x, |channels, taps, values| (channels, taps, values))
+    }
+
+    /// 1 × channels × (pixels·samples) to 1 × (channels·taps) × (windows·samples).
+    pub(crate) fn columns(&self, x: &Tensor) -> Result<Tensor> {
+        self.select(x, |channels, taps, values| (1, channels * taps, values))
+    }
+
+    /// Whole rows of samples are copied, and their gradients added, one per tap and window.
+    fn select(
+        &self,
+        x: &Tensor,
+        shape: impl Fn(usize, usize, usize) -> (usize, usize, usize),
+    ) -> Result<Tensor> {
+        let (_, channels, values) = x.dims3()?;
+        let pixels = self.windows.height * self.windows.width;
+        let samples = values / pixels;
+        let rows = x.reshape((channels, pixels, samples))?.index_select(&self.pixels, 1)?;
+        rows.reshape(shape(channels, self.windows.taps(), self.windows.count() * samples))
     }
 }
 

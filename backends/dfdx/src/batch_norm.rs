@@ -145,12 +145,12 @@ impl Primitive {
         let rows = *x.shape();
         let shape = (axes.outer, axes.channels, axes.inner * rows.1);
         let x = x.try_reshape_like(&shape)?;
-        let mean = x.retaped::<OwnedTape<f32, Cpu>>().try_mean::<(usize,), Axes2<0, 2>>()?;
+        let mean = channel_mean(x.retaped::<OwnedTape<f32, Cpu>>())?;
         // `try_axpy` knows no tape: the running statistics hold no graph.
         self.running_mean.try_axpy(1.0 - self.momentum, &mean, self.momentum)?;
         let centred = x.try_sub(mean.try_broadcast_like::<_, Axes2<0, 2>>(&shape)?)?;
         let square = centred.retaped::<OwnedTape<f32, Cpu>>().try_square()?;
-        let variance = square.try_mean::<(usize,), Axes2<0, 2>>()?;
+        let variance = channel_mean(square)?;
         self.running_variance.try_axpy(1.0 - self.momentum, &variance, self.momentum)?;
         let deviation = variance.try_add(self.epsilon)?.try_sqrt()?;
         let scale = self.gamma.retaped::<OwnedTape<f32, Cpu>>().try_div(deviation)?;
@@ -170,6 +170,14 @@ impl Primitive {
         let scaled = x.try_mul(scale.try_broadcast_like::<_, Axes2<0, 2>>(&shape)?)?;
         scaled.try_add(shift.try_broadcast_like::<_, Axes2<0, 2>>(&shape)?)?.try_reshape_like(&rows)
     }
+}
+
+/// In two steps: dfdx adds one value after the other in float32, and a sum of
+/// 150,000 values in one go loses four digits.
+fn channel_mean<T: Tape<f32, Cpu>>(
+    x: Tensor<(usize, usize, usize), f32, Cpu, T>,
+) -> Result<Tensor<(usize,), f32, Cpu, T>, CpuError> {
+    x.try_mean::<(usize, usize), Axis<2>>()?.try_mean::<(usize,), Axis<0>>()
 }
 
 /// dfdx's layer behind a face without its number of channels, which is part of
