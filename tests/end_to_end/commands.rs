@@ -67,7 +67,10 @@ fn table_sum(text: &str) -> usize {
 #[test]
 fn completions_are_a_script_that_the_shell_takes() {
     let script = printed(&["completions", "bash"]);
-    assert!(script.contains("_trainmark()") && script.contains("--memory-limit"), "{script}");
+    assert!(
+        ["_trainmark()", "--memory-limit", "new-backend", "--lang"].iter().all(|word| script.contains(word)),
+        "{script}"
+    );
     assert!(!script.contains("worker"), "the hidden command is not offered");
     let shell = Command::new("bash").arg("-n").stdin(Stdio::piped()).spawn();
     let Ok(mut shell) = shell else {
