@@ -7,12 +7,17 @@ use trainmark_plugin::{Error, Shape};
 use crate::layout::Layout;
 use crate::{Values, failure};
 
+type PerChannel<T = NoneTape> = Tensor<(usize,), f32, Cpu, T>;
+
+/// The tape of a training step.
+pub(crate) type Recording = OwnedTape<f32, Cpu>;
+
 /// A way through the network: with a tape (training) or without (prediction).
 pub(crate) trait Pass: Tape<f32, Cpu> {
     fn batch_norm(layer: &mut BatchNorm, x: Values<Self>) -> Result<Values<Self>, CpuError>;
 }
 
-impl Pass for OwnedTape<f32, Cpu> {
+impl Pass for Recording {
     fn batch_norm(layer: &mut BatchNorm, x: Values<Self>) -> Result<Values<Self>, CpuError> {
         match &mut layer.statistics {
             Statistics::Primitive(primitive) => primitive.train(x, layer.axes),
@@ -68,11 +73,6 @@ impl BatchNorm {
         Ok(Self { axes, statistics })
     }
 
-    /// dfdx scales the variance by n/(n − 1), which makes 0 · ∞ = NaN of a single value.
-    pub(crate) fn refuses(&self, batch: usize) -> bool {
-        matches!(self.statistics, Statistics::Builtin(_)) && self.axes.outer * self.axes.inner * batch == 1
-    }
-
     pub(crate) fn load(&mut self, values: &[&[f32]]) {
         match &mut self.statistics {
             Statistics::Primitive(primitive) => {
@@ -112,10 +112,10 @@ impl BatchNorm {
 /// Batch norm from elementary operations; running variance as in the d2l.ai
 /// chapter: the biased variance of the batch, from 0.
 struct Primitive {
-    gamma: Tensor<(usize,), f32, Cpu>,
-    beta: Tensor<(usize,), f32, Cpu>,
-    running_mean: Tensor<(usize,), f32, Cpu>,
-    running_variance: Tensor<(usize,), f32, Cpu>,
+    gamma: PerChannel,
+    beta: PerChannel,
+    running_mean: PerChannel,
+    running_variance: PerChannel,
     epsilon: f32,
     momentum: f64,
 }
@@ -132,30 +132,26 @@ impl Primitive {
         })
     }
 
-    fn tensors_mut(&mut self) -> [&mut Tensor<(usize,), f32, Cpu>; 4] {
+    fn tensors_mut(&mut self) -> [&mut PerChannel; 4] {
         let Self { gamma, beta, running_mean, running_variance, .. } = self;
         [gamma, beta, running_mean, running_variance]
     }
 
-    fn train(
-        &mut self,
-        x: Values<OwnedTape<f32, Cpu>>,
-        axes: Axes,
-    ) -> Result<Values<OwnedTape<f32, Cpu>>, CpuError> {
+    fn train(&mut self, x: Values<Recording>, axes: Axes) -> Result<Values<Recording>, CpuError> {
         let rows = *x.shape();
         let shape = (axes.outer, axes.channels, axes.inner * rows.1);
         let x = x.try_reshape_like(&shape)?;
-        let mean = channel_mean(x.retaped::<OwnedTape<f32, Cpu>>())?;
+        let mean = channel_mean(x.retaped::<Recording>())?;
         // `try_axpy` knows no tape: the running statistics hold no graph.
         self.running_mean.try_axpy(1.0 - self.momentum, &mean, self.momentum)?;
         let centred = x.try_sub(mean.try_broadcast_like::<_, Axes2<0, 2>>(&shape)?)?;
-        let square = centred.retaped::<OwnedTape<f32, Cpu>>().try_square()?;
+        let square = centred.retaped::<Recording>().try_square()?;
         let variance = channel_mean(square)?;
         self.running_variance.try_axpy(1.0 - self.momentum, &variance, self.momentum)?;
         let deviation = variance.try_add(self.epsilon)?.try_sqrt()?;
-        let scale = self.gamma.retaped::<OwnedTape<f32, Cpu>>().try_div(deviation)?;
+        let scale = self.gamma.retaped::<Recording>().try_div(deviation)?;
         let scaled = centred.try_mul(scale.try_broadcast_like::<_, Axes2<0, 2>>(&shape)?)?;
-        let beta = self.beta.retaped::<OwnedTape<f32, Cpu>>();
+        let beta = self.beta.retaped::<Recording>();
         scaled.try_add(beta.try_broadcast_like::<_, Axes2<0, 2>>(&shape)?)?.try_reshape_like(&rows)
     }
 
@@ -172,22 +168,17 @@ impl Primitive {
     }
 }
 
-/// In two steps: dfdx adds one value after the other in float32, and a sum of
-/// 150,000 values in one go loses four digits.
+/// In two steps, so that no more than a few thousand float32 values are added in one go.
 fn channel_mean<T: Tape<f32, Cpu>>(
     x: Tensor<(usize, usize, usize), f32, Cpu, T>,
-) -> Result<Tensor<(usize,), f32, Cpu, T>, CpuError> {
+) -> Result<PerChannel<T>, CpuError> {
     x.try_mean::<(usize, usize), Axis<2>>()?.try_mean::<(usize,), Axis<0>>()
 }
 
 /// dfdx's layer behind a face without its number of channels, which is part of
 /// its type.
 trait Builtin {
-    fn train(
-        &mut self,
-        x: Values<OwnedTape<f32, Cpu>>,
-        axes: Axes,
-    ) -> Result<Values<OwnedTape<f32, Cpu>>, CpuError>;
+    fn train(&mut self, x: Values<Recording>, axes: Axes) -> Result<Values<Recording>, CpuError>;
     fn predict(&self, x: Values, axes: Axes) -> Result<Values, CpuError>;
     fn load(&mut self, values: &[&[f32]]);
     fn store(&self, values: &mut [&mut [f32]]);
@@ -197,14 +188,16 @@ trait Builtin {
 macro_rules! builtin_layer {
     ($Layer:ident, $axes:ident, $batch:ident => $shape:expr) => {
         impl<const C: usize> Builtin for $Layer<C, f32, Cpu> {
-            fn train(
-                &mut self,
-                x: Values<OwnedTape<f32, Cpu>>,
-                $axes: Axes,
-            ) -> Result<Values<OwnedTape<f32, Cpu>>, CpuError> {
+            fn train(&mut self, x: Values<Recording>, $axes: Axes) -> Result<Values<Recording>, CpuError> {
                 let rows = *x.shape();
                 let (_, $batch) = rows;
-                self.try_forward_mut(x.try_reshape_like(&$shape)?)?.try_reshape_like(&rows)
+                let before = self.running_var.clone();
+                let y = self.try_forward_mut(x.try_reshape_like(&$shape)?)?;
+                if $axes.outer * $axes.inner * $batch == 1 {
+                    // dfdx scales the variance, 0, by n/(n − 1): NaN. By n, it is 0.
+                    self.running_var = before.try_mul((1.0 - self.momentum) as f32)?;
+                }
+                y.try_reshape_like(&rows)
             }
 
             fn predict(&self, x: Values, $axes: Axes) -> Result<Values, CpuError> {

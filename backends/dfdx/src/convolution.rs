@@ -14,6 +14,9 @@ use trainmark_plugin::{Error, Shape};
 use crate::layout::{Layout, Windows};
 use crate::{Values, failure};
 
+/// A stack of matrices.
+type Batched<T = NoneTape> = Tensor<(usize, usize, usize), f32, Cpu, T>;
+
 /// Kernel, stride and padding of a layer, and its output.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Geometry {
@@ -35,7 +38,7 @@ pub(crate) struct Convolution {
     pub(crate) bias: Values,
     /// (outputs of a tile, k·k, window): 1 where a tap of the kernel falls on
     /// that input of the window.
-    taps: Tensor<(usize, usize, usize), f32, Cpu>,
+    taps: Batched,
     /// Rows of the input, tile by tile: (channel, window), then the row of ones.
     gathered: Tensor<(usize,), usize, Cpu>,
 }
@@ -101,7 +104,7 @@ impl Convolution {
     }
 
     /// (tiles, in · window + 1, batch)
-    fn windows<U>(&self, x: Values<U>) -> Result<Tensor<(usize, usize, usize), f32, Cpu, U>, CpuError>
+    fn windows<U>(&self, x: Values<U>) -> Result<Batched<U>, CpuError>
     where
         U: Tape<f32, Cpu>,
     {

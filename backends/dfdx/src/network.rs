@@ -73,19 +73,6 @@ impl Network {
         Ok(x)
     }
 
-    /// # Errors
-    /// `unsupported` where batch norm would have to normalise a single value.
-    pub(crate) fn check_batch(&self, batch: usize) -> Result<(), Error> {
-        let refused = |stage: &Stage| matches!(stage, Stage::BatchNorm(layer) if layer.refuses(batch));
-        if self.stages.iter().any(refused) {
-            return Err(Error::unsupported(format!(
-                "a batch of {batch}: dfdx's batch norm makes NaN of a single value's variance (it divides by \
-                 n - 1); train on two samples or more, or use primitive",
-            )));
-        }
-        Ok(())
-    }
-
     /// Sets every parameter, in the order of `Model::parameters`.
     pub(crate) fn load(&mut self, values: &[&[f32]]) {
         let mut rest = values;

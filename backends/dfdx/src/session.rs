@@ -3,6 +3,7 @@
 use dfdx::prelude::*;
 use trainmark_plugin::{Dataset, Error, OpenRequest, Samples, Session, Split, StepOutcome};
 
+use crate::batch_norm::Recording;
 use crate::network::Network;
 use crate::{Values, failure};
 
@@ -52,7 +53,7 @@ impl<'d> Training<'d> {
 
     /// Mean loss of the batch, and how many logits were largest at their label.
     fn step(&mut self, inputs: Values, targets: Values, labels: &[u8]) -> Result<(f64, u64), CpuError> {
-        let logits = by_sample(self.network.forward::<OwnedTape<f32, Cpu>>(inputs)?)?;
+        let logits = by_sample(self.network.forward::<Recording>(inputs)?)?;
         let scored = logits.as_vec();
         let right = |&(logits, &label): &(&[f32], &u8)| predicted(logits) == usize::from(label);
         let correct = scored.chunks_exact(self.classes).zip(labels).filter(right).count() as u64;
@@ -76,7 +77,6 @@ impl Session for Training<'_> {
     }
 
     fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
-        self.network.check_batch(batch.len())?;
         let samples = self.dataset.train;
         let labels: Vec<u8> = samples.labels_at(batch).collect();
         let (inputs, targets) = (self.inputs(samples, batch)?, self.targets(&labels)?);
