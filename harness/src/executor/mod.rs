@@ -14,6 +14,7 @@ use crate::interrupt::Interrupt;
 use crate::worker::protocol::{Done, FailureKind, Job, Message};
 
 use process::{Input, WorkerProcess};
+pub use process::{describe, set_environment};
 
 /// What a worker may use.
 #[derive(Debug, Clone, Copy)]
