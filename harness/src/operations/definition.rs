@@ -227,18 +227,14 @@ fn forward(input: Shape, layer: Layer) -> Result<Option<u64>, Error> {
 }
 
 fn describe(input: Shape, layer: Layer, output: Shape) -> String {
-    if input == output {
-        format!("{} of {input}", short(layer))
-    } else {
-        format!("{} {input} → {output}", short(layer))
-    }
+    let layer = short(layer);
+    if input == output { format!("{layer}, {input}") } else { format!("{layer}, {input} → {output}") }
 }
 
 fn short(layer: Layer) -> String {
     match layer {
-        Layer::Conv2d { out_channels, kernel, .. } => format!("conv2d to {out_channels} k{kernel}"),
+        Layer::Conv2d { kernel, .. } => format!("conv2d k{kernel}"),
         Layer::MaxPool2d { window, stride } => format!("max_pool2d {window}/{stride}"),
-        Layer::Linear { out_features } => format!("linear to {out_features}"),
         other => other.kind().to_owned(),
     }
 }
