@@ -12,6 +12,7 @@ pub mod operations;
 pub mod record;
 pub mod store;
 pub mod summary;
+pub mod warnings;
 pub mod words;
 
 #[cfg(test)]

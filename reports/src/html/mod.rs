@@ -17,10 +17,10 @@ use serde::Serialize;
 
 use crate::number::{bytes, count, seconds, significant, utc};
 use crate::operations::RunOperations;
-use crate::record::{Outcome, RunOutcome, Started, Target, Unavailable, WorkloadInfo};
+use crate::record::{Note, Outcome, RunOutcome, Started, Target, Unavailable, WorkloadInfo};
 use crate::store::{Record, StoreError};
 use crate::summary::{Group, group, summarize};
-use crate::{csv, words};
+use crate::{csv, warnings, words};
 
 /// Its name in a run folder.
 pub const FILE: &str = "report.html";
@@ -49,7 +49,7 @@ pub fn render(record: &Record, of_run: Option<&RunOperations>) -> Result<String,
         data: data(record, of_run)?,
         run_id: &started.run_id,
         summary: summary(record),
-        warnings: words::warnings(record),
+        warnings: warnings::warnings(record),
         answers: words::answers(record, &groups),
         charts: charts(record, &groups),
         cells: tables::cells(record, &groups, &targets),
@@ -58,6 +58,7 @@ pub fn render(record: &Record, of_run: Option<&RunOperations>) -> Result<String,
         operations: of_run.map(operations::section),
         failures: failures(record),
         unavailable: &started.unavailable,
+        notes: &started.notes,
         conformance: conformance(record),
         machine: machine(record),
         workloads: &started.plan.workloads,
@@ -86,6 +87,7 @@ struct Page<'a> {
     operations: Option<operations::Section>,
     failures: Vec<Failure>,
     unavailable: &'a [Unavailable],
+    notes: &'a [Note],
     conformance: Vec<Verdict>,
     machine: Vec<(&'static str, String)>,
     workloads: &'a [WorkloadInfo],
