@@ -1,4 +1,4 @@
-//! The operations as a table in the terminal.
+//! The operations as a table in the terminal; rates and intervals are in the report.
 
 use std::fmt::Write as _;
 
@@ -35,7 +35,8 @@ fn table(operations: &Operations, cells: &[&OperationCell]) -> Table {
     let mut table = Table::new();
     table.load_style(STYLE);
     let mut header = vec![format!("ms per batch of {}", operations.batch_size)];
-    header.extend(cells.iter().map(|cell| cell.label()));
+    // On two lines: there may be many cells.
+    header.extend(cells.iter().map(|cell| cell.label().replacen(' ', "\n", 1)));
     header.push("fastest".to_owned());
     table.set_header(header);
     for info in &operations.operations {
@@ -45,9 +46,7 @@ fn table(operations: &Operations, cells: &[&OperationCell]) -> Table {
             continue;
         }
         let mut row = vec![info.name.clone()];
-        row.extend(
-            results.iter().map(|result| result.map_or_else(|| "–".to_owned(), |one| entry(operations, one))),
-        );
+        row.extend(results.iter().map(|result| result.map_or_else(|| "–".to_owned(), entry)));
         row.push(fastest(cells, &results));
         table.add_row(row);
     }
@@ -59,14 +58,16 @@ fn table(operations: &Operations, cells: &[&OperationCell]) -> Table {
     table
 }
 
-fn entry(operations: &Operations, result: &OperationResult) -> String {
-    match result.time {
-        Some(time) if result.outcome == RunOutcome::Ok && time.is_above_noise() => {
-            let flops = operations.gflops(result).map(|flops| format!(" ({flops:.0} GFLOP/s)"));
-            format!("{:.3}{}", 1e3 * time.seconds, flops.unwrap_or_default())
-        }
+fn entry(result: &OperationResult) -> String {
+    match result.time.filter(|_| result.outcome == RunOutcome::Ok) {
+        Some(time) if time.is_above_noise() => milliseconds(time.seconds),
+        Some(time) if time.high > 0.0 => format!("under {}", milliseconds(time.high)),
         _ => result.status().to_owned(),
     }
+}
+
+fn milliseconds(seconds: f64) -> String {
+    format!("{:.3}", 1e3 * seconds)
 }
 
 /// The cells that no other is shown to beat; nothing where there is one alone.
@@ -74,7 +75,11 @@ fn fastest(cells: &[&OperationCell], results: &[Option<&OperationResult>]) -> St
     let times: Vec<Option<OperationTime>> =
         results.iter().map(|result| result.and_then(|result| result.time)).collect();
     let first = cells.iter().zip(ranks(&times)).filter(|(_, rank)| rank.words().is_some());
-    first.map(|(cell, _)| cell.label()).collect::<Vec<_>>().join(" or ")
+    let labels: Vec<String> = first.map(|(cell, _)| cell.label()).collect();
+    match labels.len() {
+        0..=2 => labels.join(" or "),
+        more => format!("none clear of {more}"),
+    }
 }
 
 #[cfg(test)]

@@ -219,7 +219,9 @@ fn operations_are_a_table_with_words_for_what_is_no_time() {
 #[test]
 fn a_run_without_operations_has_no_section_of_them() {
     let html = render(&example::record(), None).unwrap();
-    assert!(!html.contains("operations"), "neither a section nor a link nor data");
+    for part in ["\"operations\"", "#operations", "operations.csv"] {
+        assert!(!html.contains(part), "neither a section nor a link nor data: {part}");
+    }
     let left_out = vec![example::HOSTILE.to_owned()];
     let of_run = RunOperations { operations: None, left_out };
     let html = render(&example::record(), Some(&of_run)).unwrap();

@@ -2,12 +2,16 @@
 
 use super::OperationTime;
 
+/// An interval is of one process; the same operation in two processes differs by up
+/// to so much more (`docs/method.md` has the measurement).
+const BETWEEN_PROCESSES: f64 = 1.15;
+
 /// How a time stands against the others of its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rank {
-    /// Its interval lies below all others.
+    /// Its interval lies clearly below all others.
     Fastest,
-    /// Its interval overlaps that of the lowest.
+    /// No interval lies clearly below its own.
     AmongFastest,
     /// Another is faster, or there is none to compare with.
     Other,
@@ -27,7 +31,7 @@ impl Rank {
 /// The rank of every time of a row; a lone time has none.
 pub fn ranks(times: &[Option<OperationTime>]) -> Vec<Rank> {
     let measured = || times.iter().flatten();
-    let lowest = measured().map(|time| time.high).reduce(f64::min);
+    let lowest = measured().map(|time| BETWEEN_PROCESSES * time.high.max(0.0)).reduce(f64::min);
     let (Some(lowest), true) = (lowest, measured().count() > 1) else {
         return vec![Rank::Other; times.len()];
     };
