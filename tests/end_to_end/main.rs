@@ -12,5 +12,6 @@ mod hostile;
 mod input;
 mod interrupt;
 mod memory;
+mod operations;
 mod records;
 mod resume;

@@ -42,7 +42,12 @@ pub struct Running {
 /// The binary with these arguments, in the repository, with a home of its own,
 /// without the user's settings and data.
 pub fn invoke<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Invocation {
-    let mut command = Command::new(trainmark());
+    invoke_program(&trainmark(), arguments)
+}
+
+/// Another program, in the same way.
+pub fn invoke_program<A: AsRef<OsStr>>(program: &Path, arguments: impl IntoIterator<Item = A>) -> Invocation {
+    let mut command = Command::new(program);
     let marker = Marker::new();
     let home = kept_folder().join("home");
     std::fs::create_dir_all(&home).unwrap();

@@ -9,8 +9,8 @@ mod repository;
 mod require;
 mod run_folder;
 
-pub use build::{c_library, hostile, minimal_c, repository_root, trainmark};
-pub use invocation::{Finished, Invocation, Running, bench, invoke};
+pub use build::{c_library, handwritten, hostile, minimal_c, operations_bench, repository_root, trainmark};
+pub use invocation::{Finished, Invocation, Running, bench, invoke, invoke_program};
 pub use process::{Marker, wait_until};
 pub use repository::{Repository, manifest};
 pub use require::skip;
