@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use trainmark::bench::prepare::{self, Prepared, ReadyCell};
 use trainmark::bench::{BenchRequest, progress};
+use trainmark::cli::exit;
 use trainmark::data::{self, DataRequest, DatasetChoice};
 use trainmark::executor::{Executor, Limits};
 use trainmark::interrupt::Interrupt;
@@ -32,6 +33,8 @@ pub(crate) struct ChosenCell {
 pub(crate) struct Chosen {
     pub(crate) cells: Vec<ChosenCell>,
     pub(crate) unavailable: Vec<Unavailable>,
+    /// Set by Ctrl-C.
+    pub(crate) interrupt: Interrupt,
     /// What would be measured, where nothing is to be built for it.
     listed: Vec<String>,
 }
@@ -62,13 +65,15 @@ pub(crate) fn chosen(mode: Mode) -> anyhow::Result<Chosen> {
     let broken: Vec<Unavailable> = broken.collect();
     // Where nothing is, it may be an implementation that only its library names.
     let backends = if asked_for.is_empty() && broken.is_empty() { all } else { asked_for };
-    let mut prepared = prepare(&backends, &mut registry)?;
+    let interrupt = Interrupt::default();
+    interrupt.listen()?;
+    let mut prepared = prepare(&backends, &mut registry, &interrupt)?;
     prepared.unavailable.extend(broken);
     let cells = with_operations(prepared.cells)?;
     if cells.is_empty() && prepared.unavailable.is_empty() {
         bail!("no operation of a backend has a name that the filter accepts; `-- --list` shows the names");
     }
-    Ok(Chosen { cells, unavailable: prepared.unavailable, listed: Vec::new() })
+    Ok(Chosen { cells, unavailable: prepared.unavailable, interrupt, listed: Vec::new() })
 }
 
 fn usual_ids<'n>(backends: impl Iterator<Item = &'n String>) -> anyhow::Result<Vec<String>> {
@@ -109,11 +114,11 @@ fn with_operations(cells: Vec<ReadyCell>) -> anyhow::Result<Vec<ChosenCell>> {
 
 /// Builds and describes backends, with a cell per implementation and one for the
 /// layers without batch norm, which the workload `lenet` stands for.
-fn prepare(backends: &[String], registry: &mut Registry) -> anyhow::Result<Prepared> {
+fn prepare(backends: &[String], registry: &mut Registry, interrupt: &Interrupt) -> anyhow::Result<Prepared> {
     let limits = Limits { call: Duration::from_secs(600), memory_bytes: u64::MAX };
     // This program is its own worker.
     let program = std::env::current_exe().context("cannot find this program's own file")?;
-    let executor = Executor { program, limits, interrupt: Interrupt::default() };
+    let executor = Executor { program, limits, interrupt: interrupt.clone() };
     let workloads = [workload::lenet_bn(), workload::lenet()];
     let request = BenchRequest {
         selections: backends.to_vec(),
@@ -129,12 +134,16 @@ fn prepare(backends: &[String], registry: &mut Registry) -> anyhow::Result<Prepa
         timeout: limits.call,
         memory_limit: limits.memory_bytes,
         backend_paths: Vec::new(),
-        offline: false,
+        // The network is cargo's to use or not, here too.
+        offline: std::env::var("CARGO_NET_OFFLINE").is_ok_and(|value| value == "true"),
         command: String::new(),
     };
     let mut progress = progress::for_stderr();
     let prepared = prepare::prepare(&request, &workloads, registry, &executor, progress.as_mut())?;
     progress.finished();
+    if interrupt.is_set() {
+        bail!(exit::Interrupted);
+    }
     Ok(prepared)
 }
 

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! `TRAINMARK_THREADS` sets the number of threads, `TRAINMARK_BACKEND_PATH` adds
-//! folders of backends (separated as in `PATH`). Times go to
+//! folders of backends (separated as in `PATH`), `CARGO_NET_OFFLINE=true` keeps
+//! their builds from the network. Times go to
 //! `reports/runs/operations.json`, from where `bench` and `report` take them.
 //!
 //! This program has four parts, each a process: the one that the user starts
@@ -23,8 +24,8 @@ mod measure;
 mod supervise;
 
 use criterion::Criterion;
-use trainmark::operations;
-use trainmark::{machine, registry, worker};
+use trainmark::cli::exit;
+use trainmark::{machine, operations, registry, worker};
 use trainmark_reports::operations::{Operations, read, write};
 use trainmark_reports::record::RunOutcome;
 
@@ -32,8 +33,11 @@ use choice::Mode;
 
 fn main() {
     let code = run().unwrap_or_else(|error| {
+        if error.is::<exit::Interrupted>() {
+            return exit::INTERRUPTED;
+        }
         eprintln!("error: {error:#}");
-        2
+        exit::USAGE
     });
     std::process::exit(code);
 }
@@ -65,8 +69,12 @@ fn bench() -> anyhow::Result<i32> {
     let infos = operations::infos()?;
     let mut measured = Operations::new(machine::environment(), operations::BATCH, infos);
     for cell in &chosen.cells {
-        measured.cells.push(supervise::measure(cell, &dataset, mode)?);
+        measured.cells.push(supervise::measure(cell, &dataset, mode, &chosen.interrupt)?);
+        if chosen.interrupt.is_set() {
+            break;
+        }
     }
+    measured.cells.retain(|cell| !cell.results.is_empty());
     println!("{}", operations::render(&measured).trim_end());
     for row in &chosen.unavailable {
         println!("{}: unavailable: {}", trainmark::bench::unavailable_name(row), row.reason);
@@ -78,7 +86,11 @@ fn bench() -> anyhow::Result<i32> {
     if mode == Mode::Record && !measured.cells.is_empty() {
         keep(measured)?;
     }
-    Ok(i32::from(failed))
+    Ok(match failed {
+        _ if chosen.interrupt.is_set() => exit::INTERRUPTED,
+        true => exit::FAILED,
+        false => exit::OK,
+    })
 }
 
 /// Writes what was measured beside the runs, on top of what was there.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use trainmark::data;
 use trainmark::executor::{describe, set_environment};
+use trainmark::interrupt::Interrupt;
 use trainmark_reports::operations::{OperationCell, OperationResult};
 use trainmark_reports::record::RunOutcome;
 
@@ -19,11 +20,12 @@ use super::measure::{Event, JOB, Job};
 /// Longest time for one operation, loading the library and opening its models included.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Measures the operations of a cell.
+/// Measures the operations of a cell; fewer of them where it is interrupted.
 pub(crate) fn measure(
     chosen: &ChosenCell,
     dataset: &data::Prepared,
     mode: Mode,
+    interrupt: &Interrupt,
 ) -> anyhow::Result<OperationCell> {
     let (cell, library) = (&chosen.ready.cell, &chosen.ready.library);
     let mut measured = OperationCell {
@@ -48,9 +50,12 @@ pub(crate) fn measure(
         is_recorded: mode == Mode::Record,
     };
     while !job.operations.is_empty() {
-        let (results, under_way, end) = run(&job, folder.path())?;
+        let (results, under_way, end) = run(&job, folder.path(), interrupt)?;
         let is_stuck = results.is_empty() && under_way.is_none();
         measured.results.extend(results);
+        if interrupt.is_set() {
+            break;
+        }
         measured.results.extend(under_way.map(|operation| failed(operation, &end)));
         job.operations.retain(|name| measured.result(name).is_none());
         if is_stuck {
@@ -80,7 +85,11 @@ fn failed(operation: String, end: &End) -> OperationResult {
 }
 
 /// Runs one process: what it measured, what it was at when it ended, and how that was.
-fn run(job: &Job, folder: &Path) -> anyhow::Result<(Vec<OperationResult>, Option<String>, End)> {
+fn run(
+    job: &Job,
+    folder: &Path,
+    interrupt: &Interrupt,
+) -> anyhow::Result<(Vec<OperationResult>, Option<String>, End)> {
     let path = folder.join("job.json");
     fs::write(&path, serde_json::to_vec(job)?).context("cannot write a job")?;
     fs::write(&job.events, "").context("cannot write into a temporary folder")?;
@@ -88,7 +97,7 @@ fn run(job: &Job, folder: &Path) -> anyhow::Result<(Vec<OperationResult>, Option
     command.args(std::env::args_os().skip(1)).env(JOB, &path).stdin(Stdio::null());
     set_environment(&mut command, job.threads);
     let mut child = command.spawn().context("cannot start a process that measures")?;
-    let end = wait(&mut child, &job.events)?;
+    let end = wait(&mut child, &job.events, interrupt)?;
     let (mut results, mut under_way) = (Vec::new(), None);
     // A last line that is torn was not finished.
     let events = fs::read_to_string(&job.events).context("cannot read the events")?;
@@ -105,7 +114,7 @@ fn run(job: &Job, folder: &Path) -> anyhow::Result<(Vec<OperationResult>, Option
 }
 
 /// Waits for the end, but no longer than [`PATIENCE`] for the next event.
-fn wait(child: &mut Child, events: &Path) -> anyhow::Result<End> {
+fn wait(child: &mut Child, events: &Path, interrupt: &Interrupt) -> anyhow::Result<End> {
     let (mut since, mut length) = (Instant::now(), 0);
     loop {
         if let Some(status) = child.try_wait().context("cannot wait for a process that measures")? {
@@ -116,7 +125,8 @@ fn wait(child: &mut Child, events: &Path) -> anyhow::Result<End> {
         if now != length {
             (since, length) = (Instant::now(), now);
         }
-        if since.elapsed() > PATIENCE {
+        // An interrupted one is not judged by its end.
+        if since.elapsed() > PATIENCE || interrupt.is_set() {
             child.kill().context("cannot end a process that measures")?;
             child.wait().context("cannot wait for a process that measures")?;
             let reason = format!("it took longer than {} s and was stopped", PATIENCE.as_secs());
