@@ -11,6 +11,7 @@ pub mod data;
 pub mod executor;
 pub mod interrupt;
 pub mod machine;
+pub mod operations;
 pub mod plan;
 pub mod reference;
 pub mod registry;

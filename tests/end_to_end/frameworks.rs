@@ -4,6 +4,8 @@
 //! Building them takes minutes and downloads, so these tests build nothing: they
 //! take what `check` or `bench` has built, and say so where there is nothing.
 
+use std::ffi::OsString;
+
 use trainmark_tests::{invoke, skip};
 
 /// What `list` says of a backend, without its first line; `None`, said aloud, where
@@ -21,12 +23,24 @@ fn built(name: &str) -> Option<String> {
     None
 }
 
+/// The real data set where there is one: its flat backgrounds tie in max pooling.
+fn data() -> Vec<OsString> {
+    match std::env::var_os("TRAINMARK_DATA") {
+        Some(folder) => vec!["--dataset".into(), "fashion-mnist".into(), "--data-dir".into(), folder],
+        None => {
+            skip("fashion-mnist", "TRAINMARK_DATA is not set; checking on the procedural data set instead");
+            vec!["--dataset".into(), "synthetic".into()]
+        }
+    }
+}
+
 /// Checks both implementations on `lenet-bn`, and `lenet` and `softmax`.
 fn computes_the_same(name: &str) {
     if built(name).is_none() {
         return;
     }
-    let checked = invoke(["check", name, "--workload", "lenet-bn,lenet,softmax"]).run().expect(0);
+    let arguments = ["check", name, "--workload", "lenet-bn,lenet,softmax"];
+    let checked = invoke(arguments).args(data()).run().expect(0);
     let cells: Vec<&str> = checked.stdout.lines().filter(|line| !line.starts_with(' ')).collect();
     let expected = [
         format!("lenet-bn {name}/primitive@cpu"),
@@ -59,7 +73,7 @@ fn one_thread_is_enough() {
     for name in ["candle", "dfdx", "tch"] {
         if built(name).is_some() {
             let arguments = ["check", name, "--workload", "softmax", "--threads", "1"];
-            invoke(arguments).run().expect(0);
+            invoke(arguments).args(["--dataset", "synthetic"]).run().expect(0);
         }
     }
 }

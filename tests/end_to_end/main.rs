@@ -13,6 +13,7 @@ mod input;
 mod interrupt;
 mod memory;
 mod new_backend;
+mod operations;
 mod page;
 mod records;
 mod resume;

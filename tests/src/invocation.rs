@@ -42,17 +42,21 @@ pub struct Running {
 /// The binary with these arguments, in the repository, with a home of its own,
 /// without the user's settings and data.
 pub fn invoke<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Invocation {
-    program(trainmark()).args(arguments)
+    invoke_program(trainmark(), arguments)
 }
 
 /// A command line, as a reader of the documentation types it, in the same environment.
 pub fn shell(line: &str) -> Invocation {
     // Building the binary again in another folder would take minutes and show nothing.
     let binary = format!("'{}'", trainmark().display());
-    program("bash").args(["-c", &line.replace("cargo run --", &binary)])
+    invoke_program("bash", ["-c", &line.replace("cargo run --", &binary)])
 }
 
-fn program(program: impl AsRef<OsStr>) -> Invocation {
+/// Another program, in the same way.
+pub fn invoke_program<A: AsRef<OsStr>>(
+    program: impl AsRef<OsStr>,
+    arguments: impl IntoIterator<Item = A>,
+) -> Invocation {
     let mut command = Command::new(program);
     let marker = Marker::new();
     let home = kept_folder().join("home");

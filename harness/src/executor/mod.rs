@@ -15,6 +15,7 @@ use crate::worker::protocol::{Done, FailureKind, Job, Message};
 
 pub(crate) use process::signal_name;
 use process::{Input, WorkerProcess};
+pub use process::{describe, set_environment};
 
 /// What a worker may use.
 #[derive(Debug, Clone, Copy)]
