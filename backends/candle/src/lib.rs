@@ -14,12 +14,14 @@ mod tests;
 mod windows;
 
 use trainmark_plugin::{
-    Backend, Description, Device, Error, ErrorKind, Implementation, OpenRequest, RunningVariance, Session,
+    Backend, Description, Device, Error, Implementation, OpenRequest, RunningVariance, Session,
 };
 
-#[cfg(any(feature = "mi2", feature = "mi3"))]
+/// Every Candle operation allocates its result. glibc gives that memory back to the
+/// system after each step and gets it page by page in the next one; mimalloc keeps it
+/// for a second.
 #[global_allocator]
-static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The backend `candle`.
 #[derive(Debug, Clone, Copy)]
@@ -46,16 +48,36 @@ impl Backend for Candle {
                 },
             ],
             devices: vec![Device { id: "cpu".into(), unavailable: None }],
+            notes: NOTES.map(str::to_owned).to_vec(),
         })
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
-        if request.device != "cpu" {
-            let message = format!("device {}: this build of candle computes on cpu only", request.device);
-            return Err(Error::new(ErrorKind::Device, message));
-        }
+        request.check_choices(&["primitive", "builtin"], &["cpu"])?;
         Ok(Box::new(session::Training::open(request, candle_core::Device::Cpu)?))
     }
 }
 
 trainmark_plugin::export_backend!(Candle);
+
+/// Each with a test in `tests/defects.rs` that fails once Candle has mended it.
+const NOTES: [&str; 4] = [
+    concat!(
+        "candle-core ",
+        env!("CANDLE_VERSION"),
+        ": max_pool2d's gradient is divided by the window's size, and max gives a tie's full gradient to \
+         every maximum; pooled with argmax and gather instead"
+    ),
+    concat!(
+        "candle-core ",
+        env!("CANDLE_VERSION"),
+        ": avg_pool2d's gradient is wrong where windows do not fill the image; averaged over gathered \
+         windows instead"
+    ),
+    concat!("candle-core ", env!("CANDLE_VERSION"), ": relu has gradient 1 at 0; where_cond is used instead"),
+    concat!(
+        "candle-nn ",
+        env!("CANDLE_VERSION"),
+        ": BatchNorm makes the running variance of a single value NaN; builtin refuses such a step"
+    ),
+];

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{Optimizer, SGD};
-use trainmark_plugin::{Error, Model, OpenRequest, Samples, Session, Shape, Split, StepOutcome};
+use trainmark_plugin::{Error, OpenRequest, Samples, Session, Shape, Split, StepOutcome};
 
 use crate::batch_norm::Implementation;
 use crate::failure::Failure;
@@ -19,10 +19,12 @@ pub(crate) struct Training {
 
 impl Training {
     /// # Errors
-    /// `unsupported` where a layer cannot be done; `invalid` where the implementation
-    /// and the model do not go together; `failed` where Candle fails.
+    /// `unsupported` where a layer cannot be done; `failed` where Candle fails.
     pub(crate) fn open(request: OpenRequest<'_>, device: Device) -> Result<Self, Error> {
-        let implementation = implementation(&request.model, &request.implementation)?;
+        let implementation = match request.implementation.as_str() {
+            "primitive" => Implementation::Primitive,
+            _ => Implementation::Builtin,
+        };
         let network = Network::new(&request.model, implementation, &device)?;
         let optimiser = SGD::new(network.trainable().to_vec(), request.learning_rate)
             .while_doing("make the optimiser")?;
@@ -54,21 +56,6 @@ impl Training {
             ));
         }
         Ok(())
-    }
-}
-
-fn implementation(model: &Model, name: &str) -> Result<Implementation, Error> {
-    match (name, model.has_batch_norm()) {
-        ("primitive", true) => Ok(Implementation::Primitive),
-        ("builtin", true) | ("none", false) => Ok(Implementation::Builtin),
-        (_, false) => Err(Error::invalid(format!(
-            "implementation {name}: model {} has no batch norm; ask for none",
-            model.name
-        ))),
-        (_, true) => Err(Error::invalid(format!(
-            "implementation {name}: model {} has batch norm; ask for primitive or builtin",
-            model.name
-        ))),
     }
 }
 
