@@ -27,6 +27,7 @@ fn message(epoch: u32) -> Message {
         train_loss: Some(0.304_215_664),
         train_accuracy: 0.886_226_925,
         test_accuracy: 0.835_648_848,
+        rss_bytes: Some(312 << 20),
     })
 }
 

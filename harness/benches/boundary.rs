@@ -25,7 +25,7 @@ impl Backend for Null {
     const VERSION: &'static str = "0.0.0";
 
     fn describe() -> Result<Description, Error> {
-        Ok(Description { framework: "none".into(), implementations: vec![], devices: vec![] })
+        Ok(Description { framework: "none".into(), implementations: vec![], devices: vec![], notes: vec![] })
     }
 
     fn open<'d>(_request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {

@@ -29,6 +29,7 @@ pub(crate) fn epoch(number: u32, train_seconds: f64, train_accuracy: f64) -> Epo
         train_loss: Some(((1.0 - train_accuracy) * 2.75 * 1e4).round() / 1e4),
         train_accuracy: Some(train_accuracy),
         test_accuracy: Some(((train_accuracy - 0.03) * 1e4).round() / 1e4),
+        rss_bytes: Some(300 << 20),
         status: "ok".to_owned(),
     }
 }
@@ -93,6 +94,11 @@ pub(crate) fn started() -> Started {
             backend: "candle".to_owned(),
             device: Some("cuda:0".to_owned()),
             reason: "no CUDA driver: install one,\nor use --device cpu".to_owned(),
+        }],
+        notes: vec![Note {
+            backend: "tch".to_owned(),
+            text: "max_pool2d of tch 1.2.3 is <em>wrong</em>; pooling is composed of other operations"
+                .to_owned(),
         }],
     }
 }

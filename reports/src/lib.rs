@@ -11,6 +11,7 @@ mod number;
 pub mod record;
 pub mod store;
 pub mod summary;
+pub mod warnings;
 pub mod words;
 
 #[cfg(test)]

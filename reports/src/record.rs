@@ -66,6 +66,9 @@ pub struct Started {
     pub warnings: Vec<String>,
     /// Cells that cannot run here at all, with the reason.
     pub unavailable: Vec<Unavailable>,
+    /// What the backends want a reader of their numbers to know.
+    #[serde(default)]
+    pub notes: Vec<Note>,
 }
 
 /// What a benchmark is to run: every cell once for every seed.
@@ -171,6 +174,16 @@ pub struct Unavailable {
     pub reason: String,
 }
 
+/// What a backend wants a reader of its numbers to know, such as a defect of its
+/// framework that it works around.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// Backend name.
+    pub backend: String,
+    /// One line.
+    pub text: String,
+}
+
 /// A round: one run of every cell with the same seed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Round {
@@ -212,6 +225,9 @@ pub struct EpochRecord {
     pub train_accuracy: Option<f64>,
     /// Test accuracy by the harness's own count over the returned logits.
     pub test_accuracy: Option<f64>,
+    /// Resident memory of the worker after the epoch.
+    #[serde(default)]
+    pub rss_bytes: Option<u64>,
     /// `ok`, or what is wrong with the row, such as `loss is not finite`.
     pub status: String,
 }

@@ -1,10 +1,10 @@
-//! The report's answers in words, and what a reader must know before them.
+//! The report's answers in words.
 //!
 //! There is no interval of a ratio yet, so nothing here says "faster": a median
 //! is the lowest, and another is so many times as long.
 
 use crate::number::{count, ratio, seconds, significant};
-use crate::record::{Metric, Outcome, RunOutcome, Target};
+use crate::record::{Metric, Target};
 use crate::store::Record;
 use crate::summary::{Basis, CellSummary, Group, TargetSummary, target_summary};
 
@@ -19,41 +19,6 @@ pub struct Answer {
     pub lines: Vec<String>,
     /// How far it can be trusted.
     pub note: String,
-}
-
-/// What makes the numbers doubtful, the gravest first.
-pub fn warnings(record: &Record) -> Vec<String> {
-    let started = &record.started;
-    let told = |word: &str| started.warnings.iter().any(|warning| warning.to_lowercase().contains(word));
-    let mut warnings = Vec::new();
-    if started.plan.dataset.name == "synthetic" && !told("synthetic") {
-        warnings.push(
-            "synthetic data: the accuracies say nothing of fashion-mnist; times are comparable".to_owned(),
-        );
-    }
-    if started.environment.profile == "debug" && !told("debug") {
-        warnings.push("debug build of the harness: overheads outside the backends are larger".to_owned());
-    }
-    warnings.extend(started.warnings.iter().cloned());
-    warnings.extend(unfinished(record));
-    warnings
-}
-
-/// Says so when planned runs are missing.
-fn unfinished(record: &Record) -> Option<String> {
-    let plan = &record.started.plan;
-    let planned = plan.cells.len() * plan.seeds.len();
-    let ended = record.runs.iter().filter(|run| run.outcome != RunOutcome::Interrupted).count();
-    if ended >= planned {
-        return None;
-    }
-    let why = match record.outcome {
-        Some(Outcome::Budget) => "a further round would have passed the time budget",
-        Some(Outcome::Interrupted) => "it was interrupted; `--resume` continues it",
-        Some(Outcome::Complete) => "the rest has no end in the record",
-        None => "trainmark was killed, or still runs; `--resume` continues it",
-    };
-    Some(format!("{ended} of {} ended: {why}", count(planned, "planned run")))
 }
 
 /// All answers, in the order of the report.
@@ -320,6 +285,7 @@ mod tests {
     use super::*;
     use crate::example;
     use crate::summary::{group, summarize};
+    use crate::warnings::warnings;
 
     fn text(record: &Record) -> String {
         let mut text = warnings(record).iter().map(|warning| format!("! {warning}\n")).collect::<String>();

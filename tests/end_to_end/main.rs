@@ -4,8 +4,10 @@
 mod abi;
 mod backends;
 mod browser;
+mod builds;
 mod commands;
 mod disk;
+mod frameworks;
 mod hostile;
 mod input;
 mod interrupt;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use trainmark_tests::{Finished, Row, RunFolder, bench, hostile, minimal_c};
 
 const EPOCH_COLUMNS: &str = "schema,run_id,workload,dataset,backend,implementation,device,threads,seed,epoch,\
-    train_seconds,predict_seconds,train_loss,train_accuracy,test_accuracy,status";
+    train_seconds,predict_seconds,train_loss,train_accuracy,test_accuracy,rss_bytes,status";
 const RUN_COLUMNS: &str = "schema,run_id,workload,dataset,backend,framework,implementation,device,threads,seed,\
     outcome,reason,epochs,load_seconds,open_seconds,first_epoch_extra_seconds,cold_start_seconds,peak_rss_bytes,\
     cpu_seconds,load_average,epochs_to_train_accuracy_0.8,seconds_to_train_accuracy_0.8,\
@@ -58,6 +58,7 @@ fn epochs_have_the_documented_columns() {
     let rows = folder.rows("epochs.csv");
     assert_eq!(rows.len(), 8, "two cells, two seeds, two epochs");
     for row in &rows {
+        assert!((5e6..400e6).contains(&number(row, "rss_bytes")), "{row:?}");
         assert_eq!(row["run_id"], folder.path.file_name().unwrap().to_str().unwrap());
         let fixed = ["schema", "workload", "dataset", "implementation", "device", "threads", "status"];
         assert_eq!(

@@ -10,8 +10,7 @@ mod tests;
 mod threads;
 
 use trainmark_plugin::{
-    Backend, Description, Device, Error, ErrorKind, Implementation, Model, OpenRequest, RunningVariance,
-    Session,
+    Backend, Description, Device, Error, Implementation, OpenRequest, RunningVariance, Session,
 };
 
 /// The backend `handwritten`, on the CPU.
@@ -38,33 +37,19 @@ impl Backend for Handwritten {
                 },
             ],
             devices: vec![Device { id: "cpu".into(), unavailable: None }],
+            notes: vec![],
         })
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
-        if request.device != "cpu" {
-            let message = format!("device {}: the handwritten backend computes on cpu only", request.device);
-            return Err(Error::new(ErrorKind::Device, message));
-        }
-        let running_variance = running_variance(&request.model, &request.implementation)?;
+        request.check_choices(&["primitive", "builtin"], &["cpu"])?;
+        // Without batch norm there is no running variance, and either would do.
+        let running_variance = match &*request.implementation {
+            "primitive" => RunningVariance::BiasedFromZero,
+            _ => RunningVariance::UnbiasedFromOne,
+        };
         Ok(Box::new(primitive::Training::open(request, running_variance)?))
     }
 }
 
 trainmark_plugin::export_backend!(Handwritten);
-
-/// The convention that an implementation's name stands for. Without batch norm
-/// there is no running variance, and either would do.
-fn running_variance(model: &Model, implementation: &str) -> Result<RunningVariance, Error> {
-    let name = &model.name;
-    match (implementation, model.has_batch_norm()) {
-        ("primitive", true) => Ok(RunningVariance::BiasedFromZero),
-        ("builtin", true) | ("none", false) => Ok(RunningVariance::UnbiasedFromOne),
-        (_, false) => Err(Error::invalid(format!(
-            "implementation {implementation}: model {name} has no batch norm; ask for none"
-        ))),
-        (_, true) => Err(Error::invalid(format!(
-            "implementation {implementation}: model {name} has batch norm; ask for primitive or builtin"
-        ))),
-    }
-}

@@ -11,7 +11,7 @@
 #define TM_ABI_MAJOR 1
 
 // Minor version: grows with every addition; any minor is accepted.
-#define TM_ABI_MINOR 0
+#define TM_ABI_MINOR 1
 
 // First field of the table: "TRAINMRK" as a little-endian number.
 #define TM_MAGIC 5427485499566674516
@@ -106,6 +106,11 @@ typedef struct tm_description {
   size_t device_size;
   // The devices.
   const struct tm_device *devices;
+  // Number of notes. Since ABI 1.1.
+  size_t note_count;
+  // What a reader of the numbers should know, a line each: a framework's defect that is worked
+  // around, a choice that matters. Since ABI 1.1.
+  const char *const *notes;
 } tm_description;
 
 // A buffer that the host owns and a plugin writes a message into.

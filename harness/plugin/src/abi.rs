@@ -18,7 +18,7 @@ use std::ffi::{c_char, c_void};
 /// Major version: tables of another one are refused.
 pub const TM_ABI_MAJOR: u32 = 1;
 /// Minor version: grows with every addition; any minor is accepted.
-pub const TM_ABI_MINOR: u32 = 0;
+pub const TM_ABI_MINOR: u32 = 1;
 /// First field of the table: "TRAINMRK" as a little-endian number.
 pub const TM_MAGIC: u64 = 0x4B52_4D4E_4941_5254;
 
@@ -236,6 +236,11 @@ pub struct DescriptionData {
     pub device_size: usize,
     /// The devices.
     pub devices: *const DeviceData,
+    /// Number of notes. Since ABI 1.1.
+    pub note_count: usize,
+    /// What a reader of the numbers should know, a line each: a framework's defect that is worked
+    /// around, a choice that matters. Since ABI 1.1.
+    pub notes: *const *const c_char,
 }
 
 /// Outcome of a training step or epoch.
@@ -400,7 +405,8 @@ mod layout {
         assert!(size_of::<OpenData>() == 96);
         assert!(size_of::<ImplementationData>() == 24);
         assert!(size_of::<DeviceData>() == 16);
-        assert!(size_of::<DescriptionData>() == 64);
+        assert!(offset_of!(DescriptionData, note_count) == 64);
+        assert!(size_of::<DescriptionData>() == 80);
         assert!(size_of::<OutcomeData>() == 24);
     };
 }

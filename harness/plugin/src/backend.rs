@@ -1,7 +1,7 @@
 //! The safe interface: what a Rust backend implements, and what the harness
 //! sees of any loaded plugin.
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::model::Model;
 
 /// Which of the two conventions a backend's running variance follows.
@@ -44,6 +44,9 @@ pub struct Description {
     pub implementations: Vec<Implementation>,
     /// The devices it was built for.
     pub devices: Vec<Device>,
+    /// What a reader of the numbers should know, a line each: a defect of the
+    /// framework that is worked around and how, a choice that matters.
+    pub notes: Vec<String>,
 }
 
 /// A part of the data set.
@@ -70,6 +73,34 @@ impl Samples<'_> {
     /// Number of samples.
     pub fn count(&self) -> usize {
         self.labels.len()
+    }
+
+    /// Pixels of one sample; 0 where there is no sample.
+    pub fn sample_len(&self) -> usize {
+        self.pixels.len().checked_div(self.count()).unwrap_or_default()
+    }
+
+    /// The network's input for these samples: pixel/255, row-major, one sample
+    /// after the other.
+    ///
+    /// # Panics
+    /// Where an index is out of range; the SDK refuses those before a session sees them.
+    pub fn inputs(&self, indices: &[u32]) -> Vec<f32> {
+        let length = self.sample_len();
+        let mut inputs = Vec::with_capacity(indices.len() * length);
+        for &index in indices {
+            let pixels = &self.pixels[index as usize * length..][..length];
+            inputs.extend(pixels.iter().map(|&pixel| f32::from(pixel) / 255.0));
+        }
+        inputs
+    }
+
+    /// The classes of these samples.
+    ///
+    /// # Panics
+    /// As [`Samples::inputs`], when iterated.
+    pub fn labels_at(&self, indices: &[u32]) -> impl ExactSizeIterator<Item = u8> {
+        indices.iter().map(|&index| self.labels[index as usize])
     }
 }
 
@@ -110,6 +141,32 @@ pub struct OpenRequest<'d> {
     /// Batch size of training and its usual prediction batch, at least 1;
     /// smaller batches occur (the tail of an epoch), larger ones may.
     pub batch_size: usize,
+}
+
+impl OpenRequest<'_> {
+    /// Refuses an implementation or device that is not among these.
+    ///
+    /// # Errors
+    /// `unsupported` for an implementation of batch norm that is not there, or one
+    /// that is asked for where the model has no batch norm; `device` for a device.
+    pub fn check_choices(&self, implementations: &[&str], devices: &[&str]) -> Result<(), Error> {
+        let Self { model, implementation, device, .. } = self;
+        let offered: &[&str] = if model.has_batch_norm() { implementations } else { &["none"] };
+        if !offered.contains(&&**implementation) {
+            let why = match (model.has_batch_norm(), implementations) {
+                (false, _) => "it has no batch norm; ask for none".to_owned(),
+                (true, []) => "no way to compute its batch norm is offered".to_owned(),
+                (true, _) => format!("ask for {}", implementations.join(" or ")),
+            };
+            let message = format!("implementation {implementation} of model {}: {why}", model.name);
+            return Err(Error::unsupported(message));
+        }
+        if !devices.contains(&&**device) {
+            let message = format!("no device {device}; ask for {}", devices.join(" or "));
+            return Err(Error::new(ErrorKind::Device, message));
+        }
+        Ok(())
+    }
 }
 
 /// Outcome of one training step, measured in training mode before its update.

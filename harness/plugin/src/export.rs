@@ -95,6 +95,7 @@ fn publish(description: Description) -> Result<*const abi::DescriptionData, Erro
             Ok(abi::DeviceData { id: leak(&device.id)?, unavailable })
         })
         .collect::<Result<_, Error>>()?;
+    let notes: Vec<_> = description.notes.iter().map(|note| leak(note)).collect::<Result<_, _>>()?;
     Ok(Box::leak(Box::new(abi::DescriptionData {
         struct_size: size_of::<abi::DescriptionData>(),
         framework: leak(&description.framework)?,
@@ -104,6 +105,8 @@ fn publish(description: Description) -> Result<*const abi::DescriptionData, Erro
         device_count: devices.len(),
         device_size: size_of::<abi::DeviceData>(),
         devices: devices.leak().as_ptr(),
+        note_count: notes.len(),
+        notes: notes.leak().as_ptr(),
     })))
 }
 

@@ -353,6 +353,10 @@ unsafe fn read_description(data: *const abi::DescriptionData) -> Result<Descript
                     Ok(Device { id: prefix::string(device.id, "a device id")?, unavailable })
                 })
                 .collect::<Result<_, Error>>()?,
+            notes: prefix::slice(data.notes, data.note_count, "notes")?
+                .iter()
+                .map(|&note| prefix::string(note, "a note"))
+                .collect::<Result<_, _>>()?,
         })
     }
 }

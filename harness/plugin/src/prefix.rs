@@ -25,7 +25,9 @@ unsafe impl Prefixed for abi::SamplesData {}
 // SAFETY: as above.
 unsafe impl Prefixed for abi::OpenData {}
 // SAFETY: as above.
-unsafe impl Prefixed for abi::DescriptionData {}
+unsafe impl Prefixed for abi::DescriptionData {
+    const FIRST_SIZE: usize = std::mem::offset_of!(abi::DescriptionData, note_count);
+}
 // SAFETY: as above; nullable function pointers are valid when zero.
 unsafe impl Prefixed for abi::BackendTable {
     const SIZE_OFFSET: usize = std::mem::offset_of!(abi::BackendTable, struct_size);

@@ -85,7 +85,7 @@ fn each_variant_of_the_table_is_judged() {
     };
     let foreign = "its table does not begin with trainmark's magic number; rebuild it with trainmark-plugin 1 \
                    or the current trainmark.h";
-    let major = "built for ABI 2.0, this harness speaks 1.x; rebuild it against trainmark-plugin 1";
+    let major = "built for ABI 2.1, this harness speaks 1.x; rebuild it against trainmark-plugin 1";
     let name = "its name \"Bad Name\" is not made of lower-case letters, digits and dashes";
     let cases = [
         ("-DTM_TEST_MAJOR=2", major.to_owned()),

@@ -170,6 +170,7 @@ fn epoch_record(ready: &ReadyCell, seed: u64, epoch: &EpochMessage) -> EpochReco
         train_loss: epoch.train_loss,
         train_accuracy: Some(epoch.train_accuracy),
         test_accuracy: Some(epoch.test_accuracy),
+        rss_bytes: epoch.rss_bytes,
         status: status.to_owned(),
     }
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use trainmark_reports::record::{DatasetInfo, Event, Plan, RunOutcome, RunRecord, SCHEMA, Started};
+use trainmark_reports::record::{DatasetInfo, Event, Note, Plan, RunOutcome, RunRecord, SCHEMA, Started};
 use trainmark_reports::{Record, RunStore};
 
 use super::prepare::Prepared;
@@ -127,7 +127,22 @@ fn started(
         environment: machine::environment(),
         warnings: warnings(request, dataset),
         unavailable: prepared.unavailable.clone(),
+        notes: notes(prepared),
     })
+}
+
+/// What the backends want a reader of their numbers to know.
+fn notes(prepared: &Prepared) -> Vec<Note> {
+    let mut notes = Vec::new();
+    for info in prepared.cells.iter().map(|ready| &ready.library.info) {
+        for text in &info.notes {
+            let note = Note { backend: info.name.clone(), text: text.clone() };
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+    }
+    notes
 }
 
 /// What makes the numbers doubtful.

@@ -197,7 +197,7 @@ pub struct DatasetArguments {
     /// Folder that holds the four files of Fashion-MNIST
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Download nothing
+    /// Download nothing: no data set, and nothing that building a backend would fetch
     #[arg(long)]
     pub offline: bool,
 }

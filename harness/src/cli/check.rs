@@ -4,9 +4,10 @@ use trainmark_reports::record::{Cell, CheckRecord, RunRecord, Unavailable};
 
 use super::arguments::CheckArguments;
 use super::exit;
-use crate::bench::progress::Progress;
-use crate::bench::{BenchRequest, gate, prepare};
+use crate::bench::progress::{self, BuildView, Progress};
+use crate::bench::{BenchRequest, gate, prepare, unavailable_name};
 use crate::conformance;
+use crate::registry::build::{BuildEvent, Recipe};
 use crate::worker::protocol::EpochMessage;
 
 pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
@@ -38,7 +39,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
         tell!("{notice}");
     }
     executor.interrupt.listen()?;
-    let mut lines = Lines;
+    let mut lines = Lines { builds: progress::builds_for_stderr() };
     let prepared = prepare::prepare(&request, &workloads, &mut registry, &executor, &mut lines)?;
     let log = tempfile::NamedTempFile::new()?;
     let mut passed = prepared.unavailable.is_empty() && !prepared.cells.is_empty();
@@ -58,19 +59,22 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
 }
 
 /// Prints every check as a line of its own.
-struct Lines;
+struct Lines {
+    builds: Box<dyn BuildView>,
+}
 
 impl Progress for Lines {
     fn note(&mut self, text: &str) {
         tell!("{text}");
     }
 
-    fn building(&mut self, backend: &str, log: &std::path::Path) {
-        tell!("building {backend} (log: {})", log.display());
+    fn build(&mut self, recipe: &Recipe, event: &BuildEvent) {
+        self.builds.hear(recipe, event);
     }
 
     fn unavailable(&mut self, row: &Unavailable) {
-        say!("{}: unavailable: {}", row.backend, row.reason);
+        let print = || say!("{}: unavailable: {}", unavailable_name(row), row.reason);
+        self.builds.aside(&mut { print });
     }
 
     fn checking(&mut self, cell: &Cell) {

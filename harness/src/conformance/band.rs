@@ -216,6 +216,7 @@ mod unit_tests {
             train_loss: Some(loss),
             train_accuracy: Some(accuracy),
             test_accuracy: None,
+            rss_bytes: None,
             status: "ok".into(),
         };
         curve.iter().enumerate().map(record).collect()

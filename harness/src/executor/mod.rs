@@ -13,6 +13,7 @@ use trainmark_reports::record::RunOutcome;
 use crate::interrupt::Interrupt;
 use crate::worker::protocol::{Done, FailureKind, Job, Message};
 
+pub(crate) use process::signal_name;
 use process::{Input, WorkerProcess};
 
 /// What a worker may use.

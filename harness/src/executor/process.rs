@@ -167,7 +167,8 @@ fn describe(status: ExitStatus) -> String {
     }
 }
 
-fn signal_name(signal: i32) -> String {
+/// `SIGKILL` of 9.
+pub(crate) fn signal_name(signal: i32) -> String {
     let names = [
         (Signal::ABORT, "SIGABRT"),
         (Signal::BUS, "SIGBUS"),

@@ -109,6 +109,8 @@ pub struct BackendInfo {
     pub implementations: Vec<ImplementationInfo>,
     /// Its devices.
     pub devices: Vec<DeviceInfo>,
+    /// What a reader of its numbers should know, a line each.
+    pub notes: Vec<String>,
 }
 
 /// One way in which a backend computes batch norm.
@@ -149,6 +151,7 @@ impl BackendInfo {
                     unavailable: one.unavailable.as_deref().map(one_line),
                 })
                 .collect(),
+            notes: description.notes.iter().map(|note| one_line(note)).collect(),
         }
     }
 }
@@ -168,6 +171,8 @@ pub struct EpochMessage {
     pub train_accuracy: f64,
     /// Test accuracy.
     pub test_accuracy: f64,
+    /// Resident memory of the worker after the epoch, in bytes.
+    pub rss_bytes: Option<u64>,
 }
 
 /// What is known when a job is done.

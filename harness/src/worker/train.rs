@@ -103,6 +103,7 @@ impl<'w> Epochs<'w> {
             train_loss: outcome.loss.is_finite().then_some(outcome.loss),
             train_accuracy,
             test_accuracy: crate::score::accuracy(&logits, self.classes, self.test_labels),
+            rss_bytes: crate::machine::rss_bytes(std::process::id()),
         };
         Ok((measured, logits))
     }

@@ -10,7 +10,7 @@ use crate::store::{Record, StoreError};
 pub const FILE: &str = "epochs.csv";
 
 /// Its columns.
-pub const COLUMNS: [&str; 16] = [
+pub const COLUMNS: [&str; 17] = [
     "schema",
     "run_id",
     "workload",
@@ -26,6 +26,7 @@ pub const COLUMNS: [&str; 16] = [
     "train_loss",
     "train_accuracy",
     "test_accuracy",
+    "rss_bytes",
     "status",
 ];
 
@@ -45,6 +46,7 @@ struct Row<'a> {
     train_loss: Option<f64>,
     train_accuracy: Option<f64>,
     test_accuracy: Option<f64>,
+    rss_bytes: Option<u64>,
     status: String,
 }
 
@@ -74,6 +76,7 @@ fn row<'a>(record: &'a Record, epoch: &'a EpochRecord) -> Row<'a> {
         train_loss: finite(epoch.train_loss),
         train_accuracy: finite(epoch.train_accuracy),
         test_accuracy: finite(epoch.test_accuracy),
+        rss_bytes: epoch.rss_bytes,
         status: status(epoch),
     }
 }

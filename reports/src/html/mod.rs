@@ -15,10 +15,10 @@ use minijinja::value::Serde;
 use serde::Serialize;
 
 use crate::number::{bytes, count, seconds, significant, utc};
-use crate::record::{Outcome, RunOutcome, Started, Target, Unavailable, WorkloadInfo};
+use crate::record::{Note, Outcome, RunOutcome, Started, Target, Unavailable, WorkloadInfo};
 use crate::store::{Record, StoreError};
 use crate::summary::{Group, group, summarize};
-use crate::{csv, words};
+use crate::{csv, warnings, words};
 
 /// Its name in a run folder.
 pub const FILE: &str = "report.html";
@@ -47,7 +47,7 @@ pub fn render(record: &Record) -> Result<String, StoreError> {
         data: data(record)?,
         run_id: &started.run_id,
         summary: summary(record),
-        warnings: words::warnings(record),
+        warnings: warnings::warnings(record),
         answers: words::answers(record, &groups),
         charts: charts(record, &groups),
         cells: tables::cells(record, &groups, &targets),
@@ -55,6 +55,7 @@ pub fn render(record: &Record) -> Result<String, StoreError> {
         batch_norms: tables::batch_norms(record, &groups),
         failures: failures(record),
         unavailable: &started.unavailable,
+        notes: &started.notes,
         conformance: conformance(record),
         machine: machine(record),
         workloads: &started.plan.workloads,
@@ -82,6 +83,7 @@ struct Page<'a> {
     batch_norms: Vec<tables::BatchNorm>,
     failures: Vec<Failure>,
     unavailable: &'a [Unavailable],
+    notes: &'a [Note],
     conformance: Vec<Verdict>,
     machine: Vec<(&'static str, String)>,
     workloads: &'a [WorkloadInfo],

@@ -134,15 +134,15 @@ fn what_cannot_be_done_is_said() {
 
     let error = open_error(&case, |request| request.device = "cuda:0".into());
     assert_eq!(error.kind, ErrorKind::Device);
-    assert_eq!(error.message, "device cuda:0: the handwritten backend computes on cpu only");
+    assert_eq!(error.message, "no device cuda:0; ask for cpu");
 
     let error = open_error(&case, |request| request.implementation = "none".into());
-    assert_eq!(error.kind, ErrorKind::Invalid);
-    assert_eq!(error.message, "implementation none: model test has batch norm; ask for primitive or builtin");
+    assert_eq!(error.kind, ErrorKind::Unsupported);
+    assert_eq!(error.message, "implementation none of model test: ask for primitive or builtin");
 
     let error = open_error(&plain, |_| ());
-    assert_eq!(error.kind, ErrorKind::Invalid);
-    assert_eq!(error.message, "implementation primitive: model test has no batch norm; ask for none");
+    assert_eq!(error.kind, ErrorKind::Unsupported);
+    assert_eq!(error.message, "implementation primitive of model test: it has no batch norm; ask for none");
 
     let error = open_error(&case, |request| request.model.layers.insert(3, Layer::Dropout { rate: 0.5 }));
     assert_eq!(error.kind, ErrorKind::Unsupported);

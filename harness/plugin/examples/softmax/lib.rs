@@ -4,8 +4,8 @@ mod regression;
 
 use regression::Regression;
 use trainmark_plugin::{
-    Backend, Dataset, Description, Device, Error, ErrorKind, Layer, Model, OpenRequest, Session, Split,
-    StepOutcome, export_backend,
+    Backend, Dataset, Description, Device, Error, Layer, Model, OpenRequest, Session, Split, StepOutcome,
+    export_backend,
 };
 
 /// The plugin's entry points.
@@ -21,18 +21,13 @@ impl Backend for Softmax {
             // The ways to compute batch norm: this backend has none.
             implementations: vec![],
             devices: vec![Device { id: "cpu".into(), unavailable: None }],
+            notes: vec![],
         })
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
         let classes = classes(&request.model)?;
-        if request.implementation != "none" {
-            let asked = &request.implementation;
-            return Err(Error::unsupported(format!("no implementation {asked} of batch norm; use none")));
-        }
-        if request.device != "cpu" {
-            return Err(Error::new(ErrorKind::Device, format!("no device {}; use cpu", request.device)));
-        }
+        request.check_choices(&[], &["cpu"])?;
         Ok(Box::new(Training {
             regression: Regression::new(request.model.input.len(), classes),
             features: request.model.input.len(),

@@ -113,6 +113,7 @@ pub(crate) fn description() -> Description {
             Device { id: "cpu".into(), unavailable: None },
             Device { id: "cuda:0".into(), unavailable: Some("no driver".into()) },
         ],
+        notes: vec!["its pooling is slow".into(), "größer is no ASCII".into()],
     }
 }
 

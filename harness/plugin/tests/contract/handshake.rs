@@ -51,7 +51,7 @@ fn a_wrong_magic_is_refused() {
 #[test]
 fn another_major_version_is_refused_with_both_versions() {
     let second = refusal(|table| table.major = 2);
-    assert_eq!(second, "built for ABI 2.0, this harness speaks 1.x; rebuild it against trainmark-plugin 1");
+    assert_eq!(second, "built for ABI 2.1, this harness speaks 1.x; rebuild it against trainmark-plugin 1");
     let zeroth = refusal(|table| (table.major, table.minor) = (0, 9));
     assert_eq!(zeroth, "built for ABI 0.9, this harness speaks 1.x; rebuild it against trainmark-plugin 1");
 }
@@ -150,6 +150,8 @@ fn an_unknown_running_variance_convention_is_an_error() {
             device_count: 0,
             device_size: 0,
             devices: std::ptr::null(),
+            note_count: 0,
+            notes: std::ptr::null(),
         };
         // SAFETY: the host gives a writable place.
         unsafe { out.write(Box::leak(Box::new(description))) };
@@ -157,6 +159,30 @@ fn an_unknown_running_variance_convention_is_an_error() {
     }
     let plugin = load(|table| table.describe = Some(odd)).unwrap();
     assert_eq!(plugin.describe(), Err(Error::invalid("running-variance convention 2 is unknown")));
+}
+
+/// A description as ABI 1.0 knew it ends before the notes; what lies behind is not its own.
+#[test]
+fn a_description_of_abi_1_0_has_no_notes() {
+    unsafe extern "C" fn old(out: *mut *const DescriptionData, _message: *mut Text) -> Status {
+        let description = DescriptionData {
+            struct_size: std::mem::offset_of!(DescriptionData, note_count),
+            framework: c"old".as_ptr(),
+            implementation_count: 0,
+            implementation_size: 0,
+            implementations: std::ptr::null(),
+            device_count: 0,
+            device_size: 0,
+            devices: std::ptr::null(),
+            note_count: 3,
+            notes: std::ptr::dangling(),
+        };
+        // SAFETY: the host gives a writable place.
+        unsafe { out.write(Box::leak(Box::new(description))) };
+        TM_OK
+    }
+    let description = load(|table| table.describe = Some(old)).unwrap().describe().unwrap();
+    assert_eq!((&*description.framework, description.notes.len()), ("old", 0));
 }
 
 #[test]

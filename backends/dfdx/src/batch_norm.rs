@@ -1,0 +1,273 @@
+//! Batch norm: composed from elementary operations, or dfdx's own layers.
+
+use dfdx::nn::modules::{BatchNorm1D, BatchNorm2D};
+use dfdx::prelude::*;
+use trainmark_plugin::{Error, Shape};
+
+use crate::layout::Layout;
+use crate::{Values, failure};
+
+/// A way through the network: with a tape (training) or without (prediction).
+pub(crate) trait Pass: Tape<f32, Cpu> {
+    fn batch_norm(layer: &mut BatchNorm, x: Values<Self>) -> Result<Values<Self>, CpuError>;
+}
+
+impl Pass for OwnedTape<f32, Cpu> {
+    fn batch_norm(layer: &mut BatchNorm, x: Values<Self>) -> Result<Values<Self>, CpuError> {
+        match &mut layer.statistics {
+            Statistics::Primitive(primitive) => primitive.train(x, layer.axes),
+            Statistics::Builtin(builtin) => builtin.train(x, layer.axes),
+        }
+    }
+}
+
+impl Pass for NoneTape {
+    fn batch_norm(layer: &mut BatchNorm, x: Values) -> Result<Values, CpuError> {
+        match &layer.statistics {
+            Statistics::Primitive(primitive) => primitive.predict(x, layer.axes),
+            Statistics::Builtin(builtin) => builtin.predict(x, layer.axes),
+        }
+    }
+}
+
+pub(crate) struct BatchNorm {
+    axes: Axes,
+    statistics: Statistics,
+}
+
+enum Statistics {
+    Primitive(Primitive),
+    Builtin(Box<dyn Builtin>),
+}
+
+/// The rows of a batch as `outer × channels × inner`.
+#[derive(Debug, Clone, Copy)]
+struct Axes {
+    outer: usize,
+    channels: usize,
+    inner: usize,
+}
+
+impl BatchNorm {
+    /// # Errors
+    /// `unsupported` where `builtin` was not compiled for that many channels.
+    pub(crate) fn new(
+        implementation: &str,
+        layout: &Layout,
+        epsilon: f64,
+        momentum: f64,
+        device: &Cpu,
+    ) -> Result<Self, Error> {
+        let axes = Axes { outer: layout.outer, channels: layout.channels, inner: layout.inner };
+        let statistics = if implementation == "builtin" {
+            let vector = matches!(layout.shape, Shape::Vector(_));
+            Statistics::Builtin(builtin(axes.channels, vector, epsilon, momentum, device)?)
+        } else {
+            Statistics::Primitive(Primitive::new(axes.channels, epsilon, momentum, device).map_err(failure)?)
+        };
+        Ok(Self { axes, statistics })
+    }
+
+    /// dfdx scales the variance by n/(n − 1), which makes 0 · ∞ = NaN of a single value.
+    pub(crate) fn refuses(&self, batch: usize) -> bool {
+        matches!(self.statistics, Statistics::Builtin(_)) && self.axes.outer * self.axes.inner * batch == 1
+    }
+
+    pub(crate) fn load(&mut self, values: &[&[f32]]) {
+        match &mut self.statistics {
+            Statistics::Primitive(primitive) => {
+                for (tensor, values) in primitive.tensors_mut().into_iter().zip(values) {
+                    tensor.copy_from(values);
+                }
+            }
+            Statistics::Builtin(builtin) => builtin.load(values),
+        }
+    }
+
+    pub(crate) fn store(&self, values: &mut [&mut [f32]]) {
+        match &self.statistics {
+            Statistics::Primitive(primitive) => {
+                let Primitive { gamma, beta, running_mean, running_variance, .. } = primitive;
+                for (tensor, values) in [gamma, beta, running_mean, running_variance].into_iter().zip(values)
+                {
+                    tensor.copy_into(values);
+                }
+            }
+            Statistics::Builtin(builtin) => builtin.store(values),
+        }
+    }
+
+    /// γ and β ← γ and β − rate · their gradients.
+    pub(crate) fn descend(&mut self, gradients: &Gradients<f32, Cpu>, rate: f64) -> Result<(), CpuError> {
+        match &mut self.statistics {
+            Statistics::Primitive(Primitive { gamma, beta, .. }) => {
+                gamma.try_axpy(1.0, &gradients.get(gamma), -rate)?;
+                beta.try_axpy(1.0, &gradients.get(beta), -rate)
+            }
+            Statistics::Builtin(builtin) => builtin.descend(gradients, rate),
+        }
+    }
+}
+
+/// Batch norm from elementary operations; running variance as in the d2l.ai
+/// chapter: the biased variance of the batch, from 0.
+struct Primitive {
+    gamma: Tensor<(usize,), f32, Cpu>,
+    beta: Tensor<(usize,), f32, Cpu>,
+    running_mean: Tensor<(usize,), f32, Cpu>,
+    running_variance: Tensor<(usize,), f32, Cpu>,
+    epsilon: f32,
+    momentum: f64,
+}
+
+impl Primitive {
+    fn new(channels: usize, epsilon: f64, momentum: f64, device: &Cpu) -> Result<Self, CpuError> {
+        Ok(Self {
+            gamma: device.try_ones_like(&(channels,))?,
+            beta: device.try_zeros_like(&(channels,))?,
+            running_mean: device.try_zeros_like(&(channels,))?,
+            running_variance: device.try_zeros_like(&(channels,))?,
+            epsilon: epsilon as f32,
+            momentum,
+        })
+    }
+
+    fn tensors_mut(&mut self) -> [&mut Tensor<(usize,), f32, Cpu>; 4] {
+        let Self { gamma, beta, running_mean, running_variance, .. } = self;
+        [gamma, beta, running_mean, running_variance]
+    }
+
+    fn train(
+        &mut self,
+        x: Values<OwnedTape<f32, Cpu>>,
+        axes: Axes,
+    ) -> Result<Values<OwnedTape<f32, Cpu>>, CpuError> {
+        let rows = *x.shape();
+        let shape = (axes.outer, axes.channels, axes.inner * rows.1);
+        let x = x.try_reshape_like(&shape)?;
+        let mean = x.retaped::<OwnedTape<f32, Cpu>>().try_mean::<(usize,), Axes2<0, 2>>()?;
+        // `try_axpy` knows no tape: the running statistics hold no graph.
+        self.running_mean.try_axpy(1.0 - self.momentum, &mean, self.momentum)?;
+        let centred = x.try_sub(mean.try_broadcast_like::<_, Axes2<0, 2>>(&shape)?)?;
+        let square = centred.retaped::<OwnedTape<f32, Cpu>>().try_square()?;
+        let variance = square.try_mean::<(usize,), Axes2<0, 2>>()?;
+        self.running_variance.try_axpy(1.0 - self.momentum, &variance, self.momentum)?;
+        let deviation = variance.try_add(self.epsilon)?.try_sqrt()?;
+        let scale = self.gamma.retaped::<OwnedTape<f32, Cpu>>().try_div(deviation)?;
+        let scaled = centred.try_mul(scale.try_broadcast_like::<_, Axes2<0, 2>>(&shape)?)?;
+        let beta = self.beta.retaped::<OwnedTape<f32, Cpu>>();
+        scaled.try_add(beta.try_broadcast_like::<_, Axes2<0, 2>>(&shape)?)?.try_reshape_like(&rows)
+    }
+
+    /// x · γ/σ + (β − mean · γ/σ)
+    fn predict(&self, x: Values, axes: Axes) -> Result<Values, CpuError> {
+        let rows = *x.shape();
+        let shape = (axes.outer, axes.channels, axes.inner * rows.1);
+        let deviation = self.running_variance.clone().try_add(self.epsilon)?.try_sqrt()?;
+        let scale = self.gamma.clone().try_div(deviation)?;
+        let shift = self.beta.clone().try_sub(self.running_mean.clone().try_mul(scale.clone())?)?;
+        let x = x.try_reshape_like(&shape)?;
+        let scaled = x.try_mul(scale.try_broadcast_like::<_, Axes2<0, 2>>(&shape)?)?;
+        scaled.try_add(shift.try_broadcast_like::<_, Axes2<0, 2>>(&shape)?)?.try_reshape_like(&rows)
+    }
+}
+
+/// dfdx's layer behind a face without its number of channels, which is part of
+/// its type.
+trait Builtin {
+    fn train(
+        &mut self,
+        x: Values<OwnedTape<f32, Cpu>>,
+        axes: Axes,
+    ) -> Result<Values<OwnedTape<f32, Cpu>>, CpuError>;
+    fn predict(&self, x: Values, axes: Axes) -> Result<Values, CpuError>;
+    fn load(&mut self, values: &[&[f32]]);
+    fn store(&self, values: &mut [&mut [f32]]);
+    fn descend(&mut self, gradients: &Gradients<f32, Cpu>, rate: f64) -> Result<(), CpuError>;
+}
+
+macro_rules! builtin_layer {
+    ($Layer:ident, $axes:ident, $batch:ident => $shape:expr) => {
+        impl<const C: usize> Builtin for $Layer<C, f32, Cpu> {
+            fn train(
+                &mut self,
+                x: Values<OwnedTape<f32, Cpu>>,
+                $axes: Axes,
+            ) -> Result<Values<OwnedTape<f32, Cpu>>, CpuError> {
+                let rows = *x.shape();
+                let (_, $batch) = rows;
+                self.try_forward_mut(x.try_reshape_like(&$shape)?)?.try_reshape_like(&rows)
+            }
+
+            fn predict(&self, x: Values, $axes: Axes) -> Result<Values, CpuError> {
+                let rows = *x.shape();
+                let (_, $batch) = rows;
+                self.try_forward(x.try_reshape_like(&$shape)?)?.try_reshape_like(&rows)
+            }
+
+            fn load(&mut self, values: &[&[f32]]) {
+                let Self { scale, bias, running_mean, running_var, .. } = self;
+                for (tensor, values) in [scale, bias, running_mean, running_var].into_iter().zip(values) {
+                    tensor.copy_from(values);
+                }
+            }
+
+            fn store(&self, values: &mut [&mut [f32]]) {
+                let Self { scale, bias, running_mean, running_var, .. } = self;
+                for (tensor, values) in [scale, bias, running_mean, running_var].into_iter().zip(values) {
+                    tensor.copy_into(values);
+                }
+            }
+
+            fn descend(&mut self, gradients: &Gradients<f32, Cpu>, rate: f64) -> Result<(), CpuError> {
+                let Self { scale, bias, .. } = self;
+                scale.try_axpy(1.0, &gradients.get(scale), -rate)?;
+                bias.try_axpy(1.0, &gradients.get(bias), -rate)
+            }
+        }
+    };
+}
+
+builtin_layer!(BatchNorm2D, axes, batch => (axes.outer, Const::<C>, axes.inner, batch));
+// Samples take the axis that a sequence would: both are averaged over.
+builtin_layer!(BatchNorm1D, axes, batch => (axes.outer, Const::<C>, axes.inner * batch));
+
+fn layer<const C: usize>(
+    vector: bool,
+    epsilon: f64,
+    momentum: f64,
+    device: &Cpu,
+) -> Result<Box<dyn Builtin>, CpuError> {
+    if vector {
+        let mut layer = device.try_build_module::<builders::BatchNorm1D<C>, f32>()?;
+        (layer.epsilon, layer.momentum) = (epsilon, momentum);
+        return Ok(Box::new(layer));
+    }
+    let mut layer = device.try_build_module::<builders::BatchNorm2D<C>, f32>()?;
+    (layer.epsilon, layer.momentum) = (epsilon, momentum);
+    Ok(Box::new(layer))
+}
+
+macro_rules! widths {
+    ($($width:literal)*) => {
+        const WIDTHS: &[usize] = &[$($width),*];
+
+        fn builtin(
+            channels: usize,
+            vector: bool,
+            epsilon: f64,
+            momentum: f64,
+            device: &Cpu,
+        ) -> Result<Box<dyn Builtin>, Error> {
+            match channels {
+                $($width => layer::<$width>(vector, epsilon, momentum, device).map_err(failure),)*
+                _ => Err(Error::unsupported(format!(
+                    "batch norm over {channels} channels: dfdx's layer needs their number when it is \
+                     compiled; compiled are {WIDTHS:?}; use primitive, or add it in batch_norm.rs",
+                ))),
+            }
+        }
+    };
+}
+
+widths!(1 2 3 4 5 6 8 10 12 16 20 24 32 48 64 84 96 100 120 128 256 512);
