@@ -10,10 +10,10 @@
 
 use std::time::Instant;
 
-use trainmark_tch::Tch;
 use trainmark_plugin::{
     Backend, Dataset, Error, Layer, Model, OpenRequest, ParameterSpec, Role, Samples, Shape,
 };
+use trainmark_tch::Tch;
 
 const BATCH: usize = 256;
 
@@ -42,7 +42,10 @@ fn main() -> Result<(), Error> {
     })?;
     session.set_parameters(&parameters.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
 
-    let order: Vec<u32> = (0..count as u32).collect();
+    let mut order: Vec<u32> = (0..count as u32).collect();
+    for last in (1..count).rev() {
+        order.swap(last, (random.next() % (last as u64 + 1)) as usize);
+    }
     let mut logits = vec![0.0; count * 10];
     for epoch in 1..=epochs {
         let (start, start_cpu) = (Instant::now(), cpu_seconds());
