@@ -6,7 +6,9 @@
 
 mod batch_norm;
 mod error;
+mod memory;
 mod network;
+mod pooling;
 mod resize;
 mod samples;
 mod session;
@@ -14,8 +16,7 @@ mod session;
 mod tests;
 
 use trainmark_plugin::{
-    Backend, Description, Device, Error, ErrorKind, Implementation, Model, OpenRequest, RunningVariance,
-    Session,
+    Backend, Description, Device, Error, Implementation, OpenRequest, RunningVariance, Session,
 };
 
 use batch_norm::Form;
@@ -44,33 +45,16 @@ impl Backend for Tch {
                 },
             ],
             devices: vec![Device { id: "cpu".into(), unavailable: None }],
+            notes: vec![],
         })
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
-        if request.device != "cpu" {
-            let message = format!("device {}: this library of tch computes on cpu only", request.device);
-            return Err(Error::new(ErrorKind::Device, message));
-        }
-        let form = form(&request.model, &request.implementation)?;
+        request.check_choices(&["primitive", "builtin"], &["cpu"])?;
+        // Without batch norm, asked for with `none`, either would do.
+        let form = if request.implementation == "primitive" { Form::Primitive } else { Form::Builtin };
         Ok(Box::new(session::Training::open(&request, form)?))
     }
 }
 
 trainmark_plugin::export_backend!(Tch);
-
-/// The form of batch norm that an implementation's name stands for. Without batch
-/// norm either would do.
-fn form(model: &Model, implementation: &str) -> Result<Form, Error> {
-    let name = &model.name;
-    match (implementation, model.has_batch_norm()) {
-        ("primitive", true) => Ok(Form::Primitive),
-        ("builtin", true) | ("none", false) => Ok(Form::Builtin),
-        (_, false) => Err(Error::invalid(format!(
-            "implementation {implementation}: model {name} has no batch norm; ask for none"
-        ))),
-        (_, true) => Err(Error::invalid(format!(
-            "implementation {implementation}: model {name} has batch norm; ask for primitive or builtin"
-        ))),
-    }
-}

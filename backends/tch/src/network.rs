@@ -5,6 +5,7 @@ use trainmark_plugin::{Error, Layer, Model, ParameterSpec, Shape};
 
 use crate::batch_norm::{BatchNorm, Form};
 use crate::error::During;
+use crate::pooling::MaxPool;
 use crate::resize::Resize;
 
 /// Whether batch norm and dropout act as in training.
@@ -25,7 +26,7 @@ enum Stage {
     Sigmoid,
     Relu,
     Tanh,
-    MaxPool { window: i64, stride: i64 },
+    MaxPool(MaxPool),
     AvgPool { window: i64, stride: i64 },
     Flatten,
     Dropout { rate: f64 },
@@ -173,9 +174,7 @@ fn stage(
         Layer::Sigmoid => Stage::Sigmoid,
         Layer::Relu => Stage::Relu,
         Layer::Tanh => Stage::Tanh,
-        Layer::MaxPool2d { window, stride } => {
-            Stage::MaxPool { window: window as i64, stride: stride as i64 }
-        }
+        Layer::MaxPool2d { window, stride } => Stage::MaxPool(MaxPool::new(window, stride)),
         Layer::AvgPool2d { window, stride } => {
             Stage::AvgPool { window: window as i64, stride: stride as i64 }
         }
@@ -197,9 +196,7 @@ impl Stage {
             Self::Sigmoid => inputs.f_sigmoid(),
             Self::Relu => inputs.f_relu(),
             Self::Tanh => inputs.f_tanh(),
-            Self::MaxPool { window, stride } => {
-                inputs.f_max_pool2d([*window; 2], [*stride; 2], [0, 0], [1, 1], false)
-            }
+            Self::MaxPool(pool) => pool.forward(inputs),
             Self::AvgPool { window, stride } => {
                 inputs.f_avg_pool2d([*window; 2], [*stride; 2], [0, 0], false, false, None)
             }

@@ -5,6 +5,7 @@ use trainmark_plugin::{Error, OpenRequest, Session, Split, StepOutcome};
 
 use crate::batch_norm::Form;
 use crate::error::During;
+use crate::memory::keep_freed_memory;
 use crate::network::{Mode, Network};
 use crate::samples::{TensorSamples, index_tensor};
 
@@ -24,6 +25,7 @@ impl Training {
     /// # Errors
     /// Where libtorch cannot make its tensors.
     pub(crate) fn open(request: &OpenRequest<'_>, form: Form) -> Result<Self, Error> {
+        keep_freed_memory();
         set_threads(request.threads)?;
         let network = Network::new(&request.model, form)?;
         let optimizer = optimizer(&network, request.learning_rate)
