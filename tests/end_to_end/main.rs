@@ -11,6 +11,7 @@ mod frameworks;
 mod hostile;
 mod input;
 mod interrupt;
+mod libtorch;
 mod memory;
 mod new_backend;
 mod operations;

@@ -57,13 +57,14 @@ impl BatchNorm {
         )
     }
 
-    /// The chapter's formulas. Three ways to write them are much faster than others: a
-    /// sum divided by n, since the mean's gradient would divide every value; a product
-    /// with itself, since the square's gradient would be that of a power; and γ/√…
-    /// multiplied out for a channel before it meets the batch.
+    /// The chapter's formulas, written so that their gradients cost little: a sum
+    /// divided by n, since the mean's gradient would divide every value; the mean's
+    /// negative added, since a difference's would negate every value; a product with
+    /// itself, since the square's would be that of a power; and γ/√… multiplied out for
+    /// a channel before it meets the batch.
     fn train(&mut self, inputs: &Tensor) -> Result<Tensor, TchError> {
         let mean = channel_mean(inputs)?;
-        let centred = inputs.f_sub(&mean)?;
+        let centred = inputs.f_add(&mean.f_neg()?)?;
         let variance = channel_mean(&centred.f_mul(&centred)?)?;
         // Detached, or the running statistics would hold on to the graph of every
         // earlier step.

@@ -1,5 +1,7 @@
 //! One model in training.
 
+use std::sync::Once;
+
 use tch::{COptimizer, Kind, Reduction, TchError, Tensor};
 use trainmark_plugin::{Error, OpenRequest, Session, Split, StepOutcome};
 
@@ -55,10 +57,9 @@ fn set_threads(threads: usize) -> Result<(), Error> {
     let threads = i32::try_from(threads)
         .map_err(|_| Error::invalid(format!("{threads} threads are more than libtorch can count")))?;
     tch::set_num_threads(threads);
-    // libtorch lets it be set once.
-    if tch::get_num_interop_threads() != 1 {
-        tch::set_num_interop_threads(1);
-    }
+    // libtorch lets it be set once in a process.
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tch::set_num_interop_threads(1));
     Ok(())
 }
 

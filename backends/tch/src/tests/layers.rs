@@ -12,7 +12,7 @@ fn ones(length: usize) -> Vec<f32> {
 
 #[test]
 fn convolution_steps_over_a_padded_image() {
-    let image = Images::one(&[&[1, 0, 1], &[0, 1, 0], &[1, 1, 1]]);
+    let image = Images::one(&[&[1, 0, 1], &[1, 1, 0], &[1, 1, 1]]);
     let layers = [Layer::Conv2d { out_channels: 1, kernel: 2, stride: 2, padding: 1 }, FLATTEN];
     // With zeros around it the image is 5×5; windows begin at 0 and 2.
     let weight = [1.0, 2.0, 4.0, 8.0];
