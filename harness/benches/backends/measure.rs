@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use criterion::Criterion;
+use criterion::{Criterion, SamplingMode};
 use serde::{Deserialize, Serialize};
 use trainmark::data;
 use trainmark::operations::{self, Inputs, Measurement, Operation, Subject};
@@ -174,7 +174,10 @@ fn under_criterion(
     measurement: &mut Measurement<'_>,
 ) -> (Criterion, Result<(), Error>) {
     let mut done = Ok(());
-    criterion.bench_function(&id(job, operation), |bencher| {
+    let id = id(job, operation);
+    let (group, name) = id.rsplit_once('/').unwrap_or(("", &id));
+    let mut group = criterion.benchmark_group(group);
+    group.sampling_mode(SamplingMode::Flat).bench_function(name, |bencher| {
         bencher.iter_custom(|rounds| {
             let mut seconds = 0.0;
             for _ in 0..rounds {
@@ -190,6 +193,7 @@ fn under_criterion(
             Duration::from_secs_f64(seconds.max(rounds as f64 * 1e-9))
         });
     });
+    group.finish();
     (criterion, done)
 }
 
