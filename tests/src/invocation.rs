@@ -67,7 +67,8 @@ pub fn invoke_program<A: AsRef<OsStr>>(
         .env("HOME", &home)
         .env(VARIABLE, marker.value())
         // Nothing may be downloaded: here nobody answers.
-        .env("TRAINMARK_DATA_URL", "http://127.0.0.1:9");
+        .env("TRAINMARK_DATA_URL", "http://127.0.0.1:9")
+        .args(arguments);
     for (name, otherwise) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
         let user = std::env::home_dir().unwrap_or_default();
         command.env(name, std::env::var_os(name).unwrap_or_else(|| user.join(otherwise).into()));
