@@ -27,6 +27,12 @@ impl Interrupt {
         .context("cannot listen for Ctrl-C")
     }
 
+    /// Asks for an end as a signal does.
+    #[cfg(test)]
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
     /// Whether a signal has come.
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::SeqCst)

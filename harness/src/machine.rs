@@ -22,6 +22,16 @@ pub fn memory_bytes() -> Option<u64> {
     Some(system.total_memory())
 }
 
+/// Memory in bytes that programs may still take, within the control group's
+/// limit, where the system tells.
+pub fn available_memory_bytes() -> Option<u64> {
+    let mut system = sysinfo::System::new().ok()?;
+    system.refresh_memory();
+    let within_group =
+        system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory.saturating_sub(limits.rss));
+    Some(system.available_memory().min(within_group))
+}
+
 /// Peak resident memory of this process in bytes: the kernel's own high-water
 /// mark, which unlike `ru_maxrss` does not start with the parent's.
 pub fn peak_rss_bytes() -> Option<u64> {
@@ -134,6 +144,12 @@ mod tests {
         assert!(environment.logical_cpus >= 1);
         assert!(environment.memory_bytes > 1 << 28);
         assert!(environment.rustc.starts_with("rustc"));
+    }
+
+    #[test]
+    fn some_memory_is_available() {
+        let available = available_memory_bytes().expect("this system tells");
+        assert!(available > 1 << 20 && Some(available) <= memory_bytes(), "{available}");
     }
 
     #[cfg(target_os = "linux")]

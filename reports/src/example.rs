@@ -1,6 +1,9 @@
 //! An example record, with all that a reader can meet: two workloads, three
 //! seeds, a crash with hostile output, a missing framework.
 
+use crate::operations::{
+    OperationCell, OperationInfo, OperationResult, OperationTime, Operations, RunOperations,
+};
 use crate::record::*;
 use crate::store::Record;
 
@@ -229,5 +232,90 @@ pub(crate) fn record_of_one_run() -> Record {
         outcome: Some(Outcome::Budget),
         seconds: 60.0,
         started,
+    }
+}
+
+/// Operations measured with the libraries of the example's runs, and with what can
+/// happen to one: a clear time, noise, a refusal with hostile words, a crash.
+pub(crate) fn operations() -> Operations {
+    let info = |name: &str, summary: &str, multiply_adds| OperationInfo {
+        name: name.to_owned(),
+        summary: summary.to_owned(),
+        multiply_adds,
+    };
+    let infos = vec![
+        info("train_step", "lenet-bn: one training step", Some(194_181_120)),
+        info("batch_norm1", "batch norm of 6×24×24", None),
+        info("conv1", "convolution 1→6 k5 of 1×28×28", Some(44_236_800)),
+        info("pool1", "max pool 2/2 of 6×24×24", None),
+        info("linear1", "linear 256→120", Some(23_592_960)),
+    ];
+    let ok = |name: &str, seconds: f64| result(name, RunOutcome::Ok, None, Some((seconds, 0.0625 * seconds)));
+    let refusal = format!("layer 0 (conv2d): {HOSTILE}");
+    let environment = started().environment;
+    let cells = vec![
+        operation_cell(
+            "handwritten",
+            "none",
+            vec![
+                ok("conv1", 1.0 / 512.0),
+                ok("pool1", 1.0 / 2048.0),
+                result("linear1", RunOutcome::Ok, None, Some((0.5f64.powi(17), 0.5f64.powi(14)))),
+            ],
+        ),
+        operation_cell(
+            "handwritten",
+            "primitive",
+            vec![ok("train_step", 1.0 / 128.0), ok("batch_norm1", 1.0 / 1024.0)],
+        ),
+        operation_cell("tch", "builtin", vec![ok("train_step", 3.0 / 256.0)]),
+        operation_cell(
+            "tch",
+            "none",
+            vec![
+                result("conv1", RunOutcome::Unsupported, Some(&refusal), None),
+                ok("pool1", 17.0 / 32_768.0),
+                result("linear1", RunOutcome::Failed, Some("was killed by SIGSEGV"), None),
+            ],
+        ),
+    ];
+    Operations { cells, ..Operations::new(environment, 256, infos) }
+}
+
+/// What the example's run shows of them.
+pub(crate) fn run_operations() -> RunOperations {
+    let left_out = vec!["candle: measured with another library than this run's".to_owned()];
+    RunOperations { operations: Some(operations()), left_out }
+}
+
+fn operation_cell(backend: &str, implementation: &str, results: Vec<OperationResult>) -> OperationCell {
+    OperationCell {
+        backend: backend.to_owned(),
+        implementation: implementation.to_owned(),
+        device: "cpu".to_owned(),
+        threads: 2,
+        framework: format!("{backend} 1.2.3"),
+        library_hash: "cd".repeat(32),
+        results,
+    }
+}
+
+fn result(
+    operation: &str,
+    outcome: RunOutcome,
+    reason: Option<&str>,
+    time: Option<(f64, f64)>,
+) -> OperationResult {
+    OperationResult {
+        operation: operation.to_owned(),
+        outcome,
+        reason: reason.map(str::to_owned),
+        time: time.map(|(seconds, half)| OperationTime {
+            seconds,
+            low: seconds - half,
+            high: seconds + half,
+            samples: 25,
+        }),
+        unix_time: 1_769_860_000.0,
     }
 }

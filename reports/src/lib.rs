@@ -8,6 +8,7 @@
 pub mod csv;
 pub mod html;
 mod number;
+pub mod operations;
 pub mod record;
 pub mod store;
 pub mod summary;
@@ -24,13 +25,15 @@ pub use summary::{CellSummary, summarize};
 
 /// Writes `epochs.csv`, `runs.csv`, `summary.csv` and `report.html` into the run
 /// folder, each by way of a temporary file, so that a reader never sees half of
-/// one.
+/// one. Where operations were measured with the run's libraries, they are shown
+/// too, and in `operations.csv`: [`operations::of_run`].
 ///
 /// # Errors
 /// [`StoreError`] naming the file that could not be written and why.
 pub fn write_all(folder: &Path, record: &Record) -> Result<(), StoreError> {
-    for (name, text) in csv::files(record)? {
+    let operations = operations::of_run(folder, record)?;
+    for (name, text) in csv::files(record, operations.as_ref())? {
         store::replace_file(&folder.join(name), text.as_bytes())?;
     }
-    store::replace_file(&folder.join(html::FILE), html::render(record)?.as_bytes())
+    store::replace_file(&folder.join(html::FILE), html::render(record, operations.as_ref())?.as_bytes())
 }

@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(
             grown([100, 300, 400, 500, 600]),
             [
-                "lenet-bn handwritten/primitive@cpu: its memory grew by 300.0 MiB, 100 %, from epoch 2 to 5: it may leak"
+                "lenet-bn handwritten/primitive@cpu: its memory grew by 300 MiB, 100 %, from epoch 2 to 5: it may leak"
             ]
         );
     }

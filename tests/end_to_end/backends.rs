@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use trainmark_tests::{Repository, RunFolder, hostile, invoke, manifest, minimal_c, repository_root};
+use trainmark_tests::{
+    Repository, RunFolder, c_library, hostile, invoke, manifest, minimal_c, repository_root,
+};
 
 const QUICK: [&str; 5] = ["--workload", "softmax", "--dataset", "synthetic", "--quick"];
 
@@ -173,6 +175,15 @@ fn a_library_of_a_backends_name_is_refused() {
     repository.invoke(["bench", "hostile"]).args(QUICK).args([library]).run().expect(0);
     let message = repository.invoke(["bench", "hostile"]).args(QUICK).args([hostile()]).run().refusal();
     assert!(message.contains("error: two backends are named hostile: "), "{message}");
+}
+
+#[test]
+fn a_batch_of_one_may_be_refused_as_unsupported() {
+    let library = c_library("variant.c", &["-DTM_TEST_REFUSE_ONE"], "librefuseone.so");
+    let Some(library) = library else { return };
+    let checked = invoke(["check", library.to_str().unwrap()]).args(&QUICK[..4]).run().expect(0);
+    let refused = "(refused, as a backend may: unsupported: a batch of one has no variance)";
+    assert!(checked.stdout.contains(refused) && checked.stdout.contains("  passed all "), "{checked:?}");
 }
 
 /// The same library twice is one backend.

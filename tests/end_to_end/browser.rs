@@ -12,9 +12,9 @@ use trainmark_tests::{RunFolder, bench, hostile, skip};
 use crate::records::good;
 
 /// A page after its scripts have run.
-struct Page {
+pub(crate) struct Page {
     /// Its document.
-    dom: String,
+    pub(crate) dom: String,
     /// What it wrote to the console, errors that nobody caught among it.
     console: Vec<String>,
     /// Addresses that it asked the network for.
@@ -25,7 +25,7 @@ struct Page {
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 /// Opens a file in headless Chromium; `None`, said aloud, where there is none.
-fn open(file: &Path) -> Option<Page> {
+pub(crate) fn open(file: &Path) -> Option<Page> {
     let found = NAMES.iter().find(|name| Command::new(name).arg("--version").output().is_ok());
     let Some(program) = found else {
         skip("chromium", "it cannot be run; install Debian's package chromium");
@@ -74,17 +74,17 @@ fn requests(log: &Path) -> Vec<String> {
 }
 
 /// Text of the document between two marks.
-fn between<'d>(dom: &'d str, start: &str, end: &str) -> &'d str {
+pub(crate) fn between<'d>(dom: &'d str, start: &str, end: &str) -> &'d str {
     let (_, rest) = dom.split_once(start).unwrap_or_else(|| panic!("the page lacks {start}"));
     rest.split_once(end).unwrap_or_else(|| panic!("the page lacks {end} after {start}")).0
 }
 
 #[track_caller]
-fn assert_holds(part: &str, text: &str) {
+pub(crate) fn assert_holds(part: &str, text: &str) {
     assert!(part.contains(text), "no {text:?} in {}…", part.chars().take(500).collect::<String>());
 }
 
-fn assert_quiet(page: &Page) {
+pub(crate) fn assert_quiet(page: &Page) {
     assert!(page.console.is_empty(), "{:#?}", page.console);
     assert!(page.requests.is_empty(), "{:#?}", page.requests);
 }

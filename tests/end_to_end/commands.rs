@@ -15,7 +15,9 @@ fn printed(arguments: &[&str]) -> String {
 #[test]
 fn every_command_has_help() {
     insta::assert_snapshot!("help", printed(&["--help"]));
-    for command in ["bench", "list", "check", "inspect", "data", "report", "doctor", "completions"] {
+    for command in
+        ["bench", "list", "check", "inspect", "data", "report", "new-backend", "doctor", "completions"]
+    {
         insta::assert_snapshot!(format!("help-{command}"), printed(&[command, "--help"]));
         assert_eq!(printed(&["help", command]), printed(&[command, "--help"]));
     }
@@ -65,7 +67,10 @@ fn table_sum(text: &str) -> usize {
 #[test]
 fn completions_are_a_script_that_the_shell_takes() {
     let script = printed(&["completions", "bash"]);
-    assert!(script.contains("_trainmark()") && script.contains("--memory-limit"), "{script}");
+    assert!(
+        ["_trainmark()", "--memory-limit", "new-backend", "--lang"].iter().all(|word| script.contains(word)),
+        "{script}"
+    );
     assert!(!script.contains("worker"), "the hidden command is not offered");
     let shell = Command::new("bash").arg("-n").stdin(Stdio::piped()).spawn();
     let Ok(mut shell) = shell else {

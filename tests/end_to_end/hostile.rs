@@ -146,13 +146,13 @@ cases! {
     trains_too_fast: "wrong-gradient" [] =>
         "not conformant", "train_step batch 256: gradients 1.0e-1, limit 1.0e-3", "failed: train_step", 0;
     peeks_at_the_labels: "label-peek" [] =>
-        "not conformant", "train_step batch 256: prediction afterwards", "failed: train_step", 0;
+        "not conformant", "prediction: logits of test samples", "failed: prediction", 0;
     predicts_no_number: "nan-logits" [] =>
-        "failed", "predict left logit 0 of sample 0 unwritten or not finite", "failed: train_step batch 256: prediction", 0;
+        "failed", "predict left logit 0 of sample 0 unwritten or not finite", "failed: prediction", 0;
     predicts_too_little: "short-logits" [] =>
-        "failed", "predict left logit 0 of sample 255 unwritten or not finite", "failed: train_step batch 256: prediction", 0;
+        "failed", "predict left logit 0 of sample 255 unwritten or not finite", "failed: prediction", 0;
     predicts_too_much: "long-logits" [] =>
-        "failed", "predict: wrote beyond the 640 logits that it was given room for", "failed: train_step", 0;
+        "failed", "predict: wrote beyond the 2560 logits that it was given room for", "failed: prediction", 0;
 }
 
 // In the second timed epoch: the gate makes one call of `train_epoch`.

@@ -4,11 +4,17 @@
 mod abi;
 mod backends;
 mod browser;
+mod builds;
 mod commands;
 mod disk;
+mod frameworks;
 mod hostile;
 mod input;
 mod interrupt;
+mod libtorch;
 mod memory;
+mod new_backend;
+mod operations;
+mod page;
 mod records;
 mod resume;

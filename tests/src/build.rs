@@ -35,27 +35,54 @@ pub fn hostile() -> PathBuf {
     built().join(format!("{DLL_PREFIX}trainmark_hostile{DLL_SUFFIX}"))
 }
 
+/// The hand-written backend's plugin.
+pub fn handwritten() -> PathBuf {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| drop(cargo_build(&["--package", "trainmark-handwritten"])));
+    profile_folder().join(format!("{DLL_PREFIX}trainmark_handwritten{DLL_SUFFIX}"))
+}
+
+/// The program behind `cargo bench --bench backends`.
+pub fn operations_bench() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let told =
+            cargo_build(&["--package", "trainmark", "--bench", "backends", "--message-format", "json"]);
+        let artifacts = told.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let mut programs =
+            artifacts.filter_map(|artifact| Some(PathBuf::from(artifact["executable"].as_str()?)));
+        let is_bench = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("backends-");
+        programs.find(is_bench).expect("cargo names the program that it built")
+    })
+}
+
 /// Builds binary and hostile plugin, since no test may find those of yesterday.
 fn built() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        let folder = profile_folder();
-        let profile = match folder.file_name().and_then(|name| name.to_str()) {
-            Some("debug") | None => "dev",
-            Some(profile) => profile,
-        };
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let output = Command::new(cargo)
-            .args(["build", "--locked", "--package", "trainmark", "--package", "trainmark-hostile"])
-            .args(["--profile", profile, "--target-dir"])
-            .arg(folder.parent().expect("a profile's folder lies in the target folder"))
-            .current_dir(repository_root())
-            .stdin(Stdio::null())
-            .output()
-            .expect("cargo can be started");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        folder
+        cargo_build(&["--package", "trainmark", "--package", "trainmark-hostile"]);
+        profile_folder()
     })
+}
+
+/// Builds in the profile that these tests were built with; what cargo printed.
+fn cargo_build(arguments: &[&str]) -> String {
+    let folder = profile_folder();
+    let profile = match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(profile) => profile,
+    };
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--locked", "--profile", profile, "--target-dir"])
+        .arg(folder.parent().expect("a profile's folder lies in the target folder"))
+        .args(arguments)
+        .current_dir(repository_root())
+        .stdin(Stdio::null())
+        .output()
+        .expect("cargo can be started");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The plugin in C, which is a correct backend for softmax; `None`, said

@@ -42,18 +42,33 @@ pub struct Running {
 /// The binary with these arguments, in the repository, with a home of its own,
 /// without the user's settings and data.
 pub fn invoke<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Invocation {
-    let mut command = Command::new(trainmark());
+    invoke_program(trainmark(), arguments)
+}
+
+/// A command line, as a reader of the documentation types it, in the same environment.
+pub fn shell(line: &str) -> Invocation {
+    // Building the binary again in another folder would take minutes and show nothing.
+    let binary = format!("'{}'", trainmark().display());
+    invoke_program("bash", ["-c", &line.replace("cargo run --", &binary)])
+}
+
+/// Another program, in the same way.
+pub fn invoke_program<A: AsRef<OsStr>>(
+    program: impl AsRef<OsStr>,
+    arguments: impl IntoIterator<Item = A>,
+) -> Invocation {
+    let mut command = Command::new(program);
     let marker = Marker::new();
     let home = kept_folder().join("home");
     std::fs::create_dir_all(&home).unwrap();
     command
-        .args(arguments)
         .current_dir(repository_root())
         .env_clear()
         .env("HOME", &home)
         .env(VARIABLE, marker.value())
         // Nothing may be downloaded: here nobody answers.
-        .env("TRAINMARK_DATA_URL", "http://127.0.0.1:9");
+        .env("TRAINMARK_DATA_URL", "http://127.0.0.1:9")
+        .args(arguments);
     for (name, otherwise) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
         let user = std::env::home_dir().unwrap_or_default();
         command.env(name, std::env::var_os(name).unwrap_or_else(|| user.join(otherwise).into()));

@@ -3,14 +3,16 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "this is test code: a panic is a failed test")]
 
 mod build;
+mod checkout;
 mod invocation;
 mod process;
 mod repository;
 mod require;
 mod run_folder;
 
-pub use build::{c_library, hostile, minimal_c, repository_root, trainmark};
-pub use invocation::{Finished, Invocation, Running, bench, invoke};
+pub use build::{c_library, handwritten, hostile, minimal_c, operations_bench, repository_root, trainmark};
+pub use checkout::Checkout;
+pub use invocation::{Finished, Invocation, Running, bench, invoke, invoke_program, shell};
 pub use process::{Marker, wait_until};
 pub use repository::{Repository, manifest};
 pub use require::skip;

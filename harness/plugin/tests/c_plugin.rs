@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
-use trainmark_plugin::RunningVariance;
 use trainmark_plugin::host::{LoadError, Plugin};
+use trainmark_plugin::{ErrorKind, Layer, RunningVariance};
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the crate is two folders deep")
@@ -33,28 +33,75 @@ fn compiler(variable: &str, usual: &str) -> Option<String> {
     None
 }
 
-/// Compiles one of the fixtures as a plugin author would.
-fn compile(source: &str, definitions: &[&str]) -> Option<(TempDir, PathBuf)> {
+const WARNINGS: [&str; 5] = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+
+/// Compiles sources with these arguments into a file of this name.
+fn compile(name: &str, arguments: &[&str], sources: &[PathBuf]) -> Option<(TempDir, PathBuf)> {
     let folder = tempfile::tempdir().unwrap();
-    let library = folder.path().join("libplugin.so");
+    let made = folder.path().join(name);
     let output = Command::new(compiler("CC", "cc")?)
-        .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O2", "-shared", "-fPIC"])
-        .args(definitions)
+        .args(WARNINGS)
+        .args(arguments)
         .arg("-I")
         .arg(repository().join("harness/plugin/include"))
-        .arg(repository().join("tests/fixtures/minimal").join(source))
+        .args(sources)
         .arg("-o")
-        .arg(&library)
+        .arg(&made)
         .arg("-lm")
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some((folder, library))
+    Some((folder, made))
+}
+
+/// Compiles one of the fixtures as a plugin author would.
+fn fixture(source: &str, definitions: &[&str]) -> Option<(TempDir, PathBuf)> {
+    let source = repository().join("tests/fixtures/minimal").join(source);
+    compile("libplugin.so", &[&["-O2", "-shared", "-fPIC"], definitions].concat(), &[source])
+}
+
+/// The sources of the complete plugin in C.
+fn reference_sources() -> Vec<PathBuf> {
+    let folder = repository().join("harness/plugin/examples/c-reference");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|file| file.extension().is_some_and(|extension| extension == "c")).collect()
+}
+
+#[test]
+fn the_complete_plugin_in_c_is_a_correct_backend() {
+    let arguments = ["-O2", "-Wconversion", "-fvisibility=hidden", "-shared", "-fPIC"];
+    let Some((_folder, library)) = compile("libplugin.so", &arguments, &reference_sources()) else { return };
+    let plugin = load(&library).unwrap();
+    let description = plugin.describe().unwrap();
+    let conventions: Vec<_> =
+        description.implementations.iter().map(|one| (one.name.as_str(), one.running_variance)).collect();
+    let expected =
+        [("primitive", RunningVariance::BiasedFromZero), ("builtin", RunningVariance::UnbiasedFromOne)];
+    assert_eq!(conventions, expected);
+    assert_eq!(description.notes, ["computes on one thread, however many it is given"]);
+    training::assert_trains(&plugin);
+    training::assert_checks_calls(&plugin);
+    let mut dropout = training::request();
+    dropout.model.layers.insert(1, Layer::Dropout { rate: 0.5 });
+    let error = plugin.open(&dropout).err().expect("it is refused");
+    assert_eq!(error.kind, ErrorKind::Unsupported);
+    assert!(error.message.starts_with("layer 1 (dropout) is not implemented"), "{error}");
+}
+
+/// Right and wrong calls through its table, watched by the sanitizers.
+#[test]
+fn the_complete_plugin_in_c_never_leaves_its_memory() {
+    let mut sources = reference_sources();
+    sources.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c_reference/drive.c"));
+    let arguments = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+    let Some((_folder, program)) = compile("drive", &arguments, &sources) else { return };
+    let output = Command::new(program).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
 fn a_plugin_in_c_is_a_correct_backend() {
-    let Some((_folder, library)) = compile("plugin.c", &[]) else { return };
+    let Some((_folder, library)) = fixture("plugin.c", &[]) else { return };
     let plugin = load(&library).unwrap();
     assert_eq!((plugin.name.as_str(), plugin.version.as_str()), ("minimal-c", "1.0.0"));
     let description = plugin.describe().unwrap();
@@ -69,7 +116,7 @@ fn a_plugin_in_c_is_a_correct_backend() {
 
 #[test]
 fn two_sessions_of_one_plugin_are_independent() {
-    let Some((_folder, library)) = compile("plugin.c", &[]) else { return };
+    let Some((_folder, library)) = fixture("plugin.c", &[]) else { return };
     let plugin = load(&library).unwrap();
     let first = plugin.open(&training::request()).unwrap();
     training::assert_trains(&plugin);
@@ -96,12 +143,12 @@ fn each_variant_of_the_table_is_judged() {
         ("-DTM_TEST_NAME=\"Bad Name\"", name.to_owned()),
     ];
     for (definition, reason) in cases {
-        let Some((_folder, library)) = compile("variant.c", &[definition]) else { return };
+        let Some((_folder, library)) = fixture("variant.c", &[definition]) else { return };
         let error = load(&library).err().expect("the table is refused");
         assert_eq!(error.to_string(), format!("cannot load {}: {reason}", library.display()));
     }
     for newer in ["-DTM_TEST_MINOR=7", "-DTM_TEST_STRUCT_SIZE=104"] {
-        let Some((_folder, library)) = compile("variant.c", &[newer]) else { return };
+        let Some((_folder, library)) = fixture("variant.c", &[newer]) else { return };
         training::assert_trains(&load(&library).unwrap());
     }
 }

@@ -10,9 +10,10 @@ fn read(path: &str) -> String {
 #[test]
 fn code_on_the_page_is_code_that_is_tested() {
     let page = read("docs/writing-a-backend.md");
-    for (path, language) in
-        [("harness/plugin/examples/softmax/lib.rs", "rust"), ("tests/fixtures/minimal/backend.toml", "toml")]
-    {
+    for (path, language) in [
+        ("harness/plugin/examples/softmax/lib.rs", "rust"),
+        ("harness/plugin/examples/c-reference/backend.toml", "toml"),
+    ] {
         let block = format!("<!-- {path} -->\n```{language}\n{}\n```\n", read(path).trim_end());
         assert!(page.contains(&block), "the page shows another {path}: paste the file into its block");
     }

@@ -66,9 +66,12 @@ pub fn run(
         progress.note(notice);
     }
     executor.interrupt.listen()?;
-    let prepared = prepare::prepare(request, &workloads, registry, executor, progress)?;
-    if executor.interrupt.is_set() {
+    let prepared = prepare::prepare(request, &workloads, registry, executor, progress);
+    if prepared.is_err() || executor.interrupt.is_set() {
         progress.finished();
+    }
+    let prepared = prepared?;
+    if executor.interrupt.is_set() {
         anyhow::bail!(exit::Interrupted);
     }
     let (mut store, earlier) = start::open_store(request, place, &workloads, &dataset, &prepared)?;

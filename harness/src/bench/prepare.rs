@@ -1,6 +1,9 @@
 //! From names to cells: finds the backends, builds what is stale, asks each what
 //! it can do.
 
+mod builds;
+
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -67,9 +70,12 @@ pub fn prepare(
 ) -> anyhow::Result<Prepared> {
     let mut prepared = Prepared::default();
     let mut per_selection = Vec::new();
-    for selection in selections(request, registry, executor, progress, &mut prepared)? {
+    let selections = selections(request, registry, executor, progress, &mut prepared)?;
+    let unbuilt = builds::build_stale(&selections, request, registry, executor, progress, &mut prepared)?;
+    for selection in selections {
         let backend = registry.find(&selection.backend)?;
-        let libraries = ready_libraries(backend, &selection, request, executor, progress, &mut prepared)?;
+        let libraries =
+            ready_libraries(backend, &selection, request, &unbuilt, executor, progress, &mut prepared)?;
         per_selection.push((selection, libraries));
     }
     // Workload by workload, so that what is compared stands together.
@@ -158,16 +164,17 @@ fn ready_libraries(
     backend: &Backend,
     selection: &Selection,
     request: &BenchRequest,
+    unbuilt: &HashSet<PathBuf>,
     executor: &Executor,
     progress: &mut dyn Progress,
     prepared: &mut Prepared,
 ) -> anyhow::Result<Vec<ReadyLibrary>> {
     let mut libraries = Vec::new();
     for library in &backend.libraries {
-        if !is_asked_for(library, selection, request) {
+        if !is_asked_for(library, selection, request) || unbuilt.contains(&library.path()) {
             continue;
         }
-        match ready_library(backend, library, executor, progress)? {
+        match ready_library(backend, library, executor)? {
             Ok(ready) => libraries.push(ready),
             Err(reason) => {
                 let row = Unavailable { backend: backend.name.clone(), device: None, reason };
@@ -189,32 +196,12 @@ fn is_asked_for(library: &Library, selection: &Selection, request: &BenchRequest
     }
 }
 
-/// Builds a library if it is stale, and loads it once.
-///
-/// # Errors
-/// Where no worker can be started. The inner error is the reason why the
-/// library is unavailable.
-pub fn ready_library(
+/// Loads a library once. The inner error is the reason why it is unavailable.
+fn ready_library(
     backend: &Backend,
     library: &Library,
     executor: &Executor,
-    progress: &mut dyn Progress,
 ) -> anyhow::Result<Result<ReadyLibrary, String>> {
-    if let Library::Built(recipe) = library {
-        let built = recipe.is_fresh().and_then(|fresh| {
-            if fresh {
-                return Ok(());
-            }
-            progress.building(&backend.name, &recipe.log());
-            recipe.build()
-        });
-        if executor.interrupt.is_set() {
-            bail!(crate::cli::exit::Interrupted);
-        }
-        if let Err(error) = built {
-            return Ok(Err(format!("{error:#}")));
-        }
-    }
     let path = library.path();
     let info = match describe(&path, executor)? {
         Ok(info) => info,

@@ -7,6 +7,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::data::DatasetChoice;
+use crate::scaffold::Language;
 use crate::units;
 
 const STYLES: Styles = Styles::styled()
@@ -48,6 +49,9 @@ pub enum Command {
         /// A run folder, or its name in reports/runs; none: the latest.
         run: Option<PathBuf>,
     },
+    /// Write the folder of a new backend, which builds and says what is to be filled in.
+    #[command(after_help = NEW_BACKEND_EXAMPLES)]
+    NewBackend(NewBackendArguments),
     /// Say what this machine has and lacks, and the command that mends it.
     Doctor(ListArguments),
     /// Print a script that completes commands in your shell.
@@ -70,6 +74,12 @@ an input cannot be used; 130 interrupted, what was recorded is kept.";
 const CHECK_EXAMPLES: &str = "Examples:
   trainmark check handwritten
   trainmark check ./libmine.so --workload softmax";
+
+const NEW_BACKEND_EXAMPLES: &str = "Examples:
+  trainmark new-backend mine --lang rust               in the repository's backends/mine
+  trainmark new-backend mine --lang c --dir ../mine    in a folder of your own
+
+Then: trainmark check mine --workload softmax          says what to fill in first";
 
 /// Arguments of `bench`.
 #[derive(Debug, Args)]
@@ -154,6 +164,19 @@ pub struct ListArguments {
     pub backends: BackendArguments,
 }
 
+/// Arguments of `new-backend`.
+#[derive(Debug, Args)]
+pub struct NewBackendArguments {
+    /// Name of the backend: lower-case letters, digits and dashes
+    pub name: String,
+    /// Language that it is written in
+    #[arg(long, value_enum, value_name = "LANG")]
+    pub lang: Language,
+    /// Folder to write, which must not exist yet [default: the repository's backends/NAME]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
 /// Arguments of `data`.
 #[derive(Debug, Args)]
 pub struct DataArguments {
@@ -197,7 +220,7 @@ pub struct DatasetArguments {
     /// Folder that holds the four files of Fashion-MNIST
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Download nothing
+    /// Download nothing: no data set, and nothing that building a backend would fetch
     #[arg(long)]
     pub offline: bool,
 }

@@ -4,9 +4,12 @@ use trainmark_reports::record::{Cell, CheckRecord, RunRecord, Unavailable};
 
 use super::arguments::CheckArguments;
 use super::exit;
-use crate::bench::progress::Progress;
-use crate::bench::{BenchRequest, gate, prepare};
+use crate::bench::gate::Verdict;
+use crate::bench::progress::{self, BuildView, Progress};
+use crate::bench::{BenchRequest, gate, prepare, unavailable_name};
 use crate::conformance;
+use crate::executor::Cause;
+use crate::registry::build::{BuildEvent, Recipe};
 use crate::worker::protocol::EpochMessage;
 
 pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
@@ -38,39 +41,53 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
         tell!("{notice}");
     }
     executor.interrupt.listen()?;
-    let mut lines = Lines;
+    let mut lines = Lines { builds: progress::builds_for_stderr() };
     let prepared = prepare::prepare(&request, &workloads, &mut registry, &executor, &mut lines)?;
     let log = tempfile::NamedTempFile::new()?;
     let mut passed = prepared.unavailable.is_empty() && !prepared.cells.is_empty();
     for ready in &prepared.cells {
         let verdict = gate::check(ready, &dataset, &executor, log.path(), &mut lines)?;
         if let Some(failure) = &verdict.failure {
-            if failure.cause == crate::executor::Cause::Interrupted {
+            if failure.cause == Cause::Interrupted {
                 return Ok(exit::INTERRUPTED);
             }
             for line in failure.log_tail.iter().flat_map(|tail| tail.lines()) {
                 say!("     | {line}");
             }
         }
+        if let Some(advice) = advice(&verdict) {
+            say!("  look first at: {advice}; docs/writing-a-backend.md has the contract");
+        }
         passed &= verdict.conformance.passed;
     }
     Ok(if passed { exit::OK } else { exit::FAILED })
 }
 
+/// Where to look for the mistake behind the first check that failed. A call that broke
+/// down has said more itself than one that is not there yet.
+fn advice(verdict: &Verdict) -> Option<&'static str> {
+    let broke_down = verdict.failure.as_ref().is_some_and(|failure| failure.cause != Cause::Unsupported);
+    let mut failed = verdict.conformance.checks.iter().filter(|check| !check.passed);
+    if broke_down { None } else { failed.find_map(conformance::advice) }
+}
+
 /// Prints every check as a line of its own.
-struct Lines;
+struct Lines {
+    builds: Box<dyn BuildView>,
+}
 
 impl Progress for Lines {
     fn note(&mut self, text: &str) {
         tell!("{text}");
     }
 
-    fn building(&mut self, backend: &str, log: &std::path::Path) {
-        tell!("building {backend} (log: {})", log.display());
+    fn build(&mut self, recipe: &Recipe, event: &BuildEvent) {
+        self.builds.hear(recipe, event);
     }
 
     fn unavailable(&mut self, row: &Unavailable) {
-        say!("{}: unavailable: {}", row.backend, row.reason);
+        let print = || say!("{}: unavailable: {}", unavailable_name(row), row.reason);
+        self.builds.aside(&mut { print });
     }
 
     fn checking(&mut self, cell: &Cell) {

@@ -13,6 +13,7 @@ pub(super) fn run(arguments: &BackendArguments) -> anyhow::Result<i32> {
     let environment = machine::environment();
     let registry = super::registry(arguments)?;
     let executor = describing_executor()?;
+    executor.interrupt.listen()?;
 
     say!("machine");
     say!("  {} (kernel {})", environment.system, environment.kernel);

@@ -1,7 +1,11 @@
 //! `list`
 
+use anyhow::bail;
+
 use crate::bench::prepare::describe;
 use crate::executor::{Executor, Limits};
+use crate::interrupt::Interrupt;
+use crate::registry::build::{Freshness, Network, Recipe};
 use crate::registry::{Backend, Library};
 
 use super::arguments::BackendArguments;
@@ -10,6 +14,7 @@ use super::exit;
 pub(super) fn run(arguments: &BackendArguments) -> anyhow::Result<i32> {
     let registry = super::registry(arguments)?;
     let executor = describing_executor()?;
+    executor.interrupt.listen()?;
     for backend in &registry.backends {
         say!("{}  {}", backend.name, backend.summary);
         for line in backend_lines(backend, &executor)? {
@@ -35,26 +40,11 @@ pub(super) fn describing_executor() -> anyhow::Result<Executor> {
 pub(super) fn backend_lines(backend: &Backend, executor: &Executor) -> anyhow::Result<Vec<String>> {
     let mut lines = Vec::new();
     for library in &backend.libraries {
-        if let Library::Built(recipe) = library {
-            let kinds = recipe.device_kinds().join(", ");
-            match (recipe.is_fresh(), recipe.missing_need()) {
-                (Err(error), _) => {
-                    lines.push(format!("{kinds}: unavailable: {error:#}"));
-                    continue;
-                }
-                (Ok(false), Some(need)) => {
-                    lines.push(format!(
-                        "{kinds}: unavailable: building it needs {}: {}",
-                        need.tool, need.hint
-                    ));
-                    continue;
-                }
-                (Ok(false), None) => {
-                    lines.push(format!("{kinds}: not built yet; `bench` and `check` build it"));
-                    continue;
-                }
-                (Ok(true), _) => {}
-            }
+        if let Library::Built(recipe) = library
+            && let Some(state) = unbuilt(recipe, &executor.interrupt)?
+        {
+            lines.push(format!("{}: {state}", recipe.device_kinds().join(", ")));
+            continue;
         }
         match describe(&library.path(), executor)? {
             Err(reason) => lines.push(format!("unavailable: {reason}")),
@@ -75,4 +65,29 @@ pub(super) fn backend_lines(backend: &Backend, executor: &Executor) -> anyhow::R
         }
     }
     Ok(lines)
+}
+
+/// Why a library is not to be had as it is, and what would change that; `None`
+/// where it is built.
+fn unbuilt(recipe: &Recipe, interrupt: &Interrupt) -> anyhow::Result<Option<String>> {
+    let freshness = match recipe.freshness() {
+        Ok(Freshness::Fresh) => return Ok(None),
+        Ok(freshness) => freshness,
+        Err(error) => return Ok(Some(format!("unavailable: {error:#}"))),
+    };
+    let missing = recipe.missing_need(Network::Allowed, interrupt);
+    if interrupt.is_set() {
+        bail!(exit::Interrupted);
+    }
+    if let Some(missing) = missing {
+        return Ok(Some(format!("unavailable: {missing}")));
+    }
+    let downloads = recipe.downloads().map(|what| format!(" (downloads {what})")).unwrap_or_default();
+    Ok(Some(match freshness {
+        Freshness::Failed(reason) => format!("not built: {reason}"),
+        Freshness::Stale => format!("out of date; `bench` and `check` build it again{downloads}"),
+        Freshness::Absent | Freshness::Fresh => {
+            format!("not built yet; `bench` and `check` build it{downloads}")
+        }
+    }))
 }

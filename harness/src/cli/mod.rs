@@ -8,6 +8,7 @@ mod doctor;
 pub mod exit;
 mod inspect;
 mod list;
+mod new_backend;
 mod report;
 mod table;
 
@@ -60,6 +61,7 @@ fn run(command: Command) -> anyhow::Result<i32> {
         Command::Inspect { workload } => inspect::run(workload.as_deref()),
         Command::Data(arguments) => data::run(&arguments),
         Command::Report { run } => report::run(run),
+        Command::NewBackend(arguments) => new_backend::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments.backends),
         Command::Completions { shell } => {
             let mut script = Vec::new();

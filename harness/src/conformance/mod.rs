@@ -5,6 +5,7 @@
 //! one workload; [`judge`] looks at the learning curve after the timed epochs.
 //! Every check has a name, and where it measures something, the error and its limit.
 
+mod advice;
 mod band;
 mod batches;
 mod deviation;
@@ -18,10 +19,11 @@ mod trajectory;
 #[cfg(test)]
 mod tests;
 
+pub use advice::advice;
 pub use band::judge;
 pub use report::{line, render};
 
-use trainmark_plugin::{Dataset, Error, OpenRequest, ParameterSpec, RunningVariance, Session};
+use trainmark_plugin::{Dataset, Error, ErrorKind, OpenRequest, ParameterSpec, RunningVariance, Session};
 use trainmark_reports::record::{CheckRecord, Conformance};
 
 use crate::reference::{Batch, Reference};
@@ -84,11 +86,13 @@ impl<'d> Subject<'d> {
 /// Runs every check, calling `progress` as each one finishes.
 ///
 /// A call of the backend that fails makes its check fail; the others still run.
-/// Sessions are opened one after another, never two at a time.
+/// Sessions are opened one after another, never two at a time. Prediction comes before
+/// training, as in the order in which a backend is written.
 ///
 /// # Errors
-/// Where no session can be opened (which says nothing about conformance), or the
-/// reference cannot compute the workload.
+/// Where no session can be opened, or a call is answered with `unsupported` that
+/// every backend must be able to do: neither says anything about conformance. And
+/// where the reference cannot compute the workload.
 pub fn run<'d>(
     subject: &Subject<'d>,
     open: &mut Open<'_, 'd>,
@@ -100,8 +104,8 @@ pub fn run<'d>(
 
     let plan = step::plan(subject)?;
     let mut session = open(subject.request(plan.learning_rate))?;
-    step::check(subject, &plan, &mut *session, &mut recorder)?;
     prediction::check(subject, &mut *session, &mut recorder)?;
+    step::check(subject, &plan, &mut *session, &mut recorder)?;
     drop(session);
 
     trajectory::check(subject, &mut *open(subject.request(rate))?, &mut recorder)?;
@@ -131,6 +135,16 @@ pub fn check_last_prediction(
     let mut recorder = Recorder { checks: Vec::new(), progress: &mut |_| {} };
     recorder.measured("timed run: last prediction", Ok(found), subject.workload.tolerances.logits);
     recorder.checks.pop().ok_or_else(|| Error::failed("the check left no record"))
+}
+
+/// Ends the checks where a call that the later ones need is not there at all.
+fn stop_if_unsupported<T>(call: &str, result: &Result<T, Error>) -> Result<(), Error> {
+    match result {
+        Err(error) if error.kind == ErrorKind::Unsupported => {
+            Err(Error::unsupported(format!("{call}: {}", error.message)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Collects the checks and announces each.

@@ -5,7 +5,7 @@ use trainmark_plugin::{Error, Session, Split};
 
 use super::batches::samples;
 use super::deviation::Deviation;
-use super::{Recorder, Subject, starts};
+use super::{Recorder, Subject, starts, stop_if_unsupported};
 use crate::reference::Batch;
 use crate::workload::epoch_order;
 
@@ -27,6 +27,7 @@ pub(super) fn check(
         let reference = subject.reference(1.0, &start)?;
         let expected = reference.predict(&Batch::gather(subject.dataset.split(split), &indices).inputs);
         let found = asked.predict(split, &indices, size);
+        stop_if_unsupported("predict", &found)?;
         let deviation = found.map(|logits| Deviation::of_logits(&logits, &expected, asked.classes));
         recorder.measured(format!("prediction: logits of {name} samples"), deviation, tolerances.logits);
     }

@@ -3,7 +3,7 @@
 
 use trainmark_plugin::{Error, ErrorKind, Session, Split};
 
-use super::{Recorder, Subject, starts};
+use super::{Recorder, Subject, starts, stop_if_unsupported};
 
 /// Calls by name, and how each was answered.
 type Answers = Vec<(&'static str, Result<(), Error>)>;
@@ -17,13 +17,17 @@ pub(super) fn check(
     recorder.stated("protocol: wrong parameter lists", refused(wrong_lists(subject, session)?));
     let start = starts::initial(subject)?;
     let ready = starts::set(session, &start);
+    stop_if_unsupported("set_parameters", &ready)?;
     recorder.stated(
         "protocol: wrong samples and lengths",
-        match ready {
+        match &ready {
             Ok(()) => refused(wrong_samples(subject, session)?),
             Err(error) => Err(format!("set_parameters: {error}")),
         },
     );
+    if ready.is_ok() {
+        stop_if_unsupported("get_parameters", &starts::get(session, &subject.specs()?))?;
+    }
     recorder.stated("protocol: parameters come back bit for bit", round_trip(subject, session)?);
     Ok(())
 }

@@ -5,7 +5,7 @@ use trainmark_plugin::{Error, ErrorKind, Layer, ParameterSpec, Role, Session, Sp
 
 use super::batches::{self, Chosen};
 use super::deviation::{Change, Deviation, Vanishing, finite_or_infinite, norm};
-use super::{Recorder, Subject, starts};
+use super::{Recorder, Subject, starts, stop_if_unsupported};
 use crate::reference::{Batch, Pass, Reference};
 
 /// The rounding of a stored parameter shall be at most this share of its change.
@@ -60,7 +60,11 @@ pub(super) fn check(
         let pass = reference.train_step(&chosen.batch);
         let size = chosen.indices.len();
         let name = format!("train_step batch {size}");
-        match step(session, &plan.start, &chosen.indices, reference.specs()) {
+        let found = step(session, &plan.start, &chosen.indices, reference.specs());
+        if size == subject.workload.batch_size {
+            stop_if_unsupported("train_step", &found)?;
+        }
+        match found {
             Ok((outcome, after)) => {
                 let compared =
                     Compared { subject, plan, chosen, reference: &reference, pass: &pass, outcome };

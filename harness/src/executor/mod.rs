@@ -13,7 +13,9 @@ use trainmark_reports::record::RunOutcome;
 use crate::interrupt::Interrupt;
 use crate::worker::protocol::{Done, FailureKind, Job, Message};
 
+pub(crate) use process::signal_name;
 use process::{Input, WorkerProcess};
+pub use process::{describe, set_environment};
 
 /// What a worker may use.
 #[derive(Debug, Clone, Copy)]

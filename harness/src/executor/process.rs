@@ -51,12 +51,8 @@ impl WorkerProcess {
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(output_for_worker.try_clone()?)
             .stderr(output_for_worker)
-            // A foreign libtorch or CUDA there would win over the plugin's own.
-            .env_remove("LD_LIBRARY_PATH")
             .process_group(0);
-        for variable in THREAD_VARIABLES {
-            command.env(variable, threads.to_string());
-        }
+        set_environment(&mut command, threads);
         let child =
             command.spawn().with_context(|| format!("cannot start a worker from {}", program.display()))?;
         // The command holds copies of the log's pipe, whose end is awaited.
@@ -120,6 +116,15 @@ impl WorkerProcess {
     }
 }
 
+/// Sets what a process that loads a plugin must find in its environment.
+pub fn set_environment(command: &mut Command, threads: usize) {
+    // A foreign libtorch or CUDA there would win over the plugin's own.
+    command.env_remove("LD_LIBRARY_PATH");
+    for variable in THREAD_VARIABLES {
+        command.env(variable, threads.to_string());
+    }
+}
+
 /// Variables that set the size of the usual thread pools; they are read when a
 /// library is loaded, so a plugin itself could not set them in time.
 const THREAD_VARIABLES: [&str; 6] = [
@@ -157,7 +162,8 @@ fn garbled(line: &[u8]) -> Input {
     Input::Garbled(text.trim_end().to_owned())
 }
 
-fn describe(status: ExitStatus) -> String {
+/// How a process ended that was to say a last word first.
+pub fn describe(status: ExitStatus) -> String {
     if let Some(signal) = status.signal() {
         return format!("was killed by {}", signal_name(signal));
     }
@@ -167,7 +173,8 @@ fn describe(status: ExitStatus) -> String {
     }
 }
 
-fn signal_name(signal: i32) -> String {
+/// `SIGKILL` of 9.
+pub(crate) fn signal_name(signal: i32) -> String {
     let names = [
         (Signal::ABORT, "SIGABRT"),
         (Signal::BUS, "SIGBUS"),

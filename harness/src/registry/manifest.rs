@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 /// Name of the file in a backend's folder.
 pub const FILE: &str = "backend.toml";
@@ -37,19 +38,74 @@ pub struct Artifact {
     /// Files and folders, relative to the backend's folder, whose content
     /// decides whether the library is stale.
     pub inputs: Vec<String>,
+    /// Peak memory of the build in bytes, written as `"3GiB"`: builds run side by
+    /// side only where the sum is available.
+    #[serde(default = "default_memory", deserialize_with = "size")]
+    pub memory: u64,
+    /// What the build fetches and how large it is, shown when it starts:
+    /// `"libtorch 2.11.0, 543 MB, unless one is found"`.
+    #[serde(default)]
+    pub downloads: Option<String>,
+    /// Variables of the environment whose values decide, as the inputs do,
+    /// whether the library is stale.
+    #[serde(default)]
+    pub environment: Vec<String>,
     /// What building needs.
     #[serde(default)]
     pub needs: Vec<Need>,
 }
 
-/// Something that building needs.
+/// Something that building needs: a program on the PATH (`tool = "cc"`), or that
+/// a command of the backend's own succeeds (`probe = ["sh", "build.sh", "--probe"]`).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "NeedTable")]
 pub struct Need {
-    /// Program on the PATH.
-    pub tool: String,
+    /// What must be there.
+    pub requirement: Requirement,
     /// How to get it, in one line.
     pub hint: String,
+}
+
+/// What must be there for a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Requirement {
+    /// Program on the PATH.
+    Tool(String),
+    /// Command that is run in the backend's folder with the build's environment.
+    /// Exit code 0: it is there; else the last line that it prints is the reason.
+    Probe(Vec<String>),
+}
+
+/// A need as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NeedTable {
+    tool: Option<String>,
+    probe: Option<Vec<String>>,
+    hint: String,
+}
+
+impl TryFrom<NeedTable> for Need {
+    type Error = &'static str;
+
+    fn try_from(table: NeedTable) -> Result<Self, Self::Error> {
+        let requirement = match (table.tool, table.probe) {
+            (Some(tool), None) if !tool.is_empty() => Requirement::Tool(tool),
+            (None, Some(probe)) if !probe.is_empty() => Requirement::Probe(probe),
+            _ => return Err("an [[artifact.needs]] has either a tool or a probe, and not an empty one"),
+        };
+        Ok(Self { requirement, hint: table.hint })
+    }
+}
+
+/// Memory of a build that declares none: a few compilers at once.
+fn default_memory() -> u64 {
+    1 << 30
+}
+
+fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    crate::units::parse_bytes(&text).map_err(D::Error::custom)
 }
 
 /// Why a `backend.toml` cannot be used.
@@ -88,9 +144,30 @@ impl Manifest {
             return Err("at least one [[artifact]] is needed".to_owned());
         }
         for artifact in &self.artifacts {
-            if artifact.build.is_empty() || artifact.devices.is_empty() || artifact.inputs.is_empty() {
-                return Err("an [[artifact]] needs a non-empty build, devices and inputs".to_owned());
-            }
+            artifact.check()?;
+        }
+        let mut kinds: Vec<&String> = self.artifacts.iter().flat_map(|artifact| &artifact.devices).collect();
+        kinds.sort_unstable();
+        match kinds.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(format!("two [[artifact]]s serve {}", pair[0])),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Artifact {
+    fn check(&self) -> Result<(), String> {
+        if self.build.is_empty() || self.devices.is_empty() || self.inputs.is_empty() {
+            return Err("an [[artifact]] needs a non-empty build, devices and inputs".to_owned());
+        }
+        // They are part of file names.
+        let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        if let Some(kind) = self.devices.iter().find(|kind| kind.is_empty() || !kind.bytes().all(legal)) {
+            return Err(format!("device {kind:?} must be a kind such as cpu or cuda"));
+        }
+        if let Some(name) = self.environment.iter().find(|name| name.is_empty() || name.contains(['=', '\0']))
+        {
+            return Err(format!("environment names {name:?}, which can be no variable"));
         }
         Ok(())
     }
@@ -127,17 +204,44 @@ mod tests {
     #[test]
     fn a_good_manifest_is_read() {
         let manifest = read(GOOD).expect("good");
-        assert_eq!(manifest.artifacts[0].needs[0].tool, "make");
+        let artifact = &manifest.artifacts[0];
+        assert_eq!(artifact.needs[0].requirement, Requirement::Tool("make".to_owned()));
+        assert_eq!((artifact.memory, &artifact.downloads), (1 << 30, &None));
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let text = GOOD.replace(
+            "inputs = [\".\"]",
+            "inputs = [\".\"]\nmemory = \"3GiB\"\ndownloads = \"libtorch, 543 MB\"\nenvironment = [\"LIBTORCH\"]",
+        );
+        let manifest =
+            read(&text.replace("tool = \"make\"", "probe = [\"sh\", \"build.sh\"]")).expect("good");
+        let artifact = &manifest.artifacts[0];
+        assert_eq!(artifact.memory, 3 << 30);
+        assert_eq!(artifact.downloads.as_deref(), Some("libtorch, 543 MB"));
+        assert_eq!(artifact.environment, ["LIBTORCH"]);
+        let probe = ["sh", "build.sh"].map(str::to_owned).to_vec();
+        assert_eq!(artifact.needs[0].requirement, Requirement::Probe(probe));
     }
 
     #[test]
     fn what_is_wrong_is_named() {
+        let second =
+            "[[artifact]]\ndevices = [\"cpu\"]\nbuild = [\"b\"]\nlibrary = \"l\"\ninputs = [\".\"]\n";
         let cases = [
             (GOOD.replace("name = \"mine\"", "name = \"My Backend\""), "lower-case"),
             (GOOD.replace("summary", "sumary"), "sumary"),
             (GOOD.replace("build = [\"make\"]", "build = []"), "non-empty build"),
             (GOOD.replace("name = \"mine\"", "name = "), "line 2"),
             ("name = \"a\"\nsummary = \"b\"\nartifact = []".to_owned(), "at least one"),
+            (GOOD.replace("inputs", "memory = \"much\"\ninputs"), "`much` is no size"),
+            (GOOD.replace("tool = \"make\"", ""), "either a tool or a probe"),
+            (GOOD.replace("hint", "probe = [\"a\"]\nhint"), "either a tool or a probe"),
+            (GOOD.replace("tool = \"make\"", "probe = []"), "not an empty one"),
+            (GOOD.replace("inputs", "environment = [\"A=B\"]\ninputs"), "A=B"),
+            (GOOD.replace("[\"cpu\"]", "[\"../cpu\"]"), "a kind such as cpu"),
+            (GOOD.to_owned() + second, "two [[artifact]]s serve cpu"),
         ];
         for (text, expected) in cases {
             let error = read(&text).expect_err("bad").to_string();

@@ -28,7 +28,7 @@ pub struct Backend {
 #[derive(Debug, Clone)]
 pub enum Library {
     /// Built on demand.
-    Built(Recipe),
+    Built(Box<Recipe>),
     /// Given by path, ready.
     Given(PathBuf),
 }
@@ -103,7 +103,7 @@ impl Registry {
             }
         };
         let libraries = (0..manifest.artifacts.len())
-            .map(|index| Library::Built(Recipe::new(&manifest, index, folder, builds)))
+            .map(|index| Library::Built(Box::new(Recipe::new(&manifest, index, folder, builds))))
             .collect();
         self.insert(Backend {
             name: manifest.name,

@@ -26,7 +26,8 @@ impl<'h> Announcer<'h> {
         self.harness.borrow_mut().send(message)
     }
 
-    /// The first call that failed otherwise than by refusing what is `invalid`.
+    /// The first call that failed otherwise than by refusing, as `invalid` or
+    /// `unsupported`: what a refusal means is the checks' to say.
     pub(super) fn take_failure(&self) -> Option<Error> {
         self.failure.borrow_mut().take()
     }
@@ -48,7 +49,7 @@ impl<'h> Announcer<'h> {
         let result = call();
         self.send(&Message::Returned).map_err(gone)?;
         if let Err(error) = &result
-            && error.kind != ErrorKind::Invalid
+            && !matches!(error.kind, ErrorKind::Invalid | ErrorKind::Unsupported)
         {
             self.failure.borrow_mut().get_or_insert_with(|| in_call(name, error.clone()));
         }

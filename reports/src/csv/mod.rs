@@ -2,17 +2,21 @@
 //!
 //! - `epochs.csv`: a row per cell, seed and epoch ([`epochs`]);
 //! - `runs.csv`: a row per run, and per backend that cannot run here ([`runs`]);
-//! - `summary.csv`: a row per cell ([`summary`]).
+//! - `summary.csv`: a row per cell ([`summary`]);
+//! - `operations.csv`: a row per operation and cell ([`operations`]), where any were
+//!   measured.
 //!
 //! Seconds, bytes, and fractions of 1. An empty number does not exist, and a
 //! column beside it says why. Column by column: `docs/records.md`.
 
 pub mod epochs;
+pub mod operations;
 pub mod runs;
 pub mod summary;
 
 use serde::Serialize;
 
+use crate::operations::RunOperations;
 use crate::record::{Metric, Target};
 use crate::store::{Record, StoreError};
 
@@ -20,12 +24,19 @@ use crate::store::{Record, StoreError};
 ///
 /// # Errors
 /// When a row does not fit its header, which is a bug.
-pub fn files(record: &Record) -> Result<[(&'static str, String); 3], StoreError> {
-    Ok([
+pub fn files(
+    record: &Record,
+    of_run: Option<&RunOperations>,
+) -> Result<Vec<(&'static str, String)>, StoreError> {
+    let mut files = vec![
         (epochs::FILE, epochs::text(record)?),
         (runs::FILE, runs::text(record)?),
         (summary::FILE, summary::text(record)?),
-    ])
+    ];
+    if let Some(operations) = of_run.and_then(|of_run| of_run.operations.as_ref()) {
+        files.push((operations::FILE, operations::text(record, operations)?));
+    }
+    Ok(files)
 }
 
 /// `train_accuracy_0.88`: a target as part of a column's name.

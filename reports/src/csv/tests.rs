@@ -21,7 +21,7 @@ fn column(text: &str, name: &str) -> Vec<String> {
 
 #[test]
 fn the_files_of_the_example() {
-    for (name, text) in files(&example::record()).unwrap() {
+    for (name, text) in files(&example::record(), Some(&example::run_operations())).unwrap() {
         insta::assert_snapshot!(name.replace('.', "_"), text);
     }
 }
@@ -87,7 +87,7 @@ fn a_record_without_runs_gives_headers_and_cells() {
 #[test]
 fn every_column_is_documented() {
     let documentation = include_str!("../../../docs/records.md");
-    for (file, text) in files(&example::record()).unwrap() {
+    for (file, text) in files(&example::record(), Some(&example::run_operations())).unwrap() {
         for column in parse(&text).0 {
             let column =
                 column.replace("train_accuracy_0.88", "<target>").replace("test_accuracy_0.8", "<target>");

@@ -6,6 +6,7 @@
 
 mod bars;
 mod curves;
+mod operations;
 mod svg;
 mod tables;
 
@@ -15,6 +16,7 @@ use minijinja::value::Serde;
 use serde::Serialize;
 
 use crate::number::{bytes, count, seconds, significant, utc};
+use crate::operations::RunOperations;
 use crate::record::{Note, Outcome, RunOutcome, Started, Target, Unavailable, WorkloadInfo};
 use crate::store::{Record, StoreError};
 use crate::summary::{Group, group, summarize};
@@ -31,7 +33,7 @@ const SCRIPT: &str = include_str!("../../templates/script.js");
 ///
 /// # Errors
 /// When the template fails, which is a bug.
-pub fn render(record: &Record) -> Result<String, StoreError> {
+pub fn render(record: &Record, of_run: Option<&RunOperations>) -> Result<String, StoreError> {
     let fail = |cause: &dyn std::fmt::Display| StoreError::Render { file: FILE, cause: cause.to_string() };
     let mut environment = Environment::new();
     let blocks = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
@@ -44,7 +46,7 @@ pub fn render(record: &Record) -> Result<String, StoreError> {
     let page = Page {
         style: STYLE,
         script: SCRIPT,
-        data: data(record)?,
+        data: data(record, of_run)?,
         run_id: &started.run_id,
         summary: summary(record),
         warnings: warnings::warnings(record),
@@ -53,6 +55,7 @@ pub fn render(record: &Record) -> Result<String, StoreError> {
         cells: tables::cells(record, &groups, &targets),
         runs: tables::runs(record, &groups, &targets),
         batch_norms: tables::batch_norms(record, &groups),
+        operations: of_run.map(operations::section),
         failures: failures(record),
         unavailable: &started.unavailable,
         notes: &started.notes,
@@ -81,6 +84,7 @@ struct Page<'a> {
     cells: tables::Table,
     runs: tables::Table,
     batch_norms: Vec<tables::BatchNorm>,
+    operations: Option<operations::Section>,
     failures: Vec<Failure>,
     unavailable: &'a [Unavailable],
     notes: &'a [Note],
@@ -124,8 +128,8 @@ fn summary(record: &Record) -> String {
 }
 
 /// The CSV files as JSON that cannot end its `script` element.
-fn data(record: &Record) -> Result<String, StoreError> {
-    let files: std::collections::BTreeMap<&str, String> = csv::files(record)?.into_iter().collect();
+fn data(record: &Record, of_run: Option<&RunOperations>) -> Result<String, StoreError> {
+    let files: std::collections::BTreeMap<&str, String> = csv::files(record, of_run)?.into_iter().collect();
     let json = serde_json::to_string(&files)
         .map_err(|cause| StoreError::Render { file: FILE, cause: cause.to_string() })?;
     Ok(json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026"))

@@ -35,7 +35,7 @@ pub(super) struct Entry {
     key: Option<f64>,
 }
 
-fn word(text: impl Into<String>) -> Entry {
+pub(super) fn word(text: impl Into<String>) -> Entry {
     Entry { text: text.into(), key: None }
 }
 
@@ -47,7 +47,7 @@ fn number(value: Option<f64>, show: impl Fn(f64) -> String, missing: &str) -> En
     }
 }
 
-fn columns(names: &[(&str, bool)]) -> Vec<Column> {
+pub(super) fn columns(names: &[(&str, bool)]) -> Vec<Column> {
     names.iter().map(|&(name, numeric)| Column { name: name.to_owned(), numeric }).collect()
 }
 

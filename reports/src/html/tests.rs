@@ -4,7 +4,7 @@ use crate::record::RunRecord;
 
 /// The page without the embedded CSV, which is tested by itself.
 fn page(record: &Record) -> String {
-    render(record).unwrap()
+    render(record, Some(&example::run_operations())).unwrap()
 }
 
 #[test]
@@ -20,6 +20,11 @@ fn the_example_has_everything_in_order() {
         "id=\"cells-table\"",
         "id=\"runs-table\"",
         "differ by at most",
+        "<h2 id=\"operations-title\">",
+        "[95% interval of the median]",
+        "tch, linear1: failed: was killed by SIGSEGV",
+        "convolution 1→6 k5 of 1×28×28",
+        "candle: measured with another library",
         "lenet-bn crashy&#x2f;primitive@cpu, seed 1: failed after 1 epoch",
         "no CUDA driver: install one",
         "worst: conv1.weight",
@@ -61,7 +66,15 @@ fn hostile_text_is_text_everywhere() {
     for epoch in &mut record.epochs {
         epoch.cell.backend = evil.to_owned();
     }
-    let html = page(&record);
+    let mut of_run = example::run_operations();
+    of_run.left_out.push(evil.to_owned());
+    let operations = of_run.operations.as_mut().unwrap();
+    operations.environment.cpu = evil.to_owned();
+    operations.operations[0].summary = evil.to_owned();
+    for cell in &mut operations.cells {
+        cell.backend = evil.to_owned();
+    }
+    let html = render(&record, Some(&of_run)).unwrap();
     assert!(!html.contains("<script>alert") && !html.contains("<img"), "hostile markup came through");
     assert_eq!(html.matches("<script").count(), 2);
     assert_eq!(html.matches("</script").count(), 2);
@@ -75,7 +88,7 @@ fn the_embedded_data_are_the_csv_files() {
     let (_, rest) = html.split_once("id=\"data\">").unwrap();
     let (json, _) = rest.split_once("</script>").unwrap();
     let files: std::collections::BTreeMap<String, String> = serde_json::from_str(json).unwrap();
-    for (name, text) in csv::files(&record).unwrap() {
+    for (name, text) in csv::files(&record, Some(&example::run_operations())).unwrap() {
         assert_eq!(files[name], text);
     }
 }
@@ -194,14 +207,37 @@ fn a_wide_range_of_times_has_a_logarithmic_axis() {
     assert!(html.contains("seconds of training (logarithmic)"));
 }
 
+#[test]
+fn operations_are_a_table_with_words_for_what_is_no_time() {
+    let html = page(&example::record());
+    let (_, section) = html.split_once("<section id=\"operations\"").unwrap();
+    let (section, _) = section.split_once("</section>").unwrap();
+    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("<tr>")).collect();
+    insta::assert_snapshot!(rows.join("\n"));
+}
+
+#[test]
+fn a_run_without_operations_has_no_section_of_them() {
+    let html = render(&example::record(), None).unwrap();
+    for part in ["\"operations\"", "#operations", "operations.csv"] {
+        assert!(!html.contains(part), "neither a section nor a link nor data: {part}");
+    }
+    let left_out = vec![example::HOSTILE.to_owned()];
+    let of_run = RunOperations { operations: None, left_out };
+    let html = render(&example::record(), Some(&of_run)).unwrap();
+    assert!(html.contains("<h3>Left out</h3>") && !html.contains("operations.csv"));
+    assert!(!html.contains("<script>alert") && !html.contains("<img"));
+}
+
 /// With `TRAINMARK_PAGES=DIR` the page stays there, to be looked at in a browser.
 #[test]
 fn the_page_is_written_beside_its_data() {
     let kept = std::env::var_os("TRAINMARK_PAGES").map(std::path::PathBuf::from);
     let temporary = tempfile::tempdir().unwrap();
     let folder = kept.as_deref().unwrap_or(temporary.path());
+    crate::operations::write(folder, &example::operations()).unwrap();
     crate::write_all(folder, &example::record()).unwrap();
-    for name in ["epochs.csv", "runs.csv", "summary.csv", "report.html"] {
+    for name in ["epochs.csv", "runs.csv", "summary.csv", "operations.csv", "report.html"] {
         assert!(folder.join(name).metadata().unwrap().len() > 1000, "{name}");
     }
     let left = std::fs::read_dir(folder).unwrap().filter(|entry| {

@@ -102,6 +102,17 @@ pub enum StoreError {
         /// What is wrong with it.
         cause: String,
     },
+    /// The times of operations cannot be used.
+    #[error(
+        "cannot use {}: {cause}; measure them again with `cargo bench -p trainmark --bench backends`",
+        path.display()
+    )]
+    Operations {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
     /// A CSV file or the report could not be made of the record, which is a bug.
     #[error("cannot make {file} of the record: {cause}; please report this")]
     Render {

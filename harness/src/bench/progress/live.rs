@@ -1,12 +1,14 @@
 //! Live lines on a terminal: one per cell, and one for the whole.
 
-use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use trainmark_reports::record::{Cell, CheckRecord, RunRecord, Unavailable};
 
+use super::builds::{BuildView, LiveBuilds};
 use super::{Count, Progress, ended_text, epoch_text, gate_text, plan_text};
+use crate::bench::unavailable_name;
+use crate::registry::build::{BuildEvent, Recipe};
 use crate::worker::protocol::EpochMessage;
 
 /// A line per cell that has passed the gate, and below them what is under way.
@@ -15,6 +17,7 @@ pub(super) struct Live {
     cells: Vec<(Cell, ProgressBar)>,
     whole: ProgressBar,
     count: Count,
+    builds: LiveBuilds,
 }
 
 impl Live {
@@ -22,7 +25,8 @@ impl Live {
         let lines = MultiProgress::new();
         let whole = lines.add(ProgressBar::new_spinner());
         whole.enable_steady_tick(Duration::from_millis(120));
-        Self { lines, cells: Vec::new(), whole, count: Count::default() }
+        let builds = LiveBuilds::new(lines.clone());
+        Self { lines, cells: Vec::new(), whole, count: Count::default(), builds }
     }
 
     /// Prints a line that stays above the live ones.
@@ -49,12 +53,13 @@ impl Progress for Live {
         self.keep(text);
     }
 
-    fn building(&mut self, backend: &str, log: &Path) {
-        self.whole.set_message(format!("building {backend} (log: {})", log.display()));
+    fn build(&mut self, recipe: &Recipe, event: &BuildEvent) {
+        self.builds.hear(recipe, event);
+        self.whole.set_message("building what is missing or stale");
     }
 
     fn unavailable(&mut self, row: &Unavailable) {
-        self.keep(&format!("✗ {}: unavailable: {}", row.backend, row.reason));
+        self.keep(&format!("✗ {}: unavailable: {}", unavailable_name(row), row.reason));
     }
 
     fn checking(&mut self, cell: &Cell) {

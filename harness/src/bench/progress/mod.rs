@@ -1,21 +1,24 @@
 //! What the user sees while a benchmark runs: live lines on a terminal, plain
 //! lines elsewhere.
 
+mod builds;
 mod live;
-
-use std::path::Path;
 
 use trainmark_reports::record::{Cell, CheckRecord, RunRecord, Unavailable};
 
+use super::unavailable_name;
+use crate::registry::build::{BuildEvent, Recipe};
 use crate::units;
 use crate::worker::protocol::EpochMessage;
+
+use builds::PlainBuilds;
 
 /// Shows how far a benchmark is.
 pub trait Progress {
     /// A line that stays.
     fn note(&mut self, text: &str);
-    /// A backend is being built.
-    fn building(&mut self, backend: &str, log: &Path);
+    /// How the build of a backend goes.
+    fn build(&mut self, recipe: &Recipe, event: &BuildEvent);
     /// A backend cannot be used.
     fn unavailable(&mut self, row: &Unavailable);
     /// The gate of a cell begins.
@@ -35,6 +38,8 @@ pub trait Progress {
     /// Nothing more will come.
     fn finished(&mut self);
 }
+
+pub use builds::{BuildView, builds_for_stderr};
 
 /// The progress that fits where standard error goes.
 pub fn for_stderr() -> Box<dyn Progress> {
@@ -110,6 +115,7 @@ fn gate_text(cell: &Cell, verdict: &Result<usize, String>) -> String {
 #[derive(Debug, Default)]
 pub struct Plain {
     count: Count,
+    builds: PlainBuilds,
 }
 
 impl Progress for Plain {
@@ -117,12 +123,12 @@ impl Progress for Plain {
         tell!("{text}");
     }
 
-    fn building(&mut self, backend: &str, log: &Path) {
-        tell!("building {backend} (log: {})", log.display());
+    fn build(&mut self, recipe: &Recipe, event: &BuildEvent) {
+        self.builds.hear(recipe, event);
     }
 
     fn unavailable(&mut self, row: &Unavailable) {
-        tell!("{}: unavailable: {}", row.backend, row.reason);
+        tell!("{}: unavailable: {}", unavailable_name(row), row.reason);
     }
 
     fn checking(&mut self, _cell: &Cell) {}

@@ -1,0 +1,83 @@
+//! The backend `candle`: models built from Candle's own operations, on the CPU.
+//!
+//! `network` turns a model's layers into stages and says how activations lie in
+//! memory; `session` trains them on a data set.
+
+mod affine;
+mod batch_norm;
+mod failure;
+mod network;
+mod pooling;
+mod session;
+#[cfg(test)]
+mod tests;
+mod windows;
+
+use trainmark_plugin::{
+    Backend, Description, Device, Error, Implementation, OpenRequest, RunningVariance, Session,
+};
+
+/// Every Candle operation allocates its result. glibc gives that memory back to the
+/// system after each step and gets it page by page in the next one; mimalloc keeps it
+/// for a second.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The backend `candle`.
+#[derive(Debug, Clone, Copy)]
+pub struct Candle;
+
+impl Backend for Candle {
+    const NAME: &'static str = "candle";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+
+    fn describe() -> Result<Description, Error> {
+        Ok(Description {
+            framework: concat!("candle-core ", env!("CANDLE_VERSION")).into(),
+            implementations: vec![
+                Implementation {
+                    name: "primitive".into(),
+                    running_variance: RunningVariance::BiasedFromZero,
+                    summary: "mean, difference, square, root: Candle's elementary operations and autograd"
+                        .into(),
+                },
+                Implementation {
+                    name: "builtin".into(),
+                    running_variance: RunningVariance::UnbiasedFromOne,
+                    summary: "candle_nn::BatchNorm".into(),
+                },
+            ],
+            devices: vec![Device { id: "cpu".into(), unavailable: None }],
+            notes: NOTES.map(str::to_owned).to_vec(),
+        })
+    }
+
+    fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
+        request.check_choices(&["primitive", "builtin"], &["cpu"])?;
+        Ok(Box::new(session::Training::open(request, candle_core::Device::Cpu)?))
+    }
+}
+
+trainmark_plugin::export_backend!(Candle);
+
+/// Each with a test in `tests/defects.rs` that fails once Candle has mended it.
+const NOTES: [&str; 4] = [
+    concat!(
+        "candle-core ",
+        env!("CANDLE_VERSION"),
+        ": max_pool2d's gradient is divided by the window's size, and max gives a tie's full gradient to \
+         every maximum; pooled with argmax and gather instead"
+    ),
+    concat!(
+        "candle-core ",
+        env!("CANDLE_VERSION"),
+        ": avg_pool2d's gradient is wrong where windows do not fill the image; averaged over gathered \
+         windows instead"
+    ),
+    concat!("candle-core ", env!("CANDLE_VERSION"), ": relu has gradient 1 at 0; where_cond is used instead"),
+    concat!(
+        "candle-nn ",
+        env!("CANDLE_VERSION"),
+        ": BatchNorm makes the running variance of a single value NaN; builtin refuses such a step"
+    ),
+];

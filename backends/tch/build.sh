@@ -1,0 +1,17 @@
+#!/bin/sh
+# Builds the plugin into CARGO_TARGET_DIR with a libtorch that libtorch.sh finds or
+# fetches; with --probe, says whether that can be done: its last line is why not.
+set -eu
+cd "$(dirname "$0")"
+if [ "${1:-}" = --probe ]; then
+    # The harness puts its own words before the reason.
+    if reason=$(sh ./libtorch.sh --probe 2>&1); then exit 0; fi
+    printf '%s\n' "$reason" | sed 's/^error: //'
+    exit 1
+fi
+LIBTORCH=$(sh ./libtorch.sh)
+export LIBTORCH
+echo "libtorch: $LIBTORCH"
+# They would send torch-sys elsewhere.
+unset LIBTORCH_USE_PYTORCH LIBTORCH_INCLUDE LIBTORCH_LIB LIBTORCH_STATIC LIBTORCH_CXX11_ABI
+exec cargo build --release --locked --lib

@@ -1,0 +1,47 @@
+# What libtorch.sh and fetch.sh know of libtorch and of a folder that holds one.
+
+# That of `tch` in Cargo.toml.
+VERSION=2.11.0
+# Written last into a folder of what was fetched.
+MARKER=complete
+
+# `2.9.1` from the headers of a folder, or nothing.
+version_of() {
+    for header in torch/headeronly/version.h torch/csrc/api/include/torch/version.h; do
+        [ -f "$1/include/$header" ] || continue
+        version=$(awk '/^#define TORCH_VERSION_(MAJOR|MINOR|PATCH) / { printf "%s%s", dot, $3; dot = "." }' \
+            "$1/include/$header")
+        [ -z "$version" ] || break
+    done
+    printf '%s\n' "${version:-}"
+}
+
+# Fails where a folder's libtorch can be used; else says why it cannot.
+unusable() {
+    version=$(version_of "$1")
+    if [ -z "$version" ]; then
+        printf 'holds no libtorch with its headers (include/torch/headeronly/version.h)\n'
+    elif [ "$version" != $VERSION ]; then
+        printf 'is libtorch %s, but tch needs %s\n' "$version" $VERSION
+    elif [ -f "$1/lib/libtorch_cpu.dylib" ]; then
+        return 1
+    elif [ ! -f "$1/lib/libtorch_cpu.so" ]; then
+        printf 'has no lib/libtorch_cpu.so\n'
+    else
+        lacking=$(env -u LD_LIBRARY_PATH ldd "$1/lib/libtorch_cpu.so" 2>/dev/null |
+            sed -n 's/^[[:space:]]*\([^ ]*\) => not found.*/\1/p' | sort -u | paste -s -d ' ' -)
+        [ -n "$lacking" ] || return 1
+        printf 'lacks %s\n' "$lacking"
+    fi
+}
+
+# Platforms of the wheels for this machine, and the MB to download; fails where there
+# are none.
+wheels() {
+    case $(uname -sm) in
+        'Linux x86_64') printf '%s\n' '543 manylinux_2_28_x86_64 manylinux_2_25_x86_64 manylinux2014_x86_64' ;;
+        'Linux aarch64') printf '%s\n' '432 manylinux_2_28_aarch64 manylinux_2_25_aarch64 manylinux2014_aarch64' ;;
+        'Darwin arm64') printf '%s\n' '81 macosx_11_0_arm64' ;;
+        *) return 1 ;;
+    esac
+}

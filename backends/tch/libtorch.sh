@@ -1,0 +1,116 @@
+#!/bin/sh
+# Prints the folder of a libtorch of the version that tch is made for:
+#   1. LIBTORCH, which must be of that version;
+#   2. the torch of a Python on the PATH, looked at but not run;
+#   3. the one fetched before, in trainmark's cache;
+#   4. one that pip fetches into that cache now.
+# With --probe it fetches nothing, and only says whether there is a way to one.
+# What cannot be is told in one line that starts with "error: ".
+set -eu
+cd "$(dirname "$0")"
+. ./folder.sh
+
+probe=no
+[ "${1:-}" != --probe ] || probe=yes
+
+say() { printf '%s\n' "$*" >&2; }
+fail() {
+    say "error: $*"
+    exit 1
+}
+
+from_environment() {
+    reason=$(unusable "$LIBTORCH") || {
+        printf '%s\n' "$LIBTORCH"
+        exit 0
+    }
+    fail "LIBTORCH=$LIBTORCH $reason; set it to a libtorch $VERSION, or unset it and one is found or fetched"
+}
+
+# One line for each Python on the PATH: its name, how it can come by pip (`pip`, `venv`
+# or `-`), and the folder of its torch, if any.
+pythons() {
+    for name in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9 python; do
+        command -v $name >/dev/null || continue
+        # find_spec imports nothing. A version manager's stand-in is there, but fails.
+        $name -c '
+import sys
+from importlib.util import find_spec
+if sys.version_info >= (3, 9):
+    way = "pip" if find_spec("pip") else "venv" if find_spec("ensurepip") and find_spec("venv") else "-"
+    torch = find_spec("torch")
+    print(sys.argv[1], way, *(torch.submodule_search_locations or [])[:1] if torch else [])
+' $name 2>/dev/null || true
+    done
+}
+
+from_python() {
+    while read -r name _ folder; do
+        [ -n "$folder" ] || continue
+        if reason=$(unusable "$folder"); then
+            say "passing over the torch of $name: $folder $reason"
+        else
+            printf '%s\n' "$folder"
+            exit 0
+        fi
+    done <<END
+$pythons
+END
+}
+
+# The same folder as the harness's.
+cache() {
+    case "${XDG_CACHE_HOME:-}" in
+        /*) printf '%s\n' "$XDG_CACHE_HOME/trainmark" ;;
+        *)
+            [ -n "${HOME:-}" ] || return 1
+            printf '%s\n' "$HOME/.cache/trainmark"
+            ;;
+    esac
+}
+
+# A way to call pip, or nothing: a Python's own, one in a virtual environment that
+# has yet to be made, or a program of that name.
+pip_command() {
+    for way in pip venv; do
+        name=$(printf '%s\n' "$pythons" | awk -v way=$way '$2 == way { print $1; exit }')
+        if [ -n "$name" ]; then
+            printf '%s -m %s\n' "$name" $way
+            return
+        fi
+    done
+    for name in pip3 pip; do
+        if command -v $name >/dev/null && $name --version >/dev/null 2>&1; then
+            printf '%s\n' $name
+            return
+        fi
+    done
+}
+
+[ -z "${LIBTORCH:-}" ] || from_environment
+pythons=$(pythons)
+from_python
+cache=$(cache) || fail "libtorch $VERSION is not here, and neither HOME nor XDG_CACHE_HOME says where to keep \
+one; set HOME, or LIBTORCH to the folder of a libtorch $VERSION"
+fetched=$cache/libtorch-$VERSION
+if [ -f "$fetched/$MARKER" ]; then
+    printf '%s\n' "$fetched/torch"
+    exit 0
+fi
+[ -z "${TRAINMARK_OFFLINE:-}" ] || fail "libtorch $VERSION is not here and --offline forbids fetching it; build \
+once without --offline, or set LIBTORCH to the folder of a libtorch $VERSION"
+wheels >/dev/null || fail "there is no wheel of libtorch $VERSION for $(uname -sm); set LIBTORCH to the folder of \
+one that you have built"
+pip=$(pip_command)
+if [ -z "$pip" ]; then
+    if [ -n "$pythons" ]; then
+        missing="${pythons%% *} has neither pip nor ensurepip; install one, such as Debian's python3-pip or python3-venv"
+    else
+        missing="there is no Python 3.9 or later and no pip; install them, such as Debian's python3-pip"
+    fi
+    fail "libtorch $VERSION is not here, and pip must fetch it: $missing, or set LIBTORCH to the folder of a \
+libtorch $VERSION"
+fi
+[ $probe = no ] || exit 0
+sh ./fetch.sh "$pip" "$fetched" >&2
+printf '%s\n' "$fetched/torch"

@@ -1,0 +1,127 @@
+//! The operations as a table in the terminal; rates and intervals are in the report.
+
+use std::fmt::Write as _;
+
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
+use trainmark_reports::operations::{
+    NO_BATCH_NORM, OperationCell, OperationResult, OperationTime, Operations, ranks,
+};
+use trainmark_reports::record::RunOutcome;
+
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
+
+/// Rows operations, columns cells; then why some have no time.
+pub fn render(operations: &Operations) -> String {
+    let mut text = String::new();
+    for is_plain in [false, true] {
+        let of_group = |cell: &&OperationCell| (cell.implementation == NO_BATCH_NORM) == is_plain;
+        let cells: Vec<&OperationCell> = operations.cells.iter().filter(of_group).collect();
+        if !cells.is_empty() {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "\n{}", table(operations, &cells));
+        }
+    }
+    for cell in &operations.cells {
+        for result in cell.results.iter().filter(|result| result.outcome != RunOutcome::Ok) {
+            let reason = result.reason.as_deref().unwrap_or("no reason was given");
+            let (label, name) = (cell.label(), &result.operation);
+            let _ = writeln!(text, "{label}, {name}: {}: {reason}", result.outcome.name());
+        }
+    }
+    text
+}
+
+fn table(operations: &Operations, cells: &[&OperationCell]) -> Table {
+    let mut table = Table::new();
+    table.load_style(STYLE);
+    let mut header = vec![format!("ms per batch of {}", operations.batch_size)];
+    // On two lines: there may be many cells.
+    header.extend(cells.iter().map(|cell| cell.label().replacen(' ', "\n", 1)));
+    header.push("fastest".to_owned());
+    table.set_header(header);
+    for info in &operations.operations {
+        let results: Vec<Option<&OperationResult>> =
+            cells.iter().map(|cell| cell.result(&info.name)).collect();
+        if results.iter().all(Option::is_none) {
+            continue;
+        }
+        let mut row = vec![info.name.clone()];
+        row.extend(results.iter().map(|result| result.map_or_else(|| "–".to_owned(), entry)));
+        row.push(fastest(cells, &results));
+        table.add_row(row);
+    }
+    for column in 1..=cells.len() {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+fn entry(result: &OperationResult) -> String {
+    match result.time.filter(|_| result.outcome == RunOutcome::Ok) {
+        Some(time) if time.is_above_noise() => milliseconds(time.seconds),
+        Some(time) if time.high > 0.0 => format!("under {}", milliseconds(time.high)),
+        _ => result.status().to_owned(),
+    }
+}
+
+fn milliseconds(seconds: f64) -> String {
+    format!("{:.3}", 1e3 * seconds)
+}
+
+/// The cells that no other is shown to beat; nothing where there is one alone.
+fn fastest(cells: &[&OperationCell], results: &[Option<&OperationResult>]) -> String {
+    let times: Vec<Option<OperationTime>> =
+        results.iter().map(|result| result.and_then(|result| result.time)).collect();
+    let first = cells.iter().zip(ranks(&times)).filter(|(_, rank)| rank.words().is_some());
+    let labels: Vec<String> = first.map(|(cell, _)| cell.label()).collect();
+    match labels.len() {
+        0..=2 => labels.join(" or "),
+        more => format!("none clear of {more}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trainmark_reports::record::Environment;
+
+    use super::*;
+
+    fn cell(backend: &str, implementation: &str, results: Vec<OperationResult>) -> OperationCell {
+        OperationCell {
+            backend: backend.to_owned(),
+            implementation: implementation.to_owned(),
+            device: "cpu".to_owned(),
+            threads: 2,
+            framework: "framework".to_owned(),
+            library_hash: "hash".to_owned(),
+            results,
+        }
+    }
+
+    fn result(operation: &str, milliseconds: Option<f64>) -> OperationResult {
+        let time = milliseconds.map(|time| OperationTime {
+            seconds: time / 1e3,
+            low: (time - 1.0) / 1e3,
+            high: (time + 1.0) / 1e3,
+            samples: 10,
+        });
+        let outcome = if time.is_some() { RunOutcome::Ok } else { RunOutcome::Unsupported };
+        let reason = time.is_none().then(|| "open: no convolution".to_owned());
+        OperationResult { operation: operation.to_owned(), outcome, reason, time, unix_time: 0.0 }
+    }
+
+    #[test]
+    fn times_rates_and_reasons_are_told() {
+        let mut operations =
+            Operations::new(Environment::default(), 256, crate::operations::infos().unwrap());
+        operations.cells = vec![
+            cell("a", "none", vec![result("conv1", Some(4.0)), result("pool1", Some(0.5))]),
+            cell("a", "builtin", vec![result("train_step", Some(20.0))]),
+            cell("b", "none", vec![result("conv1", None), result("pool1", Some(0.75))]),
+            cell("b", "builtin", vec![result("train_step", Some(10.0))]),
+        ];
+        insta::assert_snapshot!(render(&operations));
+    }
+}

@@ -1,0 +1,127 @@
+//! One build, from the look at what it needs to the stamp.
+
+use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use super::lock::Lock;
+use super::process::{Ending, Running};
+use super::reason::first_error;
+use super::{Network, Recipe};
+use crate::cli::exit::Interrupted;
+use crate::executor::signal_name;
+use crate::interrupt::Interrupt;
+
+/// What there is to tell of a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BuildEvent {
+    /// Another process builds the same backend.
+    Waiting,
+    /// Its command was started.
+    Begun,
+    /// It has run for so long, and printed this line last.
+    GoesOn {
+        /// Time since it began.
+        elapsed: Duration,
+        /// The last line that it printed; empty where there is none yet.
+        line: String,
+    },
+    /// It ended, after so long if it had begun.
+    Ended {
+        /// Time since it began.
+        elapsed: Option<Duration>,
+        /// The reason where it failed.
+        result: Result<(), String>,
+    },
+}
+
+impl Recipe {
+    /// Builds the library, unless another process has just done so. The build's
+    /// output goes to [`Recipe::log`].
+    ///
+    /// # Errors
+    /// Where something is missing, with how to get it, or the build fails, with
+    /// its first error; [`Interrupted`] where the user interrupts.
+    pub(super) fn build(
+        &self,
+        network: Network,
+        interrupt: &Interrupt,
+        heard: &mut dyn FnMut(BuildEvent),
+    ) -> anyhow::Result<()> {
+        if let Some(missing) = self.missing_need(network, interrupt) {
+            self.check_interrupt(interrupt)?;
+            bail!(missing);
+        }
+        let unwritable = || format!("cannot write into {}", self.target.display());
+        fs::create_dir_all(&self.target).with_context(unwritable)?;
+        let lock = Lock::take(&self.target, interrupt, &mut || heard(BuildEvent::Waiting));
+        let Some(_lock) = lock.with_context(unwritable)? else { bail!(Interrupted) };
+        if self.is_fresh()? {
+            return Ok(());
+        }
+        let fingerprint = self.fingerprint()?;
+        // Whatever happens from here on, the library is not taken for a whole one.
+        for file in [self.stamp(), self.failure()] {
+            remove(&file).with_context(unwritable)?;
+        }
+        let log = File::create(self.log()).with_context(unwritable)?;
+        heard(BuildEvent::Begun);
+        let built = self.run(log, network, interrupt, heard);
+        match &built {
+            Ok(()) => fs::write(self.stamp(), fingerprint).with_context(unwritable)?,
+            Err(error) if error.is::<Interrupted>() => {}
+            // For `list` and `doctor`; the build's own failure is what counts here.
+            Err(error) => drop(fs::write(self.failure(), format!("{error:#}"))),
+        }
+        built
+    }
+
+    fn check_interrupt(&self, interrupt: &Interrupt) -> Result<(), Interrupted> {
+        if interrupt.is_set() { Err(Interrupted) } else { Ok(()) }
+    }
+
+    fn run(
+        &self,
+        log: File,
+        network: Network,
+        interrupt: &Interrupt,
+        heard: &mut dyn FnMut(BuildEvent),
+    ) -> anyhow::Result<()> {
+        let start = Instant::now();
+        let running =
+            Running::start(&self.artifact.build, &self.folder, &self.variables(network), Some(log))?;
+        let mut tick = |line| heard(BuildEvent::GoesOn { elapsed: start.elapsed(), line });
+        let (ending, _) = running.wait(interrupt, Duration::MAX, &mut tick);
+        match ending {
+            Ending::Exited(status) => self.judge(status, network),
+            Ending::Interrupted | Ending::TooLate => bail!(Interrupted),
+        }
+    }
+
+    fn judge(&self, status: ExitStatus, network: Network) -> anyhow::Result<()> {
+        let log = self.log();
+        let (see, remark) = (log.display(), network.remark());
+        if let Some(signal) = status.signal() {
+            bail!("its build was killed by {}{remark}; see {see}", signal_name(signal));
+        }
+        if !status.success() {
+            let printed = fs::read(&log).unwrap_or_default();
+            bail!("its build failed{remark}: {}; see {see}", first_error(&String::from_utf8_lossy(&printed)));
+        }
+        if !self.library().is_file() {
+            bail!("its build ended well but left no {}; see {see}", self.library().display());
+        }
+        Ok(())
+    }
+}
+
+fn remove(file: &Path) -> std::io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}

@@ -1,0 +1,150 @@
+//! What a library is made from, as one hash: a library is stale when it changes.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use sha2::{Digest, Sha256};
+
+use crate::registry::manifest::Artifact;
+
+/// Variables that change what every cargo build makes.
+const COMPILER_VARIABLES: [&str; 2] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"];
+
+/// SHA-256 over the command, the toolchain, the variables and every input's path and content.
+pub(super) fn fingerprint(artifact: &Artifact, folder: &Path) -> anyhow::Result<String> {
+    let mut hash = Sha256::new();
+    for part in &artifact.build {
+        add_bytes(&mut hash, part.as_bytes());
+    }
+    add_bytes(&mut hash, env!("TRAINMARK_RUSTC").as_bytes());
+    for name in COMPILER_VARIABLES.into_iter().chain(artifact.environment.iter().map(String::as_str)) {
+        add_bytes(&mut hash, name.as_bytes());
+        // Absent and empty are different.
+        let value = std::env::var_os(name);
+        add_bytes(&mut hash, &[u8::from(value.is_some())]);
+        add_bytes(&mut hash, value.unwrap_or_default().as_encoded_bytes());
+    }
+    for input in &artifact.inputs {
+        let path = folder.join(input);
+        add_path(&mut hash, &path, &mut Vec::new())
+            .with_context(|| format!("backend.toml names the input {}", path.display()))?;
+    }
+    Ok(hex(&hash.finalize()))
+}
+
+/// SHA-256 of a file, hexadecimal.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn file_hash(path: &Path) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut file = File::open(path)?;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => hash.update(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(hex(&hash.finalize()))
+}
+
+/// Adds its length too, so that what follows begins at a place that is known.
+fn add_bytes(hash: &mut Sha256, bytes: &[u8]) {
+    hash.update(bytes.len().to_le_bytes());
+    hash.update(bytes);
+}
+
+/// Adds a file, or a folder with all that is in it. Links count as what they
+/// lead to; `parents` are the folders on the way, of which a link may name one.
+fn add_path(hash: &mut Sha256, path: &Path, parents: &mut Vec<PathBuf>) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default();
+    let metadata = match fs::metadata(path) {
+        // Such as a Cargo.lock before the first build, or an editor's file that is gone again.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            add_bytes(hash, name.as_encoded_bytes());
+            return Ok(());
+        }
+        metadata => metadata?,
+    };
+    if !metadata.is_dir() {
+        add_bytes(hash, name.as_encoded_bytes());
+        // Reading a pipe would wait for a writer.
+        return if metadata.is_file() { add_content(hash, path) } else { Ok(()) };
+    }
+    if name == "target" || name == ".git" {
+        return Ok(());
+    }
+    let folder = path.canonicalize()?;
+    if parents.contains(&folder) {
+        return Ok(());
+    }
+    let entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
+    let mut entries = entries?;
+    entries.sort();
+    parents.push(folder);
+    let added = entries.iter().try_for_each(|entry| add_path(hash, entry, parents));
+    parents.pop();
+    added
+}
+
+fn add_content(hash: &mut Sha256, path: &Path) -> io::Result<()> {
+    match file_hash(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        content => {
+            hash.update(content?);
+            Ok(())
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::registry::build::tests::artifact;
+
+    #[test]
+    fn links_count_as_what_they_lead_to() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path();
+        fs::create_dir(path.join("source")).expect("writable");
+        fs::write(path.join("elsewhere"), "one").expect("writable");
+        symlink("../elsewhere", path.join("source/linked")).expect("linkable");
+        symlink("..", path.join("source/parent")).expect("linkable");
+        symlink("nowhere", path.join("source/dangling")).expect("linkable");
+        let artifact = artifact(&["true"]);
+        let before = fingerprint(&artifact, path).expect("neither a loop nor a dangling link is an error");
+        assert_eq!(fingerprint(&artifact, path).expect("readable"), before);
+        fs::write(path.join("elsewhere"), "two").expect("writable");
+        assert_ne!(fingerprint(&artifact, path).expect("readable"), before);
+    }
+
+    #[test]
+    fn a_pipe_is_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("source")).expect("a socket");
+        fingerprint(&artifact(&["true"]), folder.path()).expect("what has no content has a name");
+    }
+
+    #[test]
+    fn a_name_does_not_pass_for_content() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let source = folder.path().join("source");
+        fs::create_dir(&source).expect("writable");
+        fs::write(source.join("a"), "bc").expect("writable");
+        let before = fingerprint(&artifact(&["true"]), folder.path()).expect("readable");
+        fs::remove_file(source.join("a")).expect("removable");
+        fs::write(source.join("ab"), "c").expect("writable");
+        assert_ne!(fingerprint(&artifact(&["true"]), folder.path()).expect("readable"), before);
+    }
+}

@@ -1,0 +1,255 @@
+//! Builds a backend's library when it is missing or stale.
+
+mod attempt;
+mod fingerprint;
+mod lock;
+mod log;
+mod needs;
+mod process;
+mod reason;
+mod schedule;
+
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::manifest::{Artifact, Manifest};
+
+pub use attempt::BuildEvent;
+pub use fingerprint::file_hash;
+pub use schedule::build_all;
+
+/// Whether builds may use the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// They may.
+    Allowed,
+    /// `--offline` was given.
+    Forbidden,
+}
+
+impl Network {
+    /// What tells a build's usual tools, and its own scripts.
+    fn variables(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Allowed => &[],
+            Self::Forbidden => {
+                &[("CARGO_NET_OFFLINE", "true"), ("PIP_NO_INDEX", "1"), ("TRAINMARK_OFFLINE", "1")]
+            }
+        }
+    }
+
+    /// What a reason for a failure must tell besides.
+    fn remark(self) -> &'static str {
+        match self {
+            Self::Allowed => "",
+            Self::Forbidden => " (--offline was given)",
+        }
+    }
+}
+
+/// Where one artifact is built and what it becomes.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    label: String,
+    folder: PathBuf,
+    target: PathBuf,
+    stem: String,
+    artifact: Artifact,
+}
+
+/// What is known of a library before it is built or loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Freshness {
+    /// Built from what now lies in the inputs.
+    Fresh,
+    /// Built from something else.
+    Stale,
+    /// Its last build failed, for this reason.
+    Failed(String),
+    /// Never built, or not to the end.
+    Absent,
+}
+
+impl Recipe {
+    /// The recipe of a manifest's `index`-th artifact; builds go under `builds`.
+    pub fn new(manifest: &Manifest, index: usize, folder: &Path, builds: &Path) -> Self {
+        let artifact = manifest.artifacts[index].clone();
+        let devices = artifact.devices.join("-");
+        let label = match manifest.artifacts.len() {
+            1 => manifest.name.clone(),
+            _ => format!("{} for {}", manifest.name, artifact.devices.join(", ")),
+        };
+        Self {
+            label,
+            folder: folder.to_owned(),
+            target: builds.join(&manifest.name),
+            stem: format!("{}-{devices}", manifest.name),
+            artifact,
+        }
+    }
+
+    /// Its backend, with the kinds of device where that has several libraries.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Kinds of device that the library serves.
+    pub fn device_kinds(&self) -> &[String] {
+        &self.artifact.devices
+    }
+
+    /// What the build fetches from the network, if it says so.
+    pub fn downloads(&self) -> Option<&str> {
+        self.artifact.downloads.as_deref()
+    }
+
+    /// The library, built or not.
+    pub fn library(&self) -> PathBuf {
+        let target = self.target.to_string_lossy();
+        let name = self.artifact.library.replace("{target}", &target);
+        self.folder.join(name.replace("{prefix}", DLL_PREFIX).replace("{suffix}", DLL_SUFFIX))
+    }
+
+    /// The build's output.
+    pub fn log(&self) -> PathBuf {
+        self.target.join(format!("{}.log", self.stem))
+    }
+
+    /// Whether the library is there and was built from what now lies in the inputs.
+    ///
+    /// # Errors
+    /// Where an input cannot be read.
+    pub fn is_fresh(&self) -> anyhow::Result<bool> {
+        Ok(self.freshness()? == Freshness::Fresh)
+    }
+
+    /// What is known of the library without building it.
+    ///
+    /// # Errors
+    /// Where an input cannot be read.
+    pub fn freshness(&self) -> anyhow::Result<Freshness> {
+        let fingerprint = self.fingerprint()?;
+        if let Ok(reason) = fs::read_to_string(self.failure()) {
+            return Ok(Freshness::Failed(reason));
+        }
+        let Ok(stamp) = fs::read_to_string(self.stamp()) else { return Ok(Freshness::Absent) };
+        Ok(match self.library().is_file() {
+            false => Freshness::Absent,
+            true if stamp == fingerprint => Freshness::Fresh,
+            true => Freshness::Stale,
+        })
+    }
+
+    fn fingerprint(&self) -> anyhow::Result<String> {
+        fingerprint::fingerprint(&self.artifact, &self.folder)
+    }
+
+    /// Written after a build, with the fingerprint of what it was made from.
+    fn stamp(&self) -> PathBuf {
+        self.target.join(format!("{}.stamp", self.stem))
+    }
+
+    /// Written after a build that failed, with the reason.
+    fn failure(&self) -> PathBuf {
+        self.target.join(format!("{}.failed", self.stem))
+    }
+
+    /// What a build and its probes find in their environment.
+    fn variables(&self, network: Network) -> Vec<(&'static str, String)> {
+        let offline = network.variables().iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let target = self.target.to_string_lossy().into_owned();
+        [("CARGO_TARGET_DIR", target), ("CARGO_TERM_COLOR", "never".to_owned())]
+            .into_iter()
+            .chain(offline)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interrupt::Interrupt;
+
+    pub(super) fn artifact(build: &[&str]) -> Artifact {
+        Artifact {
+            devices: vec!["cpu".to_owned()],
+            build: build.iter().map(|part| (*part).to_owned()).collect(),
+            library: "{target}/made".to_owned(),
+            inputs: vec!["source".to_owned()],
+            memory: 1 << 30,
+            downloads: None,
+            environment: Vec::new(),
+            needs: Vec::new(),
+        }
+    }
+
+    fn recipe(folder: &Path, script: &str) -> Recipe {
+        let artifacts = vec![artifact(&["sh", "-c", script])];
+        let manifest = Manifest { name: "mine".to_owned(), summary: String::new(), artifacts };
+        fs::write(folder.join("source"), "one").expect("writable");
+        Recipe::new(&manifest, 0, folder, &folder.join("builds"))
+    }
+
+    fn build(recipe: &Recipe) -> anyhow::Result<()> {
+        recipe.build(Network::Allowed, &Interrupt::default(), &mut |_| {})
+    }
+
+    #[test]
+    fn a_library_is_stale_when_its_source_changes() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let recipe = recipe(folder.path(), "cp source builds/mine/made");
+        assert_eq!(recipe.freshness().expect("readable"), Freshness::Absent);
+        build(&recipe).expect("it builds");
+        assert_eq!(recipe.freshness().expect("readable"), Freshness::Fresh);
+        fs::write(folder.path().join("source"), "two").expect("writable");
+        assert_eq!(recipe.freshness().expect("readable"), Freshness::Stale);
+    }
+
+    #[test]
+    fn an_input_may_appear_with_the_build() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let recipe = recipe(folder.path(), "cp source builds/mine/made");
+        fs::remove_file(folder.path().join("source")).expect("removable");
+        assert!(!recipe.is_fresh().expect("an absent input is no error"));
+    }
+
+    #[test]
+    fn a_failed_build_names_its_first_error_and_log() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let recipe = recipe(
+            folder.path(),
+            "test -f fail || cp source builds/mine/made; echo 'error: odd'; test ! -f fail",
+        );
+        build(&recipe).expect("it builds");
+        fs::write(folder.path().join("fail"), "").expect("writable");
+        fs::write(folder.path().join("source"), "two").expect("writable");
+        let error = build(&recipe).expect_err("it fails").to_string();
+        assert!(error.contains("error: odd") && error.contains("mine-cpu.log"), "{error}");
+        // The library of before is there, even with the inputs that it was made from.
+        fs::write(folder.path().join("source"), "one").expect("writable");
+        assert_eq!(recipe.freshness().expect("readable"), Freshness::Failed(error));
+    }
+
+    #[test]
+    fn a_build_that_leaves_nothing_is_an_error() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let error = build(&recipe(folder.path(), "true")).expect_err("nothing is made").to_string();
+        assert!(error.contains("left no"), "{error}");
+    }
+
+    #[test]
+    fn a_build_that_was_interrupted_counts_for_nothing() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let recipe = recipe(folder.path(), "cp source builds/mine/made; exec sleep 300");
+        let interrupt = Interrupt::default();
+        let mut heard = |event: BuildEvent| {
+            if matches!(event, BuildEvent::GoesOn { .. }) && recipe.library().is_file() {
+                interrupt.set();
+            }
+        };
+        recipe.build(Network::Allowed, &interrupt, &mut heard).expect_err("interrupted");
+        assert!(recipe.library().is_file());
+        assert_eq!(recipe.freshness().expect("readable"), Freshness::Absent);
+    }
+}

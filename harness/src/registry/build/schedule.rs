@@ -1,0 +1,137 @@
+//! Several builds: side by side where memory and processors allow.
+
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
+
+use super::{BuildEvent, Network, Recipe};
+use crate::cli::exit::Interrupted;
+use crate::interrupt::Interrupt;
+use crate::machine;
+
+/// What builds that run at the same time may use together.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    /// Bytes; builds tell how many they need.
+    memory: u64,
+    /// Builds at once.
+    processors: usize,
+}
+
+impl Room {
+    /// What is there while no build runs.
+    fn now() -> Self {
+        Self {
+            memory: machine::available_memory_bytes().unwrap_or_default(),
+            processors: machine::logical_cpus(),
+        }
+    }
+
+    /// Position in `waiting` of the build that may start beside those that run:
+    /// the first one whose backend is not being built, if there is room for it.
+    /// None overtakes it, lest a large one wait for ever.
+    fn next(self, waiting: &[&Recipe], running: &[&Recipe]) -> Option<usize> {
+        let is_free = |recipe: &&Recipe| running.iter().all(|other| other.target != recipe.target);
+        let next = waiting.iter().position(is_free)?;
+        if running.is_empty() {
+            return Some(next);
+        }
+        let memory: u64 = running.iter().map(|recipe| recipe.artifact.memory).sum();
+        let fits = running.len() < self.processors
+            && memory.saturating_add(waiting[next].artifact.memory) <= self.memory;
+        fits.then_some(next)
+    }
+}
+
+/// Builds every library of `recipes`; `heard` is told how each, by its index,
+/// goes. Returns for
+/// each the reason why it was not built, if so.
+pub fn build_all(
+    recipes: &[&Recipe],
+    network: Network,
+    interrupt: &Interrupt,
+    heard: &mut dyn FnMut(usize, &BuildEvent),
+) -> Vec<Result<(), String>> {
+    let mut results = vec![Err(Interrupted.to_string()); recipes.len()];
+    let mut waiting: Vec<usize> = (0..recipes.len()).collect();
+    let mut running: Vec<usize> = Vec::new();
+    let mut room = Room::now();
+    let at = |indices: &[usize]| indices.iter().map(|&index| recipes[index]).collect::<Vec<_>>();
+    let (sender, events) = channel();
+    std::thread::scope(|scope| {
+        loop {
+            if running.is_empty() {
+                room = Room::now();
+            }
+            while !interrupt.is_set()
+                && let Some(next) = room.next(&at(&waiting), &at(&running))
+            {
+                let index = waiting.remove(next);
+                running.push(index);
+                let sender = sender.clone();
+                scope.spawn(move || build(index, recipes[index], network, interrupt, &sender));
+            }
+            if running.is_empty() {
+                return;
+            }
+            let Ok((index, event)) = events.recv() else { return };
+            heard(index, &event);
+            if let BuildEvent::Ended { result, .. } = event {
+                running.retain(|&other| other != index);
+                results[index] = result;
+            }
+        }
+    });
+    results
+}
+
+fn build(
+    index: usize,
+    recipe: &Recipe,
+    network: Network,
+    interrupt: &Interrupt,
+    events: &Sender<(usize, BuildEvent)>,
+) {
+    // The receiver goes only after every build has ended.
+    let tell = |event| drop(events.send((index, event)));
+    let mut begun = None;
+    let mut told = Duration::ZERO;
+    let result = recipe.build(network, interrupt, &mut |event| {
+        match &event {
+            BuildEvent::Begun => begun = Some(Instant::now()),
+            // A few times a second is enough for any reader.
+            BuildEvent::GoesOn { elapsed, .. } if *elapsed < told + Duration::from_millis(100) => return,
+            BuildEvent::GoesOn { elapsed, .. } => told = *elapsed,
+            _ => {}
+        }
+        tell(event);
+    });
+    let result = result.map_err(|error| format!("{error:#}"));
+    tell(BuildEvent::Ended { elapsed: begun.map(|begun| begun.elapsed()), result });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::artifact;
+    use super::*;
+
+    fn recipe(name: &str, gibibytes: u64) -> Recipe {
+        let mut artifact = artifact(&["true"]);
+        artifact.memory = gibibytes << 30;
+        let target = name.split('-').next().unwrap_or_default().into();
+        Recipe { label: name.into(), folder: "".into(), target, stem: name.into(), artifact }
+    }
+
+    #[test]
+    fn a_build_starts_where_there_is_room() {
+        let recipes = [recipe("a", 2), recipe("b", 4), recipe("c", 1), recipe("a-cuda", 1)];
+        let [a, b, c, a_cuda] = recipes.each_ref();
+        let room = Room { memory: 6 << 30, processors: 2 };
+        assert_eq!(room.next(&[b, c], &[a]), Some(0), "6 GiB fit into 6");
+        assert_eq!(room.next(&[c], &[a, b]), None, "both processors are taken");
+        let small = Room { memory: 5 << 30, ..room };
+        assert_eq!(small.next(&[b, c], &[a]), None, "and the small one does not overtake");
+        assert_eq!(Room { memory: 0, processors: 1 }.next(&[b], &[]), Some(0), "one always runs");
+        assert_eq!(room.next(&[a_cuda, c], &[a]), Some(1), "one folder, one build");
+        assert_eq!(room.next(&[a_cuda], &[a]), None);
+    }
+}

@@ -1,0 +1,197 @@
+//! Times of single operations (a training step, a convolution, …), measured by
+//! `cargo bench` and kept beside the runs in one file, [`FILE`].
+//!
+//! A run whose libraries are those that were measured shows them: [`of_run`]
+//! copies the file into the run's folder, so that the run stays self-contained.
+
+mod place;
+mod rank;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{Environment, RunOutcome};
+
+pub use place::{RunOperations, of_run, read, write};
+pub use rank::{Rank, ranks};
+
+/// Version of the file's format and of what its operations mean.
+pub const SCHEMA: u32 = 1;
+
+/// Its name, beside the run folders and in one.
+pub const FILE: &str = "operations.json";
+
+/// Implementation of a cell whose operations hold no batch norm.
+pub const NO_BATCH_NORM: &str = "none";
+
+/// Everything that was measured on one machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Operations {
+    /// [`SCHEMA`] of the writer.
+    pub schema: u32,
+    /// The machine and the tools at the last measurement.
+    pub environment: Environment,
+    /// Samples per batch, to which every time refers.
+    pub batch_size: usize,
+    /// The operations, in the order of the table's rows.
+    pub operations: Vec<OperationInfo>,
+    /// The cells, in the order of the table's columns.
+    pub cells: Vec<OperationCell>,
+}
+
+/// What an operation is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperationInfo {
+    /// Name, such as `conv1`.
+    pub name: String,
+    /// One line on what is computed.
+    pub summary: String,
+    /// Multiply-adds per batch, where convolutions or linear layers make up the work.
+    pub multiply_adds: Option<u64>,
+}
+
+/// Backend × implementation × device, with the library that was measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OperationCell {
+    /// Backend name.
+    pub backend: String,
+    /// Of batch norm; [`NO_BATCH_NORM`] for the layers without it.
+    pub implementation: String,
+    /// `cpu`, …
+    pub device: String,
+    /// Threads that the backend was told to use.
+    pub threads: usize,
+    /// The framework, by the plugin's description.
+    pub framework: String,
+    /// SHA-256 of the plugin's library.
+    pub library_hash: String,
+    /// What was measured, or why not.
+    pub results: Vec<OperationResult>,
+}
+
+/// One operation in one cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OperationResult {
+    /// Name of its [`OperationInfo`].
+    pub operation: String,
+    /// `ok`, or what became of it.
+    pub outcome: RunOutcome,
+    /// Why, where it is not `ok`.
+    pub reason: Option<String>,
+    /// The time, where it is `ok`.
+    pub time: Option<OperationTime>,
+    /// When, in seconds since the Unix epoch.
+    pub unix_time: f64,
+}
+
+/// Seconds per batch. A layer's time is a difference of two or more models'
+/// times, so that noise can make it zero or less.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OperationTime {
+    /// Median over the samples.
+    pub seconds: f64,
+    /// Lower end of the median's 95% interval.
+    pub low: f64,
+    /// Upper end of it.
+    pub high: f64,
+    /// Samples that these are of.
+    pub samples: usize,
+}
+
+impl OperationTime {
+    /// Whether the interval excludes zero: otherwise the noise hides the operation.
+    pub fn is_above_noise(&self) -> bool {
+        self.low > 0.0
+    }
+}
+
+impl Operations {
+    /// What was measured on this machine, nothing yet.
+    pub fn new(environment: Environment, batch_size: usize, operations: Vec<OperationInfo>) -> Self {
+        Self { schema: SCHEMA, environment, batch_size, operations, cells: Vec::new() }
+    }
+
+    /// These with what is older and not measured again; nothing of that stays from
+    /// another machine, another definition of the operations, or for a cell with another library.
+    #[must_use]
+    pub fn on_top_of(mut self, older: Self) -> Self {
+        let machine = |one: &Self| (one.environment.cpu.clone(), one.environment.logical_cpus);
+        let is_comparable = machine(&self) == machine(&older)
+            && (self.batch_size, &self.operations) == (older.batch_size, &older.operations);
+        if !is_comparable {
+            return self;
+        }
+        for old in older.cells {
+            match self.cells.iter_mut().find(|cell| cell.is_place_of(&old)) {
+                None => self.cells.push(old),
+                Some(cell) => cell.keep(old),
+            }
+        }
+        self.sort();
+        self
+    }
+
+    /// Cells by name, results in the order of the operations.
+    fn sort(&mut self) {
+        let key =
+            |cell: &OperationCell| (cell.backend.clone(), cell.implementation.clone(), cell.device.clone());
+        self.cells.sort_by_key(key);
+        let names = &self.operations;
+        for cell in &mut self.cells {
+            cell.results.sort_by_key(|result| names.iter().position(|info| info.name == result.operation));
+        }
+    }
+
+    /// Billions of floating-point operations per second, two per multiply-add,
+    /// where that means something.
+    pub fn gflops(&self, result: &OperationResult) -> Option<f64> {
+        let info = self.operations.iter().find(|info| info.name == result.operation)?;
+        let time = result.time.filter(OperationTime::is_above_noise)?;
+        Some(2.0 * info.multiply_adds? as f64 / time.seconds / 1e9)
+    }
+}
+
+impl OperationCell {
+    /// `candle builtin`, or `candle` where there is no batch norm.
+    pub fn label(&self) -> String {
+        let mut label = self.backend.clone();
+        if self.implementation != NO_BATCH_NORM {
+            label = format!("{label} {}", self.implementation);
+        }
+        if self.device != "cpu" {
+            label = format!("{label} on {}", self.device);
+        }
+        label
+    }
+
+    /// The result of an operation.
+    pub fn result(&self, operation: &str) -> Option<&OperationResult> {
+        self.results.iter().find(|result| result.operation == operation)
+    }
+
+    fn is_place_of(&self, other: &Self) -> bool {
+        (&self.backend, &self.implementation, &self.device)
+            == (&other.backend, &other.implementation, &other.device)
+    }
+
+    fn keep(&mut self, old: Self) {
+        if (&self.library_hash, self.threads) != (&old.library_hash, old.threads) {
+            return;
+        }
+        let kept: Vec<OperationResult> =
+            old.results.into_iter().filter(|result| self.result(&result.operation).is_none()).collect();
+        self.results.extend(kept);
+    }
+}
+
+impl OperationResult {
+    /// `ok`, `below the noise`, or the outcome's word.
+    pub fn status(&self) -> &'static str {
+        match (self.outcome, self.time) {
+            (RunOutcome::Ok, Some(time)) if !time.is_above_noise() => "below the noise",
+            (RunOutcome::Ok, None) => "not measured",
+            (outcome, _) => outcome.name(),
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! How the backend `tch` comes by its libtorch, with Pythons and a pip that are shell
+//! scripts: nothing is downloaded.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use trainmark_tests::repository_root;
+
+/// What the scripts call; Pythons and pips are made by the tests.
+const TOOLS: &str =
+    "awk cat cut date df dirname du env head ldd mkdir mv paste rm sed sh sleep sort tail touch tr uname";
+
+/// A machine with these programs only, and an empty home.
+struct Machine {
+    folder: tempfile::TempDir,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let machine = Self { folder: tempfile::tempdir().unwrap() };
+        fs::create_dir(machine.path("bin")).unwrap();
+        let path = std::env::var_os("PATH").unwrap();
+        for tool in TOOLS.split(' ') {
+            let found =
+                std::env::split_paths(&path).map(|folder| folder.join(tool)).find(|file| file.is_file());
+            // `ldd` is Linux's own.
+            if let Some(found) = found {
+                symlink(found, machine.path("bin").join(tool)).unwrap();
+            }
+        }
+        machine
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn program(self, name: &str, script: &str) -> Self {
+        let file = self.path("bin").join(name);
+        fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
+        self
+    }
+
+    /// A Python that has `pip`, `venv` or nothing (`-`), and a torch in a folder, or none.
+    fn python(self, name: &str, way: &str, torch: Option<&Path>) -> Self {
+        let torch = torch.map(|path| path.display().to_string()).unwrap_or_default();
+        // Called as `python -c SCRIPT NAME` or as `python -m pip …`.
+        let script = format!(
+            "if [ \"$1\" = -c ]; then echo \"$3 {way} {torch}\"; else shift 2; exec pip-of-the-test \"$@\"; fi"
+        );
+        self.program(name, &script)
+    }
+
+    /// A folder that looks like a libtorch.
+    fn libtorch(&self, name: &str, version: [u32; 3]) -> PathBuf {
+        let folder = self.path(name);
+        fs::create_dir_all(folder.join("include/torch/headeronly")).unwrap();
+        fs::create_dir_all(folder.join("lib")).unwrap();
+        let [major, minor, patch] = version;
+        let header = format!(
+            "#define TORCH_VERSION_MAJOR {major}\n\n#define TORCH_VERSION_MINOR {minor}\n#define \
+             TORCH_VERSION_PATCH {patch}\n"
+        );
+        fs::write(folder.join("include/torch/headeronly/version.h"), header).unwrap();
+        fs::write(folder.join("lib/libtorch_cpu.so"), "").unwrap();
+        folder
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.path(".cache/trainmark/libtorch-2.11.0")
+    }
+
+    fn command(&self, script: &str, argument: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.arg(script);
+        if !argument.is_empty() {
+            command.arg(argument);
+        }
+        command
+            .current_dir(repository_root().join("backends/tch"))
+            .env_clear()
+            .env("PATH", self.path("bin"))
+            .env("HOME", self.folder.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// The folder that is found, with nothing fetched.
+    #[track_caller]
+    fn found(&self, libtorch: Option<&Path>) -> PathBuf {
+        let output = self.run("libtorch.sh", "", libtorch.map(|path| ("LIBTORCH", path)));
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        PathBuf::from(text(&output.stdout).trim_end())
+    }
+
+    fn run(&self, script: &str, argument: &str, variable: Option<(&str, &Path)>) -> Output {
+        self.command(script, argument).envs(variable).output().unwrap()
+    }
+
+    /// The one line that says why there is none, the same for a build and its probe.
+    #[track_caller]
+    fn refusal(&self, variable: Option<(&str, &Path)>) -> String {
+        let built = self.run("build.sh", "", variable);
+        assert!(!built.status.success() && built.stdout.is_empty(), "{}", text(&built.stdout));
+        let message = text(&built.stderr).lines().last().unwrap().strip_prefix("error: ").unwrap().to_owned();
+        let probed = self.run("build.sh", "--probe", variable);
+        assert!(!probed.status.success());
+        assert_eq!(text(&probed.stdout).lines().last().unwrap(), message);
+        message
+    }
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn the_variable_comes_first_and_must_be_right() {
+    let machine = Machine::new();
+    let in_python = machine.libtorch("python/torch", [2, 11, 0]);
+    let machine = machine.python("python3", "pip", Some(&in_python));
+    let named = machine.libtorch("named", [2, 11, 0]);
+    assert_eq!(machine.found(Some(&named)), named);
+    // Empty is unset.
+    assert_eq!(machine.found(Some(Path::new(""))), in_python);
+
+    let old = machine.libtorch("old", [2, 9, 1]);
+    assert_eq!(
+        machine.refusal(Some(("LIBTORCH", &old))),
+        format!(
+            "LIBTORCH={} is libtorch 2.9.1, but tch needs 2.11.0; set it to a libtorch 2.11.0, or unset it and \
+             one is found or fetched",
+            old.display()
+        )
+    );
+    let message = machine.refusal(Some(("LIBTORCH", &machine.path("no/where"))));
+    assert!(message.contains("no/where holds no libtorch with its headers"), "{message}");
+}
+
+#[test]
+fn the_first_python_with_the_right_torch_is_taken() {
+    let machine = Machine::new();
+    let (old, right) = (machine.libtorch("old", [2, 10, 0]), machine.libtorch("right", [2, 11, 0]));
+    let machine = machine
+        .python("python3", "pip", Some(&old))
+        // A version manager's stand-in.
+        .program("python3.14", "echo 'command not found' >&2; exit 127")
+        .python("python3.13", "pip", None)
+        .python("python3.12", "-", Some(&right))
+        .python("python3.11", "pip", Some(&old));
+    let output = machine.run("libtorch.sh", "", None);
+    assert_eq!(text(&output.stdout), format!("{}\n", right.display()));
+    assert_eq!(
+        text(&output.stderr),
+        format!(
+            "passing over the torch of python3: {} is libtorch 2.10.0, but tch needs 2.11.0\n",
+            old.display()
+        )
+    );
+}
+
+#[test]
+fn what_was_fetched_before_counts_only_when_it_is_whole() {
+    let machine = Machine::new();
+    let torch = machine.libtorch(".cache/trainmark/libtorch-2.11.0/torch", [2, 11, 0]);
+    let message = machine.refusal(Some(("TRAINMARK_OFFLINE", Path::new("1"))));
+    assert!(
+        message.starts_with("libtorch 2.11.0 is not here and --offline forbids fetching it; "),
+        "{message}"
+    );
+    fs::write(machine.cache().join("complete"), "").unwrap();
+    assert_eq!(machine.found(None), torch);
+}
+
+#[test]
+fn what_fetching_lacks_is_named() {
+    let message = Machine::new().refusal(None);
+    assert!(message.contains("pip must fetch it: there is no Python 3.9 or later and no pip; "), "{message}");
+    assert!(message.contains("Debian's python3-pip") && message.contains("or set LIBTORCH"), "{message}");
+
+    let message = Machine::new().python("python3.12", "-", None).refusal(None);
+    assert!(message.contains("python3.12 has neither pip nor ensurepip; "), "{message}");
+    assert!(message.contains("Debian's python3-pip or python3-venv"), "{message}");
+
+    for way in ["pip", "venv"] {
+        let machine = Machine::new().python("python3", "-", None).python("python3.10", way, None);
+        assert!(machine.run("build.sh", "--probe", None).status.success());
+    }
+    let alone = Machine::new().program("pip3", "echo pip 25.0");
+    assert!(alone.run("build.sh", "--probe", None).status.success());
+    assert!(!alone.cache().exists(), "a probe fetches nothing");
+}
+
+/// A pip that copies a folder to where `--target` says.
+const PIP: &str = r#"
+echo "$*" >"$HOME/asked"
+while [ "$1" != --target ]; do shift; done
+mkdir -p "$2"
+mv "$HOME/wheel" "$2/torch"
+touch "$2/torch/__init__.py" "$2/torch/lib/libtorch_cuda.so" "$2/torch/lib/libtorch_python.so"
+mkdir "$2/functorch"
+echo installed"#;
+
+#[test]
+fn pip_fetches_into_the_cache_what_building_needs() {
+    let machine = Machine::new().python("python3", "pip", None).program("pip-of-the-test", PIP);
+    machine.libtorch("wheel", [2, 11, 0]);
+    // What a fetch left that was killed.
+    let left = machine.path(".cache/trainmark/libtorch-2.11.0.fetching.99999999");
+    fs::create_dir_all(&left).unwrap();
+
+    let output = machine.run("libtorch.sh", "", None);
+    let torch = machine.cache().join("torch");
+    assert_eq!(text(&output.stdout), format!("{}\n", torch.display()), "{}", text(&output.stderr));
+    let log = text(&output.stderr);
+    assert!(log.starts_with("libtorch 2.11.0: fetching ") && log.contains(" MB through pip into "), "{log}");
+    assert!(log.contains("pip: installed\n"), "{log}");
+    assert!(fs::read_to_string(machine.path("asked")).unwrap().contains("--require-hashes"));
+
+    assert!(torch.join("lib/libtorch_cpu.so").is_file() && torch.join("include").is_dir());
+    for trimmed in
+        ["torch/__init__.py", "torch/lib/libtorch_cuda.so", "torch/lib/libtorch_python.so", "functorch"]
+    {
+        assert!(!machine.cache().join(trimmed).exists(), "{trimmed} is not needed");
+    }
+    let kept: Vec<_> = fs::read_dir(machine.path(".cache/trainmark")).unwrap().collect();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    // The next build asks nobody.
+    fs::remove_file(machine.path("asked")).unwrap();
+    assert_eq!(machine.found(None), torch);
+    assert!(!machine.path("asked").exists());
+}
+
+#[test]
+fn a_fetch_that_fails_says_why_and_leaves_nothing() {
+    let failing = "echo 'ERROR: No matching distribution found for torch==2.11.0' >&2; exit 1";
+    let machine = Machine::new().python("python3", "pip", None).program("pip-of-the-test", failing);
+    let output = machine.run("build.sh", "", None);
+    assert!(!output.status.success());
+    let log = text(&output.stderr);
+    let errors: Vec<_> = log.lines().filter(|line| line.to_lowercase().starts_with("error")).collect();
+    let [error] = errors[..] else { panic!("{log}") };
+    assert!(
+        error.starts_with(
+            "error: libtorch 2.11.0 could not be fetched: No matching distribution found for torch==2.11.0; "
+        ),
+        "{error}"
+    );
+    assert_eq!(fs::read_dir(machine.path(".cache/trainmark")).unwrap().count(), 0);
+
+    // Neither is a libtorch kept that turns out to be another.
+    let machine = Machine::new().python("python3", "pip", None).program("pip-of-the-test", PIP);
+    machine.libtorch("wheel", [2, 12, 0]);
+    let output = machine.run("build.sh", "", None);
+    let error = text(&output.stderr).lines().last().unwrap();
+    assert!(error.starts_with("error: the libtorch that was fetched is libtorch 2.12.0, but"), "{error}");
+    assert_eq!(fs::read_dir(machine.path(".cache/trainmark")).unwrap().count(), 0);
+}
+
+#[test]
+fn two_fetches_at_once_do_no_harm() {
+    // Each of the two has a wheel of its own.
+    let own = "mkdir \"$HOME/first\" 2>/dev/null && turn=1 || turn=2; sleep 0.5";
+    let pip = format!("{own}\n{}", PIP.replace("$HOME/wheel", "$HOME/wheel.$turn"));
+    let machine = Machine::new().python("python3", "pip", None).program("pip-of-the-test", &pip);
+    machine.libtorch("wheel.1", [2, 11, 0]);
+    machine.libtorch("wheel.2", [2, 11, 0]);
+    let start =
+        || machine.command("libtorch.sh", "").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    for child in [start(), start()] {
+        let output = child.wait_with_output().unwrap();
+        let torch = machine.cache().join("torch");
+        assert_eq!(text(&output.stdout), format!("{}\n", torch.display()), "{}", text(&output.stderr));
+    }
+    let mut kept: Vec<_> =
+        fs::read_dir(machine.cache()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    kept.sort();
+    assert_eq!(kept, ["complete", "torch"]);
+    assert_eq!(fs::read_dir(machine.path(".cache/trainmark")).unwrap().count(), 1);
+}
