@@ -12,5 +12,10 @@ mkdir -p "$CARGO_TARGET_DIR"
 cp -R "$source" "$copy"
 # Its lines end in CR LF.
 tr -d '\r' <"$source/$kernel" >"$copy/$kernel"
-patch -s -d "$copy" -p1 <sum.patch
+if command -v patch >/dev/null; then
+    patch -s -d "$copy" -p1 <sum.patch
+else
+    # Not as part of a repository that the build folder may lie in.
+    (cd "$copy" && GIT_CEILING_DIRECTORIES=$CARGO_TARGET_DIR git apply -p1) <sum.patch
+fi
 exec cargo build --release --locked --lib --config "paths=[\"$copy\"]"
