@@ -1,7 +1,7 @@
 //! Times one training epoch of LeNet with batch norm on random pixels:
 //!
 //! ```text
-//! RAYON_NUM_THREADS=2 cargo run --release --example epoch -- [implementation] [epochs] [samples]
+//! RAYON_NUM_THREADS=1 cargo run --release --example epoch -- [implementation] [epochs] [samples]
 //! ```
 //!
 //! Pixels and labels are random, so the loss stays near ln 10 ≈ 2.30; the
@@ -38,6 +38,7 @@ fn main() -> Result<(), Error> {
         dataset: Dataset { train, test },
         implementation,
         device: "cpu".into(),
+        // Candle reads RAYON_NUM_THREADS.
         threads: 1,
         learning_rate: 1.0,
         batch_size: BATCH,
