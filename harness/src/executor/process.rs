@@ -127,13 +127,14 @@ pub fn set_environment(command: &mut Command, threads: usize) {
 
 /// Variables that set the size of the usual thread pools; they are read when a
 /// library is loaded, so a plugin itself could not set them in time.
-const THREAD_VARIABLES: [&str; 6] = [
+const THREAD_VARIABLES: [&str; 7] = [
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "RAYON_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
+    "CANDLE_NUM_THREADS",
 ];
 
 fn read_messages(socket: UnixStream) -> Receiver<Input> {
