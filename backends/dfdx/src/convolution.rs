@@ -12,7 +12,7 @@ use dfdx::prelude::*;
 use trainmark_plugin::{Error, Shape};
 
 use crate::layout::{Layout, Windows};
-use crate::{Values, failure};
+use crate::{Values, failure, values};
 
 /// A stack of matrices.
 type Batched<T = NoneTape> = Tensor<(usize, usize, usize), f32, Cpu, T>;
@@ -113,7 +113,7 @@ impl Convolution {
         // Behind the input: a row of zeros for padding and one of ones for the bias.
         let mut constants = vec![0.0; 2 * batch];
         constants[batch..].fill(1.0);
-        let constants: Values = device.try_tensor_from_vec(constants, (2, batch))?;
+        let constants = values(&device, &constants, (2, batch))?;
         let x = (x, constants).try_concat_along(Axis::<0>)?;
         let gathered: Values<U> = x.try_gather(self.gathered.clone())?;
         let columns = self.in_channels * self.tiling.window() + 1;

@@ -14,7 +14,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use dfdx::prelude::{Cpu, NoneTape, Tensor};
+use dfdx::prelude::{Cpu, NoneTape, Tensor, ZerosTensor};
 use dfdx::tensor::CpuError;
 use trainmark_plugin::{
     Backend, Description, Device, Error, ErrorKind, Implementation, OpenRequest, RunningVariance, Session,
@@ -71,6 +71,14 @@ const NOTES: [&str; 4] = [
     "dfdx 0.13.0: BatchNorm1D and BatchNorm2D write NaN into the running variance of a single value; it is \
      set to what the contract says",
 ];
+
+/// A tensor of these values, in memory from dfdx's cache. Its own `tensor_from_vec`
+/// takes a new allocation that ends in the cache and is never taken out: one more a step.
+fn values(device: &Cpu, values: &[f32], shape: (usize, usize)) -> Result<Values, CpuError> {
+    let mut tensor = device.try_zeros_like(&shape)?;
+    tensor.copy_from(values);
+    Ok(tensor)
+}
 
 /// What dfdx reports. It knows two errors on the CPU; everything else panics,
 /// which the SDK turns into an error of the call.

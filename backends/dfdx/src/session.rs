@@ -5,7 +5,7 @@ use trainmark_plugin::{Dataset, Error, OpenRequest, Samples, Session, Split, Ste
 
 use crate::batch_norm::Recording;
 use crate::network::Network;
-use crate::{Values, failure};
+use crate::{Values, failure, values};
 
 /// A model in training.
 pub(crate) struct Training<'d> {
@@ -13,6 +13,8 @@ pub(crate) struct Training<'d> {
     device: Cpu,
     dataset: Dataset<'d>,
     classes: usize,
+    /// The last batch as numbers, kept for its memory.
+    pixels: Vec<f32>,
     learning_rate: f64,
 }
 
@@ -28,18 +30,20 @@ impl<'d> Training<'d> {
             device,
             dataset: request.dataset,
             classes: request.model.classes()?,
+            pixels: Vec::new(),
             learning_rate: request.learning_rate,
         })
     }
 
     /// (values of a sample, batch)
-    fn inputs(&self, samples: Samples<'_>, batch: &[u32]) -> Result<Values, Error> {
+    fn inputs(&mut self, samples: Samples<'_>, batch: &[u32]) -> Result<Values, Error> {
         let length = samples.sample_len();
         let images: Vec<&[u8]> =
             batch.iter().map(|&index| &samples.pixels[index as usize * length..][..length]).collect();
-        let values =
-            (0..length).flat_map(|value| images.iter().map(move |image| f32::from(image[value]) / 255.0));
-        self.device.try_tensor_from_vec(values.collect(), (length, batch.len())).map_err(failure)
+        self.pixels.clear();
+        let columns = (0..length).flat_map(|value| images.iter().map(move |image| image[value]));
+        self.pixels.extend(columns.map(|pixel| f32::from(pixel) / 255.0));
+        values(&self.device, &self.pixels, (length, batch.len())).map_err(failure)
     }
 
     /// (batch, classes): 1 for a sample's class, else 0.
@@ -48,7 +52,7 @@ impl<'d> Training<'d> {
         for (target, &label) in targets.chunks_exact_mut(self.classes).zip(labels) {
             target[usize::from(label)] = 1.0;
         }
-        self.device.try_tensor_from_vec(targets, (labels.len(), self.classes)).map_err(failure)
+        values(&self.device, &targets, (labels.len(), self.classes)).map_err(failure)
     }
 
     /// Mean loss of the batch, and how many logits were largest at their label.
