@@ -101,7 +101,8 @@ impl Session for Training<'_> {
             let predicted = self.network.forward::<NoneTape>(inputs).and_then(by_sample).map_err(failure)?;
             predicted.copy_into(logits);
         }
-        Ok(())
+        // Some of dfdx's operations put more into its cache than they take out.
+        self.device.try_empty_cache().map_err(failure)
     }
 }
 
