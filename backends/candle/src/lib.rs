@@ -61,7 +61,7 @@ impl Backend for Candle {
 trainmark_plugin::export_backend!(Candle);
 
 /// Each with a test in `tests/defects.rs` that fails once Candle has mended it.
-const NOTES: [&str; 4] = [
+const NOTES: [&str; 6] = [
     concat!(
         "candle-core ",
         env!("CANDLE_VERSION"),
@@ -80,4 +80,11 @@ const NOTES: [&str; 4] = [
         env!("CANDLE_VERSION"),
         ": BatchNorm makes the running variance of a single value NaN; builtin refuses such a step"
     ),
+    concat!(
+        "candle-core ",
+        env!("CANDLE_VERSION"),
+        ": conv2d has no gradient where height and width leave different remainders, and a slow one elsewhere; \
+         convolved with index_select and matmul instead"
+    ),
+    "memory comes from mimalloc: with glibc, half of a step went into pages that had just been given back",
 ];

@@ -61,15 +61,17 @@ impl Backend for Dfdx {
 trainmark_plugin::export_backend!(Dfdx);
 
 /// Each with a test in `tests/defects.rs` that fails once dfdx has mended it.
-const NOTES: [&str; 4] = [
+const NOTES: [&str; 5] = [
     "dfdx 0.13.0: sum adds a whole batch one value after the other in float32, which puts BatchNorm2D's \
-     variance off by up to 4e-4; built with sum in blocks of 256 (sum.patch)",
+     variance off by up to 5e-4; built with sum in blocks of 256 (sum.patch)",
     "dfdx 0.13.0: max and MaxPool2D give a tie's full gradient to every maximum; pooled pairwise with maximum \
      instead, which halves it",
     "dfdx 0.13.0: slice's backward overwrites the gradient where slices overlap; windows that overlap are \
      gathered instead",
     "dfdx 0.13.0: BatchNorm1D and BatchNorm2D write NaN into the running variance of a single value; it is \
      set to what the contract says",
+    "dfdx 0.13.0: log_softmax of a permuted tensor writes its gradient in the wrong order; the logits are made \
+     contiguous first",
 ];
 
 /// A tensor of these values, in memory from dfdx's cache. Its own `tensor_from_vec`

@@ -45,7 +45,7 @@ impl Backend for Tch {
                 },
             ],
             devices: vec![Device { id: "cpu".into(), unavailable: None }],
-            notes: vec![],
+            notes: NOTES.map(str::to_owned).to_vec(),
         })
     }
 
@@ -58,3 +58,18 @@ impl Backend for Tch {
 }
 
 trainmark_plugin::export_backend!(Tch);
+
+const NOTES: [&str; 3] = [
+    concat!(
+        "libtorch ",
+        env!("LIBTORCH_VERSION"),
+        ": upsample_nearest2d is one row off at some sizes; resize selects rows and columns by index instead"
+    ),
+    concat!(
+        "libtorch ",
+        env!("LIBTORCH_VERSION"),
+        ": batch_norm makes the running variance of a single value NaN; builtin refuses such a step"
+    ),
+    "max pooling is oneDNN's (mkldnn_max_pool2d), faster than max_pool2d and equal on ties; glibc is told to \
+     keep freed memory",
+];

@@ -205,7 +205,7 @@ fn ready_library(
     let path = library.path();
     let info = match describe(&path, executor)? {
         Ok(info) => info,
-        Err(reason) => return Ok(Err(reason)),
+        Err(reason) => return Ok(Err(with_remedy(reason, library))),
     };
     if info.name != backend.name {
         let reason = format!("its library names itself {}, its backend.toml {}", info.name, backend.name);
@@ -213,6 +213,19 @@ fn ready_library(
     }
     let hash = file_hash(&path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(Ok(ReadyLibrary { path, hash, info }))
+}
+
+/// A library that was built here and does not load any more has lost something that
+/// it was built with, such as a framework's library in a cache.
+fn with_remedy(reason: String, library: &Library) -> String {
+    match library {
+        Library::Built(_) if reason.starts_with("cannot load ") => {
+            format!(
+                "{reason}; if what it was built with has moved or gone, delete the library: it is built again"
+            )
+        }
+        _ => reason,
+    }
 }
 
 /// Asks a library what it is, in a worker of its own.

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use trainmark_reports::csv::one_line;
+
 use build::Recipe;
 use manifest::{FILE, Manifest};
 
@@ -107,7 +109,7 @@ impl Registry {
             .collect();
         self.insert(Backend {
             name: manifest.name,
-            summary: manifest.summary,
+            summary: one_line(&manifest.summary),
             origin: folder.to_owned(),
             libraries,
         })

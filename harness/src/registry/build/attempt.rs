@@ -115,6 +115,12 @@ impl Recipe {
         if !self.library().is_file() {
             bail!("its build ended well but left no {}; see {see}", self.library().display());
         }
+        // Before the build it may be absent, as a Cargo.lock is.
+        if let Some(input) = self.artifact.inputs.iter().find(|input| !self.folder.join(input).exists()) {
+            bail!(
+                "backend.toml names the input {input}, which is not there: its library would never be stale"
+            );
+        }
         Ok(())
     }
 }

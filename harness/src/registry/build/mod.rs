@@ -215,6 +215,14 @@ mod tests {
     }
 
     #[test]
+    fn an_input_that_is_still_missing_after_the_build_is_an_error() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let recipe = recipe(folder.path(), "mv source builds/mine/made");
+        let error = build(&recipe).expect_err("its inputs are gone").to_string();
+        assert!(error.contains("names the input source, which is not there"), "{error}");
+    }
+
+    #[test]
     fn a_failed_build_names_its_first_error_and_log() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let recipe = recipe(
