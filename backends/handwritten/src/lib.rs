@@ -4,11 +4,14 @@
 //! frameworks are measured against. `primitive` holds its kernels; `threads`
 //! lets them share a batch.
 
+mod fused;
+mod part;
 mod primitive;
 #[cfg(test)]
 mod tests;
 mod threads;
 
+use fused::Width;
 use trainmark_plugin::{
     Backend, Description, Device, Error, Implementation, OpenRequest, RunningVariance, Session,
 };
@@ -32,8 +35,11 @@ impl Backend for Handwritten {
                 },
                 Implementation {
                     name: "builtin".into(),
-                    running_variance: RunningVariance::UnbiasedFromOne,
-                    summary: "the same loops; running variance as in the frameworks".into(),
+                    running_variance: fused::RUNNING_VARIANCE,
+                    summary: format!(
+                        "layers fused, {}; running variance as in the frameworks",
+                        Width::choose()?.name()
+                    ),
                 },
             ],
             devices: vec![Device { id: "cpu".into(), unavailable: None }],
@@ -43,10 +49,14 @@ impl Backend for Handwritten {
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
         request.check_choices(&["primitive", "builtin"], &["cpu"])?;
-        // Without batch norm there is no running variance, and either would do.
+        let width = Width::choose()?;
+        // A model without batch norm has no implementations to choose from: the best it can.
+        if request.implementation != "primitive" && fused::fits(&request.model) {
+            return fused::open(request, width);
+        }
         let running_variance = match &*request.implementation {
             "primitive" => RunningVariance::BiasedFromZero,
-            _ => RunningVariance::UnbiasedFromOne,
+            _ => fused::RUNNING_VARIANCE,
         };
         Ok(Box::new(primitive::Training::open(request, running_variance)?))
     }

@@ -11,7 +11,8 @@
 
 use trainmark_plugin::RunningVariance;
 
-use super::layout::{Lanes, Part, sum_over};
+use super::layout::{Lanes, mask, sum_over};
+use crate::part::Part;
 use crate::threads::Member;
 
 /// The shape of a batch-norm layer.
@@ -59,7 +60,7 @@ impl BatchNorm {
         let channels = self.channels;
         x.chunks_exact(self.area)
             .enumerate()
-            .map(move |(plane, x)| (plane % channels, part.mask(plane / channels), x))
+            .map(move |(plane, x)| (plane % channels, mask(part, plane / channels), x))
     }
 
     /// mean\[c] = 1/m · Σₛ Σₖ x\[s, c, k], then
@@ -182,13 +183,14 @@ impl BatchNorm {
 
 #[cfg(test)]
 mod tests {
+    use super::super::layout::LANES;
     use super::*;
 
     /// A feature that is 3 in the only sample, and in padding lanes far from it.
     #[test]
     fn padding_lanes_neither_count_nor_grow() {
         let layer = BatchNorm { channels: 1, area: 1, epsilon: 1e-5, momentum: 0.1 };
-        let part = Part { samples: &[0], batch: 1 };
+        let part = Part { samples: &[0], batch: 1, lanes: LANES };
         let statistics = Statistics { mean: vec![3.0], variance: vec![0.0] };
         let mut x = Lanes::splat(1e30);
         x.0[0] = 3.0;

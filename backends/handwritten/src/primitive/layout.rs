@@ -17,10 +17,12 @@
 //! Every formula is then written for one sample and holds for sixteen: its
 //! innermost loop runs over the lanes, which the compiler turns into vector
 //! instructions, whatever the layer's shape. Padding lanes are computed along;
-//! a [`Part`]'s mask keeps them out of sums over the batch, and their
+//! a [`mask`] keeps them out of sums over the batch, and their
 //! gradients are zero.
 
 use std::array;
+
+use crate::part::Part;
 
 /// Samples in a block.
 pub(super) const LANES: usize = 16;
@@ -106,49 +108,21 @@ pub(super) fn sum_over(count: usize, term: impl Fn(usize) -> Lanes) -> f64 {
     sum
 }
 
-/// The part of a batch that one thread works on.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Part<'b> {
-    /// Indices of the part's samples in their split.
-    pub(super) samples: &'b [u32],
-    /// Samples of the whole batch, all parts together.
-    pub(super) batch: usize,
+/// 1 in the lanes of a block that hold a sample, 0 in its padding lanes.
+pub(super) fn mask(part: &Part<'_>, block: usize) -> Lanes {
+    let samples = part.block(block).len();
+    Lanes(array::from_fn(|lane| if lane < samples { 1.0 } else { 0.0 }))
 }
 
-impl<'b> Part<'b> {
-    /// Cuts a batch into one part per thread, at the bounds of blocks and as
-    /// evenly as these allow. With more threads than blocks, some parts are empty.
-    pub(super) fn split(batch: &'b [u32], threads: usize) -> impl Iterator<Item = Self> {
-        let blocks = batch.len().div_ceil(LANES);
-        let bound = move |thread: usize| (thread * blocks / threads * LANES).min(batch.len());
-        (0..threads).map(move |t| Self { samples: &batch[bound(t)..bound(t + 1)], batch: batch.len() })
-    }
-
-    /// Each block of the part as a part of its own.
-    pub(super) fn split_blocks(&self) -> impl Iterator<Item = Self> {
-        self.samples.chunks(LANES).map(|samples| Self { samples, batch: self.batch })
-    }
-
-    pub(super) fn blocks(&self) -> usize {
-        self.samples.len().div_ceil(LANES)
-    }
-
-    /// 1 in the lanes of a block that hold a sample, 0 in its padding lanes.
-    pub(super) fn mask(&self, block: usize) -> Lanes {
-        let samples = self.samples.len() - block * LANES;
-        Lanes(array::from_fn(|lane| if lane < samples { 1.0 } else { 0.0 }))
-    }
-
-    /// Writes the part's samples into blocks: x\[u] = pixel\[u]/255, and 0 in
-    /// padding lanes. `pixels` holds the split's samples of `units` bytes each.
-    pub(super) fn load(&self, pixels: &[u8], units: usize, x: &mut [Lanes]) {
-        for (samples, block) in self.samples.chunks(LANES).zip(x.chunks_exact_mut(units)) {
-            block.fill(Lanes::ZERO);
-            for (lane, &sample) in samples.iter().enumerate() {
-                let sample = &pixels[sample as usize * units..][..units];
-                for (x, &pixel) in block.iter_mut().zip(sample) {
-                    x.0[lane] = f32::from(pixel) / 255.0;
-                }
+/// Writes the part's samples into blocks: x\[u] = pixel\[u]/255, and 0 in
+/// padding lanes. `pixels` holds the split's samples of `units` bytes each.
+pub(super) fn load(part: &Part<'_>, pixels: &[u8], units: usize, x: &mut [Lanes]) {
+    for (samples, block) in part.samples.chunks(LANES).zip(x.chunks_exact_mut(units)) {
+        block.fill(Lanes::ZERO);
+        for (lane, &sample) in samples.iter().enumerate() {
+            let sample = &pixels[sample as usize * units..][..units];
+            for (x, &pixel) in block.iter_mut().zip(sample) {
+                x.0[lane] = f32::from(pixel) / 255.0;
             }
         }
     }
@@ -159,33 +133,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_cover_the_batch_in_order_at_block_bounds() {
-        for batch in [1, 2, 15, 16, 17, 96, 256, 1000] {
-            let batch: Vec<u32> = (0..batch).collect();
-            for threads in [1, 2, 3, 7, 100] {
-                let parts: Vec<Part> = Part::split(&batch, threads).collect();
-                assert_eq!(parts.len(), threads);
-                let samples: Vec<u32> = parts.iter().flat_map(|part| part.samples).copied().collect();
-                assert_eq!(samples, batch);
-                assert!(
-                    parts
-                        .iter()
-                        .all(|p| p.samples.first().is_none_or(|&s| (s as usize).is_multiple_of(LANES)))
-                );
-            }
-        }
-    }
-
-    #[test]
     fn loading_scales_pixels_and_clears_padding() {
         let pixels = [0, 51, 255, 102, 204, 153];
-        let part = Part { samples: &[2, 0], batch: 2 };
+        let part = Part { samples: &[2, 0], batch: 2, lanes: LANES };
         let mut x = [Lanes::splat(f32::NAN); 2];
-        part.load(&pixels, 2, &mut x);
+        load(&part, &pixels, 2, &mut x);
         assert_eq!(x[0].0[..3], [204.0 / 255.0, 0.0, 0.0]);
         assert_eq!(x[1].0[..3], [153.0 / 255.0, 51.0 / 255.0, 0.0]);
         assert_eq!(x[1].0[2..], [0.0; LANES - 2]);
-        assert_eq!(part.mask(0).total(), 2.0);
+        assert_eq!(mask(&part, 0).total(), 2.0);
     }
 
     #[test]

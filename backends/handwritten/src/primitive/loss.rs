@@ -1,6 +1,7 @@
 //! Softmax cross-entropy. Indices: s sample, j class, t the sample's label.
 
-use super::layout::{LANES, Lanes, Part};
+use super::layout::{LANES, Lanes};
+use crate::part::Part;
 
 /// Loss and right predictions, summed over samples.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -58,7 +59,7 @@ mod tests {
 
     #[test]
     fn loss_and_gradient_of_equal_logits() {
-        let part = Part { samples: &[1], batch: 2 };
+        let part = Part { samples: &[1], batch: 2, lanes: LANES };
         let mut d_logits = [Lanes::splat(f32::NAN); 4];
         let score = cross_entropy(&part, &[3, 0], 4, &[Lanes::splat(1e30); 4], &mut d_logits);
         assert_eq!(score.correct, 1, "the first of equal logits is the prediction");
@@ -69,7 +70,7 @@ mod tests {
 
     #[test]
     fn large_logits_do_not_overflow() {
-        let part = Part { samples: &[0], batch: 1 };
+        let part = Part { samples: &[0], batch: 1, lanes: LANES };
         let logits = [1000.0, -1000.0].map(Lanes::splat);
         let score = cross_entropy(&part, &[1], 2, &logits, &mut [Lanes::ZERO; 2]);
         assert_eq!(score, Score { loss: 2000.0, correct: 0 });

@@ -16,8 +16,9 @@ mod pooling;
 
 use trainmark_plugin::{Dataset, Error, OpenRequest, RunningVariance, Session, Split, StepOutcome};
 
+use crate::part::Part;
 use crate::threads::Team;
-use layout::Part;
+use layout::LANES;
 use network::{Network, Workspace};
 
 /// A model in training.
@@ -45,7 +46,7 @@ impl<'d> Training<'d> {
             dataset: request.dataset,
             learning_rate: request.learning_rate as f32,
             running_variance,
-            team: Team::new(request.threads),
+            team: Team::new(request.threads)?,
             workspaces: workspaces.collect::<Result<_, _>>()?,
             network,
         })
@@ -86,7 +87,7 @@ impl Session for Training<'_> {
 
     fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
         let Self { network, parameters, dataset, team, workspaces, running_variance, .. } = &mut *self;
-        let parts = Part::split(batch, team.threads());
+        let parts = Part::split(batch, team.threads(), LANES);
         team.run(workspaces.iter_mut().zip(parts), |member, (workspace, part)| {
             network.train(parameters, dataset.train, &part, member, workspace);
         });
@@ -112,7 +113,7 @@ impl Session for Training<'_> {
         let (samples, classes) = (dataset.split(split), network.classes());
         let statistics = network.running_statistics(parameters);
         let mut rest = logits;
-        let parts = Part::split(indices, team.threads()).map(|part| {
+        let parts = Part::split(indices, team.threads(), LANES).map(|part| {
             let (own, others) = std::mem::take(&mut rest).split_at_mut(part.samples.len() * classes);
             rest = others;
             (part, own)

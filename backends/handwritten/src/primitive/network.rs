@@ -5,10 +5,11 @@ use trainmark_plugin::{Error, Layer, Model, RunningVariance, Samples, Shape};
 use super::activation::Activation;
 use super::batch_norm::{BatchNorm, Statistics};
 use super::convolution::Convolution;
-use super::layout::{Lanes, Part};
+use super::layout::{LANES, Lanes, load};
 use super::linear::Linear;
 use super::loss::{Score, cross_entropy};
 use super::pooling::{Pooling, Resize};
+use crate::part::Part;
 use crate::threads::Member;
 
 /// The model as a list of stages. It holds shapes only; its parameters are
@@ -96,7 +97,7 @@ impl Network {
     ) {
         workspace.resize(self, part.blocks());
         let Workspace { values, d_output, statistics, .. } = &mut *workspace;
-        part.load(samples.pixels, self.stages[0].inputs, &mut values[0]);
+        load(part, samples.pixels, self.stages[0].inputs, &mut values[0]);
         for (index, stage) in self.stages.iter().enumerate() {
             let (before, after) = values.split_at_mut(index + 1);
             let (input, output) = (&before[index], &mut after[0]);
@@ -154,10 +155,8 @@ impl Network {
     ) {
         workspace.resize(self, 1);
         let Workspace { values, .. } = workspace;
-        for (block, logits) in
-            part.split_blocks().zip(logits.chunks_mut(super::layout::LANES * self.classes()))
-        {
-            block.load(samples.pixels, self.stages[0].inputs, &mut values[0]);
+        for (block, logits) in part.pieces(1).zip(logits.chunks_mut(LANES * self.classes())) {
+            load(&block, samples.pixels, self.stages[0].inputs, &mut values[0]);
             for (index, stage) in self.stages.iter().enumerate() {
                 let (before, after) = values.split_at_mut(index + 1);
                 stage.forward(parameters, &statistics[index], &block, &before[index], &mut after[0]);

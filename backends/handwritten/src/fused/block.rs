@@ -1,0 +1,126 @@
+//! A block of samples in memory: how it is filled, masked and turned.
+//!
+//! As in the readable implementation, the samples of a block lie side by side,
+//! unit after unit, and a block has as many samples as a register has lanes:
+//!
+//! ```text
+//!              lane  0   1   2   …
+//!     unit 0       [s0, s1, s2, …]      unit: one value of the layer,
+//!     unit 1       [s0, s1, s2, …]            row-major
+//!     …
+//! ```
+//!
+//! One difference: the values before pooling lie window after window, the four
+//! of a 2×2 window together, because they are made and used together.
+
+use super::lanes::Lanes;
+
+/// 1 in the lanes that hold a sample, 0 in padding lanes.
+#[inline(always)]
+pub(super) fn mask<V: Lanes>(samples: usize) -> V {
+    let mut mask = [V::zero()];
+    for lane in &mut V::floats_mut(&mut mask)[..samples.min(V::COUNT)] {
+        *lane = 1.0;
+    }
+    mask[0]
+}
+
+/// Writes samples into a block: x\[u] = pixel\[u]/255, and 0 in padding lanes.
+/// `pixels` holds the split's samples of `x.len()` bytes each; `bytes` is room.
+#[inline(always)]
+pub(super) fn load<V: Lanes>(samples: &[u32], pixels: &[u8], bytes: &mut Vec<u8>, x: &mut [V]) {
+    let units = x.len();
+    bytes.clear();
+    bytes.resize(units * V::COUNT, 0);
+    for (lane, &sample) in samples.iter().enumerate() {
+        let sample = &pixels[sample as usize * units..][..units];
+        for (bytes, &pixel) in bytes.chunks_exact_mut(V::COUNT).zip(sample) {
+            bytes[lane] = pixel;
+        }
+    }
+    for (x, bytes) in x.iter_mut().zip(bytes.chunks_exact(V::COUNT)) {
+        *x = over_255(V::from_bytes(bytes));
+    }
+}
+
+/// p/255 for a whole number p from 0 to 255, rounded as a division would be: where
+/// the processor can, from the remainder of a product, which is quicker.
+#[inline(always)]
+fn over_255<V: Lanes>(p: V) -> V {
+    if !V::ROUNDS_ONCE {
+        return p.div(V::splat(255.0));
+    }
+    let reciprocal = V::splat(1.0 / 255.0);
+    let quotient = p.mul(reciprocal);
+    let remainder = quotient.mul_add(V::splat(-255.0), p);
+    remainder.mul_add(reciprocal, quotient)
+}
+
+/// Turns a block around: `rows` becomes one row per sample, of `stride` floats of
+/// which the first `x.len()` are its units.
+#[inline(always)]
+pub(super) fn turn<V: Lanes>(x: &[V], stride: usize, rows: &mut [f32]) {
+    let floats = V::floats(x);
+    for (lane, row) in rows.chunks_exact_mut(stride).enumerate() {
+        for (value, unit) in row.iter_mut().zip(floats.chunks_exact(V::COUNT)) {
+            *value = unit[lane];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fused::lanes::{ForEachWidth, for_each_width};
+
+    struct Pixels;
+
+    impl ForEachWidth for Pixels {
+        fn run<V: Lanes>(&mut self) {
+            let pixels: Vec<u8> = (0..=255).collect();
+            let mut x = vec![V::zero(); 256];
+            V::vectorize(
+                #[inline(always)]
+                || load(&[0], &pixels, &mut Vec::new(), &mut x),
+            );
+            for (pixel, x) in pixels.iter().zip(V::floats(&x).chunks_exact(V::COUNT)) {
+                assert_eq!(x[0], f32::from(*pixel) / 255.0);
+                assert!(x[1..].iter().all(|&padding| padding == 0.0));
+            }
+        }
+    }
+
+    #[test]
+    fn pixels_are_divided_as_a_division_would() {
+        for_each_width(&mut Pixels);
+    }
+
+    struct Turn;
+
+    impl ForEachWidth for Turn {
+        fn run<V: Lanes>(&mut self) {
+            let mut x = vec![V::zero(); 3];
+            for (index, float) in V::floats_mut(&mut x).iter_mut().enumerate() {
+                *float = index as f32;
+            }
+            let mut rows = vec![-1.0; V::COUNT * 4];
+            turn(&x, 4, &mut rows);
+            for (lane, row) in rows.chunks(4).enumerate() {
+                assert_eq!(
+                    row,
+                    [0, 1, 2]
+                        .map(|unit| (unit * V::COUNT + lane) as f32)
+                        .iter()
+                        .chain(&[-1.0])
+                        .copied()
+                        .collect::<Vec<_>>()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn turning_makes_a_row_per_sample() {
+        for_each_width(&mut Turn);
+    }
+}

@@ -1,0 +1,471 @@
+//! A convolution stage: convolution, batch norm, sigmoid and pooling as one.
+//!
+//! Forward, a block of samples passes twice: [`forward`] convolves, takes the
+//! largest of each window and sums for the statistics; once these are known for
+//! the whole batch, [`unpool::activate`] normalises and activates a quarter of the
+//! values. Backward, `d_before` (the gradient before batch norm) is made a few rows
+//! at a time by [`unpool::unpool`] and used at once by [`weight_gradient`] and
+//! [`input_gradient`], so that it never leaves the cache.
+
+mod forward;
+mod input_gradient;
+mod unpool;
+mod weight_gradient;
+mod weights;
+
+use super::batch_norm::{Affine, Gradient, Moments};
+use super::block::mask;
+use super::lanes::Lanes;
+use super::plan::ConvolutionStage;
+use crate::part::Part;
+use crate::threads::Member;
+use forward::Outputs;
+use weights::{Weights, input_tiles, output_tiles};
+
+/// Bytes of `d_before` that are made before they are used: well within a first-level cache.
+const STRIP: usize = 16 << 10;
+
+/// Calls a kernel, as code for the vector width, for a kernel's side and a tile's channels.
+macro_rules! kernel {
+    ($V:ty, $stage:expr, $tile:expr, $module:ident::$kernel:ident, $($argument:expr),*) => {{
+        macro_rules! call {
+            ($k:literal, $c:literal) => {
+                <$V>::vectorize(#[inline(always)] || $module::$kernel::<$V, $k, $c>($stage, $($argument),*))
+            };
+        }
+        match ($stage.kernel, $tile.channels) {
+            (3, 1) => call!(3, 1),
+            (3, 2) => call!(3, 2),
+            (3, 3) => call!(3, 3),
+            (3, _) => call!(3, 4),
+            (_, 1) => call!(5, 1),
+            (_, 2) => call!(5, 2),
+            (_, 3) => call!(5, 3),
+            (_, _) => call!(5, 4),
+        }
+    }};
+}
+
+/// What one thread computes a convolution stage with.
+#[derive(Debug)]
+pub(super) struct Convolution<V> {
+    stage: ConvolutionStage,
+    weights: Weights,
+    /// The sum's first term per channel.
+    start: Vec<f32>,
+    /// What a value before batch norm is short of the true one: it is computed about
+    /// a value that occurs, which keeps the variance exact however far off 0 the mean is.
+    offset: Vec<f64>,
+    /// Values before batch norm, block after block: channel, window, place.
+    before: Vec<V>,
+    /// The largest of each window, block after block.
+    largest: Vec<V>,
+    /// Σ x and Σ x² of this part, per channel.
+    sums: Vec<[f64; 2]>,
+    affine: Vec<Affine>,
+    /// The batch's, of the values with the signs of [`Weights`].
+    statistics: Moments,
+    /// Σ ∂L/∂z·x̂ and Σ ∂L/∂z of this part, per channel: the gradients of γ and β.
+    d_affine: Vec<f64>,
+    d_before: Vec<V>,
+    d_weight: Vec<V>,
+    d_bias: Vec<V>,
+}
+
+impl<V: Lanes> Convolution<V> {
+    pub(super) fn new(stage: ConvolutionStage) -> Self {
+        let channels = stage.out_channels;
+        Self {
+            weights: Weights::default(),
+            start: vec![0.0; channels],
+            offset: vec![0.0; channels],
+            before: Vec::new(),
+            largest: Vec::new(),
+            sums: vec![[0.0; 2]; channels],
+            affine: vec![Affine::IDENTITY; channels],
+            statistics: Moments::default(),
+            d_affine: vec![0.0; 2 * channels],
+            d_before: Vec::new(),
+            d_weight: Vec::new(),
+            d_bias: vec![V::zero(); channels],
+            stage,
+        }
+    }
+
+    /// Forward in training: writes the stage's output of the part's blocks.
+    pub(super) fn train(
+        &mut self,
+        parameters: &[Vec<f32>],
+        part: &Part<'_>,
+        member: &Member<'_>,
+        input: &[V],
+        output: &mut [V],
+    ) {
+        let Self { stage, .. } = self;
+        let blocks = part.blocks();
+        self.before.resize(blocks * stage.out_channels * stage.area(), V::zero());
+        self.largest.resize(blocks * stage.outputs(), V::zero());
+        self.prepare(parameters);
+        if self.stage.batch_norm.is_some() && blocks > 0 {
+            self.move_origin(input);
+        }
+        self.sums.fill([0.0; 2]);
+        for (block, input) in input.chunks_exact(self.stage.inputs()).enumerate().take(blocks) {
+            self.convolve(block, part.block(block).len(), input, true);
+        }
+        if let Some(batch_norm) = self.stage.batch_norm {
+            self.statistics = self.moments(part).join(member);
+            for (c, affine) in self.affine.iter_mut().enumerate() {
+                let (mean, variance) = (self.statistics.mean[c], self.statistics.variance(c));
+                let gamma = parameters[2][c].abs();
+                *affine = batch_norm.affine(gamma, parameters[3][c], mean - self.offset[c], variance);
+            }
+        }
+        self.activate(output);
+    }
+
+    /// Forward in prediction, with the running statistics.
+    pub(super) fn predict(
+        &mut self,
+        parameters: &[Vec<f32>],
+        part: &Part<'_>,
+        input: &[V],
+        output: &mut [V],
+    ) {
+        let blocks = part.blocks();
+        self.before.clear();
+        self.largest.resize(blocks * self.stage.outputs(), V::zero());
+        for (block, input) in input.chunks_exact(self.stage.inputs()).enumerate().take(blocks) {
+            self.convolve(block, part.block(block).len(), input, false);
+        }
+        if let Some(batch_norm) = self.stage.batch_norm {
+            for (c, affine) in self.affine.iter_mut().enumerate() {
+                let mean = f64::from(self.weights.signs[c] * parameters[4][c]);
+                let variance = f64::from(parameters[5][c]);
+                *affine = batch_norm.affine(parameters[2][c].abs(), parameters[3][c], mean, variance);
+            }
+        }
+        self.activate(output);
+    }
+
+    /// Packs the weights; to be called after every change of the parameters.
+    pub(super) fn prepare(&mut self, parameters: &[Vec<f32>]) {
+        let gamma = self.stage.batch_norm.map(|_| &*parameters[2]);
+        self.weights.pack::<V>(&self.stage, &parameters[0], gamma);
+        for ((start, sign), bias) in self.start.iter_mut().zip(&self.weights.signs).zip(&parameters[1]) {
+            *start = sign * bias;
+        }
+    }
+
+    /// Makes the first sample's value in the middle of the image the origin of each channel.
+    fn move_origin(&mut self, input: &[V]) {
+        let Self { stage, .. } = &*self;
+        let (row, column) = (stage.out_height() / 2, stage.out_width() / 2);
+        let floats = V::floats(input);
+        let mut packed = self.weights.forward.iter();
+        let mut middle = vec![0.0; stage.out_channels];
+        for tile in output_tiles::<V>(stage) {
+            for i in 0..stage.in_channels {
+                for place in 0..stage.kernel * stage.kernel {
+                    let (y, x) = (row + place / stage.kernel, column + place % stage.kernel);
+                    let value = floats[((i * stage.height + y) * stage.width + x) * V::COUNT];
+                    for (o, weight) in (tile.first..tile.first + tile.channels).zip(&mut packed) {
+                        middle[o] += weight * value;
+                    }
+                }
+            }
+        }
+        for (c, middle) in middle.into_iter().enumerate() {
+            self.offset[c] = f64::from(self.start[c]) + f64::from(middle);
+            self.start[c] = -middle;
+        }
+    }
+
+    /// Convolution, pooling and sums of one block.
+    fn convolve(&mut self, block: usize, samples: usize, input: &[V], training: bool) {
+        let Self { stage, weights, start, before, largest, sums, .. } = self;
+        let (area, windows) = (stage.area(), stage.windows());
+        // Nothing is kept for a pass backward in prediction.
+        let kept = if training { area } else { 0 };
+        let mut before = &mut before[block * stage.out_channels * kept..][..stage.out_channels * kept];
+        let mut largest = &mut largest[block * stage.outputs()..][..stage.outputs()];
+        let mut packed = &*weights.forward;
+        for tile in output_tiles::<V>(stage) {
+            let channels = tile.first..tile.first + tile.channels;
+            let weight = take(&mut packed, tile.channels * stage.inputs_of_an_output());
+            let mut tile_sums = [[V::zero(); 2]; 4];
+            let tile_largest = take_mut(&mut largest, tile.channels * windows);
+            let outputs = &mut Outputs {
+                before: take_mut(&mut before, tile.channels * kept),
+                largest: &mut *tile_largest,
+                sums: &mut tile_sums[..tile.channels],
+            };
+            let (start, is_flat) = (&start[channels.clone()], &weights.is_flat[channels.clone()]);
+            kernel!(V, stage, tile, forward::windows, input, weight, start, is_flat, outputs);
+            for ((c, lanes), largest) in channels.zip(&tile_sums).zip(tile_largest.chunks_exact_mut(windows))
+            {
+                add_samples(samples, lanes, &mut sums[c]);
+                keep_missing_numbers(lanes[0], largest);
+            }
+        }
+    }
+
+    /// This part's moments, of the true values.
+    fn moments(&self, part: &Part<'_>) -> Moments {
+        let count = (part.samples.len() * self.stage.area()) as f64;
+        let short = |sums: &[f64; 2]| if count > 0.0 { sums[0] / count } else { 0.0 };
+        Moments {
+            count,
+            mean: self.sums.iter().zip(&self.offset).map(|(sums, offset)| short(sums) + offset).collect(),
+            squares: self.sums.iter().map(|sums| sums[1] - sums[0] * short(sums)).collect(),
+        }
+    }
+
+    /// Batch norm and sigmoid of the pooled values.
+    fn activate(&self, output: &mut [V]) {
+        let windows = self.stage.windows();
+        let planes = self.largest.chunks_exact(windows).zip(output.chunks_exact_mut(windows));
+        V::vectorize(
+            #[inline(always)]
+            || {
+                for (plane, (largest, output)) in planes.enumerate() {
+                    unpool::activate(self.affine[plane % self.stage.out_channels], largest, output);
+                }
+            },
+        );
+    }
+
+    /// Backward: turns ∂L/∂output into ∂L/∂z in place, leaves the gradients of the
+    /// parameters, and writes the gradient of the input unless that is empty.
+    pub(super) fn backward(
+        &mut self,
+        part: &Part<'_>,
+        member: &Member<'_>,
+        (input, output): (&[V], &[V]),
+        d_output: &mut [V],
+        d_input: &mut [V],
+        gradients: &mut [Vec<f32>],
+    ) {
+        self.deactivate(output, d_output);
+        let mut totals = self.d_affine.clone();
+        let affine_gradients = self.affine_gradients(member, &mut totals);
+        let stage = &self.stage;
+        self.d_weight.clear();
+        self.d_weight.resize(stage.out_channels * stage.inputs_of_an_output(), V::zero());
+        self.d_bias.fill(V::zero());
+        let mut d_inputs = d_input.chunks_exact_mut(self.stage.inputs());
+        for block in 0..part.blocks() {
+            let samples = part.block(block).len();
+            let input = &input[block * self.stage.inputs()..][..self.stage.inputs()];
+            let d_z = &d_output[block * self.stage.outputs()..][..self.stage.outputs()];
+            self.block_backward(block, samples, &affine_gradients, input, d_z, d_inputs.next());
+        }
+        self.hand_over(gradients);
+    }
+
+    /// ∂L/∂z in place of ∂L/∂output, and its sums.
+    fn deactivate(&mut self, output: &[V], d_output: &mut [V]) {
+        let Self { stage, affine, largest, statistics, d_affine, .. } = self;
+        let windows = stage.windows();
+        d_affine.fill(0.0);
+        let (d_scale, d_shift) = d_affine.split_at_mut(stage.out_channels);
+        let planes = largest.chunks_exact(windows).zip(output.chunks_exact(windows));
+        let planes = planes.zip(d_output.chunks_exact_mut(windows));
+        V::vectorize(
+            #[inline(always)]
+            || {
+                for (plane, ((largest, output), d_output)) in planes.enumerate() {
+                    let c = plane % stage.out_channels;
+                    let sums = unpool::deactivate(affine[c].mean, largest, output, d_output);
+                    d_scale[c] += f64::from(sums[0].sum());
+                    d_shift[c] += f64::from(sums[1].sum());
+                }
+            },
+        );
+        if let Some(batch_norm) = stage.batch_norm {
+            for (c, d_scale) in d_scale.iter_mut().enumerate() {
+                *d_scale *= batch_norm.inverse_deviation(statistics.variance(c));
+            }
+        }
+    }
+
+    /// The numbers per channel that the gradient before batch norm is made with.
+    fn affine_gradients(&self, member: &Member<'_>, totals: &mut [f64]) -> Vec<Gradient> {
+        let Some(batch_norm) = self.stage.batch_norm else {
+            return vec![Gradient::IDENTITY; self.stage.out_channels];
+        };
+        member.sum(totals);
+        let (d_scale, d_shift) = totals.split_at(self.stage.out_channels);
+        let gradient = |c: usize| {
+            let variance = self.statistics.variance(c);
+            batch_norm.gradient(self.affine[c], variance, (d_scale[c], d_shift[c]), self.statistics.count)
+        };
+        (0..self.stage.out_channels).map(gradient).collect()
+    }
+
+    fn block_backward(
+        &mut self,
+        block: usize,
+        samples: usize,
+        affine_gradients: &[Gradient],
+        input: &[V],
+        d_z: &[V],
+        d_input: Option<&mut [V]>,
+    ) {
+        let stage = self.stage.clone();
+        let (height, area) = (stage.out_height(), stage.area());
+        // The input's gradient needs all channels at once, else a strip is enough.
+        let row_bytes = 4 * stage.out_width() * size_of::<V>();
+        let (rows, channel_stride) = match d_input {
+            Some(_) => (height, area),
+            None => {
+                let rows = (STRIP / row_bytes).clamp(2, height) / 2 * 2;
+                (rows, rows * stage.out_width())
+            }
+        };
+        self.d_before.resize(stage.out_channels * channel_stride, V::zero());
+        for first in (0..height).step_by(rows) {
+            let strip = first..(first + rows).min(height);
+            for c in 0..stage.out_channels {
+                let d_rows = c * channel_stride..c * channel_stride + strip.len() * stage.out_width();
+                self.unpool(block, c, samples, affine_gradients[c], d_z, strip.clone(), d_rows);
+            }
+            let mut packed = &mut *self.d_weight;
+            for tile in output_tiles::<V>(&stage) {
+                let d_weight = take_mut(&mut packed, tile.channels * stage.inputs_of_an_output());
+                let d_before = &self.d_before[tile.first * channel_stride..];
+                let (stage, rows) = (&stage, strip.clone());
+                kernel!(
+                    V,
+                    stage,
+                    tile,
+                    weight_gradient::weight_gradient,
+                    input,
+                    d_before,
+                    channel_stride,
+                    rows,
+                    d_weight
+                );
+            }
+        }
+        if let Some(d_input) = d_input {
+            self.input_gradient(d_input);
+        }
+    }
+
+    /// Makes some rows of a channel's gradient before batch norm.
+    #[expect(clippy::too_many_arguments, reason = "all of them say where")]
+    fn unpool(
+        &mut self,
+        block: usize,
+        c: usize,
+        samples: usize,
+        gradient: Gradient,
+        d_z: &[V],
+        rows: std::ops::Range<usize>,
+        d_rows: std::ops::Range<usize>,
+    ) {
+        let Self { stage, before, largest, d_before, d_bias, .. } = self;
+        let (width, windows) = (stage.out_width(), stage.windows());
+        let plane = block * stage.out_channels + c;
+        let (before, largest) =
+            (&before[plane * windows * 4..][..windows * 4], &largest[plane * windows..][..windows]);
+        let d_z = &d_z[c * windows..][..windows];
+        let mask = mask::<V>(samples);
+        let d_bias = &mut d_bias[c];
+        V::vectorize(
+            #[inline(always)]
+            || {
+                for (row, d_rows) in rows.step_by(2).zip(d_before[d_rows].chunks_exact_mut(2 * width)) {
+                    let windows = row / 2 * (width / 2)..(row / 2 + 1) * (width / 2);
+                    let values = (
+                        &before[4 * windows.start..4 * windows.end],
+                        &largest[windows.clone()],
+                        &d_z[windows],
+                    );
+                    *d_bias = d_bias.add(unpool::unpool(gradient, mask, values, width, d_rows));
+                }
+            },
+        );
+    }
+
+    fn input_gradient(&self, d_input: &mut [V]) {
+        let stage = &self.stage;
+        let plane = stage.height * stage.width;
+        let mut packed = &*self.weights.backward;
+        for tile in input_tiles::<V>(stage) {
+            let weights = tile.channels * stage.out_channels * stage.kernel * stage.kernel;
+            let weight = take(&mut packed, weights);
+            let d_input = &mut d_input[tile.first * plane..][..tile.channels * plane];
+            let d_before = &*self.d_before;
+            kernel!(V, stage, tile, input_gradient::input_gradient, d_before, weight, d_input);
+        }
+    }
+
+    /// This part's gradients of the stage's parameters, as row-major tensors.
+    fn hand_over(&self, gradients: &mut [Vec<f32>]) {
+        let Self { stage, weights, d_weight, d_bias, d_affine, .. } = self;
+        V::vectorize(
+            #[inline(always)]
+            || {
+                weights.unpack(stage, d_weight, &mut gradients[0]);
+                for ((gradient, sums), sign) in gradients[1].iter_mut().zip(d_bias).zip(&weights.signs) {
+                    *gradient = sign * sums.sum();
+                }
+            },
+        );
+        if stage.batch_norm.is_some() {
+            let (d_scale, d_shift) = d_affine.split_at(stage.out_channels);
+            for c in 0..stage.out_channels {
+                gradients[2][c] = weights.signs[c] * d_scale[c] as f32;
+                gradients[3][c] = d_shift[c] as f32;
+            }
+        }
+    }
+
+    /// Moves the running statistics towards those of the batch.
+    pub(super) fn update_running(&self, parameters: &mut [Vec<f32>]) {
+        if let (Some(batch_norm), [_, _, _, _, mean, variance, ..]) = (self.stage.batch_norm, parameters) {
+            let mut batch = self.statistics.clone();
+            for (mean, sign) in batch.mean.iter_mut().zip(&self.weights.signs) {
+                *mean *= f64::from(*sign);
+            }
+            batch_norm.update_running(&batch, mean, variance);
+        }
+    }
+}
+
+/// The first `count` values, which are then gone from the rest.
+///
+/// # Panics
+/// Where there are fewer; tiles never ask for more than all channels have.
+fn take<'v, T>(rest: &mut &'v [T], count: usize) -> &'v [T] {
+    let (first, others) = rest.split_at(count);
+    *rest = others;
+    first
+}
+
+/// As [`take`], to write.
+fn take_mut<'v, T>(rest: &mut &'v mut [T], count: usize) -> &'v mut [T] {
+    let (first, others) = std::mem::take(rest).split_at_mut(count);
+    *rest = others;
+    first
+}
+
+/// Adds the lanes that hold samples.
+fn add_samples<V: Lanes>(samples: usize, lanes: &[V; 2], sums: &mut [f64; 2]) {
+    for (sum, lanes) in sums.iter_mut().zip(V::floats(lanes).chunks_exact(V::COUNT)) {
+        *sum += lanes[..samples].iter().copied().map(f64::from).sum::<f64>();
+    }
+}
+
+/// A maximum may hide that a number is missing; the sum over the same values does not.
+fn keep_missing_numbers<V: Lanes>(sum: V, largest: &mut [V]) {
+    if V::floats(&[sum]).iter().any(|sum| sum.is_nan()) {
+        // 0 where the sum is finite, else not a number.
+        let missing = sum.sub(sum);
+        for largest in largest {
+            *largest = largest.add(missing);
+        }
+    }
+}

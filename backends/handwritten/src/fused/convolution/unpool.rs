@@ -1,0 +1,65 @@
+//! From the gradient of the pooled, activated output back to that of the values
+//! before batch norm.
+
+use crate::fused::batch_norm::{Affine, Gradient};
+use crate::fused::lanes::Lanes;
+use crate::fused::sigmoid::sigmoid;
+
+/// out = sigmoid(z), z = (largest − mean)·scale + shift, for one channel of a block.
+#[inline(always)]
+pub(super) fn activate<V: Lanes>(affine: Affine, largest: &[V], output: &mut [V]) {
+    let [mean, scale, shift] = [affine.mean, affine.scale, affine.shift].map(V::splat);
+    for (largest, output) in largest.iter().zip(output) {
+        *output = sigmoid(largest.sub(mean).mul_add(scale, shift));
+    }
+}
+
+/// Replaces ∂L/∂out by ∂L/∂z = ∂L/∂out · out·(1 − out), for one channel of a block, and
+/// returns Σ ∂L/∂z · (largest − mean) and Σ ∂L/∂z.
+#[inline(always)]
+pub(super) fn deactivate<V: Lanes>(mean: f32, largest: &[V], output: &[V], d_output: &mut [V]) -> [V; 2] {
+    let mean = V::splat(mean);
+    let mut sums = [V::zero(); 2];
+    for ((largest, &output), d) in largest.iter().zip(output).zip(d_output) {
+        *d = d.mul(output.mul(V::splat(1.0).sub(output)));
+        sums[0] = d.mul_add(largest.sub(mean), sums[0]);
+        sums[1] = sums[1].add(*d);
+    }
+    sums
+}
+
+/// ∂L/∂before of two rows, for one channel of a block:
+///
+/// ```text
+/// scale·[first largest of its window]·∂L/∂z + slope·(before − mean) + constant
+/// ```
+///
+/// `before` comes window after window, `d_rows` is two rows of `columns`. Only the
+/// lanes of `mask` count. Returns the sum over the rows.
+#[inline(always)]
+pub(super) fn unpool<V: Lanes>(
+    gradient: Gradient,
+    mask: V,
+    (before, largest, d_z): (&[V], &[V], &[V]),
+    columns: usize,
+    d_rows: &mut [V],
+) -> V {
+    let [mean, scale] = [gradient.mean, gradient.scale].map(V::splat);
+    let [slope, constant] = [gradient.slope, gradient.constant].map(|value| mask.mul(V::splat(value)));
+    let (upper, lower) = d_rows.split_at_mut(columns);
+    let mut sum = V::zero();
+    let windows = before.chunks_exact(4).zip(largest.iter().zip(d_z));
+    let places = upper.chunks_exact_mut(2).zip(lower.chunks_exact_mut(2));
+    for ((before, (&largest, &d_z)), (upper, lower)) in windows.zip(places) {
+        // The window's gradient waits here until its first largest comes by.
+        let mut waiting = d_z.mul(scale);
+        for place in 0..4 {
+            let (own, rest) = before[place].divide_by_equality(largest, waiting);
+            waiting = rest;
+            let d = before[place].sub(mean).mul_add(slope, constant.add(own));
+            sum = sum.add(d);
+            if place < 2 { upper[place] = d } else { lower[place - 2] = d }
+        }
+    }
+    sum
+}

@@ -1,0 +1,102 @@
+//! Eight samples in a register of AVX2, of which there are 16, with fused
+//! multiply-add.
+
+use std::arch::x86_64::*;
+
+use super::Lanes;
+
+/// Eight samples.
+#[derive(Debug, Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct Avx2(__m256);
+
+#[target_feature(enable = "avx2,fma")]
+fn with_avx2<R>(kernel: impl FnOnce() -> R) -> R {
+    kernel()
+}
+
+// SAFETY: __m256 is eight floats.
+unsafe impl Lanes for Avx2 {
+    const COUNT: usize = 8;
+    const REGISTERS: usize = 16;
+    const ROUNDS_ONCE: bool = true;
+
+    #[inline(always)]
+    fn vectorize<R>(kernel: impl FnOnce() -> R) -> R {
+        instructions!(with_avx2(kernel))
+    }
+
+    #[inline(always)]
+    fn splat(value: f32) -> Self {
+        Self(instructions!(_mm256_set1_ps(value)))
+    }
+
+    #[inline(always)]
+    fn add(self, x: Self) -> Self {
+        Self(instructions!(_mm256_add_ps(self.0, x.0)))
+    }
+
+    #[inline(always)]
+    fn sub(self, x: Self) -> Self {
+        Self(instructions!(_mm256_sub_ps(self.0, x.0)))
+    }
+
+    #[inline(always)]
+    fn mul(self, x: Self) -> Self {
+        Self(instructions!(_mm256_mul_ps(self.0, x.0)))
+    }
+
+    #[inline(always)]
+    fn div(self, x: Self) -> Self {
+        Self(instructions!(_mm256_div_ps(self.0, x.0)))
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: Self, b: Self) -> Self {
+        Self(instructions!(_mm256_fmadd_ps(self.0, a.0, b.0)))
+    }
+
+    #[inline(always)]
+    fn max(self, x: Self) -> Self {
+        Self(instructions!(_mm256_max_ps(self.0, x.0)))
+    }
+
+    #[inline(always)]
+    fn min(self, x: Self) -> Self {
+        Self(instructions!(_mm256_min_ps(self.0, x.0)))
+    }
+
+    #[inline(always)]
+    fn divide_by_equality(self, x: Self, value: Self) -> (Self, Self) {
+        instructions!({
+            let equal = _mm256_cmp_ps::<_CMP_EQ_OQ>(self.0, x.0);
+            (Self(_mm256_and_ps(equal, value.0)), Self(_mm256_andnot_ps(equal, value.0)))
+        })
+    }
+
+    #[inline(always)]
+    fn two_to_the_last_bits(self) -> Self {
+        instructions!({
+            let biased = _mm256_add_epi32(_mm256_castps_si256(self.0), _mm256_set1_epi32(127));
+            Self(_mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased)))
+        })
+    }
+
+    #[inline(always)]
+    fn from_bytes(bytes: &[u8]) -> Self {
+        let bytes = &bytes[..Self::COUNT];
+        instructions!({
+            let bytes = _mm_loadl_epi64(bytes.as_ptr().cast());
+            Self(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)))
+        })
+    }
+
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        instructions!({
+            let halves = _mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));
+            let pairs = _mm_add_ps(halves, _mm_movehl_ps(halves, halves));
+            _mm_cvtss_f32(_mm_add_ss(pairs, _mm_shuffle_ps::<1>(pairs, pairs)))
+        })
+    }
+}

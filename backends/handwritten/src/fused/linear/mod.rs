@@ -1,0 +1,363 @@
+//! A linear stage: linear layer, batch norm and sigmoid as one.
+
+mod product;
+mod weight_gradient;
+
+use super::batch_norm::{Affine, Gradient, Moments};
+use super::block::{mask, turn};
+use super::lanes::Lanes;
+use super::plan::LinearStage;
+use super::sigmoid::sigmoid;
+use super::tile::tiles;
+use crate::part::Part;
+use crate::threads::Member;
+use product::Matrix;
+
+/// What one thread computes a linear stage with.
+#[derive(Debug)]
+pub(super) struct Linear<V> {
+    stage: LinearStage,
+    /// Values before batch norm, block after block.
+    before: Vec<V>,
+    affine: Vec<Affine>,
+    /// The batch's.
+    statistics: Moments,
+    /// The input turned around: a row per sample.
+    rows: Vec<f32>,
+}
+
+impl<V: Lanes> Linear<V> {
+    pub(super) fn new(stage: LinearStage) -> Self {
+        Self {
+            before: Vec::new(),
+            affine: vec![Affine::IDENTITY; stage.outputs],
+            statistics: Moments::default(),
+            rows: Vec::new(),
+            stage,
+        }
+    }
+
+    pub(super) fn inputs(&self) -> usize {
+        self.stage.inputs
+    }
+
+    /// Floats from one row of the weight's gradient to the next: the inputs, made up to
+    /// whole registers.
+    pub(super) fn stride(&self) -> usize {
+        self.stage.inputs.next_multiple_of(V::COUNT)
+    }
+
+    /// Forward in training: writes the stage's output of the part's blocks.
+    pub(super) fn train(
+        &mut self,
+        parameters: &[Vec<f32>],
+        part: &Part<'_>,
+        member: &Member<'_>,
+        input: &[V],
+        output: &mut [V],
+    ) {
+        self.multiply(parameters, part.blocks(), input);
+        if let Some(batch_norm) = self.stage.batch_norm {
+            self.statistics = self.moments(part).join(member);
+            for (c, affine) in self.affine.iter_mut().enumerate() {
+                let (mean, variance) = (self.statistics.mean[c], self.statistics.variance(c));
+                *affine = batch_norm.affine(parameters[2][c], parameters[3][c], mean, variance);
+            }
+        }
+        self.activate(output);
+    }
+
+    /// Forward in prediction, with the running statistics.
+    pub(super) fn predict(
+        &mut self,
+        parameters: &[Vec<f32>],
+        part: &Part<'_>,
+        input: &[V],
+        output: &mut [V],
+    ) {
+        self.multiply(parameters, part.blocks(), input);
+        if let Some(batch_norm) = self.stage.batch_norm {
+            for (c, affine) in self.affine.iter_mut().enumerate() {
+                let (mean, variance) = (f64::from(parameters[4][c]), f64::from(parameters[5][c]));
+                *affine = batch_norm.affine(parameters[2][c], parameters[3][c], mean, variance);
+            }
+        }
+        self.activate(output);
+    }
+
+    /// before\[o] = bias\[o] + Σᵢ weight\[o, i] · in\[i]
+    fn multiply(&mut self, parameters: &[Vec<f32>], blocks: usize, input: &[V]) {
+        let LinearStage { inputs, outputs, .. } = self.stage;
+        self.before.resize(blocks * outputs, V::zero());
+        let matrix = Matrix { weight: &parameters[0], j_stride: inputs, k_stride: 1 };
+        let y = (&mut *self.before, outputs);
+        V::vectorize(
+            #[inline(always)]
+            || multiply(matrix, Some(&parameters[1]), blocks, (input, inputs), y),
+        );
+    }
+
+    /// This part's moments: first the mean, then the deviations from it.
+    fn moments(&self, part: &Part<'_>) -> Moments {
+        let outputs = self.stage.outputs;
+        let count = part.samples.len() as f64;
+        let values = |c: usize| {
+            self.before.chunks_exact(outputs).enumerate().flat_map(move |(block, before)| {
+                V::floats(&before[c..=c])[..part.block(block).len()].iter().map(|&x| f64::from(x))
+            })
+        };
+        let mean: Vec<f64> =
+            (0..outputs).map(|c| if count > 0.0 { values(c).sum::<f64>() / count } else { 0.0 }).collect();
+        let squares = (0..outputs).map(|c| values(c).map(|x| (x - mean[c]).powi(2)).sum()).collect();
+        Moments { count, mean, squares }
+    }
+
+    /// Batch norm, and the sigmoid where there is one.
+    fn activate(&self, output: &mut [V]) {
+        V::vectorize(
+            #[inline(always)]
+            || {
+                let blocks = self.before.chunks_exact(self.stage.outputs);
+                for (before, output) in blocks.zip(output.chunks_exact_mut(self.stage.outputs)) {
+                    for ((before, output), affine) in before.iter().zip(output).zip(&self.affine) {
+                        let [mean, scale, shift] = [affine.mean, affine.scale, affine.shift].map(V::splat);
+                        let z = before.sub(mean).mul_add(scale, shift);
+                        *output = if self.stage.sigmoid { sigmoid(z) } else { z };
+                    }
+                }
+            },
+        );
+    }
+
+    /// Backward: turns ∂L/∂output into the gradient before batch norm in place, leaves
+    /// the gradients of the parameters, and writes the gradient of the input unless
+    /// that is empty.
+    #[expect(clippy::too_many_arguments, reason = "a value, its gradient, and whose they are")]
+    pub(super) fn backward(
+        &mut self,
+        parameters: &[Vec<f32>],
+        part: &Part<'_>,
+        member: &Member<'_>,
+        (input, output): (&[V], &[V]),
+        d_output: &mut [V],
+        d_input: &mut [V],
+        gradients: &mut [Vec<f32>],
+    ) {
+        self.deactivate(part, member, output, d_output, gradients);
+        self.weight_gradient(part, input, d_output, &mut gradients[0]);
+        if !d_input.is_empty() {
+            let LinearStage { inputs, outputs, .. } = self.stage;
+            let matrix = Matrix { weight: &parameters[0], j_stride: 1, k_stride: inputs };
+            let y = (d_input, inputs);
+            V::vectorize(
+                #[inline(always)]
+                || multiply(matrix, None, part.blocks(), (&*d_output, outputs), y),
+            );
+        }
+    }
+
+    /// The gradient before batch norm in place of ∂L/∂output, and the gradients of bias,
+    /// γ and β.
+    fn deactivate(
+        &self,
+        part: &Part<'_>,
+        member: &Member<'_>,
+        output: &[V],
+        d_output: &mut [V],
+        gradients: &mut [Vec<f32>],
+    ) {
+        let outputs = self.stage.outputs;
+        let mut totals = vec![0.0; 2 * outputs];
+        let sums = &mut totals;
+        let (before, affine) = (&*self.before, &*self.affine);
+        if self.stage.sigmoid {
+            V::vectorize(
+                #[inline(always)]
+                || deactivate(output, d_output),
+            );
+        }
+        let mut affine_gradients = vec![Gradient::IDENTITY; outputs];
+        if let Some(batch_norm) = self.stage.batch_norm {
+            V::vectorize(
+                #[inline(always)]
+                || add_products(affine, before, d_output, sums),
+            );
+            for (c, d_scale) in totals[..outputs].iter_mut().enumerate() {
+                *d_scale *= batch_norm.inverse_deviation(self.statistics.variance(c));
+            }
+            for c in 0..outputs {
+                gradients[2][c] = totals[c] as f32;
+                gradients[3][c] = totals[outputs + c] as f32;
+            }
+            member.sum(&mut totals);
+            for (c, gradient) in affine_gradients.iter_mut().enumerate() {
+                let variance = self.statistics.variance(c);
+                let sums = (totals[c], totals[outputs + c]);
+                *gradient = batch_norm.gradient(self.affine[c], variance, sums, self.statistics.count);
+            }
+        }
+        V::vectorize(
+            #[inline(always)]
+            || normalise_backward(part, &affine_gradients, before, d_output, &mut gradients[1]),
+        );
+    }
+
+    /// d_weight\[o, i] = Σ over this part's samples of d\[o] · in\[i], in rows of
+    /// [`Linear::stride`].
+    fn weight_gradient(&mut self, part: &Part<'_>, input: &[V], d: &[V], d_weight: &mut [f32]) {
+        let LinearStage { inputs, outputs, .. } = self.stage;
+        let (stride, samples) = (self.stride(), part.samples.len());
+        self.rows.resize(part.blocks() * V::COUNT * stride, 0.0);
+        let rows = &mut *self.rows;
+        V::vectorize(
+            #[inline(always)]
+            || {
+                let blocks = input.chunks_exact(inputs).zip(rows.chunks_exact_mut(V::COUNT * stride));
+                for (input, rows) in blocks {
+                    turn(input, stride, rows);
+                }
+                all_weight_gradients::<V>(samples, (V::floats(d), outputs), (rows, stride), d_weight);
+            },
+        );
+    }
+
+    /// Moves the running statistics towards those of the batch.
+    pub(super) fn update_running(&self, parameters: &mut [Vec<f32>]) {
+        if let (Some(batch_norm), [_, _, _, _, mean, variance, ..]) = (self.stage.batch_norm, parameters) {
+            batch_norm.update_running(&self.statistics, mean, variance);
+        }
+    }
+}
+
+/// [`product::product`] for all rows and blocks.
+#[inline(always)]
+fn multiply<V: Lanes>(
+    matrix: Matrix<'_>,
+    start: Option<&Vec<f32>>,
+    blocks: usize,
+    (x, x_len): (&[V], usize),
+    (y, y_len): (&mut [V], usize),
+) {
+    let most_blocks = if V::REGISTERS >= 32 { 4 } else { 2 };
+    for group in tiles(blocks, most_blocks) {
+        let x = &x[group.first * x_len..];
+        for rows in tiles(y_len, 4) {
+            let y = &mut y[group.first * y_len + rows.first..];
+            let weight = &matrix.weight[rows.first * matrix.j_stride..];
+            let matrix = Matrix { weight, ..matrix };
+            macro_rules! call {
+                ($j:literal, $b:literal) => {{
+                    let start = std::array::from_fn(|j| start.map_or(0.0, |start| start[rows.first + j]));
+                    product::product::<V, $j, $b>(matrix, start, (x, x_len), (y, y_len))
+                }};
+            }
+            match (rows.channels, group.channels) {
+                (4, 4) => call!(4, 4),
+                (4, 3) => call!(4, 3),
+                (4, 2) => call!(4, 2),
+                (4, _) => call!(4, 1),
+                (3, 4) => call!(3, 4),
+                (3, 3) => call!(3, 3),
+                (3, 2) => call!(3, 2),
+                (3, _) => call!(3, 1),
+                (2, 4) => call!(2, 4),
+                (2, 3) => call!(2, 3),
+                (2, 2) => call!(2, 2),
+                (2, _) => call!(2, 1),
+                (_, 4) => call!(1, 4),
+                (_, 3) => call!(1, 3),
+                (_, 2) => call!(1, 2),
+                (_, _) => call!(1, 1),
+            }
+        }
+    }
+}
+
+/// [`weight_gradient::weight_gradient`] for all outputs and inputs.
+#[inline(always)]
+fn all_weight_gradients<V: Lanes>(
+    samples: usize,
+    (d, outputs): (&[f32], usize),
+    (rows, stride): (&[f32], usize),
+    d_weight: &mut [f32],
+) {
+    let most_registers = if V::REGISTERS >= 32 { 4 } else { 2 };
+    for output in tiles(outputs, 4) {
+        for registers in tiles(stride / V::COUNT, most_registers) {
+            let d = (d, outputs, output.first);
+            let rows = (rows, stride, registers.first * V::COUNT);
+            macro_rules! call {
+                ($j:literal, $i:literal) => {
+                    weight_gradient::weight_gradient::<V, $j, $i>(samples, d, rows, d_weight)
+                };
+            }
+            match (output.channels, registers.channels) {
+                (4, 4) => call!(4, 4),
+                (4, 3) => call!(4, 3),
+                (4, 2) => call!(4, 2),
+                (4, _) => call!(4, 1),
+                (3, 4) => call!(3, 4),
+                (3, 3) => call!(3, 3),
+                (3, 2) => call!(3, 2),
+                (3, _) => call!(3, 1),
+                (2, 4) => call!(2, 4),
+                (2, 3) => call!(2, 3),
+                (2, 2) => call!(2, 2),
+                (2, _) => call!(2, 1),
+                (_, 4) => call!(1, 4),
+                (_, 3) => call!(1, 3),
+                (_, 2) => call!(1, 2),
+                (_, _) => call!(1, 1),
+            }
+        }
+    }
+}
+
+/// ∂L/∂z = ∂L/∂out · out·(1 − out)
+#[inline(always)]
+fn deactivate<V: Lanes>(output: &[V], d_output: &mut [V]) {
+    for (&output, d) in output.iter().zip(d_output) {
+        *d = d.mul(output.mul(V::splat(1.0).sub(output)));
+    }
+}
+
+/// Adds Σ ∂L/∂z · (before − mean) and Σ ∂L/∂z of every feature.
+#[inline(always)]
+fn add_products<V: Lanes>(affine: &[Affine], before: &[V], d_z: &[V], sums: &mut [f64]) {
+    let outputs = affine.len();
+    let (products, plain) = sums.split_at_mut(outputs);
+    for c in 0..outputs {
+        let mean = V::splat(affine[c].mean);
+        let mut lanes = [V::zero(); 2];
+        for (before, d_z) in before.chunks_exact(outputs).zip(d_z.chunks_exact(outputs)) {
+            lanes[0] = d_z[c].mul_add(before[c].sub(mean), lanes[0]);
+            lanes[1] = lanes[1].add(d_z[c]);
+        }
+        products[c] += f64::from(lanes[0].sum());
+        plain[c] += f64::from(lanes[1].sum());
+    }
+}
+
+/// The gradient before batch norm in place of ∂L/∂z, and its sum per feature.
+#[inline(always)]
+fn normalise_backward<V: Lanes>(
+    part: &Part<'_>,
+    gradients: &[Gradient],
+    before: &[V],
+    d_z: &mut [V],
+    d_bias: &mut [f32],
+) {
+    let outputs = gradients.len();
+    for (c, (gradient, d_bias)) in gradients.iter().zip(d_bias).enumerate() {
+        let [mean, scale, slope, constant] =
+            [gradient.mean, gradient.scale, gradient.slope, gradient.constant].map(V::splat);
+        let mut sum = V::zero();
+        let blocks = before.chunks_exact(outputs).zip(d_z.chunks_exact_mut(outputs));
+        for (block, (before, d)) in blocks.enumerate() {
+            let rest = before[c].sub(mean).mul_add(slope, constant);
+            d[c] = mask::<V>(part.block(block).len()).mul(d[c].mul_add(scale, rest));
+            sum = sum.add(d[c]);
+        }
+        *d_bias = sum.sum();
+    }
+}

@@ -1,0 +1,174 @@
+//! The fast implementation: as few passes over memory as can be, in vector registers.
+//!
+//! Start with [`plan`] (which layers become one stage), [`block`] (how samples lie in
+//! memory) and [`lanes`] (the vector type that kernels are written for). Then read the
+//! stages: [`convolution`], with a file per kernel, and [`linear`]; [`batch_norm`] is
+//! what both need of batch norm. [`network`] passes a batch through them. This file
+//! is the rest of training: the update.
+
+mod batch_norm;
+mod block;
+mod convolution;
+mod lanes;
+mod linear;
+mod loss;
+mod network;
+mod plan;
+mod sigmoid;
+mod tile;
+mod width;
+
+use trainmark_plugin::{Dataset, Error, Model, OpenRequest, Session, Split, StepOutcome};
+
+#[cfg(target_arch = "aarch64")]
+use lanes::Neon;
+#[cfg(target_arch = "x86_64")]
+use lanes::{Avx2, Avx512};
+use lanes::{Lanes, Portable};
+use network::Network;
+use plan::Plan;
+
+use crate::part::Part;
+use crate::threads::Team;
+pub(crate) use batch_norm::RUNNING_VARIANCE;
+pub(crate) use width::Width;
+
+/// Whether a model has the form that is fused.
+pub(crate) fn fits(model: &Model) -> bool {
+    Plan::of(model).is_some()
+}
+
+/// Opens a session for a model that [`fits`].
+///
+/// # Errors
+/// `unsupported` where it does not fit; `failed` where no threads can be had.
+pub(crate) fn open<'d>(request: OpenRequest<'d>, width: Width) -> Result<Box<dyn Session + 'd>, Error> {
+    Ok(match width {
+        #[cfg(target_arch = "x86_64")]
+        Width::Avx512 => Box::new(Training::<Avx512>::open(request)?),
+        #[cfg(target_arch = "x86_64")]
+        Width::Avx2 => Box::new(Training::<Avx2>::open(request)?),
+        #[cfg(target_arch = "aarch64")]
+        Width::Neon => Box::new(Training::<Neon>::open(request)?),
+        Width::Portable => Box::new(Training::<Portable>::open(request)?),
+    })
+}
+
+/// A model in training.
+struct Training<'d, V> {
+    /// Row-major tensors in the order of `Model::parameters`.
+    parameters: Vec<Vec<f32>>,
+    dataset: Dataset<'d>,
+    learning_rate: f32,
+    team: Team,
+    /// One per thread.
+    networks: Vec<Network<V>>,
+}
+
+impl<'d, V: Lanes> Training<'d, V> {
+    fn open(request: OpenRequest<'d>) -> Result<Self, Error> {
+        let model = &request.model;
+        let plan = Plan::of(model).ok_or_else(|| {
+            Error::unsupported(format!("model {} is not of the form that is fused", model.name))
+        })?;
+        Ok(Self {
+            parameters: model.parameters()?.iter().map(|spec| vec![0.0; spec.len()]).collect(),
+            dataset: request.dataset,
+            learning_rate: request.learning_rate as f32,
+            team: Team::new(request.threads)?,
+            networks: (0..request.threads).map(|_| Network::new(&plan)).collect(),
+        })
+    }
+
+    /// w ← w − rate·∂L/∂w, the gradient summed over the threads in their order.
+    fn descend(&mut self) {
+        let Some((first, others)) = self.networks.split_first_mut() else { return };
+        let padded: Vec<(usize, usize, usize)> = first.padded_rows().collect();
+        for (index, parameter) in self.parameters.iter_mut().enumerate() {
+            let length = parameter.len();
+            let (row, stride) = padded
+                .iter()
+                .find(|padded| padded.0 == index)
+                .map_or((length, length), |&(_, row, stride)| (row, stride));
+            let gradient = &mut first.gradients[index];
+            V::vectorize(
+                #[inline(always)]
+                || {
+                    for other in others.iter() {
+                        add(gradient, &other.gradients[index]);
+                    }
+                    for (w, gradient) in parameter.chunks_mut(row).zip(gradient.chunks(stride)) {
+                        descend(self.learning_rate, w, gradient);
+                    }
+                },
+            );
+        }
+    }
+}
+
+#[inline(always)]
+fn add(sum: &mut [f32], part: &[f32]) {
+    for (sum, part) in sum.iter_mut().zip(part) {
+        *sum += part;
+    }
+}
+
+#[inline(always)]
+fn descend(rate: f32, w: &mut [f32], gradient: &[f32]) {
+    for (w, gradient) in w.iter_mut().zip(gradient) {
+        *w -= rate * gradient;
+    }
+}
+
+impl<V: Lanes> Session for Training<'_, V> {
+    fn set_parameters(&mut self, values: &[&[f32]]) -> Result<(), Error> {
+        for (parameter, values) in self.parameters.iter_mut().zip(values) {
+            parameter.copy_from_slice(values);
+        }
+        Ok(())
+    }
+
+    fn get_parameters(&mut self, values: &mut [&mut [f32]]) -> Result<(), Error> {
+        for (values, parameter) in values.iter_mut().zip(&self.parameters) {
+            values.copy_from_slice(parameter);
+        }
+        Ok(())
+    }
+
+    fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
+        let Self { parameters, dataset, team, networks, .. } = &mut *self;
+        let parts = Part::split(batch, team.threads(), V::COUNT);
+        team.run(networks.iter_mut().zip(parts), |member, (network, part)| {
+            network.train(parameters, dataset.train, &part, member);
+        });
+        // All threads hold the same statistics of the batch.
+        networks[0].update_running_statistics(parameters);
+        self.descend();
+        let loss: f64 = self.networks.iter().map(|network| network.score.loss).sum();
+        let correct = self.networks.iter().map(|network| network.score.correct).sum();
+        Ok(StepOutcome { loss: loss / batch.len() as f64, correct })
+    }
+
+    /// Samples do not influence each other in prediction, so they go through a few
+    /// blocks at a time, whatever the batch size.
+    fn predict(
+        &mut self,
+        split: Split,
+        indices: &[u32],
+        _batch_size: usize,
+        logits: &mut [f32],
+    ) -> Result<(), Error> {
+        let Self { parameters, dataset, team, networks, .. } = self;
+        let (samples, classes) = (dataset.split(split), networks[0].classes());
+        let mut rest = logits;
+        let parts = Part::split(indices, team.threads(), V::COUNT).map(|part| {
+            let (own, others) = std::mem::take(&mut rest).split_at_mut(part.samples.len() * classes);
+            rest = others;
+            (part, own)
+        });
+        team.run(networks.iter_mut().zip(parts), |_, (network, (part, logits))| {
+            network.predict(parameters, samples, &part, logits);
+        });
+        Ok(())
+    }
+}
