@@ -13,6 +13,8 @@
 //! One difference: the values before pooling lie window after window, the four
 //! of a 2×2 window together, because they are made and used together.
 
+use std::array;
+
 use super::lanes::Lanes;
 
 /// 1 in the lanes that hold a sample, 0 in padding lanes.
@@ -26,21 +28,55 @@ pub(super) fn mask<V: Lanes>(samples: usize) -> V {
 }
 
 /// Writes samples into a block: x\[u] = pixel\[u]/255, and 0 in padding lanes.
-/// `pixels` holds the split's samples of `x.len()` bytes each; `bytes` is room.
+/// `pixels` holds the split's samples of `x.len()` bytes each.
 #[inline(always)]
-pub(super) fn load<V: Lanes>(samples: &[u32], pixels: &[u8], bytes: &mut Vec<u8>, x: &mut [V]) {
+pub(super) fn load<V: Lanes>(samples: &[u32], pixels: &[u8], x: &mut [V]) {
+    match V::COUNT {
+        4 => load_rows::<V, 4>(samples, pixels, x),
+        8 => load_rows::<V, 8>(samples, pixels, x),
+        _ => load_rows::<V, 16>(samples, pixels, x),
+    }
+}
+
+/// [`load`] for R = `COUNT` lanes.
+#[inline(always)]
+fn load_rows<V: Lanes, const R: usize>(samples: &[u32], pixels: &[u8], x: &mut [V]) {
+    const PIXELS: usize = 16;
     let units = x.len();
-    bytes.clear();
-    bytes.resize(units * V::COUNT, 0);
-    for (lane, &sample) in samples.iter().enumerate() {
-        let sample = &pixels[sample as usize * units..][..units];
-        for (bytes, &pixel) in bytes.chunks_exact_mut(V::COUNT).zip(sample) {
-            bytes[lane] = pixel;
+    let rows: [&[u8]; R] = array::from_fn(|lane| match samples.get(lane) {
+        Some(&sample) => &pixels[sample as usize * units..][..units],
+        None => &[],
+    });
+    for (place, x) in x.chunks_mut(PIXELS).enumerate() {
+        let first = place * PIXELS;
+        let pixels: [[u8; PIXELS]; R] = array::from_fn(|lane| {
+            let mut pixels = [0; PIXELS];
+            if let Some(row) = rows[lane].get(first..first + PIXELS) {
+                pixels.copy_from_slice(row);
+            } else if let Some(rest) = rows[lane].get(first..) {
+                pixels[..rest.len()].copy_from_slice(rest);
+            }
+            pixels
+        });
+        for (x, pixels) in x.iter_mut().zip(turned(pixels).as_flattened().chunks_exact(R)) {
+            *x = over_255(V::from_bytes(pixels));
         }
     }
-    for (x, bytes) in x.iter_mut().zip(bytes.chunks_exact(V::COUNT)) {
-        *x = over_255(V::from_bytes(bytes));
+}
+
+/// A matrix turned around: the columns of R rows of N, one after the other. Laying the
+/// first half of the rows and the second into each other, value by value, turns one bit
+/// of the index; R rows have log₂ R such bits.
+#[inline(always)]
+fn turned<T: Copy, const N: usize, const R: usize>(mut rows: [[T; N]; R]) -> [[T; N]; R] {
+    for _ in 0..R.ilog2() {
+        rows = array::from_fn(|row| {
+            let (upper, lower) = (&rows[row / 2], &rows[row / 2 + R / 2]);
+            let half = row % 2 * (N / 2);
+            array::from_fn(|k| if k % 2 == 0 { upper[half + k / 2] } else { lower[half + k / 2] })
+        });
     }
+    rows
 }
 
 /// p/255 for a whole number p from 0 to 255, rounded as a division would be: where
@@ -60,10 +96,25 @@ fn over_255<V: Lanes>(p: V) -> V {
 /// which the first `x.len()` are its units.
 #[inline(always)]
 pub(super) fn turn<V: Lanes>(x: &[V], stride: usize, rows: &mut [f32]) {
-    let floats = V::floats(x);
-    for (lane, row) in rows.chunks_exact_mut(stride).enumerate() {
-        for (value, unit) in row.iter_mut().zip(floats.chunks_exact(V::COUNT)) {
-            *value = unit[lane];
+    match V::COUNT {
+        4 => turn_squares::<V, 4>(x, stride, rows),
+        8 => turn_squares::<V, 8>(x, stride, rows),
+        _ => turn_squares::<V, 16>(x, stride, rows),
+    }
+}
+
+/// [`turn`] for N = `COUNT` lanes.
+#[inline(always)]
+fn turn_squares<V: Lanes, const N: usize>(x: &[V], stride: usize, rows: &mut [f32]) {
+    let (squares, rest) = V::floats(x).as_chunks::<N>().0.as_chunks::<N>();
+    for (place, &square) in squares.iter().enumerate() {
+        for (lane, units) in turned(square).iter().enumerate() {
+            rows[lane * stride + place * N..][..N].copy_from_slice(units);
+        }
+    }
+    for (unit, lanes) in rest.iter().enumerate() {
+        for (lane, &value) in lanes.iter().enumerate() {
+            rows[lane * stride + squares.len() * N + unit] = value;
         }
     }
 }
@@ -81,7 +132,7 @@ mod tests {
             let mut x = vec![V::zero(); 256];
             V::vectorize(
                 #[inline(always)]
-                || load(&[0], &pixels, &mut Vec::new(), &mut x),
+                || load(&[0], &pixels, &mut x),
             );
             for (pixel, x) in pixels.iter().zip(V::floats(&x).chunks_exact(V::COUNT)) {
                 assert_eq!(x[0], f32::from(*pixel) / 255.0);

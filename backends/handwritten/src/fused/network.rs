@@ -28,8 +28,6 @@ pub(super) struct Network<V> {
     values: Vec<Vec<V>>,
     /// ∂L/∂output of each stage.
     d_values: Vec<Vec<V>>,
-    /// Room for a block's pixels.
-    bytes: Vec<u8>,
     /// ∂L/∂parameter over this thread's part; empty for running statistics.
     pub(super) gradients: Vec<Vec<f32>>,
     pub(super) score: Score,
@@ -62,7 +60,6 @@ impl<V: Lanes> Network<V> {
             values: vec![Vec::new(); lengths.len()],
             d_values: vec![Vec::new(); lengths.len()],
             lengths,
-            bytes: Vec::new(),
             gradients,
             score: Score::default(),
         }
@@ -179,13 +176,13 @@ impl<V: Lanes> Network<V> {
     }
 
     fn load(&mut self, samples: Samples<'_>, part: &Part<'_>) {
-        let Self { values, bytes, lengths, .. } = self;
+        let Self { values, lengths, .. } = self;
         let input = values[0].chunks_exact_mut(lengths[0]);
         V::vectorize(
             #[inline(always)]
             || {
                 for (block, x) in input.enumerate() {
-                    load(part.block(block), samples.pixels, bytes, x);
+                    load(part.block(block), samples.pixels, x);
                 }
             },
         );

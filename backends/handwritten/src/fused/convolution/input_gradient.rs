@@ -33,24 +33,40 @@ pub(super) fn input_gradient<V: Lanes, const K: usize, const C: usize>(
                 for u in first_u..=last_u {
                     let row = &d_before[o * area + (y - u) * out_width..][..out_width];
                     let weight = &weight[(o * K + u) * K * C..][..K * C];
-                    // The column that reaches x with the last place of the kernel, and on.
-                    for step in 0..COLUMNS + K - 1 {
-                        let Some(&d) = row.get((x + step).wrapping_sub(K - 1)) else { continue };
-                        for v in 0..K {
-                            if (K - 1..K - 1 + COLUMNS).contains(&(step + v)) {
-                                let column = step + v - (K - 1);
-                                for c in 0..C {
-                                    let weight = V::splat(weight[v * C + c]);
-                                    sums[c][column] = weight.mul_add(d, sums[c][column]);
-                                }
+                    // From the column that reaches x with the last place of the kernel on.
+                    // Spelled out, so that every sum stays in its register.
+                    macro_rules! columns {
+                        ($($step:literal)*) => {$(
+                            if $step < COLUMNS + K - 1
+                                && let Some(&d) = row.get((x + $step).wrapping_sub(K - 1))
+                            {
+                                add_column::<V, K, C, $step>(d, weight, &mut sums);
                             }
-                        }
+                        )*};
                     }
+                    columns!(0 1 2 3 4 5 6 7);
                 }
             }
             let columns = COLUMNS.min(stage.width - x);
             for c in 0..C {
                 d_input[c * plane + y * stage.width + x..][..columns].copy_from_slice(&sums[c][..columns]);
+            }
+        }
+    }
+}
+
+/// Adds what the gradient at column x + STEP − (K − 1) gives to the columns from x on.
+#[inline(always)]
+fn add_column<V: Lanes, const K: usize, const C: usize, const STEP: usize>(
+    d: V,
+    weight: &[f32],
+    sums: &mut [[V; COLUMNS]; C],
+) {
+    for column in 0..COLUMNS {
+        let v = (column + K - 1).wrapping_sub(STEP);
+        if v < K {
+            for c in 0..C {
+                sums[c][column] = V::splat(weight[v * C + c]).mul_add(d, sums[c][column]);
             }
         }
     }
