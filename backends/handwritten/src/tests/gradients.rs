@@ -3,21 +3,25 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use trainmark_plugin::{Layer, ParameterSpec, Role};
+use trainmark_plugin::{Layer, ParameterSpec, Role, Session};
 
 use super::reference::{self, Mode};
 use super::{BATCH_NORM, Case, Random, distance, image, model, norm, small_network};
 
 /// So large that the parameters after a step are almost the gradient alone,
 /// and little of it is lost to rounding. A power of two.
-const RATE: f64 = 1024.0;
+pub(super) const RATE: f64 = 1024.0;
 
 /// Checks one training step on all samples of a case. Of each parameter, at
 /// most `values` randomly chosen values are compared.
 fn check_step(case: &Case, implementation: &str, threads: usize, values: usize) {
-    let mut session = case.open(implementation, threads, RATE);
+    check_step_of(case.open(implementation, threads, RATE).as_mut(), case, implementation, values);
+}
+
+/// [`check_step`] of a session at [`RATE`] that has the case's parameters.
+pub(super) fn check_step_of(session: &mut dyn Session, case: &Case, implementation: &str, values: usize) {
     let outcome = session.train_step(&case.indices()).unwrap();
-    let after = case.parameters_of(session.as_mut());
+    let after = case.parameters_of(session);
 
     let parameters = case.float64_parameters();
     let (logits, moments) = reference::forward(&case.model, &parameters, &case.input(), Mode::Training);
@@ -72,7 +76,8 @@ fn choose(spec: &ParameterSpec, count: usize) -> Vec<usize> {
 
 /// ∂L/∂parameter by central differences.
 fn slope(case: &Case, parameters: &[Vec<f64>], index: usize, k: usize) -> f64 {
-    const STEP: f64 = 1e-6;
+    /// The shorter, the fewer kinks of a maximum lie on the way.
+    const STEP: f64 = 1e-7;
     let loss_at = |shift: f64| {
         let mut parameters = parameters.to_vec();
         parameters[index][k] += shift;
@@ -203,7 +208,7 @@ fn any_case() -> impl Strategy<Value = Case> {
 
 /// Whether every batch norm divides by a deviation well away from 0. Where it
 /// does not, it enlarges float32's rounding beyond any bound.
-fn is_well_conditioned(case: &Case) -> bool {
+pub(super) fn is_well_conditioned(case: &Case) -> bool {
     let (_, moments) =
         reference::forward(&case.model, &case.float64_parameters(), &case.input(), Mode::Training);
     let well = |(mean, variance): (&f64, &f64)| *variance > 1e-3 && mean * mean < 1e3 * variance;

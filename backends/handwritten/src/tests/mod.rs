@@ -1,5 +1,6 @@
 //! Tests of whole training sessions against an independent float64 reference.
 
+mod fused;
 mod gradients;
 mod reference;
 mod sessions;
@@ -64,7 +65,11 @@ impl Case {
     /// A session with the case's parameters set.
     fn open(&self, implementation: &str, threads: usize, learning_rate: f64) -> Box<dyn Session + '_> {
         let implementation = if self.model.has_batch_norm() { implementation } else { "none" };
-        let mut session = Handwritten::open(self.request(implementation, threads, learning_rate)).unwrap();
+        self.start(Handwritten::open(self.request(implementation, threads, learning_rate)).unwrap())
+    }
+
+    /// The session with the case's parameters set.
+    fn start<'d>(&self, mut session: Box<dyn Session + 'd>) -> Box<dyn Session + 'd> {
         session.set_parameters(&self.parameters.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap();
         session
     }
