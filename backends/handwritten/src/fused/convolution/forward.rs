@@ -7,8 +7,9 @@ use crate::fused::plan::ConvolutionStage;
 
 /// What the pass writes of one block, for the channels of a tile.
 pub(super) struct Outputs<'o, V> {
-    /// Values before batch norm: channel, window, place in the window. Empty in
-    /// prediction, which does not need them again.
+    /// Values before batch norm of the block, from the tile's first channel on: row of
+    /// windows, channel, column of windows, place in the window. Empty in prediction,
+    /// which does not need them again.
     pub(super) before: &'o mut [V],
     /// The largest of each window: channel, window.
     pub(super) largest: &'o mut [V],
@@ -72,7 +73,8 @@ pub(super) fn windows<V: Lanes, const K: usize, const C: usize>(
                 *squares = value.mul_add(value, *squares);
             }
             if !outputs.before.is_empty() {
-                outputs.before[(c * windows + window) * 4..][..4].copy_from_slice(&x[c]);
+                outputs.before[((row / 2 * stage.out_channels + c) * columns + column / 2) * 4..][..4]
+                    .copy_from_slice(&x[c]);
             }
         }
     }

@@ -14,8 +14,7 @@ const COLUMNS: usize = 4;
 ///
 /// over the positions that exist: a gradient padded with zeros would make the sum
 /// simpler and 2.25 times as long. Four columns times C channels are summed side by
-/// side in registers. Each d_before of the row is loaded once and goes to those of
-/// the four columns that a kernel's row reaches from it. `weight` is packed as o, u, v, i.
+/// side in registers. `weight` is packed as o, u, v, i.
 #[inline(always)]
 pub(super) fn input_gradient<V: Lanes, const K: usize, const C: usize>(
     stage: &ConvolutionStage,
@@ -23,36 +22,71 @@ pub(super) fn input_gradient<V: Lanes, const K: usize, const C: usize>(
     weight: &[f32],
     d_input: &mut [V],
 ) {
-    let (out_height, out_width, area) = (stage.out_height(), stage.out_width(), stage.area());
     let plane = stage.height * stage.width;
     for y in 0..stage.height {
-        let (first_u, last_u) = ((y + 1).saturating_sub(out_height), y.min(K - 1));
         for x in (0..stage.width).step_by(COLUMNS) {
-            let mut sums = [[V::zero(); COLUMNS]; C];
-            for o in 0..stage.out_channels {
-                for u in first_u..=last_u {
-                    let row = &d_before[o * area + (y - u) * out_width..][..out_width];
-                    let weight = &weight[(o * K + u) * K * C..][..K * C];
-                    // From the column that reaches x with the last place of the kernel on.
-                    // Spelled out, so that every sum stays in its register.
-                    macro_rules! columns {
-                        ($($step:literal)*) => {$(
-                            if $step < COLUMNS + K - 1
-                                && let Some(&d) = row.get((x + $step).wrapping_sub(K - 1))
-                            {
-                                add_column::<V, K, C, $step>(d, weight, &mut sums);
-                            }
-                        )*};
-                    }
-                    columns!(0 1 2 3 4 5 6 7);
+            let to_the_right = stage.width - x;
+            let place = (stage, y, x);
+            let sums = match (x == 0, to_the_right) {
+                (true, COLUMNS) => columns::<V, K, C, true, NARROW>(place, d_before, weight),
+                (false, COLUMNS) => columns::<V, K, C, false, NARROW>(place, d_before, weight),
+                (true, _) if to_the_right >= COLUMNS + K - 1 => {
+                    columns::<V, K, C, true, WIDE>(place, d_before, weight)
                 }
-            }
-            let columns = COLUMNS.min(stage.width - x);
+                (false, _) if to_the_right >= COLUMNS + K - 1 => {
+                    columns::<V, K, C, false, WIDE>(place, d_before, weight)
+                }
+                (true, _) => columns::<V, K, C, true, OTHER>(place, d_before, weight),
+                (false, _) => columns::<V, K, C, false, OTHER>(place, d_before, weight),
+            };
+            let columns = COLUMNS.min(to_the_right);
             for c in 0..C {
                 d_input[c * plane + y * stage.width + x..][..columns].copy_from_slice(&sums[c][..columns]);
             }
         }
     }
+}
+
+/// How far the row goes on from four columns: just to their end, as far as a kernel
+/// reaches beyond it, or anything else.
+const NARROW: u8 = 0;
+const WIDE: u8 = 1;
+const OTHER: u8 = 2;
+
+/// The sums of four columns from (y, x) on. Each d_before of a row is loaded once and
+/// goes to those of the four that a kernel's row reaches from it. Which of a row's
+/// exist depends on how near the edges are: told at compile time, so that no branch
+/// stands between the sums and their registers.
+#[inline(always)]
+fn columns<V: Lanes, const K: usize, const C: usize, const AT_LEFT: bool, const RIGHT: u8>(
+    (stage, y, x): (&ConvolutionStage, usize, usize),
+    d_before: &[V],
+    weight: &[f32],
+) -> [[V; COLUMNS]; C] {
+    let (out_width, area) = (stage.out_width(), stage.area());
+    let (first_u, last_u) = ((y + 1).saturating_sub(stage.out_height()), y.min(K - 1));
+    let mut sums = [[V::zero(); COLUMNS]; C];
+    for o in 0..stage.out_channels {
+        for u in first_u..=last_u {
+            let row = &d_before[o * area + (y - u) * out_width..][..out_width];
+            let weight = &weight[(o * K + u) * K * C..][..K * C];
+            // From the column that reaches x with the last place of the kernel on.
+            macro_rules! steps {
+                ($($step:literal)*) => {$(
+                    if $step >= (if AT_LEFT { K - 1 } else { 0 })
+                        && $step < (if RIGHT == NARROW { COLUMNS } else { COLUMNS + K - 1 })
+                    {
+                        let column = x + $step - (K - 1);
+                        if RIGHT != OTHER || column < out_width {
+                            add_column::<V, K, C, $step>(row[column], weight, &mut sums);
+                        }
+                    }
+                )*};
+            }
+            steps!(0 1 2 3 4 5 6 7);
+        }
+    }
+    sums
 }
 
 /// Adds what the gradient at column x + STEP − (K − 1) gives to the columns from x on.

@@ -13,6 +13,8 @@ mod unpool;
 mod weight_gradient;
 mod weights;
 
+use std::ops::Range;
+
 use super::batch_norm::{Affine, Gradient, Moments};
 use super::block::mask;
 use super::lanes::Lanes;
@@ -56,7 +58,8 @@ pub(super) struct Convolution<V> {
     /// What a value before batch norm is short of the true one: it is computed about
     /// a value that occurs, which keeps the variance exact however far off 0 the mean is.
     offset: Vec<f64>,
-    /// Values before batch norm, block after block: channel, window, place.
+    /// Values before batch norm, block after block: row of windows, channel, column of
+    /// windows, place in the window.
     before: Vec<V>,
     /// The largest of each window, block after block.
     largest: Vec<V>,
@@ -187,7 +190,7 @@ impl<V: Lanes> Convolution<V> {
         let (area, windows) = (stage.area(), stage.windows());
         // Nothing is kept for a pass backward in prediction.
         let kept = if training { area } else { 0 };
-        let mut before = &mut before[block * stage.out_channels * kept..][..stage.out_channels * kept];
+        let before = &mut before[block * stage.out_channels * kept..][..stage.out_channels * kept];
         let mut largest = &mut largest[block * stage.outputs()..][..stage.outputs()];
         let mut packed = &*weights.forward;
         for tile in output_tiles::<V>(stage) {
@@ -196,7 +199,7 @@ impl<V: Lanes> Convolution<V> {
             let mut tile_sums = [[V::zero(); 2]; 4];
             let tile_largest = take_mut(&mut largest, tile.channels * windows);
             let outputs = &mut Outputs {
-                before: take_mut(&mut before, tile.channels * kept),
+                before: &mut before[tile.first * if training { stage.out_width() * 2 } else { 0 }..],
                 largest: &mut *tile_largest,
                 sums: &mut tile_sums[..tile.channels],
             };
@@ -313,6 +316,7 @@ impl<V: Lanes> Convolution<V> {
         d_input: Option<&mut [V]>,
     ) {
         let stage = self.stage.clone();
+        let tiles = output_tiles::<V>(&stage);
         let (height, area) = (stage.out_height(), stage.area());
         // The input's gradient needs all channels at once, else a strip is enough.
         let row_bytes = 4 * stage.out_width() * size_of::<V>();
@@ -324,26 +328,30 @@ impl<V: Lanes> Convolution<V> {
             }
         };
         self.d_before.resize(stage.out_channels * channel_stride, V::zero());
-        for first in (0..height).step_by(rows) {
-            let strip = first..(first + rows).min(height);
-            for c in 0..stage.out_channels {
-                let d_rows = c * channel_stride..c * channel_stride + strip.len() * stage.out_width();
-                self.unpool(block, c, samples, affine_gradients[c], d_z, strip.clone(), d_rows);
-            }
+        let strips = (0..height).step_by(rows).map(|first| first..(first + rows).min(height));
+        let mut strips = strips.peekable();
+        while let Some(strip) = strips.next() {
+            self.unpool(block, samples, affine_gradients, d_z, strip.clone(), channel_stride);
+            // What is unpooled next lies behind it, in this block or the next.
+            let ahead = (block * height + strip.end) / 2 * self.row_of_windows();
+            let ahead = self.before.get(ahead..).unwrap_or_default();
+            let length = strip.len() / 2 * self.row_of_windows();
+            let mut ahead = ahead.chunks(length.div_ceil(tiles.clone().count()));
             let mut packed = &mut *self.d_weight;
-            for tile in output_tiles::<V>(&stage) {
+            for tile in tiles.clone() {
                 let d_weight = take_mut(&mut packed, tile.channels * stage.inputs_of_an_output());
                 let d_before = &self.d_before[tile.first * channel_stride..];
                 let (stage, rows) = (&stage, strip.clone());
+                let ahead = ahead.next().unwrap_or_default();
                 kernel!(
                     V,
                     stage,
                     tile,
                     weight_gradient::weight_gradient,
                     input,
-                    d_before,
-                    channel_stride,
+                    (d_before, channel_stride),
                     rows,
+                    ahead,
                     d_weight
                 );
             }
@@ -353,37 +361,41 @@ impl<V: Lanes> Convolution<V> {
         }
     }
 
-    /// Makes some rows of a channel's gradient before batch norm.
-    #[expect(clippy::too_many_arguments, reason = "all of them say where")]
+    /// Values before batch norm in one row of windows.
+    fn row_of_windows(&self) -> usize {
+        self.stage.out_channels * self.stage.out_width() * 2
+    }
+
+    /// Makes some rows of every channel's gradient before batch norm.
     fn unpool(
         &mut self,
         block: usize,
-        c: usize,
         samples: usize,
-        gradient: Gradient,
+        affine_gradients: &[Gradient],
         d_z: &[V],
-        rows: std::ops::Range<usize>,
-        d_rows: std::ops::Range<usize>,
+        rows: Range<usize>,
+        channel_stride: usize,
     ) {
+        let row_of_windows = self.row_of_windows();
         let Self { stage, before, largest, d_before, d_bias, .. } = self;
         let (width, windows) = (stage.out_width(), stage.windows());
-        let plane = block * stage.out_channels + c;
-        let (before, largest) =
-            (&before[plane * windows * 4..][..windows * 4], &largest[plane * windows..][..windows]);
-        let d_z = &d_z[c * windows..][..windows];
+        let before = &before[block * stage.out_height() / 2 * row_of_windows..];
+        let largest = &largest[block * stage.outputs()..][..stage.outputs()];
         let mask = mask::<V>(samples);
-        let d_bias = &mut d_bias[c];
         V::vectorize(
             #[inline(always)]
             || {
-                for (row, d_rows) in rows.step_by(2).zip(d_before[d_rows].chunks_exact_mut(2 * width)) {
-                    let windows = row / 2 * (width / 2)..(row / 2 + 1) * (width / 2);
-                    let values = (
-                        &before[4 * windows.start..4 * windows.end],
-                        &largest[windows.clone()],
-                        &d_z[windows],
-                    );
-                    *d_bias = d_bias.add(unpool::unpool(gradient, mask, values, width, d_rows));
+                let channels = affine_gradients.iter().zip(d_bias).enumerate();
+                for (c, (&gradient, d_bias)) in channels {
+                    let d_before = &mut d_before[c * channel_stride..];
+                    for (row, d_rows) in
+                        (rows.start / 2..rows.end / 2).zip(d_before.chunks_exact_mut(2 * width))
+                    {
+                        let values = &before[row * row_of_windows + c * 2 * width..][..2 * width];
+                        let pooled = c * windows + row * (width / 2)..c * windows + (row + 1) * (width / 2);
+                        let values = (values, &largest[pooled.clone()], &d_z[pooled]);
+                        *d_bias = d_bias.add(unpool::unpool(gradient, mask, values, width, d_rows));
+                    }
                 }
             },
         );

@@ -92,6 +92,13 @@ unsafe impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn fetch(values: &[Self]) {
+        for value in values.iter().step_by(2) {
+            instructions!(_mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast()));
+        }
+    }
+
+    #[inline(always)]
     fn sum(self) -> f32 {
         instructions!({
             let halves = _mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));

@@ -91,6 +91,13 @@ unsafe impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn fetch(values: &[Self]) {
+        for value in values {
+            instructions!(_mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast()));
+        }
+    }
+
+    #[inline(always)]
     fn sum(self) -> f32 {
         instructions!(_mm512_reduce_add_ps(self.0))
     }

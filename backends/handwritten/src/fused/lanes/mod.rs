@@ -78,6 +78,8 @@ pub(crate) unsafe trait Lanes: Copy + std::fmt::Debug + Send + Sync + 'static {
     fn from_bytes(bytes: &[u8]) -> Self;
     /// Sum of the lanes.
     fn sum(self) -> f32;
+    /// Asks for values that will be read soon, so that they are in the cache by then.
+    fn fetch(values: &[Self]);
 
     /// 0 in every lane.
     #[inline(always)]

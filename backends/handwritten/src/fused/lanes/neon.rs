@@ -87,6 +87,9 @@ unsafe impl Lanes for Neon {
     }
 
     #[inline(always)]
+    fn fetch(_: &[Self]) {}
+
+    #[inline(always)]
     fn sum(self) -> f32 {
         instructions!(vaddvq_f32(self.0))
     }

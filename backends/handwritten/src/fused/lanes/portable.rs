@@ -89,6 +89,9 @@ unsafe impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn fetch(_: &[Self]) {}
+
+    #[inline(always)]
     fn sum(self) -> f32 {
         let [a, b, c, d] = self.0;
         (a + c) + (b + d)
