@@ -2,6 +2,7 @@
 
 use std::array;
 
+use super::unpool::largest;
 use crate::fused::lanes::Lanes;
 use crate::fused::plan::ConvolutionStage;
 
@@ -65,8 +66,7 @@ pub(super) fn windows<V: Lanes, const K: usize, const C: usize>(
         }
         for c in 0..C {
             let [a, b, d, e] = x[c];
-            let largest = if is_flat[c] { a } else { a.max(b).max(d.max(e)) };
-            outputs.largest[c * windows + window] = largest;
+            outputs.largest[c * windows + window] = if is_flat[c] { a } else { largest(&x[c]) };
             let [sum, squares] = &mut sums[c];
             *sum = sum.add(a.add(b).add(d.add(e)));
             for value in x[c] {

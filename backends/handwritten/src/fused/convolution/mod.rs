@@ -377,10 +377,9 @@ impl<V: Lanes> Convolution<V> {
         channel_stride: usize,
     ) {
         let row_of_windows = self.row_of_windows();
-        let Self { stage, before, largest, d_before, d_bias, .. } = self;
+        let Self { stage, before, d_before, d_bias, .. } = self;
         let (width, windows) = (stage.out_width(), stage.windows());
         let before = &before[block * stage.out_height() / 2 * row_of_windows..];
-        let largest = &largest[block * stage.outputs()..][..stage.outputs()];
         let mask = mask::<V>(samples);
         V::vectorize(
             #[inline(always)]
@@ -393,8 +392,9 @@ impl<V: Lanes> Convolution<V> {
                     {
                         let values = &before[row * row_of_windows + c * 2 * width..][..2 * width];
                         let pooled = c * windows + row * (width / 2)..c * windows + (row + 1) * (width / 2);
-                        let values = (values, &largest[pooled.clone()], &d_z[pooled]);
+                        let values = (values, &d_z[pooled.clone()]);
                         *d_bias = d_bias.add(unpool::unpool(gradient, mask, values, width, d_rows));
+                        V::fetch(d_z.get(pooled.end..pooled.end + pooled.len()).unwrap_or_default());
                     }
                 }
             },

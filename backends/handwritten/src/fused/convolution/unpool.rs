@@ -14,6 +14,13 @@ pub(super) fn activate<V: Lanes>(affine: Affine, largest: &[V], output: &mut [V]
     }
 }
 
+/// The largest of a window.
+#[inline(always)]
+pub(super) fn largest<V: Lanes>(window: &[V; 4]) -> V {
+    let [a, b, c, d] = *window;
+    a.max(b).max(c.max(d))
+}
+
 /// Replaces ∂L/∂out by ∂L/∂z = ∂L/∂out · out·(1 − out), for one channel of a block, and
 /// returns Σ ∂L/∂z · (largest − mean) and Σ ∂L/∂z.
 #[inline(always)]
@@ -36,11 +43,14 @@ pub(super) fn deactivate<V: Lanes>(mean: f32, largest: &[V], output: &[V], d_out
 ///
 /// `before` comes window after window, `d_rows` is two rows of `columns`. Only the
 /// lanes of `mask` count. Returns the sum over the rows.
+///
+/// The largest is found again rather than read: the memory is what this waits for.
+/// (Where γ = 0 the window's first stood for it; but then scale is 0.)
 #[inline(always)]
 pub(super) fn unpool<V: Lanes>(
     gradient: Gradient,
     mask: V,
-    (before, largest, d_z): (&[V], &[V], &[V]),
+    (before, d_z): (&[V], &[V]),
     columns: usize,
     d_rows: &mut [V],
 ) -> V {
@@ -48,9 +58,10 @@ pub(super) fn unpool<V: Lanes>(
     let [slope, constant] = [gradient.slope, gradient.constant].map(|value| mask.mul(V::splat(value)));
     let (upper, lower) = d_rows.split_at_mut(columns);
     let mut sum = V::zero();
-    let windows = before.chunks_exact(4).zip(largest.iter().zip(d_z));
+    let windows = before.as_chunks::<4>().0.iter().zip(d_z);
     let places = upper.chunks_exact_mut(2).zip(lower.chunks_exact_mut(2));
-    for ((before, (&largest, &d_z)), (upper, lower)) in windows.zip(places) {
+    for ((before, d_z), (upper, lower)) in windows.zip(places) {
+        let largest = largest(before);
         // The window's gradient waits here until its first largest comes by.
         let mut waiting = d_z.mul(scale);
         for place in 0..4 {
