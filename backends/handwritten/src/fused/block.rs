@@ -32,49 +32,47 @@ pub(super) fn mask<V: Lanes>(samples: usize) -> V {
 #[inline(always)]
 pub(super) fn load<V: Lanes>(samples: &[u32], pixels: &[u8], x: &mut [V]) {
     match V::COUNT {
-        4 => load_rows::<V, 4>(samples, pixels, x),
-        8 => load_rows::<V, 8>(samples, pixels, x),
-        _ => load_rows::<V, 16>(samples, pixels, x),
+        4 => load_squares::<V, 4>(samples, pixels, x),
+        8 => load_squares::<V, 8>(samples, pixels, x),
+        _ => load_squares::<V, 16>(samples, pixels, x),
     }
 }
 
-/// [`load`] for R = `COUNT` lanes.
+/// [`load`] for N = `COUNT` lanes, in squares of N samples and N pixels.
 #[inline(always)]
-fn load_rows<V: Lanes, const R: usize>(samples: &[u32], pixels: &[u8], x: &mut [V]) {
-    const PIXELS: usize = 16;
+fn load_squares<V: Lanes, const N: usize>(samples: &[u32], pixels: &[u8], x: &mut [V]) {
     let units = x.len();
-    let rows: [&[u8]; R] = array::from_fn(|lane| match samples.get(lane) {
+    let rows: [&[u8]; N] = array::from_fn(|lane| match samples.get(lane) {
         Some(&sample) => &pixels[sample as usize * units..][..units],
         None => &[],
     });
-    for (place, x) in x.chunks_mut(PIXELS).enumerate() {
-        let first = place * PIXELS;
-        let pixels: [[u8; PIXELS]; R] = array::from_fn(|lane| {
-            let mut pixels = [0; PIXELS];
-            if let Some(row) = rows[lane].get(first..first + PIXELS) {
-                pixels.copy_from_slice(row);
-            } else if let Some(rest) = rows[lane].get(first..) {
-                pixels[..rest.len()].copy_from_slice(rest);
+    for (place, x) in x.chunks_mut(N).enumerate() {
+        let rows: [V; N] = array::from_fn(|lane| match rows[lane].get(place * N..) {
+            Some(row) if row.len() >= N => V::from_bytes(row),
+            Some(row) => {
+                let mut bytes = [0; N];
+                bytes[..row.len()].copy_from_slice(row);
+                V::from_bytes(&bytes)
             }
-            pixels
+            None => V::zero(),
         });
-        for (x, pixels) in x.iter_mut().zip(turned(pixels).as_flattened().chunks_exact(R)) {
-            *x = over_255(V::from_bytes(pixels));
+        for (x, pixels) in x.iter_mut().zip(turned(rows)) {
+            *x = over_255(pixels);
         }
     }
 }
 
-/// A matrix turned around: the columns of R rows of N, one after the other. Laying the
-/// first half of the rows and the second into each other, value by value, turns one bit
-/// of the index; R rows have log₂ R such bits.
+/// A square matrix turned around: the columns of N rows. Laying the first half of the
+/// rows and the second into each other, value by value, turns one bit of the index;
+/// N rows have log₂ N such bits.
 #[inline(always)]
-fn turned<T: Copy, const N: usize, const R: usize>(mut rows: [[T; N]; R]) -> [[T; N]; R] {
-    for _ in 0..R.ilog2() {
-        rows = array::from_fn(|row| {
-            let (upper, lower) = (&rows[row / 2], &rows[row / 2 + R / 2]);
-            let half = row % 2 * (N / 2);
-            array::from_fn(|k| if k % 2 == 0 { upper[half + k / 2] } else { lower[half + k / 2] })
-        });
+fn turned<V: Lanes, const N: usize>(mut rows: [V; N]) -> [V; N] {
+    for _ in 0..N.ilog2() {
+        let mut next = rows;
+        for pair in 0..N / 2 {
+            (next[2 * pair], next[2 * pair + 1]) = rows[pair].interleave(rows[pair + N / 2]);
+        }
+        rows = next;
     }
     rows
 }
@@ -106,13 +104,13 @@ pub(super) fn turn<V: Lanes>(x: &[V], stride: usize, rows: &mut [f32]) {
 /// [`turn`] for N = `COUNT` lanes.
 #[inline(always)]
 fn turn_squares<V: Lanes, const N: usize>(x: &[V], stride: usize, rows: &mut [f32]) {
-    let (squares, rest) = V::floats(x).as_chunks::<N>().0.as_chunks::<N>();
+    let (squares, rest) = x.as_chunks::<N>();
     for (place, &square) in squares.iter().enumerate() {
-        for (lane, units) in turned(square).iter().enumerate() {
-            rows[lane * stride + place * N..][..N].copy_from_slice(units);
+        for (lane, units) in turned(square).into_iter().enumerate() {
+            units.store(&mut rows[lane * stride + place * N..]);
         }
     }
-    for (unit, lanes) in rest.iter().enumerate() {
+    for (unit, lanes) in V::floats(rest).chunks_exact(N).enumerate() {
         for (lane, &value) in lanes.iter().enumerate() {
             rows[lane * stride + squares.len() * N + unit] = value;
         }

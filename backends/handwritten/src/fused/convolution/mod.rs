@@ -19,6 +19,7 @@ use super::batch_norm::{Affine, Gradient, Moments};
 use super::block::mask;
 use super::lanes::Lanes;
 use super::plan::ConvolutionStage;
+use super::tile::Tile;
 use crate::part::Part;
 use crate::threads::Member;
 use forward::Outputs;
@@ -328,21 +329,17 @@ impl<V: Lanes> Convolution<V> {
             }
         };
         self.d_before.resize(stage.out_channels * channel_stride, V::zero());
-        let strips = (0..height).step_by(rows).map(|first| first..(first + rows).min(height));
-        let mut strips = strips.peekable();
-        while let Some(strip) = strips.next() {
-            self.unpool(block, samples, affine_gradients, d_z, strip.clone(), channel_stride);
-            // What is unpooled next lies behind it, in this block or the next.
-            let ahead = (block * height + strip.end) / 2 * self.row_of_windows();
-            let ahead = self.before.get(ahead..).unwrap_or_default();
-            let length = strip.len() / 2 * self.row_of_windows();
-            let mut ahead = ahead.chunks(length.div_ceil(tiles.clone().count()));
-            let mut packed = &mut *self.d_weight;
+        for first in (0..height).step_by(rows) {
+            let strip = first..(first + rows).min(height);
+            let mut weights = 0..0;
             for tile in tiles.clone() {
-                let d_weight = take_mut(&mut packed, tile.channels * stage.inputs_of_an_output());
+                let channels = tile.first..tile.first + tile.channels;
+                self.unpool(block, samples, (affine_gradients, channels), d_z, strip.clone(), channel_stride);
+                weights = weights.end..weights.end + tile.channels * stage.inputs_of_an_output();
+                let d_weight = &mut self.d_weight[weights.clone()];
                 let d_before = &self.d_before[tile.first * channel_stride..];
+                let ahead = behind(&stage, &self.before, block, &strip, tile);
                 let (stage, rows) = (&stage, strip.clone());
-                let ahead = ahead.next().unwrap_or_default();
                 kernel!(
                     V,
                     stage,
@@ -361,31 +358,25 @@ impl<V: Lanes> Convolution<V> {
         }
     }
 
-    /// Values before batch norm in one row of windows.
-    fn row_of_windows(&self) -> usize {
-        self.stage.out_channels * self.stage.out_width() * 2
-    }
-
-    /// Makes some rows of every channel's gradient before batch norm.
+    /// Makes some rows of the gradient before batch norm, for some channels.
     fn unpool(
         &mut self,
         block: usize,
         samples: usize,
-        affine_gradients: &[Gradient],
+        (affine_gradients, channels): (&[Gradient], Range<usize>),
         d_z: &[V],
         rows: Range<usize>,
         channel_stride: usize,
     ) {
-        let row_of_windows = self.row_of_windows();
         let Self { stage, before, d_before, d_bias, .. } = self;
-        let (width, windows) = (stage.out_width(), stage.windows());
+        let (width, windows, row_of_windows) = (stage.out_width(), stage.windows(), row_of_windows(stage));
         let before = &before[block * stage.out_height() / 2 * row_of_windows..];
         let mask = mask::<V>(samples);
         V::vectorize(
             #[inline(always)]
             || {
-                let channels = affine_gradients.iter().zip(d_bias).enumerate();
-                for (c, (&gradient, d_bias)) in channels {
+                for c in channels {
+                    let (gradient, d_bias) = (affine_gradients[c], &mut d_bias[c]);
                     let d_before = &mut d_before[c * channel_stride..];
                     for (row, d_rows) in
                         (rows.start / 2..rows.end / 2).zip(d_before.chunks_exact_mut(2 * width))
@@ -462,6 +453,26 @@ fn take_mut<'v, T>(rest: &mut &'v mut [T], count: usize) -> &'v mut [T] {
     let (first, others) = std::mem::take(rest).split_at_mut(count);
     *rest = others;
     first
+}
+
+/// Values before batch norm in one row of windows of all channels.
+fn row_of_windows(stage: &ConvolutionStage) -> usize {
+    stage.out_channels * stage.out_width() * 2
+}
+
+/// A tile's share of the values before batch norm that lie behind those of a strip of
+/// rows: what is unpooled next, of this block or the next.
+fn behind<'v, V>(
+    stage: &ConvolutionStage,
+    before: &'v [V],
+    block: usize,
+    strip: &Range<usize>,
+    tile: Tile,
+) -> &'v [V] {
+    let row = row_of_windows(stage);
+    let end = (block * stage.out_height() + strip.end) / 2 * row;
+    let share = |channels: usize| end + channels * strip.len() / 2 * row / stage.out_channels;
+    before.get(share(tile.first)..share(tile.first + tile.channels)).unwrap_or_default()
 }
 
 /// Adds the lanes that hold samples.

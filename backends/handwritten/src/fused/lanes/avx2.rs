@@ -99,6 +99,16 @@ unsafe impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn interleave(self, x: Self) -> (Self, Self) {
+        instructions!({
+            let (low, high) = (_mm256_unpacklo_ps(self.0, x.0), _mm256_unpackhi_ps(self.0, x.0));
+            let first = _mm256_permute2f128_ps::<0x20>(low, high);
+            let second = _mm256_permute2f128_ps::<0x31>(low, high);
+            (Self(first), Self(second))
+        })
+    }
+
+    #[inline(always)]
     fn sum(self) -> f32 {
         instructions!({
             let halves = _mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));

@@ -98,6 +98,17 @@ unsafe impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn interleave(self, x: Self) -> (Self, Self) {
+        instructions!({
+            let first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            let second = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+            let first = _mm512_permutex2var_ps(self.0, first, x.0);
+            let second = _mm512_permutex2var_ps(self.0, second, x.0);
+            (Self(first), Self(second))
+        })
+    }
+
+    #[inline(always)]
     fn sum(self) -> f32 {
         instructions!(_mm512_reduce_add_ps(self.0))
     }

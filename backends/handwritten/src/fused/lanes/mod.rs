@@ -76,6 +76,8 @@ pub(crate) unsafe trait Lanes: Copy + std::fmt::Debug + Send + Sync + 'static {
     fn two_to_the_last_bits(self) -> Self;
     /// Bytes as numbers from 0 to 255. `bytes` holds at least `COUNT`.
     fn from_bytes(bytes: &[u8]) -> Self;
+    /// The lanes of self and x in turn, self\[0], x\[0], self\[1], …: first half and second.
+    fn interleave(self, x: Self) -> (Self, Self);
     /// Sum of the lanes.
     fn sum(self) -> f32;
     /// Asks for values that will be read soon, so that they are in the cache by then.

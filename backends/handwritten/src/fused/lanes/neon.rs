@@ -90,6 +90,11 @@ unsafe impl Lanes for Neon {
     fn fetch(_: &[Self]) {}
 
     #[inline(always)]
+    fn interleave(self, x: Self) -> (Self, Self) {
+        instructions!((Self(vzip1q_f32(self.0, x.0)), Self(vzip2q_f32(self.0, x.0))))
+    }
+
+    #[inline(always)]
     fn sum(self) -> f32 {
         instructions!(vaddvq_f32(self.0))
     }

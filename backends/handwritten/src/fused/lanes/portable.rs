@@ -92,6 +92,12 @@ unsafe impl Lanes for Portable {
     fn fetch(_: &[Self]) {}
 
     #[inline(always)]
+    fn interleave(self, x: Self) -> (Self, Self) {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, x.0);
+        (Self([a, e, b, f]), Self([c, g, d, h]))
+    }
+
+    #[inline(always)]
     fn sum(self) -> f32 {
         let [a, b, c, d] = self.0;
         (a + c) + (b + d)

@@ -55,6 +55,9 @@ impl ForEachWidth for Operations {
         check("same", same, &|a, b| if a == b { 9.0 } else { 0.0 });
         check("other", other, &|a, b| if a == b { 0.0 } else { 9.0 });
         assert_eq!(a.sum(), lanes(a).iter().sum());
+        let (first, second) = a.interleave(b);
+        let in_turn: Vec<f32> = pairs.iter().flat_map(|&(a, b)| [a, b]).collect();
+        assert_eq!([lanes(first), lanes(second)].concat(), in_turn);
         let bytes: Vec<u8> = (250..=255).cycle().take(V::COUNT).collect();
         assert_eq!(lanes(V::from_bytes(&bytes)), bytes.iter().copied().map(f32::from).collect::<Vec<_>>());
         let mut floats = vec![0.0; V::COUNT + 1];
