@@ -97,19 +97,21 @@ impl<V: Lanes> Linear<V> {
         );
     }
 
-    /// This part's moments: first the mean, then the deviations from it.
+    /// This part's moments.
     fn moments(&self, part: &Part<'_>) -> Moments {
         let outputs = self.stage.outputs;
-        let count = part.samples.len() as f64;
-        let values = |c: usize| {
-            self.before.chunks_exact(outputs).enumerate().flat_map(move |(block, before)| {
-                V::floats(&before[c..=c])[..part.block(block).len()].iter().map(|&x| f64::from(x))
-            })
+        let mut moments = Moments {
+            count: part.samples.len() as f64,
+            mean: vec![0.0; outputs],
+            squares: vec![0.0; outputs],
         };
-        let mean: Vec<f64> =
-            (0..outputs).map(|c| if count > 0.0 { values(c).sum::<f64>() / count } else { 0.0 }).collect();
-        let squares = (0..outputs).map(|c| values(c).map(|x| (x - mean[c]).powi(2)).sum()).collect();
-        Moments { count, mean, squares }
+        if !part.samples.is_empty() {
+            V::vectorize(
+                #[inline(always)]
+                || sum_moments(part, &self.before, &mut moments),
+            );
+        }
+        moments
     }
 
     /// Batch norm, and the sigmoid where there is one.
@@ -310,6 +312,25 @@ fn all_weight_gradients<V: Lanes>(
                 (_, _) => call!(1, 1),
             }
         }
+    }
+}
+
+/// Mean and squared deviations of every feature: first the mean, then the deviations
+/// from it, so that nothing cancels.
+#[inline(always)]
+fn sum_moments<V: Lanes>(part: &Part<'_>, before: &[V], moments: &mut Moments) {
+    let outputs = moments.mean.len();
+    let masks: Vec<V> = (0..part.blocks()).map(|block| mask(part.block(block).len())).collect();
+    for c in 0..outputs {
+        let values = || before.chunks_exact(outputs).map(|before| before[c]).zip(&masks);
+        let sum = values().fold(V::zero(), |sum, (x, mask)| x.mul_add(*mask, sum));
+        moments.mean[c] = f64::from(sum.sum()) / moments.count;
+        let mean = V::splat(moments.mean[c] as f32);
+        let squares = values().fold(V::zero(), |sum, (x, mask)| {
+            let deviation = x.sub(mean).mul(*mask);
+            deviation.mul_add(deviation, sum)
+        });
+        moments.squares[c] = f64::from(squares.sum());
     }
 }
 
