@@ -11,7 +11,7 @@ use super::sigmoid::sigmoid;
 use super::tile::tiles;
 use crate::part::Part;
 use crate::threads::Member;
-use product::Matrix;
+use product::{Backward, Forward, Reading};
 
 /// What one thread computes a linear stage with.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl<V: Lanes> Linear<V> {
     fn multiply(&mut self, parameters: &[Vec<f32>], blocks: usize, input: &[V]) {
         let LinearStage { inputs, outputs, .. } = self.stage;
         self.before.resize(blocks * outputs, V::zero());
-        let matrix = Matrix { weight: &parameters[0], j_stride: inputs, k_stride: 1 };
+        let matrix = (&*parameters[0], inputs, Forward);
         let y = (&mut *self.before, outputs);
         V::vectorize(
             #[inline(always)]
@@ -149,7 +149,7 @@ impl<V: Lanes> Linear<V> {
         self.weight_gradient(part, input, d_output, &mut gradients[0]);
         if !d_input.is_empty() {
             let LinearStage { inputs, outputs, .. } = self.stage;
-            let matrix = Matrix { weight: &parameters[0], j_stride: 1, k_stride: inputs };
+            let matrix = (&*parameters[0], inputs, Backward);
             let y = (d_input, inputs);
             V::vectorize(
                 #[inline(always)]
@@ -231,10 +231,10 @@ impl<V: Lanes> Linear<V> {
     }
 }
 
-/// [`product::product`] for all rows and blocks.
+/// [`product::product`] for all sums and blocks.
 #[inline(always)]
 fn multiply<V: Lanes>(
-    matrix: Matrix<'_>,
+    (weight, width, reading): (&[f32], usize, impl Reading),
     start: Option<&Vec<f32>>,
     blocks: usize,
     (x, x_len): (&[V], usize),
@@ -245,12 +245,11 @@ fn multiply<V: Lanes>(
         let x = &x[group.first * x_len..];
         for rows in tiles(y_len, 4) {
             let y = &mut y[group.first * y_len + rows.first..];
-            let weight = &matrix.weight[rows.first * matrix.j_stride..];
-            let matrix = Matrix { weight, ..matrix };
             macro_rules! call {
                 ($j:literal, $b:literal) => {{
                     let start = std::array::from_fn(|j| start.map_or(0.0, |start| start[rows.first + j]));
-                    product::product::<V, $j, $b>(matrix, start, (x, x_len), (y, y_len))
+                    let weight = reading.tile::<$j>(weight, width, rows.first, x_len);
+                    product::product::<V, $j, $b>(weight, start, (x, x_len), (y, y_len))
                 }};
             }
             match (rows.channels, group.channels) {
@@ -284,8 +283,9 @@ fn all_weight_gradients<V: Lanes>(
     d_weight: &mut [f32],
 ) {
     let most_registers = if V::REGISTERS >= 32 { 4 } else { 2 };
-    for output in tiles(outputs, 4) {
-        for registers in tiles(stride / V::COUNT, most_registers) {
+    // A few columns of all rows stay in the first-level cache while all outputs use them.
+    for registers in tiles(stride / V::COUNT, most_registers) {
+        for output in tiles(outputs, 4) {
             let d = (d, outputs, output.first);
             let rows = (rows, stride, registers.first * V::COUNT);
             macro_rules! call {

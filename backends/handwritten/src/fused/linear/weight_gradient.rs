@@ -25,7 +25,8 @@ pub(super) fn weight_gradient<V: Lanes, const J: usize, const I: usize>(
         let d: [&[f32]; J] =
             array::from_fn(|j| &d[(block * outputs + first_output + j) * V::COUNT..][..V::COUNT]);
         for (lane, row) in rows.chunks_exact(stride).enumerate() {
-            let x: [V; I] = array::from_fn(|i| V::load(&row[first_input + i * V::COUNT..]));
+            let row = &row[first_input..][..I * V::COUNT];
+            let x: [V; I] = array::from_fn(|i| V::load(&row[i * V::COUNT..]));
             for j in 0..J {
                 let d = V::splat(d[j][lane]);
                 for i in 0..I {
