@@ -282,7 +282,7 @@ fn all_weight_gradients<V: Lanes>(
     (rows, stride): (&[f32], usize),
     d_weight: &mut [f32],
 ) {
-    let most_registers = if V::REGISTERS >= 32 { 4 } else { 2 };
+    let most_registers = if V::REGISTERS >= 32 { 4 } else { 3 };
     // A few columns of all rows stay in the first-level cache while all outputs use them.
     for registers in tiles(stride / V::COUNT, most_registers) {
         for output in tiles(outputs, 4) {
