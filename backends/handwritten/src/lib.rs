@@ -12,6 +12,7 @@ mod tests;
 mod threads;
 
 use fused::Width;
+pub use fused::stages;
 use trainmark_plugin::{
     Backend, Description, Device, Error, Implementation, OpenRequest, RunningVariance, Session,
 };

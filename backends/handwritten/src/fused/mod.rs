@@ -15,6 +15,7 @@ mod loss;
 mod network;
 mod plan;
 mod sigmoid;
+pub mod stages;
 mod tile;
 mod width;
 
@@ -38,20 +39,41 @@ pub(crate) fn fits(model: &Model) -> bool {
     Plan::of(model).is_some()
 }
 
+/// What is done for a vector width that is known at run time only.
+trait ForWidth {
+    type Output;
+    fn run<V: Lanes>(self) -> Self::Output;
+}
+
+/// Runs `work` for the vector type of a width, which is one that the processor has.
+fn for_width<W: ForWidth>(width: Width, work: W) -> W::Output {
+    match width {
+        #[cfg(target_arch = "x86_64")]
+        Width::Avx512 => work.run::<Avx512>(),
+        #[cfg(target_arch = "x86_64")]
+        Width::Avx2 => work.run::<Avx2>(),
+        #[cfg(target_arch = "aarch64")]
+        Width::Neon => work.run::<Neon>(),
+        Width::Portable => work.run::<Portable>(),
+    }
+}
+
 /// Opens a session for a model that [`fits`].
 ///
 /// # Errors
 /// `unsupported` where it does not fit; `failed` where no threads can be had.
 pub(crate) fn open<'d>(request: OpenRequest<'d>, width: Width) -> Result<Box<dyn Session + 'd>, Error> {
-    Ok(match width {
-        #[cfg(target_arch = "x86_64")]
-        Width::Avx512 => Box::new(Training::<Avx512>::open(request)?),
-        #[cfg(target_arch = "x86_64")]
-        Width::Avx2 => Box::new(Training::<Avx2>::open(request)?),
-        #[cfg(target_arch = "aarch64")]
-        Width::Neon => Box::new(Training::<Neon>::open(request)?),
-        Width::Portable => Box::new(Training::<Portable>::open(request)?),
-    })
+    struct Open<'d>(OpenRequest<'d>);
+
+    impl<'d> ForWidth for Open<'d> {
+        type Output = Result<Box<dyn Session + 'd>, Error>;
+
+        fn run<V: Lanes>(self) -> Self::Output {
+            Ok(Box::new(Training::<V>::open(self.0)?))
+        }
+    }
+
+    for_width(width, Open(request))
 }
 
 /// A model in training.

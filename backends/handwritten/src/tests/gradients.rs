@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use trainmark_plugin::{Layer, ParameterSpec, Role, Session};
 
-use super::reference::{self, Mode};
+use super::reference::{self, Mode, Moments};
 use super::{BATCH_NORM, Case, Random, distance, image, model, norm, small_network};
 
 /// So large that the parameters after a step are almost the gradient alone,
@@ -15,51 +15,79 @@ pub(super) const RATE: f64 = 1024.0;
 /// Checks one training step on all samples of a case. Of each parameter, at
 /// most `values` randomly chosen values are compared.
 fn check_step(case: &Case, implementation: &str, threads: usize, values: usize) {
-    check_step_of(case.open(implementation, threads, RATE).as_mut(), case, implementation, values);
+    Expected::of(case, values).check(case.open(implementation, threads, RATE).as_mut(), implementation);
 }
 
-/// [`check_step`] of a session at [`RATE`] that has the case's parameters.
-pub(super) fn check_step_of(session: &mut dyn Session, case: &Case, implementation: &str, values: usize) {
-    let outcome = session.train_step(&case.indices()).unwrap();
-    let after = case.parameters_of(session);
+/// What the reference says of one step on all samples of a case.
+pub(super) struct Expected<'c> {
+    case: &'c Case,
+    loss: f64,
+    moments: Vec<Moments>,
+    /// Of each trained parameter: its index, the values that are compared, and their gradients.
+    gradients: Vec<(usize, Vec<usize>, Vec<f64>)>,
+}
 
-    let parameters = case.float64_parameters();
-    let (logits, moments) = reference::forward(&case.model, &parameters, &case.input(), Mode::Training);
-    let loss = reference::loss(&logits, &case.labels);
-    assert!((outcome.loss - loss).abs() <= 1e-5 * loss, "loss {} instead of {loss}", outcome.loss);
-
-    let specs = case.model.parameters().unwrap();
-    let mut gradients = Vec::new();
-    for (index, spec) in specs.iter().enumerate().filter(|(_, spec)| spec.role.is_trainable()) {
-        let chosen = choose(spec, values);
-        let expected: Vec<f64> = chosen.iter().map(|&k| slope(case, &parameters, index, k)).collect();
-        let change = |&k: &usize| (f64::from(case.parameters[index][k]) - f64::from(after[index][k])) / RATE;
-        gradients.push((spec, chosen.iter().map(change).collect::<Vec<f64>>(), expected));
-    }
-    let all: Vec<f64> = gradients.iter().flat_map(|(_, _, expected)| expected).copied().collect();
-    for (spec, found, expected) in &gradients {
-        // Some gradients are zero in theory, such as a bias's before batch norm:
-        // what rounding leaves of them is judged by the size of all.
-        let bound = 1e-4 * norm(expected) + 1e-5 * norm(&all);
-        let error = distance(found, expected);
-        assert!(error <= bound, "{}: off by {error} > {bound}\n{found:?}\n{expected:?}", spec.name);
+impl<'c> Expected<'c> {
+    /// Of each parameter, at most `values` randomly chosen values.
+    pub(super) fn of(case: &'c Case, values: usize) -> Self {
+        let parameters = case.float64_parameters();
+        let (logits, moments) = reference::forward(&case.model, &parameters, &case.input(), Mode::Training);
+        let specs = case.model.parameters().unwrap();
+        let trained = specs.iter().enumerate().filter(|(_, spec)| spec.role.is_trainable());
+        let gradients = trained.map(|(index, spec)| {
+            let chosen = choose(spec, values);
+            let slopes = chosen.iter().map(|&k| slope(case, &parameters, index, k)).collect();
+            (index, chosen, slopes)
+        });
+        let gradients = gradients.collect();
+        Self { case, loss: reference::loss(&logits, &case.labels), moments, gradients }
     }
 
-    for moments in moments {
-        let n = moments.count as f64;
-        let unbiased = implementation == "builtin" && moments.count > 1;
-        let correction = if unbiased { n / (n - 1.0) } else { 1.0 };
-        for (index, spec) in specs.iter().enumerate().filter(|(_, spec)| spec.layer == moments.layer) {
-            let batch: Vec<f64> = match spec.role {
-                Role::RunningMean => moments.mean.clone(),
-                Role::RunningVariance => moments.variance.iter().map(|v| v * correction).collect(),
-                _ => continue,
-            };
-            let blend = |(running, batch): (&f64, &f64)| 0.9 * running + 0.1 * batch;
-            let expected: Vec<f64> = parameters[index].iter().zip(&batch).map(blend).collect();
-            let found: Vec<f64> = after[index].iter().copied().map(f64::from).collect();
-            let error = distance(&found, &expected);
-            assert!(error <= 1e-6 * norm(&expected) + 1e-7, "{}: off by {error}", spec.name);
+    /// Checks a session at [`RATE`] that has the case's parameters.
+    pub(super) fn check(&self, session: &mut dyn Session, implementation: &str) {
+        let Self { case, loss, .. } = self;
+        let outcome = session.train_step(&case.indices()).unwrap();
+        let after = case.parameters_of(session);
+        assert!((outcome.loss - loss).abs() <= 1e-5 * loss, "loss {} instead of {loss}", outcome.loss);
+        self.check_gradients(&after);
+        self.check_running_statistics(&after, implementation);
+    }
+
+    fn check_gradients(&self, after: &[Vec<f32>]) {
+        let specs = self.case.model.parameters().unwrap();
+        let all: Vec<f64> = self.gradients.iter().flat_map(|(.., expected)| expected).copied().collect();
+        for (index, chosen, expected) in &self.gradients {
+            let (before, after) = (&self.case.parameters[*index], &after[*index]);
+            let change = |&k: &usize| (f64::from(before[k]) - f64::from(after[k])) / RATE;
+            let found: Vec<f64> = chosen.iter().map(change).collect();
+            // Some gradients are zero in theory, such as a bias's before batch norm:
+            // what rounding leaves of them is judged by the size of all.
+            let bound = 1e-4 * norm(expected) + 1e-5 * norm(&all);
+            let error = distance(&found, expected);
+            let name = &specs[*index].name;
+            assert!(error <= bound, "{name}: off by {error} > {bound}\n{found:?}\n{expected:?}");
+        }
+    }
+
+    fn check_running_statistics(&self, after: &[Vec<f32>], implementation: &str) {
+        let specs = self.case.model.parameters().unwrap();
+        for moments in &self.moments {
+            let n = moments.count as f64;
+            let unbiased = implementation == "builtin" && moments.count > 1;
+            let correction = if unbiased { n / (n - 1.0) } else { 1.0 };
+            for (index, spec) in specs.iter().enumerate().filter(|(_, spec)| spec.layer == moments.layer) {
+                let batch: Vec<f64> = match spec.role {
+                    Role::RunningMean => moments.mean.clone(),
+                    Role::RunningVariance => moments.variance.iter().map(|v| v * correction).collect(),
+                    _ => continue,
+                };
+                let before = self.case.parameters[index].iter().copied().map(f64::from);
+                let expected: Vec<f64> =
+                    before.zip(&batch).map(|(running, batch)| 0.9 * running + 0.1 * batch).collect();
+                let found: Vec<f64> = after[index].iter().copied().map(f64::from).collect();
+                let error = distance(&found, &expected);
+                assert!(error <= 1e-6 * norm(&expected) + 1e-7, "{}: off by {error}", spec.name);
+            }
         }
     }
 }

@@ -96,11 +96,11 @@ fn add_column<V: Lanes, const K: usize, const C: usize, const STEP: usize>(
     weight: &[f32],
     sums: &mut [[V; COLUMNS]; C],
 ) {
-    for column in 0..COLUMNS {
-        let v = (column + K - 1).wrapping_sub(STEP);
-        if v < K {
-            for c in 0..C {
-                sums[c][column] = V::splat(weight[v * C + c]).mul_add(d, sums[c][column]);
+    for (c, sums) in sums.iter_mut().enumerate() {
+        for (column, sum) in sums.iter_mut().enumerate() {
+            let v = (column + K - 1).wrapping_sub(STEP);
+            if v < K {
+                *sum = V::splat(weight[v * C + c]).mul_add(d, *sum);
             }
         }
     }

@@ -9,6 +9,7 @@
 
 mod forward;
 mod input_gradient;
+mod timing;
 mod unpool;
 mod weight_gradient;
 mod weights;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fused::sigmoid::{exp, sigmoid};
-use crate::fused::width::Width;
+use crate::fused::{ForWidth, Width, for_width};
 
 /// A test that is run for a vector type.
 pub(crate) trait ForEachWidth {
@@ -10,17 +10,19 @@ pub(crate) trait ForEachWidth {
 }
 
 /// Runs a test for every width that this processor has.
-pub(crate) fn for_each_width(test: &mut impl ForEachWidth) {
-    for width in Width::available() {
-        match width {
-            #[cfg(target_arch = "x86_64")]
-            Width::Avx512 => test.run::<Avx512>(),
-            #[cfg(target_arch = "x86_64")]
-            Width::Avx2 => test.run::<Avx2>(),
-            #[cfg(target_arch = "aarch64")]
-            Width::Neon => test.run::<Neon>(),
-            Width::Portable => test.run::<Portable>(),
+pub(crate) fn for_each_width<T: ForEachWidth>(test: &mut T) {
+    struct Run<'t, T>(&'t mut T);
+
+    impl<T: ForEachWidth> ForWidth for Run<'_, T> {
+        type Output = ();
+
+        fn run<V: Lanes>(self) {
+            self.0.run::<V>();
         }
+    }
+
+    for width in Width::available() {
+        for_width(width, Run(test));
     }
 }
 

@@ -74,6 +74,7 @@ pub(super) fn product<V: Lanes, const J: usize, const B: usize>(
 ) {
     let mut sums: [[V; B]; J] = array::from_fn(|j| [V::splat(start[j]); B]);
     let x: [&[V]; B] = array::from_fn(|block| &x[block * x_len..][..x_len]);
+    #[expect(clippy::needless_range_loop, reason = "k counts through every block and the weights")]
     for k in 0..x_len {
         let values: [V; B] = array::from_fn(|block| x[block][k]);
         let weights = weight(k);
