@@ -1,8 +1,8 @@
-//! The hand-written backend: no framework, every formula a loop in plain Rust.
+//! The hand-written backend: no framework, twice.
 //!
-//! It is the backend to read beside a textbook, and the floor that the
-//! frameworks are measured against. `primitive` holds its kernels; `threads`
-//! lets them share a batch.
+//! `primitive` is the one to read beside a textbook: every formula a loop in plain
+//! Rust. `fused` is the ceiling that the frameworks are measured against. `part` and
+//! `threads` let both share a batch.
 
 mod fused;
 mod part;
@@ -20,6 +20,10 @@ use trainmark_plugin::{
 /// The backend `handwritten`, on the CPU.
 #[derive(Debug, Clone, Copy)]
 pub struct Handwritten;
+
+/// What a reader of the numbers should know.
+const NOTE: &str = "builtin fuses whole networks of LeNet's form; other models, single layers among them, \
+                    run through the loops of primitive";
 
 impl Backend for Handwritten {
     const NAME: &'static str = "handwritten";
@@ -44,7 +48,7 @@ impl Backend for Handwritten {
                 },
             ],
             devices: vec![Device { id: "cpu".into(), unavailable: None }],
-            notes: vec![],
+            notes: vec![NOTE.into()],
         })
     }
 

@@ -3,13 +3,16 @@
 //! Four layers in a row become one convolution stage, and up to three a linear stage:
 //!
 //! ```text
-//! convolution stages, any number     linear stages, at least one
+//! convolution stages, at least one   linear stages, at least one
 //!   Conv2d 3×3 or 5×5, no padding      Linear
 //!   BatchNorm, or none                 BatchNorm, or none
 //!   Sigmoid                            Sigmoid, or none
 //!   MaxPool2d 2×2, even sides
 //! Flatten
 //! ```
+//!
+//! Less than that, such as a single layer that is to be timed, is left to the readable
+//! loops: one code for all such models makes their differences mean something.
 
 use trainmark_plugin::{Layer, Model, Shape};
 
@@ -117,7 +120,7 @@ impl Plan {
             let inputs = plan.linears.last().map_or(shape.len(), |stage| stage.outputs);
             plan.linears.push(rest.linear_stage(inputs)?);
         }
-        (!plan.linears.is_empty()).then_some(plan)
+        (!plan.convolutions.is_empty() && !plan.linears.is_empty()).then_some(plan)
     }
 }
 
