@@ -125,7 +125,7 @@ mod tests {
     fn a_batch_norm_in_front_needs_its_outputs_gradient() {
         let batch_norm = Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 };
         let convolution = convolution(3, 1, 0);
-        assert_eq!(work(vec![Layer::Sigmoid, convolution.clone()]).input_gradients, 0);
+        assert_eq!(work(vec![Layer::Sigmoid, convolution]).input_gradients, 0);
         let behind = work(vec![batch_norm, convolution]);
         assert_eq!(behind.input_gradients, behind.forward);
     }
