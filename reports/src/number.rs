@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn percentages_have_two_digits() {
-        let shown: Vec<_> = [0.0, 0.004_51, 0.996, 3.14, 9.96, 77.7, 99.6, 117.4, f64::NAN]
+        let shown: Vec<_> = [0.0, 0.004_51, 0.996, 3.12, 9.96, 77.7, 99.6, 117.4, f64::NAN]
             .into_iter()
             .map(percent)
             .collect();
