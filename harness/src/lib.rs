@@ -12,6 +12,7 @@ pub mod executor;
 pub mod interrupt;
 pub mod machine;
 pub mod operations;
+pub mod peak;
 pub mod plan;
 pub mod reference;
 pub mod registry;

@@ -56,7 +56,8 @@ pub fn cpu_seconds() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
-/// Everything about machine and tools that a reader needs to judge the numbers.
+/// Everything about machine and tools that a reader needs to judge the numbers, but
+/// the peak, which takes time to measure.
 pub fn environment() -> Environment {
     Environment {
         system: sysinfo::System::long_os_version().unwrap_or_else(|_| std::env::consts::OS.to_owned()),
@@ -72,6 +73,7 @@ pub fn environment() -> Environment {
         rustc: env!("TRAINMARK_RUSTC").to_owned(),
         profile: profile(),
         load_average: load_average(),
+        peak: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! An example record, with all that a reader can meet: two workloads, three
 //! seeds, a crash with hostile output, a missing framework.
 
+use crate::ceiling::Peak;
 use crate::operations::{
     OperationCell, OperationInfo, OperationResult, OperationTime, Operations, RunOperations,
 };
@@ -90,6 +91,11 @@ pub(crate) fn started() -> Started {
             rustc: "1.95.0".to_owned(),
             profile: "release".to_owned(),
             load_average: Some(0.2),
+            peak: Some(Peak {
+                operations_per_second: 96e9,
+                threads: 2,
+                instructions: "AVX2, fused multiply-add".to_owned(),
+            }),
             ..Environment::default()
         },
         warnings: vec!["other programs load this machine: load average 3.1 on 2 processors".to_owned()],

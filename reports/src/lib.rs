@@ -5,6 +5,7 @@
 //! reads them back, and [`write_all`] makes the CSV files and `report.html` of
 //! what was read. See `docs/records.md` for every file and column.
 
+pub mod ceiling;
 pub mod csv;
 pub mod html;
 mod number;

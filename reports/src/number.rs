@@ -25,6 +25,23 @@ pub(crate) fn ratio(value: f64) -> String {
     format!("{}×", significant(value))
 }
 
+/// `78 %`, `3.1 %`: two significant digits, and all digits before the point.
+pub(crate) fn percent(value: f64) -> String {
+    if !value.is_finite() {
+        return "not finite".to_owned();
+    }
+    if value == 0.0 {
+        return "0 %".to_owned();
+    }
+    // Rounded first: 9.96 has one digit before the point, 10 has two.
+    let rounded: f64 = format!("{value:.1e}").parse().unwrap_or(value);
+    let magnitude = rounded.abs().log10().floor() as i32;
+    match magnitude {
+        2.. => format!("{value:.0} %"),
+        _ => format!("{rounded:.*} %", (1 - magnitude).max(0) as usize),
+    }
+}
+
 /// A fraction of 1 in four decimals, as test accuracy over 10 000 samples has.
 pub(crate) fn fraction(value: f64) -> String {
     format!("{value:.4}")
@@ -70,6 +87,16 @@ mod tests {
             .map(significant)
             .collect();
         assert_eq!(shown, ["0", "1.23e-5", "0.0123", "1.00", "9.88", "123", "12346", "1.00e7", "not finite"]);
+    }
+
+    #[test]
+    fn percentages_have_two_digits() {
+        let shown: Vec<_> = [0.0, 0.004_51, 0.996, 3.12, 9.96, 77.7, 99.6, 117.4, f64::NAN]
+            .into_iter()
+            .map(percent)
+            .collect();
+        let expected = ["0 %", "0.0045 %", "1.0 %", "3.1 %", "10 %", "78 %", "100 %", "117 %", "not finite"];
+        assert_eq!(shown, expected);
     }
 
     #[test]

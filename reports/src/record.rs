@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ceiling::Peak;
+
 /// Version of the record format; stands in every CSV row and run folder.
 pub const SCHEMA: u32 = 1;
 
@@ -392,4 +394,7 @@ pub struct Environment {
     pub profile: String,
     /// One-minute load average at the start.
     pub load_average: Option<f64>,
+    /// What the processor reaches at most, where it was measured.
+    #[serde(default)]
+    pub peak: Option<Peak>,
 }

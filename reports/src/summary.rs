@@ -5,6 +5,7 @@
 //! was reached is told of every run that was tried, so that a backend that
 //! crashes before the target does not look better for it.
 
+use crate::ceiling;
 use crate::record::{Cell, EpochRecord, Metric, RunOutcome, RunRecord, Target, TargetRecord};
 use crate::store::Record;
 
@@ -35,6 +36,8 @@ pub struct CellSummary {
     pub peak_rss_bytes: Option<u64>,
     /// Median seconds from loading the library to a warm epoch.
     pub cold_start_seconds: Option<f64>,
+    /// What part of the processor's peak the median time per epoch is, in per cent.
+    pub percent_of_peak: Option<f64>,
 }
 
 /// Training seconds per epoch over the epochs of a cell.
@@ -103,12 +106,13 @@ fn summarize_cell(record: &Record, cell: &Cell) -> CellSummary {
     let epochs: Vec<Vec<&EpochRecord>> = ok.iter().map(|run| record.epochs_of(cell, run.seed)).collect();
     let last =
         |metric: fn(&EpochRecord) -> Option<f64>| median(epochs.iter().filter_map(|run| metric(run.last()?)));
+    let train_seconds = epoch_seconds(epochs.iter().flatten().copied());
     CellSummary {
         cell: cell.clone(),
         framework: runs.iter().rev().find_map(|run| run.framework.clone()),
         runs: runs.len(),
         ok_runs: ok.len(),
-        train_seconds: epoch_seconds(epochs.iter().flatten().copied()),
+        train_seconds,
         predict_seconds: median(epochs.iter().flatten().map(|epoch| epoch.predict_seconds)),
         train_loss: last(|epoch| epoch.train_loss),
         train_accuracy: last(|epoch| epoch.train_accuracy),
@@ -120,6 +124,8 @@ fn summarize_cell(record: &Record, cell: &Cell) -> CellSummary {
         peak_rss_bytes: median(ok.iter().filter_map(|run| Some(run.peak_rss_bytes? as f64)))
             .map(|bytes| bytes as u64),
         cold_start_seconds: median(ok.iter().filter_map(|run| run.cold_start_seconds)),
+        percent_of_peak: train_seconds
+            .and_then(|seconds| ceiling::percent_of_peak(&record.started, cell, seconds.median)),
     }
 }
 
@@ -268,6 +274,15 @@ mod tests {
         assert!(seconds.max < 9.0, "the first epoch takes 9 s: {seconds:?}");
         let failed = summaries.iter().find(|summary| summary.cell.backend == "crashy").unwrap();
         assert_eq!((failed.ok_runs, failed.train_seconds), (0, None));
+    }
+
+    #[test]
+    fn a_median_time_is_so_much_of_the_peak() {
+        let record = example::record();
+        let percents: Vec<_> = summarize(&record).iter().map(|summary| summary.percent_of_peak).collect();
+        // 2 × 845,000 × 60,000 operations in 8.25 s, of 96 GFLOP/s.
+        assert!((percents[0].unwrap() - 12.803).abs() < 1e-3, "{percents:?}");
+        assert_eq!(percents[3], None, "no run of this cell ended");
     }
 
     #[test]

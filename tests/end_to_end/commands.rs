@@ -116,7 +116,8 @@ fn doctor_describes_the_machine() {
     assert_eq!(lines[0], "machine");
     assert!(lines[1].contains("(kernel "), "{text}");
     assert!(lines[2].contains(" threads; "), "{text}");
-    assert!(lines[3].ends_with(" of memory"), "{text}");
+    assert!(lines[3].starts_with("  peak: ") && lines[3].contains(" GFLOP/s in float32 on "), "{text}");
+    assert!(lines[4].ends_with(" of memory"), "{text}");
     assert!(lines.contains(&"data set") && lines.contains(&"backends"), "{text}");
     assert!(lines.contains(&"  handwritten"), "{text}");
 }

@@ -118,6 +118,7 @@ fn runs_have_the_documented_columns() {
     for row in &summary {
         assert_eq!((&*row["runs"], &*row["ok_runs"], &*row["status"]), ("2", "2", "2 ok"));
         assert_eq!(row["timed"], "epochs after the first");
+        assert!((0.0..100.0).contains(&number(row, "percent_of_peak")), "{row:?}");
     }
 }
 
@@ -133,8 +134,12 @@ fn everything_that_repeats_it_is_kept() {
     let environment = json("env.json");
     assert!(environment["rustc"].as_str().unwrap().starts_with("rustc "), "{environment}");
     assert!(environment["logical_cpus"].as_u64().unwrap() > 0);
+    let peak = &environment["peak"];
+    assert!(peak["operations_per_second"].as_f64().unwrap() > 1e8, "{environment}");
+    assert_eq!(peak["threads"], 1);
     let events = folder.events();
     let started = &events[0];
+    assert_eq!(started["environment"], environment);
     assert!(started["command"].as_str().unwrap().starts_with("cargo run -- bench "), "{started}");
     assert_eq!(started["plan"]["seeds"], serde_json::json!([1, 2]));
     let rounds = events.iter().filter(|event| event["event"] == "round").count();

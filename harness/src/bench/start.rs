@@ -4,13 +4,17 @@
 use std::path::Path;
 
 use anyhow::Context;
-use trainmark_reports::record::{DatasetInfo, Event, Note, Plan, RunOutcome, RunRecord, SCHEMA, Started};
+use trainmark_reports::record::{
+    DatasetInfo, Environment, Event, Note, Plan, RunOutcome, RunRecord, SCHEMA, Started,
+};
 use trainmark_reports::{Record, RunStore};
 
-use super::prepare::Prepared;
+use super::prepare::{Prepared, ReadyCell};
 use super::{BenchRequest, Place, unix_time};
 use crate::data;
 use crate::machine;
+use crate::peak;
+use crate::registry::device_kind;
 use crate::workload::Workload;
 
 /// Makes the folder of run folders, before time is spent on anything that could
@@ -124,11 +128,22 @@ fn started(
             budget_seconds: request.budget.map(|budget| budget.as_secs_f64()),
             timeout_seconds: request.timeout.as_secs_f64(),
         },
-        environment: machine::environment(),
+        environment: environment(request, prepared),
         warnings: warnings(request, dataset),
         unavailable: prepared.unavailable.clone(),
         notes: notes(prepared),
     })
+}
+
+/// The machine, with the peak of the threads that the cells compute on. A run without
+/// cells on the processor needs none.
+fn environment(request: &BenchRequest, prepared: &Prepared) -> Environment {
+    // First, since the probe is a load, too.
+    let environment = machine::environment();
+    let on_processor = |ready: &ReadyCell| device_kind(&ready.cell.device) == "cpu";
+    let is_needed = prepared.cells.iter().any(on_processor);
+    let peak = is_needed.then(|| peak::measure(request.threads).ok()).flatten();
+    Environment { peak, ..environment }
 }
 
 /// What the backends want a reader of their numbers to know.

@@ -1,7 +1,10 @@
 //! `doctor`: what this machine has and lacks, and what mends it.
 
+use trainmark_reports::record::Environment;
+
 use crate::data;
 use crate::machine;
+use crate::peak;
 use crate::units;
 
 use super::arguments::BackendArguments;
@@ -15,27 +18,7 @@ pub(super) fn run(arguments: &BackendArguments) -> anyhow::Result<i32> {
     let executor = describing_executor()?;
     executor.interrupt.listen()?;
 
-    say!("machine");
-    say!("  {} (kernel {})", environment.system, environment.kernel);
-    let features = environment.cpu_features.join(", ");
-    say!("  {}: {} threads; {features}", environment.cpu, environment.logical_cpus);
-    say!("  {} of memory", units::bytes(environment.memory_bytes));
-    match environment.load_average {
-        Some(load) if load > 0.5 => {
-            say!("  busy: load average {load:.1}; timings will suffer, close other programs")
-        }
-        Some(load) => say!("  quiet: load average {load:.1}"),
-        None => say!("  load average unknown"),
-    }
-    if let Some(governor) = environment.governor.as_deref().filter(|governor| *governor != "performance") {
-        say!("  frequency governor {governor}: `cpupower frequency-set -g performance` steadies timings");
-    }
-    if environment.gpus.is_empty() {
-        say!("  no NVIDIA driver: cuda devices are unavailable; install the NVIDIA driver to use one");
-    }
-    for gpu in &environment.gpus {
-        say!("  {gpu}");
-    }
+    describe_machine(&environment);
 
     say!("\ndata set");
     for line in status_lines(&data::status(None)) {
@@ -53,4 +36,32 @@ pub(super) fn run(arguments: &BackendArguments) -> anyhow::Result<i32> {
         say!("  {name}\n    unavailable: {reason}");
     }
     Ok(exit::OK)
+}
+
+fn describe_machine(environment: &Environment) {
+    say!("machine");
+    say!("  {} (kernel {})", environment.system, environment.kernel);
+    let features = environment.cpu_features.join(", ");
+    say!("  {}: {} threads; {features}", environment.cpu, environment.logical_cpus);
+    match peak::measure(environment.logical_cpus) {
+        Ok(peak) => say!("  peak: {peak}"),
+        Err(why) => say!("  peak not measured: {why}"),
+    }
+    say!("  {} of memory", units::bytes(environment.memory_bytes));
+    match environment.load_average {
+        Some(load) if load > 0.5 => {
+            say!("  busy: load average {load:.1}; timings will suffer, close other programs")
+        }
+        Some(load) => say!("  quiet: load average {load:.1}"),
+        None => say!("  load average unknown"),
+    }
+    if let Some(governor) = environment.governor.as_deref().filter(|governor| *governor != "performance") {
+        say!("  frequency governor {governor}: `cpupower frequency-set -g performance` steadies timings");
+    }
+    if environment.gpus.is_empty() {
+        say!("  no NVIDIA driver: cuda devices are unavailable; install the NVIDIA driver to use one");
+    }
+    for gpu in &environment.gpus {
+        say!("  {gpu}");
+    }
 }

@@ -4,46 +4,7 @@ use std::fmt::Write as _;
 
 use trainmark_plugin::{Error, Layer, Model, Shape};
 
-use super::Workload;
-
-/// Multiply-adds per training sample, of convolution and linear layers only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MultiplyAdds {
-    /// Forward pass.
-    pub forward: u64,
-    /// Gradients of the weights.
-    pub weight_gradients: u64,
-    /// Gradients of the layers' inputs; the first layer with weights needs none.
-    pub input_gradients: u64,
-}
-
-impl MultiplyAdds {
-    /// Forward and backward together.
-    pub fn total(self) -> u64 {
-        self.forward + self.weight_gradients + self.input_gradients
-    }
-}
-
-/// Counts a model's multiply-adds, padding's included.
-///
-/// # Errors
-/// Where the model's shapes do not fit.
-pub fn multiply_adds(model: &Model) -> Result<MultiplyAdds, Error> {
-    let per_layer = layer_multiply_adds(model)?;
-    let forward = per_layer.iter().sum();
-    let first = per_layer.iter().copied().find(|&count| count > 0).unwrap_or(0);
-    Ok(MultiplyAdds { forward, weight_gradients: forward, input_gradients: forward - first })
-}
-
-fn layer_multiply_adds(model: &Model) -> Result<Vec<u64>, Error> {
-    let layers = model.layers.iter().zip(model.input_shapes()?).zip(model.shapes()?);
-    let counts = layers.map(|((layer, input), output)| match *layer {
-        Layer::Conv2d { kernel, .. } => output.len() * input.channels() * kernel * kernel,
-        Layer::Linear { out_features } => out_features * input.len(),
-        _ => 0,
-    });
-    Ok(counts.map(|count| count as u64).collect())
-}
+use super::{Workload, multiply_adds};
 
 /// One line per layer, its columns aligned: index, layer, output shape, parameters.
 ///
@@ -144,13 +105,6 @@ fn thousands(number: u64) -> String {
 mod tests {
     use super::*;
     use crate::workload::{lenet_bn, softmax};
-
-    #[test]
-    fn the_main_workload_has_the_known_amount_of_work() {
-        let work = multiply_adds(&lenet_bn().model).unwrap();
-        assert_eq!((work.forward, work.weight_gradients, work.input_gradients), (281_640, 281_640, 195_240));
-        assert_eq!(lenet_bn().info().unwrap().multiply_adds_per_sample, 758_520);
-    }
 
     #[test]
     fn the_design_check_reads_well() {

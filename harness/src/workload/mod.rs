@@ -3,10 +3,12 @@
 mod initial;
 mod inspect;
 mod shuffle;
+mod work;
 
 pub use initial::{initial_parameters, uniform_generator};
-pub use inspect::{MultiplyAdds, inspect, layer_lines, multiply_adds};
+pub use inspect::{inspect, layer_lines};
 pub use shuffle::epoch_order;
+pub use work::{MultiplyAdds, multiply_adds};
 
 use trainmark_plugin::{Layer, Model, Shape};
 use trainmark_reports::record::{Metric, Target, WorkloadInfo};

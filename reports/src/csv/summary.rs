@@ -36,6 +36,9 @@ pub const COLUMNS: [&str; 22] = [
     "status",
 ];
 
+/// The column behind those of the targets.
+pub const PERCENT_OF_PEAK: &str = "percent_of_peak";
+
 #[derive(Serialize)]
 struct Row<'a> {
     origin: Origin<'a>,
@@ -60,6 +63,7 @@ struct Row<'a> {
     cold_start_seconds: Option<f64>,
     status: String,
     targets: Vec<TargetColumns>,
+    percent_of_peak: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -86,7 +90,8 @@ fn header(targets: &[Target]) -> Vec<String> {
         let columns = ["reached", "tried", "median_epochs_to", "median_seconds_to", "status_of"];
         columns.map(|what| format!("{what}_{}", target_name(target)))
     };
-    COLUMNS.iter().map(|&name| name.to_owned()).chain(targets.iter().flat_map(of_target)).collect()
+    let before = COLUMNS.iter().map(|&name| name.to_owned());
+    before.chain(targets.iter().flat_map(of_target)).chain([PERCENT_OF_PEAK.to_owned()]).collect()
 }
 
 fn row<'a>(record: &'a Record, summary: &'a CellSummary, targets: &[Target]) -> Row<'a> {
@@ -114,6 +119,7 @@ fn row<'a>(record: &'a Record, summary: &'a CellSummary, targets: &[Target]) -> 
         cold_start_seconds: finite(summary.cold_start_seconds),
         status: status(record, summary),
         targets: targets.iter().map(|target| target_columns(record, summary, target)).collect(),
+        percent_of_peak: finite(summary.percent_of_peak),
     }
 }
 

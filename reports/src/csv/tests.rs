@@ -42,6 +42,18 @@ fn an_empty_number_has_its_reason_beside_it() {
 }
 
 #[test]
+fn without_a_peak_there_is_no_share_of_it() {
+    let mut record = example::record();
+    let filled = |record: &Record| {
+        let percents = column(&summary::text(record).unwrap(), "percent_of_peak");
+        percents.iter().filter(|percent| !percent.is_empty()).count()
+    };
+    assert_eq!(filled(&record), 5, "all but the cell that crashes");
+    record.started.environment.peak = None;
+    assert_eq!(filled(&record), 0);
+}
+
+#[test]
 fn a_missing_metric_is_named_even_where_the_writer_says_ok() {
     let mut record = example::record();
     record.epochs[0].train_loss = Some(f64::NAN);

@@ -15,12 +15,13 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use serde::Serialize;
 
+use crate::ceiling::Peak;
 use crate::number::{bytes, count, seconds, significant, utc};
 use crate::operations::RunOperations;
 use crate::record::{Note, Outcome, RunOutcome, Started, Target, Unavailable, WorkloadInfo};
 use crate::store::{Record, StoreError};
 use crate::summary::{Group, group, summarize};
-use crate::{csv, warnings, words};
+use crate::{ceiling, csv, warnings, words};
 
 /// Its name in a run folder.
 pub const FILE: &str = "report.html";
@@ -62,7 +63,7 @@ pub fn render(record: &Record, of_run: Option<&RunOperations>) -> Result<String,
         conformance: conformance(record),
         machine: machine(record),
         workloads: &started.plan.workloads,
-        method: method(started),
+        method: method(started).into_iter().chain(ceiling::paragraph(started)).collect(),
         command: &started.command,
         run_count: record.runs.len(),
     };
@@ -269,6 +270,7 @@ fn machine(record: &Record) -> Vec<(&'static str, String)> {
         ),
         ("Instruction sets", list(&environment.cpu_features)),
         ("Frequency governor", known(&environment.governor)),
+        ("Peak", environment.peak.as_ref().map_or_else(|| "not measured".to_owned(), Peak::to_string)),
         ("Memory", bytes(environment.memory_bytes)),
         ("Graphics processors", list(&environment.gpus)),
         (

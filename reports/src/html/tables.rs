@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::csv::runs::conformance_word;
-use crate::number::{bytes, fraction, ratio, seconds, significant};
+use crate::number::{bytes, fraction, percent, ratio, seconds, significant};
 use crate::record::{Cell, Metric, RunOutcome, RunRecord, Target};
 use crate::store::Record;
 use crate::summary::{CellSummary, Group, median, target_of_run};
@@ -77,6 +77,9 @@ pub(super) fn cells(record: &Record, groups: &[Group], targets: &[Target]) -> Ta
     ]);
     columns.extend(targets.iter().map(target_column));
     columns.extend(self::columns(&[("Peak memory", true), ("Cold start", true)]));
+    if record.started.environment.peak.is_some() {
+        columns.extend(self::columns(&[("Of the peak", true)]));
+    }
     let rows =
         groups.iter().flat_map(|group| group.cells.iter().map(|cell| cell_row(record, group, cell, targets)));
     Table {
@@ -122,6 +125,10 @@ fn cell_row(record: &Record, group: &Group, summary: &CellSummary, targets: &[Ta
     }));
     row.push(number(summary.peak_rss_bytes.map(|peak| peak as f64), |peak| bytes(peak as u64), missing));
     row.push(number(summary.cold_start_seconds, seconds, missing));
+    if record.started.environment.peak.is_some() {
+        let missing = if cell.device == "cpu" { missing } else { "not the processor" };
+        row.push(number(summary.percent_of_peak, percent, missing));
+    }
     row
 }
 

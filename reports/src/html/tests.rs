@@ -29,7 +29,9 @@ fn the_example_has_everything_in_order() {
         "no CUDA driver: install one",
         "worst: conv1.weight",
         "Example CPU at 3 GHz",
+        "96.0 GFLOP&#x2f;s in float32 on 2 threads",
         "One training is one sample",
+        "an epoch of lenet-bn, 101 GFLOP in convolutions and linear layers, takes 1.06 s",
         "cargo run -- bench all --seeds 3 --epochs 5",
         "id=\"data\"",
     ];
@@ -140,6 +142,19 @@ fn headings_never_skip_a_level() {
     assert_eq!(levels[0], 1);
     assert_eq!(levels.iter().filter(|&&level| level == 1).count(), 1);
     assert!(levels.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{levels:?}");
+}
+
+#[test]
+fn a_cell_shows_how_much_of_the_peak_it_reaches() {
+    let mut record = example::record();
+    let html = page(&record);
+    for shown in [">Of the peak</th>", ">13 %</td></tr>", ">no ok run</td></tr>"] {
+        assert!(html.contains(shown), "{shown}");
+    }
+    record.started.environment.peak = None;
+    let html = page(&record);
+    assert!(!html.contains("Of the peak") && !html.contains(" %</td></tr>"));
+    assert!(html.contains("<dt>Peak</dt><dd>not measured</dd>") && !html.contains("At that rate"));
 }
 
 #[test]

@@ -161,6 +161,17 @@ fn rubbish_at_the_end_is_cut_off_and_elsewhere_named() {
 }
 
 #[test]
+fn a_record_from_before_the_peak_is_read() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = example::write(parent.path(), &[Event::Started(example::started())]);
+    let path = folder.join(EVENTS_FILE);
+    let mut head: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    head["environment"].as_object_mut().unwrap().remove("peak").expect("a field to leave out");
+    std::fs::write(&path, format!("{head}\n")).unwrap();
+    assert_eq!(Record::read(&folder).unwrap().started.environment.peak, None);
+}
+
+#[test]
 fn another_schema_names_both_and_the_remedy() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("a");
