@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Trains lenet-bn in PyTorch (scripts/pytorch.py) and in trainmark's tch, in turn and
-# with the same number of threads, and prints seconds per epoch and peak memory of each.
+# Trains lenet-bn in PyTorch (scripts/pytorch.py), in trainmark's tch and in its fused
+# backend, in turn and with the same number of threads, and prints seconds per epoch and
+# peak memory of each.
 # Needs Fashion-MNIST in TRAINMARK_DATA; keep other work off the machine meanwhile.
 # Usage: scripts/beside-pytorch.sh [ROUNDS] [EPOCHS of each] [THREADS]   (default 3 4 2)
 #
@@ -29,9 +30,9 @@ samples=$out/samples
 cargo build --quiet --locked
 trainmark() {
     rm -rf "$out/runs"
-    cargo run --quiet --locked -- bench "tch/$1" --workload lenet-bn --dataset fashion-mnist --seeds 1 \
+    cargo run --quiet --locked -- bench "$1" --workload lenet-bn --dataset fashion-mnist --seeds 1 \
         --epochs "$epochs" --threads "$threads" --out "$out/runs" >"$out/log" 2>&1 || { cat "$out/log" >&2; exit 1; }
-    "$PYTHON" - "trainmark tch/$1" "$out/runs/latest" >>"$samples" <<'END'
+    "$PYTHON" - "trainmark $1" "$out/runs/latest" >>"$samples" <<'END'
 import csv, sys
 cell, folder = sys.argv[1:]
 (run,) = csv.DictReader(open(f"{folder}/runs.csv"))
@@ -50,7 +51,8 @@ for row in rows:
 END
 }
 # Each command begins one round, so that none is always the first.
-commands=("pytorch builtin" "trainmark builtin" "pytorch detached" "trainmark primitive" "pytorch written")
+commands=("pytorch builtin" "trainmark handwritten/builtin" "trainmark tch/builtin" "pytorch detached"
+    "trainmark tch/primitive" "pytorch written")
 for ((round = 0; round < rounds; round++)); do
     for ((turn = 0; turn < ${#commands[@]}; turn++)); do
         command=${commands[(round + turn) % ${#commands[@]}]}
@@ -68,8 +70,14 @@ for cell, second, peak in csv.reader(open(sys.argv[1])):
 print("cell,epochs,min_seconds,median_seconds,peak_mb")
 for cell, values in sorted(seconds.items()):
     print(f"{cell},{len(values)},{min(values):.3f},{statistics.median(values):.3f},{memory[cell] / 1e6:.0f}")
-for ours, theirs in (("builtin", "builtin"), ("primitive", "detached"), ("primitive", "written")):
-    a, b = seconds[f"trainmark tch/{ours}"], seconds[f"PyTorch {theirs}"]
-    print(f"tch/{ours} over PyTorch {theirs}: min {min(a) / min(b):.2f}, "
+for ours, theirs in (
+    ("trainmark tch/builtin", "PyTorch builtin"),
+    ("trainmark tch/primitive", "PyTorch detached"),
+    ("trainmark tch/primitive", "PyTorch written"),
+    ("PyTorch builtin", "trainmark handwritten/builtin"),
+    ("trainmark tch/builtin", "trainmark handwritten/builtin"),
+):
+    a, b = seconds[ours], seconds[theirs]
+    print(f"{ours} over {theirs}: min {min(a) / min(b):.2f}, "
           f"median {statistics.median(a) / statistics.median(b):.2f}")
 END
