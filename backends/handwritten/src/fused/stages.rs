@@ -48,55 +48,68 @@ impl ForWidth for Lenet {
         let plan = Plan::of(&model)
             .ok_or_else(|| Error::unsupported("LeNet is not of the form that is fused".to_owned()))?;
         let parameters: Vec<Vec<f32>> = model.parameters()?.iter().map(|spec| noise(spec.len())).collect();
-        let mut stages = Vec::new();
-        for (index, stage) in plan.convolutions.iter().enumerate() {
-            let own = parameters[stage.first_parameter..].to_vec();
-            let weights = (stage.out_channels * stage.inputs_of_an_output() * stage.area()) as u64;
-            let mut add = |what: &str, multiply_adds: u64, run: fn(&mut Convolution<V>, &mut Values<V>)| {
-                let mut convolution = Convolution::new(stage.clone());
-                let mut values = Values::new(stage.inputs(), stage.outputs(), &own);
-                values.with_part(|values, part, member| {
-                    convolution.train(&own, part, member, &values.input, &mut values.output);
-                });
-                stages.push(Stage {
-                    name: format!("convolution {}: {what}", index + 1),
-                    multiply_adds: multiply_adds * SAMPLES as u64,
-                    run: Box::new(move || run(&mut convolution, &mut values)),
-                });
-            };
-            add("forward", weights, |convolution, values| convolution.time_forward(&values.input));
-            add("activation", 0, |convolution, values| convolution.time_activation(&mut values.output));
-            add("weight gradient", weights, |convolution, values| {
-                convolution.time_weight_gradient(&values.input, &values.d_output);
-            });
-            if index > 0 {
-                add("input gradient", weights, |convolution, values| {
-                    convolution.time_input_gradient(&mut values.d_input);
-                });
-            }
-        }
-        for (index, stage) in plan.linears.iter().enumerate() {
-            let own = parameters[stage.first_parameter..].to_vec();
-            let weights = (stage.inputs * stage.outputs * SAMPLES) as u64;
-            let mut linear = Linear::<V>::new(stage.clone());
-            let mut values = Values::<V>::new(stage.inputs, stage.outputs, &own);
-            stages.push(Stage {
-                name: format!("linear {}: forward and backward", index + 1),
-                multiply_adds: 3 * weights,
-                run: Box::new(move || {
-                    values.with_part(|values, part, member| {
-                        linear.train(&own, part, member, &values.input, &mut values.output);
-                        let both = (&*values.input, &*values.output);
-                        let (d_output, d_input) = (&mut values.d_output, &mut values.d_input);
-                        linear.backward(&own, part, member, both, d_output, d_input, &mut values.gradients);
-                    });
-                }),
-            });
-        }
+        let mut stages = convolution_stages::<V>(&plan, &parameters);
+        stages.extend(linear_stages::<V>(&plan, &parameters));
         stages.push(whole_step::<V>(&plan, parameters));
         stages.push(peak::<V>());
         Ok(stages)
     }
+}
+
+/// The kernels of each convolution stage.
+fn convolution_stages<V: Lanes>(plan: &Plan, parameters: &[Vec<f32>]) -> Vec<Stage> {
+    let mut stages = Vec::new();
+    for (index, stage) in plan.convolutions.iter().enumerate() {
+        let own = parameters[stage.first_parameter..].to_vec();
+        let weights = (stage.out_channels * stage.inputs_of_an_output() * stage.area()) as u64;
+        let mut add = |what: &str, multiply_adds: u64, run: fn(&mut Convolution<V>, &mut Values<V>)| {
+            let mut convolution = Convolution::new(stage.clone());
+            let mut values = Values::new(stage.inputs(), stage.outputs(), &own);
+            values.with_part(|values, part, member| {
+                convolution.train(&own, part, member, &values.input, &mut values.output);
+            });
+            stages.push(Stage {
+                name: format!("convolution {}: {what}", index + 1),
+                multiply_adds: multiply_adds * SAMPLES as u64,
+                run: Box::new(move || run(&mut convolution, &mut values)),
+            });
+        };
+        add("forward", weights, |convolution, values| convolution.time_forward(&values.input));
+        add("activation", 0, |convolution, values| convolution.time_activation(&mut values.output));
+        add("weight gradient", weights, |convolution, values| {
+            convolution.time_weight_gradient(&values.input, &values.d_output);
+        });
+        if index > 0 {
+            add("input gradient", weights, |convolution, values| {
+                convolution.time_input_gradient(&mut values.d_input);
+            });
+        }
+    }
+    stages
+}
+
+/// Each linear stage, forward and backward.
+fn linear_stages<V: Lanes>(plan: &Plan, parameters: &[Vec<f32>]) -> Vec<Stage> {
+    let mut stages = Vec::new();
+    for (index, stage) in plan.linears.iter().enumerate() {
+        let own = parameters[stage.first_parameter..].to_vec();
+        let weights = (stage.inputs * stage.outputs * SAMPLES) as u64;
+        let mut linear = Linear::<V>::new(stage.clone());
+        let mut values = Values::<V>::new(stage.inputs, stage.outputs, &own);
+        stages.push(Stage {
+            name: format!("linear {}: forward and backward", index + 1),
+            multiply_adds: 3 * weights,
+            run: Box::new(move || {
+                values.with_part(|values, part, member| {
+                    linear.train(&own, part, member, &values.input, &mut values.output);
+                    let both = (&*values.input, &*values.output);
+                    let (d_output, d_input) = (&mut values.d_output, &mut values.d_input);
+                    linear.backward(&own, part, member, both, d_output, d_input, &mut values.gradients);
+                });
+            }),
+        });
+    }
+    stages
 }
 
 /// What goes into a stage and comes out of it.
