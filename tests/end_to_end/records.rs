@@ -190,3 +190,15 @@ fn what_is_printed_is_short_and_plain() {
     // Which cell comes first in a round is drawn by the seed, so the lines are always the same.
     insta::with_settings!({ filters => filters }, { insta::assert_snapshot!("bench-stderr", stderr) });
 }
+
+#[test]
+fn benchmarks_that_begin_together_get_folders_of_their_own() {
+    let out = tempfile::tempdir().unwrap();
+    let running: Vec<_> = (0..4).map(|_| bench(out.path(), [&hostile()]).start()).collect();
+    for running in running {
+        running.finish().expect(0);
+    }
+    let entries = std::fs::read_dir(out.path()).unwrap().map(|entry| entry.unwrap());
+    let runs: Vec<_> = entries.filter(|entry| entry.file_name() != "latest").collect();
+    assert_eq!(runs.len(), 4, "{runs:?}");
+}

@@ -7,7 +7,7 @@ use anyhow::Context;
 use trainmark_reports::record::{
     DatasetInfo, Environment, Event, Note, Plan, RunOutcome, RunRecord, SCHEMA, Started,
 };
-use trainmark_reports::{Record, RunStore};
+use trainmark_reports::{Record, RunStore, StoreError};
 
 use super::prepare::{Prepared, ReadyCell};
 use super::{BenchRequest, Place, unix_time};
@@ -43,9 +43,8 @@ pub(super) fn open_store(
 ) -> anyhow::Result<(RunStore, Option<Record>)> {
     match place {
         Place::Within(parent) => {
-            let id = run_id(parent, &request.selections);
-            let started = started(&id, request, workloads, dataset, prepared)?;
-            let store = RunStore::create(parent, &id, &started)?;
+            let started = started(request, workloads, dataset, prepared)?;
+            let store = create_store(parent, request, started)?;
             request.write(store.folder())?;
             Ok((store, None))
         }
@@ -55,6 +54,21 @@ pub(super) fn open_store(
             check_same_plan(&record, request, prepared)?;
             store.append(&Event::Resumed { unix_time: unix_time() })?;
             Ok((store, Some(record)))
+        }
+    }
+}
+
+/// Makes a run folder under the first name that is free. Another benchmark that begins in
+/// the same second may take a name between the look and the making: then the next one is.
+fn create_store(parent: &Path, request: &BenchRequest, mut started: Started) -> Result<RunStore, StoreError> {
+    /// So many benchmarks do not begin in one second; something else is wrong then.
+    const TRIES: usize = 20;
+    let mut tries = 1;
+    loop {
+        started.run_id = run_id(parent, &request.selections);
+        match RunStore::create(parent, &started.run_id, &started) {
+            Err(StoreError::Exists { .. } | StoreError::Locked { .. }) if tries < TRIES => tries += 1,
+            made => return made,
         }
     }
 }
@@ -102,8 +116,8 @@ fn check_same_plan(record: &Record, request: &BenchRequest, prepared: &Prepared)
     Ok(())
 }
 
+/// The record's beginning, not yet with the run's name.
 fn started(
-    id: &str,
     request: &BenchRequest,
     workloads: &[Workload],
     dataset: &data::Prepared,
@@ -111,7 +125,7 @@ fn started(
 ) -> anyhow::Result<Started> {
     Ok(Started {
         schema: SCHEMA,
-        run_id: id.to_owned(),
+        run_id: String::new(),
         unix_time: unix_time(),
         command: request.command.clone(),
         plan: Plan {
