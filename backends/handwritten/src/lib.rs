@@ -5,6 +5,7 @@
 //! `threads` let both share a batch.
 
 mod fused;
+mod parameters;
 mod part;
 mod primitive;
 #[cfg(test)]

@@ -21,6 +21,23 @@ impl<'b> Part<'b> {
         (0..threads).map(move |t| Self { samples: &batch[bound(t)..bound(t + 1)], batch: batch.len(), lanes })
     }
 
+    /// [`Part::split`], each part with its samples' share of `values`, of which there are
+    /// so many per sample.
+    pub(crate) fn split_with<'v>(
+        batch: &'b [u32],
+        threads: usize,
+        lanes: usize,
+        values: &'v mut [f32],
+        per_sample: usize,
+    ) -> impl Iterator<Item = (Self, &'v mut [f32])> {
+        let mut rest = values;
+        Self::split(batch, threads, lanes).map(move |part| {
+            let (own, others) = std::mem::take(&mut rest).split_at_mut(part.samples.len() * per_sample);
+            rest = others;
+            (part, own)
+        })
+    }
+
     /// The part in pieces of so many blocks; the last one may be smaller.
     pub(crate) fn pieces(&self, blocks: usize) -> impl Iterator<Item = Self> {
         self.samples.chunks(blocks * self.lanes).map(|samples| Self { samples, ..*self })

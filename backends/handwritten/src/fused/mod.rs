@@ -29,6 +29,7 @@ use lanes::{Lanes, Portable};
 use network::Network;
 use plan::Plan;
 
+use crate::parameters::Parameters;
 use crate::part::Part;
 use crate::threads::Team;
 pub(crate) use batch_norm::RUNNING_VARIANCE;
@@ -78,8 +79,7 @@ pub(crate) fn open<'d>(request: OpenRequest<'d>, width: Width) -> Result<Box<dyn
 
 /// A model in training.
 struct Training<'d, V> {
-    /// Row-major tensors in the order of `Model::parameters`.
-    parameters: Vec<Vec<f32>>,
+    parameters: Parameters,
     dataset: Dataset<'d>,
     learning_rate: f32,
     team: Team,
@@ -94,7 +94,7 @@ impl<'d, V: Lanes> Training<'d, V> {
             Error::unsupported(format!("model {} is not of the form that is fused", model.name))
         })?;
         Ok(Self {
-            parameters: model.parameters()?.iter().map(|spec| vec![0.0; spec.len()]).collect(),
+            parameters: Parameters::zero(model)?,
             dataset: request.dataset,
             learning_rate: request.learning_rate as f32,
             team: Team::new(request.threads)?,
@@ -106,7 +106,7 @@ impl<'d, V: Lanes> Training<'d, V> {
     fn descend(&mut self) {
         let Some((first, others)) = self.networks.split_first_mut() else { return };
         let padded: Vec<(usize, usize, usize)> = first.padded_rows().collect();
-        for (index, parameter) in self.parameters.iter_mut().enumerate() {
+        for (index, parameter) in self.parameters.0.iter_mut().enumerate() {
             let length = parameter.len();
             let (row, stride) = padded
                 .iter()
@@ -144,21 +144,17 @@ fn descend(rate: f32, w: &mut [f32], gradient: &[f32]) {
 
 impl<V: Lanes> Session for Training<'_, V> {
     fn set_parameters(&mut self, values: &[&[f32]]) -> Result<(), Error> {
-        for (parameter, values) in self.parameters.iter_mut().zip(values) {
-            parameter.copy_from_slice(values);
-        }
+        self.parameters.set(values);
         Ok(())
     }
 
     fn get_parameters(&mut self, values: &mut [&mut [f32]]) -> Result<(), Error> {
-        for (values, parameter) in values.iter_mut().zip(&self.parameters) {
-            values.copy_from_slice(parameter);
-        }
+        self.parameters.copy_to(values);
         Ok(())
     }
 
     fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
-        let Self { parameters, dataset, team, networks, .. } = &mut *self;
+        let Self { parameters: Parameters(parameters), dataset, team, networks, .. } = &mut *self;
         let parts = Part::split(batch, team.threads(), V::COUNT);
         team.run(networks.iter_mut().zip(parts), |member, (network, part)| {
             network.train(parameters, dataset.train, &part, member);
@@ -180,14 +176,9 @@ impl<V: Lanes> Session for Training<'_, V> {
         _batch_size: usize,
         logits: &mut [f32],
     ) -> Result<(), Error> {
-        let Self { parameters, dataset, team, networks, .. } = self;
+        let Self { parameters: Parameters(parameters), dataset, team, networks, .. } = self;
         let (samples, classes) = (dataset.split(split), networks[0].classes());
-        let mut rest = logits;
-        let parts = Part::split(indices, team.threads(), V::COUNT).map(|part| {
-            let (own, others) = std::mem::take(&mut rest).split_at_mut(part.samples.len() * classes);
-            rest = others;
-            (part, own)
-        });
+        let parts = Part::split_with(indices, team.threads(), V::COUNT, logits, classes);
         team.run(networks.iter_mut().zip(parts), |_, (network, (part, logits))| {
             network.predict(parameters, samples, &part, logits);
         });

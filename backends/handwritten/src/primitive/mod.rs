@@ -16,6 +16,7 @@ mod pooling;
 
 use trainmark_plugin::{Dataset, Error, OpenRequest, RunningVariance, Session, Split, StepOutcome};
 
+use crate::parameters::Parameters;
 use crate::part::Part;
 use crate::threads::Team;
 use layout::LANES;
@@ -24,8 +25,7 @@ use network::{Network, Workspace};
 /// A model in training.
 pub(crate) struct Training<'d> {
     network: Network,
-    /// Row-major tensors in the order of `Model::parameters`.
-    parameters: Vec<Vec<f32>>,
+    parameters: Parameters,
     dataset: Dataset<'d>,
     learning_rate: f32,
     running_variance: RunningVariance,
@@ -42,7 +42,7 @@ impl<'d> Training<'d> {
         let network = Network::new(model)?;
         let workspaces = (0..request.threads).map(|_| Workspace::new(&network, model));
         Ok(Self {
-            parameters: model.parameters()?.iter().map(|spec| vec![0.0; spec.len()]).collect(),
+            parameters: Parameters::zero(model)?,
             dataset: request.dataset,
             learning_rate: request.learning_rate as f32,
             running_variance,
@@ -54,7 +54,7 @@ impl<'d> Training<'d> {
 
     /// w ← w − rate·∂L/∂w, the gradient summed over the threads in their order.
     fn descend(&mut self) {
-        for (index, parameter) in self.parameters.iter_mut().enumerate() {
+        for (index, parameter) in self.parameters.0.iter_mut().enumerate() {
             let mut workspaces = self.workspaces.iter_mut();
             let Some(first) = workspaces.next() else { return };
             let gradient = &mut first.gradients[index];
@@ -72,21 +72,25 @@ impl<'d> Training<'d> {
 
 impl Session for Training<'_> {
     fn set_parameters(&mut self, values: &[&[f32]]) -> Result<(), Error> {
-        for (parameter, values) in self.parameters.iter_mut().zip(values) {
-            parameter.copy_from_slice(values);
-        }
+        self.parameters.set(values);
         Ok(())
     }
 
     fn get_parameters(&mut self, values: &mut [&mut [f32]]) -> Result<(), Error> {
-        for (values, parameter) in values.iter_mut().zip(&self.parameters) {
-            values.copy_from_slice(parameter);
-        }
+        self.parameters.copy_to(values);
         Ok(())
     }
 
     fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
-        let Self { network, parameters, dataset, team, workspaces, running_variance, .. } = &mut *self;
+        let Self {
+            network,
+            parameters: Parameters(parameters),
+            dataset,
+            team,
+            workspaces,
+            running_variance,
+            ..
+        } = &mut *self;
         let parts = Part::split(batch, team.threads(), LANES);
         team.run(workspaces.iter_mut().zip(parts), |member, (workspace, part)| {
             network.train(parameters, dataset.train, &part, member, workspace);
@@ -109,15 +113,10 @@ impl Session for Training<'_> {
         _batch_size: usize,
         logits: &mut [f32],
     ) -> Result<(), Error> {
-        let Self { network, parameters, dataset, team, workspaces, .. } = self;
+        let Self { network, parameters: Parameters(parameters), dataset, team, workspaces, .. } = self;
         let (samples, classes) = (dataset.split(split), network.classes());
         let statistics = network.running_statistics(parameters);
-        let mut rest = logits;
-        let parts = Part::split(indices, team.threads(), LANES).map(|part| {
-            let (own, others) = std::mem::take(&mut rest).split_at_mut(part.samples.len() * classes);
-            rest = others;
-            (part, own)
-        });
+        let parts = Part::split_with(indices, team.threads(), LANES, logits, classes);
         team.run(workspaces.iter_mut().zip(parts), |_, (workspace, (part, logits))| {
             network.predict(parameters, &statistics, samples, &part, workspace, logits);
         });

@@ -13,6 +13,30 @@ use crate::part::Part;
 use crate::threads::Member;
 use product::{Backward, Forward, Reading};
 
+/// Calls `$call` with a tile's two sizes, from 1 to 4, as literals.
+macro_rules! sized {
+    ($call:ident, $rows:expr, $columns:expr) => {
+        match ($rows, $columns) {
+            (4, 4) => $call!(4, 4),
+            (4, 3) => $call!(4, 3),
+            (4, 2) => $call!(4, 2),
+            (4, _) => $call!(4, 1),
+            (3, 4) => $call!(3, 4),
+            (3, 3) => $call!(3, 3),
+            (3, 2) => $call!(3, 2),
+            (3, _) => $call!(3, 1),
+            (2, 4) => $call!(2, 4),
+            (2, 3) => $call!(2, 3),
+            (2, 2) => $call!(2, 2),
+            (2, _) => $call!(2, 1),
+            (_, 4) => $call!(1, 4),
+            (_, 3) => $call!(1, 3),
+            (_, 2) => $call!(1, 2),
+            (_, _) => $call!(1, 1),
+        }
+    };
+}
+
 /// What one thread computes a linear stage with.
 #[derive(Debug)]
 pub(super) struct Linear<V> {
@@ -252,24 +276,7 @@ fn multiply<V: Lanes>(
                     product::product::<V, $j, $b>(weight, start, (x, x_len), (y, y_len))
                 }};
             }
-            match (rows.channels, group.channels) {
-                (4, 4) => call!(4, 4),
-                (4, 3) => call!(4, 3),
-                (4, 2) => call!(4, 2),
-                (4, _) => call!(4, 1),
-                (3, 4) => call!(3, 4),
-                (3, 3) => call!(3, 3),
-                (3, 2) => call!(3, 2),
-                (3, _) => call!(3, 1),
-                (2, 4) => call!(2, 4),
-                (2, 3) => call!(2, 3),
-                (2, 2) => call!(2, 2),
-                (2, _) => call!(2, 1),
-                (_, 4) => call!(1, 4),
-                (_, 3) => call!(1, 3),
-                (_, 2) => call!(1, 2),
-                (_, _) => call!(1, 1),
-            }
+            sized!(call, rows.channels, group.channels);
         }
     }
 }
@@ -293,24 +300,7 @@ fn all_weight_gradients<V: Lanes>(
                     weight_gradient::weight_gradient::<V, $j, $i>(samples, d, rows, d_weight)
                 };
             }
-            match (output.channels, registers.channels) {
-                (4, 4) => call!(4, 4),
-                (4, 3) => call!(4, 3),
-                (4, 2) => call!(4, 2),
-                (4, _) => call!(4, 1),
-                (3, 4) => call!(3, 4),
-                (3, 3) => call!(3, 3),
-                (3, 2) => call!(3, 2),
-                (3, _) => call!(3, 1),
-                (2, 4) => call!(2, 4),
-                (2, 3) => call!(2, 3),
-                (2, 2) => call!(2, 2),
-                (2, _) => call!(2, 1),
-                (_, 4) => call!(1, 4),
-                (_, 3) => call!(1, 3),
-                (_, 2) => call!(1, 2),
-                (_, _) => call!(1, 1),
-            }
+            sized!(call, output.channels, registers.channels);
         }
     }
 }
