@@ -31,6 +31,8 @@ impl Backend for Handwritten {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 
     fn describe() -> Result<Description, Error> {
+        // A wrong choice is refused where it matters, when a fused session is opened.
+        let width = Width::choose().map_or("no such vector width", Width::name);
         Ok(Description {
             framework: format!("plain Rust {}", Self::VERSION),
             implementations: vec![
@@ -42,10 +44,7 @@ impl Backend for Handwritten {
                 Implementation {
                     name: "builtin".into(),
                     running_variance: fused::RUNNING_VARIANCE,
-                    summary: format!(
-                        "layers fused, {}; running variance as in the frameworks",
-                        Width::choose()?.name()
-                    ),
+                    summary: format!("layers fused, {width}; running variance as in the frameworks"),
                 },
             ],
             devices: vec![Device { id: "cpu".into(), unavailable: None }],
@@ -55,10 +54,9 @@ impl Backend for Handwritten {
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
         request.check_choices(&["primitive", "builtin"], &["cpu"])?;
-        let width = Width::choose()?;
         // A model without batch norm has no implementations to choose from: the best it can.
         if request.implementation != "primitive" && fused::fits(&request.model) {
-            return fused::open(request, width);
+            return fused::open(request, Width::choose()?);
         }
         let running_variance = match &*request.implementation {
             "primitive" => RunningVariance::BiasedFromZero,

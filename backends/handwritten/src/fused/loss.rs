@@ -49,8 +49,8 @@ pub(super) fn cross_entropy<V: Lanes>(
         for (lane, &sample) in samples.iter().enumerate() {
             let label = usize::from(labels[sample as usize]);
             let z = |j: usize| V::floats(logits)[j * V::COUNT + lane];
-            let first_largest = (0..classes).find(|&j| z(j) == V::floats(&largest)[lane]);
-            score.correct += u64::from(first_largest == Some(label));
+            let first_largest = (1..classes).fold(0, |first, j| if z(j) > z(first) { j } else { first });
+            score.correct += u64::from(first_largest == label);
             let below = f64::from(V::floats(&largest)[lane]) - f64::from(z(label));
             score.loss += f64::from(V::floats(&sum)[lane]).ln() + below;
             V::floats_mut(d_logits)[label * V::COUNT + lane] -= share;

@@ -46,8 +46,12 @@ trait ForWidth {
     fn run<V: Lanes>(self) -> Self::Output;
 }
 
-/// Runs `work` for the vector type of a width, which is one that the processor has.
+/// Runs `work` for the vector type of a width.
+///
+/// # Panics
+/// Where the processor does not have it: its instructions must never be reached.
 fn for_width<W: ForWidth>(width: Width, work: W) -> W::Output {
+    assert!(width.is_available(), "this processor has no {}", width.name());
     match width {
         #[cfg(target_arch = "x86_64")]
         Width::Avx512 => work.run::<Avx512>(),

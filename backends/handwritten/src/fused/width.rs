@@ -32,7 +32,7 @@ impl Width {
         Self::ALL.iter().copied().filter(|width| width.is_available())
     }
 
-    fn is_available(self) -> bool {
+    pub(crate) fn is_available(self) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => is_x86_feature_detected!("avx512f"),
@@ -49,7 +49,8 @@ impl Width {
     /// # Errors
     /// `invalid` where `TRAINMARK_SIMD` names none that this processor has.
     pub(crate) fn choose() -> Result<Self, Error> {
-        Self::named(std::env::var(VARIABLE).ok().as_deref())
+        let wanted = std::env::var_os(VARIABLE).map(|name| name.to_string_lossy().into_owned());
+        Self::named(wanted.as_deref())
     }
 
     fn named(wanted: Option<&str>) -> Result<Self, Error> {

@@ -104,6 +104,33 @@ fn a_mean_far_from_zero_costs_no_accuracy() {
     check_widths(&case, 2, 6);
 }
 
+/// Everything is white but the middle of the first image, about which values are
+/// computed: the variance must not cancel, let alone become negative.
+#[test]
+fn an_outlier_as_the_origin_costs_no_accuracy() {
+    let layers = [convolution(2, 5, true), vec![Layer::Flatten], linear(3, false, false)].concat();
+    for weight in [1.0, 7.0, 63.0] {
+        let mut case = Case::new(model(image(1, 20, 20), layers.clone()), 256, 8);
+        case.pixels.fill(255);
+        // What the kernel's first place sees in the middle of the output.
+        case.pixels[8 * 20 + 8] = 0;
+        case.parameters[0].fill(0.0);
+        (case.parameters[0][0], case.parameters[0][25]) = (weight, -weight);
+        let mut primitive = case.open("primitive", 1, 0.0);
+        primitive.train_step(&case.indices()).unwrap();
+        let expected = case.parameters_of(primitive.as_mut());
+        for width in Width::available() {
+            let mut session = open(&case, width, 2, 0.0);
+            assert!(session.train_step(&case.indices()).unwrap().loss.is_finite());
+            let found = case.parameters_of(session.as_mut());
+            // Over so many values the two conventions of a variance agree.
+            for (found, expected) in found[5].iter().zip(&expected[5]) {
+                assert!((found - expected).abs() <= 1e-4 * expected, "{width:?}: {found} {expected}");
+            }
+        }
+    }
+}
+
 /// Where γ is 0 all values of a window are equal, and the gradient is the first's.
 #[test]
 fn gamma_zero_gives_the_first_of_a_window_its_gradient() {
@@ -157,6 +184,41 @@ fn not_a_number_is_not_hidden_by_a_maximum() {
         let mut logits = [0.0; 2];
         open(&case, width, 1, 0.5).predict(Split::Train, &[0], 1, &mut logits).unwrap();
         assert!(logits.iter().all(|logit| logit.is_nan()), "{width:?}: {logits:?}");
+    }
+}
+
+/// What a sample lacks is its own affair.
+#[test]
+fn not_a_number_stays_in_its_sample() {
+    let layers = [convolution(1, 3, false), vec![Layer::Flatten], linear(2, false, false)].concat();
+    let mut case = Case::new(model(image(1, 4, 4), layers), 3, 7);
+    case.parameters[0][0] = f32::INFINITY;
+    case.pixels.fill(1);
+    case.pixels[16] = 0;
+    for width in Width::available() {
+        let mut logits = [0.0; 6];
+        open(&case, width, 1, 0.5).predict(Split::Train, &[0, 1, 2], 3, &mut logits).unwrap();
+        let is_missing = logits.map(f32::is_nan);
+        assert_eq!(is_missing, [false, false, true, true, false, false], "{width:?}: {logits:?}");
+    }
+}
+
+/// Without batch norm nothing multiplies an infinite value by 0.
+#[test]
+fn an_infinite_logit_gives_the_gradient_that_primitive_gives() {
+    let layers = [convolution(1, 3, false), vec![Layer::Flatten], linear(3, false, false)].concat();
+    let mut case = Case::new(model(image(1, 4, 4), layers), 20, 9);
+    case.labels.fill(0);
+    case.parameters[3][2] = f32::NEG_INFINITY;
+    let request = case.request("none", 1, 0.5);
+    let convention = trainmark_plugin::RunningVariance::BiasedFromZero;
+    let mut primitive = case.start(Box::new(crate::primitive::Training::open(request, convention).unwrap()));
+    let outcome = primitive.train_step(&case.indices()).unwrap();
+    for width in Width::available() {
+        let mut session = open(&case, width, 1, 0.5);
+        let found = session.train_step(&case.indices()).unwrap();
+        assert!((found.loss - outcome.loss).abs() < 1e-5 && found.correct == outcome.correct);
+        assert_eq!(case.parameters_of(session.as_mut())[3][2], f32::NEG_INFINITY, "{width:?}");
     }
 }
 

@@ -150,6 +150,7 @@ impl<V: Lanes> Convolution<V> {
         let (width, windows, row_of_windows) = (stage.out_width(), stage.windows(), row_of_windows(stage));
         let before = &before[block * stage.out_height() / 2 * row_of_windows..];
         let mask = mask::<V>(samples);
+        let has_batch_norm = stage.batch_norm.is_some();
         V::vectorize(
             #[inline(always)]
             || {
@@ -162,7 +163,11 @@ impl<V: Lanes> Convolution<V> {
                         let values = &before[row * row_of_windows + c * 2 * width..][..2 * width];
                         let pooled = c * windows + row * (width / 2)..c * windows + (row + 1) * (width / 2);
                         let values = (values, &d_z[pooled.clone()]);
-                        *d_bias = d_bias.add(unpool::unpool(gradient, mask, values, width, d_rows));
+                        let sum = match has_batch_norm {
+                            true => unpool::unpool::<V, true>(gradient, mask, values, width, d_rows),
+                            false => unpool::unpool::<V, false>(gradient, mask, values, width, d_rows),
+                        };
+                        *d_bias = d_bias.add(sum);
                         V::fetch(d_z.get(pooled.end..pooled.end + pooled.len()).unwrap_or_default());
                     }
                 }

@@ -52,7 +52,7 @@ pub(super) struct Convolution<V> {
     /// The sum's first term per channel.
     start: Vec<f32>,
     /// What a value before batch norm is short of the true one: it is computed about
-    /// a value that occurs, which keeps the variance exact however far off 0 the mean is.
+    /// a value that occurs, or the mean, so that the variance does not cancel.
     offset: Vec<f64>,
     /// Values before batch norm, block after block: row of windows, channel, column of
     /// windows, place in the window.
@@ -108,9 +108,9 @@ impl<V: Lanes> Convolution<V> {
         if self.stage.batch_norm.is_some() && blocks > 0 {
             self.move_origin(input);
         }
-        self.sums.fill([0.0; 2]);
-        for (block, input) in input.chunks_exact(self.stage.inputs()).enumerate().take(blocks) {
-            self.convolve(block, part.block(block).len(), input, true);
+        self.convolve_part(part, input);
+        if self.stage.batch_norm.is_some() && self.move_origin_to_the_mean(part) {
+            self.convolve_part(part, input);
         }
         if let Some(batch_norm) = self.stage.batch_norm {
             self.statistics = self.moments(part).join(member);
@@ -180,6 +180,31 @@ impl<V: Lanes> Convolution<V> {
         }
     }
 
+    /// Where a channel's origin turns out to be an outlier, so that Σx² − (Σx)²/m would cancel,
+    /// makes this part's mean its origin. Says whether there is such a channel.
+    fn move_origin_to_the_mean(&mut self, part: &Part<'_>) -> bool {
+        let count = (part.samples.len() * self.stage.area()) as f64;
+        let mut has_moved = false;
+        for c in 0..self.stage.out_channels {
+            let [sum, squares] = self.sums[c];
+            if squares - sum * sum / count < 0.01 * squares {
+                let start = self.start[c];
+                self.start[c] = (f64::from(start) - sum / count) as f32;
+                self.offset[c] += f64::from(start) - f64::from(self.start[c]);
+                has_moved = true;
+            }
+        }
+        has_moved
+    }
+
+    /// Convolution, pooling and sums of all of this part's blocks, in training.
+    fn convolve_part(&mut self, part: &Part<'_>, input: &[V]) {
+        self.sums.fill([0.0; 2]);
+        for (block, input) in input.chunks_exact(self.stage.inputs()).enumerate().take(part.blocks()) {
+            self.convolve(block, part.block(block).len(), input, true);
+        }
+    }
+
     /// Convolution, pooling and sums of one block.
     fn convolve(&mut self, block: usize, samples: usize, input: &[V], training: bool) {
         let Self { stage, weights, start, before, largest, sums, .. } = self;
@@ -204,7 +229,7 @@ impl<V: Lanes> Convolution<V> {
             for ((c, lanes), largest) in channels.zip(&tile_sums).zip(tile_largest.chunks_exact_mut(windows))
             {
                 add_samples(samples, lanes, &mut sums[c]);
-                keep_missing_numbers(lanes[0], largest);
+                keep_missing_numbers(samples, lanes[0], largest);
             }
         }
     }
@@ -216,7 +241,7 @@ impl<V: Lanes> Convolution<V> {
         Moments {
             count,
             mean: self.sums.iter().zip(&self.offset).map(|(sums, offset)| short(sums) + offset).collect(),
-            squares: self.sums.iter().map(|sums| sums[1] - sums[0] * short(sums)).collect(),
+            squares: self.sums.iter().map(|sums| not_negative(sums[1] - sums[0] * short(sums))).collect(),
         }
     }
 
@@ -270,13 +295,18 @@ fn add_samples<V: Lanes>(samples: usize, lanes: &[V; 2], sums: &mut [f64; 2]) {
     }
 }
 
+/// Rounding may leave a sum of squares a little below 0. Not a number stays so.
+fn not_negative(squares: f64) -> f64 {
+    if squares < 0.0 { 0.0 } else { squares }
+}
+
 /// A maximum may hide that a number is missing; the sum over the same values does not.
-fn keep_missing_numbers<V: Lanes>(sum: V, largest: &mut [V]) {
-    if V::floats(&[sum]).iter().any(|sum| sum.is_nan()) {
-        // 0 where the sum is finite, else not a number.
-        let missing = sum.sub(sum);
-        for largest in largest {
-            *largest = largest.add(missing);
+/// (Nor does it keep ∞ and −∞ of one sample apart; float32 is at its end there.)
+fn keep_missing_numbers<V: Lanes>(samples: usize, sum: V, largest: &mut [V]) {
+    let sum = [sum];
+    for (lane, sum) in V::floats(&sum)[..samples].iter().enumerate() {
+        if sum.is_nan() {
+            V::floats_mut(largest).iter_mut().skip(lane).step_by(V::COUNT).for_each(|x| *x = f32::NAN);
         }
     }
 }

@@ -41,13 +41,15 @@ pub(super) fn deactivate<V: Lanes>(mean: f32, largest: &[V], output: &[V], d_out
 /// scale·[first largest of its window]·∂L/∂z + slope·(before − mean) + constant
 /// ```
 ///
+/// and without batch norm only the first term, since 0 · ∞ is not 0.
+///
 /// `before` comes window after window, `d_rows` is two rows of `columns`. Only the
 /// lanes of `mask` count. Returns the sum over the rows.
 ///
 /// The largest is found again rather than read: the memory is what this waits for.
 /// (Where γ = 0 the window's first stood for it; but then scale is 0.)
 #[inline(always)]
-pub(super) fn unpool<V: Lanes>(
+pub(super) fn unpool<V: Lanes, const HAS_BATCH_NORM: bool>(
     gradient: Gradient,
     mask: V,
     (before, d_z): (&[V], &[V]),
@@ -67,7 +69,10 @@ pub(super) fn unpool<V: Lanes>(
         for place in 0..4 {
             let (own, rest) = before[place].divide_by_equality(largest, waiting);
             waiting = rest;
-            let d = before[place].sub(mean).mul_add(slope, constant.add(own));
+            let d = match HAS_BATCH_NORM {
+                true => before[place].sub(mean).mul_add(slope, constant.add(own)),
+                false => own,
+            };
             sum = sum.add(d);
             if place < 2 { upper[place] = d } else { lower[place - 2] = d }
         }

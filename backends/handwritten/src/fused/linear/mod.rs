@@ -202,7 +202,6 @@ impl<V: Lanes> Linear<V> {
                 || deactivate(output, d_output),
             );
         }
-        let mut affine_gradients = vec![Gradient::IDENTITY; outputs];
         if let Some(batch_norm) = self.stage.batch_norm {
             V::vectorize(
                 #[inline(always)]
@@ -216,15 +215,20 @@ impl<V: Lanes> Linear<V> {
                 gradients[3][c] = totals[outputs + c] as f32;
             }
             member.sum(&mut totals);
-            for (c, gradient) in affine_gradients.iter_mut().enumerate() {
+            let gradient = |c: usize| {
                 let variance = self.statistics.variance(c);
                 let sums = (totals[c], totals[outputs + c]);
-                *gradient = batch_norm.gradient(self.affine[c], variance, sums, self.statistics.count);
-            }
+                batch_norm.gradient(self.affine[c], variance, sums, self.statistics.count)
+            };
+            let affine_gradients: Vec<Gradient> = (0..outputs).map(gradient).collect();
+            V::vectorize(
+                #[inline(always)]
+                || normalise_backward(part, &affine_gradients, before, d_output),
+            );
         }
         V::vectorize(
             #[inline(always)]
-            || normalise_backward(part, &affine_gradients, before, d_output, &mut gradients[1]),
+            || sum_features(d_output, &mut gradients[1]),
         );
     }
 
@@ -313,8 +317,10 @@ fn sum_moments<V: Lanes>(part: &Part<'_>, before: &[V], moments: &mut Moments) {
     let masks: Vec<V> = (0..part.blocks()).map(|block| mask(part.block(block).len())).collect();
     for c in 0..outputs {
         let values = || before.chunks_exact(outputs).map(|before| before[c]).zip(&masks);
-        let sum = values().fold(V::zero(), |sum, (x, mask)| x.mul_add(*mask, sum));
-        moments.mean[c] = f64::from(sum.sum()) / moments.count;
+        // About a value that occurs, since float32 is coarse far from 0.
+        let origin = V::floats(before)[c * V::COUNT];
+        let sum = values().fold(V::zero(), |sum, (x, mask)| x.sub(V::splat(origin)).mul_add(*mask, sum));
+        moments.mean[c] = f64::from(origin) + f64::from(sum.sum()) / moments.count;
         let mean = V::splat(moments.mean[c] as f32);
         let squares = values().fold(V::zero(), |sum, (x, mask)| {
             let deviation = x.sub(mean).mul(*mask);
@@ -349,26 +355,27 @@ fn add_products<V: Lanes>(affine: &[Affine], before: &[V], d_z: &[V], sums: &mut
     }
 }
 
-/// The gradient before batch norm in place of ∂L/∂z, and its sum per feature.
+/// The gradient before batch norm in place of ∂L/∂z.
 #[inline(always)]
-fn normalise_backward<V: Lanes>(
-    part: &Part<'_>,
-    gradients: &[Gradient],
-    before: &[V],
-    d_z: &mut [V],
-    d_bias: &mut [f32],
-) {
+fn normalise_backward<V: Lanes>(part: &Part<'_>, gradients: &[Gradient], before: &[V], d_z: &mut [V]) {
     let outputs = gradients.len();
-    for (c, (gradient, d_bias)) in gradients.iter().zip(d_bias).enumerate() {
-        let [mean, scale, slope, constant] =
-            [gradient.mean, gradient.scale, gradient.slope, gradient.constant].map(V::splat);
-        let mut sum = V::zero();
-        let blocks = before.chunks_exact(outputs).zip(d_z.chunks_exact_mut(outputs));
-        for (block, (before, d)) in blocks.enumerate() {
-            let rest = before[c].sub(mean).mul_add(slope, constant);
-            d[c] = mask::<V>(part.block(block).len()).mul(d[c].mul_add(scale, rest));
-            sum = sum.add(d[c]);
+    let blocks = before.chunks_exact(outputs).zip(d_z.chunks_exact_mut(outputs));
+    for (block, (before, d)) in blocks.enumerate() {
+        let mask = mask::<V>(part.block(block).len());
+        for ((gradient, before), d) in gradients.iter().zip(before).zip(d) {
+            let [mean, scale, slope, constant] =
+                [gradient.mean, gradient.scale, gradient.slope, gradient.constant].map(V::splat);
+            let rest = before.sub(mean).mul_add(slope, constant);
+            *d = mask.mul(d.mul_add(scale, rest));
         }
-        *d_bias = sum.sum();
+    }
+}
+
+/// The sum over all samples of every feature.
+#[inline(always)]
+fn sum_features<V: Lanes>(d: &[V], sums: &mut [f32]) {
+    let outputs = sums.len();
+    for (c, total) in sums.iter_mut().enumerate() {
+        *total = d.chunks_exact(outputs).fold(V::zero(), |sum, d| sum.add(d[c])).sum();
     }
 }
