@@ -8,6 +8,7 @@ mod fused;
 mod parameters;
 mod part;
 mod primitive;
+mod score;
 #[cfg(test)]
 mod tests;
 mod threads;

@@ -6,9 +6,10 @@ use super::block::load;
 use super::convolution::Convolution;
 use super::lanes::Lanes;
 use super::linear::Linear;
-use super::loss::{Score, cross_entropy};
+use super::loss::cross_entropy;
 use super::plan::Plan;
 use crate::part::Part;
+use crate::score::Score;
 use crate::threads::Member;
 
 /// Blocks that go through prediction at a time: as many as the linear kernels take

@@ -8,6 +8,12 @@ pub(super) fn sigmoid<V: Lanes>(x: V) -> V {
     V::splat(1.0).div(V::splat(1.0).add(exp(V::zero().sub(x))))
 }
 
+/// ∂L/∂x = ∂L/∂y · y·(1 − y) of y = sigmoid(x).
+#[inline(always)]
+pub(super) fn sigmoid_gradient<V: Lanes>(y: V, d_y: V) -> V {
+    d_y.mul(y.mul(V::splat(1.0).sub(y)))
+}
+
 /// eˣ for −87 ≤ x ≤ 88, and the nearer bound's value beyond; within 2 units in
 /// the last place. Not a number stays so.
 ///

@@ -2,13 +2,7 @@
 
 use super::layout::{LANES, Lanes};
 use crate::part::Part;
-
-/// Loss and right predictions, summed over samples.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Score {
-    pub(super) loss: f64,
-    pub(super) correct: u64,
-}
+use crate::score::Score;
 
 /// Scores the part's logits z and writes their gradient, with the batch's n samples:
 ///

@@ -7,9 +7,10 @@ use super::batch_norm::{BatchNorm, Statistics};
 use super::convolution::Convolution;
 use super::layout::{LANES, Lanes, load};
 use super::linear::Linear;
-use super::loss::{Score, cross_entropy};
+use super::loss::cross_entropy;
 use super::pooling::{Pooling, Resize};
 use crate::part::Part;
+use crate::score::Score;
 use crate::threads::Member;
 
 /// The model as a list of stages. It holds shapes only; its parameters are

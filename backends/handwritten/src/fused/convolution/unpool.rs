@@ -3,7 +3,7 @@
 
 use crate::fused::batch_norm::{Affine, Gradient};
 use crate::fused::lanes::Lanes;
-use crate::fused::sigmoid::sigmoid;
+use crate::fused::sigmoid::{sigmoid, sigmoid_gradient};
 
 /// out = sigmoid(z), z = (largest − mean)·scale + shift, for one channel of a block.
 #[inline(always)]
@@ -28,7 +28,7 @@ pub(super) fn deactivate<V: Lanes>(mean: f32, largest: &[V], output: &[V], d_out
     let mean = V::splat(mean);
     let mut sums = [V::zero(); 2];
     for ((largest, &output), d) in largest.iter().zip(output).zip(d_output) {
-        *d = d.mul(output.mul(V::splat(1.0).sub(output)));
+        *d = sigmoid_gradient(output, *d);
         sums[0] = d.mul_add(largest.sub(mean), sums[0]);
         sums[1] = sums[1].add(*d);
     }

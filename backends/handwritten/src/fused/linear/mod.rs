@@ -7,7 +7,7 @@ use super::batch_norm::{Affine, Gradient, Moments};
 use super::block::{mask, turn};
 use super::lanes::Lanes;
 use super::plan::LinearStage;
-use super::sigmoid::sigmoid;
+use super::sigmoid::{sigmoid, sigmoid_gradient};
 use super::tile::tiles;
 use crate::part::Part;
 use crate::threads::Member;
@@ -334,7 +334,7 @@ fn sum_moments<V: Lanes>(part: &Part<'_>, before: &[V], moments: &mut Moments) {
 #[inline(always)]
 fn deactivate<V: Lanes>(output: &[V], d_output: &mut [V]) {
     for (&output, d) in output.iter().zip(d_output) {
-        *d = d.mul(output.mul(V::splat(1.0).sub(output)));
+        *d = sigmoid_gradient(output, *d);
     }
 }
 
