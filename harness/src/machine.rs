@@ -67,6 +67,7 @@ pub fn environment() -> Environment {
         memory_bytes: memory_bytes().unwrap_or_default(),
         cpu_features: cpu_features(),
         governor: governor(),
+        on_battery: None,
         gpus: gpus(),
         trainmark: env!("CARGO_PKG_VERSION").to_owned(),
         git_revision: git_revision(),

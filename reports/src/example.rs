@@ -27,8 +27,10 @@ pub(crate) fn epoch(number: u32, train_seconds: f64, train_accuracy: f64) -> Epo
     EpochRecord {
         cell: cell("lenet-bn", "handwritten", "primitive"),
         seed: 1,
+        purpose: Purpose::Sample,
         epoch: number,
         train_seconds,
+        unfinished_seconds: Some(0.0),
         predict_seconds: 0.25,
         train_loss: Some(((1.0 - train_accuracy) * 2.75 * 1e4).round() / 1e4),
         train_accuracy: Some(train_accuracy),
@@ -117,6 +119,7 @@ pub(crate) fn run(cell: &Cell, seed: u64, outcome: RunOutcome) -> RunRecord {
     RunRecord {
         cell: cell.clone(),
         seed,
+        purpose: Purpose::Sample,
         outcome,
         reason: None,
         log_tail: None,
@@ -129,6 +132,7 @@ pub(crate) fn run(cell: &Cell, seed: u64, outcome: RunOutcome) -> RunRecord {
         peak_rss_bytes: Some(312 << 20),
         cpu_seconds: Some(42.5),
         load_average: Some(0.75),
+        frequency_mhz: Some(3000.0),
         targets: Vec::new(),
         conformance: Some(Conformance {
             passed: true,
@@ -181,6 +185,7 @@ pub(crate) fn events() -> Vec<Event> {
             events.push(Event::Begun(Begun {
                 cell: cell.clone(),
                 seed,
+                purpose: Purpose::Sample,
                 load_average: Some(0.75),
                 unix_time,
             }));
@@ -234,6 +239,7 @@ pub(crate) fn record_of_one_run() -> Record {
         begun: Vec::new(),
         epochs: epochs(&cell, 1),
         runs: vec![run(&cell, 1, RunOutcome::Ok)],
+        repeats: Vec::new(),
         resumed: Vec::new(),
         outcome: Some(Outcome::Budget),
         seconds: 60.0,

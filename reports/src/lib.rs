@@ -21,7 +21,7 @@ mod example;
 
 use std::path::Path;
 
-pub use store::{Record, RunStore, StoreError, latest, list};
+pub use store::{Record, Repeat, RunStore, StoreError, latest, list};
 pub use summary::{CellSummary, summarize};
 
 /// Writes `epochs.csv`, `runs.csv`, `summary.csv` and `report.html` into the run

@@ -1,7 +1,7 @@
 //! One timed run of one cell: from a worker's messages to records.
 
 use trainmark_reports::record::{
-    Begun, Cell, CheckRecord, Conformance, EpochRecord, Event, RunOutcome, RunRecord,
+    Begun, Cell, CheckRecord, Conformance, EpochRecord, Event, Purpose, RunOutcome, RunRecord,
 };
 use trainmark_reports::{RunStore, summary};
 
@@ -53,7 +53,13 @@ impl Bench<'_> {
         let load_average = crate::machine::load_average();
         let cell = ready.cell.clone();
         let unix_time = super::unix_time();
-        self.store.append(&Event::Begun(Begun { cell, seed, load_average, unix_time }))?;
+        self.store.append(&Event::Begun(Begun {
+            cell,
+            seed,
+            purpose: Purpose::Sample,
+            load_average,
+            unix_time,
+        }))?;
         self.progress.begun(&ready.cell, seed);
         let log = log_name(ready, &seed.to_string());
         let mut heard = Heard::default();
@@ -164,8 +170,10 @@ fn epoch_record(ready: &ReadyCell, seed: u64, epoch: &EpochMessage) -> EpochReco
     EpochRecord {
         cell: ready.cell.clone(),
         seed,
+        purpose: Purpose::Sample,
         epoch: epoch.epoch,
         train_seconds: epoch.train_seconds,
+        unfinished_seconds: None,
         predict_seconds: epoch.predict_seconds,
         train_loss: epoch.train_loss,
         train_accuracy: Some(epoch.train_accuracy),
@@ -185,6 +193,7 @@ fn run_record(ready: &ReadyCell, workload: &Workload, seed: u64, heard: &Heard) 
     RunRecord {
         cell: ready.cell.clone(),
         seed,
+        purpose: Purpose::Sample,
         outcome: RunOutcome::Ok,
         reason: None,
         log_tail: None,
@@ -197,6 +206,7 @@ fn run_record(ready: &ReadyCell, workload: &Workload, seed: u64, heard: &Heard) 
         peak_rss_bytes: None,
         cpu_seconds: None,
         load_average: None,
+        frequency_mhz: None,
         targets: workload
             .targets
             .iter()

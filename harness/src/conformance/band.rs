@@ -197,7 +197,7 @@ impl Position {
 mod unit_tests {
     use super::*;
     use crate::workload::{lenet, lenet_bn, softmax};
-    use trainmark_reports::record::Cell;
+    use trainmark_reports::record::{Cell, Purpose};
 
     fn epochs(curve: &[(f64, f64)]) -> Vec<EpochRecord> {
         let cell = Cell {
@@ -210,8 +210,10 @@ mod unit_tests {
         let record = |(place, &(loss, accuracy)): (usize, &(f64, f64))| EpochRecord {
             cell: cell.clone(),
             seed: 1,
+            purpose: Purpose::Sample,
             epoch: place as u32 + 1,
             train_seconds: 1.0,
+            unfinished_seconds: None,
             predict_seconds: 0.1,
             train_loss: Some(loss),
             train_accuracy: Some(accuracy),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::StoreError;
 use lock::{LOCK_FILE, Lock};
-pub use read::Record;
+pub use read::{Record, Repeat};
 
 use crate::record::{Event, Started};
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{EVENTS_FILE, StoreError};
 use crate::record::{
-    Begun, Cell, EpochRecord, Event, Outcome, Round, RunOutcome, RunRecord, SCHEMA, Started,
+    Begun, Cell, EpochRecord, Event, Outcome, Purpose, Round, RunOutcome, RunRecord, SCHEMA, Started,
 };
 
 /// A record as it was read: every cell and seed has at most one run.
@@ -27,12 +27,24 @@ pub struct Record {
     /// The runs that stand, in the order of their beginning. One that has no end
     /// in the record is there as [`RunOutcome::Interrupted`].
     pub runs: Vec<RunRecord>,
+    /// The runs that were made once more, which enter no median: [`Purpose::Repeat`] and
+    /// [`Purpose::Drift`].
+    pub repeats: Vec<Repeat>,
     /// Times at which a process continued the benchmark, in Unix seconds.
     pub resumed: Vec<f64>,
     /// How the last process ended; `None` when it was killed or still runs.
     pub outcome: Option<Outcome>,
     /// Wall seconds of all processes that ended by themselves.
     pub seconds: f64,
+}
+
+/// A run that was made once more, with its epochs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Repeat {
+    /// How it ended.
+    pub run: RunRecord,
+    /// Its epochs, in order.
+    pub epochs: Vec<EpochRecord>,
 }
 
 impl Record {
@@ -124,6 +136,9 @@ fn check_schema(path: &Path, line: &[u8]) -> Result<(), StoreError> {
     }
 }
 
+/// A run's identity: its cell, seed and purpose.
+type Key = (Cell, u64, Purpose);
+
 /// One try at a run.
 #[derive(Default)]
 struct Attempt {
@@ -164,20 +179,29 @@ fn collect(path: &Path, events: Vec<Event>) -> Result<Record, StoreError> {
             }
         }
     }
-    let (begun, epochs, runs) = attempts.standing();
-    Ok(Record { started, rounds, begun, epochs, runs, resumed, outcome, seconds })
+    let Standing { begun, epochs, runs, repeats } = attempts.standing();
+    Ok(Record { started, rounds, begun, epochs, runs, repeats, resumed, outcome, seconds })
+}
+
+/// What stands of all attempts.
+#[derive(Default)]
+struct Standing {
+    begun: Vec<Begun>,
+    epochs: Vec<EpochRecord>,
+    runs: Vec<RunRecord>,
+    repeats: Vec<Repeat>,
 }
 
 #[derive(Default)]
 struct Attempts {
-    all: Vec<((Cell, u64), Attempt)>,
+    all: Vec<(Key, Attempt)>,
     /// Index of the latest attempt of a cell and seed.
-    latest: HashMap<(Cell, u64), usize>,
+    latest: HashMap<Key, usize>,
 }
 
 impl Attempts {
     fn begin(&mut self, begun: Begun) {
-        let attempt = self.start((begun.cell.clone(), begun.seed));
+        let attempt = self.start((begun.cell.clone(), begun.seed, begun.purpose));
         attempt.begun = Some(begun);
     }
 
@@ -185,25 +209,25 @@ impl Attempts {
         let follows = |attempt: &Attempt| {
             attempt.ended.is_none() && attempt.epochs.last().is_none_or(|last| last.epoch < epoch.epoch)
         };
-        self.current((epoch.cell.clone(), epoch.seed), follows).epochs.push(epoch);
+        self.current((epoch.cell.clone(), epoch.seed, epoch.purpose), follows).epochs.push(epoch);
     }
 
     fn end(&mut self, run: RunRecord) {
         let open = |attempt: &Attempt| attempt.ended.is_none();
-        let attempt = self.current((run.cell.clone(), run.seed), open);
+        let attempt = self.current((run.cell.clone(), run.seed, run.purpose), open);
         attempt.ended = Some(run);
     }
 
     /// The latest attempt if the event can belong to it, else a new one: a
     /// record is read sensibly even if a `begun` is missing.
-    fn current(&mut self, key: (Cell, u64), belongs: impl Fn(&Attempt) -> bool) -> &mut Attempt {
+    fn current(&mut self, key: Key, belongs: impl Fn(&Attempt) -> bool) -> &mut Attempt {
         match self.latest.get(&key) {
             Some(&index) if belongs(&self.all[index].1) => &mut self.all[index].1,
             _ => self.start(key),
         }
     }
 
-    fn start(&mut self, key: (Cell, u64)) -> &mut Attempt {
+    fn start(&mut self, key: Key) -> &mut Attempt {
         let index = self.all.len();
         self.latest.insert(key.clone(), index);
         self.all.push((key, Attempt::default()));
@@ -212,24 +236,30 @@ impl Attempts {
 
     /// Of every cell and seed the attempt that stands: the last one with a result,
     /// else the last that ended, else the last.
-    fn standing(self) -> (Vec<Begun>, Vec<EpochRecord>, Vec<RunRecord>) {
-        let mut stands: HashMap<(Cell, u64), usize> = HashMap::new();
+    fn standing(self) -> Standing {
+        let mut stands: HashMap<Key, usize> = HashMap::new();
         for (index, (key, attempt)) in self.all.iter().enumerate() {
             let earlier = stands.get(key).map(|&earlier| rank(&self.all[earlier].1));
             if earlier.is_none_or(|earlier| earlier <= rank(attempt)) {
                 stands.insert(key.clone(), index);
             }
         }
-        let (mut begun, mut epochs, mut runs) = (Vec::new(), Vec::new(), Vec::new());
+        let mut standing = Standing::default();
         for (index, (key, attempt)) in self.all.into_iter().enumerate() {
-            if stands.get(&key) == Some(&index) {
-                let ended = attempt.ended;
-                runs.push(ended.unwrap_or_else(|| without_end(key, attempt.begun.as_ref(), &attempt.epochs)));
-                begun.extend(attempt.begun);
-                epochs.extend(attempt.epochs);
+            if stands.get(&key) != Some(&index) {
+                continue;
+            }
+            let Attempt { begun, epochs, ended } = attempt;
+            let run = ended.unwrap_or_else(|| without_end(key, begun.as_ref(), &epochs));
+            if run.purpose == Purpose::Sample {
+                standing.begun.extend(begun);
+                standing.epochs.extend(epochs);
+                standing.runs.push(run);
+            } else {
+                standing.repeats.push(Repeat { run, epochs });
             }
         }
-        (begun, epochs, runs)
+        standing
     }
 }
 
@@ -243,10 +273,11 @@ fn rank(attempt: &Attempt) -> u8 {
     }
 }
 
-fn without_end((cell, seed): (Cell, u64), begun: Option<&Begun>, epochs: &[EpochRecord]) -> RunRecord {
+fn without_end((cell, seed, purpose): Key, begun: Option<&Begun>, epochs: &[EpochRecord]) -> RunRecord {
     RunRecord {
         cell,
         seed,
+        purpose,
         outcome: RunOutcome::Interrupted,
         reason: Some("its end is not in the record: trainmark was killed, or still runs".to_owned()),
         log_tail: None,
@@ -259,6 +290,7 @@ fn without_end((cell, seed): (Cell, u64), begun: Option<&Begun>, epochs: &[Epoch
         peak_rss_bytes: None,
         cpu_seconds: None,
         load_average: begun.and_then(|begun| begun.load_average),
+        frequency_mhz: None,
         targets: Vec::new(),
         conformance: None,
         framework: None,

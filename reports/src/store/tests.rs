@@ -2,10 +2,16 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::example;
-use crate::record::{Begun, Cell, EpochRecord, Outcome, RunOutcome, RunRecord};
+use crate::record::{Begun, Cell, EpochRecord, Outcome, Purpose, RunOutcome, RunRecord};
 
 fn begun(cell: &Cell, seed: u64) -> Event {
-    Event::Begun(Begun { cell: cell.clone(), seed, load_average: Some(0.5), unix_time: 1.0 })
+    Event::Begun(Begun {
+        cell: cell.clone(),
+        seed,
+        purpose: Purpose::Sample,
+        load_average: Some(0.5),
+        unix_time: 1.0,
+    })
 }
 
 fn epoch(cell: &Cell, seed: u64, number: u32, train_seconds: f64) -> Event {
@@ -286,4 +292,24 @@ proptest! {
         prop_assert_eq!(record.epochs.len(), 1);
         prop_assert_eq!(std::fs::read(&path).unwrap(), whole);
     }
+}
+
+#[test]
+fn a_run_made_once_more_is_kept_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let started = example::started();
+    let cell = started.plan.cells[0].clone();
+    let mut store = RunStore::create(folder.path(), "a", &started).unwrap();
+    for purpose in [Purpose::Sample, Purpose::Repeat, Purpose::Drift] {
+        let begun = Begun { cell: cell.clone(), seed: 1, purpose, load_average: None, unix_time: 1.0 };
+        store.append(&Event::Begun(begun)).unwrap();
+        store.append(&Event::Epoch(EpochRecord { purpose, ..example::epoch(1, 2.0, 0.5) })).unwrap();
+        let ended = RunRecord { purpose, ..example::run(&cell, 1, RunOutcome::Ok) };
+        store.append(&Event::Ended(Box::new(ended))).unwrap();
+    }
+    let record = Record::read(store.folder()).unwrap();
+    assert_eq!((record.begun.len(), record.runs.len(), record.epochs.len()), (1, 1, 1));
+    let repeats: Vec<_> =
+        record.repeats.iter().map(|repeat| (repeat.run.purpose, repeat.epochs.len())).collect();
+    assert_eq!(repeats, [(Purpose::Repeat, 1), (Purpose::Drift, 1)]);
 }

@@ -1,0 +1,108 @@
+//! The record format: every line of a run's `events.jsonl`.
+
+mod environment;
+mod plan;
+mod run;
+
+use serde::{Deserialize, Serialize};
+
+pub use environment::Environment;
+pub use plan::{Cell, DatasetInfo, Metric, Note, Plan, Target, Unavailable, WorkloadInfo};
+pub use run::{
+    CheckRecord, Conformance, EpochRecord, FirstBatchNorm, Purpose, RunOutcome, RunRecord, TargetRecord,
+};
+
+/// Version of the record format; stands in every CSV row and run folder.
+pub const SCHEMA: u32 = 1;
+
+/// One line of `events.jsonl`, appended and flushed as it happens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "`Started` is large, but a record has only one")]
+pub enum Event {
+    /// First line: what is about to be done, where, and how to repeat it.
+    Started(Started),
+    /// The order of a round's cells, drawn at random before the round.
+    Round(Round),
+    /// A run of a cell was handed to a worker.
+    Begun(Begun),
+    /// An epoch ended.
+    Epoch(EpochRecord),
+    /// A run of a cell ended, well or badly.
+    Ended(Box<RunRecord>),
+    /// A process continued the benchmark after an interruption.
+    Resumed {
+        /// Seconds since the Unix epoch.
+        unix_time: f64,
+    },
+    /// Last line of a process: how the benchmark ended.
+    Finished {
+        /// Why no further run was started.
+        outcome: Outcome,
+        /// Wall seconds of this process from plan to end.
+        seconds: f64,
+    },
+}
+
+/// How a benchmark ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every planned run was tried.
+    Complete,
+    /// A further round would have passed the time budget.
+    Budget,
+    /// Ctrl-C or a termination signal.
+    Interrupted,
+}
+
+/// The head of a record: plan, data set, machine and command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    /// [`SCHEMA`] of the writer.
+    pub schema: u32,
+    /// Name of the run folder.
+    pub run_id: String,
+    /// Seconds since the Unix epoch.
+    pub unix_time: f64,
+    /// Command line that repeats it, from the repository's root.
+    pub command: String,
+    /// What is to be run.
+    pub plan: Plan,
+    /// The machine and the tools; also written to `env.json`.
+    pub environment: Environment,
+    /// Things that make the numbers doubtful: a debug build, other load, the
+    /// synthetic data set. Shown at the top of the report.
+    pub warnings: Vec<String>,
+    /// Cells that cannot run here at all, with the reason.
+    pub unavailable: Vec<Unavailable>,
+    /// What the backends want a reader of their numbers to know.
+    #[serde(default)]
+    pub notes: Vec<Note>,
+}
+
+/// A round: one run of every cell with the same seed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Round {
+    /// The seed of all its runs.
+    pub seed: u64,
+    /// Indices into [`Plan::cells`], in the order of running. One that stands twice is run
+    /// twice, the second time as a [`Purpose::Repeat`].
+    pub order: Vec<usize>,
+}
+
+/// A run was handed to a worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Begun {
+    /// The cell.
+    pub cell: Cell,
+    /// The seed.
+    pub seed: u64,
+    /// Why it is run.
+    #[serde(default)]
+    pub purpose: Purpose,
+    /// One-minute load average just before.
+    pub load_average: Option<f64>,
+    /// Seconds since the Unix epoch.
+    pub unix_time: f64,
+}

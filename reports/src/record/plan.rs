@@ -1,0 +1,116 @@
+//! What a benchmark is to run, and what of it cannot be run here.
+
+use serde::{Deserialize, Serialize};
+
+/// What a benchmark is to run: every cell once for every seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The workloads, in order.
+    pub workloads: Vec<WorkloadInfo>,
+    /// The data set.
+    pub dataset: DatasetInfo,
+    /// The cells.
+    pub cells: Vec<Cell>,
+    /// Seeds, one per round, declared beforehand.
+    pub seeds: Vec<u64>,
+    /// Epochs per run.
+    pub epochs: u32,
+    /// Time budget in seconds, if any.
+    pub budget_seconds: Option<f64>,
+    /// Limit for one call of a plugin, in seconds.
+    pub timeout_seconds: f64,
+}
+
+/// The parts of a workload that a reader needs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadInfo {
+    /// Name, such as `lenet-bn`.
+    pub name: String,
+    /// One line on what it is.
+    pub summary: String,
+    /// Learning rate of plain SGD.
+    pub learning_rate: f64,
+    /// Training batch size.
+    pub batch_size: usize,
+    /// Targets whose time to reach is reported.
+    pub targets: Vec<Target>,
+    /// One line per layer: layer, output shape, parameters.
+    pub layers: Vec<String>,
+    /// Multiply-adds per training sample, forward and backward together.
+    pub multiply_adds_per_sample: u64,
+}
+
+/// A value that training is to reach.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// What is looked at.
+    pub metric: Metric,
+    /// At least this value, a fraction of 1.
+    pub at_least: f64,
+}
+
+/// A metric that a target is set on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Running training accuracy of an epoch.
+    TrainAccuracy,
+    /// Test accuracy after an epoch.
+    TestAccuracy,
+}
+
+/// The data set that all cells share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetInfo {
+    /// `fashion-mnist` or `synthetic`.
+    pub name: String,
+    /// Training samples.
+    pub train_samples: usize,
+    /// Test samples.
+    pub test_samples: usize,
+    /// SHA-256 of the decoded bytes, hexadecimal.
+    pub fingerprint: String,
+}
+
+/// Backend × implementation × device × workload.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Cell {
+    /// Workload name.
+    pub workload: String,
+    /// Backend name.
+    pub backend: String,
+    /// `primitive`, `builtin`, `none`, or a further label.
+    pub implementation: String,
+    /// `cpu`, `cuda:0`, …
+    pub device: String,
+    /// Threads the backend was told to use.
+    pub threads: usize,
+}
+
+impl std::fmt::Display for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { workload, backend, implementation, device, .. } = self;
+        write!(f, "{workload} {backend}/{implementation}@{device}")
+    }
+}
+
+/// A backend or cell that cannot run on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unavailable {
+    /// Backend name.
+    pub backend: String,
+    /// Device, where the reason concerns only one.
+    pub device: Option<String>,
+    /// Why, and what to install.
+    pub reason: String,
+}
+
+/// What a backend wants a reader of its numbers to know, such as a defect of its
+/// framework that it works around.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// Backend name.
+    pub backend: String,
+    /// One line.
+    pub text: String,
+}
