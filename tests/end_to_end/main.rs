@@ -17,4 +17,5 @@ mod new_backend;
 mod operations;
 mod page;
 mod records;
+mod repeats;
 mod resume;

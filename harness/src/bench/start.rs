@@ -9,6 +9,7 @@ use trainmark_reports::record::{
 };
 use trainmark_reports::{Record, RunStore, StoreError};
 
+use super::history::History;
 use super::prepare::{Prepared, ReadyCell};
 use super::{BenchRequest, Place, unix_time};
 use crate::data;
@@ -96,8 +97,9 @@ fn check_same_plan(record: &Record, request: &BenchRequest, prepared: &Prepared)
             "cannot resume: request.json and events.jsonl tell of different epochs or seeds; start a new run"
         );
     }
+    let history = History::new(request, Some(record));
     for cell in &plan.cells {
-        if plan.seeds.iter().all(|seed| record.is_done(cell, *seed)) {
+        if history.is_complete(cell) {
             continue;
         }
         let Some(ready) = prepared.cells.iter().find(|ready| ready.cell == *cell) else {

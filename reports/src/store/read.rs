@@ -20,7 +20,7 @@ pub struct Record {
     pub started: Started,
     /// The rounds, in the order of their beginning.
     pub rounds: Vec<Round>,
-    /// The runs that stand, as they began.
+    /// The runs that stand, for whatever purpose, as they began.
     pub begun: Vec<Begun>,
     /// The epochs of the runs that stand.
     pub epochs: Vec<EpochRecord>,
@@ -61,10 +61,15 @@ impl Record {
     /// the backend declined it, or it computes another function. A run that
     /// failed, timed out, ran out of memory or was interrupted is tried again.
     pub fn is_done(&self, cell: &Cell, seed: u64) -> bool {
+        self.has_result(cell, seed, Purpose::Sample)
+    }
+
+    /// The same of a run for any purpose.
+    pub fn has_result(&self, cell: &Cell, seed: u64, purpose: Purpose) -> bool {
         use RunOutcome::{NotConformant, Ok, Unsupported};
-        self.runs.iter().any(|run| {
-            run.cell == *cell && run.seed == seed && matches!(run.outcome, Ok | Unsupported | NotConformant)
-        })
+        let runs = self.runs.iter().chain(self.repeats.iter().map(|repeat| &repeat.run));
+        let mut tries = runs.filter(|run| run.purpose == purpose && run.seed == seed && run.cell == *cell);
+        tries.any(|run| matches!(run.outcome, Ok | Unsupported | NotConformant))
     }
 
     /// The runs of a cell, in the order of their beginning.
@@ -251,8 +256,8 @@ impl Attempts {
             }
             let Attempt { begun, epochs, ended } = attempt;
             let run = ended.unwrap_or_else(|| without_end(key, begun.as_ref(), &epochs));
+            standing.begun.extend(begun);
             if run.purpose == Purpose::Sample {
-                standing.begun.extend(begun);
                 standing.epochs.extend(epochs);
                 standing.runs.push(run);
             } else {
