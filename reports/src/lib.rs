@@ -11,6 +11,7 @@ pub mod html;
 mod number;
 pub mod operations;
 pub mod record;
+pub mod statistics;
 pub mod store;
 pub mod summary;
 pub mod warnings;
