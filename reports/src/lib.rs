@@ -6,6 +6,7 @@
 //! what was read. See `docs/records.md` for every file and column.
 
 pub mod ceiling;
+pub mod comparison;
 pub mod csv;
 pub mod html;
 mod number;
