@@ -1,0 +1,145 @@
+//! The interval of a mean over seeds, and by which method it is found.
+
+use serde::Serialize;
+
+use super::bootstrap::{Resamples, bca};
+use super::distributions::{normal_cdf, student_quantile};
+
+/// How many of all intervals hold the true value.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// From so many seeds on the interval is the bootstrap's, below it Student's.
+pub const BOOTSTRAP_FROM: usize = 10;
+
+/// A value with its 95% interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Interval {
+    /// The value: a mean, or a geometric mean of ratios.
+    pub estimate: f64,
+    /// Lower end, at most `estimate`.
+    pub low: f64,
+    /// Upper end, at least `estimate`.
+    pub high: f64,
+    /// How the ends were found.
+    pub method: Method,
+}
+
+/// How an interval was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// The BCa bootstrap of the mean, expanded for few values.
+    Bootstrap,
+    /// Student's t; of ratios, on their logarithms.
+    StudentT,
+}
+
+impl Method {
+    /// The method in words.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bootstrap => "BCa bootstrap",
+            Self::StudentT => "Student's t",
+        }
+    }
+}
+
+/// Interval of the mean of a cell's own values over seeds. Values that are not
+/// finite are left out; `None` where fewer than two are left.
+#[must_use]
+pub fn interval(values: &[f64]) -> Option<Interval> {
+    let values: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+    let rounding = largest(values.iter().copied()) * ROUNDING;
+    Sample::new(values, rounding).interval()
+}
+
+/// Differences below this part of the values are rounding.
+pub(super) const ROUNDING: f64 = 1e-12;
+
+/// Greatest magnitude of values; 0 without any.
+pub(super) fn largest(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, |largest, value| largest.max(value.abs()))
+}
+
+/// Values of which the mean is sought, and what both the interval and the p-value
+/// need of them.
+#[derive(Debug)]
+pub(super) struct Sample {
+    /// How many values.
+    pub count: usize,
+    /// Their mean, in units of `scale`.
+    pub mean: f64,
+    /// Standard error of the mean, in units of `scale`; 0 where the values differ
+    /// by no more than rounding.
+    pub standard_error: f64,
+    /// The greatest magnitude, so that squares neither overflow nor vanish.
+    scale: f64,
+    values: Vec<f64>,
+}
+
+impl Sample {
+    /// Of finite values, whose differences up to `rounding` are none.
+    pub(super) fn new(mut values: Vec<f64>, rounding: f64) -> Self {
+        let count = values.len();
+        let scale = largest(values.iter().copied());
+        if count == 0 || scale <= rounding {
+            return Self { count, mean: 0.0, standard_error: 0.0, scale: 0.0, values: vec![0.0; count] };
+        }
+        values.iter_mut().for_each(|value| *value /= scale);
+        let mean = values.iter().sum::<f64>() / count as f64;
+        let deviations = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let differ = count > 1 && most - least > rounding / scale;
+        let standard_error =
+            if differ { (deviations / (count - 1) as f64 / count as f64).sqrt() } else { 0.0 };
+        Self { count, mean, standard_error, scale, values }
+    }
+
+    /// Interval of the mean; `None` below two values.
+    pub(super) fn interval(&self) -> Option<Interval> {
+        if self.count < 2 {
+            return None;
+        }
+        let bootstrap = if self.count < BOOTSTRAP_FROM { None } else { self.bootstrap() };
+        let method = if bootstrap.is_some() { Method::Bootstrap } else { Method::StudentT };
+        let (low, high) = bootstrap.unwrap_or_else(|| self.student());
+        let unscaled = |value: f64| (value * self.scale).clamp(f64::MIN, f64::MAX);
+        Some(Interval {
+            estimate: unscaled(self.mean),
+            low: unscaled(low.min(self.mean)),
+            high: unscaled(high.max(self.mean)),
+            method,
+        })
+    }
+
+    fn student(&self) -> (f64, f64) {
+        let quantile = student_quantile((1.0 + CONFIDENCE) / 2.0, (self.count - 1) as f64);
+        let half_width = quantile * self.standard_error;
+        (self.mean - half_width, self.mean + half_width)
+    }
+
+    fn bootstrap(&self) -> Option<(f64, f64)> {
+        if self.standard_error == 0.0 {
+            return Some((self.mean, self.mean));
+        }
+        bca(&Resamples::of(self.count), expanded(CONFIDENCE, self.count), |counts| {
+            let terms =
+                self.values.iter().zip(counts).map(|(value, &count)| (value * f64::from(count), count));
+            let (sum, number) = terms
+                .fold((0.0, 0_u32), |(sum, number), (term, count)| (sum + term, number + u32::from(count)));
+            sum / f64::from(number)
+        })
+    }
+}
+
+/// The confidence to ask of a percentile interval of a mean, so that it covers
+/// `confidence`: percentiles use the standard deviation with n in place of n − 1
+/// and normal in place of Student's tails. T. Hesterberg, What Teachers Should Know
+/// About the Bootstrap, The American Statistician 69, 2015, section 3.3.
+fn expanded(confidence: f64, count: usize) -> f64 {
+    let freedom = (count - 1) as f64;
+    let quantile = student_quantile((1.0 + confidence) / 2.0, freedom) * (count as f64 / freedom).sqrt();
+    2.0 * normal_cdf(quantile) - 1.0
+}
