@@ -179,7 +179,11 @@ pub(crate) fn events() -> Vec<Event> {
     let plan = started.plan.clone();
     let mut events = vec![Event::Started(started)];
     for &seed in &plan.seeds {
-        events.push(Event::Round(Round { seed, order: (0..plan.cells.len()).collect() }));
+        events.push(Event::Round(Round {
+            seed,
+            order: (0..plan.cells.len()).collect(),
+            left_out: Vec::new(),
+        }));
         for cell in &plan.cells {
             let unix_time = 1_769_864_701.0;
             events.push(Event::Begun(Begun {
@@ -235,7 +239,7 @@ pub(crate) fn record_of_one_run() -> Record {
     let started = Started { unavailable: Vec::new(), ..started() };
     let cell = started.plan.cells[0].clone();
     Record {
-        rounds: vec![Round { seed: 1, order: vec![0] }],
+        rounds: vec![Round { seed: 1, order: vec![0], left_out: Vec::new() }],
         begun: Vec::new(),
         epochs: epochs(&cell, 1),
         runs: vec![run(&cell, 1, RunOutcome::Ok)],

@@ -19,6 +19,7 @@ pub fn warnings(record: &Record) -> Vec<String> {
     }
     warnings.extend(started.warnings.iter().cloned());
     warnings.extend(unfinished(record));
+    warnings.extend(left_out(record));
     warnings.extend(record.cells().into_iter().filter_map(|cell| growing_memory(record, cell)));
     warnings
 }
@@ -56,7 +57,7 @@ fn unfinished(record: &Record) -> Option<String> {
         return None;
     }
     let why = match record.outcome {
-        Some(Outcome::Budget) => "a further round would have passed the time budget",
+        Some(Outcome::Budget) => "the time budget had no room for the rest",
         Some(Outcome::Interrupted) => "it was interrupted; `--resume` continues it",
         Some(Outcome::Complete) => "the rest has no end in the record",
         None => "trainmark was killed, or still runs; `--resume` continues it",
@@ -64,10 +65,53 @@ fn unfinished(record: &Record) -> Option<String> {
     Some(format!("{ended} of {} ended: {why}", count(planned, "planned run")))
 }
 
+/// Says which cells the time budget left out of later rounds, and of how many.
+fn left_out(record: &Record) -> Option<String> {
+    let plan = &record.started.plan;
+    let rounds_without = |(index, cell): (usize, &Cell)| {
+        let is_missing = |seed: &u64| !record.runs.iter().any(|run| run.seed == *seed && run.cell == *cell);
+        let mut seeds: Vec<u64> = record
+            .rounds
+            .iter()
+            .filter(|round| round.left_out.contains(&index))
+            .map(|round| round.seed)
+            .filter(is_missing)
+            .collect();
+        seeds.dedup();
+        (!seeds.is_empty()).then(|| format!("{cell} of {}", count(seeds.len(), "round")))
+    };
+    let cells: Vec<String> = plan.cells.iter().enumerate().filter_map(rounds_without).collect();
+    (!cells.is_empty()).then(|| {
+        format!("the dearest cells were left out to stay within the time budget: {}", cells.join(", "))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::example;
+
+    #[test]
+    fn what_the_budget_left_out_is_told() {
+        let mut record = example::record();
+        let missing = record.started.plan.cells[2].clone();
+        record.runs.retain(|run| run.cell != missing || run.seed == 1);
+        for round in &mut record.rounds[1..] {
+            round.left_out = vec![1, 2];
+        }
+        record.outcome = Some(Outcome::Budget);
+        let told: Vec<String> =
+            warnings(&record).into_iter().filter(|warning| warning.contains("budget")).collect();
+        assert_eq!(
+            told,
+            [
+                "16 of 18 planned runs ended: the time budget had no room for the rest",
+                // The other one was run all the same, when the benchmark was resumed.
+                "the dearest cells were left out to stay within the time budget: \
+                 lenet-bn tch/builtin@cpu of 2 rounds",
+            ]
+        );
+    }
 
     #[test]
     fn a_leak_is_told_and_noise_is_not() {

@@ -4,6 +4,7 @@
 mod abi;
 mod backends;
 mod browser;
+mod budget;
 mod builds;
 mod commands;
 mod disk;

@@ -2,6 +2,7 @@
 
 use trainmark_reports::record::RunOutcome;
 
+use super::budget::Cost;
 use super::gate::Verdict;
 use super::prepare::ReadyCell;
 use crate::workload::Workload;
@@ -21,12 +22,14 @@ pub(super) struct Contender<'c> {
     pub(super) index: usize,
     failures: usize,
     last: Option<RunOutcome>,
+    /// Wall seconds of each run that ended well.
+    seconds: Vec<f64>,
 }
 
 impl<'c> Contender<'c> {
     /// One that has not run yet.
     pub(super) fn new(ready: &'c ReadyCell, workload: &'c Workload, verdict: Verdict, index: usize) -> Self {
-        Self { ready, workload, verdict, index, failures: 0, last: None }
+        Self { ready, workload, verdict, index, failures: 0, last: None, seconds: Vec::new() }
     }
 
     /// Whether it has failed too often to be run again.
@@ -39,9 +42,32 @@ impl<'c> Contender<'c> {
         self.last.is_some_and(|outcome| outcome != RunOutcome::Ok)
     }
 
-    /// Notes how a run ended. Returns what the user must know, if it has failed too often now.
-    pub(super) fn ended(&mut self, outcome: RunOutcome) -> Option<String> {
+    /// Wall seconds of a run of so many epochs: the mean of its runs so far, else the gate's
+    /// estimate.
+    pub(super) fn run_seconds(&self, epochs: u32) -> f64 {
+        if self.seconds.is_empty() {
+            return self.verdict.epoch_seconds * f64::from(epochs);
+        }
+        self.seconds.iter().sum::<f64>() / self.seconds.len() as f64
+    }
+
+    /// What so many runs of it cost.
+    pub(super) fn cost(&self, runs: usize, epochs: u32) -> Cost<'_> {
+        Cost {
+            index: self.index,
+            group: (self.workload.name, &self.ready.cell.device),
+            run_seconds: self.run_seconds(epochs),
+            runs,
+        }
+    }
+
+    /// Notes how a run ended, after how many wall seconds. Returns what the user must know, if
+    /// it has failed too often now.
+    pub(super) fn ended(&mut self, outcome: RunOutcome, seconds: f64) -> Option<String> {
         self.last = Some(outcome);
+        if outcome == RunOutcome::Ok {
+            self.seconds.push(seconds);
+        }
         let is_failure =
             matches!(outcome, RunOutcome::Failed | RunOutcome::TimedOut | RunOutcome::OutOfMemory);
         self.failures += usize::from(is_failure);

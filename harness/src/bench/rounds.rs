@@ -8,11 +8,11 @@ use trainmark_reports::Record;
 use trainmark_reports::record::{Cell, Event, Outcome, Purpose, Round, RunOutcome};
 
 use super::BenchRequest;
+use super::budget::{self, Cost};
 use super::contender::Contender;
 use super::gate;
 use super::history::History;
 use super::prepare::ReadyCell;
-use super::progress::Progress;
 use super::repeats::{self, Candidate};
 use super::run::{self, Bench};
 use crate::executor::Cause;
@@ -80,18 +80,25 @@ impl Rounds<'_, '_> {
         let start = Instant::now();
         let budget = self.request.budget.map(|budget| budget.as_secs_f64());
         self.announce(seeds, budget);
-        let mut longest_round = 0.0_f64;
+        let mut is_first = true;
         let mut outcome = Outcome::Complete;
-        for (index, &seed) in seeds.iter().enumerate() {
-            let elapsed = start.elapsed().as_secs_f64();
-            if index > 0 && budget.is_some_and(|budget| elapsed + longest_round > budget) {
+        for &seed in seeds {
+            let left = |budget| budget - start.elapsed().as_secs_f64() - self.drift_seconds();
+            let available = budget.filter(|_| !is_first).map_or(f64::INFINITY, left);
+            let Some(round) = self.round(seed, available) else {
                 outcome = Outcome::Budget;
                 break;
+            };
+            if round.order.is_empty() {
+                continue;
             }
-            if self.run_round(seed)?.is_some() {
+            if !round.left_out.is_empty() {
+                outcome = Outcome::Budget;
+            }
+            is_first = false;
+            if self.run_round(round)?.is_some() {
                 return Ok(Outcome::Interrupted);
             }
-            longest_round = longest_round.max(start.elapsed().as_secs_f64() - elapsed);
         }
         if self.run_drift()?.is_some() {
             return Ok(Outcome::Interrupted);
@@ -102,46 +109,52 @@ impl Rounds<'_, '_> {
     /// Says how much there is to do, and how much of it the budget has room for.
     fn announce(&mut self, seeds: &[u64], budget: Option<f64>) {
         let epochs = self.request.epochs;
-        let seconds = |index: &usize| {
-            let one = self.contenders.iter().find(|one| one.index == *index);
-            one.map_or(0.0, |one| one.verdict.epoch_seconds * f64::from(epochs))
-        };
-        let rounds: Vec<Vec<usize>> = seeds.iter().map(|seed| self.pending(*seed)).collect();
-        let round_seconds =
-            rounds.iter().map(|round| round.iter().map(seconds).sum()).fold(0.0_f64, f64::max);
-        let fitting = plan::rounds_within(budget, round_seconds, seeds.len());
-        let drift = usize::from(self.request.repeats);
-        let runs = rounds[..fitting].iter().map(Vec::len).sum::<usize>() + drift;
-        let mean = round_seconds / rounds.iter().map(Vec::len).max().unwrap_or(1).max(1) as f64;
-        self.bench.progress.plan(runs, epochs, mean * runs as f64);
-        announce_budget(self.bench.progress, budget, fitting, seeds.len(), round_seconds);
-    }
-
-    /// The runs that a round still lacks, by their cells' places in the plan.
-    fn pending(&self, seed: u64) -> Vec<usize> {
-        let able = || self.contenders.iter().filter(|one| !one.is_out());
-        let lacks_sample =
-            |one: &&Contender<'_>| !self.history.is_done(&one.ready.cell, seed, Purpose::Sample);
-        let mut pending: Vec<usize> = able().filter(lacks_sample).map(|one| one.index).collect();
-        let candidates = able().filter(|one| self.history.lacks_repeat(&one.ready.cell.device, seed));
-        let candidates: Vec<Candidate<'_>> = candidates.map(Candidate::from).collect();
-        pending.extend(repeats::choose(&candidates, &self.twins));
-        pending
-    }
-
-    /// Runs what a round lacks. Returns `Some` where it was interrupted.
-    fn run_round(&mut self, seed: u64) -> anyhow::Result<Option<Interrupted>> {
-        let pending = self.pending(seed);
-        if pending.is_empty() {
-            return Ok(None);
+        let rounds: Vec<Vec<Cost<'_>>> = seeds.iter().map(|seed| self.costs(*seed)).collect();
+        let rounds: Vec<_> =
+            rounds.into_iter().filter(|round| round.iter().any(|cost| cost.runs > 0)).collect();
+        let first = self.first.map(|(index, _)| index);
+        let begins = |seed: &u64| self.round(*seed, f64::INFINITY)?.order.first().copied();
+        let first = first.or_else(|| seeds.iter().find_map(begins));
+        let is_first = |one: &&Contender<'_>| self.request.repeats && Some(one.index) == first;
+        let drift = self.contenders.iter().find(is_first).map(|one| one.run_seconds(epochs));
+        let forecast = budget::forecast(&rounds, budget, drift);
+        self.bench.progress.plan(forecast.runs, epochs, forecast.seconds);
+        if let Some(budget) = budget {
+            self.bench.progress.note(&forecast.words(budget));
         }
-        let round = plan::round(pending, seed);
+    }
+
+    /// What a round costs, cell by cell.
+    fn costs(&self, seed: u64) -> Vec<Cost<'_>> {
+        let able: Vec<&Contender<'_>> = self.contenders.iter().filter(|one| !one.is_out()).collect();
+        let candidates = able.iter().filter(|one| self.history.lacks_repeat(&one.ready.cell.device, seed));
+        let candidates: Vec<Candidate<'_>> = candidates.map(|one| Candidate::from(*one)).collect();
+        let twins = repeats::choose(&candidates, &self.twins);
+        let lacks_sample =
+            |one: &Contender<'_>| !self.history.is_done(&one.ready.cell, seed, Purpose::Sample);
+        let runs =
+            |one: &Contender<'_>| usize::from(lacks_sample(one)) + usize::from(twins.contains(&one.index));
+        able.into_iter().map(|one| one.cost(runs(one), self.request.epochs)).collect()
+    }
+
+    /// What is run of a round that may take so many seconds; `None` where that is too little.
+    fn round(&self, seed: u64, available: f64) -> Option<Round> {
+        let costs = self.costs(seed);
+        let left_out = budget::leave_out(&costs, available)?;
+        let kept = costs.iter().filter(|cost| !left_out.contains(&cost.index));
+        let runs = kept.flat_map(|cost| std::iter::repeat_n(cost.index, cost.runs));
+        let round = plan::round(runs.collect(), seed);
+        Some(Round { left_out, ..round })
+    }
+
+    /// Runs a round. Returns `Some` where it was interrupted.
+    fn run_round(&mut self, round: Round) -> anyhow::Result<Option<Interrupted>> {
+        let seed = round.seed;
         self.bench.store.append(&Event::Round(round.clone()))?;
-        let sampled = |one: &&Contender<'_>| self.history.is_done(&one.ready.cell, seed, Purpose::Sample);
+        let is_sampled = |one: &&Contender<'_>| self.history.is_done(&one.ready.cell, seed, Purpose::Sample);
         let mut sampled: HashSet<usize> =
-            self.contenders.iter().filter(sampled).map(|one| one.index).collect();
-        let Round { order, .. } = round;
-        for index in order {
+            self.contenders.iter().filter(is_sampled).map(|one| one.index).collect();
+        for index in round.order {
             let purpose = if sampled.insert(index) { Purpose::Sample } else { Purpose::Repeat };
             if purpose == Purpose::Repeat && !self.twins.contains(&index) {
                 self.twins.push(index);
@@ -153,15 +166,23 @@ impl Rounds<'_, '_> {
         Ok(None)
     }
 
+    /// Seconds that making the first run once more will take.
+    fn drift_seconds(&self) -> f64 {
+        self.drifting().map_or(0.0, |(one, _)| one.run_seconds(self.request.epochs))
+    }
+
+    /// The cell and seed of the first run, if it is to be made once more.
+    fn drifting(&self) -> Option<(&Contender<'_>, u64)> {
+        let (index, seed) = self.first.filter(|_| self.request.repeats)?;
+        let one = self.contenders.iter().find(|one| one.index == index && !one.is_out())?;
+        (!self.history.is_done(&one.ready.cell, seed, Purpose::Drift)).then_some((one, seed))
+    }
+
     /// Makes the first run once more.
     fn run_drift(&mut self) -> anyhow::Result<Option<Interrupted>> {
-        let Some((index, seed)) = self.first.filter(|_| self.request.repeats) else { return Ok(None) };
-        let able = self.contenders.iter().find(|one| one.index == index && !one.is_out());
-        match able {
-            Some(one) if !self.history.is_done(&one.ready.cell, seed, Purpose::Drift) => {
-                self.run_one(index, seed, Purpose::Drift)
-            }
-            _ => Ok(None),
+        match self.drifting().map(|(one, seed)| (one.index, seed)) {
+            Some((index, seed)) => self.run_one(index, seed, Purpose::Drift),
+            None => Ok(None),
         }
     }
 
@@ -170,8 +191,9 @@ impl Rounds<'_, '_> {
         if purpose != Purpose::Sample && one.has_stumbled() {
             return Ok(None);
         }
+        let start = Instant::now();
         let record = self.bench.run(one.ready, one.workload, seed, purpose, &one.verdict.conformance)?;
-        if let Some(note) = one.ended(record.outcome) {
+        if let Some(note) = one.ended(record.outcome, start.elapsed().as_secs_f64()) {
             self.bench.progress.note(&note);
         }
         if record.outcome == RunOutcome::Ok && !self.is_over {
@@ -185,28 +207,6 @@ impl Rounds<'_, '_> {
 
 /// The user has stopped the benchmark.
 struct Interrupted;
-
-fn announce_budget(
-    progress: &mut dyn Progress,
-    budget: Option<f64>,
-    fitting: usize,
-    seeds: usize,
-    round_seconds: f64,
-) {
-    let Some(budget) = budget else { return };
-    let (budget_text, round) = (crate::units::seconds(budget), crate::units::seconds(round_seconds));
-    if round_seconds > budget {
-        progress.note(&format!(
-            "one round takes about {round}, more than the budget of {budget_text}: it runs once"
-        ));
-    } else if fitting < seeds {
-        progress
-            .note(&format!("about {fitting} of {seeds} rounds fit the budget of {budget_text} (--budget)"));
-    } else {
-        let rounds = if seeds == 1 { "the round fits".to_owned() } else { format!("all {seeds} rounds fit") };
-        progress.note(&format!("{rounds} the budget of {budget_text}"));
-    }
-}
 
 fn workload_of<'w>(ready: &ReadyCell, workloads: &'w [Workload]) -> anyhow::Result<&'w Workload> {
     let found = workloads.iter().find(|workload| workload.name == ready.cell.workload);

@@ -50,7 +50,7 @@ pub enum Event {
 pub enum Outcome {
     /// Every planned run was tried.
     Complete,
-    /// A further round would have passed the time budget.
+    /// Further rounds, or some of their cells, would have passed the time budget.
     Budget,
     /// Ctrl-C or a termination signal.
     Interrupted,
@@ -81,7 +81,8 @@ pub struct Started {
     pub notes: Vec<Note>,
 }
 
-/// A round: one run of every cell with the same seed.
+/// A round: one run of every cell with the same seed, but of those that the time budget had
+/// no room for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Round {
     /// The seed of all its runs.
@@ -89,6 +90,10 @@ pub struct Round {
     /// Indices into [`Plan::cells`], in the order of running. One that stands twice is run
     /// twice, the second time as a [`Purpose::Repeat`].
     pub order: Vec<usize>,
+    /// The cells that were left out, because the round would have passed the time budget with
+    /// them. They are the dearest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<usize>,
 }
 
 /// A run was handed to a worker.
