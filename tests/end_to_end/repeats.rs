@@ -36,6 +36,9 @@ fn assert_complete(folder: &RunFolder) {
     let (first, last) = (ended.first().unwrap(), ended.last().unwrap());
     assert_eq!((&first.0, first.1, &*first.2), (&last.0, last.1, "sample"));
     assert_eq!(last.2, "drift");
+    let repeats = folder.rows("repeats.csv");
+    let purposes = |purpose: &str| repeats.iter().filter(|row| row["purpose"] == purpose).count();
+    assert_eq!((purposes("repeat"), purposes("drift")), (4, 2));
     // They are no samples.
     assert_eq!(folder.rows("runs.csv").len(), 4);
     assert_eq!(folder.rows("epochs.csv").len(), 8);

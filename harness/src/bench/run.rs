@@ -11,6 +11,7 @@ use super::progress::Progress;
 use crate::conformance::judge;
 use crate::data;
 use crate::executor::{Ending, Executor, Failure};
+use crate::machine::{self, power};
 use crate::worker::protocol::{EpochMessage, Job, Message};
 use crate::workload::Workload;
 
@@ -51,7 +52,8 @@ impl Bench<'_> {
         purpose: Purpose,
         gate: &Conformance,
     ) -> anyhow::Result<RunRecord> {
-        let load_average = crate::machine::load_average();
+        let load_average = machine::load_average();
+        let frequency_mhz = power::frequency_mhz(machine::root());
         let cell = ready.cell.clone();
         let unix_time = super::unix_time();
         self.store.append(&Event::Begun(Begun { cell, seed, purpose, load_average, unix_time }))?;
@@ -77,6 +79,7 @@ impl Bench<'_> {
         })?;
         let mut record = run_record(ready, workload, seed, purpose, &heard);
         record.load_average = load_average;
+        record.frequency_mhz = frequency_mhz;
         record.log = Some(log);
         self.judge(&mut record, &heard, ending, workload, gate);
         self.finish(record)
@@ -176,7 +179,7 @@ fn epoch_record(ready: &ReadyCell, seed: u64, purpose: Purpose, epoch: &EpochMes
         purpose,
         epoch: epoch.epoch,
         train_seconds: epoch.train_seconds,
-        unfinished_seconds: None,
+        unfinished_seconds: Some(epoch.unfinished_seconds),
         predict_seconds: epoch.predict_seconds,
         train_loss: epoch.train_loss,
         train_accuracy: Some(epoch.train_accuracy),

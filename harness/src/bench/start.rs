@@ -13,7 +13,7 @@ use super::history::History;
 use super::prepare::{Prepared, ReadyCell};
 use super::{BenchRequest, Place, unix_time};
 use crate::data;
-use crate::machine;
+use crate::machine::{self, power};
 use crate::peak;
 use crate::registry::device_kind;
 use crate::workload::Workload;
@@ -125,6 +125,7 @@ fn started(
     dataset: &data::Prepared,
     prepared: &Prepared,
 ) -> anyhow::Result<Started> {
+    let environment = environment(request, prepared);
     Ok(Started {
         schema: SCHEMA,
         run_id: String::new(),
@@ -144,8 +145,8 @@ fn started(
             budget_seconds: request.budget.map(|budget| budget.as_secs_f64()),
             timeout_seconds: request.timeout.as_secs_f64(),
         },
-        environment: environment(request, prepared),
-        warnings: warnings(request, dataset),
+        warnings: warnings(request, dataset, &environment),
+        environment,
         unavailable: prepared.unavailable.clone(),
         notes: notes(prepared),
     })
@@ -177,7 +178,7 @@ fn notes(prepared: &Prepared) -> Vec<Note> {
 }
 
 /// What makes the numbers doubtful.
-fn warnings(request: &BenchRequest, dataset: &data::Prepared) -> Vec<String> {
+fn warnings(request: &BenchRequest, dataset: &data::Prepared, environment: &Environment) -> Vec<String> {
     let mut warnings: Vec<String> = dataset.notice.clone().into_iter().collect();
     if warnings.is_empty() && dataset.name != data::FASHION_MNIST.name {
         warnings.push(format!(
@@ -186,11 +187,19 @@ fn warnings(request: &BenchRequest, dataset: &data::Prepared) -> Vec<String> {
             data::FASHION_MNIST.name
         ));
     }
-    let cpus = machine::logical_cpus();
+    let cpus = environment.logical_cpus;
     if request.threads > cpus {
         warnings.push(format!("{} threads on {cpus} processors: they wait for each other", request.threads));
     }
-    if let Some(load) = machine::load_average().filter(|load| *load > 0.5) {
+    if environment.on_battery == Some(true) {
+        warnings.push("the machine runs on its battery: its clock may fall".to_owned());
+    }
+    if power::is_slowed(machine::root()) {
+        warnings
+            .push("the frequency governor powersave keeps the processors from their full clock".to_owned());
+    }
+    // From before the peak was measured, which is a load, too.
+    if let Some(load) = environment.load_average.filter(|load| *load > 0.5) {
         warnings.push(format!("the machine was busy at the start (load average {load:.1})"));
     }
     warnings

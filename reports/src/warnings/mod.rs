@@ -1,8 +1,13 @@
 //! What a reader must know before the answers: what makes the numbers doubtful.
 
-use crate::number::{bytes, count};
-use crate::record::{Cell, Outcome, RunOutcome, RunRecord};
+mod conditions;
+
+use crate::comparison::noise_floor;
+use crate::csv::one_line;
+use crate::number::{bytes, count, seconds};
+use crate::record::{Cell, EpochRecord, Outcome, RunOutcome, RunRecord};
 use crate::store::Record;
+use crate::summary::median;
 
 /// What makes the numbers doubtful, the gravest first.
 pub fn warnings(record: &Record) -> Vec<String> {
@@ -20,8 +25,46 @@ pub fn warnings(record: &Record) -> Vec<String> {
     warnings.extend(started.warnings.iter().cloned());
     warnings.extend(unfinished(record));
     warnings.extend(left_out(record));
+    warnings.extend(failed_repeats(record));
+    warnings.extend(conditions::conditions(record, noise_share(record)));
+    warnings.extend(record.cells().into_iter().filter_map(|cell| work_left(record, cell)));
     warnings.extend(record.cells().into_iter().filter_map(|cell| growing_memory(record, cell)));
     warnings
+}
+
+/// Says which runs failed when they were made once more; they stand in no table.
+fn failed_repeats(record: &Record) -> impl Iterator<Item = String> {
+    use RunOutcome::{Interrupted, Ok};
+    let runs = record.repeats.iter().map(|repeat| &repeat.run);
+    runs.filter(|run| !matches!(run.outcome, Ok | Interrupted)).map(|run| {
+        let RunRecord { cell, seed, purpose, outcome, reason, .. } = run;
+        let reason = reason.as_deref().map(|reason| format!(": {}", one_line(reason))).unwrap_or_default();
+        format!("{cell}, seed {seed}, run once more ({}): {}{reason}", purpose.name(), outcome.name())
+    })
+}
+
+/// No difference below this share says anything, however low the noise floor: …
+const LEAST_SHARE: f64 = 0.02;
+/// … and no unfinished work below this time, which copying the parameters may take.
+const LEAST_UNFINISHED_SECONDS: f64 = 1e-3;
+
+/// The share beyond which a difference is more than noise.
+fn noise_share(record: &Record) -> f64 {
+    noise_floor(record).map_or(LEAST_SHARE, |floor| LEAST_SHARE.max(floor.ratio - 1.0))
+}
+
+/// Says so when work of a cell's epochs goes on after `train_epoch` has returned.
+fn work_left(record: &Record, cell: &Cell) -> Option<String> {
+    let of_cell = |epoch: &&EpochRecord| epoch.cell == *cell && epoch.epoch > 1;
+    let epochs = || record.epochs.iter().filter(of_cell);
+    let share = median(epochs().filter_map(|epoch| Some(epoch.unfinished_seconds? / epoch.train_seconds)))?;
+    let left = median(epochs().filter_map(|epoch| epoch.unfinished_seconds))?;
+    (share > noise_share(record) && left > LEAST_UNFINISHED_SECONDS).then(|| {
+        format!(
+            "{cell}: {} per epoch of its work was left when train_epoch returned; its times are too short",
+            seconds(left)
+        )
+    })
 }
 
 /// Growth of resident memory that is no noise: more than this share of it, …
@@ -90,6 +133,8 @@ fn left_out(record: &Record) -> Option<String> {
 mod tests {
     use super::*;
     use crate::example;
+    use crate::record::Purpose;
+    use crate::store::Repeat;
 
     #[test]
     fn what_the_budget_left_out_is_told() {
@@ -111,6 +156,41 @@ mod tests {
                  lenet-bn tch/builtin@cpu of 2 rounds",
             ]
         );
+    }
+
+    #[test]
+    fn work_that_is_left_is_told_if_it_is_more_than_noise() {
+        let left = |unfinished: f64, noise: f64| {
+            let mut record = example::record_of_one_run();
+            for epoch in &mut record.epochs {
+                // Of 8.125 s each, but for the first, which does not count.
+                epoch.unfinished_seconds = Some(if epoch.epoch == 1 { 9.0 } else { unfinished });
+            }
+            let mut epochs = record.epochs.clone();
+            epochs.iter_mut().for_each(|epoch| epoch.train_seconds *= noise);
+            let run = RunRecord { purpose: Purpose::Repeat, ..record.runs[0].clone() };
+            record.repeats.push(Repeat { run, epochs });
+            warnings(&record).into_iter().filter(|warning| warning.contains("was left")).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            left(0.21, 1.01),
+            ["lenet-bn handwritten/primitive@cpu: 0.210 s per epoch of its work was left when \
+              train_epoch returned; its times are too short"]
+        );
+        assert!(left(0.1, 1.01).is_empty(), "below 2 %");
+        assert!(left(0.21, 1.05).is_empty(), "below the noise floor");
+    }
+
+    #[test]
+    fn a_repeat_that_failed_is_told() {
+        let mut record = example::record_of_one_run();
+        let reason = Some("was killed by SIGSEGV\nduring train_epoch".to_owned());
+        let (purpose, outcome) = (Purpose::Repeat, RunOutcome::Failed);
+        let run = RunRecord { purpose, outcome, reason, ..record.runs[0].clone() };
+        record.repeats.push(Repeat { run, epochs: Vec::new() });
+        let told = "lenet-bn handwritten/primitive@cpu, seed 1, run once more (repeat): failed: was killed by \
+                    SIGSEGV during train_epoch";
+        assert!(warnings(&record).contains(&told.to_owned()), "{:?}", warnings(&record));
     }
 
     #[test]
