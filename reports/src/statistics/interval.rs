@@ -9,7 +9,7 @@ use super::distributions::{normal_cdf, student_quantile};
 pub const CONFIDENCE: f64 = 0.95;
 
 /// From so many seeds on the interval is the bootstrap's, below it Student's.
-pub const BOOTSTRAP_FROM: usize = 10;
+pub const BOOTSTRAP_FROM: usize = 30;
 
 /// A value with its 95% interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
