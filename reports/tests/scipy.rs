@@ -1,6 +1,8 @@
 //! The statistics beside what scipy and statsmodels say of the same numbers:
 //! `tests/scipy/expected.json`, made once by `generate.py` beside it.
 
+#![expect(clippy::expect_used, reason = "a helper of tests is not seen as one")]
+
 use std::sync::LazyLock;
 
 use serde::Deserialize;
