@@ -58,6 +58,15 @@ pub fn compare(pairs: &[(f64, f64)]) -> Comparison {
     Comparison::new(&sample, interval, (1.0, 1.0))
 }
 
+/// Interval of the geometric mean of positive values, such as a cell's times over
+/// seeds; like [`compare`] on logarithms, so that no end is negative. `None` where
+/// fewer than two values count.
+#[must_use]
+pub fn geometric_interval(values: &[f64]) -> Option<Interval> {
+    let against_one: Vec<(f64, f64)> = values.iter().map(|&value| (value, 1.0)).collect();
+    compare(&against_one).interval
+}
+
 /// Compares values of any sign, (subject, baseline) by seed: the mean difference
 /// subject − baseline by the rule of [`compare`], without logarithms. Pairs with
 /// a value that is not finite are left out.
@@ -122,7 +131,7 @@ fn verdict(interval: Option<Interval>, p_value: Option<f64>, noise: (f64, f64)) 
 
 #[cfg(test)]
 mod tests {
-    use super::{Comparison, Verdict, compare, difference, judge, judge_differences};
+    use super::{Comparison, Verdict, compare, difference, geometric_interval, judge, judge_differences};
 
     fn verdicts(family: &[Comparison]) -> Vec<Verdict> {
         family.iter().map(|comparison| comparison.verdict).collect()
@@ -194,5 +203,13 @@ mod tests {
         assert_eq!(verdicts(&family), [Verdict::Higher]);
         judge_differences(&mut family, 0.2);
         assert_eq!(verdicts(&family), [Verdict::NoDifferenceShown]);
+    }
+
+    #[test]
+    fn an_interval_of_times_has_no_negative_end() {
+        let interval = geometric_interval(&[0.5, 1.5]).unwrap();
+        assert!(interval.low > 0.0 && interval.low < 0.5 && interval.high > 1.5, "{interval:?}");
+        assert!((interval.estimate - 0.75_f64.sqrt()).abs() < 1e-12, "{interval:?}");
+        assert_eq!(geometric_interval(&[1.0, -1.0]), None);
     }
 }

@@ -56,7 +56,9 @@ mod noise;
 mod running_time;
 mod significance;
 
-pub use comparison::{Comparison, Verdict, compare, difference, judge, judge_differences};
+pub use comparison::{
+    Comparison, Verdict, compare, difference, geometric_interval, judge, judge_differences,
+};
 pub use interval::{BOOTSTRAP_FROM, CONFIDENCE, Interval, Method, interval};
 pub use noise::noise_floor;
 pub use running_time::expected_running_time;
