@@ -3,6 +3,7 @@
 
 mod accessibility;
 mod interaction;
+mod large_record;
 mod rendering;
 mod speed;
 mod watching;

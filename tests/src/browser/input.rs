@@ -129,6 +129,15 @@ impl Page {
         assert_eq!(self.call(function, &[selector, value]), true, "{selector} has no option {value}");
     }
 
+    /// Lets it write to the clipboard and be asked what lies there. The clipboard is
+    /// one for all pages.
+    pub fn allow_clipboard(&self) {
+        self.send_to_browser(
+            "Browser.grantPermissions",
+            json!({ "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] }),
+        );
+    }
+
     /// Clicks what saves a file, and waits for it: its name and text.
     #[track_caller]
     pub fn download(&self, selector: &str) -> (String, String) {

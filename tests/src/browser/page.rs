@@ -42,7 +42,10 @@ impl Page {
         let navigated = page.send("Page.navigate", json!({ "url": url }));
         assert!(navigated["errorText"].is_null(), "{url}: {navigated}");
         page.wait_for("the page to be loaded", "document.readyState === 'complete'");
-        page.settle();
+        // Without scripts nobody is called when a frame is drawn.
+        if view.runs_scripts {
+            page.settle();
+        }
         Some(page)
     }
 
@@ -50,13 +53,14 @@ impl Page {
         for domain in ["Page", "Runtime", "Network", "Log"] {
             self.send(&format!("{domain}.enable"), json!({}));
         }
+        // Times by the thread's processor, which a busy machine does not lengthen.
+        self.send("Performance.enable", json!({ "timeDomain": "threadTicks" }));
         // Without it only one window at a time could have the focus.
         self.send("Emulation.setFocusEmulationEnabled", json!({ "enabled": true }));
         self.send("Emulation.setScriptExecutionDisabled", json!({ "value": !view.runs_scripts }));
         self.resize(view.width, view.height);
         self.show_on(Media::Screen, view.scheme);
-        let (context, path) = (&self.context, &self.downloads);
-        let downloads = json!({ "behavior": "allow", "browserContextId": context, "downloadPath": path });
+        let downloads = json!({ "behavior": "allow", "downloadPath": self.downloads });
         self.send_to_browser("Browser.setDownloadBehavior", downloads);
     }
 
@@ -71,7 +75,7 @@ impl Page {
     }
 
     #[track_caller]
-    fn send_to_browser(&self, method: &str, mut params: Value) -> Value {
+    pub(super) fn send_to_browser(&self, method: &str, mut params: Value) -> Value {
         params["browserContextId"] = self.context.as_str().into();
         let result = self.browser.connection.send(None, method, &params);
         result.unwrap_or_else(|message| panic!("{method}: {message}"))
@@ -112,6 +116,14 @@ impl Page {
         self.evaluate(
             "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))",
         );
+    }
+
+    /// Processor seconds of the page's main thread since before its load, by what
+    /// they were spent on, such as `TaskDuration`, which is all, or `LayoutDuration`.
+    pub fn processor_seconds(&self, metric: &str) -> f64 {
+        let metrics = self.send("Performance.getMetrics", json!({}));
+        let found = metrics["metrics"].as_array().unwrap().iter().find(|one| one["name"] == metric);
+        found.unwrap_or_else(|| panic!("{metric} is not in {metrics}"))["value"].as_f64().unwrap()
     }
 
     /// Gives the window another size, in CSS pixels.
