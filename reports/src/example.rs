@@ -166,7 +166,7 @@ fn speed(cell: &Cell) -> (f64, f64) {
 fn epochs(cell: &Cell, seed: u64) -> Vec<EpochRecord> {
     let (seconds, pace) = speed(cell);
     let one = |number: u32| {
-        let accuracy = 0.92 - 0.3 * (-pace * f64::from(number) * 0.6).exp() - 0.004 * seed as f64;
+        let accuracy = 0.92 - 0.3 * (-pace * f64::from(number) * 0.6).exp() - 0.004 * pace * seed as f64;
         let seconds = if number == 1 { seconds + 1.0 } else { seconds + 0.125 * seed as f64 };
         EpochRecord { cell: cell.clone(), seed, ..epoch(number, seconds, (accuracy * 1e4).round() / 1e4) }
     };

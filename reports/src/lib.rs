@@ -6,11 +6,13 @@
 //! what was read. See `docs/records.md` for every file and column.
 
 pub mod ceiling;
+pub mod comparison;
 pub mod csv;
 pub mod html;
 mod number;
 pub mod operations;
 pub mod record;
+pub mod statistics;
 pub mod store;
 pub mod summary;
 pub mod warnings;

@@ -7,6 +7,7 @@
 
 use crate::ceiling;
 use crate::record::{Cell, EpochRecord, Metric, RunOutcome, RunRecord, Target, TargetRecord};
+use crate::statistics::{self, Interval};
 use crate::store::Record;
 
 /// What the runs of one cell give together.
@@ -40,14 +41,16 @@ pub struct CellSummary {
     pub percent_of_peak: Option<f64>,
 }
 
-/// Training seconds per epoch over the epochs of a cell.
+/// Training seconds per epoch over the runs of a cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EpochSeconds {
-    /// The median.
+    /// The median over the runs of each run's median: one training is one sample.
     pub median: f64,
-    /// The least.
+    /// Its 95% interval over the seeds; `None` with fewer than two.
+    pub interval: Option<Interval>,
+    /// The least of all epochs.
     pub min: f64,
-    /// The greatest.
+    /// The greatest of all epochs.
     pub max: f64,
     /// How many epochs these are of.
     pub epochs: usize,
@@ -97,16 +100,20 @@ pub fn summarize(record: &Record) -> Vec<CellSummary> {
     record.cells().into_iter().map(|cell| summarize_cell(record, cell)).collect()
 }
 
+/// The runs of a cell that all numbers are made of: those that trained all their epochs. One
+/// run that computes another function makes the others doubtful, so that then there is none.
+pub fn ranked_runs<'a>(record: &'a Record, cell: &Cell) -> Vec<&'a RunRecord> {
+    let is_ranked = record.runs_of(cell).all(|run| run.outcome != RunOutcome::NotConformant);
+    record.runs_of(cell).filter(|run| is_ranked && run.outcome == RunOutcome::Ok).collect()
+}
+
 fn summarize_cell(record: &Record, cell: &Cell) -> CellSummary {
     let runs: Vec<&RunRecord> = record.runs_of(cell).collect();
-    // One run that computes another function makes the others doubtful: not ranked.
-    let is_ranked = runs.iter().all(|run| run.outcome != RunOutcome::NotConformant);
-    let is_ok = |run: &&RunRecord| is_ranked && run.outcome == RunOutcome::Ok;
-    let ok: Vec<&RunRecord> = runs.iter().copied().filter(is_ok).collect();
+    let ok = ranked_runs(record, cell);
     let epochs: Vec<Vec<&EpochRecord>> = ok.iter().map(|run| record.epochs_of(cell, run.seed)).collect();
     let last =
         |metric: fn(&EpochRecord) -> Option<f64>| median(epochs.iter().filter_map(|run| metric(run.last()?)));
-    let train_seconds = epoch_seconds(epochs.iter().flatten().copied());
+    let train_seconds = epoch_seconds(&epochs);
     CellSummary {
         cell: cell.clone(),
         framework: runs.iter().rev().find_map(|run| run.framework.clone()),
@@ -177,21 +184,40 @@ pub(crate) fn targets_of<'a>(record: &'a Record, cell: &Cell) -> &'a [Target] {
     workloads.iter().find(|workload| workload.name == cell.workload).map_or(&[], |workload| &workload.targets)
 }
 
-fn epoch_seconds<'a>(epochs: impl Iterator<Item = &'a EpochRecord> + Clone) -> Option<EpochSeconds> {
-    let later = |epoch: &&EpochRecord| epoch.epoch > 1;
-    let basis = if epochs.clone().any(|epoch| later(&epoch)) { Basis::AfterFirst } else { Basis::FirstOnly };
-    let seconds: Vec<f64> = epochs
-        .filter(|epoch| basis == Basis::FirstOnly || later(epoch))
-        .map(|epoch| epoch.train_seconds)
-        .filter(|seconds| seconds.is_finite())
-        .collect();
+fn epoch_seconds(runs: &[Vec<&EpochRecord>]) -> Option<EpochSeconds> {
+    let basis = basis(runs.iter().flatten().copied());
+    let timed: Vec<Vec<f64>> = runs.iter().map(|epochs| timed_seconds(epochs, basis)).collect();
+    let medians: Vec<f64> = timed.iter().filter_map(|seconds| median(seconds.iter().copied())).collect();
+    let all = || timed.iter().flatten().copied();
     Some(EpochSeconds {
-        median: median(seconds.iter().copied())?,
-        min: seconds.iter().copied().reduce(f64::min)?,
-        max: seconds.iter().copied().reduce(f64::max)?,
-        epochs: seconds.len(),
+        median: median(medians.iter().copied())?,
+        interval: statistics::interval(&medians),
+        min: all().reduce(f64::min)?,
+        max: all().reduce(f64::max)?,
+        epochs: all().count(),
         basis,
     })
+}
+
+fn basis<'a>(mut epochs: impl Iterator<Item = &'a EpochRecord>) -> Basis {
+    if epochs.any(|epoch| epoch.epoch > 1) { Basis::AfterFirst } else { Basis::FirstOnly }
+}
+
+/// The training seconds of a run's epochs that count.
+fn timed_seconds(epochs: &[&EpochRecord], basis: Basis) -> Vec<f64> {
+    let counts = |epoch: &&&EpochRecord| basis == Basis::FirstOnly || epoch.epoch > 1;
+    epochs
+        .iter()
+        .filter(counts)
+        .map(|epoch| epoch.train_seconds)
+        .filter(|seconds| seconds.is_finite())
+        .collect()
+}
+
+/// The training seconds per epoch of one run: the median of those after the first, or the
+/// first where there is no other.
+pub fn seconds_per_epoch(epochs: &[&EpochRecord]) -> Option<f64> {
+    median(timed_seconds(epochs, basis(epochs.iter().copied())))
 }
 
 /// How runs fared with a target, whether or not it is one of their workload's.

@@ -1,0 +1,198 @@
+//! Two cells compared by the seeds that both ran, and what may be said of it.
+
+use serde::Serialize;
+
+use super::interval::{Interval, ROUNDING, Sample, largest};
+use super::significance::{holm, mean_is_zero};
+
+/// A verdict is wrong in at most this part of all families without a difference.
+const SIGNIFICANCE: f64 = 0.05;
+
+/// Two cells' values for the same seeds: subject over baseline, or subject less
+/// baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Pairs that count.
+    pub seeds: usize,
+    /// Of the ratio or the difference. `None` below two seeds.
+    pub interval: Option<Interval>,
+    /// Two-sided, of this comparison alone. `None` below two seeds.
+    pub p_value: Option<f64>,
+    /// Corrected for the family's other comparisons. `None` before [`judge`].
+    pub adjusted_p_value: Option<f64>,
+    /// What may be said.
+    pub verdict: Verdict,
+}
+
+/// What may be said of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The subject's values are lower.
+    Lower,
+    /// The subject's values are higher.
+    Higher,
+    /// Noise explains what was measured. Not that the cells are equal.
+    NoDifferenceShown,
+    /// Fewer than two seeds.
+    NeedsMoreSeeds,
+}
+
+/// Compares positive values, (subject, baseline) by seed: the geometric mean of
+/// the ratios subject/baseline, its interval, and the p-value of Student's t test
+/// of the ratios' logarithms. The verdict is that of a family of one with a noise
+/// floor of 1. Pairs with a value that is not positive or not finite are left out.
+#[must_use]
+pub fn compare(pairs: &[(f64, f64)]) -> Comparison {
+    let positive = |value: f64| value.is_finite() && value > 0.0;
+    let counted = pairs.iter().filter(|(subject, baseline)| positive(*subject) && positive(*baseline));
+    let logarithms: Vec<f64> = counted.map(|(subject, baseline)| subject.ln() - baseline.ln()).collect();
+    let sample = Sample::new(logarithms, ROUNDING);
+    let ratio = |logarithm: f64| logarithm.exp().clamp(f64::MIN_POSITIVE, f64::MAX);
+    let interval = sample.interval().map(|interval| Interval {
+        estimate: ratio(interval.estimate),
+        low: ratio(interval.low),
+        high: ratio(interval.high),
+        method: interval.method,
+    });
+    Comparison::new(&sample, interval, (1.0, 1.0))
+}
+
+/// Compares values of any sign, (subject, baseline) by seed: the mean difference
+/// subject − baseline by the rule of [`compare`], without logarithms. Pairs with
+/// a value that is not finite are left out.
+#[must_use]
+pub fn difference(pairs: &[(f64, f64)]) -> Comparison {
+    let counted = || pairs.iter().filter(|(subject, baseline)| (subject - baseline).is_finite());
+    let rounding = largest(counted().flat_map(|&(subject, baseline)| [subject, baseline])) * ROUNDING;
+    let sample = Sample::new(counted().map(|(subject, baseline)| subject - baseline).collect(), rounding);
+    Comparison::new(&sample, sample.interval(), (0.0, 0.0))
+}
+
+/// Judges a family of ratios together: corrects their p-values by [`holm`], and
+/// says lower or higher only where the corrected one is below 0.05 and the whole
+/// interval lies beyond the noise floor, a ratio of at least 1 (a lesser one, or
+/// NaN, counts as 1). Comparisons below two seeds are not counted in the family.
+pub fn judge(family: &mut [Comparison], floor: f64) {
+    let floor = floor.max(1.0);
+    judge_beyond(family, (1.0 / floor, floor));
+}
+
+/// [`judge`] for a family of differences; `floor` is one too, at least 0.
+pub fn judge_differences(family: &mut [Comparison], floor: f64) {
+    let floor = floor.max(0.0);
+    judge_beyond(family, (-floor, floor));
+}
+
+fn judge_beyond(family: &mut [Comparison], noise: (f64, f64)) {
+    let p_values: Vec<f64> = family.iter().filter_map(|comparison| comparison.p_value).collect();
+    let tested = family.iter_mut().filter(|comparison| comparison.p_value.is_some());
+    for (comparison, adjusted) in tested.zip(holm(&p_values)) {
+        comparison.adjusted_p_value = Some(adjusted);
+        comparison.verdict = verdict(comparison.interval, Some(adjusted), noise);
+    }
+}
+
+impl Comparison {
+    fn new(sample: &Sample, interval: Option<Interval>, noise: (f64, f64)) -> Self {
+        let p_value = mean_is_zero(sample);
+        Self {
+            seeds: sample.count,
+            interval,
+            p_value,
+            adjusted_p_value: None,
+            verdict: verdict(interval, p_value, noise),
+        }
+    }
+}
+
+/// `noise` is what the interval must not touch, from its lower to its upper end.
+fn verdict(interval: Option<Interval>, p_value: Option<f64>, noise: (f64, f64)) -> Verdict {
+    let (Some(interval), Some(p_value)) = (interval, p_value) else { return Verdict::NeedsMoreSeeds };
+    if p_value >= SIGNIFICANCE {
+        Verdict::NoDifferenceShown
+    } else if interval.high < noise.0 {
+        Verdict::Lower
+    } else if interval.low > noise.1 {
+        Verdict::Higher
+    } else {
+        Verdict::NoDifferenceShown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Comparison, Verdict, compare, difference, judge, judge_differences};
+
+    fn verdicts(family: &[Comparison]) -> Vec<Verdict> {
+        family.iter().map(|comparison| comparison.verdict).collect()
+    }
+
+    #[test]
+    fn one_pair_needs_more_seeds() {
+        for pairs in [&[][..], &[(1.0, 2.0)], &[(1.0, 2.0), (0.0, 1.0), (f64::NAN, 1.0), (-1.0, 1.0)]] {
+            let comparison = compare(pairs);
+            assert_eq!(comparison.verdict, Verdict::NeedsMoreSeeds);
+            assert_eq!((comparison.interval, comparison.p_value), (None, None));
+        }
+        assert_eq!(compare(&[(1.0, 2.0), (0.0, 1.0)]).seeds, 1);
+        assert_eq!(difference(&[(f64::INFINITY, 2.0), (0.5, 0.25)]).seeds, 1);
+    }
+
+    #[test]
+    fn pairs_of_one_ratio_are_judged_by_the_sign_test() {
+        let epochs = compare(&[(3.0, 2.0), (6.0, 4.0)]);
+        let interval = epochs.interval.unwrap();
+        assert!((interval.estimate - 1.5).abs() < 1e-12 && interval.high - interval.low < 1e-12);
+        assert!((epochs.p_value.unwrap() - 0.5).abs() < 1e-12);
+        assert_eq!(epochs.verdict, Verdict::NoDifferenceShown);
+        assert_eq!(compare(&[(3.0, 2.0); 6]).verdict, Verdict::Higher);
+        assert_eq!(compare(&[(2.0, 2.0), (7.0, 7.0)]).p_value, Some(1.0));
+    }
+
+    #[test]
+    fn the_correction_may_take_a_verdict_back() {
+        let lower = [(1.00, 1.02), (1.01, 1.05), (1.00, 1.03)];
+        let same = [(1.00, 1.02), (1.05, 1.01), (1.00, 1.01)];
+        let alone = compare(&lower);
+        assert_eq!(alone.verdict, Verdict::Lower);
+        let mut family = [alone, compare(&same), compare(&same), compare(&[(1.0, 2.0)])];
+        judge(&mut family, 1.0);
+        assert_eq!(
+            verdicts(&family),
+            [
+                Verdict::NoDifferenceShown,
+                Verdict::NoDifferenceShown,
+                Verdict::NoDifferenceShown,
+                Verdict::NeedsMoreSeeds
+            ]
+        );
+        // The comparison of one seed was not tested, so that three are corrected for.
+        assert_eq!(family[0].adjusted_p_value, alone.p_value.map(|p_value| 3.0 * p_value));
+        assert_eq!(family[3].adjusted_p_value, None);
+    }
+
+    #[test]
+    fn what_lies_within_the_noise_floor_is_no_verdict() {
+        let higher = [(1.100, 1.0), (1.101, 1.0), (1.102, 1.0)];
+        let lower = higher.map(|(subject, baseline)| (baseline, subject));
+        let judged = |floor| {
+            let mut family = [compare(&higher), compare(&lower)];
+            judge(&mut family, floor);
+            verdicts(&family)
+        };
+        assert_eq!(judged(1.05), [Verdict::Higher, Verdict::Lower]);
+        assert_eq!(judged(1.1), [Verdict::NoDifferenceShown; 2]);
+        assert_eq!(judged(f64::NAN), [Verdict::Higher, Verdict::Lower]);
+    }
+
+    #[test]
+    fn differences_are_judged_beside_zero() {
+        let mut family = [difference(&[(0.90, 0.80), (0.91, 0.80), (0.90, 0.79)])];
+        assert_eq!(verdicts(&family), [Verdict::Higher]);
+        judge_differences(&mut family, 0.05);
+        assert_eq!(verdicts(&family), [Verdict::Higher]);
+        judge_differences(&mut family, 0.2);
+        assert_eq!(verdicts(&family), [Verdict::NoDifferenceShown]);
+    }
+}

@@ -1,0 +1,174 @@
+//! What does batch norm buy, and at what price?
+
+use super::target::reach;
+use super::{Answer, basis, basis_of_times, bracket, doubt, metric_name};
+use crate::comparison::{BatchNormPair, BuiltinPair, batch_norm_pairs, builtin_pairs};
+use crate::number::{count, ratio, seconds, significant};
+use crate::statistics::{Comparison, Verdict};
+use crate::store::Record;
+use crate::summary::Group;
+
+/// What a control's name has in place of `-bn`: nothing, or that its learning rate is its own
+/// best.
+const CONTROLS: [&str; 2] = ["", "-tuned"];
+
+/// A workload `x-bn` against its controls, by its primary target and the accuracy at the end.
+pub(super) fn convergence(record: &Record, groups: &[Group]) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    for with in groups {
+        let Some(name) = with.workload.strip_suffix("-bn") else { continue };
+        for control in CONTROLS.map(|suffix| format!("{name}{suffix}")) {
+            let is_control = |other: &&Group| other.workload == control && other.device == with.device;
+            let Some(without) = groups.iter().find(is_control) else { continue };
+            answers.extend(against_control(record, with, without));
+        }
+    }
+    answers
+}
+
+fn against_control(record: &Record, with: &Group, without: &Group) -> Option<Answer> {
+    let pairs = batch_norm_pairs(record, with, without);
+    let target = pairs.first()?.with_target.target;
+    let comparisons: Vec<&Comparison> =
+        pairs.iter().map(|pair| &pair.accuracy).filter(|accuracy| accuracy.seeds > 0).collect();
+    let best = pairs.iter().max_by(|a, b| difference(a).total_cmp(&difference(b)));
+    Some(Answer {
+        title: format!("Batch norm: {} against {} on {}", with.workload, without.workload, with.device),
+        figure: best.and_then(|pair| pair.with_target.epochs).map_or_else(String::new, |epochs| {
+            let plural = if epochs == 1.0 { "epoch" } else { "epochs" };
+            format!("{epochs} {plural}")
+        }),
+        lead: convergence_lead(record, &pairs, with, without, target),
+        lines: pairs.iter().map(|pair| convergence_line(record, pair, with, without)).collect(),
+        note: format!(
+            "{}At the end: after the last epoch. {}",
+            control_note(record, with, without),
+            if comparisons.is_empty() { String::new() } else { basis(&comparisons) }
+        )
+        .trim_end()
+        .to_owned(),
+    })
+}
+
+fn difference(pair: &BatchNormPair) -> f64 {
+    pair.accuracy.interval.map_or(0.0, |interval| interval.estimate)
+}
+
+/// Says so where the control was trained at another learning rate.
+fn control_note(record: &Record, with: &Group, without: &Group) -> String {
+    let rate = |group: &Group| {
+        let workloads = &record.started.plan.workloads;
+        workloads.iter().find(|one| one.name == group.workload).map(|one| one.learning_rate)
+    };
+    match rate(with).zip(rate(without)) {
+        Some((with_rate, without_rate)) if with_rate != without_rate => format!(
+            "{} has a learning rate of {without_rate}, its best of a small grid, {} of {with_rate}. ",
+            without.workload, with.workload
+        ),
+        _ => String::new(),
+    }
+}
+
+fn convergence_lead(
+    record: &Record,
+    pairs: &[BatchNormPair],
+    with: &Group,
+    without: &Group,
+    target: crate::record::Target,
+) -> String {
+    let judged: Vec<&BatchNormPair> = pairs.iter().filter(|pair| pair.accuracy.seeds > 0).collect();
+    if judged.is_empty() {
+        return "No comparison: one of the two has no run that trained all its epochs.".to_owned();
+    }
+    let all = |verdict: Verdict| judged.iter().all(|pair| pair.accuracy.verdict == verdict);
+    let verdict = if judged.iter().any(|pair| pair.accuracy.verdict == Verdict::NeedsMoreSeeds) {
+        "Whether training converges faster with batch norm needs more seeds"
+    } else if all(Verdict::Higher) {
+        "Training converges faster with batch norm"
+    } else if all(Verdict::Lower) {
+        "Training converges slower with batch norm"
+    } else if all(Verdict::NoDifferenceShown) {
+        "No difference is shown with batch norm"
+    } else {
+        "Backends differ in what batch norm gives"
+    };
+    let share = |reached: &dyn Fn(&BatchNormPair) -> (usize, usize)| {
+        let counts = judged.iter().map(|pair| reached(pair));
+        let (reached, tried) = counts.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        format!("{reached} of {}", count(tried, "run"))
+    };
+    format!(
+        "{verdict}: {} reaches {} in {} within {}, {} in {}.",
+        with.workload,
+        metric_name(target),
+        share(&|pair| (pair.with_target.reached, pair.with_target.tried)),
+        count(record.started.plan.epochs as usize, "epoch"),
+        without.workload,
+        share(&|pair| (pair.without_target.reached, pair.without_target.tried)),
+    )
+}
+
+fn convergence_line(record: &Record, pair: &BatchNormPair, with: &Group, without: &Group) -> String {
+    let medians =
+        pair.with.train_accuracy.zip(pair.without.train_accuracy).map(|(with, without)| with - without);
+    let told = pair.accuracy.interval.map(|interval| interval.estimate).or(medians).map_or_else(
+        String::new,
+        |difference| {
+            let ends = bracket(pair.accuracy.interval, signed);
+            format!("; at the end {}{ends} in training accuracy", signed(difference))
+        },
+    );
+    format!(
+        "{}: {} {}; {} {}{told}{}",
+        with.label(&pair.with.cell),
+        with.workload,
+        reach(record, &pair.with, &pair.with_target),
+        without.workload,
+        reach(record, &pair.without, &pair.without_target),
+        if pair.accuracy.seeds == 0 { "" } else { doubt(Some(&pair.accuracy)) }
+    )
+}
+
+/// With its sign, since an interval of a difference may hold 0.
+fn signed(value: f64) -> String {
+    format!("{}{}", if value < 0.0 { "−" } else { "+" }, significant(value.abs()))
+}
+
+/// Is a framework's own layer faster than one composed of its elementary operations?
+pub(super) fn builtin_against_primitive(record: &Record, groups: &[Group]) -> Option<Answer> {
+    let pairs = builtin_pairs(record, groups);
+    let with = |verdict: Verdict| pairs.iter().filter(|pair| pair.seconds.verdict == verdict).count();
+    let (faster, slower) = (with(Verdict::Higher), with(Verdict::Lower));
+    let (same, open) = (with(Verdict::NoDifferenceShown), with(Verdict::NeedsMoreSeeds));
+    let mut parts = vec![format!("faster in {faster}"), format!("slower in {slower}")];
+    parts.extend((same > 0).then(|| format!("no difference is shown in {same}")));
+    parts.extend(
+        (open > 0).then(|| format!("{open} {} more seeds", if open == 1 { "needs" } else { "need" })),
+    );
+    let comparisons: Vec<&Comparison> = pairs.iter().map(|pair| &pair.seconds).collect();
+    (!pairs.is_empty()).then(|| Answer {
+        title: "Built-in against primitive batch norm".to_owned(),
+        figure: format!("{faster} of {}", pairs.len()),
+        lead: format!("In {}, the built-in layer is {}.", count(pairs.len(), "comparison"), parts.join(", ")),
+        lines: pairs.iter().map(builtin_line).collect(),
+        note: basis_of_times(record, &comparisons),
+    })
+}
+
+fn builtin_line(pair: &BuiltinPair) -> String {
+    let BuiltinPair { builtin, primitive, seconds: comparison } = pair;
+    let median =
+        |summary: &crate::summary::CellSummary| summary.train_seconds.map_or(f64::NAN, |time| time.median);
+    let times = comparison.interval.map_or(median(primitive) / median(builtin), |one| one.estimate);
+    format!(
+        "{}, {} on {}: built-in {} per epoch, primitive {}, {}{} as long{}",
+        builtin.cell.backend,
+        builtin.cell.workload,
+        builtin.cell.device,
+        seconds(median(builtin)),
+        seconds(median(primitive)),
+        ratio(times),
+        bracket(comparison.interval, significant),
+        doubt(Some(comparison))
+    )
+}

@@ -1,0 +1,178 @@
+//! The report's answers in words.
+//!
+//! "Faster", "slower" and "converges faster" are said only where [`crate::statistics`] allows
+//! it; else the medians are told, with what is missing for more.
+
+mod batch_norm;
+mod target;
+mod time;
+
+use crate::comparison::{NoiseFloor, noise_floor};
+use crate::number::{count, percent, significant};
+use crate::record::{Metric, Target};
+use crate::statistics::{Comparison, Interval, Verdict};
+use crate::store::Record;
+use crate::summary::Group;
+
+/// The answer to one question.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Answer {
+    /// What is answered, such as `Time per epoch: lenet-bn on cpu`.
+    pub title: String,
+    /// The answer's number by itself, such as `0.53 s`; empty where there is none.
+    pub figure: String,
+    /// The answer in one sentence.
+    pub lead: String,
+    /// What it rests on, one line per cell.
+    pub lines: Vec<String>,
+    /// How far it can be trusted.
+    pub note: String,
+}
+
+/// All answers, in the order of the report.
+pub fn answers(record: &Record, groups: &[Group]) -> Vec<Answer> {
+    if groups.iter().flat_map(|group| &group.cells).all(|summary| summary.ok_runs == 0) {
+        return vec![nothing(record)];
+    }
+    let mut answers: Vec<Answer> = groups.iter().map(|group| time::per_epoch(record, group)).collect();
+    for group in groups {
+        let targets = group.cells.first().map_or(&[][..], |summary| &summary.targets);
+        answers.extend(targets.iter().map(|summary| target::answer(record, group, summary.target)));
+    }
+    answers.extend(batch_norm::convergence(record, groups));
+    answers.extend(batch_norm::builtin_against_primitive(record, groups));
+    answers
+}
+
+fn nothing(record: &Record) -> Answer {
+    let mut lines: Vec<String> =
+        record.runs.iter().map(|run| format!("{}: {}", run.cell, run.outcome.name())).collect();
+    lines.dedup();
+    Answer {
+        title: "Nothing to compare".to_owned(),
+        figure: String::new(),
+        lead: "No run trained all its epochs.".to_owned(),
+        lines,
+        note: "The reasons stand under failures.".to_owned(),
+    }
+}
+
+/// ` [2.1, 2.5]`, or nothing where there is no interval.
+pub(crate) fn bracket(interval: Option<Interval>, show: impl Fn(f64) -> String) -> String {
+    interval.map_or_else(String::new, |ends| format!(" [{}, {}]", show(ends.low), show(ends.high)))
+}
+
+/// What a comparison does not allow to say, as the end of a line.
+fn doubt(comparison: Option<&Comparison>) -> &'static str {
+    match comparison.map(|comparison| comparison.verdict) {
+        Some(Verdict::Lower | Verdict::Higher) => "",
+        Some(Verdict::NoDifferenceShown) => "; no difference shown",
+        Some(Verdict::NeedsMoreSeeds) | None => "; needs more seeds",
+    }
+}
+
+/// What intervals and verdicts rest on: seeds and number of comparisons.
+fn basis(comparisons: &[&Comparison]) -> String {
+    let seeds = || comparisons.iter().map(|comparison| comparison.seeds);
+    let (least, most) = (seeds().min().unwrap_or(0), seeds().max().unwrap_or(0));
+    if most < 2 {
+        return "One seed gives no interval, and nothing here is more than a hint: repeat it with --seeds 3 \
+                or more."
+            .to_owned();
+    }
+    let of = if least == most { format!("{most} seeds") } else { format!("{least} to {most} seeds") };
+    let family = match comparisons.len() {
+        1 => String::new(),
+        length => format!(", corrected for {} (Holm)", count(length, "comparison")),
+    };
+    format!("95% intervals over {of}, paired by seed{family}.")
+}
+
+/// The same for times, which must differ by more than the machine's noise.
+fn basis_of_times(record: &Record, comparisons: &[&Comparison]) -> String {
+    format!("{} {}", basis(comparisons), floor_in_words(noise_floor(record)))
+}
+
+/// What running a cell twice has shown.
+pub(crate) fn floor_in_words(floor: Option<NoiseFloor>) -> String {
+    floor.map_or_else(
+        || "Nothing was run twice, so that the machine's noise floor is not known.".to_owned(),
+        |floor| {
+            format!(
+                "Noise floor: two runs of the same differed by at most {} ({}).",
+                percent(floor.percent()),
+                count(floor.pairs, "pair")
+            )
+        },
+    )
+}
+
+fn metric_name(target: Target) -> String {
+    let metric = match target.metric {
+        Metric::TrainAccuracy => "training accuracy",
+        Metric::TestAccuracy => "test accuracy",
+    };
+    format!("{metric} {}", target.at_least)
+}
+
+/// How far the cells of a group agree on values per channel: the greatest
+/// distance of two cells' medians, and where.
+pub(crate) fn agreement(symbol: &str, medians: &[Vec<Option<f64>>]) -> Option<String> {
+    if medians.len() < 2 {
+        return None;
+    }
+    let channels = medians.iter().map(Vec::len).max()?;
+    let widest = (0..channels).filter_map(|channel| {
+        let values = medians.iter().filter_map(|of_cell| of_cell.get(channel).copied().flatten());
+        let (low, high) = (values.clone().reduce(f64::min)?, values.reduce(f64::max)?);
+        Some((high - low, channel + 1))
+    });
+    let (distance, channel) = widest.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    if distance == 0.0 {
+        return Some(format!("The cells' medians of {symbol} are the same."));
+    }
+    Some(format!(
+        "The cells' medians of {symbol} differ by at most {} (channel {channel}).",
+        significant(distance)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+    use crate::summary::{group, summarize};
+    use crate::warnings::warnings;
+
+    fn text(record: &Record) -> String {
+        let mut text = warnings(record).iter().map(|warning| format!("! {warning}\n")).collect::<String>();
+        for answer in answers(record, &group(summarize(record))) {
+            text += &format!("\n{}\n{}\n", answer.title, answer.lead);
+            text.extend(answer.lines.iter().map(|line| format!("- {line}\n")));
+            text += &format!("({})\n", answer.note);
+        }
+        text
+    }
+
+    #[test]
+    fn the_example_in_words() {
+        insta::assert_snapshot!(text(&example::record()));
+    }
+
+    #[test]
+    fn one_run_in_words() {
+        let mut record = example::record_of_one_run();
+        record.started.plan.dataset.name = "synthetic".to_owned();
+        record.started.environment.profile = "debug".to_owned();
+        insta::assert_snapshot!(text(&record));
+    }
+
+    #[test]
+    fn no_run_in_words() {
+        let mut record = example::record_of_one_run();
+        record.runs.clear();
+        record.epochs.clear();
+        record.outcome = None;
+        insta::assert_snapshot!(text(&record));
+    }
+}

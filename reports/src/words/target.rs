@@ -1,0 +1,101 @@
+//! Which cell reaches a target first?
+
+use super::{Answer, bracket, metric_name};
+use crate::comparison::{TimeToTarget, time_to_target};
+use crate::number::{count, seconds, significant};
+use crate::record::Target;
+use crate::store::Record;
+use crate::summary::{CellSummary, Group};
+
+pub(super) fn answer(record: &Record, group: &Group, target: Target) -> Answer {
+    let mut cells: Vec<(&CellSummary, TimeToTarget)> =
+        group.cells.iter().map(|summary| (summary, time_to_target(record, summary, target))).collect();
+    // One lucky run of three is no faster than three of three.
+    let missed = |time: &TimeToTarget| 1.0 - time.reached as f64 / time.tried.max(1) as f64;
+    let key = |time: &TimeToTarget| time.seconds.unwrap_or(f64::INFINITY);
+    cells.sort_by(|a, b| missed(&a.1).total_cmp(&missed(&b.1)).then(key(&a.1).total_cmp(&key(&b.1))));
+    let name = metric_name(target);
+    let lead = match cells.first() {
+        Some((summary, time)) if time.seconds.is_some() => format!(
+            "{} has the lowest median: {} of training ({} of {}).",
+            group.label(&summary.cell),
+            with_interval(time),
+            time.reached,
+            count(time.tried, "run")
+        ),
+        _ if group.cells.iter().all(|summary| summary.ok_runs == 0) => {
+            "No run trained all its epochs.".to_owned()
+        }
+        _ => format!("No cell reached {name} in {}.", count(record.started.plan.epochs as usize, "epoch")),
+    };
+    let figure = cells.first().and_then(|(_, time)| time.seconds).map_or_else(String::new, seconds);
+    let line = |(summary, time): &(&CellSummary, TimeToTarget)| {
+        format!("{}: {}{}", group.label(&summary.cell), reach(record, summary, time), times(time))
+    };
+    Answer {
+        title: format!("Time to {name}: {} on {}", group.workload, group.device),
+        figure,
+        lead,
+        lines: cells.iter().map(line).collect(),
+        note: note(&cells),
+    }
+}
+
+/// What the numbers are, as far as there are any.
+fn note(cells: &[(&CellSummary, TimeToTarget)]) -> String {
+    let mut note = String::new();
+    if cells.iter().any(|(_, time)| time.seconds.is_some()) {
+        note += "Medians over the runs that reached it, of training seconds, prediction left out.";
+    }
+    if cells.iter().any(|(_, time)| time.reached > 0 && time.reached < time.tried) {
+        note += " Expected time: seconds of all runs over the number of those that reached it.";
+    }
+    note
+}
+
+fn with_interval(time: &TimeToTarget) -> String {
+    let median = time.seconds.map_or_else(|| "no time".to_owned(), seconds);
+    format!("{median}{}", bracket(time.interval, significant))
+}
+
+/// `, 9.75 s of training; with the cold start 0.688 s + 4 × 2.25 s`.
+fn times(time: &TimeToTarget) -> String {
+    if time.seconds.is_none() {
+        return String::new();
+    }
+    let expected = time
+        .expected_seconds
+        .filter(|_| time.reached < time.tried)
+        .map_or_else(String::new, |expected| format!("; expected time {}", seconds(expected)));
+    let parts = time.decomposition.map_or_else(String::new, |parts| {
+        format!(
+            "; with the cold start {} + {} × {}",
+            seconds(parts.cold_start_seconds),
+            significant_epochs(parts.epochs),
+            seconds(parts.seconds_per_epoch)
+        )
+    });
+    format!(", {} of training{expected}{parts}", with_interval(time))
+}
+
+/// Medians of epochs are whole or halves.
+pub(super) fn significant_epochs(epochs: f64) -> String {
+    if epochs.fract() == 0.0 { format!("{epochs}") } else { significant(epochs) }
+}
+
+/// `in 4 epochs (3 of 3 runs)`, or that it does not.
+pub(super) fn reach(record: &Record, summary: &CellSummary, time: &TimeToTarget) -> String {
+    let runs = format!("{} of {}", time.reached, count(time.tried, "run"));
+    match time.epochs {
+        _ if time.tried == 0 => "not run".to_owned(),
+        _ if summary.ok_runs == 0 => "no run trained all its epochs".to_owned(),
+        Some(epochs) => {
+            let plural = if epochs == 1.0 { "epoch" } else { "epochs" };
+            format!("in {} {plural} ({runs})", significant_epochs(epochs))
+        }
+        None => {
+            let epochs = count(record.started.plan.epochs as usize, "epoch");
+            format!("not reached in {epochs} ({runs})")
+        }
+    }
+}

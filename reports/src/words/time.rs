@@ -1,0 +1,116 @@
+//! Which cell trains an epoch in the least time?
+
+use super::{Answer, basis_of_times, bracket, doubt};
+use crate::comparison::Relative;
+use crate::number::{ratio, seconds, significant};
+use crate::statistics::{Comparison, Verdict};
+use crate::store::Record;
+use crate::summary::{Basis, CellSummary, EpochSeconds, Group};
+
+/// A cell that has a time, and its place in the group.
+struct Timed<'g> {
+    place: usize,
+    summary: &'g CellSummary,
+    time: EpochSeconds,
+}
+
+pub(super) fn per_epoch(record: &Record, group: &Group) -> Answer {
+    let title = format!("Time per epoch: {} on {}", group.workload, group.device);
+    let untimed = group.cells.iter().filter(|summary| summary.train_seconds.is_none());
+    let untimed: Vec<String> = untimed
+        .map(|summary| format!("{}: {}", group.label(&summary.cell), outcomes(record, summary)))
+        .collect();
+    let timed = timed(group);
+    let Some((best, others)) = timed.split_first() else {
+        return Answer {
+            title,
+            figure: String::new(),
+            lead: "No run trained all its epochs, so there is no time to compare.".to_owned(),
+            lines: untimed,
+            note: String::new(),
+        };
+    };
+    let relative = Relative::of(record, group);
+    let against: Vec<(&Timed<'_>, Option<&Comparison>)> =
+        others.iter().map(|other| (other, relative.get(best.place, other.place))).collect();
+    let lines = against.iter().map(|(other, comparison)| line(group, best, other, *comparison));
+    let comparisons: Vec<&Comparison> = against.iter().filter_map(|(_, comparison)| *comparison).collect();
+    let rests_on = if comparisons.is_empty() { String::new() } else { basis_of_times(record, &comparisons) };
+    Answer {
+        title,
+        figure: seconds(best.time.median),
+        lead: lead(group, best, &against),
+        lines: lines.chain(untimed.iter().cloned()).collect(),
+        note: format!("Medians of {}. {rests_on}", epochs_meant(&timed)).trim_end().to_owned(),
+    }
+}
+
+/// The cells that have a time, the shortest first.
+fn timed(group: &Group) -> Vec<Timed<'_>> {
+    let with_time =
+        |(place, summary): (usize, &'_ CellSummary)| summary.train_seconds.map(|time| (place, time));
+    let mut timed: Vec<Timed<'_>> = group
+        .cells
+        .iter()
+        .enumerate()
+        .filter_map(|cell| with_time(cell).map(|(place, time)| Timed { place, summary: cell.1, time }))
+        .collect();
+    timed.sort_by(|a, b| a.time.median.total_cmp(&b.time.median));
+    timed
+}
+
+fn lead(group: &Group, best: &Timed<'_>, against: &[(&Timed<'_>, Option<&Comparison>)]) -> String {
+    let name = group.label(&best.summary.cell);
+    let time = format!("{}{}", seconds(best.time.median), bracket(best.time.interval, significant));
+    if against.is_empty() {
+        return format!("{name}: {time} of training per epoch. There is no other cell to compare it with.");
+    }
+    let not_slower: Vec<&(&Timed<'_>, Option<&Comparison>)> = against
+        .iter()
+        .filter(|(_, comparison)| comparison.is_none_or(|comparison| comparison.verdict != Verdict::Higher))
+        .collect();
+    if not_slower.is_empty() {
+        return format!("{name} is the fastest: {time} of training per epoch.");
+    }
+    let needs_seeds = |(_, comparison): &&&(&Timed<'_>, Option<&Comparison>)| {
+        comparison.is_none_or(|comparison| comparison.verdict == Verdict::NeedsMoreSeeds)
+    };
+    if not_slower.iter().any(|one| needs_seeds(&one)) {
+        return format!(
+            "{name} has the lowest median, {time} of training per epoch; whether it is the fastest needs \
+             more seeds."
+        );
+    }
+    let names: Vec<String> = not_slower.iter().map(|(other, _)| group.label(&other.summary.cell)).collect();
+    format!(
+        "{name} has the lowest median, {time} of training per epoch, but no difference from {} is shown.",
+        names.join(", ")
+    )
+}
+
+/// `tch primitive: 3.25 s, 1.44× [1.40, 1.49] as long`.
+fn line(group: &Group, best: &Timed<'_>, other: &Timed<'_>, comparison: Option<&Comparison>) -> String {
+    let interval = comparison.and_then(|comparison| comparison.interval);
+    let times = interval.map_or(other.time.median / best.time.median, |interval| interval.estimate);
+    format!(
+        "{}: {}, {}{} as long{}",
+        group.label(&other.summary.cell),
+        seconds(other.time.median),
+        ratio(times),
+        bracket(interval, significant),
+        doubt(comparison)
+    )
+}
+
+/// Why a cell has no time.
+fn outcomes(record: &Record, summary: &CellSummary) -> String {
+    match crate::csv::summary::status(record, summary) {
+        status if summary.runs == 0 => status,
+        status => format!("no time ({status})"),
+    }
+}
+
+fn epochs_meant(timed: &[Timed<'_>]) -> &'static str {
+    let first = timed.iter().any(|one| one.time.basis == Basis::FirstOnly);
+    if first { "first epochs, their warm-up included" } else { "the epochs after the first" }
+}
