@@ -1,7 +1,7 @@
 //! One Chromium per test process, which all tests share.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use super::protocol::Connection;
@@ -40,6 +40,8 @@ pub(super) struct Browser {
     pub(super) connection: Connection,
     /// Its profile, deleted when it ends.
     pub(super) profile: PathBuf,
+    /// Ends by itself, after this process.
+    _shell: Child,
 }
 
 /// The browser; `None`, said aloud, where there is none.
@@ -69,7 +71,7 @@ fn launch(program: &str) -> Browser {
         .expect("sh can be started");
     let (outgoing, incoming, printed) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let connection = Connection::new(outgoing.unwrap(), incoming.unwrap(), printed.unwrap());
-    Browser { connection, profile }
+    Browser { connection, profile, _shell: child }
 }
 
 fn user_data(profile: &Path) -> String {
