@@ -5,7 +5,7 @@ use trainmark_tests::browser::{Media, Page, Scheme, View};
 use super::{open, report};
 
 #[track_caller]
-pub(crate) fn assert_accessible(page: &Page, how: &str) {
+pub(super) fn assert_accessible(page: &Page, how: &str) {
     let Some(violations) = page.violations() else { return };
     assert!(violations.is_empty(), "{how}: {violations:#?}");
 }

@@ -3,6 +3,7 @@
 use trainmark_tests::browser::{Media, Page, Scheme, View};
 use trainmark_tests::{RunFolder, bench, hostile};
 
+use super::accessibility::assert_accessible;
 use super::{assert_holds, assert_quiet, between, open, report};
 use crate::records::good;
 
@@ -64,6 +65,7 @@ fn a_reader_sees_what_failed_and_why() {
     let failures = between(&dom, "id=\"failures\"", "</section>");
     assert_holds(failures, "softmax hostile/none@cpu, seed 1: failed after 1 epoch");
     assert_holds(failures, "the worker was killed by SIGSEGV during train_epoch");
+    assert_accessible(&page, "with a failure");
 }
 
 /// Elements wider or higher than what is shown of them, on paper, where nobody scrolls.
