@@ -14,7 +14,9 @@ pub fn warnings(record: &Record) -> Vec<String> {
             "synthetic data: the accuracies say nothing of fashion-mnist; times are comparable".to_owned(),
         );
     }
-    if started.environment.profile == "debug" && !told("debug") {
+    let merged = started.merged.iter().map(|run| &run.environment);
+    let is_debug = std::iter::once(&started.environment).chain(merged).any(|one| one.profile == "debug");
+    if is_debug && !told("debug") {
         warnings.push("debug build of the harness: overheads outside the backends are larger".to_owned());
     }
     warnings.extend(started.warnings.iter().cloned());
@@ -47,8 +49,12 @@ fn growing_memory(record: &Record, cell: &Cell) -> Option<String> {
     ))
 }
 
-/// Says so when planned runs are missing.
-fn unfinished(record: &Record) -> Option<String> {
+/// Says so when planned runs are missing. In a record of several runs, whose plans
+/// differ, the merging has said so of each.
+pub(crate) fn unfinished(record: &Record) -> Option<String> {
+    if !record.started.merged.is_empty() {
+        return None;
+    }
     let plan = &record.started.plan;
     let planned = plan.cells.len() * plan.seeds.len();
     let ended = record.runs.iter().filter(|run| run.outcome != RunOutcome::Interrupted).count();

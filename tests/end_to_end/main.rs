@@ -6,6 +6,7 @@ mod backends;
 mod browser;
 mod builds;
 mod commands;
+mod compare;
 mod disk;
 mod frameworks;
 mod hostile;

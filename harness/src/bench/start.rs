@@ -146,6 +146,7 @@ fn started(
         warnings: warnings(request, dataset),
         unavailable: prepared.unavailable.clone(),
         notes: notes(prepared),
+        merged: Vec::new(),
     })
 }
 

@@ -10,7 +10,7 @@ use crate::store::{Record, StoreError};
 pub const FILE: &str = "epochs.csv";
 
 /// Its columns.
-pub const COLUMNS: [&str; 17] = [
+pub const COLUMNS: [&str; 18] = [
     "schema",
     "run_id",
     "workload",
@@ -28,6 +28,7 @@ pub const COLUMNS: [&str; 17] = [
     "test_accuracy",
     "rss_bytes",
     "status",
+    "machine",
 ];
 
 #[derive(Serialize)]
@@ -48,6 +49,7 @@ struct Row<'a> {
     test_accuracy: Option<f64>,
     rss_bytes: Option<u64>,
     status: String,
+    machine: Option<&'a str>,
 }
 
 /// The file's content.
@@ -78,6 +80,7 @@ fn row<'a>(record: &'a Record, epoch: &'a EpochRecord) -> Row<'a> {
         test_accuracy: finite(epoch.test_accuracy),
         rss_bytes: epoch.rss_bytes,
         status: status(epoch),
+        machine: cell.machine.as_deref(),
     }
 }
 

@@ -35,7 +35,7 @@ pub const COLUMNS_BEFORE_TARGETS: [&str; 20] = [
 ];
 
 /// Its columns after those of the targets.
-pub const COLUMNS_AFTER_TARGETS: [&str; 3] = ["conformance", "log", "library_hash"];
+pub const COLUMNS_AFTER_TARGETS: [&str; 4] = ["conformance", "log", "library_hash", "machine"];
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -62,6 +62,7 @@ struct Row<'a> {
     conformance: String,
     log: Option<&'a str>,
     library_hash: Option<&'a str>,
+    machine: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -124,6 +125,7 @@ fn run_row<'a>(record: &'a Record, run: &'a RunRecord, targets: &[Target]) -> Ro
         conformance: conformance_word(run.conformance.as_ref()),
         log: run.log.as_deref(),
         library_hash: run.library_hash.as_deref(),
+        machine: cell.machine.as_deref(),
     }
 }
 
@@ -194,5 +196,6 @@ fn unavailable_row<'a>(record: &'a Record, what: &'a Unavailable, targets: usize
         conformance: "not checked".to_owned(),
         log: None,
         library_hash: None,
+        machine: None,
     }
 }
