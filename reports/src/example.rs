@@ -20,6 +20,7 @@ pub(crate) fn cell(workload: &str, backend: &str, implementation: &str) -> Cell 
         implementation: implementation.to_owned(),
         device: "cpu".to_owned(),
         threads: 2,
+        machine: None,
     }
 }
 
@@ -111,6 +112,7 @@ pub(crate) fn started() -> Started {
             text: "max_pool2d of tch 1.2.3 is <em>wrong</em>; pooling is composed of other operations"
                 .to_owned(),
         }],
+        merged: Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@ mod browser;
 mod budget;
 mod builds;
 mod commands;
+mod compare;
 mod disk;
 mod frameworks;
 mod hostile;

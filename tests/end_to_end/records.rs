@@ -7,12 +7,13 @@ use serde_json::Value;
 use trainmark_tests::{Finished, Row, RunFolder, bench, hostile, minimal_c};
 
 const EPOCH_COLUMNS: &str = "schema,run_id,workload,dataset,backend,implementation,device,threads,seed,epoch,\
-    train_seconds,predict_seconds,train_loss,train_accuracy,test_accuracy,rss_bytes,status,unfinished_seconds";
+    train_seconds,predict_seconds,train_loss,train_accuracy,test_accuracy,rss_bytes,status,\
+    unfinished_seconds,machine";
 const RUN_COLUMNS: &str = "schema,run_id,workload,dataset,backend,framework,implementation,device,threads,seed,\
     outcome,reason,epochs,load_seconds,open_seconds,first_epoch_extra_seconds,cold_start_seconds,peak_rss_bytes,\
     cpu_seconds,load_average,epochs_to_train_accuracy_0.8,seconds_to_train_accuracy_0.8,\
     status_of_train_accuracy_0.8,epochs_to_test_accuracy_0.8,seconds_to_test_accuracy_0.8,\
-    status_of_test_accuracy_0.8,conformance,log,library_hash,frequency_mhz";
+    status_of_test_accuracy_0.8,conformance,log,library_hash,frequency_mhz,machine";
 
 /// A benchmark of two good backends that the tests of this module share.
 pub(crate) struct Good {

@@ -149,6 +149,7 @@ fn started(
         environment,
         unavailable: prepared.unavailable.clone(),
         notes: notes(prepared),
+        merged: Vec::new(),
     })
 }
 

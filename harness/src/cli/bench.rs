@@ -97,7 +97,7 @@ fn absolute_selection(text: &str) -> anyhow::Result<String> {
 }
 
 /// How to repeat this command from the repository's root.
-fn command_line() -> String {
+pub(super) fn command_line() -> String {
     let quoted = |argument: String| {
         let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=,@".contains(character);
         if !argument.is_empty() && argument.chars().all(plain) {

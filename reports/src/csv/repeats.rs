@@ -11,7 +11,7 @@ use crate::store::{Record, StoreError};
 pub const FILE: &str = "repeats.csv";
 
 /// Its columns.
-pub const COLUMNS: [&str; 14] = [
+pub const COLUMNS: [&str; 15] = [
     "schema",
     "run_id",
     "workload",
@@ -26,6 +26,7 @@ pub const COLUMNS: [&str; 14] = [
     "train_seconds",
     "predict_seconds",
     "status",
+    "machine",
 ];
 
 #[derive(Serialize)]
@@ -43,6 +44,7 @@ struct Row<'a> {
     train_seconds: Option<f64>,
     predict_seconds: Option<f64>,
     status: String,
+    machine: Option<&'a str>,
 }
 
 /// The file's content.
@@ -70,5 +72,6 @@ fn row<'a>(record: &'a Record, epoch: &'a EpochRecord) -> Row<'a> {
         train_seconds: finite(Some(epoch.train_seconds)),
         predict_seconds: finite(Some(epoch.predict_seconds)),
         status: status(epoch),
+        machine: cell.machine.as_deref(),
     }
 }

@@ -35,7 +35,8 @@ pub const COLUMNS_BEFORE_TARGETS: [&str; 20] = [
 ];
 
 /// Its columns after those of the targets.
-pub const COLUMNS_AFTER_TARGETS: [&str; 4] = ["conformance", "log", "library_hash", "frequency_mhz"];
+pub const COLUMNS_AFTER_TARGETS: [&str; 5] =
+    ["conformance", "log", "library_hash", "frequency_mhz", "machine"];
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -63,6 +64,7 @@ struct Row<'a> {
     log: Option<&'a str>,
     library_hash: Option<&'a str>,
     frequency_mhz: Option<f64>,
+    machine: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -126,6 +128,7 @@ fn run_row<'a>(record: &'a Record, run: &'a RunRecord, targets: &[Target]) -> Ro
         log: run.log.as_deref(),
         library_hash: run.library_hash.as_deref(),
         frequency_mhz: finite(run.frequency_mhz),
+        machine: cell.machine.as_deref(),
     }
 }
 
@@ -197,5 +200,6 @@ fn unavailable_row<'a>(record: &'a Record, what: &'a Unavailable, targets: usize
         log: None,
         library_hash: None,
         frequency_mhz: None,
+        machine: None,
     }
 }

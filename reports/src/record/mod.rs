@@ -79,6 +79,34 @@ pub struct Started {
     /// What the backends want a reader of their numbers to know.
     #[serde(default)]
     pub notes: Vec<Note>,
+    /// The runs that this record was merged of; none, where it is of one benchmark.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<MergedRun>,
+}
+
+impl Started {
+    /// The machine and the tools of a cell.
+    pub fn environment_of(&self, cell: &Cell) -> &Environment {
+        let of_machine = |run: &&MergedRun| cell.machine.as_ref() == Some(&run.machine);
+        self.merged.iter().find(of_machine).map_or(&self.environment, |run| &run.environment)
+    }
+}
+
+/// A benchmark that a record was merged of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MergedRun {
+    /// Label of its machine. Several runs may be of one machine.
+    pub machine: String,
+    /// Name of its run folder.
+    pub run_id: String,
+    /// When it was started, in seconds since the Unix epoch.
+    pub unix_time: f64,
+    /// Command line that repeats it.
+    pub command: String,
+    /// The seeds that it planned.
+    pub seeds: Vec<u64>,
+    /// The machine and the tools.
+    pub environment: Environment,
 }
 
 /// A round: one run of every cell with the same seed, but of those that the time budget had

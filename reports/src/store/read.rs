@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{EVENTS_FILE, StoreError};
 use crate::record::{
@@ -94,16 +94,32 @@ impl Record {
     }
 }
 
+/// Every event of a run folder, the first of which is [`Event::Started`]: all attempts
+/// at a run, those that do not stand too.
+///
+/// # Errors
+/// As [`Record::read`].
+pub fn events(folder: &Path) -> Result<Vec<Event>, StoreError> {
+    let (path, events, _) = read_events(folder)?;
+    collect(&path, events.clone())?;
+    Ok(events)
+}
+
 /// The record and the length in bytes of its whole lines.
 pub(super) fn read(folder: &Path) -> Result<(Record, u64), StoreError> {
+    let (path, events, length) = read_events(folder)?;
+    let record = collect(&path, events)?;
+    Ok((record, length as u64))
+}
+
+fn read_events(folder: &Path) -> Result<(PathBuf, Vec<Event>, usize), StoreError> {
     let path = folder.join(EVENTS_FILE);
     let bytes = fs::read(&path).map_err(|cause| match cause.kind() {
         std::io::ErrorKind::NotFound => StoreError::NotARun { folder: folder.to_path_buf() },
         _ => StoreError::io("read", &path, cause),
     })?;
     let (events, length) = parse(&path, &bytes)?;
-    let record = collect(&path, events)?;
-    Ok((record, length as u64))
+    Ok((path, events, length))
 }
 
 /// The events of the whole lines, and how many bytes those are.

@@ -19,16 +19,27 @@ pub fn warnings(record: &Record) -> Vec<String> {
             "synthetic data: the accuracies say nothing of fashion-mnist; times are comparable".to_owned(),
         );
     }
-    if started.environment.profile == "debug" && !told("debug") {
+    let merged = started.merged.iter().map(|run| &run.environment);
+    let is_debug = std::iter::once(&started.environment).chain(merged).any(|one| one.profile == "debug");
+    if is_debug && !told("debug") {
         warnings.push("debug build of the harness: overheads outside the backends are larger".to_owned());
     }
     warnings.extend(started.warnings.iter().cloned());
-    warnings.extend(unfinished(record));
-    warnings.extend(left_out(record));
+    warnings.extend(of_benchmark(record));
     warnings.extend(failed_repeats(record));
-    warnings.extend(conditions::conditions(record, noise_share(record)));
     warnings.extend(record.cells().into_iter().filter_map(|cell| work_left(record, cell)));
     warnings.extend(record.cells().into_iter().filter_map(|cell| growing_memory(record, cell)));
+    warnings
+}
+
+/// What concerns one benchmark as a whole. In a record of several runs, whose plans and
+/// machines differ, the merging has said so of each.
+pub(crate) fn of_benchmark(record: &Record) -> Vec<String> {
+    if !record.started.merged.is_empty() {
+        return Vec::new();
+    }
+    let mut warnings: Vec<String> = [unfinished(record), left_out(record)].into_iter().flatten().collect();
+    warnings.extend(conditions::conditions(record, noise_share(record)));
     warnings
 }
 
