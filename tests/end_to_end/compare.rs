@@ -58,9 +58,15 @@ fn plain(event: &mut Value, name: &str, index: usize) {
             event["train_seconds"] = (2.0 + seed / 64.0).into();
             event["train_accuracy"] = (0.7 + 0.06 * event["epoch"].as_f64().unwrap()).into();
             event["test_accuracy"] = (0.6 + 0.06 * event["epoch"].as_f64().unwrap()).into();
+            event["unfinished_seconds"] = 0.into();
             event["rss_bytes"] = (64_u64 << 20).into();
         }
+        "begun" => {
+            event["unix_time"] = (1.8e9 + index as f64).into();
+            event["load_average"] = Value::Null;
+        }
         "ended" => {
+            event["frequency_mhz"] = Value::Null;
             event["targets"] = json!([]);
             event["peak_rss_bytes"] = (64_u64 << 20).into();
             event["library_hash"] = "ab".repeat(32).into();
