@@ -9,6 +9,7 @@ pub mod ceiling;
 pub mod comparison;
 pub mod csv;
 pub mod html;
+pub mod index;
 mod number;
 pub mod operations;
 pub mod record;

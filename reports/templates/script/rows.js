@@ -1,6 +1,6 @@
 // Charts of rows: their marks carry their values and are placed again on another scale.
 {
-  const [FROM, TO] = [0.6, 95];
+  const TO = 96;
   const numbers = (svg) => all("[data-at], [data-low], [data-from]", svg).flatMap((mark) =>
     ["at", "low", "high", "to"].filter((name) => name in mark.dataset).map((name) => Number(mark.dataset[name])));
 
@@ -34,7 +34,7 @@
   };
 
   const draw = (svg, scale, note = "") => {
-    const place = (value) => FROM + scale.at(value) * (TO - FROM);
+    const place = (value) => scale.at(value) * TO;
     setAxes(svg, scale, place, note);
     setMarks(svg, place);
   };

@@ -17,9 +17,8 @@ use super::svg::{Scale, escape};
 const ROW: usize = 56;
 const ROW_OF_WORDS: usize = 30;
 const AXIS: usize = 40;
-/// Part of the width that the scale fills, from and to; the rest is room for numbers.
-const FROM: f64 = 0.6;
-const TO: f64 = 95.0;
+/// Per cent of the width that the scale fills; the rest is room for the last number.
+const TO: f64 = 96.0;
 const LONGEST_NAME: usize = 28;
 
 /// A chart of one row per cell.
@@ -85,7 +84,7 @@ impl RowChart {
     }
 
     fn place(&self, value: f64) -> f64 {
-        FROM + self.scale.at(value) * (TO - FROM)
+        self.scale.at(value) * TO
     }
 
     fn draw_axis(&self, svg: &mut String, bottom: usize) {
@@ -103,7 +102,7 @@ impl RowChart {
         let note = if self.scale.is_logarithmic() { " (logarithmic axis)" } else { "" };
         let _ = write!(
             svg,
-            r#"<text class="tick" x="{FROM}%" y="{}">{}<tspan class="axis-note">{note}</tspan></text></g>"#,
+            r#"<text class="tick" x="0" y="{}">{}<tspan class="axis-note">{note}</tspan></text></g>"#,
             bottom + 34,
             self.axis
         );

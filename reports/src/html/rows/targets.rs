@@ -6,9 +6,9 @@ use crate::html::colours::{Colours, is_ring};
 use crate::html::curves::rounded;
 use crate::html::svg::Scale;
 use crate::number::{count, seconds};
-use crate::record::Target;
+use crate::record::{RunRecord, Target};
 use crate::store::Record;
-use crate::summary::{CellSummary, Group};
+use crate::summary::{CellSummary, Group, median, ranked_runs};
 
 /// The chart as SVG; words in place of a bar where a cell has no time. `id` is unique in
 /// the document.
@@ -28,7 +28,10 @@ pub(in super::super) fn chart(
     // One lucky run of three is no faster than three of three.
     let missed = |time: &TimeToTarget| 1.0 - time.reached as f64 / time.tried.max(1) as f64;
     cells.sort_by(|(_, _, a), (_, _, b)| missed(a).total_cmp(&missed(b)).then(total(a).total_cmp(&total(b))));
-    let highest = cells.iter().filter_map(|(.., time)| highest(time)).reduce(f64::max)?;
+    let highest = cells
+        .iter()
+        .filter_map(|(_, summary, time)| highest(time, before_training(record, summary)))
+        .reduce(f64::max)?;
     let chart = RowChart {
         id: id.to_owned(),
         title: format!("time to {name}, {} on {}", group.workload, group.device),
@@ -52,10 +55,18 @@ fn start(parts: &Decomposition) -> f64 {
     parts.cold_start_seconds.max(0.0)
 }
 
-fn highest(time: &TimeToTarget) -> Option<f64> {
+fn highest(time: &TimeToTarget, before: f64) -> Option<f64> {
     let parts = time.decomposition?;
-    let upper = time.interval.map_or(0.0, |ends| ends.high);
-    Some(start(&parts) + upper.max(parts.epochs * parts.seconds_per_epoch))
+    let total = start(&parts) + parts.epochs * parts.seconds_per_epoch;
+    Some(time.interval.map_or(total, |ends| total.max(before + ends.high)))
+}
+
+/// Seconds before the first epoch begins. The cold start without what the first epoch took
+/// beyond the others, which is a part of the training seconds too.
+fn before_training(record: &Record, summary: &CellSummary) -> f64 {
+    let before = |run: &&RunRecord| Some(run.load_seconds? + run.open_seconds?);
+    let runs = ranked_runs(record, &summary.cell);
+    median(runs.iter().filter_map(before)).unwrap_or(0.0)
 }
 
 fn row(
@@ -80,13 +91,13 @@ fn row(
         return Row { value: without_bar(record, summary, time), ..row };
     };
     let Decomposition { cold_start_seconds, epochs, seconds_per_epoch } = parts;
-    let start = start(&parts);
+    let (start, before) = (start(&parts), before_training(record, summary));
     let mut marks = vec![Mark::Bar { from: 0.0, to: rounded(start), shade: 1 }];
     marks.extend(epochs_of(&parts));
     marks.push(Mark::Point(rounded(start + epochs * seconds_per_epoch)));
     marks.extend(time.interval.map(|ends| Mark::Whisker {
-        low: rounded(start + ends.low.max(0.0)),
-        high: rounded(start + ends.high),
+        low: rounded(before + ends.low.max(0.0)),
+        high: rounded(before + ends.high),
     }));
     Row {
         detail: format!("{} + {epochs} × {} = ", seconds(cold_start_seconds), seconds(seconds_per_epoch)),
@@ -130,5 +141,5 @@ fn without_bar(record: &Record, summary: &CellSummary, time: &TimeToTarget) -> S
 
 /// What the bars are.
 pub(in super::super) const LEGEND: &str = "Light: cold start. Then one block per epoch, medians of the runs that \
-    reached it. Whiskers: 95% interval of the training seconds, only where every run reached it. In brackets: \
+    reached it. Whiskers: 95% interval, only where every run reached it. In brackets: \
     how many runs did.";
