@@ -191,7 +191,7 @@ fn epoch_seconds(runs: &[Vec<&EpochRecord>]) -> Option<EpochSeconds> {
     let all = || timed.iter().flatten().copied();
     Some(EpochSeconds {
         median: median(medians.iter().copied())?,
-        interval: statistics::interval(&medians),
+        interval: statistics::geometric_interval(&medians),
         min: all().reduce(f64::min)?,
         max: all().reduce(f64::max)?,
         epochs: all().count(),

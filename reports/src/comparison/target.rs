@@ -77,7 +77,9 @@ pub fn time_to_target(record: &Record, summary: &CellSummary, target: Target) ->
         tried: tried.len(),
         epochs,
         seconds: median(seconds.iter().copied()),
-        interval: (successes.len() == tried.len()).then(|| statistics::interval(&seconds)).flatten(),
+        interval: (successes.len() == tried.len())
+            .then(|| statistics::geometric_interval(&seconds))
+            .flatten(),
         expected_seconds: statistics::expected_running_time(&until_end),
         decomposition: decomposition(summary, epochs),
     }

@@ -58,6 +58,15 @@ pub fn compare(pairs: &[(f64, f64)]) -> Comparison {
     Comparison::new(&sample, interval, (1.0, 1.0))
 }
 
+/// Interval of the geometric mean of positive values, such as a cell's times over
+/// seeds; like [`compare`] on logarithms, so that no end is negative. `None` where
+/// fewer than two values count.
+#[must_use]
+pub fn geometric_interval(values: &[f64]) -> Option<Interval> {
+    let against_one: Vec<(f64, f64)> = values.iter().map(|&value| (value, 1.0)).collect();
+    compare(&against_one).interval
+}
+
 /// Compares values of any sign, (subject, baseline) by seed: the mean difference
 /// subject − baseline by the rule of [`compare`], without logarithms. Pairs with
 /// a value that is not finite are left out.
@@ -117,5 +126,90 @@ fn verdict(interval: Option<Interval>, p_value: Option<f64>, noise: (f64, f64)) 
         Verdict::Higher
     } else {
         Verdict::NoDifferenceShown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Comparison, Verdict, compare, difference, geometric_interval, judge, judge_differences};
+
+    fn verdicts(family: &[Comparison]) -> Vec<Verdict> {
+        family.iter().map(|comparison| comparison.verdict).collect()
+    }
+
+    #[test]
+    fn one_pair_needs_more_seeds() {
+        for pairs in [&[][..], &[(1.0, 2.0)], &[(1.0, 2.0), (0.0, 1.0), (f64::NAN, 1.0), (-1.0, 1.0)]] {
+            let comparison = compare(pairs);
+            assert_eq!(comparison.verdict, Verdict::NeedsMoreSeeds);
+            assert_eq!((comparison.interval, comparison.p_value), (None, None));
+        }
+        assert_eq!(compare(&[(1.0, 2.0), (0.0, 1.0)]).seeds, 1);
+        assert_eq!(difference(&[(f64::INFINITY, 2.0), (0.5, 0.25)]).seeds, 1);
+    }
+
+    #[test]
+    fn pairs_of_one_ratio_are_judged_by_the_sign_test() {
+        let epochs = compare(&[(3.0, 2.0), (6.0, 4.0)]);
+        let interval = epochs.interval.unwrap();
+        assert!((interval.estimate - 1.5).abs() < 1e-12 && interval.high - interval.low < 1e-12);
+        assert!((epochs.p_value.unwrap() - 0.5).abs() < 1e-12);
+        assert_eq!(epochs.verdict, Verdict::NoDifferenceShown);
+        assert_eq!(compare(&[(3.0, 2.0); 6]).verdict, Verdict::Higher);
+        assert_eq!(compare(&[(2.0, 2.0), (7.0, 7.0)]).p_value, Some(1.0));
+    }
+
+    #[test]
+    fn the_correction_may_take_a_verdict_back() {
+        let lower = [(1.00, 1.02), (1.01, 1.05), (1.00, 1.03)];
+        let same = [(1.00, 1.02), (1.05, 1.01), (1.00, 1.01)];
+        let alone = compare(&lower);
+        assert_eq!(alone.verdict, Verdict::Lower);
+        let mut family = [alone, compare(&same), compare(&same), compare(&[(1.0, 2.0)])];
+        judge(&mut family, 1.0);
+        assert_eq!(
+            verdicts(&family),
+            [
+                Verdict::NoDifferenceShown,
+                Verdict::NoDifferenceShown,
+                Verdict::NoDifferenceShown,
+                Verdict::NeedsMoreSeeds
+            ]
+        );
+        // The comparison of one seed was not tested, so that three are corrected for.
+        assert_eq!(family[0].adjusted_p_value, alone.p_value.map(|p_value| 3.0 * p_value));
+        assert_eq!(family[3].adjusted_p_value, None);
+    }
+
+    #[test]
+    fn what_lies_within_the_noise_floor_is_no_verdict() {
+        let higher = [(1.100, 1.0), (1.101, 1.0), (1.102, 1.0)];
+        let lower = higher.map(|(subject, baseline)| (baseline, subject));
+        let judged = |floor| {
+            let mut family = [compare(&higher), compare(&lower)];
+            judge(&mut family, floor);
+            verdicts(&family)
+        };
+        assert_eq!(judged(1.05), [Verdict::Higher, Verdict::Lower]);
+        assert_eq!(judged(1.1), [Verdict::NoDifferenceShown; 2]);
+        assert_eq!(judged(f64::NAN), [Verdict::Higher, Verdict::Lower]);
+    }
+
+    #[test]
+    fn differences_are_judged_beside_zero() {
+        let mut family = [difference(&[(0.90, 0.80), (0.91, 0.80), (0.90, 0.79)])];
+        assert_eq!(verdicts(&family), [Verdict::Higher]);
+        judge_differences(&mut family, 0.05);
+        assert_eq!(verdicts(&family), [Verdict::Higher]);
+        judge_differences(&mut family, 0.2);
+        assert_eq!(verdicts(&family), [Verdict::NoDifferenceShown]);
+    }
+
+    #[test]
+    fn an_interval_of_times_has_no_negative_end() {
+        let interval = geometric_interval(&[0.5, 1.5]).unwrap();
+        assert!(interval.low > 0.0 && interval.low < 0.5 && interval.high > 1.5, "{interval:?}");
+        assert!((interval.estimate - 0.75_f64.sqrt()).abs() < 1e-12, "{interval:?}");
+        assert_eq!(geometric_interval(&[1.0, -1.0]), None);
     }
 }

@@ -8,8 +8,9 @@ use super::distributions::{normal_cdf, student_quantile};
 /// How many of all intervals hold the true value.
 pub const CONFIDENCE: f64 = 0.95;
 
-/// From so many seeds on the interval is the bootstrap's, below it Student's.
-pub const BOOTSTRAP_FROM: usize = 10;
+/// From so many seeds on the interval is the bootstrap's, below it Student's: the
+/// [module's documentation](super#which-interval) says why.
+pub const BOOTSTRAP_FROM: usize = 30;
 
 /// A value with its 95% interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -45,7 +46,8 @@ impl Method {
     }
 }
 
-/// Interval of the mean of a cell's own values over seeds. Values that are not
+/// Interval of the mean of a cell's own values over seeds, the estimate being the
+/// mean, not the median. Values that are not
 /// finite are left out; `None` where fewer than two are left.
 #[must_use]
 pub fn interval(values: &[f64]) -> Option<Interval> {
@@ -142,4 +144,40 @@ fn expanded(confidence: f64, count: usize) -> f64 {
     let freedom = (count - 1) as f64;
     let quantile = student_quantile((1.0 + confidence) / 2.0, freedom) * (count as f64 / freedom).sqrt();
     2.0 * normal_cdf(quantile) - 1.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BOOTSTRAP_FROM, Method, interval};
+
+    #[test]
+    fn one_value_has_no_interval() {
+        assert_eq!(interval(&[]), None);
+        assert_eq!(interval(&[1.0]), None);
+        assert_eq!(interval(&[1.0, f64::NAN, f64::INFINITY]), None);
+    }
+
+    #[test]
+    fn equal_values_have_an_interval_of_no_width() {
+        for count in [2, BOOTSTRAP_FROM] {
+            let of_equal = interval(&vec![0.1; count]).unwrap();
+            assert_eq!((of_equal.estimate, of_equal.low, of_equal.high), (0.1, 0.1, 0.1));
+        }
+        let zeros = interval(&[0.0, 0.0]).unwrap();
+        assert_eq!((zeros.estimate, zeros.low, zeros.high), (0.0, 0.0, 0.0));
+    }
+
+    #[test]
+    fn enormous_values_do_not_overflow() {
+        let enormous = interval(&[f64::MAX, f64::MIN]).unwrap();
+        assert_eq!((enormous.estimate, enormous.low, enormous.high), (0.0, f64::MIN, f64::MAX));
+    }
+
+    #[test]
+    fn the_bootstrap_is_the_same_each_time() {
+        let values: Vec<f64> = (0..BOOTSTRAP_FROM).map(|value| (value as f64).sqrt()).collect();
+        assert_eq!(interval(&values), interval(&values));
+        assert_eq!(interval(&values).unwrap().method, Method::Bootstrap);
+        assert_eq!(interval(&values[1..]).unwrap().method, Method::StudentT);
+    }
 }

@@ -47,3 +47,22 @@ pub(super) fn mean_is_zero(sample: &Sample) -> Option<f64> {
     }
     Some(if sample.mean == 0.0 { 1.0 } else { sign_test(sample.count, 0) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{holm, sign_test};
+
+    #[test]
+    fn nothing_and_one_need_no_correction() {
+        assert!(holm(&[]).is_empty());
+        assert_eq!(holm(&[0.03]), [0.03_f64]);
+        assert_eq!(holm(&[0.02, 0.01]), [0.02_f64, 0.02]);
+    }
+
+    #[test]
+    fn without_pairs_a_sign_test_says_nothing() {
+        assert_eq!(sign_test(0, 0), 1.0);
+        assert_eq!(sign_test(2, 2), 1.0);
+        assert_eq!(sign_test(0, 5), sign_test(5, 0));
+    }
+}

@@ -1,0 +1,109 @@
+//! Intervals hold the true ratio as often as they say, and verdicts are wrong as
+//! rarely as they say, in simulated benchmarks. All methods and more noise:
+//! `cargo run --release -p trainmark-reports --example calibration`.
+
+mod simulated;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use simulated::{Noise, Shape, null_family, pairs};
+use trainmark_reports::statistics::{BOOTSTRAP_FROM, Method, Verdict, compare, judge};
+
+/// As a default benchmark has it: seeds differ more than runs.
+const LOG_NORMAL: Noise = Noise { run: 0.02, seed: 0.1, shape: Shape::Normal };
+const HEAVY_TAILED: Noise = Noise { run: 0.02, seed: 0.1, shape: Shape::HeavyTailed };
+const SKEWED: Noise = Noise { run: 0.02, seed: 0.1, shape: Shape::Skewed };
+
+/// Per cent of the intervals of `seeds` seeds that hold the true ratio, 1.
+fn coverage(seeds: usize, noise: Noise, simulations: usize) -> f64 {
+    let mut generator = ChaCha8Rng::seed_from_u64(seeds as u64);
+    let method = if seeds < BOOTSTRAP_FROM { Method::StudentT } else { Method::Bootstrap };
+    let held = (0..simulations)
+        .filter(|_| {
+            compare(&pairs(&mut generator, seeds, noise)).interval.is_some_and(|interval| {
+                assert_eq!(interval.method, method);
+                interval.low <= 1.0 && interval.high >= 1.0
+            })
+        })
+        .count();
+    100.0 * held as f64 / simulations as f64
+}
+
+fn assert_coverage(seeds: usize, noise: Noise, simulations: usize) {
+    let coverage = coverage(seeds, noise, simulations);
+    assert!((93.0..=97.0).contains(&coverage), "{coverage}% of {seeds} seeds, {}", noise.name());
+}
+
+/// Asserts that at most 5% of families of 7 without a difference have a verdict.
+fn assert_false_positives(seeds: usize, noise: Noise, simulations: usize) {
+    let mut generator = ChaCha8Rng::seed_from_u64(seeds as u64);
+    let wrong = (0..simulations)
+        .filter(|_| {
+            let mut family = null_family(&mut generator, seeds, 7, noise);
+            judge(&mut family, 1.0);
+            family.iter().any(|comparison| comparison.verdict != Verdict::NoDifferenceShown)
+        })
+        .count();
+    let part = 100.0 * wrong as f64 / simulations as f64;
+    assert!(part <= 5.0, "{part}% of families with {seeds} seeds, {}", noise.name());
+}
+
+#[test]
+fn intervals_of_few_seeds_cover() {
+    for seeds in [2, 3, 5, 10, 20, BOOTSTRAP_FROM - 1] {
+        for noise in [LOG_NORMAL, HEAVY_TAILED] {
+            for run in [0.005, 0.1] {
+                assert_coverage(seeds, Noise { run, ..noise }, 2000);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_bootstrap_covers_where_it_begins() {
+    assert_coverage(BOOTSTRAP_FROM, LOG_NORMAL, 4000);
+}
+
+#[test]
+fn the_bootstrap_covers_where_it_begins_with_heavier_tails() {
+    assert_coverage(BOOTSTRAP_FROM, HEAVY_TAILED, 4000);
+}
+
+#[test]
+fn the_bootstrap_covers_with_many_seeds() {
+    assert_coverage(60, LOG_NORMAL, 1500);
+}
+
+/// What the documentation says of noise that only slows, and only one cell.
+#[test]
+fn skewed_noise_of_one_cell_costs_some_points() {
+    for seeds in [3, 5, 10] {
+        let coverage = coverage(seeds, SKEWED, 2000);
+        assert!((89.0..94.0).contains(&coverage), "{coverage}% of {seeds} seeds");
+    }
+}
+
+#[test]
+fn verdicts_without_a_difference_are_rare() {
+    for noise in [LOG_NORMAL, HEAVY_TAILED] {
+        for seeds in [2, 3, 5, 10, 20] {
+            assert_false_positives(seeds, noise, 4000);
+        }
+        assert_false_positives(BOOTSTRAP_FROM, noise, 200);
+    }
+}
+
+#[test]
+fn a_true_difference_is_found() {
+    let mut generator = ChaCha8Rng::seed_from_u64(1);
+    let found = (0..500)
+        .filter(|_| {
+            let slower: Vec<_> = pairs(&mut generator, 5, LOG_NORMAL)
+                .into_iter()
+                .map(|(subject, baseline)| (1.2 * subject, baseline))
+                .collect();
+            compare(&slower).verdict == Verdict::Higher
+        })
+        .count();
+    assert!(found > 490, "20% more was found in {found} of 500 benchmarks");
+}
