@@ -97,10 +97,10 @@ impl Scale {
         let decades = (0..6).flat_map(|power| [2.0, 3.0, 5.0, 10.0].map(|digit| digit * 10f64.powi(power)));
         let round: Vec<f64> = [1.05, 1.1, 1.2, 1.5].into_iter().chain(decades).collect();
         let outer = round.iter().copied().find(|factor| *factor >= furthest).unwrap_or(furthest);
-        let from_middle = |factor: &f64| (factor.ln() - outer.ln() / 2.0).abs();
-        let inner = round.iter().copied().min_by(|a, b| from_middle(a).total_cmp(&from_middle(b)));
-        let inner = inner.unwrap_or(outer);
-        let ticks = vec![outer.recip(), inner.recip(), 1.0, inner, outer];
+        let inner = round.into_iter().rfind(|factor| *factor <= outer.sqrt() * 1.02);
+        let above: Vec<f64> = inner.into_iter().chain([outer]).collect();
+        let below = above.iter().rev().map(|tick| tick.recip());
+        let ticks = below.chain([1.0]).chain(above.iter().copied()).collect();
         Self { low: outer.recip(), high: outer, kind: Kind::Ratio, ticks }
     }
 
@@ -207,6 +207,21 @@ mod tests {
         assert_eq!(labels(&Scale::whole(30)), ["1", "5", "10", "15", "20", "25", "30"]);
         assert_eq!(labels(&Scale::logarithmic(0.3, 40.0)), ["1", "10"]);
         assert_eq!(labels(&Scale::logarithmic(2.0, 45.0)), ["2", "5", "10", "20", "50"]);
+    }
+
+    #[test]
+    fn ratios_have_one_in_the_middle() {
+        let scale = |furthest: f64| Scale::ratio([1.0, furthest, f64::INFINITY].into_iter());
+        for furthest in [0.31, 2.9] {
+            let shown = if furthest < 1.0 {
+                ["0.2×", "0.5×", "1×", "2×", "5×"]
+            } else {
+                ["0.333×", "0.667×", "1×", "1.5×", "3×"]
+            };
+            assert_eq!(labels(&scale(furthest)), shown);
+            assert!((scale(furthest).at(1.0) - 0.5).abs() < 1e-12);
+        }
+        assert_eq!(labels(&scale(1.0)), ["0.952×", "1×", "1.05×"]);
     }
 
     #[test]

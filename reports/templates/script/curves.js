@@ -66,14 +66,20 @@
   };
 
   const zoom = (state, range) => {
-    const { plot, reset } = state;
+    const { plot, reset, more } = state;
     if (range && (stopsOf({ ...plot, series: plot.series, isInside: (point) => point.x >= range[0] && point.x <= range[1] }).length < 1)) {
       tell("No value there");
       return;
     }
     plot.range = range;
     plot.draw();
-    reset.hidden = !range;
+    leave(state);
+    // One takes the other's place, and the focus with it.
+    const [shown, hidden] = range ? [reset, more] : [more, reset];
+    const isFocused = document.activeElement === hidden;
+    shown.hidden = false;
+    hidden.hidden = true;
+    if (isFocused) shown.focus();
     plot.figure.toggleAttribute("data-zoomed", Boolean(range));
     if (range) tell(`${plot.against} ${significant(range[0])} to ${significant(range[1])}`);
     else tell("The whole range");
@@ -106,37 +112,42 @@
     });
     state.cursor.addEventListener("focus", () => {
       const first = stopNear(state.plot, state.x ?? state.plot.valueAt(1));
-      if (first !== null && !state.isDragging) read(state, first);
+      if (first !== null) read(state, first);
     });
     state.cursor.addEventListener("blur", () => leave(state));
   };
 
   const listenToPointer = (state) => {
     const { plot, cursor, marked } = state;
-    let from = null;
+    let from = 0;
     const part = (event) => {
       const { left, width } = cursor.getBoundingClientRect();
       return Math.min(1, Math.max(0, (event.clientX - left) / width));
     };
+    const drag = (event) => {
+      const to = part(event);
+      marked.hidden = false;
+      Object.assign(marked.style, { left: `${100 * Math.min(from, to)}%`, width: `${100 * Math.abs(to - from)}%` });
+    };
+    const end = (event) => {
+      document.removeEventListener("pointermove", drag);
+      document.removeEventListener("pointerup", end);
+      document.removeEventListener("pointercancel", end);
+      marked.hidden = true;
+      const to = part(event);
+      if (event.type === "pointerup" && Math.abs(to - from) > 0.03) zoom(state, [plot.valueAt(Math.min(from, to)), plot.valueAt(Math.max(from, to))]);
+    };
     cursor.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
       from = part(event);
-      cursor.setPointerCapture(event.pointerId);
+      document.addEventListener("pointermove", drag);
+      document.addEventListener("pointerup", end);
+      document.addEventListener("pointercancel", end);
     });
     cursor.addEventListener("pointermove", (event) => {
-      const to = part(event);
-      const stop = stopNear(plot, plot.valueAt(to));
+      const stop = stopNear(plot, plot.valueAt(part(event)));
       if (stop !== null) read(state, stop);
-      marked.hidden = from === null;
-      if (from !== null) Object.assign(marked.style, { left: `${100 * Math.min(from, to)}%`, width: `${100 * Math.abs(to - from)}%` });
     });
-    cursor.addEventListener("pointerup", (event) => {
-      const to = part(event);
-      marked.hidden = true;
-      if (from !== null && Math.abs(to - from) > 0.03) zoom(state, [plot.valueAt(Math.min(from, to)), plot.valueAt(Math.max(from, to))]);
-      from = null;
-    });
-    cursor.addEventListener("pointercancel", () => { from = null; marked.hidden = true; });
     cursor.addEventListener("pointerleave", () => { if (document.activeElement !== cursor) leave(state); });
     cursor.addEventListener("dblclick", () => zoom(state, null));
   };
@@ -153,11 +164,12 @@
       top: share(plot.top, SVG_SIZE.height), height: share(plot.bottom - plot.top, SVG_SIZE.height),
     });
     const state = { plot, cursor, at, marked, x: null };
-    state.reset = tool("reset", "Reset", `Show the whole range: ${title}`, () => zoom(state, null));
+    state.reset = tool("reset", "reset", `reset the range: ${title}`, () => zoom(state, null));
     state.reset.hidden = true;
-    const tools = [tool("zoom-in", "+", `Zoom in: ${title}`, () => zoomIn(state)), state.reset];
+    state.more = tool("zoom-in", "zoom", `zoom in: ${title}`, () => zoomIn(state));
+    const tools = [state.more, state.reset];
     if (plot.against === "seconds") {
-      tools.unshift(toggle("axis", "log", `Logarithmic axis: ${title}`, plot.isLogarithmic, (on) => {
+      tools.unshift(toggle("axis", "log", `log axis: ${title}`, plot.isLogarithmic, (on) => {
         plot.isLogarithmic = on;
         zoom(state, null);
       }));

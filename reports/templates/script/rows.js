@@ -42,7 +42,7 @@
   for (const figure of all('figure[data-chart="rows"]')) {
     const svg = figure.querySelector(".plot > svg");
     const title = svg.querySelector("title").textContent;
-    giveTools(figure, toggle("axis", "log", `Logarithmic axis: ${title}`, false, (on) => {
+    giveTools(figure, toggle("axis", "log", `log axis: ${title}`, false, (on) => {
       const values = numbers(svg).filter((value) => value > 0);
       svg.dataset.scale = on ? "logarithmic" : "linear";
       // The marks of a bar's parts are hidden then, so that the axis is of what remains.

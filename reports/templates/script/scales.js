@@ -54,9 +54,10 @@ const RATIOS = [1.05, 1.1, 1.2, 1.5, ...[0, 1, 2, 3, 4, 5].flatMap((power) => [2
 const ratios = (values) => {
   const furthest = Math.max(1.01, ...values.filter((value) => value > 0).map((value) => (value > 1 ? value : 1 / value)));
   const outer = RATIOS.find((ratio) => ratio >= furthest) ?? furthest;
-  const distance = (ratio) => Math.abs(Math.log(ratio) - Math.log(outer) / 2);
-  const inner = RATIOS.reduce((best, ratio) => (distance(ratio) < distance(best) ? ratio : best));
-  return { low: 1 / outer, high: outer, at: between(1 / outer, outer, Math.log), ticks: [1 / outer, 1 / inner, 1, inner, outer],
+  const inner = RATIOS.findLast((ratio) => ratio <= Math.sqrt(outer) * 1.02);
+  const above = inner ? [inner, outer] : [outer];
+  const ticks = [...above.map((tick) => 1 / tick).reverse(), 1, ...above];
+  return { low: 1 / outer, high: outer, at: between(1 / outer, outer, Math.log), ticks,
     label: (tick) => `${Math.round(tick * 1e3) / 1e3}×` };
 };
 

@@ -41,6 +41,7 @@ for (const table of all("table:has(.extra)")) {
 // A table that is wider than its place says so.
 const hint = (scroll) => scroll.classList.toggle("wide", scroll.scrollWidth > scroll.clientWidth + 1);
 {
-  const watch = new ResizeObserver((entries) => { for (const entry of entries) hint(entry.target); });
+  // Not within the notification: a hint changes the height of what is watched.
+  const watch = new ResizeObserver((entries) => requestAnimationFrame(() => { for (const entry of entries) hint(entry.target); }));
   for (const scroll of all(".scroll")) watch.observe(scroll);
 }

@@ -15,11 +15,11 @@ use super::svg::{Scale, escape};
 
 /// Height of a row with marks, and of one with words only.
 const ROW: usize = 56;
-const ROW_OF_WORDS: usize = 30;
+const ROW_OF_WORDS: usize = 50;
 const AXIS: usize = 40;
 /// Per cent of the width that the scale fills; the rest is room for the last number.
 const TO: f64 = 96.0;
-const LONGEST_NAME: usize = 28;
+const LONGEST_NAME: usize = 26;
 
 /// A chart of one row per cell.
 pub(super) struct RowChart {
@@ -41,6 +41,8 @@ pub(super) struct Row {
     /// What leads to the value; left out where there is no room.
     pub(super) detail: String,
     pub(super) value: String,
+    /// What follows the value; left out where there is no room.
+    pub(super) after: String,
     /// Empty: words only.
     pub(super) marks: Vec<Mark>,
 }
@@ -62,7 +64,8 @@ impl RowChart {
     pub(super) fn draw(&self) -> String {
         let heights = self.rows.iter().map(|row| if row.marks.is_empty() { ROW_OF_WORDS } else { ROW });
         let bottom: usize = heights.clone().sum();
-        let told = self.rows.iter().map(|row| format!("{}: {}{}", row.name, row.detail, row.value));
+        let told =
+            self.rows.iter().map(|row| format!("{}: {}{}{}", row.name, row.detail, row.value, row.after));
         let id = &self.id;
         let mut svg = format!(
             r#"<svg class="rows" width="100%" height="{}" data-scale="{}" data-bottom="{bottom}" role="img" aria-labelledby="{id}-t {id}-d"><title id="{id}-t">{}</title><desc id="{id}-d">{}</desc>"#,
@@ -109,15 +112,25 @@ impl RowChart {
     }
 
     fn draw_row(&self, svg: &mut String, row: &Row, top: usize) {
-        let Row { cell, colour, is_ring, name, detail, value, marks } = row;
+        let Row { cell, colour, is_ring, name, detail, value, after, marks } = row;
         let ring = if *is_ring { " ring" } else { "" };
         let _ = write!(
             svg,
-            r#"<g class="row c{colour}{ring}" data-cell="{cell}"><text class="name" x="0" y="{y}">{}</text><text class="value" x="{TO}%" y="{y}" text-anchor="end"><tspan class="detail">{}</tspan><tspan class="shown">{}</tspan></text>"#,
-            escape(&shorten(name)),
+            r#"<g class="row c{colour}{ring}" data-cell="{cell}"><text class="name" x="0" y="{}">{}</text>"#,
+            top + 15,
+            escape(&shorten(name))
+        );
+        if marks.is_empty() {
+            let _ = write!(svg, r#"<text class="words" x="0" y="{}">{}</text></g>"#, top + 33, escape(value));
+            return;
+        }
+        let _ = write!(
+            svg,
+            r#"<text class="value" x="{TO}%" y="{}" text-anchor="end"><tspan class="detail">{}</tspan><tspan class="shown">{}</tspan><tspan class="detail">{}</tspan></text>"#,
+            top + 15,
             escape(detail),
             escape(value),
-            y = top + 15,
+            escape(after)
         );
         for mark in marks {
             self.draw_mark(svg, mark, top);

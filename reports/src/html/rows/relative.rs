@@ -84,6 +84,7 @@ impl<'g> RelativeTimes<'g> {
             name: self.group.label(cell),
             detail: if is_baseline { String::new() } else { format!("{}{bracket} ", ratio(estimate)) },
             value: if is_baseline { "baseline".to_owned() } else { verdict(comparison).to_owned() },
+            after: String::new(),
             marks,
         }
     }

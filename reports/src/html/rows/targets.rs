@@ -84,6 +84,7 @@ fn row(
         name: group.label(cell),
         detail: String::new(),
         value: String::new(),
+        after: String::new(),
         marks: Vec::new(),
     };
     let runs = format!("{} of {}", time.reached, time.tried);

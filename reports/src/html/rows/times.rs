@@ -52,15 +52,16 @@ fn row(record: &Record, group: &Group, colours: &Colours, (place, summary): (usi
         name: group.label(cell),
         detail: String::new(),
         value: String::new(),
+        after: String::new(),
         marks: Vec::new(),
     };
     let Some(time) = summary.train_seconds else {
         return Row { value: format!("no time ({})", status(record, summary)), ..row };
     };
     let EpochSeconds { median, interval, .. } = time;
-    let value = match interval {
-        Some(_) => format!("{}{}", seconds(median), bracket(interval, crate::number::significant)),
-        None => format!("{}, needs more seeds", seconds(median)),
+    let after = match interval {
+        Some(_) => bracket(interval, crate::number::significant),
+        None => ", needs more seeds".to_owned(),
     };
     let mut marks = vec![Mark::Bar { from: 0.0, to: rounded(median), shade: 0 }];
     for (seed, at) in seconds_by_seed(record, cell) {
@@ -70,7 +71,7 @@ fn row(record: &Record, group: &Group, colours: &Colours, (place, summary): (usi
     marks.extend(
         interval.map(|ends| Mark::Whisker { low: rounded(ends.low.max(0.0)), high: rounded(ends.high) }),
     );
-    Row { value, marks, ..row }
+    Row { value: seconds(median), after, marks, ..row }
 }
 
 /// What the bars, whiskers and ticks are.
