@@ -110,8 +110,14 @@ fn row(folder: &Path) -> Row {
     }
     match Record::read(folder) {
         Ok(record) => of_run(&record, row),
-        Err(error) => Row { reason: Some(error.to_string()), ..row },
+        Err(error) => Row { reason: Some(without_place(&error, folder)), ..row },
     }
+}
+
+/// The error, with its files named from the list on: where that lies is nobody's business.
+fn without_place(error: &StoreError, folder: &Path) -> String {
+    let parent = folder.parent().map_or_else(String::new, |parent| format!("{}/", parent.display()));
+    error.to_string().replace(&parent, "")
 }
 
 fn unix_time(time: SystemTime) -> f64 {
@@ -203,7 +209,8 @@ mod tests {
         fs::write(damaged.join(EVENTS_FILE), "{\n{}\n{}\n").unwrap();
         let html = page(parent.path());
         assert!(html.contains("not a run folder: it holds no events.jsonl"));
-        assert!(html.contains("line 1: ") && html.contains("the record is damaged there"));
+        assert!(html.contains("<td class=\"reason\">damaged&#x2f;events.jsonl, line 1: "));
+        assert!(html.contains("the record is damaged there"));
         assert!(html.contains("20260131T130500-example"), "the others are still there");
         assert!(!html.contains("<img"), "hostile markup came through");
     }
