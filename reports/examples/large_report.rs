@@ -69,7 +69,7 @@ fn cell(number: u32) -> Cell {
     Cell {
         workload: "lenet-bn".to_owned(),
         backend: format!("backend{}", number / 2),
-        implementation: if number % 2 == 0 { "primitive" } else { "builtin" }.to_owned(),
+        implementation: if number.is_multiple_of(2) { "primitive" } else { "builtin" }.to_owned(),
         device: "cpu".to_owned(),
         threads: 2,
     }

@@ -87,6 +87,8 @@ pub fn render(record: &Record, of_run: Option<&RunOperations>) -> Result<String,
         headline: groups
             .first()
             .and_then(|group| rows::times::chart(record, group, &colours, HEADLINE_ROWS, "headline")),
+        headline_rows: HEADLINE_ROWS,
+        headline_left: groups.first().map_or(0, |group| group.cells.len().saturating_sub(HEADLINE_ROWS)),
         charts,
         target_legend: rows::targets::LEGEND,
         cells: tables::cells(record, &groups, &targets),
@@ -131,6 +133,9 @@ struct Page<'a> {
     answers: Vec<words::Answer>,
     /// The chart beside the first answer.
     headline: Option<String>,
+    headline_rows: usize,
+    /// Cells that it leaves out.
+    headline_left: usize,
     charts: Vec<Charts>,
     target_legend: &'static str,
     cells: tables::Table,

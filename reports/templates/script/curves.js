@@ -189,4 +189,17 @@
     box.addEventListener("change", show);
     if (!box.checked) show();
   }
+
+  // Many cells are hidden and shown together, to look at a few of them.
+  for (const legend of all("fieldset.legend")) {
+    const boxes = all("input", legend);
+    if (boxes.length < 8) continue;
+    const button = make("button", { type: "button", textContent: "Hide all", "data-action": "all" });
+    button.addEventListener("click", () => {
+      const isShown = button.textContent === "Show all";
+      button.textContent = isShown ? "Hide all" : "Show all";
+      for (const box of boxes) if (box.checked !== isShown) box.click();
+    });
+    legend.append(button);
+  }
 }
