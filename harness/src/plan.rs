@@ -117,14 +117,7 @@ pub fn round(mut order: Vec<usize>, seed: u64) -> Round {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(u64::from_le_bytes(*b"cells   "));
     order.shuffle(&mut random);
-    Round { seed, order }
-}
-
-/// Rounds that fit a time budget: at least one, at most `seeds`.
-pub fn rounds_within(budget_seconds: Option<f64>, round_seconds: f64, seeds: usize) -> usize {
-    let Some(budget) = budget_seconds else { return seeds };
-    let fitting = (budget / round_seconds.max(1e-9)).floor();
-    (fitting.min(seeds as f64) as usize).max(1)
+    Round { seed, order, left_out: Vec::new() }
 }
 
 #[cfg(test)]
@@ -152,13 +145,6 @@ mod tests {
         assert!(!device_is_wanted("cuda:1", Some("cuda:0"), &[]));
         assert!(device_is_wanted("cpu", None, &[]));
         assert!(!device_is_wanted("cpu", None, &["cuda".to_owned()]));
-    }
-
-    #[test]
-    fn rounds_fit_the_budget_but_one_always_runs() {
-        assert_eq!(rounds_within(Some(100.0), 30.0, 5), 3);
-        assert_eq!(rounds_within(Some(10.0), 30.0, 5), 1);
-        assert_eq!(rounds_within(None, 30.0, 5), 5);
     }
 
     #[test]

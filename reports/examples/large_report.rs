@@ -71,6 +71,7 @@ fn cell(number: u32) -> Cell {
         backend: format!("backend{}", number / 2),
         implementation: if number.is_multiple_of(2) { "primitive" } else { "builtin" }.to_owned(),
         device: "cpu".to_owned(),
+        machine: None,
         threads: 2,
     }
 }
@@ -107,6 +108,7 @@ fn started(cells: Vec<Cell>, seeds: Vec<u64>, epochs: u32) -> Started {
         warnings: Vec::new(),
         unavailable: Vec::new(),
         notes: Vec::new(),
+        merged: Vec::new(),
     }
 }
 

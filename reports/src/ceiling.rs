@@ -40,7 +40,7 @@ fn operations_per_epoch(started: &Started, workload: &WorkloadInfo) -> f64 {
 /// `None` where no peak was measured of the cell's device and threads, or the
 /// workload's work is not known.
 pub fn percent_of_peak(started: &Started, cell: &Cell, epoch_seconds: f64) -> Option<f64> {
-    let peak = started.environment.peak.as_ref()?;
+    let peak = started.environment_of(cell).peak.as_ref()?;
     let workload = started.plan.workloads.iter().find(|workload| workload.name == cell.workload)?;
     let is_of_cell = cell.device == "cpu" && cell.threads == peak.threads;
     let percent =

@@ -20,6 +20,7 @@ pub(crate) fn cell(workload: &str, backend: &str, implementation: &str) -> Cell 
         implementation: implementation.to_owned(),
         device: "cpu".to_owned(),
         threads: 2,
+        machine: None,
     }
 }
 
@@ -111,6 +112,7 @@ pub(crate) fn started() -> Started {
             text: "max_pool2d of tch 1.2.3 is <em>wrong</em>; pooling is composed of other operations"
                 .to_owned(),
         }],
+        merged: Vec::new(),
     }
 }
 
@@ -179,7 +181,11 @@ pub(crate) fn events() -> Vec<Event> {
     let plan = started.plan.clone();
     let mut events = vec![Event::Started(started)];
     for &seed in &plan.seeds {
-        events.push(Event::Round(Round { seed, order: (0..plan.cells.len()).collect() }));
+        events.push(Event::Round(Round {
+            seed,
+            order: (0..plan.cells.len()).collect(),
+            left_out: Vec::new(),
+        }));
         for cell in &plan.cells {
             let unix_time = 1_769_864_701.0;
             events.push(Event::Begun(Begun {
@@ -235,7 +241,7 @@ pub(crate) fn record_of_one_run() -> Record {
     let started = Started { unavailable: Vec::new(), ..started() };
     let cell = started.plan.cells[0].clone();
     Record {
-        rounds: vec![Round { seed: 1, order: vec![0] }],
+        rounds: vec![Round { seed: 1, order: vec![0], left_out: Vec::new() }],
         begun: Vec::new(),
         epochs: epochs(&cell, 1),
         runs: vec![run(&cell, 1, RunOutcome::Ok)],

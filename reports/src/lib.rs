@@ -6,10 +6,13 @@
 //! what was read. See `docs/records.md` for every file and column.
 
 pub mod ceiling;
+pub mod compare;
 pub mod comparison;
 pub mod csv;
+pub mod formats;
 pub mod html;
 pub mod index;
+pub mod merge;
 mod number;
 pub mod operations;
 pub mod record;
@@ -27,17 +30,34 @@ use std::path::Path;
 pub use store::{Record, Repeat, RunStore, StoreError, latest, list};
 pub use summary::{CellSummary, summarize};
 
-/// Writes `epochs.csv`, `runs.csv`, `summary.csv` and `report.html` into the run
-/// folder, each by way of a temporary file, so that a reader never sees half of
-/// one. Where operations were measured with the run's libraries, they are shown
-/// too, and in `operations.csv`: [`operations::of_run`].
+/// Writes [`write_csv`]'s and [`write_html`]'s files.
+///
+/// # Errors
+/// As both.
+pub fn write_all(folder: &Path, record: &Record) -> Result<(), StoreError> {
+    write_csv(folder, record)?;
+    write_html(folder, record)
+}
+
+/// Writes `epochs.csv`, `runs.csv` and `summary.csv` into the run folder, each by way of
+/// a temporary file, so that a reader never sees half of one. Where operations were
+/// measured with the run's libraries, they are in `operations.csv`: [`operations::of_run`].
 ///
 /// # Errors
 /// [`StoreError`] naming the file that could not be written and why.
-pub fn write_all(folder: &Path, record: &Record) -> Result<(), StoreError> {
+pub fn write_csv(folder: &Path, record: &Record) -> Result<(), StoreError> {
     let operations = operations::of_run(folder, record)?;
     for (name, text) in csv::files(record, operations.as_ref())? {
         store::replace_file(&folder.join(name), text.as_bytes())?;
     }
+    Ok(())
+}
+
+/// Writes `report.html` into the run folder in the same way.
+///
+/// # Errors
+/// As [`write_csv`].
+pub fn write_html(folder: &Path, record: &Record) -> Result<(), StoreError> {
+    let operations = operations::of_run(folder, record)?;
     store::replace_file(&folder.join(html::FILE), html::render(record, operations.as_ref())?.as_bytes())
 }

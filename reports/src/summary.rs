@@ -136,18 +136,23 @@ fn summarize_cell(record: &Record, cell: &Cell) -> CellSummary {
     }
 }
 
-/// The cells of one workload on one device: what may be compared.
+/// The cells of one workload on one device of one machine: what may be compared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
     /// Workload name.
     pub workload: String,
-    /// Device name.
+    /// The device, with its machine where the record has several: [`Cell::place`].
     pub device: String,
     /// Its cells, in the plan's order.
     pub cells: Vec<CellSummary>,
 }
 
 impl Group {
+    /// Whether a cell belongs to it.
+    pub fn holds(&self, cell: &Cell) -> bool {
+        self.workload == cell.workload && self.device == cell.place()
+    }
+
     /// A cell's name among those of its group: backend and implementation, and
     /// the threads where the group has more than one number of them.
     pub fn label(&self, cell: &Cell) -> String {
@@ -162,15 +167,14 @@ impl Group {
     }
 }
 
-/// The summaries by workload and device, in the order of their first cells.
+/// The summaries by workload, device and machine, in the order of their first cells.
 pub fn group(summaries: Vec<CellSummary>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for summary in summaries {
-        let Cell { workload, device, .. } = &summary.cell;
-        match groups.iter_mut().find(|group| group.workload == *workload && group.device == *device) {
+        match groups.iter_mut().find(|group| group.holds(&summary.cell)) {
             Some(group) => group.cells.push(summary),
             None => {
-                let (workload, device) = (workload.clone(), device.clone());
+                let (workload, device) = (summary.cell.workload.clone(), summary.cell.place());
                 groups.push(Group { workload, device, cells: vec![summary] });
             }
         }

@@ -15,9 +15,19 @@ fn printed(arguments: &[&str]) -> String {
 #[test]
 fn every_command_has_help() {
     insta::assert_snapshot!("help", printed(&["--help"]));
-    for command in
-        ["bench", "list", "check", "inspect", "data", "report", "new-backend", "doctor", "completions"]
-    {
+    for command in [
+        "bench",
+        "list",
+        "check",
+        "inspect",
+        "data",
+        "report",
+        "compare",
+        "merge",
+        "new-backend",
+        "doctor",
+        "completions",
+    ] {
         insta::assert_snapshot!(format!("help-{command}"), printed(&[command, "--help"]));
         assert_eq!(printed(&["help", command]), printed(&[command, "--help"]));
     }

@@ -252,6 +252,25 @@ fn a_slow_call_is_timed_in_full() {
     assert!(epochs[0]["predict_seconds"].parse::<f64>().unwrap() < 2.0);
 }
 
+/// Work that goes on after the call is in no time, so the report must say so.
+#[test]
+fn work_that_is_left_for_the_next_call_is_told() {
+    let Some(good) = minimal_c() else { return };
+    let out = tempfile::tempdir().unwrap();
+    let arguments = ["--epochs", "4"];
+    bench(out.path(), [&hostile(), good]).args(arguments).hostile("lazy@train_epoch").run().expect(0);
+    let folder = RunFolder::only(out.path());
+    for row in assert_epochs(&folder, "hostile", 4) {
+        let left = row["unfinished_seconds"].parse::<f64>().unwrap();
+        assert!((0.2..1.0).contains(&left), "{row:?}");
+    }
+    let report = folder.read("report.html");
+    let warned: Vec<&str> =
+        report.split("<li>").filter(|item| item.contains("of its work was left")).collect();
+    assert_eq!(warned.len(), 1, "only of the hostile one: {warned:?}");
+    assert!(warned[0].starts_with("softmax hostile") && warned[0].contains("its times are too short"));
+}
+
 /// A model that a plugin cannot do is no failure where others ran.
 #[test]
 fn a_model_that_is_declined_is_a_row() {

@@ -4,8 +4,10 @@
 mod abi;
 mod backends;
 mod browser;
+mod budget;
 mod builds;
 mod commands;
+mod compare;
 mod disk;
 mod frameworks;
 mod hostile;
@@ -17,4 +19,5 @@ mod new_backend;
 mod operations;
 mod page;
 mod records;
+mod repeats;
 mod resume;

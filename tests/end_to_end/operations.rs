@@ -73,11 +73,12 @@ fn what_is_measured_is_shown_by_the_runs_of_its_libraries() {
 
     let Some(page) = open(&run.path.join("report.html")) else { return };
     assert_quiet(&page);
-    let section = between(&page.dom, "<section id=\"operations\"", "</section>");
+    let dom = page.dom();
+    let section = between(&dom, "<section id=\"operations\"", "</section>");
     assert_holds(between(section, "id=\"operations-network\"", "</table>"), "GFLOP/s");
     assert_holds(between(section, "id=\"operations-layers\"", "</table>"), "unsupported");
     assert_holds(section, "minimal-c, conv1: unsupported: open: ");
-    assert_holds(between(&page.dom, "<p id=\"save\"", "</p>"), "operations.csv");
+    assert_holds(between(&dom, "<p id=\"save\"", "</p>"), "operations.csv");
 }
 
 /// Every operation is tried, though each ends the process.

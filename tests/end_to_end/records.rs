@@ -7,12 +7,13 @@ use serde_json::Value;
 use trainmark_tests::{Finished, Row, RunFolder, bench, hostile, minimal_c};
 
 const EPOCH_COLUMNS: &str = "schema,run_id,workload,dataset,backend,implementation,device,threads,seed,epoch,\
-    train_seconds,predict_seconds,train_loss,train_accuracy,test_accuracy,rss_bytes,status";
+    train_seconds,predict_seconds,train_loss,train_accuracy,test_accuracy,rss_bytes,status,\
+    unfinished_seconds,machine";
 const RUN_COLUMNS: &str = "schema,run_id,workload,dataset,backend,framework,implementation,device,threads,seed,\
     outcome,reason,epochs,load_seconds,open_seconds,first_epoch_extra_seconds,cold_start_seconds,peak_rss_bytes,\
     cpu_seconds,load_average,epochs_to_train_accuracy_0.8,seconds_to_train_accuracy_0.8,\
     status_of_train_accuracy_0.8,epochs_to_test_accuracy_0.8,seconds_to_test_accuracy_0.8,\
-    status_of_test_accuracy_0.8,conformance,log,library_hash";
+    status_of_test_accuracy_0.8,conformance,log,library_hash,frequency_mhz,machine";
 
 /// A benchmark of two good backends that the tests of this module share.
 pub(crate) struct Good {
@@ -67,6 +68,7 @@ fn epochs_have_the_documented_columns() {
         );
         assert!(number(row, "train_seconds") > number(row, "predict_seconds"));
         assert!(number(row, "predict_seconds") > 0.0);
+        assert!((0.0..0.1).contains(&number(row, "unfinished_seconds")), "{row:?}");
         for column in ["train_accuracy", "test_accuracy"] {
             assert!((0.5..1.0).contains(&number(row, column)), "{row:?}");
         }
@@ -112,6 +114,8 @@ fn runs_have_the_documented_columns() {
         assert!(number(row, "cpu_seconds") > 0.0 && number(row, "load_seconds") > 0.0);
         assert!(folder.path.join(&row["log"]).is_file(), "{row:?}");
         assert_eq!(row["library_hash"].len(), 64);
+        let clock = &row["frequency_mhz"];
+        assert!(clock.is_empty() || (100.0..10_000.0).contains(&number(row, "frequency_mhz")), "{clock}");
     }
     let summary = folder.rows("summary.csv");
     assert_eq!(summary.len(), 2);

@@ -17,11 +17,15 @@ entropy with the natural logarithm. Made with PyTorch 2.11.0; see README.md.
 
     pip install -r requirements.txt
     python bands.py --data-dir DIR [--workload lenet-bn] [--seeds 1-12] [--epochs 8] [--out FILE]
+    python bands.py --data-dir DIR --workload lenet --grid 0.25,0.5,1,2,4 --seeds 1-5 --epochs 5
 
 DIR holds the four official .gz IDX files. Without --data-dir the environment
 variable TRAINMARK_DATA is used, else ../../data beside this script's folder; in each
 of these a subfolder `fashion-mnist` is looked for as well.
 An existing output file keeps the workloads that are not run again.
+
+With --grid it writes no file: it prints, per learning rate, the training accuracy of
+the last epoch, median, least and greatest over the seeds. docs/method.md has what it gave for the control.
 """
 
 import argparse
@@ -114,11 +118,11 @@ def load(folder):
     return split("train"), split("t10k")
 
 
-def train(workload, seed, epochs, train_set, test_set, log):
+def train(workload, rate, seed, epochs, train_set, test_set, log):
     generator = torch.Generator().manual_seed(seed)
     net = build(workload)
     initialise(net, generator)
-    optimiser = torch.optim.SGD(net.parameters(), lr=WORKLOADS[workload]["learning_rate"])
+    optimiser = torch.optim.SGD(net.parameters(), lr=rate)
     (x, y), (tx, ty) = train_set, test_set
     rows = []
     for epoch in range(1, epochs + 1):
@@ -149,13 +153,22 @@ def train(workload, seed, epochs, train_set, test_set, log):
         )
         r = rows[-1]
         print(
-            f"{workload} seed {seed} epoch {epoch}: loss {r['train_loss']:.4f}, "
+            f"{workload} rate {rate} seed {seed} epoch {epoch}: loss {r['train_loss']:.4f}, "
             f"train {r['train_accuracy']:.4f}, test {r['test_accuracy']:.4f}, "
             f"{time.perf_counter() - began:.1f} s",
             file=log,
             flush=True,
         )
     return rows
+
+
+def grid(workload, rates, seeds, epochs, train_set, test_set):
+    """Prints the training accuracy of the last epoch for each learning rate."""
+    print("rate  median  least   greatest")
+    for rate in rates:
+        runs = [train(workload, rate, s, epochs, train_set, test_set, sys.stderr) for s in seeds]
+        last = [run[-1]["train_accuracy"] for run in runs]
+        print(f"{rate:<5g} {statistics.median(last):.4f}  {min(last):.4f}  {max(last):.4f}", flush=True)
 
 
 def summary(values):
@@ -202,6 +215,7 @@ def main():
     parser.add_argument("--seeds", help="such as 1-12 or 1,3,5; default 1-12 (lenet: 1-8)")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--grid", help="learning rates to compare, such as 0.25,0.5,1,2,4")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -210,10 +224,15 @@ def main():
     bands = json.loads(args.out.read_text()) if args.out.is_file() else {}
     for workload in args.workload or WORKLOADS:
         seeds = seeds_of(args.seeds or WORKLOADS[workload]["seeds"])
-        runs = [train(workload, s, args.epochs, train_set, test_set, sys.stderr) for s in seeds]
+        rate = WORKLOADS[workload]["learning_rate"]
+        if args.grid:
+            rates = [float(text) for text in args.grid.split(",")]
+            grid(workload, rates, seeds, args.epochs, train_set, test_set)
+            continue
+        runs = [train(workload, rate, s, args.epochs, train_set, test_set, sys.stderr) for s in seeds]
         bands[workload] = {
             "dataset": "fashion-mnist",
-            "learning_rate": WORKLOADS[workload]["learning_rate"],
+            "learning_rate": rate,
             "batch_size": BATCH,
             "framework": f"PyTorch {torch.__version__.split('+')[0]}",
             "seeds": seeds,

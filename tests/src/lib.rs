@@ -2,6 +2,7 @@
 //! tested with, processes that are watched, and run folders that are read.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "this is test code: a panic is a failed test")]
 
+pub mod browser;
 mod build;
 mod checkout;
 mod invocation;

@@ -129,6 +129,7 @@ fn prepare(backends: &[String], registry: &mut Registry, interrupt: &Interrupt) 
         data_dir: None,
         epochs: 1,
         seeds: 1,
+        repeats: false,
         threads: threads()?,
         budget: None,
         timeout: limits.call,

@@ -1,9 +1,13 @@
 //! A benchmark: prepare the backends, pass every cell through the gate, then
-//! train every cell once per round, and report.
+//! train every cell once per round, some of them twice, and report.
 
+mod budget;
+mod contender;
 pub mod gate;
+mod history;
 pub mod prepare;
 pub mod progress;
+mod repeats;
 mod request;
 mod rounds;
 mod run;
@@ -109,10 +113,12 @@ pub fn exit_code(finished: &Finished) -> i32 {
             RunOutcome::Failed | RunOutcome::TimedOut | RunOutcome::OutOfMemory | RunOutcome::NotConformant
         )
     };
+    let repeats = finished.record.repeats.iter().map(|repeat| &repeat.run);
+    let mut tried = finished.record.runs.iter().chain(repeats);
     let any_ok = finished.record.runs.iter().any(|run| run.outcome == RunOutcome::Ok);
     match finished.outcome {
         Outcome::Interrupted => exit::INTERRUPTED,
-        _ if !any_ok || finished.record.runs.iter().any(failed) => exit::FAILED,
+        _ if !any_ok || tried.any(failed) => exit::FAILED,
         _ => exit::OK,
     }
 }

@@ -283,6 +283,7 @@ fn add_cells(
                 device: device.id.clone(),
                 // Threads are the processor's; a device computes with its own.
                 threads: if device_kind(&device.id) == "cpu" { request.threads } else { 1 },
+                machine: None,
             };
             if !prepared.cells.iter().any(|ready| ready.cell == cell) {
                 prepared.cells.push(ReadyCell { cell, library: library.clone() });

@@ -33,6 +33,10 @@ pub struct BenchRequest {
     pub epochs: u32,
     /// Number of seeds: 1, 2, 3, …
     pub seeds: u32,
+    /// Whether in each round one cell per device is run twice, for the noise floor, and the
+    /// benchmark's first run once more at its end, for the drift.
+    #[serde(default)]
+    pub repeats: bool,
     /// Threads per backend.
     pub threads: usize,
     /// Time budget.

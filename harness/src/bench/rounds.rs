@@ -1,22 +1,23 @@
 //! The gate for every cell, then round after round over those that passed.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use anyhow::Context;
 use trainmark_reports::Record;
-use trainmark_reports::record::{Cell, Event, Outcome, RunOutcome};
+use trainmark_reports::record::{Cell, Event, Outcome, Purpose, Round, RunOutcome};
 
 use super::BenchRequest;
-use super::gate::{self, Verdict};
+use super::budget::{self, Cost};
+use super::contender::Contender;
+use super::gate;
+use super::history::History;
 use super::prepare::ReadyCell;
-use super::progress::Progress;
+use super::repeats::{self, Candidate};
 use super::run::{self, Bench};
 use crate::executor::Cause;
 use crate::plan;
 use crate::workload::Workload;
-
-/// A cell is left out of later rounds after this many failures.
-const FAILURES_ALLOWED: usize = 2;
 
 /// Runs every cell that `earlier` does not hold yet.
 ///
@@ -29,12 +30,10 @@ pub(super) fn run_cells(
     cells: &[ReadyCell],
     earlier: Option<&Record>,
 ) -> anyhow::Result<Outcome> {
-    let is_done = |cell: &Cell, seed: u64| earlier.is_some_and(|record| record.is_done(cell, seed));
+    let history = History::new(request, earlier);
     let seeds = request.seeds();
-    let pending: Vec<&ReadyCell> =
-        cells.iter().filter(|ready| seeds.iter().any(|seed| !is_done(&ready.cell, *seed))).collect();
     let mut contenders = Vec::new();
-    for ready in pending {
+    for ready in cells.iter().filter(|ready| !history.is_complete(&ready.cell)) {
         let workload = workload_of(ready, workloads)?;
         let log = bench.store.folder().join(run::log_name(ready, "check"));
         let verdict = gate::check(ready, bench.dataset, bench.executor, &log, bench.progress)?;
@@ -42,128 +41,172 @@ pub(super) fn run_cells(
             return Ok(Outcome::Interrupted);
         }
         if verdict.conformance.passed {
-            let index = plan_index(ready, cells, earlier);
-            contenders.push(Contender { ready, workload, verdict, index, failures: 0 });
+            let index = history.plan_index(&ready.cell, cells);
+            contenders.push(Contender::new(ready, workload, verdict, index));
         } else {
             // A run that has ended well before stays what it was.
-            if let Some(seed) = seeds.iter().find(|seed| !is_done(&ready.cell, **seed)) {
+            let is_pending = |seed: &&u64| !history.is_done(&ready.cell, **seed, Purpose::Sample);
+            if let Some(seed) = seeds.iter().find(is_pending) {
                 bench.stopped(ready, workload, *seed, &verdict)?;
             }
         }
     }
-    run_rounds(bench, request, contenders, &seeds, &is_done)
-}
-
-/// A cell that has passed the gate.
-struct Contender<'c> {
-    ready: &'c ReadyCell,
-    workload: &'c Workload,
-    verdict: Verdict,
-    /// Place in the recorded plan.
-    index: usize,
-    failures: usize,
-}
-
-fn run_rounds(
-    bench: &mut Bench<'_>,
-    request: &BenchRequest,
-    mut contenders: Vec<Contender<'_>>,
-    seeds: &[u64],
-    is_done: &dyn Fn(&Cell, u64) -> bool,
-) -> anyhow::Result<Outcome> {
     if contenders.is_empty() {
         return Ok(Outcome::Complete);
     }
-    let start = Instant::now();
-    let budget = request.budget.map(|budget| budget.as_secs_f64());
-    let round_seconds =
-        contenders.iter().map(|one| one.verdict.epoch_seconds).sum::<f64>() * f64::from(request.epochs);
-    let fitting = plan::rounds_within(budget, round_seconds, seeds.len());
-    let pending = seeds[..fitting].iter().flat_map(|seed| contenders.iter().map(move |one| (one, seed)));
-    let runs = pending.filter(|(one, seed)| !is_done(&one.ready.cell, **seed)).count();
-    bench.progress.plan(runs, request.epochs, round_seconds / contenders.len() as f64 * runs as f64);
-    announce_budget(bench.progress, budget, fitting, seeds.len(), round_seconds);
-
-    let mut longest_round = 0.0_f64;
-    for (index, &seed) in seeds.iter().enumerate() {
-        let elapsed = start.elapsed().as_secs_f64();
-        if index > 0 && budget.is_some_and(|budget| elapsed + longest_round > budget) {
-            return Ok(Outcome::Budget);
-        }
-        if let Some(outcome) = run_round(bench, &mut contenders, seed, is_done)? {
-            return Ok(outcome);
-        }
-        longest_round = longest_round.max(start.elapsed().as_secs_f64() - elapsed);
-    }
-    Ok(Outcome::Complete)
+    let index_of = |cell: &Cell| contenders.iter().find(|one| one.ready.cell == *cell).map(|one| one.index);
+    let twins = history.twins().into_iter().filter_map(index_of).collect();
+    let first = history.first_run().and_then(|(cell, seed)| Some((index_of(cell)?, seed)));
+    let is_over = history.first_run().is_some() && first.is_none();
+    Rounds { bench, request, history, contenders, twins, first, is_over }.run(&seeds)
 }
 
-fn announce_budget(
-    progress: &mut dyn Progress,
-    budget: Option<f64>,
-    fitting: usize,
-    seeds: usize,
-    round_seconds: f64,
-) {
-    let Some(budget) = budget else { return };
-    let (budget_text, round) = (crate::units::seconds(budget), crate::units::seconds(round_seconds));
-    if round_seconds > budget {
-        progress.note(&format!(
-            "one round takes about {round}, more than the budget of {budget_text}: it runs once"
-        ));
-    } else if fitting < seeds {
-        progress
-            .note(&format!("about {fitting} of {seeds} rounds fit the budget of {budget_text} (--budget)"));
-    } else {
-        let rounds = if seeds == 1 { "the round fits".to_owned() } else { format!("all {seeds} rounds fit") };
-        progress.note(&format!("{rounds} the budget of {budget_text}"));
-    }
+/// The rounds of a benchmark, as they go on.
+struct Rounds<'r, 'b> {
+    bench: &'r mut Bench<'b>,
+    request: &'r BenchRequest,
+    history: History<'r>,
+    contenders: Vec<Contender<'r>>,
+    /// Cells that were run twice in a round, by their places in the plan, the latest first.
+    twins: Vec<usize>,
+    /// Place and seed of the first run that ended well, if it can be made once more.
+    first: Option<(usize, u64)>,
+    /// Whether the first run was one that cannot be made once more now.
+    is_over: bool,
 }
 
-fn run_round(
-    bench: &mut Bench<'_>,
-    contenders: &mut [Contender<'_>],
-    seed: u64,
-    is_done: &dyn Fn(&Cell, u64) -> bool,
-) -> anyhow::Result<Option<Outcome>> {
-    let is_pending = |one: &Contender<'_>| !is_done(&one.ready.cell, seed) && one.failures < FAILURES_ALLOWED;
-    let pending = contenders.iter().filter(|one| is_pending(one)).map(|one| one.index).collect();
-    let round = plan::round(pending, seed);
-    if round.order.is_empty() {
-        return Ok(None);
-    }
-    bench.store.append(&Event::Round(round.clone()))?;
-    for index in round.order {
-        let Some(one) = contenders.iter_mut().find(|one| one.index == index) else { continue };
-        let record = bench.run(one.ready, one.workload, seed, &one.verdict.conformance)?;
-        match record.outcome {
-            RunOutcome::Interrupted => return Ok(Some(Outcome::Interrupted)),
-            RunOutcome::Failed | RunOutcome::TimedOut | RunOutcome::OutOfMemory => {
-                one.failures += 1;
-                if one.failures == FAILURES_ALLOWED {
-                    let cell = &one.ready.cell;
-                    bench
-                        .progress
-                        .note(&format!("{cell}: left out from here on, after {} failures", one.failures));
-                }
+impl Rounds<'_, '_> {
+    fn run(mut self, seeds: &[u64]) -> anyhow::Result<Outcome> {
+        let start = Instant::now();
+        let budget = self.request.budget.map(|budget| budget.as_secs_f64());
+        self.announce(seeds, budget);
+        let mut is_first = true;
+        let mut outcome = Outcome::Complete;
+        for &seed in seeds {
+            let left = |budget| budget - start.elapsed().as_secs_f64() - self.drift_seconds();
+            let available = budget.filter(|_| !is_first).map_or(f64::INFINITY, left);
+            let Some(round) = self.round(seed, available) else {
+                outcome = Outcome::Budget;
+                break;
+            };
+            if round.order.is_empty() {
+                continue;
             }
-            RunOutcome::Ok | RunOutcome::Unsupported | RunOutcome::NotConformant => {}
+            if !round.left_out.is_empty() {
+                outcome = Outcome::Budget;
+            }
+            is_first = false;
+            if self.run_round(round)?.is_some() {
+                return Ok(Outcome::Interrupted);
+            }
         }
-        if bench.executor.interrupt.is_set() {
-            return Ok(Some(Outcome::Interrupted));
+        if self.run_drift()?.is_some() {
+            return Ok(Outcome::Interrupted);
+        }
+        Ok(outcome)
+    }
+
+    /// Says how much there is to do, and how much of it the budget has room for.
+    fn announce(&mut self, seeds: &[u64], budget: Option<f64>) {
+        let epochs = self.request.epochs;
+        let rounds: Vec<Vec<Cost<'_>>> = seeds.iter().map(|seed| self.costs(*seed)).collect();
+        let rounds: Vec<_> =
+            rounds.into_iter().filter(|round| round.iter().any(|cost| cost.runs > 0)).collect();
+        let first = self.first.map(|(index, _)| index);
+        let begins = |seed: &u64| self.round(*seed, f64::INFINITY)?.order.first().copied();
+        let first = first.or_else(|| seeds.iter().find_map(begins));
+        let is_first = |one: &&Contender<'_>| self.request.repeats && Some(one.index) == first;
+        let drift = self.contenders.iter().find(is_first).map(|one| one.run_seconds(epochs));
+        let forecast = budget::forecast(&rounds, budget, drift);
+        self.bench.progress.plan(forecast.runs, epochs, forecast.seconds);
+        if let Some(budget) = budget {
+            self.bench.progress.note(&forecast.words(budget));
         }
     }
-    Ok(None)
+
+    /// What a round costs, cell by cell.
+    fn costs(&self, seed: u64) -> Vec<Cost<'_>> {
+        let able: Vec<&Contender<'_>> = self.contenders.iter().filter(|one| !one.is_out()).collect();
+        let candidates = able.iter().filter(|one| self.history.lacks_repeat(&one.ready.cell.device, seed));
+        let candidates: Vec<Candidate<'_>> = candidates.map(|one| Candidate::from(*one)).collect();
+        let twins = repeats::choose(&candidates, &self.twins);
+        let lacks_sample =
+            |one: &Contender<'_>| !self.history.is_done(&one.ready.cell, seed, Purpose::Sample);
+        let runs =
+            |one: &Contender<'_>| usize::from(lacks_sample(one)) + usize::from(twins.contains(&one.index));
+        able.into_iter().map(|one| one.cost(runs(one), self.request.epochs)).collect()
+    }
+
+    /// What is run of a round that may take so many seconds; `None` where that is too little.
+    fn round(&self, seed: u64, available: f64) -> Option<Round> {
+        let costs = self.costs(seed);
+        let left_out = budget::leave_out(&costs, available)?;
+        let kept = costs.iter().filter(|cost| !left_out.contains(&cost.index));
+        let runs = kept.flat_map(|cost| std::iter::repeat_n(cost.index, cost.runs));
+        let round = plan::round(runs.collect(), seed);
+        Some(Round { left_out, ..round })
+    }
+
+    /// Runs a round. Returns `Some` where it was interrupted.
+    fn run_round(&mut self, round: Round) -> anyhow::Result<Option<Interrupted>> {
+        let seed = round.seed;
+        self.bench.store.append(&Event::Round(round.clone()))?;
+        let is_sampled = |one: &&Contender<'_>| self.history.is_done(&one.ready.cell, seed, Purpose::Sample);
+        let mut sampled: HashSet<usize> =
+            self.contenders.iter().filter(is_sampled).map(|one| one.index).collect();
+        for index in round.order {
+            let purpose = if sampled.insert(index) { Purpose::Sample } else { Purpose::Repeat };
+            if purpose == Purpose::Repeat && !self.twins.contains(&index) {
+                self.twins.push(index);
+            }
+            if let Some(interrupted) = self.run_one(index, seed, purpose)? {
+                return Ok(Some(interrupted));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Seconds that making the first run once more will take.
+    fn drift_seconds(&self) -> f64 {
+        self.drifting().map_or(0.0, |(one, _)| one.run_seconds(self.request.epochs))
+    }
+
+    /// The cell and seed of the first run, if it is to be made once more.
+    fn drifting(&self) -> Option<(&Contender<'_>, u64)> {
+        let (index, seed) = self.first.filter(|_| self.request.repeats)?;
+        let one = self.contenders.iter().find(|one| one.index == index && !one.is_out())?;
+        (!self.history.is_done(&one.ready.cell, seed, Purpose::Drift)).then_some((one, seed))
+    }
+
+    /// Makes the first run once more.
+    fn run_drift(&mut self) -> anyhow::Result<Option<Interrupted>> {
+        match self.drifting().map(|(one, seed)| (one.index, seed)) {
+            Some((index, seed)) => self.run_one(index, seed, Purpose::Drift),
+            None => Ok(None),
+        }
+    }
+
+    fn run_one(&mut self, index: usize, seed: u64, purpose: Purpose) -> anyhow::Result<Option<Interrupted>> {
+        let Some(one) = self.contenders.iter_mut().find(|one| one.index == index) else { return Ok(None) };
+        if purpose != Purpose::Sample && one.has_stumbled() {
+            return Ok(None);
+        }
+        let start = Instant::now();
+        let record = self.bench.run(one.ready, one.workload, seed, purpose, &one.verdict.conformance)?;
+        if let Some(note) = one.ended(record.outcome, start.elapsed().as_secs_f64()) {
+            self.bench.progress.note(&note);
+        }
+        if record.outcome == RunOutcome::Ok && !self.is_over {
+            self.first.get_or_insert((index, seed));
+        }
+        let is_interrupted =
+            record.outcome == RunOutcome::Interrupted || self.bench.executor.interrupt.is_set();
+        Ok(is_interrupted.then_some(Interrupted))
+    }
 }
 
-/// Place of a cell in the plan that the record begins with.
-fn plan_index(ready: &ReadyCell, cells: &[ReadyCell], earlier: Option<&Record>) -> usize {
-    let planned: Vec<&Cell> = match earlier {
-        Some(record) => record.started.plan.cells.iter().collect(),
-        None => cells.iter().map(|one| &one.cell).collect(),
-    };
-    planned.iter().position(|cell| **cell == ready.cell).unwrap_or(planned.len())
-}
+/// The user has stopped the benchmark.
+struct Interrupted;
 
 fn workload_of<'w>(ready: &ReadyCell, workloads: &'w [Workload]) -> anyhow::Result<&'w Workload> {
     let found = workloads.iter().find(|workload| workload.name == ready.cell.workload);

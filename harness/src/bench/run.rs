@@ -11,6 +11,7 @@ use super::progress::Progress;
 use crate::conformance::judge;
 use crate::data;
 use crate::executor::{Ending, Executor, Failure};
+use crate::machine::{self, power};
 use crate::worker::protocol::{EpochMessage, Job, Message};
 use crate::workload::Workload;
 
@@ -39,7 +40,7 @@ struct Heard {
 }
 
 impl Bench<'_> {
-    /// Runs a cell once and writes it down.
+    /// Runs a cell once, for this purpose, and writes it down.
     ///
     /// # Errors
     /// Where the records cannot be written, or no worker can be started.
@@ -48,20 +49,16 @@ impl Bench<'_> {
         ready: &ReadyCell,
         workload: &Workload,
         seed: u64,
+        purpose: Purpose,
         gate: &Conformance,
     ) -> anyhow::Result<RunRecord> {
-        let load_average = crate::machine::load_average();
+        let load_average = machine::load_average();
+        let frequency_mhz = power::frequency_mhz(machine::root());
         let cell = ready.cell.clone();
         let unix_time = super::unix_time();
-        self.store.append(&Event::Begun(Begun {
-            cell,
-            seed,
-            purpose: Purpose::Sample,
-            load_average,
-            unix_time,
-        }))?;
-        self.progress.begun(&ready.cell, seed);
-        let log = log_name(ready, &seed.to_string());
+        self.store.append(&Event::Begun(Begun { cell, seed, purpose, load_average, unix_time }))?;
+        self.progress.begun(&ready.cell, seed, purpose);
+        let log = log_name(ready, &run_name(seed, purpose));
         let mut heard = Heard::default();
         let job = Job::Train(gate::task(ready, self.dataset, seed, self.epochs));
         let path = self.store.folder().join(&log);
@@ -71,7 +68,7 @@ impl Bench<'_> {
                 Message::Opened { seconds } => heard.open_seconds = Some(*seconds),
                 Message::Checked(check) => heard.checks.push(check.clone()),
                 Message::Epoch(epoch) => {
-                    let record = epoch_record(ready, seed, epoch);
+                    let record = epoch_record(ready, seed, purpose, epoch);
                     self.store.append(&Event::Epoch(record.clone()))?;
                     self.progress.epoch(&ready.cell, epoch);
                     heard.epochs.push(record);
@@ -80,8 +77,9 @@ impl Bench<'_> {
             }
             Ok(())
         })?;
-        let mut record = run_record(ready, workload, seed, &heard);
+        let mut record = run_record(ready, workload, seed, purpose, &heard);
         record.load_average = load_average;
+        record.frequency_mhz = frequency_mhz;
         record.log = Some(log);
         self.judge(&mut record, &heard, ending, workload, gate);
         self.finish(record)
@@ -98,7 +96,7 @@ impl Bench<'_> {
         seed: u64,
         verdict: &gate::Verdict,
     ) -> anyhow::Result<()> {
-        let mut record = run_record(ready, workload, seed, &Heard::default());
+        let mut record = run_record(ready, workload, seed, Purpose::Sample, &Heard::default());
         record.log = Some(log_name(ready, "check"));
         record.conformance = Some(verdict.conformance.clone());
         match &verdict.failure {
@@ -158,22 +156,30 @@ pub(super) fn log_name(ready: &ReadyCell, what: &str) -> String {
     let Cell { workload, backend, implementation, device, .. } = &ready.cell;
     // Names come from plugins, and must not lead out of the folder.
     let legal = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
-    let name = format!("{workload}-{backend}-{implementation}-{device}-{what}");
+    let cell = format!("{workload}-{backend}-{implementation}-{device}");
     // Long ones would be no file names.
-    let name: String =
-        name.chars().take(120).map(|character| if legal(character) { character } else { '_' }).collect();
-    format!("logs/{name}.log")
+    let cell: String =
+        cell.chars().take(100).map(|character| if legal(character) { character } else { '_' }).collect();
+    format!("logs/{cell}-{what}.log")
 }
 
-fn epoch_record(ready: &ReadyCell, seed: u64, epoch: &EpochMessage) -> EpochRecord {
+/// `3`, or `3-repeat` where it is no sample.
+fn run_name(seed: u64, purpose: Purpose) -> String {
+    match purpose {
+        Purpose::Sample => seed.to_string(),
+        _ => format!("{seed}-{}", purpose.name()),
+    }
+}
+
+fn epoch_record(ready: &ReadyCell, seed: u64, purpose: Purpose, epoch: &EpochMessage) -> EpochRecord {
     let status = if epoch.train_loss.is_some() { "ok" } else { "loss is not finite" };
     EpochRecord {
         cell: ready.cell.clone(),
         seed,
-        purpose: Purpose::Sample,
+        purpose,
         epoch: epoch.epoch,
         train_seconds: epoch.train_seconds,
-        unfinished_seconds: None,
+        unfinished_seconds: Some(epoch.unfinished_seconds),
         predict_seconds: epoch.predict_seconds,
         train_loss: epoch.train_loss,
         train_accuracy: Some(epoch.train_accuracy),
@@ -183,7 +189,13 @@ fn epoch_record(ready: &ReadyCell, seed: u64, epoch: &EpochMessage) -> EpochReco
     }
 }
 
-fn run_record(ready: &ReadyCell, workload: &Workload, seed: u64, heard: &Heard) -> RunRecord {
+fn run_record(
+    ready: &ReadyCell,
+    workload: &Workload,
+    seed: u64,
+    purpose: Purpose,
+    heard: &Heard,
+) -> RunRecord {
     let first_epoch_extra_seconds = summary::first_epoch_extra(&heard.epochs);
     let starts = heard.load_seconds.zip(heard.open_seconds);
     let cold_start_seconds = starts
@@ -193,7 +205,7 @@ fn run_record(ready: &ReadyCell, workload: &Workload, seed: u64, heard: &Heard) 
     RunRecord {
         cell: ready.cell.clone(),
         seed,
-        purpose: Purpose::Sample,
+        purpose,
         outcome: RunOutcome::Ok,
         reason: None,
         log_tail: None,

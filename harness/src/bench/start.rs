@@ -9,10 +9,11 @@ use trainmark_reports::record::{
 };
 use trainmark_reports::{Record, RunStore, StoreError};
 
+use super::history::History;
 use super::prepare::{Prepared, ReadyCell};
 use super::{BenchRequest, Place, unix_time};
 use crate::data;
-use crate::machine;
+use crate::machine::{self, power};
 use crate::peak;
 use crate::registry::device_kind;
 use crate::workload::Workload;
@@ -96,8 +97,9 @@ fn check_same_plan(record: &Record, request: &BenchRequest, prepared: &Prepared)
             "cannot resume: request.json and events.jsonl tell of different epochs or seeds; start a new run"
         );
     }
+    let history = History::new(request, Some(record));
     for cell in &plan.cells {
-        if plan.seeds.iter().all(|seed| record.is_done(cell, *seed)) {
+        if history.is_complete(cell) {
             continue;
         }
         let Some(ready) = prepared.cells.iter().find(|ready| ready.cell == *cell) else {
@@ -123,6 +125,7 @@ fn started(
     dataset: &data::Prepared,
     prepared: &Prepared,
 ) -> anyhow::Result<Started> {
+    let environment = environment(request, prepared);
     Ok(Started {
         schema: SCHEMA,
         run_id: String::new(),
@@ -142,10 +145,11 @@ fn started(
             budget_seconds: request.budget.map(|budget| budget.as_secs_f64()),
             timeout_seconds: request.timeout.as_secs_f64(),
         },
-        environment: environment(request, prepared),
-        warnings: warnings(request, dataset),
+        warnings: warnings(request, dataset, &environment),
+        environment,
         unavailable: prepared.unavailable.clone(),
         notes: notes(prepared),
+        merged: Vec::new(),
     })
 }
 
@@ -175,7 +179,7 @@ fn notes(prepared: &Prepared) -> Vec<Note> {
 }
 
 /// What makes the numbers doubtful.
-fn warnings(request: &BenchRequest, dataset: &data::Prepared) -> Vec<String> {
+fn warnings(request: &BenchRequest, dataset: &data::Prepared, environment: &Environment) -> Vec<String> {
     let mut warnings: Vec<String> = dataset.notice.clone().into_iter().collect();
     if warnings.is_empty() && dataset.name != data::FASHION_MNIST.name {
         warnings.push(format!(
@@ -184,11 +188,19 @@ fn warnings(request: &BenchRequest, dataset: &data::Prepared) -> Vec<String> {
             data::FASHION_MNIST.name
         ));
     }
-    let cpus = machine::logical_cpus();
+    let cpus = environment.logical_cpus;
     if request.threads > cpus {
         warnings.push(format!("{} threads on {cpus} processors: they wait for each other", request.threads));
     }
-    if let Some(load) = machine::load_average().filter(|load| *load > 0.5) {
+    if environment.on_battery == Some(true) {
+        warnings.push("the machine runs on its battery: its clock may fall".to_owned());
+    }
+    if power::is_slowed(machine::root()) {
+        warnings
+            .push("the frequency governor powersave keeps the processors from their full clock".to_owned());
+    }
+    // From before the peak was measured, which is a load, too.
+    if let Some(load) = environment.load_average.filter(|load| *load > 0.5) {
         warnings.push(format!("the machine was busy at the start (load average {load:.1})"));
     }
     warnings

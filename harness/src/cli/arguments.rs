@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use trainmark_reports::compare::FailOn;
+
 use crate::data::DatasetChoice;
 use crate::scaffold::Language;
 use crate::units;
@@ -44,11 +46,15 @@ pub enum Command {
     },
     /// Show where the data set lies, or fetch it.
     Data(DataArguments),
-    /// Render a run's CSV and HTML again, and print its table.
-    Report {
-        /// A run folder, or its name in reports/runs; none: the latest.
-        run: Option<PathBuf>,
-    },
+    /// Render a run's CSV and HTML again, and print its table, or Markdown or JSON.
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(ReportArguments),
+    /// Say of each cell whether a run is slower or faster than an earlier one.
+    #[command(after_help = COMPARE_EXAMPLES)]
+    Compare(CompareArguments),
+    /// Make one run folder of several, such as those of two machines, and report on it.
+    #[command(after_help = MERGE_EXAMPLES)]
+    Merge(MergeArguments),
     /// Write the folder of a new backend, which builds and says what is to be filled in.
     #[command(after_help = NEW_BACKEND_EXAMPLES)]
     NewBackend(NewBackendArguments),
@@ -74,6 +80,24 @@ an input cannot be used; 130 interrupted, what was recorded is kept.";
 const CHECK_EXAMPLES: &str = "Examples:
   trainmark check handwritten
   trainmark check ./libmine.so --workload softmax";
+
+const REPORT_EXAMPLES: &str = "Examples:
+  trainmark report                             the latest run
+  trainmark report --format markdown > pr.md   for a pull request";
+
+const COMPARE_EXAMPLES: &str = "Examples:
+  trainmark compare 20260131T130500Z-all latest
+  trainmark compare base/run new/run --format markdown --fail-on slower:5%
+
+B is slower or faster where the 95% interval of its ratio to A, paired by seed, lies
+beyond 1 and both runs' noise floors. --fail-on asks for more: the whole interval beyond
+the limit. A cell with one seed or without times is named and does not fail.
+
+Exit code: 0 all went well; 1 with --fail-on, a cell is too slow or none could be judged;
+2 the runs cannot be read or compared.";
+
+const MERGE_EXAMPLES: &str = "Examples:
+  trainmark merge both laptop=latest server=../server/20260131T130500Z-all";
 
 const NEW_BACKEND_EXAMPLES: &str = "Examples:
   trainmark new-backend mine --lang rust               in the repository's backends/mine
@@ -162,6 +186,64 @@ pub struct ListArguments {
     /// Where backends lie.
     #[command(flatten)]
     pub backends: BackendArguments,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// A run folder, or its name in reports/runs; none: the latest
+    pub run: Option<PathBuf>,
+    /// csv and html: files in the run folder; markdown or json: to standard output, nothing else
+    #[arg(long, value_enum, value_name = "NAME", value_delimiter = ',',
+        default_values_t = [ReportFormat::Html, ReportFormat::Csv])]
+    pub format: Vec<ReportFormat>,
+}
+
+/// In what form a run is reported on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum ReportFormat {
+    Html,
+    Csv,
+    Markdown,
+    Json,
+}
+
+/// Arguments of `compare`.
+#[derive(Debug, Args)]
+pub struct CompareArguments {
+    /// The earlier run: its folder, its name in reports/runs, or `latest`
+    pub a: PathBuf,
+    /// The later run
+    pub b: PathBuf,
+    /// Compare runs of different processors, devices or numbers of threads
+    #[arg(long)]
+    pub across_machines: bool,
+    /// Exit with 1 where a cell of B is slower than A by more than this, such as slower:5%
+    #[arg(long, value_name = "LIMIT")]
+    pub fail_on: Option<FailOn>,
+    /// Form of what is printed
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = CompareFormat::Text)]
+    pub format: CompareFormat,
+}
+
+/// In what form a comparison is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum CompareFormat {
+    Text,
+    Markdown,
+    Json,
+}
+
+/// Arguments of `merge`.
+#[derive(Debug, Args)]
+pub struct MergeArguments {
+    /// Run folder to make
+    pub dir: PathBuf,
+    /// Runs, each with a label for its machine [default label: its processor]
+    #[arg(value_name = "[LABEL=]RUN", required = true, num_args = 2..)]
+    pub runs: Vec<String>,
 }
 
 /// Arguments of `new-backend`.

@@ -41,6 +41,7 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
         workload::find(name)?;
     }
     let (epochs, seeds) = if arguments.quick { (1, 1) } else { (DEFAULT_EPOCHS, DEFAULT_SEEDS) };
+    let seeds = arguments.seeds.unwrap_or(seeds);
     let limits = arguments.worker.limits();
     Ok(BenchRequest {
         implementations: arguments.implementation,
@@ -49,7 +50,8 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
         dataset: arguments.data.dataset,
         data_dir: arguments.data.data_dir.as_deref().map(absolute).transpose()?,
         epochs: arguments.epochs.unwrap_or(epochs),
-        seeds: arguments.seeds.unwrap_or(seeds),
+        seeds,
+        repeats: seeds > 1 && !arguments.quick,
         threads: arguments.worker.threads(),
         budget: Some(arguments.budget),
         timeout: limits.call,
@@ -95,7 +97,7 @@ fn absolute_selection(text: &str) -> anyhow::Result<String> {
 }
 
 /// How to repeat this command from the repository's root.
-fn command_line() -> String {
+pub(super) fn command_line() -> String {
     let quoted = |argument: String| {
         let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=,@".contains(character);
         if !argument.is_empty() && argument.chars().all(plain) {

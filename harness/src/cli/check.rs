@@ -1,6 +1,6 @@
 //! `check`
 
-use trainmark_reports::record::{Cell, CheckRecord, RunRecord, Unavailable};
+use trainmark_reports::record::{Cell, CheckRecord, Purpose, RunRecord, Unavailable};
 
 use super::arguments::CheckArguments;
 use super::exit;
@@ -25,6 +25,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
         data_dir: arguments.data.data_dir.clone(),
         epochs: 1,
         seeds: 1,
+        repeats: false,
         threads: arguments.worker.threads(),
         budget: None,
         timeout: limits.call,
@@ -107,7 +108,7 @@ impl Progress for Lines {
 
     fn plan(&mut self, _runs: usize, _epochs: u32, _estimate_seconds: f64) {}
 
-    fn begun(&mut self, _cell: &Cell, _seed: u64) {}
+    fn begun(&mut self, _cell: &Cell, _seed: u64, _purpose: Purpose) {}
 
     fn epoch(&mut self, _cell: &Cell, _epoch: &EpochMessage) {}
 

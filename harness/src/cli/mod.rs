@@ -3,11 +3,13 @@
 pub mod arguments;
 mod bench;
 mod check;
+mod compare;
 mod data;
 mod doctor;
 pub mod exit;
 mod inspect;
 mod list;
+mod merge;
 mod new_backend;
 mod report;
 mod table;
@@ -60,7 +62,9 @@ fn run(command: Command) -> anyhow::Result<i32> {
         Command::Check(arguments) => check::run(&arguments),
         Command::Inspect { workload } => inspect::run(workload.as_deref()),
         Command::Data(arguments) => data::run(&arguments),
-        Command::Report { run } => report::run(run),
+        Command::Report(arguments) => report::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
+        Command::Merge(arguments) => merge::run(&arguments),
         Command::NewBackend(arguments) => new_backend::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments.backends),
         Command::Completions { shell } => {

@@ -40,6 +40,20 @@ pub(super) fn render(record: &Record) -> String {
     text
 }
 
+/// A table with a line below its header, numbers to the right: all columns but `words`.
+pub(super) fn grid(header: &[String], rows: &[Vec<String>], words: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header);
+    table.add_rows(rows);
+    for (index, name) in header.iter().enumerate().skip(1) {
+        if let Some(column) = table.column_mut(index).filter(|_| !words.contains(&name.as_str())) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
 fn table(cells: &[&CellSummary], epochs: u32) -> Table {
     let mut table = Table::new();
     table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
@@ -57,7 +71,7 @@ fn table(cells: &[&CellSummary], epochs: u32) -> Table {
             .train_seconds
             .as_ref()
             .map_or_else(|| "–".to_owned(), |seconds| format!("{:.3}", seconds.median));
-        let device = format!("{}/{}@{}", cell.cell.backend, cell.cell.implementation, cell.cell.device);
+        let device = format!("{}/{}@{}", cell.cell.backend, cell.cell.implementation, cell.cell.place());
         let mut row = vec![device, seconds, percent(cell.train_accuracy), percent(cell.test_accuracy)];
         row.extend(cell.targets.iter().map(|target| target_text(target, epochs)));
         row.push(cell.peak_rss_bytes.map_or_else(|| "–".to_owned(), units::bytes));

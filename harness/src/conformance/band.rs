@@ -206,6 +206,7 @@ mod unit_tests {
             implementation: "builtin".into(),
             device: "cpu".into(),
             threads: 1,
+            machine: None,
         };
         let record = |(place, &(loss, accuracy)): (usize, &(f64, f64))| EpochRecord {
             cell: cell.clone(),

@@ -138,9 +138,33 @@ pub(super) fn check_correct(call: &str, correct: u64, samples: usize) -> anyhow:
 
 /// Parameters of a session, one buffer per tensor.
 pub(super) fn parameters(session: &mut dyn Session, workload: &Workload) -> anyhow::Result<Vec<Vec<f32>>> {
-    let specs = workload.model.parameters().context("the workload's model does not fit")?;
-    let mut values: Vec<Vec<f32>> = specs.iter().map(|spec| vec![f32::NAN; spec.len()]).collect();
-    let mut places: Vec<&mut [f32]> = values.iter_mut().map(Vec::as_mut_slice).collect();
-    session.get_parameters(&mut places).map_err(|error| named("get_parameters", error))?;
+    let mut values = parameter_buffers(workload)?;
+    read_parameters(session, &mut values)?;
     Ok(values)
+}
+
+/// Seconds of work that was left when the call before returned: a device that computes behind
+/// its caller's back must be done before parameters can be read, so what a first read takes
+/// beyond a second one was waiting.
+pub(super) fn unfinished_seconds(session: &mut dyn Session, workload: &Workload) -> anyhow::Result<f64> {
+    let mut values = parameter_buffers(workload)?;
+    let first = read_parameters(session, &mut values)?;
+    let second = read_parameters(session, &mut values)?;
+    Ok((first - second).max(0.0))
+}
+
+/// A buffer per tensor, filled with no number.
+fn parameter_buffers(workload: &Workload) -> anyhow::Result<Vec<Vec<f32>>> {
+    let specs = workload.model.parameters().context("the workload's model does not fit")?;
+    Ok(specs.iter().map(|spec| vec![f32::NAN; spec.len()]).collect())
+}
+
+/// Reads the parameters; the wall seconds of the call.
+fn read_parameters(session: &mut dyn Session, values: &mut [Vec<f32>]) -> anyhow::Result<f64> {
+    let mut places: Vec<&mut [f32]> = values.iter_mut().map(Vec::as_mut_slice).collect();
+    let start = Instant::now();
+    let result = session.get_parameters(&mut places);
+    let seconds = start.elapsed().as_secs_f64();
+    result.map_err(|error| named("get_parameters", error))?;
+    Ok(seconds)
 }

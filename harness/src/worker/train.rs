@@ -93,12 +93,17 @@ impl<'w> Epochs<'w> {
         let outcome = outcome.map_err(|error| named("train_epoch", error))?;
         let train_accuracy = calls::check_correct("train_epoch", outcome.correct, train_count)?;
 
+        // Before anything else makes the backend wait for its device.
+        harness.calling("get_parameters")?;
+        let unfinished_seconds = calls::unfinished_seconds(session, self.workload)?;
+
         harness.calling("predict")?;
         let (logits, predict_seconds) =
             calls::predict_all(session, Split::Test, &self.test_indices, self.classes)?;
         let measured = EpochMessage {
             epoch,
             train_seconds,
+            unfinished_seconds,
             predict_seconds,
             train_loss: outcome.loss.is_finite().then_some(outcome.loss),
             train_accuracy,

@@ -10,7 +10,7 @@ use crate::store::{Record, StoreError};
 pub const FILE: &str = "epochs.csv";
 
 /// Its columns.
-pub const COLUMNS: [&str; 17] = [
+pub const COLUMNS: [&str; 19] = [
     "schema",
     "run_id",
     "workload",
@@ -28,6 +28,8 @@ pub const COLUMNS: [&str; 17] = [
     "test_accuracy",
     "rss_bytes",
     "status",
+    "unfinished_seconds",
+    "machine",
 ];
 
 #[derive(Serialize)]
@@ -48,6 +50,8 @@ struct Row<'a> {
     test_accuracy: Option<f64>,
     rss_bytes: Option<u64>,
     status: String,
+    unfinished_seconds: Option<f64>,
+    machine: Option<&'a str>,
 }
 
 /// The file's content.
@@ -78,11 +82,13 @@ fn row<'a>(record: &'a Record, epoch: &'a EpochRecord) -> Row<'a> {
         test_accuracy: finite(epoch.test_accuracy),
         rss_bytes: epoch.rss_bytes,
         status: status(epoch),
+        unfinished_seconds: finite(epoch.unfinished_seconds),
+        machine: cell.machine.as_deref(),
     }
 }
 
 /// The writer's word, and the columns left empty where it says `ok` of them.
-fn status(epoch: &EpochRecord) -> String {
+pub(super) fn status(epoch: &EpochRecord) -> String {
     let values = [
         ("train_seconds", Some(epoch.train_seconds)),
         ("predict_seconds", Some(epoch.predict_seconds)),

@@ -3,6 +3,8 @@
 //! - `epochs.csv`: a row per cell, seed and epoch ([`epochs`]);
 //! - `runs.csv`: a row per run, and per backend that cannot run here ([`runs`]);
 //! - `summary.csv`: a row per cell ([`summary`]);
+//! - `repeats.csv`: a row per epoch of the runs that were made once more ([`repeats`]), where
+//!   there are any;
 //! - `operations.csv`: a row per operation and cell ([`operations`]), where any were
 //!   measured.
 //!
@@ -11,6 +13,7 @@
 
 pub mod epochs;
 pub mod operations;
+pub mod repeats;
 pub mod runs;
 pub mod summary;
 
@@ -33,6 +36,9 @@ pub fn files(
         (runs::FILE, runs::text(record)?),
         (summary::FILE, summary::text(record)?),
     ];
+    if !record.repeats.is_empty() {
+        files.push((repeats::FILE, repeats::text(record)?));
+    }
     if let Some(operations) = of_run.and_then(|of_run| of_run.operations.as_ref()) {
         files.push((operations::FILE, operations::text(record, operations)?));
     }

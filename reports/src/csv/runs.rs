@@ -35,7 +35,8 @@ pub const COLUMNS_BEFORE_TARGETS: [&str; 20] = [
 ];
 
 /// Its columns after those of the targets.
-pub const COLUMNS_AFTER_TARGETS: [&str; 3] = ["conformance", "log", "library_hash"];
+pub const COLUMNS_AFTER_TARGETS: [&str; 5] =
+    ["conformance", "log", "library_hash", "frequency_mhz", "machine"];
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -62,6 +63,8 @@ struct Row<'a> {
     conformance: String,
     log: Option<&'a str>,
     library_hash: Option<&'a str>,
+    frequency_mhz: Option<f64>,
+    machine: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -124,6 +127,8 @@ fn run_row<'a>(record: &'a Record, run: &'a RunRecord, targets: &[Target]) -> Ro
         conformance: conformance_word(run.conformance.as_ref()),
         log: run.log.as_deref(),
         library_hash: run.library_hash.as_deref(),
+        frequency_mhz: finite(run.frequency_mhz),
+        machine: cell.machine.as_deref(),
     }
 }
 
@@ -194,5 +199,7 @@ fn unavailable_row<'a>(record: &'a Record, what: &'a Unavailable, targets: usize
         conformance: "not checked".to_owned(),
         log: None,
         library_hash: None,
+        frequency_mhz: None,
+        machine: None,
     }
 }

@@ -36,8 +36,8 @@ pub const COLUMNS: [&str; 22] = [
     "status",
 ];
 
-/// The column behind those of the targets.
-pub const PERCENT_OF_PEAK: &str = "percent_of_peak";
+/// The columns behind those of the targets.
+pub const COLUMNS_AFTER_TARGETS: [&str; 2] = ["percent_of_peak", "machine"];
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -64,6 +64,7 @@ struct Row<'a> {
     status: String,
     targets: Vec<TargetColumns>,
     percent_of_peak: Option<f64>,
+    machine: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -91,7 +92,8 @@ fn header(targets: &[Target]) -> Vec<String> {
         columns.map(|what| format!("{what}_{}", target_name(target)))
     };
     let before = COLUMNS.iter().map(|&name| name.to_owned());
-    before.chain(targets.iter().flat_map(of_target)).chain([PERCENT_OF_PEAK.to_owned()]).collect()
+    let after = COLUMNS_AFTER_TARGETS.iter().map(|&name| name.to_owned());
+    before.chain(targets.iter().flat_map(of_target)).chain(after).collect()
 }
 
 fn row<'a>(record: &'a Record, summary: &'a CellSummary, targets: &[Target]) -> Row<'a> {
@@ -120,6 +122,7 @@ fn row<'a>(record: &'a Record, summary: &'a CellSummary, targets: &[Target]) -> 
         status: status(record, summary),
         targets: targets.iter().map(|target| target_columns(record, summary, target)).collect(),
         percent_of_peak: finite(summary.percent_of_peak),
+        machine: cell.machine.as_deref(),
     }
 }
 

@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::example;
-use crate::record::{Event, RunOutcome};
+use crate::record::{EpochRecord, Event, Purpose, RunOutcome, RunRecord};
+use crate::store::Repeat;
 
 /// Header and rows as another program reads them.
 fn parse(text: &str) -> (Vec<String>, Vec<Vec<String>>) {
@@ -96,10 +97,34 @@ fn a_record_without_runs_gives_headers_and_cells() {
     assert!(column(&summary::text(&record).unwrap(), "status").iter().all(|status| status == "not run"));
 }
 
+/// The example, of whose first run there is one more.
+fn record_with_a_repeat() -> Record {
+    let mut record = example::record();
+    let run = RunRecord { purpose: Purpose::Repeat, ..record.runs[0].clone() };
+    let of_run = record.epochs_of(&run.cell, run.seed);
+    let epochs = of_run.into_iter().map(|epoch| EpochRecord { purpose: Purpose::Repeat, ..epoch.clone() });
+    let repeat = Repeat { run, epochs: epochs.collect() };
+    record.repeats.push(repeat);
+    record
+}
+
+#[test]
+fn what_was_made_once_more_has_a_file_of_its_own() {
+    let (without, with) = (example::record(), record_with_a_repeat());
+    let [before, after] = [&without, &with].map(|record| files(record, None).unwrap());
+    assert_eq!(after.len(), before.len() + 1);
+    for (name, text) in after {
+        match before.iter().find(|(known, _)| *known == name) {
+            Some((_, before)) => assert_eq!(*before, text, "{name} holds samples only"),
+            None => insta::assert_snapshot!(name.replace('.', "_"), text),
+        }
+    }
+}
+
 #[test]
 fn every_column_is_documented() {
     let documentation = include_str!("../../../docs/records.md");
-    for (file, text) in files(&example::record(), Some(&example::run_operations())).unwrap() {
+    for (file, text) in files(&record_with_a_repeat(), Some(&example::run_operations())).unwrap() {
         for column in parse(&text).0 {
             let column =
                 column.replace("train_accuracy_0.88", "<target>").replace("test_accuracy_0.8", "<target>");

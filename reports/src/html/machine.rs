@@ -2,15 +2,29 @@
 
 use crate::ceiling::Peak;
 use crate::number::{bytes, count, seconds};
-use crate::record::Started;
+use crate::record::{Environment, Started};
 use crate::store::Record;
 
-/// Machine and versions as name and value.
-pub(super) fn machine(record: &Record) -> Vec<(&'static str, String)> {
-    let environment = &record.started.environment;
+/// Machine and versions as name and value, per machine where there are several.
+pub(super) fn machine(record: &Record) -> Vec<(String, String)> {
+    let started = &record.started;
+    let mut rows = match started.merged.is_empty() {
+        true => environment_rows(&started.environment, ""),
+        false => started
+            .merged
+            .iter()
+            .flat_map(|run| environment_rows(&run.environment, &format!("{}, {}: ", run.machine, run.run_id)))
+            .collect(),
+    };
+    rows.push(("Data set".to_owned(), data_set(started)));
+    rows.push(("Frameworks".to_owned(), frameworks(record)));
+    rows
+}
+
+/// The rows of one machine, with a prefix to their names.
+fn environment_rows(environment: &Environment, prefix: &str) -> Vec<(String, String)> {
     let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "not known".to_owned());
-    let list = |values: &[String]| if values.is_empty() { "none".to_owned() } else { values.join(", ") };
-    let mut rows = vec![
+    let rows = vec![
         ("System", format!("{}, kernel {}", environment.system, environment.kernel)),
         (
             "Processor",
@@ -28,8 +42,15 @@ pub(super) fn machine(record: &Record) -> Vec<(&'static str, String)> {
         ("trainmark", format!("{}, {} build", environment.trainmark, environment.profile)),
         ("Git revision", known(&environment.git_revision)),
         ("rustc", environment.rustc.clone()),
-        ("Data set", data_set(&record.started)),
     ];
+    rows.into_iter().map(|(name, value)| (format!("{prefix}{name}"), value)).collect()
+}
+
+fn list(values: &[String]) -> String {
+    if values.is_empty() { "none".to_owned() } else { values.join(", ") }
+}
+
+fn frameworks(record: &Record) -> String {
     let mut frameworks: Vec<String> = Vec::new();
     for run in &record.runs {
         if let Some(framework) = &run.framework {
@@ -39,8 +60,7 @@ pub(super) fn machine(record: &Record) -> Vec<(&'static str, String)> {
             }
         }
     }
-    rows.push(("Frameworks", list(&frameworks)));
-    rows
+    list(&frameworks)
 }
 
 fn data_set(started: &Started) -> String {

@@ -146,7 +146,7 @@ struct Page<'a> {
     unavailable: &'a [Unavailable],
     notes: &'a [Note],
     conformance: Vec<conformance::Verdict>,
-    machine: Vec<(&'static str, String)>,
+    machine: Vec<(String, String)>,
     workloads: &'a [WorkloadInfo],
     method: Vec<String>,
     command: &'a str,

@@ -99,7 +99,7 @@ pub(super) fn cells(record: &Record, groups: &[Group], targets: &[Target]) -> Ta
     ]);
     columns.extend(targets.iter().map(target_column));
     columns.extend(self::columns(&[("Peak memory", true), ("Cold start", true)]));
-    if record.started.environment.peak.is_some() {
+    if has_peak(record) {
         columns.extend(self::columns(&[("Of the peak", true)]));
     }
     let rows =
@@ -119,6 +119,12 @@ pub(super) fn cells(record: &Record, groups: &[Group], targets: &[Target]) -> Ta
     table
 }
 
+/// Whether some machine's peak was measured.
+fn has_peak(record: &Record) -> bool {
+    let merged = record.started.merged.iter().map(|run| &run.environment);
+    std::iter::once(&record.started.environment).chain(merged).any(|environment| environment.peak.is_some())
+}
+
 fn cell_row(record: &Record, group: &Group, summary: &CellSummary, targets: &[Target]) -> Vec<Entry> {
     let cell = &summary.cell;
     let missing = if summary.ok_runs == 0 { "no ok run" } else { "not measured" };
@@ -128,7 +134,7 @@ fn cell_row(record: &Record, group: &Group, summary: &CellSummary, targets: &[Ta
     let mut row = vec![
         word(group.label(cell)),
         word(&cell.workload),
-        word(&cell.device),
+        word(cell.place()),
         number(Some(cell.threads as f64), |threads| format!("{threads}"), missing),
         word(crate::csv::summary::status(record, summary)),
         number(
@@ -157,7 +163,7 @@ fn cell_row(record: &Record, group: &Group, summary: &CellSummary, targets: &[Ta
     }));
     row.push(number(summary.peak_rss_bytes.map(|peak| peak as f64), |peak| bytes(peak as u64), missing));
     row.push(number(summary.cold_start_seconds, seconds, missing));
-    if record.started.environment.peak.is_some() {
+    if has_peak(record) {
         let missing = if cell.device == "cpu" { missing } else { "not the processor" };
         row.push(number(summary.percent_of_peak, percent, missing));
     }
@@ -210,7 +216,7 @@ fn run_row(record: &Record, groups: &[Group], run: &RunRecord, targets: &[Target
     let mut row = vec![
         word(label(groups, cell)),
         word(&cell.workload),
-        word(&cell.device),
+        word(cell.place()),
         number(Some(run.seed as f64), |_| run.seed.to_string(), missing),
         word(run.outcome.name()),
         number(Some(f64::from(run.epochs)), |epochs| format!("{epochs}"), missing),
@@ -234,6 +240,6 @@ fn run_row(record: &Record, groups: &[Group], run: &RunRecord, targets: &[Target
 }
 
 fn label(groups: &[Group], cell: &Cell) -> String {
-    let group = groups.iter().find(|group| group.workload == cell.workload && group.device == cell.device);
+    let group = groups.iter().find(|group| group.holds(cell));
     group.map_or_else(|| cell.to_string(), |group| group.label(cell))
 }

@@ -62,12 +62,17 @@ pub fn write(folder: &Path, operations: &Operations) -> Result<PathBuf, StoreErr
 
 /// What of the run folder's file, or of the one beside the folder, belongs to the
 /// run. The latter is copied into the folder if it has anything on the run's
-/// backends: rendered again, the report shall be the same.
+/// backends: rendered again, the report shall be the same. A record of several runs
+/// shows none.
 ///
 /// # Errors
 /// Where the copy cannot be written. A file that cannot be used is a line of
 /// [`RunOperations::left_out`].
 pub fn of_run(folder: &Path, record: &Record) -> Result<Option<RunOperations>, StoreError> {
+    // The file is of one machine.
+    if !record.started.merged.is_empty() {
+        return Ok(None);
+    }
     let unusable =
         |error: StoreError| Ok(Some(RunOperations { operations: None, left_out: vec![error.to_string()] }));
     match read(folder) {

@@ -40,3 +40,16 @@ pub struct Environment {
     #[serde(default)]
     pub peak: Option<Peak>,
 }
+
+impl Environment {
+    /// What makes it another machine for a benchmark; `None` where times may be compared.
+    pub fn machine_difference(&self, other: &Self) -> Option<&'static str> {
+        if self.cpu != other.cpu {
+            return Some("processors");
+        }
+        if self.logical_cpus != other.logical_cpus {
+            return Some("numbers of processors");
+        }
+        (self.gpus != other.gpus).then_some("graphics processors")
+    }
+}

@@ -50,7 +50,7 @@ pub enum Event {
 pub enum Outcome {
     /// Every planned run was tried.
     Complete,
-    /// A further round would have passed the time budget.
+    /// Further rounds, or some of their cells, would have passed the time budget.
     Budget,
     /// Ctrl-C or a termination signal.
     Interrupted,
@@ -79,9 +79,38 @@ pub struct Started {
     /// What the backends want a reader of their numbers to know.
     #[serde(default)]
     pub notes: Vec<Note>,
+    /// The runs that this record was merged of; none, where it is of one benchmark.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<MergedRun>,
 }
 
-/// A round: one run of every cell with the same seed.
+impl Started {
+    /// The machine and the tools of a cell.
+    pub fn environment_of(&self, cell: &Cell) -> &Environment {
+        let of_machine = |run: &&MergedRun| cell.machine.as_ref() == Some(&run.machine);
+        self.merged.iter().find(of_machine).map_or(&self.environment, |run| &run.environment)
+    }
+}
+
+/// A benchmark that a record was merged of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MergedRun {
+    /// Label of its machine. Several runs may be of one machine.
+    pub machine: String,
+    /// Name of its run folder.
+    pub run_id: String,
+    /// When it was started, in seconds since the Unix epoch.
+    pub unix_time: f64,
+    /// Command line that repeats it.
+    pub command: String,
+    /// The seeds that it planned.
+    pub seeds: Vec<u64>,
+    /// The machine and the tools.
+    pub environment: Environment,
+}
+
+/// A round: one run of every cell with the same seed, but of those that the time budget had
+/// no room for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Round {
     /// The seed of all its runs.
@@ -89,6 +118,10 @@ pub struct Round {
     /// Indices into [`Plan::cells`], in the order of running. One that stands twice is run
     /// twice, the second time as a [`Purpose::Repeat`].
     pub order: Vec<usize>,
+    /// The cells that were left out, because the round would have passed the time budget with
+    /// them. They are the dearest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<usize>,
 }
 
 /// A run was handed to a worker.

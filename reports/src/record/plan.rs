@@ -40,6 +40,26 @@ pub struct WorkloadInfo {
     pub multiply_adds_per_sample: u64,
 }
 
+impl WorkloadInfo {
+    /// What makes it another training than a workload of the same name: each difference
+    /// in words. Its summary and its targets do not.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut differences = Vec::new();
+        if self.learning_rate != other.learning_rate {
+            differences.push(format!("learning rate {} and {}", self.learning_rate, other.learning_rate));
+        }
+        if self.batch_size != other.batch_size {
+            differences.push(format!("batch size {} and {}", self.batch_size, other.batch_size));
+        }
+        if self.layers.len() != other.layers.len() {
+            differences.push(format!("{} and {} layers", self.layers.len(), other.layers.len()));
+        } else if let Some((one, two)) = self.layers.iter().zip(&other.layers).find(|(one, two)| one != two) {
+            differences.push(format!("layer `{one}` and `{two}`"));
+        }
+        differences
+    }
+}
+
 /// A value that training is to reach.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Target {
@@ -72,7 +92,7 @@ pub struct DatasetInfo {
     pub fingerprint: String,
 }
 
-/// Backend × implementation × device × workload.
+/// Backend × implementation × device × workload, and the machine where a record has several.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cell {
     /// Workload name.
@@ -85,12 +105,25 @@ pub struct Cell {
     pub device: String,
     /// Threads the backend was told to use.
     pub threads: usize,
+    /// Label of the machine, in a record that was merged of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
+}
+
+impl Cell {
+    /// Its device, with the machine where the record has several: `cpu of laptop`.
+    pub fn place(&self) -> String {
+        match &self.machine {
+            Some(machine) => format!("{} of {machine}", self.device),
+            None => self.device.clone(),
+        }
+    }
 }
 
 impl std::fmt::Display for Cell {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { workload, backend, implementation, device, .. } = self;
-        write!(f, "{workload} {backend}/{implementation}@{device}")
+        let Self { workload, backend, implementation, .. } = self;
+        write!(f, "{workload} {backend}/{implementation}@{}", self.place())
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::StoreError;
 use lock::{LOCK_FILE, Lock};
-pub use read::{Record, Repeat};
+pub use read::{Record, Repeat, events};
 
 use crate::record::{Event, Started};
 
@@ -42,6 +42,16 @@ impl RunStore {
     /// When the folder already holds something, `id` is not a plain name, or the
     /// file system refuses.
     pub fn create(parent: &Path, id: &str, started: &Started) -> Result<Self, StoreError> {
+        let store = Self::create_beside(parent, id, started)?;
+        point_latest(parent, id);
+        Ok(store)
+    }
+
+    /// As [`RunStore::create`], but `parent/latest` stays: for what is no new benchmark.
+    ///
+    /// # Errors
+    /// As [`RunStore::create`].
+    pub fn create_beside(parent: &Path, id: &str, started: &Started) -> Result<Self, StoreError> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if id.is_empty() || id.starts_with('.') || id == LATEST || !id.chars().all(plain) {
             return Err(StoreError::Name { id: id.to_owned() });
@@ -55,13 +65,17 @@ impl RunStore {
         let logs = folder.join(LOGS_FOLDER);
         fs::create_dir(&logs).map_err(|cause| StoreError::io("create", &logs, cause))?;
         let environment = folder.join(ENVIRONMENT_FILE);
-        let json = serde_json::to_vec_pretty(&started.environment)
-            .map_err(|cause| StoreError::Event { path: environment.clone(), cause: cause.to_string() })?;
+        let json = if started.merged.is_empty() {
+            serde_json::to_vec_pretty(&started.environment)
+        } else {
+            serde_json::to_vec_pretty(&started.merged)
+        };
+        let json =
+            json.map_err(|cause| StoreError::Event { path: environment.clone(), cause: cause.to_string() })?;
         replace_file(&environment, &json)?;
 
         let mut store = Self { events: open_events(&folder)?, folder, length: 0, _lock: lock };
         store.append(&Event::Started(started.clone()))?;
-        point_latest(parent, id);
         Ok(store)
     }
 

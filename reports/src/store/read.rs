@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{EVENTS_FILE, StoreError};
 use crate::record::{
@@ -20,7 +20,7 @@ pub struct Record {
     pub started: Started,
     /// The rounds, in the order of their beginning.
     pub rounds: Vec<Round>,
-    /// The runs that stand, as they began.
+    /// The runs that stand, for whatever purpose, as they began.
     pub begun: Vec<Begun>,
     /// The epochs of the runs that stand.
     pub epochs: Vec<EpochRecord>,
@@ -61,10 +61,15 @@ impl Record {
     /// the backend declined it, or it computes another function. A run that
     /// failed, timed out, ran out of memory or was interrupted is tried again.
     pub fn is_done(&self, cell: &Cell, seed: u64) -> bool {
+        self.has_result(cell, seed, Purpose::Sample)
+    }
+
+    /// The same of a run for any purpose.
+    pub fn has_result(&self, cell: &Cell, seed: u64, purpose: Purpose) -> bool {
         use RunOutcome::{NotConformant, Ok, Unsupported};
-        self.runs.iter().any(|run| {
-            run.cell == *cell && run.seed == seed && matches!(run.outcome, Ok | Unsupported | NotConformant)
-        })
+        let runs = self.runs.iter().chain(self.repeats.iter().map(|repeat| &repeat.run));
+        let mut tries = runs.filter(|run| run.purpose == purpose && run.seed == seed && run.cell == *cell);
+        tries.any(|run| matches!(run.outcome, Ok | Unsupported | NotConformant))
     }
 
     /// The runs of a cell, in the order of their beginning.
@@ -90,16 +95,32 @@ impl Record {
     }
 }
 
+/// Every event of a run folder, the first of which is [`Event::Started`]: all attempts
+/// at a run, those that do not stand too.
+///
+/// # Errors
+/// As [`Record::read`].
+pub fn events(folder: &Path) -> Result<Vec<Event>, StoreError> {
+    let (path, events, _) = read_events(folder)?;
+    collect(&path, events.clone())?;
+    Ok(events)
+}
+
 /// The record and the length in bytes of its whole lines.
 pub(super) fn read(folder: &Path) -> Result<(Record, u64), StoreError> {
+    let (path, events, length) = read_events(folder)?;
+    let record = collect(&path, events)?;
+    Ok((record, length as u64))
+}
+
+fn read_events(folder: &Path) -> Result<(PathBuf, Vec<Event>, usize), StoreError> {
     let path = folder.join(EVENTS_FILE);
     let bytes = fs::read(&path).map_err(|cause| match cause.kind() {
         std::io::ErrorKind::NotFound => StoreError::NotARun { folder: folder.to_path_buf() },
         _ => StoreError::io("read", &path, cause),
     })?;
     let (events, length) = parse(&path, &bytes)?;
-    let record = collect(&path, events)?;
-    Ok((record, length as u64))
+    Ok((path, events, length))
 }
 
 /// The events of the whole lines, and how many bytes those are.
@@ -252,8 +273,8 @@ impl Attempts {
             }
             let Attempt { begun, epochs, ended } = attempt;
             let run = ended.unwrap_or_else(|| without_end(key, begun.as_ref(), &epochs));
+            standing.begun.extend(begun);
             if run.purpose == Purpose::Sample {
-                standing.begun.extend(begun);
                 standing.epochs.extend(epochs);
                 standing.runs.push(run);
             } else {

@@ -300,16 +300,24 @@ fn a_run_made_once_more_is_kept_apart() {
     let started = example::started();
     let cell = started.plan.cells[0].clone();
     let mut store = RunStore::create(folder.path(), "a", &started).unwrap();
-    for purpose in [Purpose::Sample, Purpose::Repeat, Purpose::Drift] {
+    for (purpose, outcome) in [
+        (Purpose::Sample, RunOutcome::Ok),
+        (Purpose::Repeat, RunOutcome::Ok),
+        (Purpose::Drift, RunOutcome::Failed),
+    ] {
         let begun = Begun { cell: cell.clone(), seed: 1, purpose, load_average: None, unix_time: 1.0 };
         store.append(&Event::Begun(begun)).unwrap();
         store.append(&Event::Epoch(EpochRecord { purpose, ..example::epoch(1, 2.0, 0.5) })).unwrap();
-        let ended = RunRecord { purpose, ..example::run(&cell, 1, RunOutcome::Ok) };
+        let ended = RunRecord { purpose, ..example::run(&cell, 1, outcome) };
         store.append(&Event::Ended(Box::new(ended))).unwrap();
     }
     let record = Record::read(store.folder()).unwrap();
-    assert_eq!((record.begun.len(), record.runs.len(), record.epochs.len()), (1, 1, 1));
+    assert_eq!((record.begun.len(), record.runs.len(), record.epochs.len()), (3, 1, 1));
     let repeats: Vec<_> =
         record.repeats.iter().map(|repeat| (repeat.run.purpose, repeat.epochs.len())).collect();
     assert_eq!(repeats, [(Purpose::Repeat, 1), (Purpose::Drift, 1)]);
+    let has_result = |seed, purpose| record.has_result(&cell, seed, purpose);
+    assert!(record.is_done(&cell, 1) && has_result(1, Purpose::Repeat), "both ended well");
+    assert!(!has_result(1, Purpose::Drift), "it failed");
+    assert!(!has_result(2, Purpose::Repeat), "another seed");
 }

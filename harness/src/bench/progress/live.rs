@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use trainmark_reports::record::{Cell, CheckRecord, RunRecord, Unavailable};
+use trainmark_reports::record::{Cell, CheckRecord, Purpose, RunRecord, Unavailable};
 
 use super::builds::{BuildView, LiveBuilds};
-use super::{Count, Progress, ended_text, epoch_text, gate_text, plan_text};
+use super::{Count, Progress, ended_text, epoch_text, gate_text, plan_text, seed_text};
 use crate::bench::unavailable_name;
 use crate::registry::build::{BuildEvent, Recipe};
 use crate::worker::protocol::EpochMessage;
@@ -91,9 +91,9 @@ impl Progress for Live {
         self.set_whole();
     }
 
-    fn begun(&mut self, cell: &Cell, seed: u64) {
+    fn begun(&mut self, cell: &Cell, seed: u64, purpose: Purpose) {
         self.count.current_epoch = 0;
-        self.set_cell(cell, format!("seed {seed} · epoch 1/{}", self.count.epochs));
+        self.set_cell(cell, format!("{} · epoch 1/{}", seed_text(seed, purpose), self.count.epochs));
         self.set_whole();
     }
 

@@ -4,7 +4,7 @@
 mod builds;
 mod live;
 
-use trainmark_reports::record::{Cell, CheckRecord, RunRecord, Unavailable};
+use trainmark_reports::record::{Cell, CheckRecord, Purpose, RunRecord, Unavailable};
 
 use super::unavailable_name;
 use crate::registry::build::{BuildEvent, Recipe};
@@ -30,7 +30,7 @@ pub trait Progress {
     /// Timed runs begin: this many, each of so many epochs.
     fn plan(&mut self, runs: usize, epochs: u32, estimate_seconds: f64);
     /// A run begins.
-    fn begun(&mut self, cell: &Cell, seed: u64);
+    fn begun(&mut self, cell: &Cell, seed: u64, purpose: Purpose);
     /// An epoch of it ended.
     fn epoch(&mut self, cell: &Cell, epoch: &EpochMessage);
     /// A run ended.
@@ -96,7 +96,16 @@ fn epoch_text(epoch: &EpochMessage) -> String {
 
 fn ended_text(run: &RunRecord) -> String {
     let reason = run.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    format!("{} · seed {} · {}{reason}", run.cell, run.seed, run.outcome.name())
+    format!("{} · {} · {}{reason}", run.cell, seed_text(run.seed, run.purpose), run.outcome.name())
+}
+
+/// `seed 2`, and why it is run again if it is.
+fn seed_text(seed: u64, purpose: Purpose) -> String {
+    match purpose {
+        Purpose::Sample => format!("seed {seed}"),
+        Purpose::Repeat => format!("seed {seed} once more, for the noise floor"),
+        Purpose::Drift => format!("seed {seed} once more, for the drift since the first run"),
+    }
 }
 
 fn plan_text(runs: usize, epochs: u32, estimate_seconds: f64) -> String {
@@ -144,7 +153,7 @@ impl Progress for Plain {
         tell!("{}", plan_text(runs, epochs, estimate_seconds));
     }
 
-    fn begun(&mut self, _cell: &Cell, _seed: u64) {
+    fn begun(&mut self, _cell: &Cell, _seed: u64, _purpose: Purpose) {
         self.count.current_epoch = 0;
     }
 

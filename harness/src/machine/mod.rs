@@ -1,6 +1,9 @@
 //! What this machine is and how busy it is.
 
+pub mod power;
+
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use trainmark_reports::record::Environment;
@@ -13,6 +16,11 @@ pub fn logical_cpus() -> usize {
 /// One-minute load average, where the system tells.
 pub fn load_average() -> Option<f64> {
     sysinfo::System::load_average().ok().map(|load| load.one).filter(|load| load.is_finite())
+}
+
+/// Where the system's files begin.
+pub fn root() -> &'static Path {
+    Path::new("/")
 }
 
 /// Physical memory in bytes, where the system tells.
@@ -66,8 +74,8 @@ pub fn environment() -> Environment {
         logical_cpus: logical_cpus(),
         memory_bytes: memory_bytes().unwrap_or_default(),
         cpu_features: cpu_features(),
-        governor: governor(),
-        on_battery: None,
+        governor: power::governor(root()),
+        on_battery: power::on_battery(root()),
         gpus: gpus(),
         trainmark: env!("CARGO_PKG_VERSION").to_owned(),
         git_revision: git_revision(),
@@ -99,11 +107,6 @@ fn cpu_name() -> Option<String> {
     let mut system = sysinfo::System::new().ok()?;
     system.refresh_cpu_list(sysinfo::CpuRefreshKind::nothing());
     system.cpus().first().map(|cpu| cpu.brand().trim().to_owned())
-}
-
-fn governor() -> Option<String> {
-    let text = fs::read_to_string("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").ok()?;
-    Some(text.trim().to_owned())
 }
 
 /// Graphics processors by the NVIDIA driver's own listing, without linking to it.

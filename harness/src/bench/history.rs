@@ -1,0 +1,80 @@
+//! What an earlier process of the same benchmark has recorded, and what it has left to do.
+
+use trainmark_reports::Record;
+use trainmark_reports::record::{Cell, Purpose, RunOutcome};
+
+use super::BenchRequest;
+use super::prepare::ReadyCell;
+
+/// The request and what has been done for it.
+#[derive(Clone, Copy)]
+pub(super) struct History<'h> {
+    request: &'h BenchRequest,
+    /// `None` where nothing was begun before.
+    earlier: Option<&'h Record>,
+}
+
+impl<'h> History<'h> {
+    /// Of a request and what `earlier` holds of it.
+    pub(super) fn new(request: &'h BenchRequest, earlier: Option<&'h Record>) -> Self {
+        Self { request, earlier }
+    }
+
+    /// Whether a run of this purpose has a result.
+    pub(super) fn is_done(&self, cell: &Cell, seed: u64, purpose: Purpose) -> bool {
+        self.earlier.is_some_and(|record| record.has_result(cell, seed, purpose))
+    }
+
+    /// Whether a round lacks its run that is made once more on a device.
+    pub(super) fn lacks_repeat(&self, device: &str, seed: u64) -> bool {
+        self.request.repeats && !self.earlier.is_some_and(|record| has_repeat(record, device, seed))
+    }
+
+    /// The cells that were run twice in a round, the latest first.
+    pub(super) fn twins(&self) -> Vec<&'h Cell> {
+        let Some(record) = self.earlier else { return Vec::new() };
+        let mut twins = Vec::new();
+        for round in record.rounds.iter().rev() {
+            for (place, index) in round.order.iter().enumerate() {
+                if round.order[..place].contains(index) {
+                    twins.extend(record.started.plan.cells.get(*index));
+                }
+            }
+        }
+        twins
+    }
+
+    /// Cell and seed of the benchmark's first run that ended well.
+    pub(super) fn first_run(&self) -> Option<(&'h Cell, u64)> {
+        let run = self.earlier?.runs.iter().find(|run| run.outcome == RunOutcome::Ok)?;
+        Some((&run.cell, run.seed))
+    }
+
+    /// Whether nothing of a cell is left to run.
+    pub(super) fn is_complete(&self, cell: &Cell) -> bool {
+        let seeds = self.request.seeds();
+        let is_sampled = seeds.iter().all(|seed| self.is_done(cell, *seed, Purpose::Sample));
+        let lacks_repeat =
+            self.twins().contains(&cell) && seeds.iter().any(|seed| self.lacks_repeat(&cell.device, *seed));
+        let lacks_drift = self.request.repeats
+            && self
+                .first_run()
+                .is_some_and(|(first, seed)| first == cell && !self.is_done(cell, seed, Purpose::Drift));
+        is_sampled && !lacks_repeat && !lacks_drift
+    }
+
+    /// Place of a cell in the plan that the record begins with.
+    pub(super) fn plan_index(&self, cell: &Cell, cells: &[ReadyCell]) -> usize {
+        let planned: Vec<&Cell> = match self.earlier {
+            Some(record) => record.started.plan.cells.iter().collect(),
+            None => cells.iter().map(|one| &one.cell).collect(),
+        };
+        planned.iter().position(|planned| *planned == cell).unwrap_or(planned.len())
+    }
+}
+
+fn has_repeat(record: &Record, device: &str, seed: u64) -> bool {
+    let runs = record.repeats.iter().map(|repeat| &repeat.run);
+    let mut of_round = runs.filter(|run| run.purpose == Purpose::Repeat && run.seed == seed);
+    of_round.any(|run| run.cell.device == device && record.has_result(&run.cell, seed, Purpose::Repeat))
+}

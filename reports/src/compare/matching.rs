@@ -1,0 +1,91 @@
+//! Which cell of one run is which of the other.
+
+use super::Refusal;
+use crate::record::Cell;
+use crate::store::Record;
+
+/// The cells of two runs.
+pub(super) struct Matching<'a> {
+    /// Those that both have.
+    pub(super) pairs: Vec<(&'a Cell, &'a Cell)>,
+    /// Those that one of them has.
+    pub(super) only: [Vec<&'a Cell>; 2],
+    /// What is different of the machines of the pairs, in words.
+    pub(super) differences: Vec<String>,
+}
+
+/// Pairs the cells: first those that agree in everything, then those of the rest that
+/// differ in device, threads or the machine's label only, if it is clear which is which.
+pub(super) fn of<'a>(a: &'a Record, b: &'a Record) -> Matching<'a> {
+    let (cells_a, cells_b) = (a.cells(), b.cells());
+    let twin_of = |cell: &Cell| -> Option<&'a Cell> {
+        if let Some(same) = cells_b.iter().find(|other| **other == cell) {
+            return Some(same);
+        }
+        let mut rest_a = cells_a.iter().filter(|one| is_alike(one, cell) && !cells_b.contains(one));
+        let mut rest_b = cells_b.iter().filter(|one| is_alike(one, cell) && !cells_a.contains(one));
+        let (_, twin) = (rest_a.next(), rest_b.next()?);
+        (rest_a.next().is_none() && rest_b.next().is_none()).then_some(*twin)
+    };
+    let pairs: Vec<(&Cell, &Cell)> =
+        cells_a.iter().filter_map(|cell| Some((*cell, twin_of(cell)?))).collect();
+    let is_paired = |cell: &&Cell| pairs.iter().any(|(one, other)| one == cell || other == cell);
+    let only = [&cells_a, &cells_b]
+        .map(|cells| cells.iter().copied().filter(|cell| !is_paired(cell)).collect::<Vec<_>>());
+    let mut differences: Vec<String> = Vec::new();
+    for (one, other) in &pairs {
+        for difference in machine_differences((a, one), (b, other)) {
+            if !differences.contains(&difference) {
+                differences.push(difference);
+            }
+        }
+    }
+    Matching { pairs, only, differences }
+}
+
+/// The same backend and training, wherever it runs.
+fn is_alike(one: &Cell, other: &Cell) -> bool {
+    (&one.workload, &one.backend, &one.implementation)
+        == (&other.workload, &other.backend, &other.implementation)
+}
+
+fn machine_differences((a, cell_a): (&Record, &Cell), (b, cell_b): (&Record, &Cell)) -> Vec<String> {
+    let (one, other) = (a.started.environment_of(cell_a), b.started.environment_of(cell_b));
+    let mut differences = Vec::new();
+    if one.cpu != other.cpu {
+        differences.push(format!("processor `{}` and `{}`", one.cpu, other.cpu));
+    }
+    if one.logical_cpus != other.logical_cpus {
+        differences.push(format!("{} and {} logical processors", one.logical_cpus, other.logical_cpus));
+    }
+    if cell_a.device != cell_b.device {
+        differences.push(format!("{} on {} and {}", cell_a.backend, cell_a.device, cell_b.device));
+    } else if cell_a.device != "cpu" && one.gpus != other.gpus {
+        let listed = [one, other].map(|environment| environment.gpus.join(", "));
+        differences.push(format!("graphics processors `{}` and `{}`", listed[0], listed[1]));
+    }
+    if cell_a.threads != cell_b.threads {
+        differences.push(format!("{} and {} threads", cell_a.threads, cell_b.threads));
+    }
+    differences
+}
+
+/// Refuses runs whose trainings are not the same.
+pub(super) fn check_same_training(a: &Record, b: &Record) -> Result<(), Refusal> {
+    let (plan_a, plan_b) = (&a.started.plan, &b.started.plan);
+    let datasets = [&plan_a.dataset, &plan_b.dataset];
+    if datasets[0].fingerprint != datasets[1].fingerprint {
+        return Err(Refusal::DataSet {
+            names: datasets.map(|dataset| dataset.name.clone()),
+            fingerprints: datasets.map(|dataset| dataset.fingerprint.clone()),
+        });
+    }
+    for workload in &plan_a.workloads {
+        let Some(other) = plan_b.workloads.iter().find(|other| other.name == workload.name) else { continue };
+        let what = workload.differences(other);
+        if !what.is_empty() {
+            return Err(Refusal::Workload { workload: workload.name.clone(), what: what.join("; ") });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,257 @@
+use serde_json::Value;
+
+use super::*;
+use crate::example;
+use crate::record::{Purpose, RunOutcome, RunRecord};
+use crate::store::Repeat;
+
+/// The example made another day, each epoch `factor(seed)` times as long.
+fn later(factor: impl Fn(u64) -> f64) -> Record {
+    let mut record = example::record();
+    record.started.run_id = "20260201T130500-later".to_owned();
+    record.started.unix_time += 86_400.0;
+    for epoch in &mut record.epochs {
+        epoch.train_seconds *= factor(epoch.seed);
+    }
+    for run in &mut record.runs {
+        for target in &mut run.targets {
+            target.seconds = target.seconds.map(|seconds| seconds * factor(run.seed));
+        }
+    }
+    record
+}
+
+/// Repeats every run of the first cell, `factor` times as long.
+fn with_repeats(mut record: Record, factor: f64) -> Record {
+    let cell = record.started.plan.cells[0].clone();
+    for run in record.runs_of(&cell).cloned().collect::<Vec<_>>() {
+        let epochs = record.epochs_of(&cell, run.seed).into_iter().cloned();
+        let epochs = epochs.map(|epoch| crate::record::EpochRecord {
+            train_seconds: factor * epoch.train_seconds,
+            purpose: Purpose::Repeat,
+            ..epoch
+        });
+        let epochs = epochs.collect();
+        record.repeats.push(Repeat { run: RunRecord { purpose: Purpose::Repeat, ..run }, epochs });
+    }
+    record
+}
+
+/// About 8 % longer, not the same for every seed.
+fn slower() -> Record {
+    later(|seed| 1.08 + 0.001 * seed as f64)
+}
+
+fn text(comparison: &RunComparison) -> String {
+    let grids = grids(comparison).into_iter().map(|grid| grid.markdown(&[]) + "\n");
+    grids.collect::<String>() + &notes(comparison).join("\n")
+}
+
+fn judgements(comparison: &RunComparison) -> Vec<Judgement> {
+    comparison.cells.iter().map(CellPair::judgement).collect()
+}
+
+#[test]
+fn a_slower_run_in_words() {
+    let comparison = compare(&example::record(), &slower(), false).unwrap();
+    insta::assert_snapshot!(text(&comparison));
+    insta::assert_snapshot!("markdown", markdown(&comparison));
+}
+
+#[test]
+fn what_is_slower_in_b_is_faster_in_a() {
+    use Judgement::{Faster, NotCompared, Slower};
+    let (a, b) = (example::record(), slower());
+    let forth = compare(&a, &b, false).unwrap();
+    assert_eq!(judgements(&forth), [Slower, Slower, Slower, NotCompared, Slower, Slower]);
+    let back = compare(&b, &a, false).unwrap();
+    assert_eq!(judgements(&back), [Faster, Faster, Faster, NotCompared, Faster, Faster]);
+    for (one, other) in forth.cells.iter().zip(&back.cells) {
+        let product = one.times().zip(other.times()).map(|(one, other)| one * other);
+        assert!(product.is_none_or(|product| (product - 1.0).abs() < 1e-12));
+    }
+}
+
+#[test]
+fn a_run_against_itself_is_said_to_be() {
+    let record = example::record();
+    let comparison = compare(&record, &record, false).unwrap();
+    assert!(comparison.is_same_run && comparison.differences.is_empty());
+    assert!(notes(&comparison)[0].starts_with("A and B are the same run: every ratio is 1"));
+    for pair in comparison.cells.iter().filter(|pair| pair.ratio.is_ok()) {
+        assert_eq!((pair.times(), pair.judgement()), (Some(1.0), Judgement::NoDifferenceShown));
+    }
+}
+
+#[test]
+fn the_greater_noise_floor_of_both_counts() {
+    use Judgement::NoDifferenceShown;
+    let (a, b) = (with_repeats(example::record(), 1.02), with_repeats(slower(), 1.2));
+    let comparison = compare(&a, &b, false).unwrap();
+    assert!((comparison.noise_floor().unwrap() - 1.2).abs() < 1e-9);
+    assert!(
+        judgements(&comparison).iter().all(|one| matches!(one, NoDifferenceShown | Judgement::NotCompared))
+    );
+    let told = notes(&comparison);
+    assert!(told.contains(&"the noise floor is 20 %, the greater of both runs'".to_owned()), "{told:?}");
+    let without = compare(&example::record(), &slower(), false).unwrap();
+    assert_eq!(without.noise_floor(), None);
+    assert!(notes(&without).iter().any(|note| note.ends_with("no noise floor is known")));
+}
+
+#[test]
+fn one_seed_is_not_judged() {
+    let mut b = slower();
+    b.runs.retain(|run| run.seed == 1);
+    b.epochs.retain(|epoch| epoch.seed == 1);
+    let comparison = compare(&example::record(), &b, false).unwrap();
+    assert_eq!(comparison.cells[0].judgement(), Judgement::NeedsMoreSeeds);
+    assert!(comparison.cells[0].times().is_some(), "a hint is given all the same");
+    let check = Check::of(&comparison, FailOn { slower_percent: 5.0 });
+    assert_eq!((check.judged, check.not_judged.len(), check.passed()), (0, 6, false));
+}
+
+#[test]
+fn a_cell_beyond_the_limit_fails_the_check() {
+    let comparison = compare(&example::record(), &slower(), false).unwrap();
+    let passed = |limit: &str| Check::of(&comparison, limit.parse().unwrap()).passed();
+    assert_eq!(
+        ["slower:5%", "slower:0%", "slower:8.5%", "slower: 50 %"].map(passed),
+        [false, false, true, true]
+    );
+    let check = Check::of(&comparison, "slower:5%".parse().unwrap());
+    assert_eq!((check.slower.len(), check.judged), (5, 5));
+    assert_eq!(check.not_judged[0].1, "A has no time (3 failed)");
+    let faster = compare(&slower(), &example::record(), false).unwrap();
+    assert!(Check::of(&faster, "slower:0%".parse().unwrap()).passed());
+}
+
+#[test]
+fn limits_are_read_and_nonsense_is_not() {
+    for bad in
+        ["", "5%", "slower", "slower:", "slower:5", "slower:-1%", "slower:nan%", "slower:1.05x", "faster:5%"]
+    {
+        let error = bad.parse::<FailOn>().unwrap_err();
+        assert!(error.ends_with("is no limit; write for example slower:5%"), "{error}");
+    }
+}
+
+#[test]
+fn what_must_not_be_compared_is_refused() {
+    let a = example::record();
+    let refusal = |change: fn(&mut Record)| {
+        let mut b = slower();
+        change(&mut b);
+        compare(&a, &b, false).unwrap_err().to_string()
+    };
+    let threads = |record: &mut Record| {
+        record.started.plan.cells.iter_mut().for_each(|cell| cell.threads = 4);
+        record.runs.iter_mut().for_each(|run| run.cell.threads = 4);
+        record.epochs.iter_mut().for_each(|epoch| epoch.cell.threads = 4);
+    };
+    let device = |record: &mut Record| {
+        let on = |cell: &mut Cell| cell.device = "cuda:0".to_owned();
+        record.started.plan.cells.iter_mut().for_each(on);
+        record.runs.iter_mut().for_each(|run| on(&mut run.cell));
+        record.epochs.iter_mut().for_each(|epoch| on(&mut epoch.cell));
+    };
+    let refusals = [
+        refusal(|record| record.started.plan.dataset.fingerprint = "cd".repeat(32)),
+        refusal(|record| record.started.plan.workloads[0].batch_size = 128),
+        refusal(|record| record.started.environment.cpu = "Another CPU".to_owned()),
+        refusal(|record| record.started.environment.logical_cpus = 64),
+        refusal(threads),
+        refusal(device),
+    ];
+    insta::assert_snapshot!(refusals.join("\n"));
+    let mut b = slower();
+    threads(&mut b);
+    b.started.environment.cpu = "Another CPU".to_owned();
+    let comparison = compare(&a, &b, true).unwrap();
+    assert_eq!(comparison.cells.len(), 6, "cells that differ in threads are the same otherwise");
+    assert!(notes(&comparison)[0].starts_with("A and B ran on different machines: "));
+}
+
+#[test]
+fn cells_that_one_has_are_listed() {
+    let (mut a, mut b) = (example::record(), slower());
+    a.started.plan.cells.retain(|cell| cell.backend != "crashy");
+    a.runs.retain(|run| run.cell.backend != "crashy");
+    b.started.plan.cells.retain(|cell| cell.backend != "handwritten");
+    b.runs.retain(|run| run.cell.backend != "handwritten");
+    let comparison = compare(&a, &b, false).unwrap();
+    assert_eq!(comparison.cells.len(), 3);
+    let told = notes(&comparison);
+    let only = |name: &str| told.iter().find(|note| note.starts_with(&format!("only in {name}: "))).unwrap();
+    assert_eq!(only("A"), "only in A: lenet-bn handwritten/primitive@cpu, lenet handwritten/none@cpu");
+    assert_eq!(only("B"), "only in B: lenet-bn crashy/primitive@cpu");
+    a.started.plan.cells.clear();
+    a.runs.clear();
+    let nothing = compare(&a, &b, false).unwrap();
+    assert!(
+        nothing.cells.is_empty() && notes(&nothing).contains(&"A and B have no cell in common".to_owned())
+    );
+    assert!(!Check::of(&nothing, FailOn { slower_percent: 5.0 }).passed());
+}
+
+#[test]
+fn every_difference_is_listed() {
+    let mut b = slower();
+    let environment = &mut b.started.environment;
+    environment.memory_bytes = 16 << 30;
+    environment.governor = Some("performance".to_owned());
+    environment.trainmark = "0.2.0".to_owned();
+    b.started.plan.epochs = 6;
+    b.started.plan.seeds = vec![1, 2, 3, 4];
+    for run in b.runs.iter_mut().filter(|run| run.cell.backend == "tch") {
+        run.framework = Some("tch 2.0".to_owned());
+        run.library_hash = Some("ef".repeat(32));
+    }
+    let comparison = compare(&example::record(), &b, false).unwrap();
+    let listed: Vec<String> =
+        comparison.differences.iter().map(|one| format!("{}: {} → {}", one.what, one.a, one.b)).collect();
+    insta::assert_snapshot!(listed.join("\n"));
+    assert_eq!(comparison.cells[0].accuracy_difference, None, "after other epochs");
+}
+
+#[test]
+fn other_epochs_and_no_numbers_leave_honest_gaps() {
+    let a = example::record();
+    let mut first_only = slower();
+    first_only.epochs.retain(|epoch| epoch.epoch == 1);
+    let comparison = compare(&a, &first_only, false).unwrap();
+    let reason = comparison.cells[0].ratio.clone().unwrap_err();
+    assert_eq!(reason, "A is timed by epochs after the first, B by first epochs only");
+    let mut nan = slower();
+    for epoch in &mut nan.epochs {
+        (epoch.train_seconds, epoch.train_loss, epoch.train_accuracy) =
+            (f64::NAN, Some(f64::NAN), Some(f64::NAN));
+    }
+    let comparison = compare(&a, &nan, false).unwrap();
+    assert_eq!(comparison.cells[0].judgement(), Judgement::NotCompared);
+    assert!(text(&comparison).contains("| 8.25 s | – | – | not compared |"), "{}", text(&comparison));
+    let mut none = slower();
+    none.runs.iter_mut().for_each(|run| run.outcome = RunOutcome::Failed);
+    let comparison = compare(&a, &none, false).unwrap();
+    assert_eq!(comparison.cells[0].ratio.clone().unwrap_err(), "B has no time (3 failed)");
+    let mut elsewhere = slower();
+    elsewhere.runs.iter_mut().for_each(|run| run.seed += 10);
+    elsewhere.epochs.iter_mut().for_each(|epoch| epoch.seed += 10);
+    let comparison = compare(&a, &elsewhere, false).unwrap();
+    assert_eq!(
+        comparison.cells[0].ratio.clone().unwrap_err(),
+        "no seed is timed in both (3 seeds in A, 3 seeds in B)"
+    );
+}
+
+#[test]
+fn a_comparison_as_json() {
+    let comparison = compare(&example::record(), &slower(), false).unwrap();
+    let document: Value = serde_json::from_str(&json(&comparison).unwrap()).unwrap();
+    assert_eq!((&document["schema"], &document["kind"]), (&1.into(), &"comparison".into()));
+    let cells = document["cells"].as_array().unwrap();
+    let verdicts: Vec<_> = cells.iter().map(|cell| cell["verdict"].as_str().unwrap()).collect();
+    assert_eq!(verdicts, ["slower", "slower", "slower", "not_compared", "slower", "slower"]);
+    assert_eq!(cells[3]["reason"], "A has no time (3 failed)");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&cells[0]).unwrap());
+}

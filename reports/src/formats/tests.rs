@@ -1,0 +1,113 @@
+use serde_json::Value;
+
+use super::{json, markdown};
+use crate::example;
+use crate::record::RunOutcome;
+
+#[test]
+fn the_example_in_markdown() {
+    insta::assert_snapshot!(markdown::markdown(&example::record()));
+}
+
+#[test]
+fn one_run_in_markdown() {
+    insta::assert_snapshot!(markdown::markdown(&example::record_of_one_run()));
+}
+
+#[test]
+fn no_run_in_markdown_says_so() {
+    let mut record = example::record_of_one_run();
+    record.runs[0].outcome = RunOutcome::Failed;
+    let text = markdown::markdown(&record);
+    assert!(
+        text.contains("\nNo run trained all its epochs.\n") && text.contains("no reason recorded"),
+        "{text}"
+    );
+}
+
+#[test]
+fn every_row_of_a_table_has_the_fields_of_its_header() {
+    let text = markdown::markdown(&example::record());
+    let bars = |line: &str| line.replace("\\|", "").matches('|').count();
+    for table in text.split("\n\n").filter(|part| part.starts_with('|')) {
+        let counts: Vec<usize> = table.lines().map(bars).collect();
+        assert!(counts.len() > 2 && counts.iter().all(|count| *count == counts[0]), "{table}");
+    }
+}
+
+#[test]
+fn text_stays_text() {
+    assert_eq!(markdown::escape("<b>|`x`_[y](z)\n# 1"), r"\<b\>\|\`x\`\_\[y\](z) \# 1");
+    let mut record = example::record_of_one_run();
+    record.runs[0].outcome = RunOutcome::Failed;
+    record.runs[0].reason = Some("``` <script>\n| ` |".to_owned());
+    record.started.run_id = "<img src=x>".to_owned();
+    let text = markdown::markdown(&record);
+    assert!(text.contains("failed: ```` ``` <script> | ` | ````\n"), "{text}");
+    assert!(text.starts_with("## trainmark: \\<img src=x\\>\n"), "{text}");
+}
+
+fn document(record: &crate::Record) -> Value {
+    serde_json::from_str(&json::json(record).unwrap()).unwrap()
+}
+
+#[test]
+fn the_example_as_json() {
+    let document = document(&example::record());
+    assert_eq!((&document["schema"], &document["kind"]), (&1.into(), &"report".into()));
+    // The rest is long, and stands in the record; these are what is computed.
+    let computed = serde_json::json!({
+        "cells": document["cells"].as_array().unwrap()[1..4],
+        "comparisons": document["comparisons"].as_array().unwrap()[0],
+        "failure": document["failures"][0],
+    });
+    insta::assert_snapshot!(serde_json::to_string_pretty(&computed).unwrap());
+}
+
+#[test]
+fn everything_of_the_summary_is_in_the_json() {
+    let record = example::record();
+    let text = crate::csv::summary::text(&record).unwrap();
+    let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+    let rows: Vec<std::collections::HashMap<String, String>> =
+        reader.deserialize().map(Result::unwrap).collect();
+    let document = document(&record);
+    let cells = document["cells"].as_array().unwrap();
+    assert_eq!(rows.len(), cells.len());
+    let number = |value: &Value| value.as_f64().map_or_else(String::new, |number| number.to_string());
+    let parsed = |text: &str| text.parse::<f64>().map_or_else(|_| String::new(), |number| number.to_string());
+    for (row, cell) in rows.iter().zip(cells) {
+        for (column, value) in [
+            ("threads", &cell["cell"]["threads"]),
+            ("runs", &cell["runs"]),
+            ("ok_runs", &cell["ok_runs"]),
+            ("median_train_seconds", &cell["train_seconds"]["median"]),
+            ("min_train_seconds", &cell["train_seconds"]["min"]),
+            ("median_predict_seconds", &cell["median_predict_seconds"]),
+            ("train_loss", &cell["train_loss"]),
+            ("train_accuracy", &cell["train_accuracy"]),
+            ("test_accuracy", &cell["test_accuracy"]),
+            ("peak_rss_bytes", &cell["peak_rss_bytes"]),
+            ("cold_start_seconds", &cell["cold_start_seconds"]),
+            ("percent_of_peak", &cell["percent_of_peak"]),
+            ("reached_train_accuracy_0.88", &cell["targets"][0]["reached"]),
+            ("median_seconds_to_train_accuracy_0.88", &cell["targets"][0]["median_seconds"]),
+        ] {
+            assert_eq!(parsed(&row[column]), number(value), "{column} of {row:?}");
+        }
+        assert_eq!(row["status"], cell["status"]);
+    }
+}
+
+#[test]
+fn a_loss_that_is_no_number_is_null() {
+    let mut record = example::record_of_one_run();
+    for epoch in &mut record.epochs {
+        epoch.train_loss = Some(f64::NAN);
+        epoch.train_seconds = f64::NAN;
+    }
+    let document = document(&record);
+    let cell = &document["cells"][0];
+    assert_eq!((&cell["train_loss"], &cell["train_seconds"]), (&Value::Null, &Value::Null));
+    assert!(markdown::markdown(&record).contains("| – "), "{}", markdown::markdown(&record));
+}

@@ -1,0 +1,214 @@
+//! The first line of a merged record: plans joined, machines kept apart.
+
+use super::{MergeError, Naming, Source};
+use crate::number::count;
+use crate::record::{Cell, Environment, MergedRun, Plan, SCHEMA, Started, Unavailable, WorkloadInfo};
+use crate::warnings;
+
+/// The longest label of a machine.
+const LABEL_CHARACTERS: usize = 60;
+
+/// A machine's label where the user gave none: its processor and how many of them.
+pub(super) fn label(environment: &Environment) -> String {
+    let words: Vec<&str> = environment.cpu.split_whitespace().collect();
+    let cpu = if words.is_empty() { "unknown processor".to_owned() } else { words.join(" ") };
+    let threads = format!(" × {}", environment.logical_cpus);
+    let kept = cpu.chars().filter(|character| !character.is_control());
+    kept.take(LABEL_CHARACTERS - threads.chars().count()).collect::<String>() + &threads
+}
+
+pub(super) fn merge(sources: &[Source], naming: Naming) -> Result<Started, MergeError> {
+    let [first, _, ..] = sources else { return Err(MergeError::One) };
+    for source in sources {
+        check_label(source)?;
+    }
+    for (index, source) in sources.iter().enumerate() {
+        check_same_plan(first, source)?;
+        for earlier in &sources[..index] {
+            check_same_workloads(earlier, source)?;
+            check_machines(earlier, source)?;
+        }
+    }
+    let merged: Vec<MergedRun> = sources.iter().flat_map(runs_of).collect();
+    Ok(Started {
+        schema: SCHEMA,
+        run_id: naming.run_id,
+        unix_time: naming.unix_time,
+        command: naming.command,
+        plan: plan(sources, first),
+        environment: environment(&merged),
+        warnings: told(sources, &merged),
+        unavailable: sources.iter().flat_map(unavailable).collect(),
+        notes: distinct(sources.iter().flat_map(|source| source.record.started.notes.iter().cloned())),
+        merged,
+    })
+}
+
+fn check_label(source: &Source) -> Result<(), MergeError> {
+    let Some(label) = &source.machine else { return Ok(()) };
+    if !source.record.started.merged.is_empty() {
+        return Err(MergeError::Labelled { folder: source.folder.clone(), label: label.clone() });
+    }
+    let is_plain = !label.trim().is_empty()
+        && label.chars().count() <= LABEL_CHARACTERS
+        && !label.chars().any(char::is_control);
+    if is_plain { Ok(()) } else { Err(MergeError::Label { label: label.clone() }) }
+}
+
+fn check_same_plan(first: &Source, source: &Source) -> Result<(), MergeError> {
+    let folders = [first.folder.clone(), source.folder.clone()];
+    let (one, other) = (&first.record.started.plan, &source.record.started.plan);
+    if one.dataset.fingerprint != other.dataset.fingerprint {
+        let datasets = [&one.dataset, &other.dataset];
+        let datasets = datasets.map(|dataset| format!("{} ({:.12}…)", dataset.name, dataset.fingerprint));
+        return Err(MergeError::DataSet { folders, datasets });
+    }
+    if one.epochs != other.epochs {
+        return Err(MergeError::Epochs { folders, epochs: [one.epochs, other.epochs] });
+    }
+    Ok(())
+}
+
+fn check_same_workloads(earlier: &Source, source: &Source) -> Result<(), MergeError> {
+    for workload in &source.record.started.plan.workloads {
+        let others = &earlier.record.started.plan.workloads;
+        let Some(other) = others.iter().find(|other| other.name == workload.name) else { continue };
+        let mut what = other.differences(workload);
+        if other.targets != workload.targets {
+            what.push("targets".to_owned());
+        }
+        if !what.is_empty() {
+            return Err(MergeError::Workload {
+                folders: [earlier.folder.clone(), source.folder.clone()],
+                workload: workload.name.clone(),
+                what: what.join("; "),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// One label is one machine, and one run is merged once.
+fn check_machines(earlier: &Source, source: &Source) -> Result<(), MergeError> {
+    let (earlier_runs, runs) = (runs_of(earlier), runs_of(source));
+    let is_same =
+        |one: &MergedRun, other: &MergedRun| (&one.run_id, one.unix_time) == (&other.run_id, other.unix_time);
+    if let Some(one) = earlier_runs.iter().find(|one| runs.iter().any(|other| is_same(one, other))) {
+        let folders = [earlier.folder.clone(), source.folder.clone()];
+        return Err(MergeError::SameRun { folders, run_id: one.run_id.clone() });
+    }
+    for one in &earlier_runs {
+        for other in runs.iter().filter(|other| other.machine == one.machine) {
+            if let Some(what) = one.environment.machine_difference(&other.environment) {
+                let folders = [earlier.folder.clone(), source.folder.clone()];
+                return Err(MergeError::Machine { folders, label: one.machine.clone(), what });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The runs that a source stands for: itself, or those that it was merged of.
+fn runs_of(source: &Source) -> Vec<MergedRun> {
+    let started = &source.record.started;
+    if !started.merged.is_empty() {
+        return started.merged.clone();
+    }
+    vec![MergedRun {
+        machine: source.machine.clone().unwrap_or_else(|| label(&started.environment)),
+        run_id: started.run_id.clone(),
+        unix_time: started.unix_time,
+        command: started.command.clone(),
+        seeds: started.plan.seeds.clone(),
+        environment: started.environment.clone(),
+    }]
+}
+
+fn plan(sources: &[Source], first: &Source) -> Plan {
+    let plans = || sources.iter().map(|source| &source.record.started.plan);
+    let mut workloads: Vec<WorkloadInfo> = Vec::new();
+    for workload in plans().flat_map(|plan| &plan.workloads) {
+        if !workloads.iter().any(|known| known.name == workload.name) {
+            workloads.push(workload.clone());
+        }
+    }
+    let cells = sources.iter().flat_map(|source| {
+        let of_source = source.record.started.plan.cells.iter();
+        of_source.map(|cell| Cell { machine: Some(source.machine_of(cell)), ..cell.clone() })
+    });
+    let mut seeds = distinct(plans().flat_map(|plan| plan.seeds.iter().copied()));
+    seeds.sort_unstable();
+    let one = &first.record.started.plan;
+    Plan {
+        workloads,
+        dataset: one.dataset.clone(),
+        cells: distinct(cells),
+        seeds,
+        epochs: one.epochs,
+        budget_seconds: one
+            .budget_seconds
+            .filter(|budget| plans().all(|plan| plan.budget_seconds == Some(*budget))),
+        timeout_seconds: plans().map(|plan| plan.timeout_seconds).fold(0.0, f64::max),
+    }
+}
+
+/// What stands for the environment of all: no processor and no peak, which are each machine's.
+fn environment(merged: &[MergedRun]) -> Environment {
+    let all = |field: fn(&Environment) -> String| {
+        distinct(merged.iter().map(|run| field(&run.environment))).join(", ")
+    };
+    let machines = distinct(merged.iter().map(|run| run.machine.clone()));
+    Environment {
+        system: all(|one| one.system.clone()),
+        cpu: format!("{}: {}", count(machines.len(), "machine"), machines.join(", ")),
+        trainmark: all(|one| one.trainmark.clone()),
+        rustc: all(|one| one.rustc.clone()),
+        profile: all(|one| one.profile.clone()),
+        ..Environment::default()
+    }
+}
+
+fn told(sources: &[Source], merged: &[MergedRun]) -> Vec<String> {
+    let mut told = Vec::new();
+    for source in sources {
+        let started = &source.record.started;
+        let own = started.warnings.iter().cloned().chain(warnings::of_benchmark(&source.record));
+        // Those of a merged run name their machines already.
+        match started.merged.is_empty() {
+            true => {
+                let machine = source.machine.clone().unwrap_or_else(|| label(&started.environment));
+                told.extend(own.map(|warning| format!("{machine}: {warning}")));
+            }
+            false => told.extend(own),
+        }
+    }
+    for machine in distinct(merged.iter().map(|run| &run.machine)) {
+        let runs = merged.iter().filter(|run| run.machine == *machine).count();
+        if runs > 1 {
+            told.push(format!(
+                "{machine}: its cells are of {runs} benchmarks, between which the machine may have changed"
+            ));
+        }
+    }
+    distinct(told.into_iter())
+}
+
+fn unavailable(source: &Source) -> Vec<Unavailable> {
+    let started = &source.record.started;
+    let rows = started.unavailable.iter().cloned();
+    if !started.merged.is_empty() {
+        return rows.collect();
+    }
+    let machine = source.machine.clone().unwrap_or_else(|| label(&started.environment));
+    rows.map(|row| Unavailable { reason: format!("{machine}: {}", row.reason), ..row }).collect()
+}
+
+fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut kept: Vec<T> = Vec::new();
+    for value in values {
+        if !kept.contains(&value) {
+            kept.push(value);
+        }
+    }
+    kept
+}

@@ -1,0 +1,186 @@
+//! Whether the machine stayed the same while the benchmark ran: other load, the clock, drift.
+
+use crate::comparison::drift;
+use crate::number::count;
+use crate::record::{Begun, EpochRecord, RunOutcome, RunRecord};
+use crate::store::Record;
+use crate::summary::median;
+
+/// The time constant of the one-minute load average, in seconds.
+const LOAD_SECONDS: f64 = 60.0;
+/// Load beyond the benchmark's own that does not matter.
+const OTHER_LOAD: f64 = 0.5;
+/// Fall of the clock that does not matter.
+const CLOCK_FALL: f64 = 0.1;
+
+/// What has changed on the machine meanwhile. `noise_share`: the share beyond which a
+/// difference of times is more than noise.
+pub(super) fn conditions(record: &Record, noise_share: f64) -> Vec<String> {
+    let runs = timeline(record);
+    [other_load(record, &runs), falling_clock(&runs), drifted(record, noise_share)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// A run and its place in time.
+struct Timed<'r> {
+    begun: &'r Begun,
+    run: &'r RunRecord,
+    /// Seconds that it is known to have taken; the harness's own work is not counted.
+    seconds: f64,
+}
+
+/// All runs, for whatever purpose, in the order of their beginning.
+fn timeline(record: &Record) -> Vec<Timed<'_>> {
+    let mut runs: Vec<Timed<'_>> = record.begun.iter().filter_map(|begun| timed(record, begun)).collect();
+    runs.sort_by(|a, b| a.begun.unix_time.total_cmp(&b.begun.unix_time));
+    runs
+}
+
+/// The run that began so.
+fn timed<'r>(record: &'r Record, begun: &'r Begun) -> Option<Timed<'r>> {
+    let Begun { cell, seed, purpose, .. } = begun;
+    let is_it = |run: &&RunRecord| run.cell == *cell && run.seed == *seed && run.purpose == *purpose;
+    let (run, epochs): (_, Vec<&EpochRecord>) = match record.runs.iter().find(is_it) {
+        Some(run) => (run, record.epochs_of(cell, *seed)),
+        None => {
+            let repeat = record.repeats.iter().find(|repeat| is_it(&&repeat.run))?;
+            (&repeat.run, repeat.epochs.iter().collect())
+        }
+    };
+    let starts = run.load_seconds.unwrap_or_default() + run.open_seconds.unwrap_or_default();
+    let epochs: f64 = epochs.iter().map(|epoch| epoch.train_seconds + epoch.predict_seconds).sum();
+    Some(Timed { begun, run, seconds: starts + epochs })
+}
+
+/// Says so when other programs loaded the machine before runs.
+///
+/// A load average is what was loaded, weighted by e^(−age/60 s). Of it the benchmark's own
+/// runs explain at most their threads, weighted in the same way: `own` follows that, run by
+/// run. Before the first run of a process the gate has run, with as many threads, and after a run
+/// that failed nobody knows how long that went on: there the threads are the bound.
+fn other_load(record: &Record, runs: &[Timed<'_>]) -> Option<String> {
+    let mut own = 0.0;
+    let mut ended: Option<f64> = None;
+    let mut busy: Vec<(f64, f64)> = Vec::new();
+    for Timed { begun, run, seconds } in runs {
+        let threads = begun.cell.threads as f64;
+        let resumed = |ended: f64| record.resumed.iter().any(|time| (ended..=begun.unix_time).contains(time));
+        own = match ended {
+            Some(ended) if !resumed(ended) => own * weight(begun.unix_time - ended),
+            _ => threads,
+        };
+        busy.extend(begun.load_average.filter(|load| *load > own + OTHER_LOAD).map(|load| (load, own)));
+        own = threads + (own - threads) * weight(*seconds);
+        ended = (run.outcome == RunOutcome::Ok).then_some(begun.unix_time + seconds);
+    }
+    let (load, own) = busy.iter().copied().max_by(|a, b| (a.0 - a.1).total_cmp(&(b.0 - b.1)))?;
+    Some(format!(
+        "other programs loaded the machine before {} of {}: load average up to {load:.1}, of which the \
+         benchmark's own runs explain {own:.1}",
+        busy.len(),
+        count(runs.len(), "run")
+    ))
+}
+
+/// What is left of a load in the load average after some seconds.
+fn weight(seconds: f64) -> f64 {
+    (-seconds.max(0.0) / LOAD_SECONDS).exp()
+}
+
+/// Says so when the clock before the last third of the runs is lower than before the first.
+fn falling_clock(runs: &[Timed<'_>]) -> Option<String> {
+    let clocks: Vec<f64> = runs.iter().filter_map(|timed| timed.run.frequency_mhz).collect();
+    let third = (clocks.len() / 3).max(1);
+    if clocks.len() < 2 {
+        return None;
+    }
+    let first = median(clocks[..third].iter().copied())?;
+    let last = median(clocks[clocks.len() - third..].iter().copied())?;
+    let fall = 1.0 - last / first;
+    (fall > CLOCK_FALL).then(|| {
+        format!(
+            "the processors' clock fell by {:.0} % from the first runs to the last ({first:.0} to {last:.0} MHz)",
+            100.0 * fall
+        )
+    })
+}
+
+/// Says so when the first run took another time at the end.
+fn drifted(record: &Record, noise_share: f64) -> Option<String> {
+    let ratio = drift(record)?;
+    let (word, share) = if ratio > 1.0 { ("slower", ratio - 1.0) } else { ("faster", 1.0 / ratio - 1.0) };
+    (share > noise_share)
+        .then(|| format!("the machine got {word} by {:.0} % from first to last run", 100.0 * share))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+    use crate::record::Purpose;
+    use crate::store::Repeat;
+
+    /// The example with its runs one after another, with this load average before each.
+    fn record(load: impl Fn(usize) -> f64) -> Record {
+        let mut record = example::record();
+        let seconds: Vec<f64> = timeline(&record).iter().map(|timed| timed.seconds).collect();
+        let mut unix_time = record.started.unix_time;
+        for (place, begun) in record.begun.iter_mut().enumerate() {
+            (begun.unix_time, begun.load_average) = (unix_time, Some(load(place)));
+            unix_time += seconds[place] + 0.5;
+        }
+        record
+    }
+
+    #[test]
+    fn only_load_that_the_runs_do_not_explain_is_told() {
+        let told = |record: &Record| other_load(record, &timeline(record));
+        assert_eq!(told(&record(|_| 1.5)), None, "two threads");
+        assert_eq!(
+            told(&record(|place| if place == 4 { 3.5 } else { 0.2 })).unwrap(),
+            "other programs loaded the machine before 1 of 18 runs: load average up to 3.5, of which the \
+             benchmark's own runs explain 2.0"
+        );
+        // Five minutes after a run its load is forgotten, unless a gate has run again.
+        let mut late = record(|place| if place == 9 { 1.0 } else { 0.2 });
+        for begun in &mut late.begun[9..] {
+            begun.unix_time += 300.0;
+        }
+        assert!(told(&late).unwrap().ends_with("up to 1.0, of which the benchmark's own runs explain 0.0"));
+        late.resumed.push(late.begun[9].unix_time - 5.0);
+        assert_eq!(told(&late), None);
+    }
+
+    #[test]
+    fn a_clock_that_falls_is_told() {
+        let told = |clock: &dyn Fn(usize) -> f64| {
+            let mut record = record(|_| 0.1);
+            for (place, run) in record.runs.iter_mut().enumerate() {
+                run.frequency_mhz = Some(clock(place));
+            }
+            falling_clock(&timeline(&record))
+        };
+        assert_eq!(told(&|place| if place == 17 { 800.0 } else { 3000.0 }), None, "one that idled");
+        assert_eq!(
+            told(&|place| 3000.0 - 30.0 * place as f64).unwrap(),
+            "the processors' clock fell by 12 % from the first runs to the last (2925 to 2565 MHz)"
+        );
+    }
+
+    #[test]
+    fn drift_beyond_noise_is_told_either_way() {
+        let told = |factor: f64, noise_share: f64| {
+            let mut record = example::record_of_one_run();
+            let mut epochs = record.epochs.clone();
+            epochs.iter_mut().for_each(|epoch| epoch.train_seconds *= factor);
+            let run = RunRecord { purpose: Purpose::Drift, ..record.runs[0].clone() };
+            record.repeats.push(Repeat { run, epochs });
+            conditions(&record, noise_share)
+        };
+        assert_eq!(told(1.04, 0.02), ["the machine got slower by 4 % from first to last run"]);
+        assert_eq!(told(0.8, 0.02), ["the machine got faster by 25 % from first to last run"]);
+        assert!(told(1.04, 0.05).is_empty() && told(0.99, 0.02).is_empty());
+    }
+}
