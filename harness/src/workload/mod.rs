@@ -123,7 +123,7 @@ pub fn lenet_bn() -> Workload {
 pub fn lenet() -> Workload {
     Workload {
         name: "lenet",
-        summary: "LeNet without batch norm, otherwise as lenet-bn: its control",
+        summary: "lenet-bn without batch norm, its control; the learning rate is its own best of 0.25, 0.5, 1, 2, 4",
         model: image_model("lenet", lenet_layers(false)),
         ..lenet_bn()
     }

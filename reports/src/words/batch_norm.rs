@@ -8,22 +8,15 @@ use crate::statistics::{Comparison, Verdict};
 use crate::store::Record;
 use crate::summary::Group;
 
-/// What a control's name has in place of `-bn`: nothing, or that its learning rate is its own
-/// best.
-const CONTROLS: [&str; 2] = ["", "-tuned"];
-
-/// A workload `x-bn` against its controls, by its primary target and the accuracy at the end.
+/// A workload `x-bn` against its control `x`, by its primary target and the accuracy at the
+/// end.
 pub(super) fn convergence(record: &Record, groups: &[Group]) -> Vec<Answer> {
-    let mut answers = Vec::new();
-    for with in groups {
-        let Some(name) = with.workload.strip_suffix("-bn") else { continue };
-        for control in CONTROLS.map(|suffix| format!("{name}{suffix}")) {
-            let is_control = |other: &&Group| other.workload == control && other.device == with.device;
-            let Some(without) = groups.iter().find(is_control) else { continue };
-            answers.extend(against_control(record, with, without));
-        }
-    }
-    answers
+    let pairs = groups.iter().filter_map(|with| {
+        let name = with.workload.strip_suffix("-bn")?;
+        let is_control = |other: &&Group| other.workload == name && other.device == with.device;
+        Some((with, groups.iter().find(is_control)?))
+    });
+    pairs.filter_map(|(with, without)| against_control(record, with, without)).collect()
 }
 
 fn against_control(record: &Record, with: &Group, without: &Group) -> Option<Answer> {
@@ -42,7 +35,7 @@ fn against_control(record: &Record, with: &Group, without: &Group) -> Option<Ans
         lines: pairs.iter().map(|pair| convergence_line(record, pair, with, without)).collect(),
         note: format!(
             "{}At the end: after the last epoch. {}",
-            control_note(record, with, without),
+            control_note(record, without),
             if comparisons.is_empty() { String::new() } else { basis(&comparisons) }
         )
         .trim_end()
@@ -54,19 +47,11 @@ fn difference(pair: &BatchNormPair) -> f64 {
     pair.accuracy.interval.map_or(0.0, |interval| interval.estimate)
 }
 
-/// Says so where the control was trained at another learning rate.
-fn control_note(record: &Record, with: &Group, without: &Group) -> String {
-    let rate = |group: &Group| {
-        let workloads = &record.started.plan.workloads;
-        workloads.iter().find(|one| one.name == group.workload).map(|one| one.learning_rate)
-    };
-    match rate(with).zip(rate(without)) {
-        Some((with_rate, without_rate)) if with_rate != without_rate => format!(
-            "{} has a learning rate of {without_rate}, its best of a small grid, {} of {with_rate}. ",
-            without.workload, with.workload
-        ),
-        _ => String::new(),
-    }
+/// What the control is, and so how fair.
+fn control_note(record: &Record, without: &Group) -> String {
+    let workloads = &record.started.plan.workloads;
+    let control = workloads.iter().find(|one| one.name == without.workload);
+    control.map_or_else(String::new, |control| format!("{}: {}. ", control.name, control.summary))
 }
 
 fn convergence_lead(
