@@ -11,6 +11,7 @@ pub mod comparison;
 pub mod csv;
 pub mod formats;
 pub mod html;
+pub mod index;
 pub mod merge;
 mod number;
 pub mod operations;

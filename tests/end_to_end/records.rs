@@ -203,6 +203,8 @@ fn benchmarks_that_begin_together_get_folders_of_their_own() {
         running.finish().expect(0);
     }
     let entries = std::fs::read_dir(out.path()).unwrap().map(|entry| entry.unwrap());
-    let runs: Vec<_> = entries.filter(|entry| entry.file_name() != "latest").collect();
+    let runs: Vec<_> = entries.filter(|entry| entry.file_type().unwrap().is_dir()).collect();
     assert_eq!(runs.len(), 4, "{runs:?}");
+    let list = std::fs::read_to_string(out.path().join("index.html")).unwrap();
+    assert!(runs.iter().all(|run| list.contains(run.file_name().to_str().unwrap())), "{list}");
 }

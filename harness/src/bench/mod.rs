@@ -14,7 +14,7 @@ mod run;
 mod start;
 mod wishes;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use trainmark_reports::Record;
@@ -89,7 +89,20 @@ pub fn run(
     let folder = store.folder().to_owned();
     let record = Record::read(&folder)?;
     trainmark_reports::write_all(&folder, &record)?;
+    list_beside(&folder);
     Ok(Finished { folder, record, outcome })
+}
+
+/// Lists a run with those beside it in `index.html`. Where that cannot be done it is said, and
+/// the run is none the worse.
+pub fn list_beside(folder: &Path) {
+    let Some(parent) = folder.canonicalize().ok().and_then(|folder| folder.parent().map(Path::to_owned))
+    else {
+        return;
+    };
+    if let Err(error) = trainmark_reports::index::write(&parent) {
+        tell!("note: the list of runs was not written: {error}");
+    }
 }
 
 /// The exit code that a finished benchmark deserves.

@@ -24,6 +24,7 @@ pub(super) fn run(arguments: &MergeArguments) -> anyhow::Result<i32> {
     let folder = merge(&sources, naming).context("cannot merge")?.write(parent)?;
     let record = Record::read(&folder)?;
     trainmark_reports::write_all(&folder, &record)?;
+    crate::bench::list_beside(&folder);
     say!("{}", table::render(&record).trim_end());
     say!("\nreport  {}", folder.join("report.html").display());
     Ok(exit::OK)

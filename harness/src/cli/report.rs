@@ -20,6 +20,7 @@ pub(super) fn run(arguments: &ReportArguments) -> anyhow::Result<i32> {
     }
     if wants(ReportFormat::Html) {
         trainmark_reports::write_html(&folder, &record)?;
+        crate::bench::list_beside(&folder);
     }
     let document = if markdown {
         formats::markdown::markdown(&record)

@@ -95,16 +95,20 @@ impl Relative {
         let floor = noise_floor(record);
         let seconds: Vec<BTreeMap<u64, f64>> =
             group.cells.iter().map(|summary| seconds_by_seed(record, &summary.cell)).collect();
+        let compared = |subject: usize, baseline: usize| {
+            let (values, others) = (&seconds[subject], &seconds[baseline]);
+            let is_comparable = subject != baseline && !values.is_empty() && !others.is_empty();
+            is_comparable.then(|| statistics::compare(&pairs(values, others)))
+        };
+        // Each pair once: the other way round it is the same.
+        let below: Vec<Vec<Option<Comparison>>> = (0..seconds.len())
+            .map(|baseline| (0..baseline).map(|subject| compared(subject, baseline)).collect())
+            .collect();
         let against = |baseline: usize| {
-            let subjects: Vec<Option<Comparison>> = seconds
-                .iter()
-                .enumerate()
-                .map(|(subject, values)| {
-                    let is_comparable =
-                        subject != baseline && !values.is_empty() && !seconds[baseline].is_empty();
-                    is_comparable.then(|| statistics::compare(&pairs(values, &seconds[baseline])))
-                })
-                .collect();
+            let above = (baseline..seconds.len())
+                .map(|subject| below[subject].get(baseline).copied().flatten())
+                .map(|comparison| comparison.map(|comparison| comparison.reversed()));
+            let subjects: Vec<Option<Comparison>> = below[baseline].iter().copied().chain(above).collect();
             judged(subjects, |family| statistics::judge(family, floor.map_or(1.0, |floor| floor.ratio)))
         };
         Self { comparisons: (0..seconds.len()).map(against).collect(), floor }

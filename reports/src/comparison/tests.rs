@@ -116,3 +116,28 @@ fn accuracies_are_compared_with_those_of_the_control() {
         assert!(pair.accuracy.adjusted_p_value >= pair.accuracy.p_value);
     }
 }
+
+#[test]
+fn a_comparison_the_other_way_round_is_its_reciprocal() {
+    let record = example::record();
+    let relative = Relative::of(&record, &groups(&record)[0]);
+    for baseline in 0..4 {
+        for subject in 0..4 {
+            let values = |place: usize| seconds_by_seed(&record, &groups(&record)[0].cells[place].cell);
+            let direct = statistics::compare(&pairs(&values(subject), &values(baseline)));
+            let Some(found) = relative.get(baseline, subject) else {
+                assert!(baseline == subject || direct.seeds == 0);
+                continue;
+            };
+            let (found, direct) = (found.interval.unwrap(), direct.interval.unwrap());
+            for (one, other) in
+                [(found.estimate, direct.estimate), (found.low, direct.low), (found.high, direct.high)]
+            {
+                assert!(
+                    (one / other - 1.0).abs() < 1e-12,
+                    "{subject} against {baseline}: {found:?}, {direct:?}"
+                );
+            }
+        }
+    }
+}

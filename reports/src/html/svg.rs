@@ -20,12 +20,21 @@ pub(super) fn escape(text: &str) -> String {
     escaped
 }
 
+/// How a scale places its numbers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    Linear,
+    Logarithmic,
+    /// Logarithmic, with 1 in the middle.
+    Ratio,
+}
+
 /// Numbers onto 0..=1.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Scale {
     low: f64,
     high: f64,
-    logarithmic: bool,
+    kind: Kind,
     /// Values of the axis' ticks, ascending.
     pub(super) ticks: Vec<f64>,
 }
@@ -38,7 +47,7 @@ impl Scale {
         let (first, last) = ((low / step + 1e-9).floor(), (high / step - 1e-9).ceil());
         let ticks: Vec<f64> =
             (0..=(last - first) as usize).map(|index| (first + index as f64) * step).collect();
-        Self { low: first * step, high: last * step, logarithmic: false, ticks }
+        Self { low: first * step, high: last * step, kind: Kind::Linear, ticks }
     }
 
     /// Whole numbers from 1 to `last`.
@@ -51,7 +60,7 @@ impl Scale {
             ticks.insert(0, 1.0);
         }
         let (low, high) = if last > 1 { (1.0, f64::from(last)) } else { (0.5, 1.5) };
-        Self { low, high, logarithmic: false, ticks }
+        Self { low, high, kind: Kind::Linear, ticks }
     }
 
     /// A logarithmic scale over positive values.
@@ -70,7 +79,7 @@ impl Scale {
         if ticks.len() > 6 {
             ticks.retain(|tick| (tick.log10() - tick.log10().round()).abs() < 1e-9);
         }
-        Self { low, high, logarithmic: true, ticks }
+        Self { low, high, kind: Kind::Logarithmic, ticks }
     }
 
     /// Logarithmic where the greatest value is over 20 times the least and all
@@ -81,19 +90,50 @@ impl Scale {
         if low > 0.0 && high > 20.0 * low { Self::logarithmic(low, high) } else { Self::linear(0.0, high) }
     }
 
+    /// A scale of ratios, as far below 1 as above.
+    pub(super) fn ratio(values: impl Iterator<Item = f64>) -> Self {
+        let distance = |value: f64| if value > 1.0 { value } else { value.recip() };
+        let furthest = values.map(distance).filter(|factor| factor.is_finite()).fold(1.01, f64::max);
+        let decades = (0..6).flat_map(|power| [2.0, 3.0, 5.0, 10.0].map(|digit| digit * 10f64.powi(power)));
+        let round: Vec<f64> = [1.05, 1.1, 1.2, 1.5].into_iter().chain(decades).collect();
+        let outer = round.iter().copied().find(|factor| *factor >= furthest).unwrap_or(furthest);
+        let inner = round.into_iter().rfind(|factor| *factor <= outer.sqrt() * 1.02);
+        let above: Vec<f64> = inner.into_iter().chain([outer]).collect();
+        let below = above.iter().rev().map(|tick| tick.recip());
+        let ticks = below.chain([1.0]).chain(above.iter().copied()).collect();
+        Self { low: outer.recip(), high: outer, kind: Kind::Ratio, ticks }
+    }
+
     pub(super) fn is_logarithmic(&self) -> bool {
-        self.logarithmic
+        self.kind != Kind::Linear
+    }
+
+    pub(super) fn is_ratio(&self) -> bool {
+        self.kind == Kind::Ratio
+    }
+
+    /// The kind as the page's script names it.
+    pub(super) fn kind(&self) -> &'static str {
+        match self.kind {
+            Kind::Linear => "linear",
+            Kind::Logarithmic => "logarithmic",
+            Kind::Ratio => "ratio",
+        }
     }
 
     /// Where a value lies: 0 at the low end, 1 at the high end.
     pub(super) fn at(&self, value: f64) -> f64 {
-        let place = |value: f64| if self.logarithmic { value.max(f64::MIN_POSITIVE).log10() } else { value };
+        let place =
+            |value: f64| if self.is_logarithmic() { value.max(f64::MIN_POSITIVE).log10() } else { value };
         ((place(value) - place(self.low)) / (place(self.high) - place(self.low))).clamp(0.0, 1.0)
     }
 
     /// A tick's number, with the decimals that the step asks for.
     pub(super) fn label(&self, tick: f64) -> String {
-        if self.logarithmic {
+        if self.kind == Kind::Ratio {
+            return format!("{}×", (tick * 1e3).round() / 1e3);
+        }
+        if self.is_logarithmic() {
             return if (0.001..1e5).contains(&tick) { format!("{tick}") } else { format!("{tick:e}") };
         }
         let step = self.ticks.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
@@ -167,6 +207,21 @@ mod tests {
         assert_eq!(labels(&Scale::whole(30)), ["1", "5", "10", "15", "20", "25", "30"]);
         assert_eq!(labels(&Scale::logarithmic(0.3, 40.0)), ["1", "10"]);
         assert_eq!(labels(&Scale::logarithmic(2.0, 45.0)), ["2", "5", "10", "20", "50"]);
+    }
+
+    #[test]
+    fn ratios_have_one_in_the_middle() {
+        let scale = |furthest: f64| Scale::ratio([1.0, furthest, f64::INFINITY].into_iter());
+        for furthest in [0.31, 2.9] {
+            let shown = if furthest < 1.0 {
+                ["0.2×", "0.5×", "1×", "2×", "5×"]
+            } else {
+                ["0.333×", "0.667×", "1×", "1.5×", "3×"]
+            };
+            assert_eq!(labels(&scale(furthest)), shown);
+            assert!((scale(furthest).at(1.0) - 0.5).abs() < 1e-12);
+        }
+        assert_eq!(labels(&scale(1.0)), ["0.952×", "1×", "1.05×"]);
     }
 
     #[test]

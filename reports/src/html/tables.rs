@@ -4,13 +4,10 @@ use serde::Serialize;
 
 use crate::csv::runs::conformance_word;
 use crate::number::{bytes, fraction, percent, ratio, seconds, significant};
-use crate::record::{Cell, Metric, RunOutcome, RunRecord, Target};
+use crate::record::{Cell, Metric, RunRecord, Target};
 use crate::store::Record;
-use crate::summary::{CellSummary, Group, median, target_of_run};
-use crate::words::agreement;
-
-/// Channels that a table of batch norm's parameters shows.
-const CHANNELS: usize = 16;
+use crate::summary::{CellSummary, Group, target_of_run};
+use crate::words::bracket;
 
 /// A table whose first column names the row.
 #[derive(Serialize)]
@@ -22,10 +19,35 @@ pub(super) struct Table {
     pub(super) sortable: bool,
 }
 
+impl Table {
+    /// A column that says the same in every row says it in the caption instead.
+    fn move_constants_to_caption(&mut self, names: &[&str]) {
+        for name in names {
+            let Some(index) = self.columns.iter().position(|column| column.name == *name) else { continue };
+            let Some(text) = self.rows.first().map(|row| row[index].text.clone()) else { continue };
+            if self.rows.iter().all(|row| row[index].text == text) {
+                self.columns.remove(index);
+                for row in &mut self.rows {
+                    row.remove(index);
+                }
+                self.caption += &format!("; {} {text}", name.to_lowercase());
+            }
+        }
+    }
+
+    fn set_extra(&mut self, names: &[&str]) {
+        for column in &mut self.columns {
+            column.extra = names.contains(&column.name.as_str());
+        }
+    }
+}
+
 #[derive(Serialize)]
 pub(super) struct Column {
-    name: String,
-    numeric: bool,
+    pub(super) name: String,
+    pub(super) numeric: bool,
+    /// Hidden until the reader asks for all columns.
+    pub(super) extra: bool,
 }
 
 /// A table's entry; a number sorts by `key`, a text by itself.
@@ -48,7 +70,7 @@ fn number(value: Option<f64>, show: impl Fn(f64) -> String, missing: &str) -> En
 }
 
 pub(super) fn columns(names: &[(&str, bool)]) -> Vec<Column> {
-    names.iter().map(|&(name, numeric)| Column { name: name.to_owned(), numeric }).collect()
+    names.iter().map(|&(name, numeric)| Column { name: name.to_owned(), numeric, extra: false }).collect()
 }
 
 fn target_column(target: &Target) -> Column {
@@ -56,7 +78,7 @@ fn target_column(target: &Target) -> Column {
         Metric::TrainAccuracy => "Train",
         Metric::TestAccuracy => "Test",
     };
-    Column { name: format!("{metric} ≥ {}", target.at_least), numeric: true }
+    Column { name: format!("{metric} ≥ {}", target.at_least), numeric: true, extra: false }
 }
 
 /// Every cell with its medians.
@@ -82,16 +104,19 @@ pub(super) fn cells(record: &Record, groups: &[Group], targets: &[Target]) -> Ta
     }
     let rows =
         groups.iter().flat_map(|group| group.cells.iter().map(|cell| cell_row(record, group, cell, targets)));
-    Table {
+    let mut table = Table {
         id: "cells-table".to_owned(),
         caption:
-            "Medians over the runs of a cell; accuracy and loss after the last epoch; targets as training \
-                  seconds and how many runs reached them"
+            "Medians over the runs of a cell, in brackets 95% intervals; accuracy and loss after the last \
+             epoch; targets as training seconds and how many runs reached them"
                 .to_owned(),
         columns,
         rows: rows.collect(),
         sortable: true,
-    }
+    };
+    table.move_constants_to_caption(&["Workload", "Device", "Threads"]);
+    table.set_extra(&["Least", "Predict", "Train loss", "Train accuracy"]);
+    table
 }
 
 /// Whether some machine's peak was measured.
@@ -112,7 +137,14 @@ fn cell_row(record: &Record, group: &Group, summary: &CellSummary, targets: &[Ta
         word(cell.place()),
         number(Some(cell.threads as f64), |threads| format!("{threads}"), missing),
         word(crate::csv::summary::status(record, summary)),
-        number(median_of(summary), seconds, missing),
+        number(
+            median_of(summary),
+            |median| {
+                let interval = summary.train_seconds.and_then(|time| time.interval);
+                format!("{}{}", seconds(median), bracket(interval, significant))
+            },
+            missing,
+        ),
         number(against, ratio, missing),
         number(summary.train_seconds.map(|time| time.min), seconds, missing),
         number(summary.predict_seconds, seconds, missing),
@@ -160,13 +192,16 @@ pub(super) fn runs(record: &Record, groups: &[Group], targets: &[Target]) -> Tab
         ("Load before", true),
         ("Conformance", false),
     ]));
-    Table {
+    let mut table = Table {
         id: "runs-table".to_owned(),
         caption: "Every run, in the order of running; targets as epochs".to_owned(),
         columns,
         rows: record.runs.iter().map(|run| run_row(record, groups, run, targets)).collect(),
         sortable: true,
-    }
+    };
+    table.move_constants_to_caption(&["Workload", "Device"]);
+    table.set_extra(&["Train accuracy", "CPU", "Load before"]);
+    table
 }
 
 fn run_row(record: &Record, groups: &[Group], run: &RunRecord, targets: &[Target]) -> Vec<Entry> {
@@ -207,86 +242,4 @@ fn run_row(record: &Record, groups: &[Group], run: &RunRecord, targets: &[Target
 fn label(groups: &[Group], cell: &Cell) -> String {
     let group = groups.iter().find(|group| group.holds(cell));
     group.map_or_else(|| cell.to_string(), |group| group.label(cell))
-}
-
-/// What the first batch norm of a group learned: γ, β, and how far cells agree.
-#[derive(Serialize)]
-pub(super) struct BatchNorm {
-    title: String,
-    agreements: Vec<String>,
-    tables: Vec<Table>,
-}
-
-/// The groups that have a batch norm.
-pub(super) fn batch_norms(record: &Record, groups: &[Group]) -> Vec<BatchNorm> {
-    groups.iter().enumerate().filter_map(|(index, group)| batch_norm(record, group, index)).collect()
-}
-
-fn batch_norm(record: &Record, group: &Group, index: usize) -> Option<BatchNorm> {
-    let mut agreements = Vec::new();
-    let mut tables = Vec::new();
-    for (name, symbol, gamma) in [("Scale", "γ", true), ("Shift", "β", false)] {
-        let mut rows = Vec::new();
-        let mut medians = Vec::new();
-        for summary in &group.cells {
-            let values = learned(record, &summary.cell, gamma);
-            if !values.is_empty() {
-                medians.push(values.iter().map(|seeds| median(seeds.iter().copied())).collect::<Vec<_>>());
-                rows.push(
-                    std::iter::once(word(group.label(&summary.cell)))
-                        .chain(values.iter().map(|seeds| spread(seeds)))
-                        .collect::<Vec<_>>(),
-                );
-            }
-        }
-        let channels = medians.iter().map(Vec::len).max()?;
-        let shown = channels.min(CHANNELS);
-        for row in &mut rows {
-            row.resize_with(shown + 1, || word("no channel"));
-        }
-        agreements.extend(agreement(symbol, &medians));
-        let of_all = if shown < channels {
-            format!("; the first {shown} of {channels} channels")
-        } else {
-            String::new()
-        };
-        let names = (1..=shown).map(|channel| Column { name: format!("Channel {channel}"), numeric: true });
-        tables.push(Table {
-            id: format!("batch-norm-{index}-{}", if gamma { "gamma" } else { "beta" }),
-            caption: format!("{name} {symbol} per channel: median over seeds [least, greatest]{of_all}"),
-            columns: columns(&[("Cell", false)]).into_iter().chain(names).collect(),
-            rows,
-            sortable: false,
-        });
-    }
-    Some(BatchNorm { title: format!("{} on {}", group.workload, group.device), agreements, tables })
-}
-
-/// Per channel the values of all seeds, of runs that trained all their epochs.
-fn learned(record: &Record, cell: &Cell, gamma: bool) -> Vec<Vec<f64>> {
-    let mut channels: Vec<Vec<f64>> = Vec::new();
-    for run in record.runs_of(cell).filter(|run| run.outcome == RunOutcome::Ok) {
-        let Some(batch_norm) = &run.first_batch_norm else { continue };
-        let values = if gamma { &batch_norm.gamma } else { &batch_norm.beta };
-        channels.resize_with(channels.len().max(values.len()), Vec::new);
-        for (channel, value) in channels.iter_mut().zip(values) {
-            channel.push(f64::from(*value));
-        }
-    }
-    channels
-}
-
-fn spread(seeds: &[f64]) -> Entry {
-    if seeds.iter().any(|value| !value.is_finite()) {
-        return word("not finite");
-    }
-    let (low, high) = (seeds.iter().copied().reduce(f64::min), seeds.iter().copied().reduce(f64::max));
-    let shown = |value: f64| format!("{value:.3}");
-    match (median(seeds.iter().copied()), low, high) {
-        (Some(middle), Some(low), Some(high)) if low < high => {
-            word(format!("{} [{}, {}]", shown(middle), shown(low), shown(high)))
-        }
-        (Some(middle), ..) => word(shown(middle)),
-        _ => word("not recorded"),
-    }
 }

@@ -16,7 +16,9 @@ fn the_example_has_everything_in_order() {
         "tch builtin is the fastest: 2.25 s [1.96, 2.58]",
         "lenet-bn reaches training accuracy 0.88 in 9 of 9 runs within 5 epochs, lenet in 0 of 9 runs.",
         "Training loss against epochs",
-        "seconds per epoch</text>",
+        "Training seconds per epoch</figcaption>",
+        "Seconds per epoch against <span class=\"baseline\">tch builtin</span>",
+        "0.688 s + 4 × 2.25 s = ",
         "id=\"cells-table\"",
         "id=\"runs-table\"",
         "differ by at most",
@@ -78,8 +80,8 @@ fn hostile_text_is_text_everywhere() {
     }
     let html = render(&record, Some(&of_run)).unwrap();
     assert!(!html.contains("<script>alert") && !html.contains("<img"), "hostile markup came through");
-    assert_eq!(html.matches("<script").count(), 2);
-    assert_eq!(html.matches("</script").count(), 2);
+    assert_eq!(html.matches("<script").count(), 3);
+    assert_eq!(html.matches("</script").count(), 3);
     assert!(html.contains("&lt;script&gt;alert(1)"), "the text is shown");
 }
 
@@ -172,6 +174,71 @@ fn no_run_gives_words_instead_of_charts() {
 }
 
 #[test]
+fn one_seed_needs_more_and_has_no_whisker() {
+    let drawn = |record: &Record| page(record).split("<script").next().unwrap().to_owned();
+    let html = drawn(&example::record_of_one_run());
+    assert!(html.contains(", needs more seeds</tspan>") && !html.contains("class=\"whisker\""));
+    assert!(html.contains("No interval: that needs more than one seed."));
+    let html = drawn(&example::record());
+    assert!(!html.contains("needs more seeds</tspan>") && html.contains("class=\"whisker\""));
+}
+
+#[test]
+fn bars_begin_at_zero_however_close_the_times_are() {
+    let html = page(&example::record());
+    let (_, chart) = html.split_once("<svg class=\"rows\"").unwrap();
+    let (chart, _) = chart.split_once("</svg>").unwrap();
+    // Of an axis up to 10 s, which leaves 4 % of the width for its last number.
+    for bar in [
+        "data-from=\"0\" data-to=\"2.25\" x=\"0.00%\" y=\"23\" width=\"21.60%\"",
+        "data-from=\"0\" data-to=\"8.25\" x=\"0.00%\" y=\"135\" width=\"79.20%\"",
+    ] {
+        assert!(chart.contains(bar), "{bar} in {chart}");
+    }
+    assert!(chart.contains("no time (3 failed)"), "words where there is no bar");
+}
+
+#[test]
+fn a_target_that_some_runs_missed_has_no_whisker() {
+    let mut record = example::record();
+    let cell = record.started.plan.cells[2].clone();
+    let run = record.runs.iter_mut().find(|run| run.cell == cell && run.seed == 1).unwrap();
+    run.targets[0].epochs = None;
+    run.targets[0].seconds = None;
+    let html = page(&record);
+    let (_, chart) = html.split_once("target-0-0-d").unwrap();
+    let (chart, _) = chart.split_once("</svg>").unwrap();
+    let row = chart.split("<g class=\"row").find(|row| row.contains("tch builtin</text>")).unwrap();
+    assert!(row.contains("(2 of 3)") && !row.contains("whisker"), "{row}");
+}
+
+#[test]
+fn every_baseline_of_a_group_is_in_the_page() {
+    let html = page(&example::record());
+    let (_, rest) = html.split_once("id=\"charts\">").unwrap();
+    let (json, _) = rest.split_once("</script>").unwrap();
+    let groups: serde_json::Value = serde_json::from_str(json).unwrap();
+    let relative = &groups[0]["relative"];
+    for (baseline, subject, verdict) in [("2", "0", "slower"), ("0", "2", "faster")] {
+        assert_eq!(relative[baseline][subject][3], verdict, "{relative}");
+    }
+    assert!(relative["2"]["2"].is_null() && relative["3"].is_null(), "itself, and one without a time");
+    let product = relative["2"]["0"][0].as_f64().unwrap() * relative["0"]["2"][0].as_f64().unwrap();
+    assert!((product - 1.0).abs() < 1e-4);
+    assert_eq!(groups[0]["series"].as_array().unwrap().len(), 3, "the crashed cell has no curve");
+}
+
+#[test]
+fn columns_that_say_the_same_everywhere_are_in_the_caption() {
+    let html = page(&example::record());
+    let (_, table) = html.split_once("<caption id=\"cells-table-caption\">").unwrap();
+    let (table, _) = table.split_once("</table>").unwrap();
+    assert!(table.contains("; device cpu; threads 2</caption>"));
+    assert!(!table.contains(">Device</th>") && table.contains(">Workload</th>"));
+    assert!(table.contains("class=\"number extra\">Train loss</th>"));
+}
+
+#[test]
 fn an_empty_plan_gives_a_page() {
     let mut record = example::record_of_one_run();
     record.runs.clear();
@@ -186,7 +253,7 @@ fn one_epoch_of_one_seed_is_a_point() {
     let mut record = example::record_of_one_run();
     record.epochs.truncate(1);
     let html = page(&record);
-    assert!(html.contains("class=\"dot\"") && !html.contains("class=\"band\""));
+    assert!(html.contains("class=\"dots\"") && !html.contains("class=\"band\""));
     assert!(html.contains("first epochs, their warm-up included"));
 }
 
@@ -211,15 +278,14 @@ fn values_that_are_not_finite_leave_gaps_and_words() {
 #[test]
 fn a_wide_range_of_times_has_a_logarithmic_axis() {
     let mut record = example::record();
-    assert!(!page(&record).contains("logarithmic"));
+    assert!(!page(&record).contains("(logarithmic)</text>"));
     for epoch in &mut record.epochs {
         if epoch.cell.backend == "handwritten" {
             epoch.train_seconds *= 12.0;
         }
     }
     let html = page(&record);
-    assert!(html.contains("seconds per epoch (logarithmic axis)"));
-    assert!(html.contains("seconds of training (logarithmic)"));
+    assert_eq!(html.matches("seconds of training (logarithmic)</text>").count(), 6);
 }
 
 #[test]

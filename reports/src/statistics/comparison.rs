@@ -103,6 +103,24 @@ fn judge_beyond(family: &mut [Comparison], noise: (f64, f64)) {
 }
 
 impl Comparison {
+    /// A comparison of ratios with subject and baseline exchanged, which spares a second
+    /// bootstrap. Not judged in a family yet.
+    #[must_use]
+    pub fn reversed(&self) -> Self {
+        let interval = self.interval.map(|interval| Interval {
+            estimate: interval.estimate.recip(),
+            low: interval.high.recip(),
+            high: interval.low.recip(),
+            ..interval
+        });
+        let verdict = match self.verdict {
+            Verdict::Lower => Verdict::Higher,
+            Verdict::Higher => Verdict::Lower,
+            other => other,
+        };
+        Self { interval, verdict, adjusted_p_value: None, ..*self }
+    }
+
     fn new(sample: &Sample, interval: Option<Interval>, noise: (f64, f64)) -> Self {
         let p_value = mean_is_zero(sample);
         Self {

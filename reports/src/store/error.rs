@@ -43,6 +43,15 @@ pub enum StoreError {
         /// The folder.
         folder: PathBuf,
     },
+    /// A file that would be overwritten is not trainmark's.
+    #[error(
+        "{} was not written by trainmark and is left as it is: move it away to get a list of the runs there",
+        path.display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
     /// Another process has the folder open for writing.
     #[error(
         "another trainmark is writing to {}: wait until it ends, or choose another folder with `--out DIR`",

@@ -20,7 +20,8 @@ pub const EVENTS_FILE: &str = "events.jsonl";
 /// Name of the folder of worker logs in a run folder.
 pub const LOGS_FOLDER: &str = "logs";
 const ENVIRONMENT_FILE: &str = "env.json";
-const LATEST: &str = "latest";
+/// Name of the link to the newest run folder.
+pub(crate) const LATEST: &str = "latest";
 
 /// A run folder that is open for writing. One process at a time can have it.
 #[derive(Debug)]

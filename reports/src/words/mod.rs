@@ -107,7 +107,7 @@ pub(crate) fn floor_in_words(floor: Option<NoiseFloor>) -> String {
     )
 }
 
-fn metric_name(target: Target) -> String {
+pub(crate) fn metric_name(target: Target) -> String {
     let metric = match target.metric {
         Metric::TrainAccuracy => "training accuracy",
         Metric::TestAccuracy => "test accuracy",

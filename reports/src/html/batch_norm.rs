@@ -1,0 +1,127 @@
+//! What the first batch norm of each group learned, channel by channel.
+
+use serde::Serialize;
+
+use super::channels;
+use super::colours::{Colours, is_ring};
+use super::tables::{Column, Entry, Table, columns, word};
+use crate::record::{Cell, RunOutcome};
+use crate::store::Record;
+use crate::summary::{Group, median};
+use crate::words::agreement;
+
+/// Channels that are shown.
+const CHANNELS: usize = 16;
+
+/// What the first batch norm of a group learned: γ, β, and how far cells agree.
+#[derive(Serialize)]
+pub(super) struct BatchNorm {
+    title: String,
+    agreements: Vec<String>,
+    legend: Vec<Mark>,
+    parameters: Vec<Parameter>,
+}
+
+/// A cell's mark in the charts.
+#[derive(Serialize)]
+struct Mark {
+    label: String,
+    colour: usize,
+    is_ring: bool,
+}
+
+/// γ or β: a chart and its numbers.
+#[derive(Serialize)]
+struct Parameter {
+    title: String,
+    /// `None`: no value is finite.
+    svg: Option<String>,
+    table: Table,
+}
+
+/// The groups that have a batch norm.
+pub(super) fn batch_norms(record: &Record, groups: &[Group], colours: &Colours) -> Vec<BatchNorm> {
+    groups.iter().enumerate().filter_map(|(index, group)| batch_norm(record, group, colours, index)).collect()
+}
+
+fn batch_norm(record: &Record, group: &Group, colours: &Colours, index: usize) -> Option<BatchNorm> {
+    let title = format!("{} on {}", group.workload, group.device);
+    let mut section = BatchNorm { title, agreements: Vec::new(), legend: Vec::new(), parameters: Vec::new() };
+    for (name, symbol, gamma) in [("Scale", "γ", true), ("Shift", "β", false)] {
+        let cells: Vec<(&Cell, Vec<Vec<f64>>)> = group
+            .cells
+            .iter()
+            .map(|summary| (&summary.cell, learned(record, &summary.cell, gamma)))
+            .filter(|(_, channels)| !channels.is_empty())
+            .collect();
+        let medians: Vec<Vec<Option<f64>>> = cells
+            .iter()
+            .map(|(_, channels)| channels.iter().map(|seeds| median(seeds.iter().copied())).collect())
+            .collect();
+        section.agreements.extend(agreement(symbol, &medians));
+        let id = format!("batch-norm-{index}-{}", if gamma { "gamma" } else { "beta" });
+        let title = format!("{name} {symbol} per channel");
+        section.legend = cells.iter().map(|(cell, _)| mark(group, cell, colours)).collect();
+        section.parameters.push(Parameter {
+            svg: channels::chart(&cells, colours, CHANNELS, &title, &format!("{id}-chart")),
+            table: table(group, &cells, &title, id)?,
+            title,
+        });
+    }
+    Some(section)
+}
+
+fn mark(group: &Group, cell: &Cell, colours: &Colours) -> Mark {
+    Mark { label: group.label(cell), colour: colours.get(cell), is_ring: is_ring(&cell.implementation) }
+}
+
+fn table(group: &Group, cells: &[(&Cell, Vec<Vec<f64>>)], title: &str, id: String) -> Option<Table> {
+    let all = cells.iter().map(|(_, channels)| channels.len()).max()?;
+    let shown = all.min(CHANNELS);
+    let of_all = if shown < all { format!("; the first {shown} of {all} channels") } else { String::new() };
+    let row = |(cell, channels): &(&Cell, Vec<Vec<f64>>)| {
+        let mut row: Vec<Entry> = std::iter::once(word(group.label(cell)))
+            .chain(channels.iter().map(|seeds| spread(seeds)))
+            .collect();
+        row.resize_with(shown + 1, || word("no channel"));
+        row
+    };
+    let names =
+        (1..=shown).map(|channel| Column { name: format!("Channel {channel}"), numeric: true, extra: false });
+    Some(Table {
+        id,
+        caption: format!("{title}: median over seeds [least, greatest]{of_all}"),
+        columns: columns(&[("Cell", false)]).into_iter().chain(names).collect(),
+        rows: cells.iter().map(row).collect(),
+        sortable: false,
+    })
+}
+
+/// Per channel the values of all seeds, of runs that trained all their epochs.
+fn learned(record: &Record, cell: &Cell, gamma: bool) -> Vec<Vec<f64>> {
+    let mut channels: Vec<Vec<f64>> = Vec::new();
+    for run in record.runs_of(cell).filter(|run| run.outcome == RunOutcome::Ok) {
+        let Some(batch_norm) = &run.first_batch_norm else { continue };
+        let values = if gamma { &batch_norm.gamma } else { &batch_norm.beta };
+        channels.resize_with(channels.len().max(values.len()), Vec::new);
+        for (channel, value) in channels.iter_mut().zip(values) {
+            channel.push(f64::from(*value));
+        }
+    }
+    channels
+}
+
+fn spread(seeds: &[f64]) -> Entry {
+    if seeds.iter().any(|value| !value.is_finite()) {
+        return word("not finite");
+    }
+    let (low, high) = (seeds.iter().copied().reduce(f64::min), seeds.iter().copied().reduce(f64::max));
+    let shown = |value: f64| format!("{value:.3}");
+    match (median(seeds.iter().copied()), low, high) {
+        (Some(middle), Some(low), Some(high)) if low < high => {
+            word(format!("{} [{}, {}]", shown(middle), shown(low), shown(high)))
+        }
+        (Some(middle), ..) => word(shown(middle)),
+        _ => word("not recorded"),
+    }
+}

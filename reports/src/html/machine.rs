@@ -1,0 +1,96 @@
+//! Where it was measured, and how.
+
+use crate::ceiling::Peak;
+use crate::number::{bytes, count, seconds};
+use crate::record::{Environment, Started};
+use crate::store::Record;
+
+/// Machine and versions as name and value, per machine where there are several.
+pub(super) fn machine(record: &Record) -> Vec<(String, String)> {
+    let started = &record.started;
+    let mut rows = match started.merged.is_empty() {
+        true => environment_rows(&started.environment, ""),
+        false => started
+            .merged
+            .iter()
+            .flat_map(|run| environment_rows(&run.environment, &format!("{}, {}: ", run.machine, run.run_id)))
+            .collect(),
+    };
+    rows.push(("Data set".to_owned(), data_set(started)));
+    rows.push(("Frameworks".to_owned(), frameworks(record)));
+    rows
+}
+
+/// The rows of one machine, with a prefix to their names.
+fn environment_rows(environment: &Environment, prefix: &str) -> Vec<(String, String)> {
+    let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "not known".to_owned());
+    let rows = vec![
+        ("System", format!("{}, kernel {}", environment.system, environment.kernel)),
+        (
+            "Processor",
+            format!("{}, {}", environment.cpu, count(environment.logical_cpus, "logical processor")),
+        ),
+        ("Instruction sets", list(&environment.cpu_features)),
+        ("Frequency governor", known(&environment.governor)),
+        ("Peak", environment.peak.as_ref().map_or_else(|| "not measured".to_owned(), Peak::to_string)),
+        ("Memory", bytes(environment.memory_bytes)),
+        ("Graphics processors", list(&environment.gpus)),
+        (
+            "Load before",
+            environment.load_average.map_or_else(|| "not known".to_owned(), |load| format!("{load:.2}")),
+        ),
+        ("trainmark", format!("{}, {} build", environment.trainmark, environment.profile)),
+        ("Git revision", known(&environment.git_revision)),
+        ("rustc", environment.rustc.clone()),
+    ];
+    rows.into_iter().map(|(name, value)| (format!("{prefix}{name}"), value)).collect()
+}
+
+fn list(values: &[String]) -> String {
+    if values.is_empty() { "none".to_owned() } else { values.join(", ") }
+}
+
+fn frameworks(record: &Record) -> String {
+    let mut frameworks: Vec<String> = Vec::new();
+    for run in &record.runs {
+        if let Some(framework) = &run.framework {
+            let told = format!("{}: {framework}", run.cell.backend);
+            if !frameworks.contains(&told) {
+                frameworks.push(told);
+            }
+        }
+    }
+    list(&frameworks)
+}
+
+fn data_set(started: &Started) -> String {
+    let dataset = &started.plan.dataset;
+    format!(
+        "{}, {} and {}, SHA-256 {}",
+        dataset.name,
+        count(dataset.train_samples, "training sample"),
+        count(dataset.test_samples, "test sample"),
+        dataset.fingerprint
+    )
+}
+
+/// How it was measured, in a few lines.
+pub(super) fn method(started: &Started) -> Vec<String> {
+    let plan = &started.plan;
+    let budget = plan.budget_seconds.map_or_else(
+        || "no time budget".to_owned(),
+        |budget| format!("a time budget of {}", seconds(budget)),
+    );
+    let seeds: Vec<String> = plan.seeds.iter().map(u64::to_string).collect();
+    vec![
+        format!(
+            "One training is one sample. Each round runs every cell once with the round's seed, in an order drawn at random; seeds {}, declared beforehand; {budget}; at most {} for one call of a plugin.",
+            seeds.join(", "),
+            seconds(plan.timeout_seconds)
+        ),
+        "Each run has a process of its own. The harness gives every backend the same initial values, sample order, batches and number of threads, keeps the clock, and counts test accuracy itself from the logits that the backend returns.".to_owned(),
+        "Training seconds leave prediction out. Medians of seconds per epoch leave the first epoch out, which warms up; what it takes beyond the median of the later ones is part of the cold start, with loading the library and opening the session.".to_owned(),
+        "Training accuracy and loss are those of the epoch as it runs, before each step. The time to a target is the sum of training seconds up to the end of the first epoch that reaches it.".to_owned(),
+        "A cell is timed only if it computes the same function as the harness's own float64 reference, see the conformance checks.".to_owned(),
+    ]
+}

@@ -1,0 +1,146 @@
+//! Time from nothing to a target: cold start + epochs × seconds per epoch.
+
+use super::{Mark, Row, RowChart};
+use crate::comparison::{Decomposition, TimeToTarget, time_to_target};
+use crate::html::colours::{Colours, is_ring};
+use crate::html::curves::rounded;
+use crate::html::svg::Scale;
+use crate::number::{count, seconds};
+use crate::record::{RunRecord, Target};
+use crate::store::Record;
+use crate::summary::{CellSummary, Group, median, ranked_runs};
+
+/// The chart as SVG; words in place of a bar where a cell has no time. `id` is unique in
+/// the document.
+pub(in super::super) fn chart(
+    record: &Record,
+    group: &Group,
+    colours: &Colours,
+    (target, name): (Target, &str),
+    id: &str,
+) -> Option<String> {
+    let mut cells: Vec<(usize, &CellSummary, TimeToTarget)> = group
+        .cells
+        .iter()
+        .enumerate()
+        .map(|(place, summary)| (place, summary, time_to_target(record, summary, target)))
+        .collect();
+    // One lucky run of three is no faster than three of three.
+    let missed = |time: &TimeToTarget| 1.0 - time.reached as f64 / time.tried.max(1) as f64;
+    cells.sort_by(|(_, _, a), (_, _, b)| missed(a).total_cmp(&missed(b)).then(total(a).total_cmp(&total(b))));
+    let highest = cells
+        .iter()
+        .filter_map(|(_, summary, time)| highest(time, before_training(record, summary)))
+        .reduce(f64::max)?;
+    let chart = RowChart {
+        id: id.to_owned(),
+        title: format!("time to {name}, {} on {}", group.workload, group.device),
+        axis: "seconds from nothing",
+        scale: Scale::linear(0.0, highest),
+        rows: cells
+            .into_iter()
+            .map(|(place, summary, time)| row(record, group, colours, (place, summary), &time))
+            .collect(),
+    };
+    Some(chart.draw())
+}
+
+fn total(time: &TimeToTarget) -> f64 {
+    time.decomposition.map_or(f64::INFINITY, |parts| parts.total_seconds())
+}
+
+/// A cold start below zero, of a first epoch that was faster than the later ones, has no
+/// length.
+fn start(parts: &Decomposition) -> f64 {
+    parts.cold_start_seconds.max(0.0)
+}
+
+fn highest(time: &TimeToTarget, before: f64) -> Option<f64> {
+    let parts = time.decomposition?;
+    let total = start(&parts) + parts.epochs * parts.seconds_per_epoch;
+    Some(time.interval.map_or(total, |ends| total.max(before + ends.high)))
+}
+
+/// Seconds before the first epoch begins. The cold start without what the first epoch took
+/// beyond the others, which is a part of the training seconds too.
+fn before_training(record: &Record, summary: &CellSummary) -> f64 {
+    let before = |run: &&RunRecord| Some(run.load_seconds? + run.open_seconds?);
+    let runs = ranked_runs(record, &summary.cell);
+    median(runs.iter().filter_map(before)).unwrap_or(0.0)
+}
+
+fn row(
+    record: &Record,
+    group: &Group,
+    colours: &Colours,
+    (place, summary): (usize, &CellSummary),
+    time: &TimeToTarget,
+) -> Row {
+    let cell = &summary.cell;
+    let row = Row {
+        cell: place,
+        colour: colours.get(cell),
+        is_ring: is_ring(&cell.implementation),
+        name: group.label(cell),
+        detail: String::new(),
+        value: String::new(),
+        after: String::new(),
+        marks: Vec::new(),
+    };
+    let runs = format!("{} of {}", time.reached, time.tried);
+    let Some(parts) = time.decomposition else {
+        return Row { value: without_bar(record, summary, time), ..row };
+    };
+    let Decomposition { cold_start_seconds, epochs, seconds_per_epoch } = parts;
+    let (start, before) = (start(&parts), before_training(record, summary));
+    let mut marks = vec![Mark::Bar { from: 0.0, to: rounded(start), shade: 1 }];
+    marks.extend(epochs_of(&parts));
+    marks.push(Mark::Point(rounded(start + epochs * seconds_per_epoch)));
+    marks.extend(time.interval.map(|ends| Mark::Whisker {
+        low: rounded(before + ends.low.max(0.0)),
+        high: rounded(before + ends.high),
+    }));
+    Row {
+        detail: format!("{} + {epochs} × {} = ", seconds(cold_start_seconds), seconds(seconds_per_epoch)),
+        value: format!("{} ({runs})", seconds(parts.total_seconds())),
+        marks,
+        ..row
+    }
+}
+
+/// More epochs than these are one bar: their borders could not be told apart.
+const MOST_BARS: f64 = 30.0;
+
+/// A bar per epoch, in turn of two shades.
+fn epochs_of(parts: &Decomposition) -> Vec<Mark> {
+    let Decomposition { epochs, seconds_per_epoch, .. } = *parts;
+    let at = |epoch: f64| rounded(start(parts) + epoch.min(epochs) * seconds_per_epoch);
+    if epochs > MOST_BARS {
+        return vec![Mark::Bar { from: at(0.0), to: at(epochs), shade: 0 }];
+    }
+    let bar = |index: u32| {
+        let epoch = f64::from(index);
+        Mark::Bar { from: at(epoch), to: at(epoch + 1.0), shade: 2 * (index % 2) as usize }
+    };
+    (0..epochs.ceil() as u32).map(bar).collect()
+}
+
+/// Why there is no bar.
+fn without_bar(record: &Record, summary: &CellSummary, time: &TimeToTarget) -> String {
+    if time.tried == 0 {
+        return "not run".to_owned();
+    }
+    if summary.ok_runs == 0 {
+        return "no run trained all its epochs".to_owned();
+    }
+    let runs = format!("{} of {}", time.reached, time.tried);
+    match time.seconds {
+        Some(after) => format!("{} of training ({runs})", seconds(after)),
+        None => format!("not reached in {} ({runs})", count(record.started.plan.epochs as usize, "epoch")),
+    }
+}
+
+/// What the bars are.
+pub(in super::super) const LEGEND: &str = "Light: cold start. Then one block per epoch, medians of the runs that \
+    reached it. Whiskers: 95% interval, only where every run reached it. In brackets: \
+    how many runs did.";
