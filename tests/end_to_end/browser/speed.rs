@@ -10,10 +10,10 @@ use super::large_record::{Size, report_of};
 use crate::records::good;
 
 /// Largest report of forty cells, ten seeds and twenty epochs, in bytes.
-const LARGEST: u64 = 4_000_000;
+const LARGEST: u64 = 3_000_000;
 
 /// Longest time that its page may work until it is ready, in milliseconds.
-const WORK: f64 = 700.0;
+const WORK: f64 = 300.0;
 
 /// Longest time that a reader may wait for it: ten times as long, since other
 /// programs of a busy machine lengthen this one, but not the page's own work.
