@@ -75,16 +75,18 @@ fn data_set(started: &Started) -> String {
 }
 
 /// How it was measured, in a few lines.
-pub(super) fn method(started: &Started) -> Vec<String> {
-    let plan = &started.plan;
+pub(super) fn method(record: &Record) -> Vec<String> {
+    let plan = &record.started.plan;
     let budget = plan.budget_seconds.map_or_else(
         || "no time budget".to_owned(),
         |budget| format!("a time budget of {}", seconds(budget)),
     );
     let seeds: Vec<String> = plan.seeds.iter().map(u64::to_string).collect();
+    let twice =
+        if record.repeats.is_empty() { "" } else { ", and one cell per device twice, for the noise floor" };
     vec![
         format!(
-            "One training is one sample. Each round runs every cell once with the round's seed, in an order drawn at random; seeds {}, declared beforehand; {budget}; at most {} for one call of a plugin.",
+            "One training is one sample. Each round runs every cell once with the round's seed{twice}, in an order drawn at random; seeds {}, declared beforehand; {budget}; at most {} for one call of a plugin.",
             seeds.join(", "),
             seconds(plan.timeout_seconds)
         ),

@@ -101,7 +101,7 @@ pub fn render(record: &Record, of_run: Option<&RunOperations>) -> Result<String,
         conformance: conformance::conformance(record),
         machine: machine::machine(record),
         workloads: &started.plan.workloads,
-        method: machine::method(started).into_iter().chain(ceiling::paragraph(started)).collect(),
+        method: machine::method(record).into_iter().chain(ceiling::paragraph(started)).collect(),
         command: &started.command,
         run_count: record.runs.len(),
     };
