@@ -131,3 +131,11 @@ fn doctor_describes_the_machine() {
     assert!(lines.contains(&"data set") && lines.contains(&"backends"), "{text}");
     assert!(lines.contains(&"  handwritten"), "{text}");
 }
+
+/// Whoever cites trainmark names the version that they ran.
+#[test]
+fn the_citation_is_of_this_version() {
+    let citation = std::fs::read_to_string(trainmark_tests::repository_root().join("CITATION.cff")).unwrap();
+    let version = format!("\nversion: {}\n", env!("CARGO_PKG_VERSION"));
+    assert!(citation.contains(&version), "CITATION.cff lacks {version:?}");
+}

@@ -2,6 +2,7 @@
 //! and can do without a mouse, with a look at its console and its network.
 
 mod accessibility;
+mod charts;
 mod interaction;
 mod large_record;
 mod rendering;

@@ -12,7 +12,7 @@ use crate::process::wait_until;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Name, number and text of the keys that tests press.
-const KEYS: [(&str, u32, &str); 11] = [
+const KEYS: [(&str, u32, &str); 12] = [
     ("Tab", 9, ""),
     ("Enter", 13, "\r"),
     ("Escape", 27, ""),
@@ -24,6 +24,7 @@ const KEYS: [(&str, u32, &str); 11] = [
     ("ArrowUp", 38, ""),
     ("ArrowRight", 39, ""),
     ("ArrowDown", 40, ""),
+    ("+", 187, "+"),
 ];
 
 /// A place in the window, in CSS pixels from its top left corner.

@@ -104,8 +104,7 @@ impl Progress for Live {
     }
 
     fn ended(&mut self, run: &RunRecord) {
-        self.count.done += 1;
-        self.count.current_epoch = 0;
+        self.count.end_run();
         self.keep(&ended_text(run));
         self.set_whole();
     }

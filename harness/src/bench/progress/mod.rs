@@ -77,6 +77,14 @@ impl Count {
         if done >= 1.0 { elapsed / done * left } else { self.run_seconds * left }
     }
 
+    /// Counts a run that has ended. Where runs are faster than planned the budget has room for
+    /// more of them.
+    fn end_run(&mut self) {
+        self.done += 1;
+        self.runs = self.runs.max(self.done);
+        self.current_epoch = 0;
+    }
+
     /// ` · 12 s left`, or nothing where nothing is left.
     fn left_text(&self) -> String {
         let left = self.seconds_left();
@@ -164,8 +172,7 @@ impl Progress for Plain {
     }
 
     fn ended(&mut self, run: &RunRecord) {
-        self.count.done += 1;
-        self.count.current_epoch = 0;
+        self.count.end_run();
         tell!("[{}/{}] {}", self.count.done, self.count.runs, ended_text(run));
     }
 
