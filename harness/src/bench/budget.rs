@@ -1,7 +1,9 @@
 //! What a time budget has room for: every cell, but not every cell with every seed.
 //!
-//! The first round runs whole. Of a later one that would pass the budget the dearest cells
-//! are left out until the rest fits, as long as two cells remain that can be compared.
+//! The first round runs whole. What it leaves of the budget is shared among the later rounds
+//! alike, since few seeds of all cells say less than more seeds of most. Of a round that would
+//! pass its share the dearest cells are left out until the rest fits, as long as two cells
+//! remain that can be compared; where too few would, one round may take all that is left.
 
 use std::collections::HashSet;
 
@@ -44,6 +46,11 @@ pub(super) fn leave_out(round: &[Cost<'_>], available: f64) -> Option<Vec<usize>
     Some(left_out)
 }
 
+/// [`leave_out`] for the first of `rounds` that have `left` seconds together.
+pub(super) fn leave_out_of_share(round: &[Cost<'_>], left: f64, rounds: usize) -> Option<Vec<usize>> {
+    leave_out(round, left / rounds.max(1) as f64).or_else(|| leave_out(round, left))
+}
+
 fn seconds(round: &[&Cost<'_>]) -> f64 {
     round.iter().map(|cost| cost.seconds()).sum()
 }
@@ -82,11 +89,11 @@ pub(super) fn forecast(
     let mut forecast =
         Forecast { seconds: end, runs: usize::from(drift_seconds.is_some()), ..Forecast::default() };
     for (place, round) in rounds.iter().enumerate() {
-        let available = match budget {
+        let left = match budget {
             Some(budget) if place > 0 => budget - forecast.seconds,
             _ => f64::INFINITY,
         };
-        let Some(left_out) = leave_out(round, available) else {
+        let Some(left_out) = leave_out_of_share(round, left, rounds.len() - place) else {
             forecast.dropped = rounds.len() - place;
             break;
         };
@@ -147,6 +154,15 @@ mod tests {
         assert_eq!(leave_out(&cells, 175.0), Some(vec![]));
         assert_eq!(leave_out(&cells, 174.0), Some(vec![2]));
         assert_eq!(leave_out(&cells, 74.0), None, "no two cells of one workload are left");
+    }
+
+    #[test]
+    fn later_rounds_share_alike_what_is_left() {
+        let cells = round(&[(50.0, CPU, 1), (10.0, CPU, 1), (100.0, CPU, 1), (5.0, CONTROL, 1)]);
+        assert_eq!(leave_out_of_share(&cells, 165.0, 1), Some(vec![]));
+        assert_eq!(leave_out_of_share(&cells, 165.0, 2), Some(vec![2]));
+        // A third is too little to compare anything: better one round than none.
+        assert_eq!(leave_out_of_share(&cells, 165.0, 3), Some(vec![]));
     }
 
     #[test]

@@ -82,10 +82,10 @@ impl Rounds<'_, '_> {
         self.announce(seeds, budget);
         let mut is_first = true;
         let mut outcome = Outcome::Complete;
-        for &seed in seeds {
+        for (place, &seed) in seeds.iter().enumerate() {
             let left = |budget| budget - start.elapsed().as_secs_f64() - self.drift_seconds();
             let available = budget.filter(|_| !is_first).map_or(f64::INFINITY, left);
-            let Some(round) = self.round(seed, available) else {
+            let Some(round) = self.round(seed, available, seeds.len() - place) else {
                 outcome = Outcome::Budget;
                 break;
             };
@@ -113,7 +113,7 @@ impl Rounds<'_, '_> {
         let rounds: Vec<_> =
             rounds.into_iter().filter(|round| round.iter().any(|cost| cost.runs > 0)).collect();
         let first = self.first.map(|(index, _)| index);
-        let begins = |seed: &u64| self.round(*seed, f64::INFINITY)?.order.first().copied();
+        let begins = |seed: &u64| self.round(*seed, f64::INFINITY, 1)?.order.first().copied();
         let first = first.or_else(|| seeds.iter().find_map(begins));
         let is_first = |one: &&Contender<'_>| self.request.repeats && Some(one.index) == first;
         let drift = self.contenders.iter().find(is_first).map(|one| one.run_seconds(epochs));
@@ -137,10 +137,11 @@ impl Rounds<'_, '_> {
         able.into_iter().map(|one| one.cost(runs(one), self.request.epochs)).collect()
     }
 
-    /// What is run of a round that may take so many seconds; `None` where that is too little.
-    fn round(&self, seed: u64, available: f64) -> Option<Round> {
+    /// What is run of a round, the first of `rounds` that have so many seconds together; `None`
+    /// where that is too little.
+    fn round(&self, seed: u64, available: f64, rounds: usize) -> Option<Round> {
         let costs = self.costs(seed);
-        let left_out = budget::leave_out(&costs, available)?;
+        let left_out = budget::leave_out_of_share(&costs, available, rounds)?;
         let kept = costs.iter().filter(|cost| !left_out.contains(&cost.index));
         let runs = kept.flat_map(|cost| std::iter::repeat_n(cost.index, cost.runs));
         let round = plan::round(runs.collect(), seed);

@@ -65,8 +65,9 @@ fn convergence_lead(
     if judged.is_empty() {
         return "No comparison: one of the two has no run that trained all its epochs.".to_owned();
     }
-    let all = |verdict: Verdict| judged.iter().all(|pair| pair.accuracy.verdict == verdict);
-    let verdict = if judged.iter().any(|pair| pair.accuracy.verdict == Verdict::NeedsMoreSeeds) {
+    let with_interval = || judged.iter().map(|pair| pair.accuracy).filter(|accuracy| accuracy.seeds > 1);
+    let all = |verdict: Verdict| with_interval().all(|accuracy| accuracy.verdict == verdict);
+    let verdict = if with_interval().next().is_none() {
         "Whether training converges faster with batch norm needs more seeds"
     } else if all(Verdict::Higher) {
         "Training converges faster with batch norm"
@@ -75,7 +76,7 @@ fn convergence_lead(
     } else if all(Verdict::NoDifferenceShown) {
         "No difference is shown with batch norm"
     } else {
-        "Backends differ in what batch norm gives"
+        "Cells differ in what batch norm gives"
     };
     let share = |reached: &dyn Fn(&BatchNormPair) -> (usize, usize)| {
         let counts = judged.iter().map(|pair| reached(pair));

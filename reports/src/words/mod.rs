@@ -160,6 +160,22 @@ mod tests {
     }
 
     #[test]
+    fn a_cell_with_one_seed_does_not_silence_the_others() {
+        let mut record = example::record();
+        let cell = record.started.plan.cells[1].clone();
+        record.runs.retain(|run| run.cell != cell || run.seed == 1);
+        let answers = answers(&record, &group(summarize(&record)));
+        assert_eq!(
+            answers[0].lead,
+            "tch builtin is the fastest: 2.25 s [1.96, 2.58] of training per epoch. Not judged, for want of \
+             seeds: tch primitive."
+        );
+        let batch_norm = answers.iter().find(|answer| answer.title.starts_with("Batch norm")).unwrap();
+        assert!(batch_norm.lead.starts_with("Training converges faster with batch norm: "), "{batch_norm:?}");
+        assert!(batch_norm.lines.iter().any(|line| line.ends_with("needs more seeds")), "{batch_norm:?}");
+    }
+
+    #[test]
     fn one_run_in_words() {
         let mut record = example::record_of_one_run();
         record.started.plan.dataset.name = "synthetic".to_owned();

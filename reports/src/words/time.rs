@@ -65,27 +65,33 @@ fn lead(group: &Group, best: &Timed<'_>, against: &[(&Timed<'_>, Option<&Compari
     if against.is_empty() {
         return format!("{name}: {time} of training per epoch. There is no other cell to compare it with.");
     }
-    let not_slower: Vec<&(&Timed<'_>, Option<&Comparison>)> = against
-        .iter()
-        .filter(|(_, comparison)| comparison.is_none_or(|comparison| comparison.verdict != Verdict::Higher))
-        .collect();
-    if not_slower.is_empty() {
-        return format!("{name} is the fastest: {time} of training per epoch.");
-    }
-    let needs_seeds = |(_, comparison): &&&(&Timed<'_>, Option<&Comparison>)| {
-        comparison.is_none_or(|comparison| comparison.verdict == Verdict::NeedsMoreSeeds)
+    let names = |verdict: Verdict| {
+        let is_one = |comparison: Option<&Comparison>| {
+            comparison.map_or(Verdict::NeedsMoreSeeds, |comparison| comparison.verdict) == verdict
+        };
+        let those = against.iter().filter(|(_, comparison)| is_one(*comparison));
+        those.map(|(other, _)| group.label(&other.summary.cell)).collect::<Vec<_>>()
     };
-    if not_slower.iter().any(|one| needs_seeds(&one)) {
-        return format!(
+    let (open, same) = (names(Verdict::NeedsMoreSeeds), names(Verdict::NoDifferenceShown));
+    let but = if open.is_empty() {
+        String::new()
+    } else {
+        format!(" Not judged, for want of seeds: {}.", open.join(", "))
+    };
+    if open.len() == against.len() {
+        format!(
             "{name} has the lowest median, {time} of training per epoch; whether it is the fastest needs \
              more seeds."
-        );
+        )
+    } else if same.is_empty() {
+        format!("{name} is the fastest: {time} of training per epoch.{but}")
+    } else {
+        format!(
+            "{name} has the lowest median, {time} of training per epoch, but no difference from {} is \
+             shown.{but}",
+            same.join(", ")
+        )
     }
-    let names: Vec<String> = not_slower.iter().map(|(other, _)| group.label(&other.summary.cell)).collect();
-    format!(
-        "{name} has the lowest median, {time} of training per epoch, but no difference from {} is shown.",
-        names.join(", ")
-    )
 }
 
 /// `tch primitive: 3.25 s, 1.44× [1.40, 1.49] as long`.
