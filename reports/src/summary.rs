@@ -46,7 +46,7 @@ pub struct CellSummary {
 pub struct EpochSeconds {
     /// The median over the runs of each run's median: one training is one sample.
     pub median: f64,
-    /// Its 95% interval over the seeds; `None` with fewer than two.
+    /// Its 95% interval over the seeds; `None` with fewer than three.
     pub interval: Option<Interval>,
     /// The least of all epochs.
     pub min: f64,

@@ -60,11 +60,13 @@ pub fn compare(pairs: &[(f64, f64)]) -> Comparison {
 
 /// Interval of the geometric mean of positive values, such as a cell's times over
 /// seeds; like [`compare`] on logarithms, so that no end is negative. `None` where
-/// fewer than two values count.
+/// fewer than three values count: Student's t of two is 12.7, so that the interval says
+/// less than the two values themselves. (Ratios by seed differ less, and two may do.)
 #[must_use]
 pub fn geometric_interval(values: &[f64]) -> Option<Interval> {
     let against_one: Vec<(f64, f64)> = values.iter().map(|&value| (value, 1.0)).collect();
-    compare(&against_one).interval
+    let comparison = compare(&against_one);
+    comparison.interval.filter(|_| comparison.seeds > 2)
 }
 
 /// Compares values of any sign, (subject, baseline) by seed: the mean difference
@@ -225,9 +227,9 @@ mod tests {
 
     #[test]
     fn an_interval_of_times_has_no_negative_end() {
-        let interval = geometric_interval(&[0.5, 1.5]).unwrap();
+        let interval = geometric_interval(&[0.5, 1.5, 0.75_f64.sqrt()]).unwrap();
         assert!(interval.low > 0.0 && interval.low < 0.5 && interval.high > 1.5, "{interval:?}");
         assert!((interval.estimate - 0.75_f64.sqrt()).abs() < 1e-12, "{interval:?}");
-        assert_eq!(geometric_interval(&[1.0, -1.0]), None);
+        assert_eq!(geometric_interval(&[1.0, 1.1, -1.0]), None);
     }
 }

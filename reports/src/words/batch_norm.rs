@@ -65,19 +65,7 @@ fn convergence_lead(
     if judged.is_empty() {
         return "No comparison: one of the two has no run that trained all its epochs.".to_owned();
     }
-    let with_interval = || judged.iter().map(|pair| pair.accuracy).filter(|accuracy| accuracy.seeds > 1);
-    let all = |verdict: Verdict| with_interval().all(|accuracy| accuracy.verdict == verdict);
-    let verdict = if with_interval().next().is_none() {
-        "Whether training converges faster with batch norm needs more seeds"
-    } else if all(Verdict::Higher) {
-        "Training converges faster with batch norm"
-    } else if all(Verdict::Lower) {
-        "Training converges slower with batch norm"
-    } else if all(Verdict::NoDifferenceShown) {
-        "No difference is shown with batch norm"
-    } else {
-        "Cells differ in what batch norm gives"
-    };
+    let verdict = convergence_verdict(&judged);
     let share = |reached: &dyn Fn(&BatchNormPair) -> (usize, usize)| {
         let counts = judged.iter().map(|pair| reached(pair));
         let (reached, tried) = counts.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
@@ -92,6 +80,28 @@ fn convergence_lead(
         without.workload,
         share(&|pair| (pair.without_target.reached, pair.without_target.tried)),
     )
+}
+
+/// What the comparisons with seeds enough say together.
+fn convergence_verdict(pairs: &[&BatchNormPair]) -> String {
+    let judged: Vec<Verdict> =
+        pairs.iter().filter(|pair| pair.accuracy.seeds > 1).map(|pair| pair.accuracy.verdict).collect();
+    let number = |verdict: Verdict| judged.iter().filter(|one| **one == verdict).count();
+    let (faster, slower) = (number(Verdict::Higher), number(Verdict::Lower));
+    let of = count(judged.len(), "comparison");
+    match (faster, slower) {
+        _ if judged.is_empty() => {
+            "Whether training converges faster with batch norm needs more seeds".to_owned()
+        }
+        (0, 0) => "No difference is shown with batch norm".to_owned(),
+        (faster, 0) if faster == judged.len() => "Training converges faster with batch norm".to_owned(),
+        (0, slower) if slower == judged.len() => "Training converges slower with batch norm".to_owned(),
+        (faster, slower) => {
+            let ways = [(faster, "faster"), (slower, "slower")].into_iter().filter(|(number, _)| *number > 0);
+            let told: Vec<String> = ways.map(|(number, way)| format!("{way} in {number}")).collect();
+            format!("Of {of}, training converges {} with batch norm", told.join(" and "))
+        }
+    }
 }
 
 fn convergence_line(record: &Record, pair: &BatchNormPair, with: &Group, without: &Group) -> String {
