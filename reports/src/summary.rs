@@ -226,9 +226,8 @@ pub fn seconds_per_epoch(epochs: &[&EpochRecord]) -> Option<f64> {
 
 /// How runs fared with a target, whether or not it is one of their workload's.
 pub(crate) fn target_summary(record: &Record, runs: &[&RunRecord], target: Target) -> TargetSummary {
-    use RunOutcome::{Failed, Ok, OutOfMemory, TimedOut};
-    let tried = runs.iter().filter(|run| matches!(run.outcome, Ok | Failed | TimedOut | OutOfMemory));
-    let ok: Vec<_> = runs.iter().filter(|run| run.outcome == Ok).collect();
+    let tried = runs.iter().filter(|run| run.outcome.is_tried());
+    let ok: Vec<_> = runs.iter().filter(|run| run.outcome == RunOutcome::Ok).collect();
     let results = ok.iter().map(|run| target_of_run(record, run, target));
     let reached: Vec<TargetRecord> = results.filter(|result| result.epochs.is_some()).collect();
     TargetSummary {

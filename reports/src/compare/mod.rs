@@ -187,16 +187,9 @@ fn side(record: &Record) -> Side {
 /// All cells are one family: whoever looks for a slower one looks at all of them.
 fn judge(comparison: &mut RunComparison) {
     let floor = comparison.noise_floor().unwrap_or(1.0);
-    let mut ratios: Vec<&mut Comparison> =
-        comparison.cells.iter_mut().filter_map(|pair| pair.ratio.as_mut().ok()).collect();
-    let mut family: Vec<Comparison> = ratios.iter().map(|ratio| **ratio).collect();
-    statistics::judge(&mut family, floor);
-    ratios.iter_mut().zip(family).for_each(|(ratio, judged)| **ratio = judged);
-    let mut accuracies: Vec<&mut Comparison> =
-        comparison.cells.iter_mut().filter_map(|pair| pair.accuracy_difference.as_mut()).collect();
-    let mut family: Vec<Comparison> = accuracies.iter().map(|accuracy| **accuracy).collect();
-    statistics::judge_differences(&mut family, 0.0);
-    accuracies.iter_mut().zip(family).for_each(|(accuracy, judged)| **accuracy = judged);
+    let cells = &mut comparison.cells;
+    statistics::judge(cells.iter_mut().filter_map(|pair| pair.ratio.as_mut().ok()), floor);
+    statistics::judge_differences(cells.iter_mut().filter_map(|pair| pair.accuracy_difference.as_mut()), 0.0);
 }
 
 fn pair((a, one): (&Record, &CellSummary), (b, other): (&Record, &CellSummary)) -> CellPair {

@@ -34,12 +34,8 @@ pub fn batch_norm_pairs(record: &Record, with: &Group, without: &Group) -> Vec<B
             found.push(pair(record, cell, control, target.target));
         }
     }
-    let mut family: Vec<Comparison> = found.iter().map(|pair| pair.accuracy).collect();
     // A noise floor of times says nothing of accuracies.
-    statistics::judge_differences(&mut family, 0.0);
-    for (pair, judged) in found.iter_mut().zip(family) {
-        pair.accuracy = judged;
-    }
+    statistics::judge_differences(found.iter_mut().map(|pair| &mut pair.accuracy), 0.0);
     found
 }
 
@@ -82,10 +78,7 @@ pub fn builtin_pairs(record: &Record, groups: &[Group]) -> Vec<BuiltinPair> {
             }
         }
     }
-    let mut family: Vec<Comparison> = found.iter().map(|pair| pair.seconds).collect();
-    statistics::judge(&mut family, noise_floor(record).map_or(1.0, |floor| floor.ratio));
-    for (pair, judged) in found.iter_mut().zip(family) {
-        pair.seconds = judged;
-    }
+    let floor = noise_floor(record).map_or(1.0, |floor| floor.ratio);
+    statistics::judge(found.iter_mut().map(|pair| &mut pair.seconds), floor);
     found
 }

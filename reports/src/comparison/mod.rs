@@ -108,8 +108,10 @@ impl Relative {
             let above = (baseline..seconds.len())
                 .map(|subject| below[subject].get(baseline).copied().flatten())
                 .map(|comparison| comparison.map(|comparison| comparison.reversed()));
-            let subjects: Vec<Option<Comparison>> = below[baseline].iter().copied().chain(above).collect();
-            judged(subjects, |family| statistics::judge(family, floor.map_or(1.0, |floor| floor.ratio)))
+            let mut subjects: Vec<Option<Comparison>> =
+                below[baseline].iter().copied().chain(above).collect();
+            statistics::judge(subjects.iter_mut().flatten(), floor.map_or(1.0, |floor| floor.ratio));
+            subjects
         };
         Self { comparisons: (0..seconds.len()).map(against).collect(), floor }
     }
@@ -118,19 +120,6 @@ impl Relative {
     pub fn get(&self, baseline: usize, subject: usize) -> Option<&Comparison> {
         self.comparisons.get(baseline)?.get(subject)?.as_ref()
     }
-}
-
-/// Judges those comparisons that there are as one family.
-fn judged(
-    mut comparisons: Vec<Option<Comparison>>,
-    judge: impl Fn(&mut [Comparison]),
-) -> Vec<Option<Comparison>> {
-    let mut family: Vec<Comparison> = comparisons.iter().flatten().copied().collect();
-    judge(&mut family);
-    for (place, judged) in comparisons.iter_mut().flatten().zip(family) {
-        *place = judged;
-    }
-    comparisons
 }
 
 #[cfg(test)]

@@ -50,16 +50,12 @@ impl Decomposition {
 
 /// How a cell fared with a target, whether or not it is one of its workload's.
 pub fn time_to_target(record: &Record, summary: &CellSummary, target: Target) -> TimeToTarget {
-    use RunOutcome::{Failed, Ok, OutOfMemory, TimedOut};
     let cell = &summary.cell;
-    let tried: Vec<&RunRecord> = record
-        .runs_of(cell)
-        .filter(|run| matches!(run.outcome, Ok | Failed | TimedOut | OutOfMemory))
-        .collect();
+    let tried: Vec<&RunRecord> = record.runs_of(cell).filter(|run| run.outcome.is_tried()).collect();
     // (epochs, seconds) of a run that reached the target and went on to its end.
     let success = |run: &RunRecord| {
         let reached = target_of_run(record, run, target);
-        let reached = (run.outcome == Ok).then_some(reached)?;
+        let reached = (run.outcome == RunOutcome::Ok).then_some(reached)?;
         Some((f64::from(reached.epochs?), reached.seconds?))
     };
     let spent =

@@ -83,6 +83,12 @@ pub enum RunOutcome {
 }
 
 impl RunOutcome {
+    /// Whether the run counts where targets are reached or not: unsupported, not conformant
+    /// and interrupted ones say nothing of that.
+    pub fn is_tried(self) -> bool {
+        matches!(self, Self::Ok | Self::Failed | Self::TimedOut | Self::OutOfMemory)
+    }
+
     /// The word used in CSV, tables and the report.
     pub fn name(self) -> &'static str {
         match self {

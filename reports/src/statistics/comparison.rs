@@ -84,21 +84,21 @@ pub fn difference(pairs: &[(f64, f64)]) -> Comparison {
 /// says lower or higher only where the corrected one is below 0.05 and the whole
 /// interval lies beyond the noise floor, a ratio of at least 1 (a lesser one, or
 /// NaN, counts as 1). Comparisons below two seeds are not counted in the family.
-pub fn judge(family: &mut [Comparison], floor: f64) {
+pub fn judge<'c>(family: impl IntoIterator<Item = &'c mut Comparison>, floor: f64) {
     let floor = floor.max(1.0);
     judge_beyond(family, (1.0 / floor, floor));
 }
 
 /// [`judge`] for a family of differences; `floor` is one too, at least 0.
-pub fn judge_differences(family: &mut [Comparison], floor: f64) {
+pub fn judge_differences<'c>(family: impl IntoIterator<Item = &'c mut Comparison>, floor: f64) {
     let floor = floor.max(0.0);
     judge_beyond(family, (-floor, floor));
 }
 
-fn judge_beyond(family: &mut [Comparison], noise: (f64, f64)) {
-    let p_values: Vec<f64> = family.iter().filter_map(|comparison| comparison.p_value).collect();
-    let tested = family.iter_mut().filter(|comparison| comparison.p_value.is_some());
-    for (comparison, adjusted) in tested.zip(holm(&p_values)) {
+fn judge_beyond<'c>(family: impl IntoIterator<Item = &'c mut Comparison>, noise: (f64, f64)) {
+    let (p_values, tested): (Vec<f64>, Vec<&mut Comparison>) =
+        family.into_iter().filter_map(|comparison| Some((comparison.p_value?, comparison))).unzip();
+    for (comparison, adjusted) in tested.into_iter().zip(holm(&p_values)) {
         comparison.adjusted_p_value = Some(adjusted);
         comparison.verdict = verdict(comparison.interval, Some(adjusted), noise);
     }

@@ -11,7 +11,10 @@ pub(super) mod times;
 
 use std::fmt::Write as _;
 
+use super::colours::{Colours, is_ring};
 use super::svg::{Scale, escape};
+use crate::record::Cell;
+use crate::summary::Group;
 
 /// Height of a row with marks, and of one with words only.
 const ROW: usize = 56;
@@ -45,6 +48,22 @@ pub(super) struct Row {
     pub(super) after: String,
     /// Empty: words only.
     pub(super) marks: Vec<Mark>,
+}
+
+impl Row {
+    /// The row of a cell, by its place in the group, with nothing in it yet.
+    fn of(place: usize, cell: &Cell, group: &Group, colours: &Colours) -> Self {
+        Self {
+            cell: place,
+            colour: colours.get(cell),
+            is_ring: is_ring(&cell.implementation),
+            name: group.label(cell),
+            detail: String::new(),
+            value: String::new(),
+            after: String::new(),
+            marks: Vec::new(),
+        }
+    }
 }
 
 /// What is drawn in a row.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Mark, Row, RowChart};
 use crate::comparison::Relative;
-use crate::html::colours::{Colours, is_ring};
+use crate::html::colours::Colours;
 use crate::html::curves::rounded;
 use crate::html::svg::Scale;
 use crate::number::{ratio, significant};
@@ -78,14 +78,10 @@ impl<'g> RelativeTimes<'g> {
         marks.extend(interval.map(|(low, high)| Mark::Whisker { low: rounded(low), high: rounded(high) }));
         let is_baseline = baseline == place;
         Row {
-            cell: place,
-            colour: colours.get(cell),
-            is_ring: is_ring(&cell.implementation),
-            name: self.group.label(cell),
             detail: if is_baseline { String::new() } else { format!("{}{bracket} ", ratio(estimate)) },
             value: if is_baseline { "baseline".to_owned() } else { verdict(comparison).to_owned() },
-            after: String::new(),
             marks,
+            ..Row::of(place, cell, self.group, colours)
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Mark, Row, RowChart};
 use crate::comparison::{Decomposition, TimeToTarget, time_to_target};
-use crate::html::colours::{Colours, is_ring};
+use crate::html::colours::Colours;
 use crate::html::curves::rounded;
 use crate::html::svg::Scale;
 use crate::number::{count, seconds};
@@ -77,16 +77,7 @@ fn row(
     time: &TimeToTarget,
 ) -> Row {
     let cell = &summary.cell;
-    let row = Row {
-        cell: place,
-        colour: colours.get(cell),
-        is_ring: is_ring(&cell.implementation),
-        name: group.label(cell),
-        detail: String::new(),
-        value: String::new(),
-        after: String::new(),
-        marks: Vec::new(),
-    };
+    let row = Row::of(place, cell, group, colours);
     let runs = format!("{} of {}", time.reached, time.tried);
     let Some(parts) = time.decomposition else {
         return Row { value: without_bar(record, summary, time), ..row };

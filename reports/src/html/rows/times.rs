@@ -3,7 +3,7 @@
 use super::{Mark, Row, RowChart};
 use crate::comparison::seconds_by_seed;
 use crate::csv::summary::status;
-use crate::html::colours::{Colours, is_ring};
+use crate::html::colours::Colours;
 use crate::html::curves::rounded;
 use crate::html::svg::Scale;
 use crate::number::seconds;
@@ -45,16 +45,7 @@ pub(in super::super) fn chart(
 
 fn row(record: &Record, group: &Group, colours: &Colours, (place, summary): (usize, &CellSummary)) -> Row {
     let cell = &summary.cell;
-    let row = Row {
-        cell: place,
-        colour: colours.get(cell),
-        is_ring: is_ring(&cell.implementation),
-        name: group.label(cell),
-        detail: String::new(),
-        value: String::new(),
-        after: String::new(),
-        marks: Vec::new(),
-    };
+    let row = Row::of(place, cell, group, colours);
     let Some(time) = summary.train_seconds else {
         return Row { value: format!("no time ({})", status(record, summary)), ..row };
     };
