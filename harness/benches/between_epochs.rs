@@ -24,6 +24,7 @@ fn message(epoch: u32) -> Message {
         epoch,
         train_seconds: 2.654_718_281,
         unfinished_seconds: 0.000_031_415,
+        train_cpu_seconds: 5.271_828_182,
         predict_seconds: 0.064_159_265,
         train_loss: Some(0.304_215_664),
         train_accuracy: 0.886_226_925,

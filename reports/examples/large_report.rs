@@ -132,6 +132,7 @@ fn sample(cell: &Cell, place: u32, seed: u64, epochs: u32) -> (RunRecord, Vec<Ep
             epoch: number,
             train_seconds: epoch_seconds * (1.0 + 0.05 * noise),
             unfinished_seconds: Some(1e-5 * noise),
+            train_cpu_seconds: Some(epoch_seconds),
             predict_seconds: 0.2 + 0.01 * noise,
             train_loss: Some(2.7 * (1.0 - accuracy)),
             train_accuracy: Some(accuracy),

@@ -32,6 +32,7 @@ pub(crate) fn epoch(number: u32, train_seconds: f64, train_accuracy: f64) -> Epo
         epoch: number,
         train_seconds,
         unfinished_seconds: Some(0.0),
+        train_cpu_seconds: Some(2.0 * train_seconds),
         predict_seconds: 0.25,
         train_loss: Some(((1.0 - train_accuracy) * 2.75 * 1e4).round() / 1e4),
         train_accuracy: Some(train_accuracy),

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use trainmark_tests::{Finished, Row, RunFolder, bench, hostile, minimal_c};
+use trainmark_tests::{Finished, Row, RunFolder, bench, hostile, minimal_c, skip};
 
 /// Bytes of a log's file, and the line that says that it was cut.
 const LOG_LIMIT: u64 = (1 << 20) + 100;
@@ -269,6 +269,23 @@ fn work_that_is_left_for_the_next_call_is_told() {
         report.split("<li>").filter(|item| item.contains("of its work was left")).collect();
     assert_eq!(warned.len(), 1, "only of the hostile one: {warned:?}");
     assert!(warned[0].starts_with("softmax hostile") && warned[0].contains("its times are too short"));
+}
+
+/// A backend that takes more processors than it was told to is no match for the others.
+#[test]
+fn more_threads_than_allowed_are_told() {
+    if std::thread::available_parallelism().is_ok_and(|processors| processors.get() == 1) {
+        return skip("processors", "there is but one");
+    }
+    let Some(good) = minimal_c() else { return };
+    let out = tempfile::tempdir().unwrap();
+    let arguments = ["--epochs", "3", "--threads", "1"];
+    bench(out.path(), [&hostile(), good]).args(arguments).hostile("greedy@train_epoch").run().expect(0);
+    let report = RunFolder::only(out.path()).read("report.html");
+    let warned: Vec<&str> =
+        report.split("<li>").filter(|item| item.contains("processors busy in training")).collect();
+    assert_eq!(warned.len(), 1, "only of the hostile one: {warned:?}");
+    assert!(warned[0].starts_with("softmax hostile") && warned[0].contains("it was told to use 1"));
 }
 
 /// A model that a plugin cannot do is no failure where others ran.

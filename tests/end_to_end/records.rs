@@ -8,7 +8,7 @@ use trainmark_tests::{Finished, Row, RunFolder, bench, hostile, minimal_c};
 
 const EPOCH_COLUMNS: &str = "schema,run_id,workload,dataset,backend,implementation,device,threads,seed,epoch,\
     train_seconds,predict_seconds,train_loss,train_accuracy,test_accuracy,rss_bytes,status,\
-    unfinished_seconds,machine";
+    unfinished_seconds,train_cpu_seconds,machine";
 const RUN_COLUMNS: &str = "schema,run_id,workload,dataset,backend,framework,implementation,device,threads,seed,\
     outcome,reason,epochs,load_seconds,open_seconds,first_epoch_extra_seconds,cold_start_seconds,peak_rss_bytes,\
     cpu_seconds,load_average,epochs_to_train_accuracy_0.8,seconds_to_train_accuracy_0.8,\
@@ -69,6 +69,9 @@ fn epochs_have_the_documented_columns() {
         assert!(number(row, "train_seconds") > number(row, "predict_seconds"));
         assert!(number(row, "predict_seconds") > 0.0);
         assert!((0.0..0.1).contains(&number(row, "unfinished_seconds")), "{row:?}");
+        // One thread was asked for; clocks tick differently.
+        let processors = number(row, "train_cpu_seconds") / number(row, "train_seconds");
+        assert!((0.01..1.1).contains(&processors), "{row:?}");
         for column in ["train_accuracy", "test_accuracy"] {
             assert!((0.5..1.0).contains(&number(row, column)), "{row:?}");
         }

@@ -45,6 +45,8 @@ pub struct Prepared {
     pub cells: Vec<ReadyCell>,
     /// Backends and devices that cannot be run here.
     pub unavailable: Vec<Unavailable>,
+    /// Whether a library was built just now.
+    pub is_built: bool,
 }
 
 impl Prepared {

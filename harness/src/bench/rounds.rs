@@ -95,6 +95,10 @@ impl Rounds<'_, '_> {
             if !round.left_out.is_empty() {
                 outcome = Outcome::Budget;
             }
+            if !is_first {
+                let left = budget.map(|budget| budget - start.elapsed().as_secs_f64());
+                self.announce_rest(&round, &seeds[place + 1..], left);
+            }
             is_first = false;
             if self.run_round(round)?.is_some() {
                 return Ok(Outcome::Interrupted);
@@ -122,6 +126,17 @@ impl Rounds<'_, '_> {
         if let Some(budget) = budget {
             self.bench.progress.note(&forecast.words(budget));
         }
+    }
+
+    /// Says how much there is left to do with a round and those of later seeds.
+    fn announce_rest(&mut self, round: &Round, later: &[u64], budget: Option<f64>) {
+        let mut kept = self.costs(round.seed);
+        kept.retain(|cost| !round.left_out.contains(&cost.index));
+        let rounds: Vec<_> =
+            std::iter::once(kept).chain(later.iter().map(|seed| self.costs(*seed))).collect();
+        let drift = self.drifting().map(|(one, _)| one.run_seconds(self.request.epochs));
+        let forecast = budget::forecast(&rounds, budget, drift);
+        self.bench.progress.replan(forecast.runs, forecast.seconds);
     }
 
     /// What a round costs, cell by cell.

@@ -180,6 +180,7 @@ fn epoch_record(ready: &ReadyCell, seed: u64, purpose: Purpose, epoch: &EpochMes
         epoch: epoch.epoch,
         train_seconds: epoch.train_seconds,
         unfinished_seconds: Some(epoch.unfinished_seconds),
+        train_cpu_seconds: Some(epoch.train_cpu_seconds),
         predict_seconds: epoch.predict_seconds,
         train_loss: epoch.train_loss,
         train_accuracy: Some(epoch.train_accuracy),

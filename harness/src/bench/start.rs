@@ -145,7 +145,7 @@ fn started(
             budget_seconds: request.budget.map(|budget| budget.as_secs_f64()),
             timeout_seconds: request.timeout.as_secs_f64(),
         },
-        warnings: warnings(request, dataset, &environment),
+        warnings: warnings(request, dataset, prepared, &environment),
         environment,
         unavailable: prepared.unavailable.clone(),
         notes: notes(prepared),
@@ -179,7 +179,12 @@ fn notes(prepared: &Prepared) -> Vec<Note> {
 }
 
 /// What makes the numbers doubtful.
-fn warnings(request: &BenchRequest, dataset: &data::Prepared, environment: &Environment) -> Vec<String> {
+fn warnings(
+    request: &BenchRequest,
+    dataset: &data::Prepared,
+    prepared: &Prepared,
+    environment: &Environment,
+) -> Vec<String> {
     let mut warnings: Vec<String> = dataset.notice.clone().into_iter().collect();
     if warnings.is_empty() && dataset.name != data::FASHION_MNIST.name {
         warnings.push(format!(
@@ -199,8 +204,10 @@ fn warnings(request: &BenchRequest, dataset: &data::Prepared, environment: &Envi
         warnings
             .push("the frequency governor powersave keeps the processors from their full clock".to_owned());
     }
-    // From before the peak was measured, which is a load, too.
-    if let Some(load) = environment.load_average.filter(|load| *load > 0.5) {
+    // From before the peak was measured, which is a load, too. So is a build, but one that is
+    // over; what is not shows in the load before the first run.
+    let load = environment.load_average.filter(|load| *load > 0.5 && !prepared.is_built);
+    if let Some(load) = load {
         warnings.push(format!("the machine was busy at the start (load average {load:.1})"));
     }
     warnings

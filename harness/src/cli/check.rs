@@ -108,6 +108,8 @@ impl Progress for Lines {
 
     fn plan(&mut self, _runs: usize, _epochs: u32, _estimate_seconds: f64) {}
 
+    fn replan(&mut self, _runs: usize, _seconds: f64) {}
+
     fn begun(&mut self, _cell: &Cell, _seed: u64, _purpose: Purpose) {}
 
     fn epoch(&mut self, _cell: &Cell, _epoch: &EpochMessage) {}

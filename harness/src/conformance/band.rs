@@ -215,6 +215,7 @@ mod unit_tests {
             epoch: place as u32 + 1,
             train_seconds: 1.0,
             unfinished_seconds: None,
+            train_cpu_seconds: None,
             predict_seconds: 0.1,
             train_loss: Some(loss),
             train_accuracy: Some(accuracy),

@@ -165,6 +165,8 @@ pub struct EpochMessage {
     pub train_seconds: f64,
     /// Seconds of its work that were left when it returned.
     pub unfinished_seconds: f64,
+    /// User and system seconds of the worker during `train_epoch`.
+    pub train_cpu_seconds: f64,
     /// Wall seconds of `predict` over the test split.
     pub predict_seconds: f64,
     /// Mean cross-entropy over the epoch.

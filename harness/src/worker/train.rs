@@ -87,9 +87,11 @@ impl<'w> Epochs<'w> {
     ) -> anyhow::Result<(EpochMessage, Vec<f32>)> {
         let order = workload::epoch_order(train_count as u32, self.seed, epoch);
         harness.calling("train_epoch")?;
+        let cpu_before = crate::machine::cpu_seconds();
         let start = Instant::now();
         let outcome = session.train_epoch(&order, self.workload.batch_size);
         let train_seconds = start.elapsed().as_secs_f64();
+        let train_cpu_seconds = crate::machine::cpu_seconds() - cpu_before;
         let outcome = outcome.map_err(|error| named("train_epoch", error))?;
         let train_accuracy = calls::check_correct("train_epoch", outcome.correct, train_count)?;
 
@@ -104,6 +106,7 @@ impl<'w> Epochs<'w> {
             epoch,
             train_seconds,
             unfinished_seconds,
+            train_cpu_seconds,
             predict_seconds,
             train_loss: outcome.loss.is_finite().then_some(outcome.loss),
             train_accuracy,

@@ -10,7 +10,7 @@ use crate::store::{Record, StoreError};
 pub const FILE: &str = "epochs.csv";
 
 /// Its columns.
-pub const COLUMNS: [&str; 19] = [
+pub const COLUMNS: [&str; 20] = [
     "schema",
     "run_id",
     "workload",
@@ -29,6 +29,7 @@ pub const COLUMNS: [&str; 19] = [
     "rss_bytes",
     "status",
     "unfinished_seconds",
+    "train_cpu_seconds",
     "machine",
 ];
 
@@ -51,6 +52,7 @@ struct Row<'a> {
     rss_bytes: Option<u64>,
     status: String,
     unfinished_seconds: Option<f64>,
+    train_cpu_seconds: Option<f64>,
     machine: Option<&'a str>,
 }
 
@@ -83,6 +85,7 @@ fn row<'a>(record: &'a Record, epoch: &'a EpochRecord) -> Row<'a> {
         rss_bytes: epoch.rss_bytes,
         status: status(epoch),
         unfinished_seconds: finite(epoch.unfinished_seconds),
+        train_cpu_seconds: finite(epoch.train_cpu_seconds),
         machine: cell.machine.as_deref(),
     }
 }

@@ -47,6 +47,9 @@ pub struct EpochRecord {
     /// read of the parameters took beyond a second one.
     #[serde(default)]
     pub unfinished_seconds: Option<f64>,
+    /// User and system seconds of the worker during `train_epoch`.
+    #[serde(default)]
+    pub train_cpu_seconds: Option<f64>,
     /// Wall seconds of predicting the test split.
     pub predict_seconds: f64,
     /// Mean cross-entropy over the epoch's training samples.

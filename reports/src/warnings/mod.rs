@@ -28,6 +28,7 @@ pub fn warnings(record: &Record) -> Vec<String> {
     warnings.extend(of_benchmark(record));
     warnings.extend(failed_repeats(record));
     warnings.extend(record.cells().into_iter().filter_map(|cell| work_left(record, cell)));
+    warnings.extend(record.cells().into_iter().filter_map(|cell| more_threads(record, cell)));
     warnings.extend(record.cells().into_iter().filter_map(|cell| growing_memory(record, cell)));
     warnings
 }
@@ -74,6 +75,24 @@ fn work_left(record: &Record, cell: &Cell) -> Option<String> {
         format!(
             "{cell}: {} per epoch of its work was left when train_epoch returned; its times are too short",
             seconds(left)
+        )
+    })
+}
+
+/// Processors beyond the number of threads that are no thread of the backend's: the worker's
+/// own, and clocks that tick differently.
+const PROCESSOR_TOLERANCE: f64 = 0.15;
+
+/// Says so when a cell on the processor keeps more of them busy than it was told to use.
+fn more_threads(record: &Record, cell: &Cell) -> Option<String> {
+    let of_cell = |epoch: &&EpochRecord| epoch.cell == *cell && cell.device == "cpu";
+    let epochs = record.epochs.iter().filter(of_cell);
+    let busy = median(epochs.filter_map(|epoch| Some(epoch.train_cpu_seconds? / epoch.train_seconds)))?;
+    (busy > cell.threads as f64 + PROCESSOR_TOLERANCE).then(|| {
+        format!(
+            "{cell}: kept {busy:.1} processors busy in training, and it was told to use {}: its times \
+             compare with those of other backends on more processors",
+            cell.threads
         )
     })
 }
@@ -190,6 +209,20 @@ mod tests {
         );
         assert!(left(0.1, 1.01).is_empty(), "below 2 %");
         assert!(left(0.21, 1.05).is_empty(), "below the noise floor");
+    }
+
+    #[test]
+    fn more_processors_than_threads_are_told() {
+        let with = |processors: f64| {
+            let mut record = example::record_of_one_run();
+            for epoch in &mut record.epochs {
+                epoch.train_cpu_seconds = Some(processors * epoch.train_seconds);
+            }
+            warnings(&record).into_iter().find(|warning| warning.contains("busy in training"))
+        };
+        let told = with(3.5).expect("more than its two threads");
+        assert!(told.contains("kept 3.5 processors busy in training, and it was told to use 2"), "{told}");
+        assert_eq!(with(2.1), None);
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub fn answers(record: &Record, groups: &[Group]) -> Vec<Answer> {
     }
     answers.extend(batch_norm::convergence(record, groups));
     answers.extend(batch_norm::builtin_against_primitive(record, groups));
+    // What was not reached has less to say.
+    answers.sort_by_key(|answer| answer.figure.is_empty());
     answers
 }
 

@@ -45,6 +45,7 @@ pub(super) fn build_stale(
             }
         }
     }
+    prepared.is_built = !stale.is_empty();
     let network = if request.offline { Network::Forbidden } else { Network::Allowed };
     let (backends, recipes): (Vec<_>, Vec<_>) = stale.into_iter().unzip();
     let results = build_all(&recipes, network, &executor.interrupt, &mut |index, event| {

@@ -91,6 +91,11 @@ impl Progress for Live {
         self.set_whole();
     }
 
+    fn replan(&mut self, runs: usize, seconds: f64) {
+        self.count.replan(runs, seconds);
+        self.set_whole();
+    }
+
     fn begun(&mut self, cell: &Cell, seed: u64, purpose: Purpose) {
         self.count.current_epoch = 0;
         self.set_cell(cell, format!("{} · epoch 1/{}", seed_text(seed, purpose), self.count.epochs));

@@ -29,6 +29,8 @@ pub trait Progress {
     fn gate(&mut self, cell: &Cell, verdict: &Result<usize, String>);
     /// Timed runs begin: this many, each of so many epochs.
     fn plan(&mut self, runs: usize, epochs: u32, estimate_seconds: f64);
+    /// What is left, now that earlier runs have shown how long one takes.
+    fn replan(&mut self, runs: usize, seconds: f64);
     /// A run begins.
     fn begun(&mut self, cell: &Cell, seed: u64, purpose: Purpose);
     /// An epoch of it ended.
@@ -56,25 +58,49 @@ struct Count {
     runs: usize,
     done: usize,
     epochs: u32,
-    run_seconds: f64,
     current_epoch: u32,
-    started: Option<std::time::Instant>,
+    /// Runs that had been done when the rest was last planned, when that was, and the seconds
+    /// that the rest was to take.
+    planned_at: usize,
+    planned: Option<std::time::Instant>,
+    planned_seconds: f64,
+    /// Whether the plan is from the times of runs, and not from the gate's.
+    is_from_runs: bool,
 }
 
 impl Count {
     fn plan(&mut self, runs: usize, epochs: u32, estimate_seconds: f64) {
-        let run_seconds = estimate_seconds / runs.max(1) as f64;
-        *self =
-            Self { runs, epochs, run_seconds, started: Some(std::time::Instant::now()), ..Self::default() };
+        *self = Self {
+            runs,
+            epochs,
+            planned: Some(std::time::Instant::now()),
+            planned_seconds: estimate_seconds,
+            ..Self::default()
+        };
     }
 
-    /// Seconds left, by the pace so far once there is one.
+    fn replan(&mut self, runs: usize, seconds: f64) {
+        self.runs = self.done + runs;
+        self.planned_at = self.done;
+        self.planned = Some(std::time::Instant::now());
+        self.planned_seconds = seconds;
+        self.is_from_runs = true;
+    }
+
     fn seconds_left(&self) -> f64 {
+        self.seconds_left_after(self.planned.map_or(0.0, |planned| planned.elapsed().as_secs_f64()))
+    }
+
+    /// Seconds left so long after the plan: of one from the gate's times, which a busy machine
+    /// misses by far, at the pace so far once there is one; else what is left of the plan.
+    fn seconds_left_after(&self, elapsed: f64) -> f64 {
         let partial = f64::from(self.current_epoch) / f64::from(self.epochs.max(1));
-        let done = self.done as f64 + partial;
-        let left = self.runs as f64 - done;
-        let elapsed = self.started.map_or(0.0, |start| start.elapsed().as_secs_f64());
-        if done >= 1.0 { elapsed / done * left } else { self.run_seconds * left }
+        let done = (self.done - self.planned_at) as f64 + partial;
+        let all = (self.runs - self.planned_at) as f64;
+        if !self.is_from_runs && done >= 1.0 {
+            return elapsed / done * (all - done);
+        }
+        if done >= all { 0.0 } else { (self.planned_seconds - elapsed).max(0.0) }
     }
 
     /// Counts a run that has ended. Where runs are faster than planned the budget has room for
@@ -161,6 +187,10 @@ impl Progress for Plain {
         tell!("{}", plan_text(runs, epochs, estimate_seconds));
     }
 
+    fn replan(&mut self, runs: usize, seconds: f64) {
+        self.count.replan(runs, seconds);
+    }
+
     fn begun(&mut self, _cell: &Cell, _seed: u64, _purpose: Purpose) {
         self.count.current_epoch = 0;
     }
@@ -177,4 +207,29 @@ impl Progress for Plain {
     }
 
     fn finished(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_follows_the_runs() {
+        let mut count = Count::default();
+        count.plan(10, 5, 100.0);
+        assert_eq!(count.seconds_left_after(4.0), 96.0, "as planned until a run has ended");
+        for _ in 0..2 {
+            count.end_run();
+        }
+        assert_eq!(count.seconds_left_after(60.0), 240.0, "eight more at 30 s each");
+        // A round later its times are known, and the budget has room for fewer.
+        count.replan(4, 150.0);
+        assert_eq!(count.runs, 6);
+        count.current_epoch = 5;
+        assert_eq!(count.seconds_left_after(20.0), 130.0, "cells differ: the forecast, not the pace");
+        for _ in 0..4 {
+            count.end_run();
+        }
+        assert_eq!(count.seconds_left_after(20.0), 0.0);
+    }
 }
