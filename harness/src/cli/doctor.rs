@@ -4,6 +4,7 @@ use trainmark_reports::record::Environment;
 
 use crate::data;
 use crate::machine;
+use crate::machine::gpu;
 use crate::peak;
 use crate::units;
 
@@ -58,10 +59,22 @@ fn describe_machine(environment: &Environment) {
     if let Some(governor) = environment.governor.as_deref().filter(|governor| *governor != "performance") {
         say!("  frequency governor {governor}: `cpupower frequency-set -g performance` steadies timings");
     }
-    if environment.gpus.is_empty() {
-        say!("  no NVIDIA driver: cuda devices are unavailable; install the NVIDIA driver to use one");
+    if let Some(none) = &gpu::found().none {
+        say!("  cuda devices are unavailable: {none}");
     }
     for gpu in &environment.gpus {
-        say!("  {gpu}");
+        let device = gpu.device.as_deref().unwrap_or_default();
+        say!("  {device}: {}", gpu.summary());
+        let known = [gpu.settings(), gpu.uuid.clone()];
+        say!("    {}", known.into_iter().flatten().collect::<Vec<_>>().join(", "));
+        if gpu.persistence_mode == Some(false) {
+            say!("    `nvidia-smi -pm 1` keeps it awake between runs, which steadies timings");
+        }
+        if gpu.mig_mode == Some(true) {
+            say!("    divided into instances: CUDA uses one of them; name it in CUDA_VISIBLE_DEVICES");
+        }
+    }
+    if let Some(listed) = &environment.cuda_visible_devices {
+        say!("  CUDA_VISIBLE_DEVICES={listed}");
     }
 }

@@ -106,7 +106,8 @@ fn wrong_pooling_is_noticed_in_the_main_workload() {
         let plan = step::plan(&subject).unwrap();
         let request = subject.request(plan.learning_rate);
         let mut session = FloatSession::open(request, subject.running_variance, defect).unwrap();
-        let mut recorder = Recorder { checks: Vec::new(), progress: &mut |_| {} };
+        let mut ignored = |_: &_| {};
+        let mut recorder = Recorder::new(&mut ignored);
         step::check(&subject, &plan, &mut *session, &mut recorder).unwrap();
         let failed: Vec<_> = recorder.checks.iter().filter(|check| !check.passed).collect();
         // A batch of one has no gradient in front of batch norm.
