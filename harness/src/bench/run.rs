@@ -124,7 +124,9 @@ impl Bench<'_> {
         verdict: &gate::Verdict,
     ) -> anyhow::Result<()> {
         let mut record = run_record(ready, workload, seed, Purpose::Sample, &Heard::default());
-        record.log = Some(log_name(ready, "check"));
+        // Where the device was lost before, no worker has printed anything.
+        record.log =
+            Some(log_name(ready, "check")).filter(|log| self.store.folder().join(log).is_file());
         record.conformance = Some(verdict.conformance.clone());
         match &verdict.failure {
             Some(failure) => fail(&mut record, failure.clone()),
@@ -166,7 +168,10 @@ impl Bench<'_> {
                     record.reason = gate::failed_checks(&conformance);
                 }
             }
-            Ending::Failed(failure) => fail(record, lost::explained(failure, &record.cell.clone())),
+            Ending::Failed(failure) => {
+                let failure = lost::explained(failure, &record.cell);
+                fail(record, failure);
+            }
         }
         record.conformance = Some(conformance);
     }
