@@ -49,13 +49,13 @@ impl RunWatch {
         };
         let used_before = device.memory_info().ok().map(|memory| memory.used);
         let for_thread = found.device(id)?;
-        let (worker, told) = channel();
+        let (worker, told) = channel::<Option<u32>>();
         let sampler = std::thread::spawn(move || {
             let mut seen = Seen { used_before, ..Seen::default() };
             let mut process = None;
             loop {
                 match told.recv_timeout(PERIOD) {
-                    Ok(told) => process = told.or(process),
+                    Ok(id) => process = id.or(process),
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return seen,
                 }
