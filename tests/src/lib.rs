@@ -12,7 +12,8 @@ mod require;
 mod run_folder;
 
 pub use build::{
-    c_library, handwritten, hostile, minimal_c, operations_bench, pretended_driver, repository_root, trainmark,
+    c_library, handwritten, hostile, minimal_c, operations_bench, pretended_driver, repository_root,
+    trainmark,
 };
 pub use checkout::Checkout;
 pub use invocation::{Finished, Invocation, Running, bench, invoke, invoke_program, shell};

@@ -189,10 +189,8 @@ fn ready_libraries(
             Ok(ready) => libraries.push(ready),
             Err(reason) => {
                 let device = devices::kinds_of(backend, library);
-                prepared.add_unavailable(
-                    Unavailable { backend: backend.name.clone(), device, reason },
-                    progress,
-                );
+                prepared
+                    .add_unavailable(Unavailable { backend: backend.name.clone(), device, reason }, progress);
             }
         }
         if executor.interrupt.is_set() {

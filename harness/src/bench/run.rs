@@ -125,8 +125,7 @@ impl Bench<'_> {
     ) -> anyhow::Result<()> {
         let mut record = run_record(ready, workload, seed, Purpose::Sample, &Heard::default());
         // Where the device was lost before, no worker has printed anything.
-        record.log =
-            Some(log_name(ready, "check")).filter(|log| self.store.folder().join(log).is_file());
+        record.log = Some(log_name(ready, "check")).filter(|log| self.store.folder().join(log).is_file());
         record.conformance = Some(verdict.conformance.clone());
         match &verdict.failure {
             Some(failure) => fail(&mut record, failure.clone()),

@@ -166,7 +166,8 @@ impl<'p> Recorder<'p> {
 
     /// All losses, or none where one is missing or no number.
     fn losses(&self) -> Vec<f64> {
-        let are_whole = self.losses.len() == parity::LOSSES && self.losses.iter().all(|loss| loss.is_finite());
+        let are_whole =
+            self.losses.len() == parity::LOSSES && self.losses.iter().all(|loss| loss.is_finite());
         if are_whole { self.losses.clone() } else { Vec::new() }
     }
 

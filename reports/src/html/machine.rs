@@ -59,7 +59,9 @@ fn graphics_processors(environment: &Environment) -> String {
         let uuid = gpu.uuid.as_ref().map_or_else(String::new, |uuid| format!("; {uuid}"));
         format!("{device}{}{settings}{uuid}", gpu.summary())
     });
-    told.chain(visible.map(|visible| format!("CUDA_VISIBLE_DEVICES={visible}"))).collect::<Vec<_>>().join(". ")
+    told.chain(visible.map(|visible| format!("CUDA_VISIBLE_DEVICES={visible}")))
+        .collect::<Vec<_>>()
+        .join(". ")
 }
 
 fn list(values: &[String]) -> String {

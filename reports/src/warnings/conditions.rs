@@ -115,11 +115,11 @@ fn is_slowdown(reason: &str) -> bool {
 /// Says so when a graphics processor was too hot, or short of power.
 fn throttled(runs: &[Timed<'_>]) -> Option<String> {
     let slowdowns = |timed: &Timed<'_>| -> Vec<String> {
-        let reasons = timed.run.gpu.as_ref().and_then(|used| used.throttle_reasons.clone()).unwrap_or_default();
+        let reasons =
+            timed.run.gpu.as_ref().and_then(|used| used.throttle_reasons.clone()).unwrap_or_default();
         reasons.into_iter().filter(|reason| is_slowdown(reason)).collect()
     };
-    let slowed: Vec<Vec<String>> =
-        runs.iter().map(slowdowns).filter(|reasons| !reasons.is_empty()).collect();
+    let slowed: Vec<Vec<String>> = runs.iter().map(slowdowns).filter(|reasons| !reasons.is_empty()).collect();
     let on_gpu = runs.iter().filter(|timed| timed.run.gpu.is_some()).count();
     let mut reasons: Vec<&str> = slowed.iter().flatten().map(String::as_str).collect();
     reasons.sort_unstable();

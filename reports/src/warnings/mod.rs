@@ -208,8 +208,10 @@ mod tests {
         };
         assert_eq!(
             told(example::record_on_gpu()),
-            ["lenet-bn handwritten/primitive@cuda:0: 0.000500 s per epoch of its work was left on cuda:0 when \
-              train_epoch returned; its times are too short"]
+            [
+                "lenet-bn handwritten/primitive@cuda:0: 0.000500 s per epoch of its work was left on cuda:0 when \
+              train_epoch returned; its times are too short"
+            ]
         );
         assert!(told(example::record_of_one_run()).is_empty(), "a page fault may take that long");
     }

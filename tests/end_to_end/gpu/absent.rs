@@ -98,8 +98,16 @@ fn list_and_doctor_say_why_there_is_none() {
 fn a_driver_that_does_not_work_is_told_from_none() {
     let repository = repository(2);
     for (name, value, reason) in [
-        ("FAKE_NVML_INIT", "9", "the NVIDIA driver is installed but not loaded; load it with `modprobe nvidia`"),
-        ("FAKE_NVML_INIT", "18", "the NVIDIA driver's library and kernel module are of two versions; restart"),
+        (
+            "FAKE_NVML_INIT",
+            "9",
+            "the NVIDIA driver is installed but not loaded; load it with `modprobe nvidia`",
+        ),
+        (
+            "FAKE_NVML_INIT",
+            "18",
+            "the NVIDIA driver's library and kernel module are of two versions; restart",
+        ),
         ("FAKE_NVML_INIT", "999", "the NVIDIA driver does not answer ("),
         ("FAKE_NVML_COUNT", "0", "the NVIDIA driver is loaded, but there is no GPU; see whether"),
         ("CUDA_VISIBLE_DEVICES", "-1", "CUDA_VISIBLE_DEVICES=-1 hides every GPU; unset CUDA_VISIBLE_DEVICES"),

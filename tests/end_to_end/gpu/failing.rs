@@ -20,11 +20,27 @@ fn on_gpu(run: Invocation, behaviour: &str) -> Invocation {
 #[test]
 fn failures_of_a_device_are_told_apart() {
     for (behaviour, outcome, reason) in [
-        ("out-of-memory", "out of memory", "train_epoch: cuda:0 has no memory left for 80.0 GiB; use a smaller"),
+        (
+            "out-of-memory",
+            "out of memory",
+            "train_epoch: cuda:0 has no memory left for 80.0 GiB; use a smaller",
+        ),
         ("out-of-memory@open", "out of memory", "open: cuda:0 has no memory left for 80.0 GiB"),
-        ("lost-device", "failed", "device error: train_epoch: cuda:0 is lost (CUDA_ERROR_UNKNOWN); see `dmesg`"),
-        ("lost-device@train_epoch:2", "failed", "device error: train_epoch: cuda:0 is lost (CUDA_ERROR_UNKNOWN)"),
-        ("compute-capability@open", "failed", "device error: open: cuda:0 has compute capability 3.5, the kernels"),
+        (
+            "lost-device",
+            "failed",
+            "device error: train_epoch: cuda:0 is lost (CUDA_ERROR_UNKNOWN); see `dmesg`",
+        ),
+        (
+            "lost-device@train_epoch:2",
+            "failed",
+            "device error: train_epoch: cuda:0 is lost (CUDA_ERROR_UNKNOWN)",
+        ),
+        (
+            "compute-capability@open",
+            "failed",
+            "device error: open: cuda:0 has compute capability 3.5, the kernels",
+        ),
         ("abort", "failed", "the worker was killed by SIGABRT during train_epoch"),
         ("segfault@train_epoch:2", "failed", "the worker was killed by SIGSEGV during train_epoch"),
     ] {
@@ -81,14 +97,17 @@ fn a_worker_that_dies_with_its_device_is_explained() {
     // The gate's worker hangs in its first epoch, loses the device, and is stopped.
     let run = on_gpu(run, "hang").args(["--device", "cuda:0", "--timeout", "4s"]);
     let running = run.env("FAKE_NVML_LOST", &lost).start();
-    let log = || RunFolder::find(&out.path().join("runs")).is_some_and(|folder| {
-        std::fs::read_dir(folder.path.join("logs")).is_ok_and(|mut logs| logs.next().is_some())
-    });
+    let log = || {
+        RunFolder::find(&out.path().join("runs")).is_some_and(|folder| {
+            std::fs::read_dir(folder.path.join("logs")).is_ok_and(|mut logs| logs.next().is_some())
+        })
+    };
     assert!(wait_until(std::time::Duration::from_secs(120), log), "the gate has not begun");
     std::fs::write(&lost, "").unwrap();
     running.finish().expect(1);
     let failed = runs(&RunFolder::only(&out.path().join("runs")), "cuda:0");
-    let told = "train_epoch took longer than 4 s and was stopped (--timeout); cuda:0 is lost, says the driver (";
+    let told =
+        "train_epoch took longer than 4 s and was stopped (--timeout); cuda:0 is lost, says the driver (";
     assert_eq!(failed.len(), 1);
     assert!(failed[0].1.starts_with(told), "{failed:?}");
 }
@@ -96,7 +115,8 @@ fn a_worker_that_dies_with_its_device_is_explained() {
 /// The conformance checks of a device's run.
 fn agreement(folder: &RunFolder) -> Value {
     let ended = folder.events().into_iter().filter(|event| event["event"] == "ended");
-    let checks = ended.flat_map(|event| event["conformance"]["checks"].as_array().cloned().unwrap_or_default());
+    let checks =
+        ended.flat_map(|event| event["conformance"]["checks"].as_array().cloned().unwrap_or_default());
     let mut found = checks.filter(|check| check["name"] == "cpu and cuda:0 agree: losses");
     let check = found.next().expect("the devices are held against each other");
     assert!(found.next().is_none(), "once");
@@ -127,7 +147,8 @@ fn devices_that_do_not_compute_the_same_are_not_ranked() {
     assert_eq!(runs(&folder, "cpu"), [("ok".to_owned(), String::new())]);
     let failed = runs(&folder, "cuda:0");
     assert_eq!((failed.len(), &*failed[0].0), (1, "not conformant"));
-    let told = "does not compute the same function: cpu and cuda:0 agree: losses 1.6e-3, limit 1.0e-3 (worst step 5";
+    let told =
+        "does not compute the same function: cpu and cuda:0 agree: losses 1.6e-3, limit 1.0e-3 (worst step 5";
     assert!(failed[0].1.starts_with(told), "{failed:?}");
     assert_eq!(agreement(&folder)["passed"], false);
 }
@@ -145,7 +166,8 @@ fn work_that_is_left_on_a_device_is_told() {
     };
     assert!(left("cuda:0").iter().all(|seconds| (0.2..1.0).contains(seconds)), "{:?}", left("cuda:0"));
     let report = folder.read("report.html");
-    let warned: Vec<&str> = report.split("<li>").filter(|item| item.contains("of its work was left")).collect();
+    let warned: Vec<&str> =
+        report.split("<li>").filter(|item| item.contains("of its work was left")).collect();
     assert_eq!(warned.len(), 1, "{warned:?}");
     assert!(warned[0].contains("was left on cuda:0 when train_epoch returned; its times are too short"));
 }

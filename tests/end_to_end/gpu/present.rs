@@ -55,7 +55,8 @@ fn a_run_on_a_device_is_watched() {
     let finished = run.args(["--epochs", "2"]).run().expect(0);
     let folder = RunFolder::only(out.path());
     let on_gpu = row(&folder, "cuda:0");
-    let told = ["outcome", "device_memory_of", "sm_clock_mhz", "device_temperature_celsius", "throttle_reasons"];
+    let told =
+        ["outcome", "device_memory_of", "sm_clock_mhz", "device_temperature_celsius", "throttle_reasons"];
     assert_eq!(told.map(|column| &*on_gpu[column]), ["ok", "process", "345", "41", "power cap"]);
     assert_eq!(on_gpu["peak_device_bytes"], MEMORY_OF_WORKER.to_string());
     let epochs = folder.rows("epochs.csv").into_iter().filter(|row| row["device"] == "cuda:0");
@@ -64,14 +65,19 @@ fn a_run_on_a_device_is_watched() {
     // 300 W; the harness hears of beginning and end somewhat later than they are.
     assert!((joules - 300.0 * seconds).abs() < 300.0 * (0.2 * seconds + 0.2), "{joules} J in {seconds} s");
     let on_cpu = row(&folder, "cpu");
-    for column in ["peak_device_bytes", "device_memory_of", "energy_joules", "sm_clock_mhz", "throttle_reasons"] {
+    for column in
+        ["peak_device_bytes", "device_memory_of", "energy_joules", "sm_clock_mhz", "throttle_reasons"]
+    {
         assert_eq!(on_cpu[column], "", "{column}");
     }
     assert_eq!(on_gpu["threads"], "1", "a device computes with its own");
     let summary = folder.rows("summary.csv").into_iter().find(|row| row["device"] == "cuda:0").unwrap();
     assert_eq!(summary["peak_device_bytes"], MEMORY_OF_WORKER.to_string());
     assert_eq!(summary["percent_of_peak"], "", "the processor's peak says nothing of it");
-    assert!(finished.stdout.contains("device memory") && finished.stdout.contains("600.0 MiB"), "{finished:?}");
+    assert!(
+        finished.stdout.contains("device memory") && finished.stdout.contains("600.0 MiB"),
+        "{finished:?}"
+    );
 }
 
 #[test]
@@ -119,13 +125,18 @@ fn what_a_driver_does_not_tell_is_replaced_or_left_empty() {
 #[test]
 fn a_device_that_is_not_there_is_refused_with_those_that_are() {
     let repository = repository(2);
-    for (arguments, wanted) in
-        [(&["bench", "all", "--device", "cuda:7"] as &[&str], "cuda:7"), (&["check", "hostile@cuda:x"], "cuda:x")]
-    {
-        let Some(run) = with_gpus(repository.invoke(arguments.iter().copied()).args(&QUICK[..4])) else { return };
+    for (arguments, wanted) in [
+        (&["bench", "all", "--device", "cuda:7"] as &[&str], "cuda:7"),
+        (&["check", "hostile@cuda:x"], "cuda:x"),
+    ] {
+        let Some(run) = with_gpus(repository.invoke(arguments.iter().copied()).args(&QUICK[..4])) else {
+            return;
+        };
         assert_eq!(
             run.run().refusal(),
-            format!("error: no device {wanted}: there is cuda:0 (Pretended GPU A), cuda:1 (Pretended GPU B)\n")
+            format!(
+                "error: no device {wanted}: there is cuda:0 (Pretended GPU A), cuda:1 (Pretended GPU B)\n"
+            )
         );
     }
     assert!(!repository.path().join("target").exists(), "something was built");

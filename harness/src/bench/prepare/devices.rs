@@ -41,9 +41,7 @@ pub(super) fn is_asked_for(library: &Library, selection: &Selection, request: &B
         }
         // What a library serves that was given ready, it alone knows.
         Library::Given(_) => true,
-        Library::Built(_) => {
-            named.iter().any(|device| library.serves(device) && missing(device).is_none())
-        }
+        Library::Built(_) => named.iter().any(|device| library.serves(device) && missing(device).is_none()),
     }
 }
 

@@ -256,7 +256,10 @@ mod tests {
     fn every_reason_has_a_remedy() {
         let reasons = [NvmlError::DriverNotLoaded, NvmlError::LibRmVersionMismatch, NvmlError::NoPermission]
             .map(|error| no_library(&error).to_string());
-        assert!(reasons[0].starts_with("the NVIDIA driver is installed but not loaded; load it"), "{reasons:?}");
+        assert!(
+            reasons[0].starts_with("the NVIDIA driver is installed but not loaded; load it"),
+            "{reasons:?}"
+        );
         assert!(reasons[1].contains("are of two versions; restart"), "{reasons:?}");
         assert!(reasons[2].contains("does not answer (") && reasons[2].contains("nvidia-smi"), "{reasons:?}");
         assert_eq!(

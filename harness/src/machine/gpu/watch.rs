@@ -137,10 +137,11 @@ impl Seen {
 /// Bytes that a process has of a device, where the driver lists it.
 fn memory_of(device: &Device<'_>, process: u32) -> Option<u64> {
     let processes = device.running_compute_processes().ok()?;
-    let used = processes.into_iter().filter(|one| one.pid == process).filter_map(|one| match one.used_gpu_memory {
-        UsedGpuMemory::Used(bytes) => Some(bytes),
-        UsedGpuMemory::Unavailable => None,
-    });
+    let used =
+        processes.into_iter().filter(|one| one.pid == process).filter_map(|one| match one.used_gpu_memory {
+            UsedGpuMemory::Used(bytes) => Some(bytes),
+            UsedGpuMemory::Unavailable => None,
+        });
     used.reduce(|a, b| a + b)
 }
 
@@ -222,12 +223,15 @@ mod tests {
 
     #[test]
     fn only_the_energy_of_training_counts() {
-        let epoch = |from, to| [("train_epoch", Some(from)), ("get_parameters", Some(to)), ("predict", Some(to + 500))];
+        let epoch = |from, to| {
+            [("train_epoch", Some(from)), ("get_parameters", Some(to)), ("predict", Some(to + 500))]
+        };
         let two = [&[("open", Some(0))][..], &epoch(1000, 3500), &epoch(9000, 9250)].concat();
         assert_eq!(joules(&two), Some(2.75));
         assert_eq!(joules(&epoch(1000, 1000)), None, "the counter stood still");
         assert_eq!(joules(&[("train_epoch", None), ("get_parameters", None)]), None);
-        let torn = [&epoch(1000, 3500)[..], &[("train_epoch", Some(4000)), ("get_parameters", None)]].concat();
+        let torn =
+            [&epoch(1000, 3500)[..], &[("train_epoch", Some(4000)), ("get_parameters", None)]].concat();
         assert_eq!(joules(&torn), None, "less than all of it");
         assert_eq!(joules(&[("open", Some(1))]), None);
     }
