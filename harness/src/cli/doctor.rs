@@ -1,6 +1,6 @@
 //! `doctor`: what this machine has and lacks, and what mends it.
 
-use trainmark_reports::record::Environment;
+use trainmark_reports::record::{Environment, Gpu};
 
 use crate::data;
 use crate::machine;
@@ -62,19 +62,22 @@ fn describe_machine(environment: &Environment) {
     if let Some(none) = &gpu::found().none {
         say!("  cuda devices are unavailable: {none}");
     }
-    for gpu in &environment.gpus {
-        let device = gpu.device.as_deref().unwrap_or_default();
-        say!("  {device}: {}", gpu.summary());
-        let known = [gpu.settings(), gpu.uuid.clone()];
-        say!("    {}", known.into_iter().flatten().collect::<Vec<_>>().join(", "));
-        if gpu.persistence_mode == Some(false) {
-            say!("    `nvidia-smi -pm 1` keeps it awake between runs, which steadies timings");
-        }
-        if gpu.mig_mode == Some(true) {
-            say!("    divided into instances: CUDA uses one of them; name it in CUDA_VISIBLE_DEVICES");
-        }
-    }
+    environment.gpus.iter().for_each(describe_gpu);
     if let Some(listed) = &environment.cuda_visible_devices {
         say!("  CUDA_VISIBLE_DEVICES={listed}");
+    }
+}
+
+fn describe_gpu(gpu: &Gpu) {
+    say!("  {}: {}", gpu.device.as_deref().unwrap_or_default(), gpu.summary());
+    let known: Vec<String> = [gpu.settings(), gpu.uuid.clone()].into_iter().flatten().collect();
+    if !known.is_empty() {
+        say!("    {}", known.join(", "));
+    }
+    if gpu.persistence_mode == Some(false) {
+        say!("    `nvidia-smi -pm 1` keeps it awake between runs, which steadies timings");
+    }
+    if gpu.mig_mode == Some(true) {
+        say!("    divided into instances: CUDA uses one of them; name it in CUDA_VISIBLE_DEVICES");
     }
 }

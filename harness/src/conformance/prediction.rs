@@ -119,3 +119,17 @@ impl Asked<'_, '_> {
 fn widened(logits: &[f32]) -> Vec<f64> {
     logits.iter().copied().map(f64::from).collect()
 }
+
+#[cfg(test)]
+mod unit_tests {
+    use super::*;
+
+    #[test]
+    fn the_loss_is_the_mean_cross_entropy() {
+        let undecided = loss(&[3.0; 20], [0, 9].into_iter(), 10);
+        assert!((undecided - 10.0_f64.ln()).abs() < 1e-12, "{undecided}");
+        // ln(1 + e^-2) for the right class, 2 more for the wrong one.
+        let decided = loss(&[500.0, 498.0, 500.0, 498.0], [0, 1].into_iter(), 2);
+        assert!((decided - (1.0 + (-2.0_f64).exp().ln_1p())).abs() < 1e-12, "{decided}");
+    }
+}

@@ -8,7 +8,7 @@ mod patterns;
 use trainmark_plugin::{Layer, Model, RunningVariance, Shape};
 use trainmark_reports::record::Conformance;
 
-use super::{Recorder, Subject, render, run, step};
+use super::{Recorder, Subject, agree, render, run, step};
 use crate::workload::{Workload, all, lenet_bn};
 use defects::{CAUGHT_BY, Defect};
 use float_session::FloatSession;
@@ -57,6 +57,20 @@ fn a_right_network_passes_in_either_convention() {
     for convention in [RunningVariance::UnbiasedFromOne, RunningVariance::BiasedFromZero] {
         let conformance = gate(small(), &patterns, convention, Defect::None);
         assert!(conformance.passed, "{convention:?}\n{}", render(&conformance));
+    }
+}
+
+#[test]
+fn devices_agree_where_both_train_rightly_and_only_there() {
+    let patterns = Patterns::new(12, 300, 80);
+    let losses = |defect| gate(small(), &patterns, RunningVariance::UnbiasedFromOne, defect).losses;
+    let check = |other: &[f64]| {
+        let limit = small().tolerances.trajectory;
+        agree(["cpu", "cuda:0"], [&losses(Defect::None), other], limit).expect("all losses are there")
+    };
+    assert!(check(&losses(Defect::None)).passed);
+    for defect in [Defect::SgdWithMomentum, Defect::PredictsWithBatchStatistics] {
+        assert!(!check(&losses(defect)).passed, "{defect:?}");
     }
 }
 

@@ -74,72 +74,70 @@ pub fn found() -> &'static Found {
 
 impl Found {
     fn look(visible: Option<String>) -> Self {
-        let fail = |none: NoGpu, visible: &Option<String>| Self {
-            nvml: None,
-            handles: Vec::new(),
-            gpus: Vec::new(),
-            none: Some(none),
-            visible: visible.clone(),
-        };
-        let nvml = match Nvml::builder().lib_path(LIBRARY.as_ref()).init() {
-            Ok(nvml) => nvml,
-            Err(error) => return fail(no_library(&error), &visible),
-        };
-        let uuids = match uuids(&nvml) {
-            Ok(uuids) if uuids.is_empty() => {
-                return fail(no_device(), &visible);
+        match Self::ask(visible.as_deref()) {
+            Ok((nvml, handles)) => {
+                let described = (0..).zip(&handles);
+                let gpus = described.map(|(place, handle)| describe(&nvml, place, handle)).collect();
+                Self { nvml: Some(nvml), handles, gpus, none: None, visible }
             }
-            Ok(uuids) => uuids,
-            Err(error) => return fail(unanswered(&error), &visible),
-        };
-        let handles = match &visible {
-            Some(listed) => self::visible(listed, &uuids),
-            None => (0..uuids.len() as u32).map(Handle::Index).collect(),
-        };
-        let found = Self { nvml: Some(nvml), handles, gpus: Vec::new(), none: None, visible };
-        let gpus: Vec<Gpu> = (0..found.handles.len()).map(|place| found.describe(place)).collect();
-        let none = gpus.is_empty().then(|| hidden(found.visible.as_deref().unwrap_or_default()));
-        Self { gpus, none, ..found }
+            Err(none) => {
+                Self { nvml: None, handles: Vec::new(), gpus: Vec::new(), none: Some(none), visible }
+            }
+        }
+    }
+
+    /// The library, and the visible processors, of which there is one at least.
+    fn ask(visible: Option<&str>) -> Result<(Nvml, Vec<Handle>), NoGpu> {
+        let nvml = Nvml::builder().lib_path(LIBRARY.as_ref()).init().map_err(|error| no_library(&error))?;
+        let uuids = uuids(&nvml).map_err(|error| unanswered(&error))?;
+        if uuids.is_empty() {
+            return Err(no_device());
+        }
+        let all = || (0..uuids.len() as u32).map(Handle::Index).collect();
+        let handles = visible.map_or_else(all, |listed| self::visible(listed, &uuids));
+        if handles.is_empty() {
+            return Err(hidden(visible.unwrap_or_default()));
+        }
+        Ok((nvml, handles))
     }
 
     /// The processor that is a device such as `cuda:0`, to be asked.
     pub fn device(&self, id: &str) -> Option<Device<'_>> {
+        self.open(id)?.ok()
+    }
+
+    fn open(&self, id: &str) -> Option<Result<Device<'_>, NvmlError>> {
         let place = id.strip_prefix("cuda:")?.parse::<usize>().ok()?;
-        self.handle(place)
-    }
-
-    fn handle(&self, place: usize) -> Option<Device<'_>> {
-        let nvml = self.nvml.as_ref()?;
-        match self.handles.get(place)? {
-            Handle::Index(index) => nvml.device_by_index(*index).ok(),
-            Handle::Identifier(identifier) => nvml.device_by_uuid(identifier.as_str()).ok(),
-        }
-    }
-
-    fn describe(&self, place: usize) -> Gpu {
-        let device = format!("{KIND}:{place}");
-        match (&self.nvml, self.handle(place)) {
-            (Some(nvml), Some(handle)) => describe::gpu(nvml, &handle, device),
-            _ => Gpu { device: Some(device), name: "unknown GPU".to_owned(), ..Gpu::default() },
-        }
+        Some(self.handles.get(place)?.open(self.nvml.as_ref()?))
     }
 
     /// Why a device cannot be computed on any more, where the driver says so. A device that is
     /// no graphics processor is never lost.
     pub fn lost(&self, id: &str) -> Option<String> {
-        let nvml = self.nvml.as_ref()?;
-        let place = id.strip_prefix("cuda:")?.parse::<usize>().ok()?;
-        let asked = match self.handles.get(place)? {
-            Handle::Index(index) => nvml.device_by_index(*index),
-            Handle::Identifier(identifier) => nvml.device_by_uuid(identifier.as_str()),
-        };
-        match asked.and_then(|device| device.memory_info()) {
+        match self.open(id)?.and_then(|device| device.memory_info()) {
             Err(error @ (NvmlError::GpuLost | NvmlError::ResetRequired)) => Some(format!(
                 "{id} is lost, says the driver ({error}); reset it with `nvidia-smi --gpu-reset`, or restart the \
                  machine"
             )),
             _ => None,
         }
+    }
+}
+
+impl Handle {
+    fn open<'n>(&self, nvml: &'n Nvml) -> Result<Device<'n>, NvmlError> {
+        match self {
+            Self::Index(index) => nvml.device_by_index(*index),
+            Self::Identifier(identifier) => nvml.device_by_uuid(identifier.as_str()),
+        }
+    }
+}
+
+fn describe(nvml: &Nvml, place: usize, handle: &Handle) -> Gpu {
+    let device = format!("{KIND}:{place}");
+    match handle.open(nvml) {
+        Ok(opened) => describe::gpu(nvml, &opened, device),
+        Err(_) => Gpu { device: Some(device), name: "unknown GPU".to_owned(), ..Gpu::default() },
     }
 }
 
@@ -156,13 +154,7 @@ fn uuids(nvml: &Nvml) -> Result<Vec<String>, NvmlError> {
 fn visible(listed: &str, uuids: &[String]) -> Vec<Handle> {
     let mut handles: Vec<Handle> = Vec::new();
     for entry in listed.split(',').map(str::trim) {
-        let handle = match entry.parse::<u32>() {
-            Ok(index) => (index as usize) < uuids.len(),
-            Err(_) => !entry.is_empty(),
-        }
-        .then(|| handle(entry, uuids))
-        .flatten();
-        match handle {
+        match handle(entry, uuids) {
             Some(handle) if !handles.contains(&handle) => handles.push(handle),
             _ => break,
         }
@@ -171,8 +163,11 @@ fn visible(listed: &str, uuids: &[String]) -> Vec<Handle> {
 }
 
 fn handle(entry: &str, uuids: &[String]) -> Option<Handle> {
-    if let Ok(index) = entry.parse() {
-        return Some(Handle::Index(index));
+    if let Ok(index) = entry.parse::<u32>() {
+        return ((index as usize) < uuids.len()).then_some(Handle::Index(index));
+    }
+    if entry.is_empty() {
+        return None;
     }
     if entry.starts_with("MIG-") {
         return Some(Handle::Identifier(entry.to_owned()));
