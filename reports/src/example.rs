@@ -136,6 +136,7 @@ pub(crate) fn run(cell: &Cell, seed: u64, outcome: RunOutcome) -> RunRecord {
         cpu_seconds: Some(42.5),
         load_average: Some(0.75),
         frequency_mhz: Some(3000.0),
+        gpu: None,
         targets: Vec::new(),
         conformance: Some(Conformance {
             passed: true,
@@ -146,6 +147,7 @@ pub(crate) fn run(cell: &Cell, seed: u64, outcome: RunOutcome) -> RunRecord {
                 limit: Some(1e-3),
                 detail: "worst: conv1.weight".to_owned(),
             }],
+            losses: Vec::new(),
         }),
         framework: Some(format!("{} 1.2.3", cell.backend)),
         library_hash: Some("cd".repeat(32)),
@@ -154,6 +156,54 @@ pub(crate) fn run(cell: &Cell, seed: u64, outcome: RunOutcome) -> RunRecord {
             beta: (0..6).map(|channel| 0.5 - 0.25 * channel as f32).collect(),
         }),
     }
+}
+
+pub(crate) fn gpu() -> Gpu {
+    Gpu {
+        device: Some("cuda:0".to_owned()),
+        index: Some(0),
+        name: "Example GPU".to_owned(),
+        uuid: Some("GPU-00000000-0000-0000-0000-000000000000".to_owned()),
+        memory_bytes: Some(16 << 30),
+        compute_capability: Some("9.0".to_owned()),
+        driver: Some("580.95.05".to_owned()),
+        cuda: Some("13.0".to_owned()),
+        sm_clock_mhz: Some(345),
+        max_sm_clock_mhz: Some(1980),
+        memory_clock_mhz: Some(3201),
+        max_memory_clock_mhz: Some(3201),
+        power_limit_watts: Some(700.0),
+        persistence_mode: Some(true),
+        mig_mode: Some(false),
+    }
+}
+
+/// One run of one cell on a graphics processor.
+pub(crate) fn record_on_gpu() -> Record {
+    let mut record = record_of_one_run();
+    let on_gpu = |cell: &mut Cell| cell.device = "cuda:0".to_owned();
+    record.started.environment.gpus = vec![gpu()];
+    record.started.plan.cells.iter_mut().for_each(on_gpu);
+    record.epochs.iter_mut().for_each(|epoch| on_gpu(&mut epoch.cell));
+    for run in &mut record.runs {
+        on_gpu(&mut run.cell);
+        run.gpu = Some(GpuUse {
+            peak_memory_bytes: Some(600 << 20),
+            memory_basis: Some(MemoryBasis::Process),
+            energy_joules: Some(1234.5),
+            sm_clock_mhz: Some(345),
+            temperature_celsius: Some(41),
+            throttle_reasons: Some(vec!["software thermal slowdown".to_owned()]),
+        });
+    }
+    record.begun = vec![Begun {
+        cell: record.runs[0].cell.clone(),
+        seed: 1,
+        purpose: Purpose::Sample,
+        load_average: Some(0.1),
+        unix_time: record.started.unix_time,
+    }];
+    record
 }
 
 /// Training seconds of a later epoch, and how fast a cell learns.

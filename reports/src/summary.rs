@@ -6,7 +6,7 @@
 //! crashes before the target does not look better for it.
 
 use crate::ceiling;
-use crate::record::{Cell, EpochRecord, Metric, RunOutcome, RunRecord, Target, TargetRecord};
+use crate::record::{Cell, EpochRecord, GpuUse, Metric, RunOutcome, RunRecord, Target, TargetRecord};
 use crate::statistics::{self, Interval};
 use crate::store::Record;
 
@@ -35,6 +35,10 @@ pub struct CellSummary {
     pub targets: Vec<TargetSummary>,
     /// Median peak resident memory in bytes.
     pub peak_rss_bytes: Option<u64>,
+    /// Median peak of device memory in bytes.
+    pub peak_device_bytes: Option<u64>,
+    /// Median energy of the graphics processor over a run's training epochs, in joules.
+    pub energy_joules: Option<f64>,
     /// Median seconds from loading the library to a warm epoch.
     pub cold_start_seconds: Option<f64>,
     /// What part of the processor's peak the median time per epoch is, in per cent.
@@ -130,10 +134,18 @@ fn summarize_cell(record: &Record, cell: &Cell) -> CellSummary {
             .collect(),
         peak_rss_bytes: median(ok.iter().filter_map(|run| Some(run.peak_rss_bytes? as f64)))
             .map(|bytes| bytes as u64),
+        peak_device_bytes: median(of_gpu(&ok, |used| used.peak_memory_bytes.map(|bytes| bytes as f64)))
+            .map(|bytes| bytes as u64),
+        energy_joules: median(of_gpu(&ok, |used| used.energy_joules)),
         cold_start_seconds: median(ok.iter().filter_map(|run| run.cold_start_seconds)),
         percent_of_peak: train_seconds
             .and_then(|seconds| ceiling::percent_of_peak(&record.started, cell, seconds.median)),
     }
+}
+
+/// What runs took of their graphics processor.
+fn of_gpu(runs: &[&RunRecord], field: impl Fn(&GpuUse) -> Option<f64>) -> impl Iterator<Item = f64> {
+    runs.iter().filter_map(move |run| field(run.gpu.as_ref()?))
 }
 
 /// The cells of one workload on one device of one machine: what may be compared.

@@ -100,6 +100,9 @@ fn list_and_doctor_say_what_is_missing() {
     let listed = repository.invoke(["list"]).run().expect(0).stdout;
     let root = repository.path().canonicalize().unwrap();
     let listed = listed.replace(&root.display().to_string(), "[root]");
+    // What devices there are is this machine's.
+    let (listed, devices) = listed.split_once("devices\n").expect("a section on devices");
+    assert!(devices.starts_with("  cpu ") && devices.contains("\n  cuda"), "{devices}");
     insta::assert_snapshot!(listed);
     let doctor = repository.invoke(["doctor"]).run().expect(0).stdout;
     let backends = doctor.split_once("\nbackends\n").expect("a section on backends").1;

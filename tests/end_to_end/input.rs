@@ -53,11 +53,11 @@ fn unknown_names_come_with_the_nearest() {
 fn wishes_that_nothing_meets_are_refused() {
     let Some(library) = minimal_c().and_then(Path::to_str) else { return };
     let out = tempfile::tempdir().unwrap();
-    let on_a_device = format!("{library}@cuda:7");
+    let on_a_device = format!("{library}@tpu:7");
     let unknown_way = format!("{library}/bultin");
     let builtin = format!("{library}/builtin");
     for (arguments, expected) in [
-        (&[&*on_a_device] as &[&str], "error: no selected backend has the device cuda:7 (there are: cpu)\n"),
+        (&[&*on_a_device] as &[&str], "error: no selected backend has the device tpu:7 (there are: cpu)\n"),
         (
             &[library, "--device", "cpu,cpu:1"],
             "error: no selected backend has the device cpu:1; did you mean cpu? (there are: cpu)\n",

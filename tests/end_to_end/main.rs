@@ -10,6 +10,7 @@ mod commands;
 mod compare;
 mod disk;
 mod frameworks;
+mod gpu;
 mod hostile;
 mod input;
 mod interrupt;

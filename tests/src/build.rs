@@ -92,15 +92,32 @@ pub fn minimal_c() -> Option<&'static Path> {
     LIBRARY.get_or_init(|| c_library("plugin.c", &[], "libminimal_c.so")).as_deref()
 }
 
+/// A folder with the management library of an NVIDIA driver that is not there, for
+/// `LD_LIBRARY_PATH`; `None`, said aloud, without a C compiler.
+pub fn pretended_driver() -> Option<&'static Path> {
+    static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let compile = || {
+        let folder = kept_folder().join("nvml");
+        std::fs::create_dir_all(&folder).unwrap();
+        compile_c(Path::new("nvml/nvml.c"), &["-D_GNU_SOURCE"], &folder.join("libnvidia-ml.so.1"))?;
+        Some(folder)
+    };
+    FOLDER.get_or_init(compile).as_deref()
+}
+
 /// Compiles a source of `tests/fixtures/minimal` with definitions such as
 /// `-DTM_TEST_MAJOR=2`.
 pub fn c_library(source: &str, definitions: &[&str], name: &str) -> Option<PathBuf> {
+    compile_c(&Path::new("minimal").join(source), definitions, &kept_folder().join(name))
+}
+
+/// Compiles a source of `tests/fixtures` to a library.
+fn compile_c(source: &Path, definitions: &[&str], library: &Path) -> Option<PathBuf> {
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
     if Command::new(&compiler).arg("--version").output().is_err() {
         skip("cc", &format!("{compiler} cannot be run; install a C compiler or set CC"));
         return None;
     }
-    let library = kept_folder().join(name);
     // Written elsewhere and renamed: another test process may have the old one loaded.
     let fresh = tempfile::Builder::new().suffix(".so").tempfile_in(kept_folder()).unwrap().into_temp_path();
     let output = Command::new(compiler)
@@ -108,13 +125,13 @@ pub fn c_library(source: &str, definitions: &[&str], name: &str) -> Option<PathB
         .args(definitions)
         .arg("-I")
         .arg(repository_root().join("harness/plugin/include"))
-        .arg(repository_root().join("tests/fixtures/minimal").join(source))
+        .arg(repository_root().join("tests/fixtures").join(source))
         .arg("-o")
         .arg(&fresh)
         .arg("-lm")
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    fresh.persist(&library).unwrap();
-    Some(library)
+    fresh.persist(library).unwrap();
+    Some(library.to_owned())
 }

@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use trainmark_reports::csv::one_line;
-use trainmark_reports::record::{CheckRecord, Conformance, RunOutcome};
+use trainmark_reports::record::{Cell, CheckRecord, Conformance, RunOutcome};
 
+use super::lost;
 use super::prepare::ReadyCell;
 use super::progress::Progress;
-use crate::data;
 use crate::executor::{Ending, Executor, Failure};
+use crate::registry::device_kind;
 use crate::worker::protocol::{Job, Message, Task};
+use crate::{conformance, data, workload};
 
 /// What the gate found of one cell.
 #[derive(Debug, Clone)]
@@ -22,35 +24,97 @@ pub struct Verdict {
     pub epoch_seconds: f64,
 }
 
-/// Runs the gate for one cell in a worker of its own.
-///
-/// # Errors
-/// Where no worker can be started.
-pub fn check(
-    ready: &ReadyCell,
-    dataset: &data::Prepared,
-    executor: &Executor,
-    log: &Path,
-    progress: &mut dyn Progress,
-) -> anyhow::Result<Verdict> {
-    progress.checking(&ready.cell);
-    let mut checks: Vec<CheckRecord> = Vec::new();
-    let job = Job::Check(task(ready, dataset, 1, 0));
-    let ending = executor.run(&job, ready.cell.threads, log, &mut |message| {
-        if let Message::Checked(check) = message {
-            progress.checked(&ready.cell, check);
-            checks.push(check.clone());
+/// Checks one cell after another, and each cell's devices against each other.
+pub struct Gate<'g> {
+    dataset: &'g data::Prepared,
+    executor: &'g Executor,
+    /// The losses of the cells that have passed.
+    passed: Vec<(Cell, Vec<f64>)>,
+}
+
+impl<'g> Gate<'g> {
+    /// One that no cell has passed yet.
+    pub fn new(dataset: &'g data::Prepared, executor: &'g Executor) -> Self {
+        Self { dataset, executor, passed: Vec::new() }
+    }
+
+    /// Takes into account a cell that has passed before, with its losses.
+    pub fn remember(&mut self, cell: &Cell, conformance: &Conformance) {
+        let is_known = self.passed.iter().any(|(passed, _)| passed == cell);
+        if conformance.passed && !conformance.losses.is_empty() && !is_known {
+            self.passed.push((cell.clone(), conformance.losses.clone()));
         }
-        Ok(())
-    })?;
-    let passed = checks.iter().all(|check| check.passed);
-    let (failure, epoch_seconds) = match ending {
-        Ending::Done(done) => (None, done.epoch_estimate_seconds.unwrap_or_default()),
-        Ending::Failed(failure) => (Some(failure), 0.0),
-    };
-    let conformance = Conformance { passed: passed && failure.is_none(), checks };
-    progress.gate(&ready.cell, &summary(&conformance, failure.as_ref()));
-    Ok(Verdict { conformance, failure, epoch_seconds })
+    }
+
+    /// Runs the gate for one cell in a worker of its own.
+    ///
+    /// # Errors
+    /// Where no worker can be started.
+    pub fn check(
+        &mut self,
+        ready: &ReadyCell,
+        log: &Path,
+        progress: &mut dyn Progress,
+    ) -> anyhow::Result<Verdict> {
+        progress.checking(&ready.cell);
+        let mut checks: Vec<CheckRecord> = Vec::new();
+        let ending = match lost::before(&ready.cell) {
+            Some(failure) => Ending::Failed(failure),
+            None => self.run(ready, log, progress, &mut checks)?,
+        };
+        let (failure, done) = match ending {
+            Ending::Done(done) => (None, done),
+            Ending::Failed(failure) => (Some(lost::explained(failure, &ready.cell)), Box::default()),
+        };
+        if failure.is_none() {
+            for check in self.against_other_devices(ready, &done.losses)? {
+                progress.checked(&ready.cell, &check);
+                checks.push(check);
+            }
+        }
+        let passed = failure.is_none() && checks.iter().all(|check| check.passed);
+        let conformance = Conformance { passed, checks, losses: done.losses };
+        self.remember(&ready.cell, &conformance);
+        progress.gate(&ready.cell, &summary(&conformance, failure.as_ref()));
+        let epoch_seconds = done.epoch_estimate_seconds.unwrap_or_default();
+        Ok(Verdict { conformance, failure, epoch_seconds })
+    }
+
+    fn run(
+        &self,
+        ready: &ReadyCell,
+        log: &Path,
+        progress: &mut dyn Progress,
+        checks: &mut Vec<CheckRecord>,
+    ) -> anyhow::Result<Ending> {
+        let job = Job::Check(task(ready, self.dataset, 1, 0));
+        self.executor.run(&job, ready.cell.threads, log, &mut |message| {
+            if let Message::Checked(check) = message {
+                progress.checked(&ready.cell, check);
+                checks.push(check.clone());
+            }
+            Ok(())
+        })
+    }
+
+    /// Holds the losses against those of the same implementation on the processor, or, on the
+    /// processor, on other devices.
+    fn against_other_devices(&self, ready: &ReadyCell, losses: &[f64]) -> anyhow::Result<Vec<CheckRecord>> {
+        let cell = &ready.cell;
+        let limit = workload::find(&cell.workload)?.tolerances.trajectory;
+        let others = self.passed.iter().filter(|(other, _)| is_other_device(cell, other));
+        let checks = others.filter_map(|(other, of_other)| {
+            conformance::agree([&other.device, &cell.device], [of_other, losses], limit)
+        });
+        Ok(checks.collect())
+    }
+}
+
+/// Whether two cells differ by their device, one of which is the processor.
+fn is_other_device(one: &Cell, other: &Cell) -> bool {
+    let subject = |cell: &Cell| (cell.workload.clone(), cell.backend.clone(), cell.implementation.clone());
+    let is_cpu = |cell: &Cell| device_kind(&cell.device) == "cpu";
+    subject(one) == subject(other) && is_cpu(one) != is_cpu(other)
 }
 
 /// The work order of a cell.

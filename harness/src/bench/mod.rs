@@ -5,6 +5,7 @@ mod budget;
 mod contender;
 pub mod gate;
 mod history;
+mod lost;
 pub mod prepare;
 pub mod progress;
 mod repeats;

@@ -2,6 +2,7 @@
 //! it can do.
 
 mod builds;
+mod devices;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use trainmark_reports::record::{Cell, Unavailable};
 use super::progress::Progress;
 use super::{BenchRequest, wishes};
 use crate::executor::{Cause, Ending, Executor};
+use crate::machine::gpu;
 use crate::plan::{self, Selection};
 use crate::registry::build::file_hash;
 use crate::registry::{Backend, Library, Registry, device_kind};
@@ -47,6 +49,8 @@ pub struct Prepared {
     pub unavailable: Vec<Unavailable>,
     /// Whether a library was built just now.
     pub is_built: bool,
+    /// Devices that nobody asked for by name and that this machine does not have.
+    left_out: Vec<Unavailable>,
 }
 
 impl Prepared {
@@ -73,6 +77,7 @@ pub fn prepare(
     let mut prepared = Prepared::default();
     let mut per_selection = Vec::new();
     let selections = selections(request, registry, executor, progress, &mut prepared)?;
+    devices::check(&selections, request, registry, progress, &mut prepared)?;
     let unbuilt = builds::build_stale(&selections, request, registry, executor, progress, &mut prepared)?;
     for selection in selections {
         let backend = registry.find(&selection.backend)?;
@@ -86,6 +91,12 @@ pub fn prepare(
             for library in libraries {
                 add_cells(workload, selection, library, request, progress, &mut prepared)?;
             }
+        }
+    }
+    if prepared.cells.is_empty() && prepared.unavailable.is_empty() {
+        // Where nothing else is to be run, they are what was asked for.
+        for row in std::mem::take(&mut prepared.left_out) {
+            prepared.add_unavailable(row, progress);
         }
     }
     if !executor.interrupt.is_set() {
@@ -173,14 +184,15 @@ fn ready_libraries(
 ) -> anyhow::Result<Vec<ReadyLibrary>> {
     let mut libraries = Vec::new();
     for library in &backend.libraries {
-        if !is_asked_for(library, selection, request) || unbuilt.contains(&library.path()) {
+        if !devices::is_asked_for(library, selection, request) || unbuilt.contains(&library.path()) {
             continue;
         }
         match ready_library(backend, library, executor)? {
             Ok(ready) => libraries.push(ready),
             Err(reason) => {
-                let row = Unavailable { backend: backend.name.clone(), device: None, reason };
-                prepared.add_unavailable(row, progress);
+                let device = devices::kinds_of(backend, library);
+                prepared
+                    .add_unavailable(Unavailable { backend: backend.name.clone(), device, reason }, progress);
             }
         }
         if executor.interrupt.is_set() {
@@ -188,14 +200,6 @@ fn ready_libraries(
         }
     }
     Ok(libraries)
-}
-
-fn is_asked_for(library: &Library, selection: &Selection, request: &BenchRequest) -> bool {
-    match (&selection.device, request.devices.as_slice()) {
-        (Some(device), _) => library.serves(device),
-        (None, []) => true,
-        (None, devices) => devices.iter().any(|device| library.serves(device)),
-    }
 }
 
 /// Loads a library once. The inner error is the reason why it is unavailable.
@@ -272,6 +276,10 @@ fn add_cells(
     }
     let wanted = |id: &str| plan::device_is_wanted(id, selection.device.as_deref(), &request.devices);
     for device in info.devices.iter().filter(|device| wanted(&device.id)) {
+        if devices::missing(&device.id).is_some() {
+            devices::leave_out(&info.name, gpu::KIND, selection, request, progress, prepared);
+            continue;
+        }
         if let Some(reason) = &device.unavailable {
             let (backend, device) = (info.name.clone(), Some(device.id.clone()));
             prepared.add_unavailable(Unavailable { backend, device, reason: reason.clone() }, progress);

@@ -10,7 +10,7 @@ use trainmark_reports::record::{Cell, Event, Outcome, Purpose, Round, RunOutcome
 use super::BenchRequest;
 use super::budget::{self, Cost};
 use super::contender::Contender;
-use super::gate;
+use super::gate::Gate;
 use super::history::History;
 use super::prepare::ReadyCell;
 use super::repeats::{self, Candidate};
@@ -33,10 +33,16 @@ pub(super) fn run_cells(
     let history = History::new(request, earlier);
     let seeds = request.seeds();
     let mut contenders = Vec::new();
+    let mut gate = Gate::new(bench.dataset, bench.executor);
+    for run in earlier.iter().flat_map(|record| &record.runs) {
+        if let Some(conformance) = &run.conformance {
+            gate.remember(&run.cell, conformance);
+        }
+    }
     for ready in cells.iter().filter(|ready| !history.is_complete(&ready.cell)) {
         let workload = workload_of(ready, workloads)?;
         let log = bench.store.folder().join(run::log_name(ready, "check"));
-        let verdict = gate::check(ready, bench.dataset, bench.executor, &log, bench.progress)?;
+        let verdict = gate.check(ready, &log, bench.progress)?;
         if verdict.failure.as_ref().is_some_and(|failure| failure.cause == Cause::Interrupted) {
             return Ok(Outcome::Interrupted);
         }

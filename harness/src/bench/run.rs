@@ -1,16 +1,20 @@
 //! One timed run of one cell: from a worker's messages to records.
 
+use std::path::Path;
+
 use trainmark_reports::record::{
     Begun, Cell, CheckRecord, Conformance, EpochRecord, Event, Purpose, RunOutcome, RunRecord,
 };
 use trainmark_reports::{RunStore, summary};
 
 use super::gate;
+use super::lost;
 use super::prepare::ReadyCell;
 use super::progress::Progress;
 use crate::conformance::judge;
 use crate::data;
 use crate::executor::{Ending, Executor, Failure};
+use crate::machine::gpu::RunWatch;
 use crate::machine::{self, power};
 use crate::worker::protocol::{EpochMessage, Job, Message};
 use crate::workload::Workload;
@@ -60,9 +64,38 @@ impl Bench<'_> {
         self.progress.begun(&ready.cell, seed, purpose);
         let log = log_name(ready, &run_name(seed, purpose));
         let mut heard = Heard::default();
-        let job = Job::Train(gate::task(ready, self.dataset, seed, self.epochs));
-        let path = self.store.folder().join(&log);
-        let ending = self.executor.run(&job, ready.cell.threads, &path, &mut |message| {
+        let mut watch = RunWatch::start(&ready.cell.device);
+        let (ending, log) = match lost::before(&ready.cell) {
+            Some(failure) => (Ending::Failed(failure), None),
+            None => {
+                let job = Job::Train(gate::task(ready, self.dataset, seed, self.epochs));
+                let path = self.store.folder().join(&log);
+                (self.follow(&job, ready, (seed, purpose), &path, watch.as_mut(), &mut heard)?, Some(log))
+            }
+        };
+        let mut record = run_record(ready, workload, seed, purpose, &heard);
+        record.load_average = load_average;
+        record.frequency_mhz = frequency_mhz;
+        record.gpu = watch.map(RunWatch::finish);
+        record.log = log;
+        self.judge(&mut record, &heard, ending, workload, gate);
+        self.finish(record)
+    }
+
+    /// Runs the job in a worker, and writes down each epoch as it ends.
+    fn follow(
+        &mut self,
+        job: &Job,
+        ready: &ReadyCell,
+        (seed, purpose): (u64, Purpose),
+        log: &Path,
+        mut watch: Option<&mut RunWatch>,
+        heard: &mut Heard,
+    ) -> anyhow::Result<Ending> {
+        self.executor.run(job, ready.cell.threads, log, &mut |message| {
+            if let Some(watch) = watch.as_deref_mut() {
+                watch.hear(message);
+            }
             match message {
                 Message::Loaded { seconds, .. } => heard.load_seconds = Some(*seconds),
                 Message::Opened { seconds } => heard.open_seconds = Some(*seconds),
@@ -76,13 +109,7 @@ impl Bench<'_> {
                 _ => {}
             }
             Ok(())
-        })?;
-        let mut record = run_record(ready, workload, seed, purpose, &heard);
-        record.load_average = load_average;
-        record.frequency_mhz = frequency_mhz;
-        record.log = Some(log);
-        self.judge(&mut record, &heard, ending, workload, gate);
-        self.finish(record)
+        })
     }
 
     /// Writes down a cell that the gate has stopped.
@@ -97,7 +124,8 @@ impl Bench<'_> {
         verdict: &gate::Verdict,
     ) -> anyhow::Result<()> {
         let mut record = run_record(ready, workload, seed, Purpose::Sample, &Heard::default());
-        record.log = Some(log_name(ready, "check"));
+        // Where the device was lost before, no worker has printed anything.
+        record.log = Some(log_name(ready, "check")).filter(|log| self.store.folder().join(log).is_file());
         record.conformance = Some(verdict.conformance.clone());
         match &verdict.failure {
             Some(failure) => fail(&mut record, failure.clone()),
@@ -139,7 +167,10 @@ impl Bench<'_> {
                     record.reason = gate::failed_checks(&conformance);
                 }
             }
-            Ending::Failed(failure) => fail(record, failure),
+            Ending::Failed(failure) => {
+                let failure = lost::explained(failure, &record.cell);
+                fail(record, failure);
+            }
         }
         record.conformance = Some(conformance);
     }
@@ -220,6 +251,7 @@ fn run_record(
         cpu_seconds: None,
         load_average: None,
         frequency_mhz: None,
+        gpu: None,
         targets: workload
             .targets
             .iter()

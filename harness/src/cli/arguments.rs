@@ -166,6 +166,9 @@ pub struct CheckArguments {
         help = "`all`, or backends as BACKEND[/IMPLEMENTATION][@DEVICE], or libraries by path"
     )]
     pub selections: Vec<String>,
+    /// Only these devices, such as cpu or cuda:0 [default: all that there are]
+    #[arg(long, value_name = "DEVICE", value_delimiter = ',')]
+    pub device: Vec<String>,
     /// Workloads to check: lenet-bn, lenet, softmax
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_values = ["lenet-bn", "lenet"])]
     pub workload: Vec<String>,

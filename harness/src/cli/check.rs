@@ -4,9 +4,9 @@ use trainmark_reports::record::{Cell, CheckRecord, Purpose, RunRecord, Unavailab
 
 use super::arguments::CheckArguments;
 use super::exit;
-use crate::bench::gate::Verdict;
+use crate::bench::gate::{Gate, Verdict};
 use crate::bench::progress::{self, BuildView, Progress};
-use crate::bench::{BenchRequest, gate, prepare, unavailable_name};
+use crate::bench::{BenchRequest, prepare, unavailable_name};
 use crate::conformance;
 use crate::executor::Cause;
 use crate::registry::build::{BuildEvent, Recipe};
@@ -19,7 +19,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
     let request = BenchRequest {
         selections: arguments.selections.clone(),
         implementations: Vec::new(),
-        devices: Vec::new(),
+        devices: arguments.device.clone(),
         workloads: arguments.workload.clone(),
         dataset: arguments.data.dataset,
         data_dir: arguments.data.data_dir.clone(),
@@ -46,8 +46,9 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
     let prepared = prepare::prepare(&request, &workloads, &mut registry, &executor, &mut lines)?;
     let log = tempfile::NamedTempFile::new()?;
     let mut passed = prepared.unavailable.is_empty() && !prepared.cells.is_empty();
+    let mut gate = Gate::new(&dataset, &executor);
     for ready in &prepared.cells {
-        let verdict = gate::check(ready, &dataset, &executor, log.path(), &mut lines)?;
+        let verdict = gate.check(ready, log.path(), &mut lines)?;
         if let Some(failure) = &verdict.failure {
             if failure.cause == Cause::Interrupted {
                 return Ok(exit::INTERRUPTED);

@@ -1,9 +1,10 @@
 //! `doctor`: what this machine has and lacks, and what mends it.
 
-use trainmark_reports::record::Environment;
+use trainmark_reports::record::{Environment, Gpu};
 
 use crate::data;
 use crate::machine;
+use crate::machine::gpu;
 use crate::peak;
 use crate::units;
 
@@ -58,10 +59,25 @@ fn describe_machine(environment: &Environment) {
     if let Some(governor) = environment.governor.as_deref().filter(|governor| *governor != "performance") {
         say!("  frequency governor {governor}: `cpupower frequency-set -g performance` steadies timings");
     }
-    if environment.gpus.is_empty() {
-        say!("  no NVIDIA driver: cuda devices are unavailable; install the NVIDIA driver to use one");
+    if let Some(none) = &gpu::found().none {
+        say!("  cuda devices are unavailable: {none}");
     }
-    for gpu in &environment.gpus {
-        say!("  {gpu}");
+    environment.gpus.iter().for_each(describe_gpu);
+    if let Some(listed) = &environment.cuda_visible_devices {
+        say!("  CUDA_VISIBLE_DEVICES={listed}");
+    }
+}
+
+fn describe_gpu(gpu: &Gpu) {
+    say!("  {}: {}", gpu.device.as_deref().unwrap_or_default(), gpu.summary());
+    let known: Vec<String> = [gpu.settings(), gpu.uuid.clone()].into_iter().flatten().collect();
+    if !known.is_empty() {
+        say!("    {}", known.join(", "));
+    }
+    if gpu.persistence_mode == Some(false) {
+        say!("    `nvidia-smi -pm 1` keeps it awake between runs, which steadies timings");
+    }
+    if gpu.mig_mode == Some(true) {
+        say!("    divided into instances: CUDA uses one of them; name it in CUDA_VISIBLE_DEVICES");
     }
 }

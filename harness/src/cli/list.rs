@@ -5,6 +5,7 @@ use anyhow::bail;
 use crate::bench::prepare::describe;
 use crate::executor::{Executor, Limits};
 use crate::interrupt::Interrupt;
+use crate::machine::{self, gpu};
 use crate::registry::build::{Freshness, Network, Recipe};
 use crate::registry::{Backend, Library};
 
@@ -28,7 +29,25 @@ pub(super) fn run(arguments: &BackendArguments) -> anyhow::Result<i32> {
         say!("no backend found; run this in the repository, or name a folder with --backend-path");
         return Ok(exit::FAILED);
     }
+    say!("devices");
+    for line in device_lines() {
+        say!("  {line}");
+    }
     Ok(exit::OK)
+}
+
+/// The machine's devices, a line each, and what hides others.
+pub(super) fn device_lines() -> Vec<String> {
+    let found = gpu::found();
+    let mut lines = vec![format!("{:<16} {} threads", "cpu", machine::logical_cpus())];
+    for one in &found.gpus {
+        lines.push(format!("{:<16} {}", one.device.as_deref().unwrap_or(gpu::KIND), one.summary()));
+    }
+    lines.extend(found.none.as_ref().map(|none| format!("{:<16} unavailable: {none}", gpu::KIND)));
+    if let Some(listed) = found.visible.as_ref().filter(|_| !found.gpus.is_empty()) {
+        lines.push(format!("CUDA_VISIBLE_DEVICES={listed} chooses and orders the cuda devices"));
+    }
+    lines
 }
 
 /// Starts workers that only describe their library.
@@ -40,6 +59,13 @@ pub(super) fn describing_executor() -> anyhow::Result<Executor> {
 pub(super) fn backend_lines(backend: &Backend, executor: &Executor) -> anyhow::Result<Vec<String>> {
     let mut lines = Vec::new();
     for library in &backend.libraries {
+        if let (Library::Built(recipe), Some(none)) = (library, &gpu::found().none)
+            && recipe.device_kinds().iter().all(|kind| kind == gpu::KIND)
+        {
+            // Neither built nor loaded by anything else here.
+            lines.push(format!("{}: unavailable: {none}", gpu::KIND));
+            continue;
+        }
         if let Library::Built(recipe) = library
             && let Some(state) = unbuilt(recipe, &executor.interrupt)?
         {

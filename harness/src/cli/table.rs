@@ -60,7 +60,10 @@ fn table(cells: &[&CellSummary], epochs: u32) -> Table {
     let targets = cells.first().map(|cell| cell.targets.as_slice()).unwrap_or_default();
     let mut header = vec!["cell".to_owned(), "s/epoch".into(), "train acc".into(), "test acc".into()];
     header.extend(targets.iter().map(target_title));
-    header.extend(["peak memory".to_owned(), "runs".into()]);
+    header.push("peak memory".to_owned());
+    let has_device_memory = cells.iter().any(|cell| cell.peak_device_bytes.is_some());
+    header.extend(has_device_memory.then(|| "device memory".to_owned()));
+    header.push("runs".to_owned());
     let columns = header.len();
     table.set_header(header);
     for cell in cells {
@@ -75,6 +78,9 @@ fn table(cells: &[&CellSummary], epochs: u32) -> Table {
         let mut row = vec![device, seconds, percent(cell.train_accuracy), percent(cell.test_accuracy)];
         row.extend(cell.targets.iter().map(|target| target_text(target, epochs)));
         row.push(cell.peak_rss_bytes.map_or_else(|| "–".to_owned(), units::bytes));
+        if has_device_memory {
+            row.push(cell.peak_device_bytes.map_or_else(|| "–".to_owned(), units::bytes));
+        }
         row.push(format!("{} of {}", cell.ok_runs, cell.runs));
         table.add_row(row);
     }

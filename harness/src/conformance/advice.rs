@@ -3,7 +3,7 @@
 use trainmark_reports::record::CheckRecord;
 
 /// Where the mistake may lie that makes a check fail, by the ends of checks' names.
-const ADVICE: [(&str, &str); 14] = [
+const ADVICE: [(&str, &str); 15] = [
     (
         "calls before set_parameters",
         "answer `invalid` to every other call until set_parameters has succeeded",
@@ -43,6 +43,11 @@ const ADVICE: [(&str, &str); 14] = [
         ": running statistics",
         "running ← (1 − momentum)·running + momentum·batch, the variance as the convention says that describe \
          declares",
+    ),
+    (
+        "agree: losses",
+        "both devices are to run the same formulas in float32: look for TF32 or half precision, and for a kernel \
+         that reads what another has not written yet",
     ),
     (
         ": parameters",

@@ -9,6 +9,7 @@ mod advice;
 mod band;
 mod batches;
 mod deviation;
+mod parity;
 mod prediction;
 mod protocol;
 mod report;
@@ -21,6 +22,7 @@ mod tests;
 
 pub use advice::advice;
 pub use band::judge;
+pub use parity::agree;
 pub use report::{line, render};
 
 use trainmark_plugin::{Dataset, Error, ErrorKind, OpenRequest, ParameterSpec, RunningVariance, Session};
@@ -98,7 +100,7 @@ pub fn run<'d>(
     open: &mut Open<'_, 'd>,
     progress: &mut dyn FnMut(&CheckRecord),
 ) -> Result<Conformance, Error> {
-    let mut recorder = Recorder { checks: Vec::new(), progress };
+    let mut recorder = Recorder::new(progress);
     let rate = subject.workload.learning_rate;
     protocol::check(subject, &mut *open(subject.request(rate))?, &mut recorder)?;
 
@@ -110,7 +112,8 @@ pub fn run<'d>(
 
     trajectory::check(subject, &mut *open(subject.request(rate))?, &mut recorder)?;
     let passed = recorder.checks.iter().all(|check| check.passed);
-    Ok(Conformance { passed, checks: recorder.checks })
+    let losses = recorder.losses();
+    Ok(Conformance { passed, checks: recorder.checks, losses })
 }
 
 /// Holds the last prediction of a timed run against the reference with the
@@ -132,7 +135,8 @@ pub fn check_last_prediction(
     let reference = subject.reference(1.0, parameters)?;
     let expected = reference.predict(&Batch::gather(subject.dataset.test, &indices).inputs);
     let found = Deviation::of_logits(&logits[..count * classes], &expected, classes);
-    let mut recorder = Recorder { checks: Vec::new(), progress: &mut |_| {} };
+    let mut ignored = |_: &CheckRecord| {};
+    let mut recorder = Recorder::new(&mut ignored);
     recorder.measured("timed run: last prediction", Ok(found), subject.workload.tolerances.logits);
     recorder.checks.pop().ok_or_else(|| Error::failed("the check left no record"))
 }
@@ -150,10 +154,23 @@ fn stop_if_unsupported<T>(call: &str, result: &Result<T, Error>) -> Result<(), E
 /// Collects the checks and announces each.
 struct Recorder<'p> {
     checks: Vec<CheckRecord>,
+    /// The backend's own losses, for [`agree`].
+    losses: Vec<f64>,
     progress: &'p mut dyn FnMut(&CheckRecord),
 }
 
-impl Recorder<'_> {
+impl<'p> Recorder<'p> {
+    fn new(progress: &'p mut dyn FnMut(&CheckRecord)) -> Self {
+        Self { checks: Vec::new(), losses: Vec::new(), progress }
+    }
+
+    /// All losses, or none where one is missing or no number.
+    fn losses(&self) -> Vec<f64> {
+        let are_whole =
+            self.losses.len() == parity::LOSSES && self.losses.iter().all(|loss| loss.is_finite());
+        if are_whole { self.losses.clone() } else { Vec::new() }
+    }
+
     /// A check that measures an error; a failed call fails it.
     fn measured(&mut self, name: impl Into<String>, found: Result<Deviation, Error>, limit: f64) {
         match found {

@@ -28,6 +28,10 @@ pub(super) fn check(
         let expected = reference.predict(&Batch::gather(subject.dataset.split(split), &indices).inputs);
         let found = asked.predict(split, &indices, size);
         stop_if_unsupported("predict", &found)?;
+        if let (Split::Test, Ok(logits)) = (split, &found) {
+            let labels = indices.iter().map(|&index| subject.dataset.test.labels[index as usize]);
+            recorder.losses.push(loss(logits, labels, asked.classes));
+        }
         let deviation = found.map(|logits| Deviation::of_logits(&logits, &expected, asked.classes));
         recorder.measured(format!("prediction: logits of {name} samples"), deviation, tolerances.logits);
     }
@@ -42,6 +46,17 @@ pub(super) fn check(
     });
     recorder.stated("prediction: parameters untouched", verdict);
     Ok(())
+}
+
+/// Mean cross-entropy of logits.
+fn loss(logits: &[f32], labels: impl Iterator<Item = u8>, classes: usize) -> f64 {
+    let of_sample = |(logits, label): (&[f32], u8)| {
+        let largest = logits.iter().fold(f32::NEG_INFINITY, |largest, z| largest.max(*z));
+        let sum: f64 = logits.iter().map(|z| f64::from(z - largest).exp()).sum();
+        sum.ln() - f64::from(logits[usize::from(label)] - largest)
+    };
+    let samples = logits.len() / classes;
+    logits.chunks_exact(classes).zip(labels).map(of_sample).sum::<f64>() / samples as f64
 }
 
 /// One batch of a split, in a seeded order.
@@ -103,4 +118,18 @@ impl Asked<'_, '_> {
 
 fn widened(logits: &[f32]) -> Vec<f64> {
     logits.iter().copied().map(f64::from).collect()
+}
+
+#[cfg(test)]
+mod unit_tests {
+    use super::*;
+
+    #[test]
+    fn the_loss_is_the_mean_cross_entropy() {
+        let undecided = loss(&[3.0; 20], [0, 9].into_iter(), 10);
+        assert!((undecided - 10.0_f64.ln()).abs() < 1e-12, "{undecided}");
+        // ln(1 + e^-2) for the right class, 2 more for the wrong one.
+        let decided = loss(&[500.0, 498.0, 500.0, 498.0], [0, 1].into_iter(), 2);
+        assert!((decided - (1.0 + (-2.0_f64).exp().ln_1p())).abs() < 1e-12, "{decided}");
+    }
 }

@@ -20,6 +20,9 @@ pub(super) fn check(
     let steps = course.steps(session);
     let losses = steps.as_ref().map(|(outcomes, _)| course.losses(outcomes)).map_err(Clone::clone);
     recorder.measured("five steps: loss", losses, tolerances.trajectory);
+    if let Ok((outcomes, _)) = &steps {
+        recorder.losses.extend(outcomes.iter().map(|outcome| outcome.loss));
+    }
 
     let epoch = course.epoch(session);
     let (steps, epoch) = match (steps, epoch) {

@@ -68,6 +68,8 @@ pub enum Cause {
     TimedOut,
     /// Too much memory.
     OutOfMemory,
+    /// The device is absent, lost or too old.
+    Device,
     /// Ctrl-C.
     Interrupted,
 }
@@ -77,7 +79,7 @@ impl Cause {
     pub fn outcome(self) -> RunOutcome {
         match self {
             Self::Unsupported => RunOutcome::Unsupported,
-            Self::Failed => RunOutcome::Failed,
+            Self::Failed | Self::Device => RunOutcome::Failed,
             Self::TimedOut => RunOutcome::TimedOut,
             Self::OutOfMemory => RunOutcome::OutOfMemory,
             Self::Interrupted => RunOutcome::Interrupted,
@@ -184,6 +186,7 @@ fn declared(kind: FailureKind, message: String) -> Ending {
     let cause = match kind {
         FailureKind::Unsupported => Cause::Unsupported,
         FailureKind::OutOfMemory => Cause::OutOfMemory,
+        FailureKind::Device => Cause::Device,
         FailureKind::Failed => Cause::Failed,
     };
     failed(cause, message)

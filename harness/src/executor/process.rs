@@ -123,6 +123,8 @@ pub fn set_environment(command: &mut Command, threads: usize) {
     for variable in THREAD_VARIABLES {
         command.env(variable, threads.to_string());
     }
+    // As the management library numbers them, else `cuda:1` may be another one here and there.
+    command.env("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
 }
 
 /// Variables that set the size of the usual thread pools; they are read when a

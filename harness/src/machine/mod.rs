@@ -1,5 +1,6 @@
 //! What this machine is and how busy it is.
 
+pub mod gpu;
 pub mod power;
 
 use std::fs;
@@ -67,6 +68,7 @@ pub fn cpu_seconds() -> f64 {
 /// Everything about machine and tools that a reader needs to judge the numbers, but
 /// the peak, which takes time to measure.
 pub fn environment() -> Environment {
+    let found = gpu::found();
     Environment {
         system: sysinfo::System::long_os_version().unwrap_or_else(|_| std::env::consts::OS.to_owned()),
         kernel: sysinfo::System::kernel_version().unwrap_or_default(),
@@ -76,7 +78,9 @@ pub fn environment() -> Environment {
         cpu_features: cpu_features(),
         governor: power::governor(root()),
         on_battery: power::on_battery(root()),
-        gpus: gpus(),
+        gpus: found.gpus.clone(),
+        no_gpu: found.none.as_ref().map(|none| none.what.clone()),
+        cuda_visible_devices: found.visible.clone(),
         trainmark: env!("CARGO_PKG_VERSION").to_owned(),
         git_revision: git_revision(),
         rustc: env!("TRAINMARK_RUSTC").to_owned(),
@@ -107,17 +111,6 @@ fn cpu_name() -> Option<String> {
     let mut system = sysinfo::System::new().ok()?;
     system.refresh_cpu_list(sysinfo::CpuRefreshKind::nothing());
     system.cpus().first().map(|cpu| cpu.brand().trim().to_owned())
-}
-
-/// Graphics processors by the NVIDIA driver's own listing, without linking to it.
-pub fn gpus() -> Vec<String> {
-    let Ok(entries) = fs::read_dir("/proc/driver/nvidia/gpus") else { return Vec::new() };
-    let information =
-        entries.flatten().filter_map(|entry| fs::read_to_string(entry.path().join("information")).ok());
-    let model = |text: String| {
-        text.lines().find_map(|line| line.strip_prefix("Model:")).map(|model| model.trim().to_owned())
-    };
-    information.filter_map(model).collect()
 }
 
 #[cfg(target_arch = "x86_64")]

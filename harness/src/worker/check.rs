@@ -35,6 +35,7 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     let estimate = estimate(task, &workload, mapped.dataset(), &plugin, &announcer)?;
     let mut done = done();
     done.epoch_estimate_seconds = Some(estimate);
+    done.losses = conformance.losses;
     announcer.send(&Message::Done(Box::new(done)))
 }
 
@@ -45,7 +46,7 @@ fn failure(announcer: &Announcer<'_>, conformance: &Conformance) -> Option<Error
     // These checks provoke errors; one of a wrong kind is theirs to report.
     let is_provoked =
         conformance.checks.iter().any(|check| !check.passed && check.name.starts_with("protocol"));
-    let is_grave = matches!(error.kind, ErrorKind::Panic | ErrorKind::OutOfMemory);
+    let is_grave = matches!(error.kind, ErrorKind::Panic | ErrorKind::OutOfMemory | ErrorKind::Device);
     (is_grave || !is_provoked).then_some(error)
 }
 

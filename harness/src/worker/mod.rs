@@ -103,7 +103,8 @@ fn load(library: &Path, harness: &mut Harness) -> anyhow::Result<(Plugin, Descri
     harness.calling("describe")?;
     let description = plugin.describe().map_err(|error| calls::named("describe", error))?;
     let backend = BackendInfo::new(&plugin, &description);
-    harness.send(&Message::Loaded { seconds: start.elapsed().as_secs_f64(), backend })?;
+    let seconds = start.elapsed().as_secs_f64();
+    harness.send(&Message::Loaded { seconds, backend, process: std::process::id() })?;
     Ok((plugin, description))
 }
 
@@ -114,6 +115,7 @@ fn classify(error: &anyhow::Error) -> (FailureKind, String) {
     match plugin.kind {
         ErrorKind::Unsupported => (FailureKind::Unsupported, plugin.message.clone()),
         ErrorKind::OutOfMemory => (FailureKind::OutOfMemory, plugin.message.clone()),
+        ErrorKind::Device => (FailureKind::Device, format!("{error:#}")),
         ErrorKind::Failed => (FailureKind::Failed, plugin.message.clone()),
         _ => (FailureKind::Failed, format!("{error:#}")),
     }

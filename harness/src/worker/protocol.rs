@@ -63,6 +63,8 @@ pub enum Message {
         seconds: f64,
         /// Name and abilities.
         backend: BackendInfo,
+        /// Number of the worker's process, by which a device's driver lists it.
+        process: u32,
     },
     /// The session is open and has its parameters.
     Opened {
@@ -92,6 +94,8 @@ pub enum FailureKind {
     Unsupported,
     /// Memory of host or device is exhausted.
     OutOfMemory,
+    /// The device is absent, lost, too old, or has too old a driver.
+    Device,
     /// Everything else.
     Failed,
 }
@@ -190,4 +194,6 @@ pub struct Done {
     pub first_batch_norm: Option<FirstBatchNorm>,
     /// Estimated seconds of one epoch, training and prediction (from the gate).
     pub epoch_estimate_seconds: Option<f64>,
+    /// The gate's losses; see [`trainmark_reports::record::Conformance`].
+    pub losses: Vec<f64>,
 }

@@ -62,7 +62,7 @@ fn shortened(hash: &str) -> String {
     format!("{head}…")
 }
 
-fn environment_rows(environment: &Environment) -> [(&'static str, String); 12] {
+fn environment_rows(environment: &Environment) -> [(&'static str, String); 13] {
     let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "not known".to_owned());
     let on_battery = match environment.on_battery {
         Some(true) => "yes",
@@ -74,7 +74,8 @@ fn environment_rows(environment: &Environment) -> [(&'static str, String); 12] {
         ("logical processors", environment.logical_cpus.to_string()),
         ("instruction sets", environment.cpu_features.join(" ")),
         ("memory", bytes(environment.memory_bytes)),
-        ("graphics processors", environment.gpus.join(", ")),
+        ("graphics processors", environment.gpu_names().join(", ")),
+        ("NVIDIA driver", environment.gpu_drivers()),
         ("system", format!("{}, kernel {}", environment.system, environment.kernel)),
         ("frequency governor", known(&environment.governor)),
         ("on battery", on_battery.to_owned()),

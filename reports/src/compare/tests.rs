@@ -73,6 +73,26 @@ fn what_is_slower_in_b_is_faster_in_a() {
 }
 
 #[test]
+fn another_graphics_processor_is_another_machine_and_another_driver_a_difference() {
+    let a = example::record_on_gpu();
+    let mut b = example::record_on_gpu();
+    b.started.run_id = "20260201T130500-later".to_owned();
+    b.started.environment.gpus[0].driver = Some("590.10".to_owned());
+    // Its clock at the start is no other processor.
+    b.started.environment.gpus[0].sm_clock_mhz = Some(1200);
+    let comparison = compare(&a, &b, false).unwrap();
+    let listed: Vec<String> =
+        comparison.differences.iter().map(|it| format!("{}: {} → {}", it.what, it.a, it.b)).collect();
+    assert_eq!(listed, ["NVIDIA driver: driver 580.95.05 (CUDA 13.0) → driver 590.10 (CUDA 13.0)"]);
+    assert_eq!(a.started.environment.machine_difference(&b.started.environment), None);
+    b.started.environment.gpus[0].name = "Another GPU".to_owned();
+    let refusal = compare(&a, &b, false).unwrap_err().to_string();
+    assert!(refusal.contains("graphics processors `Example GPU` and `Another GPU`"), "{refusal}");
+    let difference = a.started.environment.machine_difference(&b.started.environment);
+    assert_eq!(difference, Some("graphics processors"));
+}
+
+#[test]
 fn a_run_against_itself_is_said_to_be() {
     let record = example::record();
     let comparison = compare(&record, &record, false).unwrap();

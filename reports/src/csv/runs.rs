@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Origin, distinct_targets, finite, one_line, table, target_name};
-use crate::record::{Conformance, RunOutcome, RunRecord, Target, Unavailable};
+use crate::record::{Conformance, GpuUse, MemoryBasis, RunOutcome, RunRecord, Target, Unavailable};
 use crate::store::{Record, StoreError};
 use crate::summary::{target_of_run, targets_of};
 
@@ -35,8 +35,19 @@ pub const COLUMNS_BEFORE_TARGETS: [&str; 20] = [
 ];
 
 /// Its columns after those of the targets.
-pub const COLUMNS_AFTER_TARGETS: [&str; 5] =
-    ["conformance", "log", "library_hash", "frequency_mhz", "machine"];
+pub const COLUMNS_AFTER_TARGETS: [&str; 11] = [
+    "conformance",
+    "log",
+    "library_hash",
+    "frequency_mhz",
+    "peak_device_bytes",
+    "device_memory_of",
+    "energy_joules",
+    "sm_clock_mhz",
+    "device_temperature_celsius",
+    "throttle_reasons",
+    "machine",
+];
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -64,7 +75,31 @@ struct Row<'a> {
     log: Option<&'a str>,
     library_hash: Option<&'a str>,
     frequency_mhz: Option<f64>,
+    gpu: GpuColumns,
     machine: Option<&'a str>,
+}
+
+#[derive(Default, Serialize)]
+struct GpuColumns {
+    peak_memory_bytes: Option<u64>,
+    memory_basis: Option<&'static str>,
+    energy_joules: Option<f64>,
+    sm_clock_mhz: Option<u32>,
+    temperature_celsius: Option<u32>,
+    throttle_reasons: Option<String>,
+}
+
+impl From<&GpuUse> for GpuColumns {
+    fn from(used: &GpuUse) -> Self {
+        Self {
+            peak_memory_bytes: used.peak_memory_bytes,
+            memory_basis: used.memory_basis.map(MemoryBasis::name),
+            energy_joules: finite(used.energy_joules),
+            sm_clock_mhz: used.sm_clock_mhz,
+            temperature_celsius: used.temperature_celsius,
+            throttle_reasons: used.throttle_words().map(|reasons| one_line(&reasons)),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -128,6 +163,7 @@ fn run_row<'a>(record: &'a Record, run: &'a RunRecord, targets: &[Target]) -> Ro
         log: run.log.as_deref(),
         library_hash: run.library_hash.as_deref(),
         frequency_mhz: finite(run.frequency_mhz),
+        gpu: run.gpu.as_ref().map(GpuColumns::from).unwrap_or_default(),
         machine: cell.machine.as_deref(),
     }
 }
@@ -200,6 +236,7 @@ fn unavailable_row<'a>(record: &'a Record, what: &'a Unavailable, targets: usize
         log: None,
         library_hash: None,
         frequency_mhz: None,
+        gpu: GpuColumns::default(),
         machine: None,
     }
 }

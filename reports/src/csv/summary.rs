@@ -37,7 +37,8 @@ pub const COLUMNS: [&str; 22] = [
 ];
 
 /// The columns behind those of the targets.
-pub const COLUMNS_AFTER_TARGETS: [&str; 2] = ["percent_of_peak", "machine"];
+pub const COLUMNS_AFTER_TARGETS: [&str; 4] =
+    ["percent_of_peak", "peak_device_bytes", "energy_joules", "machine"];
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -64,6 +65,8 @@ struct Row<'a> {
     status: String,
     targets: Vec<TargetColumns>,
     percent_of_peak: Option<f64>,
+    peak_device_bytes: Option<u64>,
+    energy_joules: Option<f64>,
     machine: Option<&'a str>,
 }
 
@@ -122,6 +125,8 @@ fn row<'a>(record: &'a Record, summary: &'a CellSummary, targets: &[Target]) -> 
         status: status(record, summary),
         targets: targets.iter().map(|target| target_columns(record, summary, target)).collect(),
         percent_of_peak: finite(summary.percent_of_peak),
+        peak_device_bytes: summary.peak_device_bytes,
+        energy_joules: finite(summary.energy_joules),
         machine: cell.machine.as_deref(),
     }
 }

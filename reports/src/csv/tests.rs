@@ -43,6 +43,18 @@ fn an_empty_number_has_its_reason_beside_it() {
 }
 
 #[test]
+fn what_a_run_took_of_its_graphics_processor_has_columns() {
+    let text = runs::text(&example::record_on_gpu()).unwrap();
+    let value = |name: &str| column(&text, name).swap_remove(0);
+    let columns = ["peak_device_bytes", "device_memory_of", "energy_joules", "sm_clock_mhz"];
+    assert_eq!(columns.map(value), ["629145600", "process", "1234.5", "345"]);
+    assert_eq!(value("device_temperature_celsius"), "41");
+    assert_eq!(value("throttle_reasons"), "software thermal slowdown");
+    let text = summary::text(&example::record_on_gpu()).unwrap();
+    assert_eq!(column(&text, "peak_device_bytes")[0], "629145600");
+}
+
+#[test]
 fn without_a_peak_there_is_no_share_of_it() {
     let mut record = example::record();
     let filled = |record: &Record| {

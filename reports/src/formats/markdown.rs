@@ -79,7 +79,10 @@ fn grid(record: &Record, group: &Group) -> Grid {
         Metric::TrainAccuracy => format!("train ≥ {}", target.at_least),
         Metric::TestAccuracy => format!("test ≥ {}", target.at_least),
     }));
-    header.extend(["train acc", "test acc", "memory", "runs"].map(str::to_owned));
+    header.extend(["train acc", "test acc", "memory"].map(str::to_owned));
+    let has_device_memory = group.cells.iter().any(|cell| cell.peak_device_bytes.is_some());
+    header.extend(has_device_memory.then(|| "device memory".to_owned()));
+    header.push("runs".to_owned());
     let median = |place: usize| group.cells[place].train_seconds.map_or(f64::INFINITY, |time| time.median);
     let mut order: Vec<usize> = (0..group.cells.len()).collect();
     order.sort_by(|&a, &b| median(a).total_cmp(&median(b)));
@@ -99,8 +102,11 @@ fn grid(record: &Record, group: &Group) -> Grid {
             shown(cell.train_accuracy, fraction),
             shown(cell.test_accuracy, fraction),
             cell.peak_rss_bytes.map_or_else(|| "–".to_owned(), bytes),
-            format!("{} of {}", cell.ok_runs, cell.runs),
         ]);
+        if has_device_memory {
+            row.push(cell.peak_device_bytes.map_or_else(|| "–".to_owned(), bytes));
+        }
+        row.push(format!("{} of {}", cell.ok_runs, cell.runs));
         row
     });
     Grid { title: format!("{} on {}", group.workload, group.device), header, rows: rows.collect() }
@@ -143,8 +149,9 @@ fn failures(record: &Record) -> String {
 fn machines(record: &Record) -> String {
     let started = &record.started;
     let line = |environment: &Environment| {
+        let gpus: String = environment.gpus.iter().map(|gpu| format!("; {}", gpu.summary())).collect();
         format!(
-            "{}, {}, {}, {}; trainmark {}",
+            "{}, {}, {}, {}{gpus}; trainmark {}",
             environment.cpu,
             count(environment.logical_cpus, "logical processor"),
             bytes(environment.memory_bytes),

@@ -52,6 +52,19 @@ fn document(record: &crate::Record) -> Value {
 }
 
 #[test]
+fn a_graphics_processor_is_in_every_form() {
+    let record = example::record_on_gpu();
+    let text = markdown::markdown(&record);
+    assert!(text.contains("| memory | device memory | runs |"), "{text}");
+    assert!(text.contains("| 312 MiB | 600 MiB | 1 of 1 |"), "{text}");
+    assert!(text.contains("; Example GPU, 16.0 GiB, compute capability 9.0, driver 580.95.05"), "{text}");
+    let document = document(&record);
+    let cell = &document["cells"][0];
+    assert_eq!((&cell["peak_device_bytes"], &cell["energy_joules"]), (&(600 << 20).into(), &1234.5.into()));
+    assert_eq!(document["environment"]["gpus"][0]["name"], "Example GPU");
+}
+
+#[test]
 fn the_example_as_json() {
     let document = document(&example::record());
     assert_eq!((&document["schema"], &document["kind"]), (&1.into(), &"report".into()));

@@ -34,7 +34,7 @@ fn environment_rows(environment: &Environment, prefix: &str) -> Vec<(String, Str
         ("Frequency governor", known(&environment.governor)),
         ("Peak", environment.peak.as_ref().map_or_else(|| "not measured".to_owned(), Peak::to_string)),
         ("Memory", bytes(environment.memory_bytes)),
-        ("Graphics processors", list(&environment.gpus)),
+        ("Graphics processors", graphics_processors(environment)),
         (
             "Load before",
             environment.load_average.map_or_else(|| "not known".to_owned(), |load| format!("{load:.2}")),
@@ -44,6 +44,24 @@ fn environment_rows(environment: &Environment, prefix: &str) -> Vec<(String, Str
         ("rustc", environment.rustc.clone()),
     ];
     rows.into_iter().map(|(name, value)| (format!("{prefix}{name}"), value)).collect()
+}
+
+/// Each with what is known of it, or why there is none.
+fn graphics_processors(environment: &Environment) -> String {
+    if environment.gpus.is_empty() {
+        let why = environment.no_gpu.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+        return format!("none{why}");
+    }
+    let visible = environment.cuda_visible_devices.as_ref();
+    let told = environment.gpus.iter().map(|gpu| {
+        let device = gpu.device.as_ref().map_or_else(String::new, |device| format!("{device}: "));
+        let settings = gpu.settings().map_or_else(String::new, |settings| format!("; {settings}"));
+        let uuid = gpu.uuid.as_ref().map_or_else(String::new, |uuid| format!("; {uuid}"));
+        format!("{device}{}{settings}{uuid}", gpu.summary())
+    });
+    told.chain(visible.map(|visible| format!("CUDA_VISIBLE_DEVICES={visible}")))
+        .collect::<Vec<_>>()
+        .join(". ")
 }
 
 fn list(values: &[String]) -> String {

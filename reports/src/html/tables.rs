@@ -102,6 +102,9 @@ pub(super) fn cells(record: &Record, groups: &[Group], targets: &[Target]) -> Ta
     if has_peak(record) {
         columns.extend(self::columns(&[("Of the peak", true)]));
     }
+    if has_gpu(record) {
+        columns.extend(self::columns(&GPU_COLUMNS));
+    }
     let rows =
         groups.iter().flat_map(|group| group.cells.iter().map(|cell| cell_row(record, group, cell, targets)));
     let mut table = Table {
@@ -123,6 +126,22 @@ pub(super) fn cells(record: &Record, groups: &[Group], targets: &[Target]) -> Ta
 fn has_peak(record: &Record) -> bool {
     let merged = record.started.merged.iter().map(|run| &run.environment);
     std::iter::once(&record.started.environment).chain(merged).any(|environment| environment.peak.is_some())
+}
+
+const GPU_COLUMNS: [(&str, bool); 2] = [("Peak device memory", true), ("Energy", true)];
+const NO_DEVICE: &str = "on the CPU";
+
+/// Whether some run tells of a graphics processor.
+fn has_gpu(record: &Record) -> bool {
+    record.runs.iter().any(|run| run.gpu.is_some())
+}
+
+/// The entries of [`GPU_COLUMNS`].
+fn gpu_entries(memory: Option<u64>, energy: Option<f64>, missing: &str) -> [Entry; 2] {
+    [
+        number(memory.map(|memory| memory as f64), |memory| bytes(memory as u64), missing),
+        number(energy, |joules| format!("{} J", significant(joules)), missing),
+    ]
 }
 
 fn cell_row(record: &Record, group: &Group, summary: &CellSummary, targets: &[Target]) -> Vec<Entry> {
@@ -167,6 +186,10 @@ fn cell_row(record: &Record, group: &Group, summary: &CellSummary, targets: &[Ta
         let missing = if cell.device == "cpu" { missing } else { "not the processor" };
         row.push(number(summary.percent_of_peak, percent, missing));
     }
+    if has_gpu(record) {
+        let missing = if cell.device == "cpu" { NO_DEVICE } else { missing };
+        row.extend(gpu_entries(summary.peak_device_bytes, summary.energy_joules, missing));
+    }
     row
 }
 
@@ -192,6 +215,10 @@ pub(super) fn runs(record: &Record, groups: &[Group], targets: &[Target]) -> Tab
         ("Load before", true),
         ("Conformance", false),
     ]));
+    if has_gpu(record) {
+        columns.extend(self::columns(&GPU_COLUMNS));
+        columns.extend(self::columns(&[("Temperature before", true), ("Throttled by", false)]));
+    }
     let mut table = Table {
         id: "runs-table".to_owned(),
         caption: "Every run, in the order of running; targets as epochs".to_owned(),
@@ -236,6 +263,14 @@ fn run_row(record: &Record, groups: &[Group], run: &RunRecord, targets: &[Target
         number(run.load_average, |load| format!("{load:.2}"), missing),
         word(conformance_word(run.conformance.as_ref())),
     ]);
+    if has_gpu(record) {
+        let missing = if cell.device == "cpu" { NO_DEVICE } else { missing };
+        let used = run.gpu.clone().unwrap_or_default();
+        row.extend(gpu_entries(used.peak_memory_bytes, used.energy_joules, missing));
+        let temperature = used.temperature_celsius.map(f64::from);
+        row.push(number(temperature, |celsius| format!("{celsius} °C"), missing));
+        row.push(word(used.throttle_words().unwrap_or_else(|| missing.to_owned())));
+    }
     row
 }
 

@@ -160,6 +160,25 @@ fn a_cell_shows_how_much_of_the_peak_it_reaches() {
 }
 
 #[test]
+fn a_graphics_processor_stands_with_what_a_run_took_of_it() {
+    let html = page(&example::record_on_gpu());
+    for shown in [
+        ">Peak device memory</th>",
+        ">600 MiB</td>",
+        ">1234 J</td>",
+        ">41 °C</td>",
+        ">software thermal slowdown</td>",
+        "<dt>Graphics processors</dt><dd>cuda:0: Example GPU, 16.0 GiB, compute capability 9.0, driver",
+    ] {
+        assert!(html.contains(shown), "{shown}");
+    }
+    let mut record = example::record();
+    assert!(!page(&record).contains("Peak device memory"));
+    record.started.environment.no_gpu = Some("no NVIDIA driver".to_owned());
+    assert!(page(&record).contains("<dt>Graphics processors</dt><dd>none: no NVIDIA driver</dd>"));
+}
+
+#[test]
 fn no_run_gives_words_instead_of_charts() {
     let mut record = example::record_of_one_run();
     record.runs.clear();

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::gpu::{self, Gpu};
 use crate::ceiling::Peak;
 
 /// The machine and the tools.
@@ -24,8 +25,15 @@ pub struct Environment {
     /// Whether the machine runs on its battery, where the system tells.
     #[serde(default)]
     pub on_battery: Option<bool>,
-    /// Graphics processors, each in one line.
-    pub gpus: Vec<String>,
+    /// Graphics processors, in the order of their devices: the first is `cuda:0`.
+    #[serde(default, deserialize_with = "gpu::read")]
+    pub gpus: Vec<Gpu>,
+    /// Why there is no graphics processor, where that is known.
+    #[serde(default)]
+    pub no_gpu: Option<String>,
+    /// `CUDA_VISIBLE_DEVICES`, where it is set: it chooses and orders the graphics processors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cuda_visible_devices: Option<String>,
     /// trainmark's version.
     pub trainmark: String,
     /// Git revision of the sources, with `-dirty` where files differ.
@@ -50,6 +58,24 @@ impl Environment {
         if self.logical_cpus != other.logical_cpus {
             return Some("numbers of processors");
         }
-        (self.gpus != other.gpus).then_some("graphics processors")
+        (self.gpu_names() != other.gpu_names()).then_some("graphics processors")
+    }
+
+    /// The models of the graphics processors, in order.
+    pub fn gpu_names(&self) -> Vec<&str> {
+        self.gpus.iter().map(|gpu| gpu.name.as_str()).collect()
+    }
+
+    /// The graphics processor that is a device such as `cuda:0`.
+    pub fn gpu_of(&self, device: &str) -> Option<&Gpu> {
+        let number = device.strip_prefix("cuda:")?.parse::<usize>().ok()?;
+        self.gpus.get(number)
+    }
+
+    /// Versions of the NVIDIA driver, each once.
+    pub fn gpu_drivers(&self) -> String {
+        let mut drivers: Vec<String> = self.gpus.iter().filter_map(Gpu::driver_words).collect();
+        drivers.dedup();
+        drivers.join(", ")
     }
 }

@@ -1,12 +1,14 @@
 //! The record format: every line of a run's `events.jsonl`.
 
 mod environment;
+mod gpu;
 mod plan;
 mod run;
 
 use serde::{Deserialize, Serialize};
 
 pub use environment::Environment;
+pub use gpu::{Gpu, GpuUse, MemoryBasis};
 pub use plan::{Cell, DatasetInfo, Metric, Note, Plan, Target, Unavailable, WorkloadInfo};
 pub use run::{
     CheckRecord, Conformance, EpochRecord, FirstBatchNorm, Purpose, RunOutcome, RunRecord, TargetRecord,

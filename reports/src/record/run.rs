@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cell, Target};
+use super::{Cell, GpuUse, Target};
 
 /// Why a run was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -107,12 +107,16 @@ impl RunOutcome {
 }
 
 /// How the conformance gate ended for a run's cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Conformance {
     /// Whether every check passed.
     pub passed: bool,
     /// Every check, in order.
     pub checks: Vec<CheckRecord>,
+    /// The backend's own losses in the gate, by which its devices are held against each other:
+    /// of five training steps, and of a prediction. Empty where one of them is missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<f64>,
 }
 
 /// One check of the conformance gate.
@@ -167,6 +171,9 @@ pub struct RunRecord {
     /// The processors' mean clock just before the run, in MHz, where the system tells.
     #[serde(default)]
     pub frequency_mhz: Option<f64>,
+    /// What it took of its graphics processor; `None` on the CPU, and where nothing is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<GpuUse>,
     /// The targets of the workload and when they were reached.
     pub targets: Vec<TargetRecord>,
     /// The conformance gate's verdict for this cell.

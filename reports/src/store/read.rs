@@ -313,6 +313,7 @@ fn without_end((cell, seed, purpose): Key, begun: Option<&Begun>, epochs: &[Epoc
         cpu_seconds: None,
         load_average: begun.and_then(|begun| begun.load_average),
         frequency_mhz: None,
+        gpu: None,
         targets: Vec::new(),
         conformance: None,
         framework: None,

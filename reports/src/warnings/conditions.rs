@@ -17,7 +17,7 @@ const CLOCK_FALL: f64 = 0.1;
 /// difference of times is more than noise.
 pub(super) fn conditions(record: &Record, noise_share: f64) -> Vec<String> {
     let runs = timeline(record);
-    [other_load(record, &runs), falling_clock(&runs), drifted(record, noise_share)]
+    [other_load(record, &runs), falling_clock(&runs), throttled(&runs), drifted(record, noise_share)]
         .into_iter()
         .flatten()
         .collect()
@@ -107,6 +107,33 @@ fn falling_clock(runs: &[Timed<'_>]) -> Option<String> {
     })
 }
 
+/// What slows a graphics processor that should not: a power cap is how many of them work.
+fn is_slowdown(reason: &str) -> bool {
+    reason.contains("slowdown")
+}
+
+/// Says so when a graphics processor was too hot, or short of power.
+fn throttled(runs: &[Timed<'_>]) -> Option<String> {
+    let slowdowns = |timed: &Timed<'_>| -> Vec<String> {
+        let reasons =
+            timed.run.gpu.as_ref().and_then(|used| used.throttle_reasons.clone()).unwrap_or_default();
+        reasons.into_iter().filter(|reason| is_slowdown(reason)).collect()
+    };
+    let slowed: Vec<Vec<String>> = runs.iter().map(slowdowns).filter(|reasons| !reasons.is_empty()).collect();
+    let on_gpu = runs.iter().filter(|timed| timed.run.gpu.is_some()).count();
+    let mut reasons: Vec<&str> = slowed.iter().flatten().map(String::as_str).collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    (!slowed.is_empty()).then(|| {
+        format!(
+            "the graphics processor was slowed during {} of {} ({}): cool it, or give it power",
+            slowed.len(),
+            count(on_gpu, "run"),
+            reasons.join(", ")
+        )
+    })
+}
+
 /// Says so when the first run took another time at the end.
 fn drifted(record: &Record, noise_share: f64) -> Option<String> {
     let ratio = drift(record)?;
@@ -167,6 +194,22 @@ mod tests {
             told(&|place| 3000.0 - 30.0 * place as f64).unwrap(),
             "the processors' clock fell by 12 % from the first runs to the last (2925 to 2565 MHz)"
         );
+    }
+
+    #[test]
+    fn a_graphics_processor_that_is_slowed_is_told() {
+        let mut record = example::record_on_gpu();
+        let told = |record: &Record| throttled(&timeline(record));
+        assert_eq!(
+            told(&record).unwrap(),
+            "the graphics processor was slowed during 1 of 1 run (software thermal slowdown): cool it, or give it \
+             power"
+        );
+        for run in &mut record.runs {
+            run.gpu.as_mut().unwrap().throttle_reasons = Some(vec!["power cap".to_owned()]);
+        }
+        assert_eq!(told(&record), None);
+        assert_eq!(told(&example::record_of_one_run()), None);
     }
 
     #[test]

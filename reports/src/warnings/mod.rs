@@ -57,8 +57,11 @@ fn failed_repeats(record: &Record) -> impl Iterator<Item = String> {
 
 /// No difference below this share says anything, however low the noise floor: …
 const LEAST_SHARE: f64 = 0.02;
-/// … and no unfinished work below this time, which copying the parameters may take.
+/// … and no unfinished work below this time, by which two reads of the parameters may differ.
 const LEAST_UNFINISHED_SECONDS: f64 = 1e-3;
+/// The same of a device, whose epochs may last milliseconds and whose copies no page fault
+/// slows down.
+const LEAST_UNFINISHED_ON_DEVICE: f64 = 1e-4;
 
 /// The share beyond which a difference is more than noise.
 fn noise_share(record: &Record) -> f64 {
@@ -71,9 +74,12 @@ fn work_left(record: &Record, cell: &Cell) -> Option<String> {
     let epochs = || record.epochs.iter().filter(of_cell);
     let share = median(epochs().filter_map(|epoch| Some(epoch.unfinished_seconds? / epoch.train_seconds)))?;
     let left = median(epochs().filter_map(|epoch| epoch.unfinished_seconds))?;
-    (share > noise_share(record) && left > LEAST_UNFINISHED_SECONDS).then(|| {
+    let is_cpu = cell.device == "cpu";
+    let least = if is_cpu { LEAST_UNFINISHED_SECONDS } else { LEAST_UNFINISHED_ON_DEVICE };
+    let place = if is_cpu { String::new() } else { format!(" on {}", cell.device) };
+    (share > noise_share(record) && left > least).then(|| {
         format!(
-            "{cell}: {} per epoch of its work was left when train_epoch returned; its times are too short",
+            "{cell}: {} per epoch of its work was left{place} when train_epoch returned; its times are too short",
             seconds(left)
         )
     })
@@ -223,6 +229,24 @@ mod tests {
         let told = with(3.5).expect("more than its two threads");
         assert!(told.contains("kept 3.5 processors busy in training, and it was told to use 2"), "{told}");
         assert_eq!(with(2.1), None);
+    }
+
+    #[test]
+    fn work_that_is_left_on_a_device_is_told_from_a_shorter_time_on() {
+        let told = |mut record: Record| {
+            for epoch in &mut record.epochs {
+                (epoch.train_seconds, epoch.unfinished_seconds) = (7e-3, Some(0.5e-3));
+            }
+            warnings(&record).into_iter().filter(|warning| warning.contains("was left")).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told(example::record_on_gpu()),
+            [
+                "lenet-bn handwritten/primitive@cuda:0: 0.000500 s per epoch of its work was left on cuda:0 when \
+              train_epoch returned; its times are too short"
+            ]
+        );
+        assert!(told(example::record_of_one_run()).is_empty(), "a page fault may take that long");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use trainmark_reports::record::Unavailable;
 
 use super::super::BenchRequest;
 use super::super::progress::Progress;
-use super::{Prepared, is_asked_for};
+use super::{Prepared, devices};
 use crate::cli::exit::Interrupted;
 use crate::executor::Executor;
 use crate::plan::Selection;
@@ -32,7 +32,7 @@ pub(super) fn build_stale(
     let mut stale: Vec<(&Backend, &Recipe)> = Vec::new();
     for selection in selections {
         let backend = registry.find(&selection.backend)?;
-        for library in backend.libraries.iter().filter(|one| is_asked_for(one, selection, request)) {
+        for library in backend.libraries.iter().filter(|one| devices::is_asked_for(one, selection, request)) {
             let Library::Built(recipe) = library else { continue };
             match recipe.is_fresh() {
                 Ok(true) => {}

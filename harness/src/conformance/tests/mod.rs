@@ -8,7 +8,7 @@ mod patterns;
 use trainmark_plugin::{Layer, Model, RunningVariance, Shape};
 use trainmark_reports::record::Conformance;
 
-use super::{Recorder, Subject, render, run, step};
+use super::{Recorder, Subject, agree, render, run, step};
 use crate::workload::{Workload, all, lenet_bn};
 use defects::{CAUGHT_BY, Defect};
 use float_session::FloatSession;
@@ -61,6 +61,20 @@ fn a_right_network_passes_in_either_convention() {
 }
 
 #[test]
+fn devices_agree_where_both_train_rightly_and_only_there() {
+    let patterns = Patterns::new(12, 300, 80);
+    let losses = |defect| gate(small(), &patterns, RunningVariance::UnbiasedFromOne, defect).losses;
+    let check = |other: &[f64]| {
+        let limit = small().tolerances.trajectory;
+        agree(["cpu", "cuda:0"], [&losses(Defect::None), other], limit).expect("all losses are there")
+    };
+    assert!(check(&losses(Defect::None)).passed);
+    for defect in [Defect::SgdWithMomentum, Defect::PredictsWithBatchStatistics] {
+        assert!(!check(&losses(defect)).passed, "{defect:?}");
+    }
+}
+
+#[test]
 fn a_right_network_passes_every_workload() {
     let patterns = Patterns::new(28, 1400, 300);
     for workload in all() {
@@ -106,7 +120,8 @@ fn wrong_pooling_is_noticed_in_the_main_workload() {
         let plan = step::plan(&subject).unwrap();
         let request = subject.request(plan.learning_rate);
         let mut session = FloatSession::open(request, subject.running_variance, defect).unwrap();
-        let mut recorder = Recorder { checks: Vec::new(), progress: &mut |_| {} };
+        let mut ignored = |_: &_| {};
+        let mut recorder = Recorder::new(&mut ignored);
         step::check(&subject, &plan, &mut *session, &mut recorder).unwrap();
         let failed: Vec<_> = recorder.checks.iter().filter(|check| !check.passed).collect();
         // A batch of one has no gradient in front of batch norm.
