@@ -1,0 +1,1 @@
+// The kernels of `primitive`: one file per subject, one kernel per formula.
