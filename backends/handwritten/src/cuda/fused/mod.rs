@@ -40,7 +40,21 @@ pub(crate) fn open<'d>(
     device: Box<dyn Device>,
     request: OpenRequest<'d>,
 ) -> Result<Box<dyn Session + 'd>, Error> {
-    Ok(Box::new(Training::open(device, &request)?))
+    let room = request.batch_size.max(PREDICTED_AT_ONCE);
+    Ok(Box::new(Training::open(device, &request, room)?))
+}
+
+/// [`open`], with room for so many samples to begin with.
+///
+/// # Errors
+/// As [`open`].
+#[cfg(test)]
+pub(crate) fn open_with_room<'d>(
+    device: Box<dyn Device>,
+    request: &OpenRequest<'d>,
+    room: usize,
+) -> Result<Box<dyn Session + 'd>, Error> {
+    Ok(Box::new(Training::open(device, request, room)?))
 }
 
 /// A model in training.
@@ -90,12 +104,11 @@ impl List {
 }
 
 impl Training {
-    fn open(device: Box<dyn Device>, request: &OpenRequest<'_>) -> Result<Self, Error> {
+    fn open(device: Box<dyn Device>, request: &OpenRequest<'_>, capacity: usize) -> Result<Self, Error> {
         let model = &request.model;
         let plan = Plan::of(model).ok_or_else(|| {
             Error::unsupported(format!("model {} is not the one that is fused", model.name))
         })?;
-        let capacity = request.batch_size.max(PREDICTED_AT_ONCE);
         Ok(Self {
             train: DeviceSamples::upload(&*device, request.dataset.train)?,
             test: DeviceSamples::upload(&*device, request.dataset.test)?,
@@ -174,7 +187,7 @@ impl TileOutcome {
         Self { loss: f64::from_le_bytes(numbers[0]), correct: f64::from_le_bytes(numbers[1]) }
     }
 
-    /// In the order of the tiles, so that an epoch gives the same bits as its steps.
+    /// Always in the order of the tiles.
     fn sum(outcomes: &[Self]) -> Self {
         outcomes.iter().fold(Self::default(), |sum, outcome| Self {
             loss: sum.loss + outcome.loss,
@@ -212,8 +225,9 @@ impl Session for Training {
         let size = (order.len(), batch_size);
         let epoch = match self.epochs.get(&size) {
             Some(&epoch) => epoch,
-            None => *self.epochs.entry(size).insert_entry(self.record(order.len(), batch_size)?).get(),
+            None => self.record(order.len(), batch_size)?,
         };
+        self.epochs.insert(size, epoch);
         self.device.upload_words(epoch.list.order, order)?;
         self.device.replay(epoch.recording)?;
         let outcome = TileOutcome::sum(&self.outcomes(epoch.list, tiles(order.len(), batch_size))?);

@@ -123,7 +123,7 @@ impl Network {
             launch.grid[1] = FORWARD_GROUPS;
             device.launch(&launch)
         };
-        let arguments = [two.before.into(), two.moments.into(), count, stage2, mode(1), two.after.into()];
+        let arguments = [two.before.into(), two.moments.into(), count, stage2, mode(1), w.after2.into()];
         let outputs = [stage3, three.before.into(), three.moments.into()];
         launch("fused_linear1_forward", 256, &[&arguments[..], &outputs].concat())?;
         let arguments =
@@ -235,7 +235,7 @@ impl Network {
             &[
                 count,
                 two.before.into(),
-                two.after.into(),
+                w.after2.into(),
                 stage2,
                 three.before.into(),
                 stage3,
@@ -275,7 +275,7 @@ impl Network {
                 one.d_after.into(),
                 one.sums.into(),
                 three.d_before.into(),
-                two.after.into(),
+                w.after2.into(),
                 stage3,
                 rate,
             ],

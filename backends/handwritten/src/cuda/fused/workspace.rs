@@ -14,6 +14,8 @@ pub(super) struct Workspace {
     pub(super) capacity: usize,
     pub(super) convolution1: Convolution,
     pub(super) convolution2: Convolution,
+    /// The second convolution stage's output. (The first's is made anew where it is needed.)
+    pub(super) after2: Address,
     pub(super) linear1: Linear,
     pub(super) linear2: Linear,
     /// ∂L/∂logits
@@ -25,8 +27,6 @@ pub(super) struct Workspace {
 pub(super) struct Convolution {
     pub(super) before: Address,
     pub(super) moments: Address,
-    /// Behind pooling; the kernels of the first stage make it anew instead.
-    pub(super) after: Address,
     /// ∂L/∂z of each window's largest.
     pub(super) d_after: Address,
     pub(super) sums: Address,
@@ -53,7 +53,6 @@ impl Workspace {
             Ok::<_, Error>(Convolution {
                 before: device.allocate_words(capacity * before)?,
                 moments: device.allocate_words(capacity * 2 * channels)?,
-                after: device.allocate_words(capacity * windows)?,
                 d_after: device.allocate_words(capacity * windows)?,
                 sums: device.allocate_words(capacity * 2 * channels)?,
                 shares: device.allocate_words(capacity * gradients)?,
@@ -85,6 +84,7 @@ impl Workspace {
                 sizes::CHANNELS_2,
                 sizes::GRADIENTS_2,
             )?,
+            after2: device.allocate_words(capacity * sizes::WINDOWS_2)?,
             linear1: linear(sizes::FEATURES_1)?,
             linear2: linear(sizes::FEATURES_2)?,
             d_logits: device.allocate_words(capacity * sizes::CLASS_STRIDE)?,

@@ -132,9 +132,10 @@ __device__ void linear_affine(const float2* moments, int samples, float* stage, 
     }
 }
 
-// ∂L/∂x = scale·∂L/∂z + slope·(x − mean) + constant. As float4: mean, scale, slope, constant.
+// ∂L/∂x = scale·(∂L/∂z − shift + slope·(x − mean)). As float4: mean, scale, slope, shift. The
+// difference first: where the batch has one sample, it is exactly 0.
 __device__ __forceinline__ float gradient_before(float x, float d_z, float4 gradient) {
-    return fmaf(gradient.y, d_z, fmaf(gradient.z, x - gradient.x, gradient.w));
+    return gradient.y * fmaf(gradient.z, x - gradient.x, d_z - gradient.w);
 }
 
 // Ends the sums of a channel, Σ ∂L/∂z and Σ ∂L/∂z·x̂, which are the gradients of β and γ too:
@@ -148,8 +149,7 @@ __device__ float4 finish_gradient(float* stage, int mode, int c, float2 sums, fl
         stage[S::BETA + c] -= rate * sums.x;
         stage[S::GAMMA + c] -= rate * sums.y;
     }
-    const float slope = -affine.y * affine.w * sums.y / count;
-    return make_float4(affine.x, affine.y, slope, -affine.y * sums.x / count);
+    return make_float4(affine.x, affine.y, -affine.w * sums.y / count, sums.x / count);
 }
 
 // The gradients of a convolution stage from `parts` pairs of sums per channel:
