@@ -1,0 +1,53 @@
+//! The library for CUDA: the same backend's name, other devices.
+
+use trainmark_plugin::{
+    Backend, Description, Device, Error, ErrorKind, Implementation, OpenRequest, RunningVariance, Session,
+};
+
+use super::device::driver::{self, Driver};
+use super::primitive;
+
+/// The backend `handwritten`, on NVIDIA's GPUs.
+#[derive(Debug, Clone, Copy)]
+pub struct HandwrittenCuda;
+
+impl Backend for HandwrittenCuda {
+    const NAME: &'static str = "handwritten";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+
+    fn describe() -> Result<Description, Error> {
+        Ok(Description {
+            framework: format!("CUDA C++ (nvcc {})", env!("NVCC_VERSION")),
+            implementations: vec![Implementation {
+                name: "primitive".into(),
+                running_variance: RunningVariance::BiasedFromZero,
+                summary: "a kernel per formula; running variance as in the d2l.ai chapter".into(),
+            }],
+            devices: devices(),
+            notes: Vec::new(),
+        })
+    }
+
+    fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
+        let ids: Vec<String> = devices().into_iter().map(|device| device.id).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        request.check_choices(&["primitive"], &ids)?;
+        let device = Box::new(Driver::open(ordinal(&request.device)?)?);
+        Ok(Box::new(primitive::Training::open(device, &request, RunningVariance::BiasedFromZero)?))
+    }
+}
+
+/// Every GPU, or one that says why there is none.
+fn devices() -> Vec<Device> {
+    let device = |ordinal: usize, unavailable| Device { id: format!("cuda:{ordinal}"), unavailable };
+    match driver::devices() {
+        Ok(count) => (0..count).map(|ordinal| device(ordinal, driver::unavailable(ordinal))).collect(),
+        Err(error) => vec![device(0, Some(error.message))],
+    }
+}
+
+/// 1 of `cuda:1`.
+fn ordinal(device: &str) -> Result<usize, Error> {
+    let number = device.strip_prefix("cuda:").and_then(|number| number.parse().ok());
+    number.ok_or_else(|| Error::new(ErrorKind::Device, format!("no device {device}; ask for cuda:0")))
+}
