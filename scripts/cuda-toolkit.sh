@@ -1,5 +1,6 @@
 #!/bin/sh
-# Prints a CUDA_HOME with bin/nvcc, include, lib, nvvm and lib/stubs/libcuda.so:
+# Prints a CUDA_HOME with bin/nvcc, include, lib, nvvm, and what stands for the driver
+# where there is none: lib/libcuda.a and lib/stubs/libcuda.so (cuda-toolkit/stubs.sh):
 #   1. CUDA_HOME or CUDA_PATH, which must hold CUDA 13;
 #   2. the toolkit of an nvcc on the PATH, and /usr/local/cuda;
 #   3. the one fetched before, in trainmark's cache;
@@ -32,16 +33,16 @@ cache() {
     esac
 }
 
-# An installed toolkit may keep its libraries in lib64 only, and its stubs there: then
-# what is printed is a folder of links to it, where they lie as promised.
+# An installed toolkit may keep its libraries in lib64 only, and is not written to: what
+# is printed is a folder of links to it, where they lie as promised.
 print_installed() {
-    if [ -e "$1/lib/stubs/libcuda.so" ] && [ -e "$1/lib/libcudart.so" ]; then
-        printf '%s\n' "$1"
-        exit 0
-    fi
     cache=$(cache) || fail "neither HOME nor XDG_CACHE_HOME says where to keep links to the toolkit in $1; set HOME"
     links=$cache/cuda-links-$(printf '%s' "$1" | cksum | cut -d ' ' -f 1)
-    [ $probe = yes ] || sh "$here/cuda-toolkit/links.sh" "$1" "$links" >&2
+    case $1 in
+        # One that this script has printed before.
+        "$cache"/cuda-*) links=$1 ;;
+        *) [ $probe = yes ] || sh "$here/cuda-toolkit/links.sh" "$1" "$links" >&2 ;;
+    esac
     printf '%s\n' "$links"
     exit 0
 }

@@ -19,7 +19,7 @@ mkdir -p "$staging/lib" || fail "links to the CUDA toolkit in $toolkit cannot be
 libraries=$(libraries_of "$toolkit")
 for entry in bin include nvvm; do ln -s "$toolkit/$entry" "$staging/$entry"; done
 for library in "$libraries"/*; do
-    [ "${library##*/}" = stubs ] || ln -s "$library" "$staging/lib/"
+    case ${library##*/} in stubs | libcuda.*) ;; *) ln -s "$library" "$staging/lib/" ;; esac
 done
 ln -s lib "$staging/lib64"
 sh "$here/stubs.sh" "$staging"
