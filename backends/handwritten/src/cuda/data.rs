@@ -11,7 +11,6 @@ pub(crate) struct DeviceSamples {
     pub(crate) pixels: Address,
     /// `count` bytes.
     pub(crate) labels: Address,
-    pub(crate) count: usize,
 }
 
 impl DeviceSamples {
@@ -21,7 +20,6 @@ impl DeviceSamples {
         Ok(Self {
             pixels: device.allocate_with(samples.pixels)?,
             labels: device.allocate_with(samples.labels)?,
-            count: samples.count(),
         })
     }
 }

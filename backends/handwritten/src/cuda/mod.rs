@@ -1,15 +1,16 @@
-//! The hand-written backend on CUDA.
+//! The hand-written backend on NVIDIA's GPUs.
 //!
-//! The interface between the parts:
-//! - [`device::Device`] runs kernels; sessions hold a `Box<dyn Device>`.
-//! - `primitive::open(device, request, running_variance)` and
-//!   `fused::open(device, request)` make sessions of it;
-//!   `fused::fits(&model)` says whether a model can be fused, and
-//!   `fused::RUNNING_VARIANCE` which convention it follows. (Models that cannot run through
-//!   `primitive` with that convention.)
-//! - [`data::Samples`] is a split on the device.
+//! [`device`] runs kernels; `kernels/` holds their sources, one set for the GPU and for the
+//! emulator of the tests; [`primitive`] is the readable implementation, [`fused`] the fast one.
 
+#[cfg(feature = "cuda")]
+mod backend;
 mod data;
 pub(crate) mod device;
-mod fused;
-mod primitive;
+pub(crate) mod fused;
+#[cfg(test)]
+mod kernel_names;
+pub(crate) mod primitive;
+
+#[cfg(feature = "cuda")]
+pub use backend::HandwrittenCuda;
