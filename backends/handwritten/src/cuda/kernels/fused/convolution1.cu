@@ -102,7 +102,7 @@ constexpr int WEIGHT_BLOCKS_2 = convolution_update_blocks(GRADIENTS_2);
 
 // x[s, c, window, place] = b[c] + Σ weight·pixel, and per channel and sample the mean of x and
 // its squares about it: moments[c·samples + s]. Grid: samples.
-extern "C" __global__ void __launch_bounds__(320) fused_convolution1_forward(
+extern "C" __global__ void __launch_bounds__(320, 2) fused_convolution1_forward(
     const unsigned char* pixels, const unsigned* order, int first, int samples, const float* stage, int mode,
     float4* before, float2* moments) {
     using namespace fused;
@@ -163,7 +163,7 @@ extern "C" __global__ void __launch_bounds__(320) fused_convolution1_forward(
 // The first blocks update the second convolution with its samples' shares. Then a block per
 // sample ends the gradients of batch norm, makes ∂L/∂x dense, and writes the sample's share of
 // the first convolution's weight gradient. `d_after` is ∂L/∂z of each window's largest.
-extern "C" __global__ void __launch_bounds__(256) fused_convolution1_backward(
+extern "C" __global__ void __launch_bounds__(256, 3) fused_convolution1_backward(
     const unsigned char* pixels, const unsigned* order, int first, int samples, float* stage, int mode,
     const float4* before, const float* d_after, const float2* sums, float* shares, float* stage2,
     const float* shares2, float rate) {

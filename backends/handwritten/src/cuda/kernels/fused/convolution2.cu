@@ -151,7 +151,7 @@ constexpr int WEIGHT_BLOCKS_3 = linear_update_blocks(FEATURES_1, FEATURES_0);
 
 // Ends the statistics of the first stage; batch norm, sigmoid, pooling; the second convolution
 // and, per channel and sample, its mean and squares. Grid: samples.
-extern "C" __global__ void __launch_bounds__(192) fused_convolution2_forward(
+extern "C" __global__ void __launch_bounds__(192, 2) fused_convolution2_forward(
     const float4* before1, const float2* moments1, int samples, float* stage1, int mode1, const float* stage,
     int mode, float4* before, float2* moments) {
     using namespace fused;
@@ -206,7 +206,7 @@ extern "C" __global__ void __launch_bounds__(192) fused_convolution2_forward(
 // input). Then a block per sample ends the gradients of batch norm, makes ∂L/∂x dense, and
 // writes the sample's share of the weight gradient, ∂L/∂z of the first stage's largest, and
 // Σ ∂L/∂z and Σ ∂L/∂z·x̂ per channel of it: sums1[c·samples + s].
-extern "C" __global__ void __launch_bounds__(256) fused_convolution2_backward(
+extern "C" __global__ void __launch_bounds__(256, 3) fused_convolution2_backward(
     int samples, const float4* before1, const float* stage1, const float4* before, float* stage, int mode,
     const float* d_after, const float2* sums, float4* shares, float* d_after1, float2* sums1,
     const float* d_linear, const float* after, float* linear, float rate) {

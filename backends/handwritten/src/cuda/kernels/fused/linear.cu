@@ -148,6 +148,10 @@ constexpr int UPDATE_BLOCKS_2 = linear_update_blocks(FEATURES_2, FEATURES_1);
 
 constexpr int larger(int a, int b) { return a > b ? a : b; }
 
+// Floats of shared memory: the parts and the tile's gradient, or what an update needs.
+constexpr int MEMORY_2 = larger(Backward2::PARTS + TILE * FEATURES_2, LINEAR_UPDATE_MEMORY);
+constexpr int MEMORY_1 = larger(Backward1::PARTS + TILE * FEATURES_1, LINEAR_UPDATE_MEMORY);
+
 }  // namespace fused
 
 // Ends the statistics of the second convolution; batch norm, sigmoid, pooling: after1[s, i];
@@ -185,7 +189,7 @@ extern "C" __global__ void __launch_bounds__(256) fused_linear1_forward(
 
 // The same of the second: batch norm and sigmoid of the first, and the linear layer.
 // Grid: tiles × 4 groups of 21 features.
-extern "C" __global__ void __launch_bounds__(192) fused_linear2_forward(
+extern "C" __global__ void __launch_bounds__(192, 2) fused_linear2_forward(
     const float* before1, const float2* moments1, int samples, float* stage1, int mode1, float* after1,
     const float* stage, float* before, float2* moments) {
     using namespace fused;
@@ -223,8 +227,7 @@ extern "C" __global__ void __launch_bounds__(256) fused_linear2_backward(
     float* stage, int mode, const float* d_normalized, const float2* sums, float* d_before,
     float* d_normalized1, float2* sums1, const float* d_logits, const float* after, float* last, float rate) {
     using namespace fused;
-    constexpr int D_AT = Backward2::PARTS;
-    __shared__ float4 memory[larger(D_AT + TILE * FEATURES_2, LINEAR_UPDATE_MEMORY) / 4];
+    __shared__ float4 memory[MEMORY_2 / 4];
     __shared__ float4 gradient[FEATURES_2];
     __shared__ float2 products[TILE * WARP];
     float* parts = reinterpret_cast<float*>(memory);
@@ -236,7 +239,7 @@ extern "C" __global__ void __launch_bounds__(256) fused_linear2_backward(
     const int block = blockIdx.x - UPDATE_BLOCKS_3;
     const int tile = block / Backward2::GROUPS, group = block % Backward2::GROUPS;
     const int lane = threadIdx.x % WARP, s = threadIdx.x / WARP;
-    float* d = parts + D_AT;
+    float* d = parts + Backward2::PARTS;
     Backward2 backward;
     backward.load(stage, group);
     linear_gradient<Linear2, FEATURES_2>(sums, samples, stage, mode, rate, block == 0, gradient);
@@ -276,9 +279,8 @@ extern "C" __global__ void __launch_bounds__(256) fused_linear1_backward(
     float* stage, int mode, const float* d_normalized, const float2* sums, float* d_before, float* d_after1,
     float2* sums1, const float* d_linear, const float* after, float* linear, float rate) {
     using namespace fused;
-    constexpr int D_AT = Backward1::PARTS;
     constexpr int CHANNELS = 4;  // of a block: 64 inputs
-    __shared__ float4 memory[larger(D_AT + TILE * FEATURES_1, LINEAR_UPDATE_MEMORY) / 4];
+    __shared__ float4 memory[MEMORY_1 / 4];
     __shared__ float4 gradient[FEATURES_1];
     __shared__ float2 products[4][CHANNELS];
     float* parts = reinterpret_cast<float*>(memory);
@@ -289,7 +291,7 @@ extern "C" __global__ void __launch_bounds__(256) fused_linear1_backward(
     }
     const int block = blockIdx.x - UPDATE_BLOCKS_2;
     const int tile = block / Backward1::GROUPS, group = block % Backward1::GROUPS;
-    float* d = parts + D_AT;
+    float* d = parts + Backward1::PARTS;
     Backward1 backward;
     backward.load(stage, group);
     linear_gradient<Linear1, FEATURES_1>(sums, samples, stage, mode, rate, block == 0, gradient);
