@@ -96,6 +96,9 @@ __device__ __forceinline__ void correlate_row_1(const float* d, const float* pix
     }
 }
 
+// Windows whose gradient a thread spreads.
+constexpr int WINDOWS_OF_THREAD_1 = (CHANNELS_1 * WINDOWS_1 + 255) / 256;
+
 constexpr int WEIGHT_BLOCKS_2 = convolution_update_blocks(GRADIENTS_2);
 
 }  // namespace fused
@@ -103,8 +106,8 @@ constexpr int WEIGHT_BLOCKS_2 = convolution_update_blocks(GRADIENTS_2);
 // x[s, c, window, place] = b[c] + Σ weight·pixel, and per channel and sample the mean of x and
 // its squares about it: moments[c·samples + s]. Grid: samples.
 extern "C" __global__ void __launch_bounds__(320, 2) fused_convolution1_forward(
-    const unsigned char* pixels, const unsigned* order, int first, int samples, const float* stage, int mode,
-    float4* before, float2* moments) {
+    const unsigned char* __restrict__ pixels, const unsigned* __restrict__ order, int first, int samples,
+    const float* __restrict__ stage, int mode, float4* before, float2* moments) {
     using namespace fused;
     __shared__ float4 image[PIXELS / 4];
     __shared__ float4 weight[GROUPS_1][PLACES];
@@ -164,9 +167,10 @@ extern "C" __global__ void __launch_bounds__(320, 2) fused_convolution1_forward(
 // sample ends the gradients of batch norm, makes ∂L/∂x dense, and writes the sample's share of
 // the first convolution's weight gradient. `d_after` is ∂L/∂z of each window's largest.
 extern "C" __global__ void __launch_bounds__(256, 3) fused_convolution1_backward(
-    const unsigned char* pixels, const unsigned* order, int first, int samples, float* stage, int mode,
-    const float4* before, const float* d_after, const float2* sums, float* shares, float* stage2,
-    const float* shares2, float rate) {
+    const unsigned char* __restrict__ pixels, const unsigned* __restrict__ order, int first, int samples,
+    float* stage, int mode, const float4* __restrict__ before, const float* __restrict__ d_after,
+    const float2* __restrict__ sums, float* shares, float* stage2, const float* __restrict__ shares2,
+    float rate) {
     using namespace fused;
     constexpr int DENSE = CHANNELS_1 * AREA_1;
     // The dense gradient, the image, and each row's share of the weight gradient.
@@ -183,16 +187,29 @@ extern "C" __global__ void __launch_bounds__(256, 3) fused_convolution1_backward
     const int sample = blockIdx.x - WEIGHT_BLOCKS_2;
     float* image = dense + DENSE;
     float* rows = image + PIXELS;
+    // On their way while the gradients are joined.
+    float4 windows[WINDOWS_OF_THREAD_1];
+    float d_windows[WINDOWS_OF_THREAD_1];
+#pragma unroll
+    for (int part = 0; part < WINDOWS_OF_THREAD_1; ++part) {
+        const int k = thread + part * 256;
+        const size_t at = static_cast<size_t>(sample) * CHANNELS_1 * WINDOWS_1 + k;
+        if (k < CHANNELS_1 * WINDOWS_1) {
+            windows[part] = before[at];
+            d_windows[part] = d_after[at];
+        }
+    }
     load_image(pixels, order[first + sample], image);
     convolution_gradient<Convolution1, CHANNELS_1>(sums, samples, static_cast<float>(samples) * AREA_1, stage,
                                                    mode, rate, sample == 0, gradient);
     __syncthreads();
     const float4* affine = reinterpret_cast<const float4*>(stage + Convolution1::AFFINE);
-    for (int k = thread; k < CHANNELS_1 * WINDOWS_1; k += 256) {
-        const int c = k / WINDOWS_1, window = k % WINDOWS_1;
-        const size_t at = static_cast<size_t>(sample) * CHANNELS_1 * WINDOWS_1 + k;
+#pragma unroll
+    for (int part = 0; part < WINDOWS_OF_THREAD_1; ++part) {
+        const int k = thread + part * 256, c = k / WINDOWS_1, window = k % WINDOWS_1;
+        if (k >= CHANNELS_1 * WINDOWS_1) continue;
         const int corner = c * AREA_1 + window / POOLED_1 * 2 * SIDE_1 + window % POOLED_1 * 2;
-        spread_window_1(before[at], d_after[at], affine[c], gradient[c], dense + corner);
+        spread_window_1(windows[part], d_windows[part], affine[c], gradient[c], dense + corner);
     }
     __syncthreads();
     if (thread < SIDE_1 * GROUPS_1 * KERNEL) {
@@ -225,7 +242,8 @@ extern "C" __global__ void __launch_bounds__(256, 3) fused_convolution1_backward
 }
 
 // Updates the first convolution. Grid: convolution_update_blocks(GRADIENTS_1).
-extern "C" __global__ void __launch_bounds__(256) fused_convolution1_update(const float* shares, int samples, float* stage, float rate) {
+extern "C" __global__ void __launch_bounds__(256) fused_convolution1_update(
+    const float* __restrict__ shares, int samples, float* stage, float rate) {
     using namespace fused;
     __shared__ float memory[UPDATE_WARPS * WARP];
     convolution_update<Convolution1, CHANNELS_1, GRADIENTS_1>(blockIdx.x, shares, samples, rate, stage, memory);

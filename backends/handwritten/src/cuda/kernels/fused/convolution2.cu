@@ -15,6 +15,8 @@ constexpr int THIRDS_2 = 3;
 constexpr int THIRD_CHANNELS_2 = CHANNELS_1 / THIRDS_2;
 constexpr int FORWARD_THREADS_2 = WINDOWS_2 * FOURS_2 * THIRDS_2;
 static_assert(FORWARD_THREADS_2 == 192, "as the kernel's bounds");
+// Windows of the first stage that a thread pools.
+constexpr int WINDOWS_OF_THREAD_2 = (INPUTS_2 + FORWARD_THREADS_2 - 1) / FORWARD_THREADS_2;
 // Floats from one place's weights to the next: padded, so that storing them has few conflicts.
 constexpr int PLACE_STRIDE_2 = CHANNELS_2 + 4;
 
@@ -152,8 +154,8 @@ constexpr int WEIGHT_BLOCKS_3 = linear_update_blocks(FEATURES_1, FEATURES_0);
 // Ends the statistics of the first stage; batch norm, sigmoid, pooling; the second convolution
 // and, per channel and sample, its mean and squares. Grid: samples.
 extern "C" __global__ void __launch_bounds__(192, 2) fused_convolution2_forward(
-    const float4* before1, const float2* moments1, int samples, float* stage1, int mode1, const float* stage,
-    int mode, float4* before, float2* moments) {
+    const float4* __restrict__ before1, const float2* __restrict__ moments1, int samples, float* stage1,
+    int mode1, const float* __restrict__ stage, int mode, float4* before, float2* moments) {
     using namespace fused;
     __shared__ float4 input[INPUTS_2 / 4];
     __shared__ float4 weight[CHANNELS_1 * PLACES * PLACE_STRIDE_2 / 4];
@@ -161,6 +163,13 @@ extern "C" __global__ void __launch_bounds__(192, 2) fused_convolution2_forward(
     __shared__ float4 affine1[CHANNELS_1];
     const int thread = threadIdx.x;
     const size_t sample = blockIdx.x;
+    // On their way while the statistics are joined.
+    float4 windows[WINDOWS_OF_THREAD_2];
+#pragma unroll
+    for (int part = 0; part < WINDOWS_OF_THREAD_2; ++part) {
+        const int k = thread + part * FORWARD_THREADS_2;
+        if (k < INPUTS_2) windows[part] = before1[sample * INPUTS_2 + k];
+    }
     convolution_affine<Convolution1, CHANNELS_1, AREA_1>(moments1, samples, stage1, mode1, sample == 0, affine1);
     for (int k = thread; k < Convolution2::WEIGHTS; k += FORWARD_THREADS_2) {
         const int o = k / (CHANNELS_1 * PLACES), at = k % (CHANNELS_1 * PLACES);
@@ -168,8 +177,10 @@ extern "C" __global__ void __launch_bounds__(192, 2) fused_convolution2_forward(
     }
     __syncthreads();
     float* after = reinterpret_cast<float*>(input);
-    for (int k = thread; k < INPUTS_2; k += FORWARD_THREADS_2) {
-        after[k] = sigmoid(largest_of(before1[sample * INPUTS_2 + k], affine1[k / WINDOWS_1]).z);
+#pragma unroll
+    for (int part = 0; part < WINDOWS_OF_THREAD_2; ++part) {
+        const int k = thread + part * FORWARD_THREADS_2;
+        if (k < INPUTS_2) after[k] = sigmoid(largest_of(windows[part], affine1[k / WINDOWS_1]).z);
     }
     __syncthreads();
 
@@ -207,9 +218,10 @@ extern "C" __global__ void __launch_bounds__(192, 2) fused_convolution2_forward(
 // writes the sample's share of the weight gradient, ∂L/∂z of the first stage's largest, and
 // Σ ∂L/∂z and Σ ∂L/∂z·x̂ per channel of it: sums1[c·samples + s].
 extern "C" __global__ void __launch_bounds__(256, 3) fused_convolution2_backward(
-    int samples, const float4* before1, const float* stage1, const float4* before, float* stage, int mode,
-    const float* d_after, const float2* sums, float4* shares, float* d_after1, float2* sums1,
-    const float* d_linear, const float* after, float* linear, float rate) {
+    int samples, const float4* __restrict__ before1, const float* __restrict__ stage1,
+    const float4* __restrict__ before, float* stage, int mode, const float* __restrict__ d_after,
+    const float2* __restrict__ sums, float4* shares, float* d_after1, float2* sums1,
+    const float* __restrict__ d_linear, const float* __restrict__ after, float* linear, float rate) {
     using namespace fused;
     constexpr int WEIGHT_AT = OUTPUTS_2 + INPUTS_2;
     constexpr int PARTS_AT = WEIGHT_AT + WEIGHT_ROWS_2 * WEIGHT_ROW_2;

@@ -158,26 +158,34 @@ constexpr int MEMORY_1 = larger(Backward1::PARTS + TILE * FEATURES_1, LINEAR_UPD
 // and the first linear layer, with mean and squares per tile of samples and feature.
 // Grid: tiles × 4 groups of 30 features.
 extern "C" __global__ void __launch_bounds__(256) fused_linear1_forward(
-    const float4* before1, const float2* moments1, int samples, float* stage1, int mode1, float* after1,
-    const float* stage, float* before, float2* moments) {
+    const float4* __restrict__ before1, const float2* __restrict__ moments1, int samples, float* stage1,
+    int mode1, float* after1, const float* __restrict__ stage, float* before, float2* moments) {
     using namespace fused;
     __shared__ float4 affine1[CHANNELS_2];
     __shared__ float4 input[TILE * FEATURES_0 / 4];
     __shared__ float parts[Forward1::PARTS];
     __shared__ float values[TILE * WARP];
     const int thread = threadIdx.x, tile = blockIdx.x, group = blockIdx.y;
+    // On their way while the statistics are joined.
     Forward1 forward;
     forward.load(stage, group);
+    const int valid = samples_of(tile, samples);
+    const size_t first = static_cast<size_t>(tile) * TILE * FEATURES_0 + thread;
+    float4 windows[TILE];
+#pragma unroll
+    for (int s = 0; s < TILE; ++s) {
+        if (s < valid) windows[s] = before1[first + s * FEATURES_0];
+    }
     convolution_affine<Convolution2, CHANNELS_2, AREA_2>(moments1, samples, stage1, mode1,
                                                          tile == 0 && group == 0, affine1);
     __syncthreads();
     float* rows = reinterpret_cast<float*>(input);
+#pragma unroll
     for (int s = 0; s < TILE; ++s) {
         float y = 0.0f;
-        if (s < samples_of(tile, samples)) {
-            const size_t at = static_cast<size_t>(tile * TILE + s) * FEATURES_0 + thread;
-            y = sigmoid(largest_of(before1[at], affine1[thread / WINDOWS_2]).z);
-            if (group == 0) after1[at] = y;
+        if (s < valid) {
+            y = sigmoid(largest_of(windows[s], affine1[thread / WINDOWS_2]).z);
+            if (group == 0) after1[first + s * FEATURES_0] = y;
         }
         rows[s * FEATURES_0 + thread] = y;
     }
@@ -190,8 +198,8 @@ extern "C" __global__ void __launch_bounds__(256) fused_linear1_forward(
 // The same of the second: batch norm and sigmoid of the first, and the linear layer.
 // Grid: tiles × 4 groups of 21 features.
 extern "C" __global__ void __launch_bounds__(192, 2) fused_linear2_forward(
-    const float* before1, const float2* moments1, int samples, float* stage1, int mode1, float* after1,
-    const float* stage, float* before, float2* moments) {
+    const float* __restrict__ before1, const float2* __restrict__ moments1, int samples, float* stage1,
+    int mode1, float* after1, const float* __restrict__ stage, float* before, float2* moments) {
     using namespace fused;
     __shared__ float4 affine1[FEATURES_1];
     __shared__ float4 input[TILE * FEATURES_1 / 4];
@@ -223,9 +231,11 @@ extern "C" __global__ void __launch_bounds__(192, 2) fused_linear2_forward(
 // sigmoid: d_before[s, o] is ∂L/∂x of the second, d_normalized1[s, i] is ∂L/∂z of the first, and
 // sums1[tile, i] are Σ ∂L/∂z and Σ ∂L/∂z·x̂.
 extern "C" __global__ void __launch_bounds__(256) fused_linear2_backward(
-    int samples, const float* before1, const float* after1, const float* stage1, const float* before,
-    float* stage, int mode, const float* d_normalized, const float2* sums, float* d_before,
-    float* d_normalized1, float2* sums1, const float* d_logits, const float* after, float* last, float rate) {
+    int samples, const float* __restrict__ before1, const float* __restrict__ after1,
+    const float* __restrict__ stage1, const float* __restrict__ before, float* stage, int mode,
+    const float* __restrict__ d_normalized, const float2* __restrict__ sums, float* d_before,
+    float* d_normalized1, float2* sums1, const float* __restrict__ d_logits, const float* __restrict__ after,
+    float* last, float rate) {
     using namespace fused;
     __shared__ float4 memory[MEMORY_2 / 4];
     __shared__ float4 gradient[FEATURES_2];
@@ -275,9 +285,11 @@ extern "C" __global__ void __launch_bounds__(256) fused_linear2_backward(
 // per tile and 64 inputs: d_after1[s, i] is ∂L/∂z of each window's largest in the second
 // convolution, and sums1[c·tiles + tile] its sums per channel.
 extern "C" __global__ void __launch_bounds__(256) fused_linear1_backward(
-    int samples, const float4* before1, const float* after1, const float* stage1, const float* before,
-    float* stage, int mode, const float* d_normalized, const float2* sums, float* d_before, float* d_after1,
-    float2* sums1, const float* d_linear, const float* after, float* linear, float rate) {
+    int samples, const float4* __restrict__ before1, const float* __restrict__ after1,
+    const float* __restrict__ stage1, const float* __restrict__ before, float* stage, int mode,
+    const float* __restrict__ d_normalized, const float2* __restrict__ sums, float* d_before, float* d_after1,
+    float2* sums1, const float* __restrict__ d_linear, const float* __restrict__ after, float* linear,
+    float rate) {
     using namespace fused;
     constexpr int CHANNELS = 4;  // of a block: 64 inputs
     __shared__ float4 memory[MEMORY_1 / 4];

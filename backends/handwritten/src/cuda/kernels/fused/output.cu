@@ -40,7 +40,9 @@ __device__ __forceinline__ void activate_tile(const float* before, const float4*
 }  // namespace fused
 
 // Prediction: logits[first + s, j]. Grid: tiles.
-extern "C" __global__ void __launch_bounds__(256) fused_logits(const float* before1, int first, int samples, float* stage1, int mode1, const float* stage, float* logits) {
+extern "C" __global__ void __launch_bounds__(256) fused_logits(
+    const float* __restrict__ before1, int first, int samples, float* stage1, int mode1,
+    const float* __restrict__ stage, float* logits) {
     using namespace fused;
     __shared__ float4 affine[FEATURES_2];
     __shared__ float after[TILE * FEATURES_2];
@@ -67,9 +69,10 @@ extern "C" __global__ void __launch_bounds__(256) fused_logits(const float* befo
 // The pair outcomes[outcome + tile] is the tile's −Σₛ log p[s, t] and how many largest logits are
 // their label's (the first, where several are largest). Grid: tiles.
 extern "C" __global__ void __launch_bounds__(256) fused_output(
-    const unsigned char* labels, const unsigned* order, int first, const float* before1,
-    const float2* moments1, int samples, float* stage1, int mode1, float* after1, const float* stage,
-    float* d_logits, float* d_normalized1, float2* sums1, double* outcomes, int outcome) {
+    const unsigned char* __restrict__ labels, const unsigned* __restrict__ order, int first,
+    const float* __restrict__ before1, const float2* __restrict__ moments1, int samples, float* stage1,
+    int mode1, float* after1, const float* __restrict__ stage, float* d_logits, float* d_normalized1,
+    float2* sums1, double* outcomes, int outcome) {
     using namespace fused;
     __shared__ float4 affine[FEATURES_2];
     __shared__ float weight[CLASSES * FEATURES_2];
