@@ -30,7 +30,7 @@ impl Backend for HandwrittenCuda {
                 },
                 Implementation {
                     name: "builtin".into(),
-                    running_variance: fused::RUNNING_VARIANCE,
+                    running_variance: RunningVariance::UnbiasedFromOne,
                     summary: "ten kernels per step, an epoch as one graph; running variance as in the \
                               frameworks"
                         .into(),
@@ -52,7 +52,7 @@ impl Backend for HandwrittenCuda {
         }
         let running_variance = match &*request.implementation {
             "primitive" => RunningVariance::BiasedFromZero,
-            _ => fused::RUNNING_VARIANCE,
+            _ => RunningVariance::UnbiasedFromOne,
         };
         Ok(Box::new(primitive::Training::open(device, &request, running_variance)?))
     }

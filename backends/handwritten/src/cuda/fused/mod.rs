@@ -2,7 +2,7 @@
 //!
 //! Start with [`plan`] (which models, and where tensors lie), then read [`network`] beside
 //! `kernels/fused/`. [`workspace`] is what the kernels hand to each other. This file is the
-//! session: the epoch is recorded once, and then only its order is sent.
+//! session: an epoch is recorded when it is opened, and then only its order is sent.
 
 mod network;
 mod plan;
@@ -10,18 +10,13 @@ mod workspace;
 
 use std::collections::HashMap;
 
-use trainmark_plugin::{
-    EpochOutcome, Error, Model, OpenRequest, RunningVariance, Session, Split, StepOutcome,
-};
+use trainmark_plugin::{EpochOutcome, Error, Model, OpenRequest, Session, Split, StepOutcome};
 
 use super::data::DeviceSamples;
 use super::device::{Address, Device, Recording};
 use network::{Batch, Network};
 use plan::{Plan, TILE, Tensor, sizes};
 use workspace::Workspace;
-
-/// The frameworks' convention.
-pub(crate) const RUNNING_VARIANCE: RunningVariance = RunningVariance::UnbiasedFromOne;
 
 /// Samples that go through prediction at once, whatever batch size is asked for: samples do not
 /// influence each other there.
@@ -32,7 +27,8 @@ pub(crate) fn fits(model: &Model) -> bool {
     Plan::of(model).is_some()
 }
 
-/// Opens a session for a model that [`fits`].
+/// Opens a session for a model that [`fits`]. Its running variance follows the frameworks'
+/// convention: it is the unbiased one.
 ///
 /// # Errors
 /// `unsupported` where it does not fit; `out of memory`.
@@ -109,7 +105,7 @@ impl Training {
         let plan = Plan::of(model).ok_or_else(|| {
             Error::unsupported(format!("model {} is not the one that is fused", model.name))
         })?;
-        Ok(Self {
+        let mut training = Self {
             train: DeviceSamples::upload(&*device, request.dataset.train)?,
             test: DeviceSamples::upload(&*device, request.dataset.test)?,
             network: Network::new(&*device, &plan, request.learning_rate as f32)?,
@@ -119,7 +115,12 @@ impl Training {
             logits: (device.allocate_words(capacity * sizes::CLASSES)?, capacity),
             epochs: HashMap::new(),
             device,
-        })
+        };
+        // What every epoch needs is no part of the first.
+        if training.train.count > 0 {
+            training.epoch(training.train.count, request.batch_size)?;
+        }
+        Ok(training)
     }
 
     /// Makes room for batches of so many samples.
@@ -139,7 +140,16 @@ impl Training {
         Ok(self.list)
     }
 
-    /// Records an epoch of so many samples.
+    /// The recording of an epoch of so many samples, made where there is none yet.
+    fn epoch(&mut self, samples: usize, batch_size: usize) -> Result<Epoch, Error> {
+        if let Some(&epoch) = self.epochs.get(&(samples, batch_size)) {
+            return Ok(epoch);
+        }
+        let epoch = self.record(samples, batch_size)?;
+        self.epochs.insert((samples, batch_size), epoch);
+        Ok(epoch)
+    }
+
     fn record(&mut self, samples: usize, batch_size: usize) -> Result<Epoch, Error> {
         self.make_room(batch_size.min(samples))?;
         let list = List::new(&*self.device, samples, tiles(samples, batch_size))?;
@@ -222,12 +232,7 @@ impl Session for Training {
     }
 
     fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<EpochOutcome, Error> {
-        let size = (order.len(), batch_size);
-        let epoch = match self.epochs.get(&size) {
-            Some(&epoch) => epoch,
-            None => self.record(order.len(), batch_size)?,
-        };
-        self.epochs.insert(size, epoch);
+        let epoch = self.epoch(order.len(), batch_size)?;
         self.device.upload_words(epoch.list.order, order)?;
         self.device.replay(epoch.recording)?;
         let outcome = TileOutcome::sum(&self.outcomes(epoch.list, tiles(order.len(), batch_size))?);

@@ -65,8 +65,7 @@ impl Network {
             let layout = StageLayout::of(stage);
             *address = device.allocate_words(layout.len())?;
             if let Some(BatchNorm { epsilon, momentum }) = plan.0[stage] {
-                device
-                    .upload_words(address.words(layout.epsilon()), &[epsilon as f32, momentum as f32])?;
+                device.upload_words(address.words(layout.epsilon()), &[epsilon as f32, momentum as f32])?;
             }
         }
         Ok(Self { stages, batch_norms: plan.0, learning_rate })
@@ -82,7 +81,13 @@ impl Network {
     }
 
     /// The stages before the last, in training (`of_batch`) or prediction.
-    fn forward(&self, device: &dyn Device, w: &Workspace, batch: &Batch, of_batch: bool) -> Result<(), Error> {
+    fn forward(
+        &self,
+        device: &dyn Device,
+        w: &Workspace,
+        batch: &Batch,
+        of_batch: bool,
+    ) -> Result<(), Error> {
         let [stage1, stage2, stage3, stage4, _] = self.stages.map(Argument::from);
         let mode = |stage| self.statistics(stage, of_batch);
         let (first, count) = (int(batch.first)?, int(batch.count)?);

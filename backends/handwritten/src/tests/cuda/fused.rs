@@ -33,13 +33,18 @@ fn case(has_batch_norm: bool, samples: usize, seed: u64) -> Case {
 /// A fused session with the case's parameters, on a device whose threads run in an order of
 /// this seed; nothing where there is no compiler.
 fn open(case: &Case, learning_rate: f64, seed: u64) -> Option<Box<dyn Session + '_>> {
-    open_with_room(case, learning_rate, seed, 16)
+    let request = case.request(implementation(case), 1, learning_rate);
+    Some(case.start(fused::open(Box::new(Emulator::new(seed)?), request).unwrap()))
+}
+
+fn implementation(case: &Case) -> &'static str {
+    if case.model.has_batch_norm() { "builtin" } else { "none" }
 }
 
 /// [`open`], with room for so many samples to begin with.
 fn open_with_room(case: &Case, learning_rate: f64, seed: u64, room: usize) -> Option<Box<dyn Session + '_>> {
-    let implementation = if case.model.has_batch_norm() { "builtin" } else { "none" };
-    let request = case.request(implementation, 1, learning_rate);
+    let mut request = case.request(implementation(case), 1, learning_rate);
+    request.batch_size = room;
     let session = fused::open_with_room(Box::new(Emulator::new(seed)?), &request, room).unwrap();
     Some(case.start(session))
 }
@@ -65,7 +70,8 @@ fn a_step_gives_the_references_gradients_and_running_statistics() {
 /// All values, also those that the reference has no time for.
 #[test]
 fn a_step_changes_every_parameter_as_on_the_processor() {
-    for (has_batch_norm, samples) in [(true, 20), (false, 20), (false, 2)] {
+    // The largest has more tiles of samples than a warp has lanes.
+    for (has_batch_norm, samples) in [(true, 20), (false, 20), (false, 2), (true, 267)] {
         let case = case(has_batch_norm, samples, 42);
         let Some(mut session) = open(&case, RATE, 2) else { return };
         let mut processor = case.open("builtin", 2, RATE);
@@ -211,6 +217,24 @@ fn a_mean_far_from_zero_costs_no_accuracy() {
     case.pixels.iter_mut().for_each(|pixel| *pixel = 160 + *pixel % 96);
     let Some(mut session) = open(&case, RATE, 10) else { return };
     Expected::of(&case, 2).check(session.as_mut(), "builtin");
+}
+
+/// A weight beyond float32 gives the first position of the first window no number, and the
+/// others of that window infinity. That must not be hidden by their maximum.
+#[test]
+fn not_a_number_is_not_hidden_by_a_maximum() {
+    let mut case = case(false, 1, 53);
+    case.parameters[0][0] = f32::INFINITY;
+    case.pixels.fill(1);
+    case.pixels[0] = 0;
+    let Some(mut session) = open(&case, 0.5, 12) else { return };
+    let mut logits = [0.0; 10];
+    session.predict(Split::Train, &[0], 1, &mut logits).unwrap();
+    assert!(logits.iter().all(|logit| logit.is_nan()), "{logits:?}");
+    case.pixels[0] = 1;
+    let Some(mut session) = open(&case, 0.5, 13) else { return };
+    session.predict(Split::Train, &[0], 1, &mut logits).unwrap();
+    assert!(logits.iter().all(|logit| logit.is_finite()), "{logits:?}");
 }
 
 #[test]
