@@ -68,8 +68,7 @@ impl Kernels {
         let mut shared = self.shared.borrow_mut();
         if shared_bytes > *shared.get(name).unwrap_or(&SHARED_BYTES) {
             let bytes = i32::try_from(shared_bytes).unwrap_or(i32::MAX);
-            let attribute =
-                sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+            let attribute = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
             // SAFETY: the function belongs to the loaded module.
             let allowed = unsafe { sys::cuFuncSetAttribute(function, attribute, bytes) };
             check(allowed, format!("asking for {bytes} bytes of shared memory for kernel {name}"))?;
@@ -106,9 +105,8 @@ mod tests {
     /// A machine with a newer GPU compiles the PTX.
     #[test]
     fn the_fatbin_holds_machine_code_and_ptx() {
-        let holds = |text: &str| {
-            compiled::FATBIN.0.windows(text.len()).any(|window| window == text.as_bytes())
-        };
+        let holds =
+            |text: &str| compiled::FATBIN.0.windows(text.len()).any(|window| window == text.as_bytes());
         assert!(holds(".target sm_80"), "no PTX of compute capability 8.0");
         assert!(holds("\x7fELF"), "no machine code");
     }

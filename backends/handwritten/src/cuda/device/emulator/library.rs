@@ -46,7 +46,16 @@ fn build() -> Option<Library> {
     let compiler = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
     let compiled = Command::new(&compiler)
         // The fibers leave functions in a way that fortified ones refuse.
-        .args(["-std=c++17", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-U_FORTIFY_SOURCE", "-w", "-o"])
+        .args([
+            "-std=c++17",
+            "-O2",
+            "-shared",
+            "-fPIC",
+            "-fvisibility=hidden",
+            "-U_FORTIFY_SOURCE",
+            "-w",
+            "-o",
+        ])
         .args([&library, &source])
         .output();
     match compiled {
