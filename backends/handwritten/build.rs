@@ -56,7 +56,9 @@ fn run(command: &mut Command) -> Result<String, String> {
 
 fn compile(nvcc: &Path, fatbin: &Path) -> Result<(), String> {
     let mut command = Command::new(nvcc);
-    command.args(["-fatbin", "-std=c++17", "-O3", "-Werror", "all-warnings", "-o"]).arg(fatbin);
+    // It is small, and names in it can be found.
+    command.args(["-fatbin", "--no-compress", "-std=c++17", "-O3", "-Werror", "all-warnings", "-o"]);
+    command.arg(fatbin);
     for (from, to) in TARGETS {
         command.arg("-gencode").arg(format!("arch={from},code={to}"));
     }

@@ -109,8 +109,7 @@ impl Pass<'_> {
                 let (gamma, statistics) = (self.parameter(stage, 0), self.statistics(index));
                 let own = [self.gradient(stage, 0), self.gradient(stage, 1)];
                 let [d_y, d_x] = through;
-                let arguments =
-                    [&[gamma][..], &statistics, &[input, d_y], &own, &[d_x], &self.shape(norm)?];
+                let arguments = [&[gamma][..], &statistics, &[input, d_y], &own, &[d_x], &self.shape(norm)?];
                 over("batch_norm_input_gradient", &[&arguments.concat(), &[norm.epsilon.into()]])
             }
             Operation::Activation { backward, .. } => {

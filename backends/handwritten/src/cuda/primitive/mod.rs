@@ -107,9 +107,7 @@ impl Training {
             batch,
         };
         match work {
-            Work::Step(batch) => {
-                pass(&self.train, batch).step(self.running_variance, self.learning_rate)
-            }
+            Work::Step(batch) => pass(&self.train, batch).step(self.running_variance, self.learning_rate),
             Work::Prediction(Split::Train, batch) => pass(&self.train, batch).prediction(),
             Work::Prediction(Split::Test, batch) => pass(&self.test, batch).prediction(),
         }

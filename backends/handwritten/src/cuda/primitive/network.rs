@@ -123,9 +123,8 @@ impl Operation {
         let [channels, in_height, in_width] = extents(input);
         let [out_channels, out_height, out_width] = extents(output);
         let planes = || ints(&[in_height, in_width, out_height, out_width]);
-        let windows = |window: usize, stride: usize| {
-            Ok::<_, Error>([planes()?, ints(&[window, stride])?].concat())
-        };
+        let windows =
+            |window: usize, stride: usize| Ok::<_, Error>([planes()?, ints(&[window, stride])?].concat());
         Ok(Some(match *layer {
             Layer::Conv2d { kernel, stride, padding, .. } => Self::Convolution {
                 weights: out_channels * channels * kernel * kernel,
@@ -149,9 +148,7 @@ impl Operation {
                 epsilon: epsilon as f32,
                 momentum: momentum as f32,
             }),
-            Layer::Sigmoid => {
-                Self::Activation { forward: "sigmoid_forward", backward: "sigmoid_backward" }
-            }
+            Layer::Sigmoid => Self::Activation { forward: "sigmoid_forward", backward: "sigmoid_backward" },
             Layer::Relu => Self::Activation { forward: "relu_forward", backward: "relu_backward" },
             Layer::Tanh => Self::Activation { forward: "tanh_forward", backward: "tanh_backward" },
             Layer::MaxPool2d { window, stride } => {

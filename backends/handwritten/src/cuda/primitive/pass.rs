@@ -46,8 +46,7 @@ impl Pass<'_> {
         self.forward(Mode::Prediction)?;
         let Memory { place, logits, batch, .. } = self.memory;
         let (last, classes) = (batch.values[self.network.stages.len()], self.network.classes());
-        let arguments =
-            [last.into(), (*place).into(), (*logits).into(), self.count(1)?, int(classes)?];
+        let arguments = [last.into(), (*place).into(), (*logits).into(), self.count(1)?, int(classes)?];
         self.over("keep_logits", self.batch * classes, &arguments)?;
         self.advance()
     }
@@ -94,7 +93,12 @@ impl Pass<'_> {
     }
 
     /// Launches a block for each of so many sums.
-    pub(super) fn sums(&self, kernel: &'static str, sums: usize, arguments: &[Argument]) -> Result<(), Error> {
+    pub(super) fn sums(
+        &self,
+        kernel: &'static str,
+        sums: usize,
+        arguments: &[Argument],
+    ) -> Result<(), Error> {
         self.device.launch(&Launch::blocks(kernel, sums, SUM_THREADS, arguments))
     }
 

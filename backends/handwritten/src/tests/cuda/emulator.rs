@@ -45,7 +45,10 @@ fn shared_memory_holds_no_number_at_first() {
 #[test]
 fn a_barrier_that_not_all_reach_is_reported() {
     let Some(message) = failure("fault_divergent_barrier") else { return };
-    assert!(message.starts_with("kernel fault_divergent_barrier in block 0, not all threads reach"), "{message}");
+    assert!(
+        message.starts_with("kernel fault_divergent_barrier in block 0, not all threads reach"),
+        "{message}"
+    );
     assert!(message.contains("thread 0 waits at __syncthreads in faults.cu:"), "{message}");
     assert!(message.ends_with("but thread 40 has ended"), "{message}");
 }
@@ -107,10 +110,7 @@ fn writes_beyond_memory_are_seen() {
     assert!(error.message.ends_with("writes beyond its dynamic shared memory"), "{error}");
     launch("fault_beyond_allocation", 4, 0).unwrap();
     let error = launch("fault_beyond_allocation", 5, 0).unwrap_err();
-    assert_eq!(
-        error.message,
-        "kernel fault_beyond_allocation writes beyond an allocation of 20 bytes"
-    );
+    assert_eq!(error.message, "kernel fault_beyond_allocation writes beyond an allocation of 20 bytes");
 }
 
 #[test]

@@ -49,8 +49,7 @@ fn every_batch_size_of_the_gate() {
 
 /// The network of the chapter, in its full size.
 fn lenet() -> Model {
-    let convolution =
-        |out_channels| Layer::Conv2d { out_channels, kernel: 5, stride: 1, padding: 0 };
+    let convolution = |out_channels| Layer::Conv2d { out_channels, kernel: 5, stride: 1, padding: 0 };
     let pool = Layer::MaxPool2d { window: 2, stride: 2 };
     let linear = |out_features| Layer::Linear { out_features };
     let layers = [

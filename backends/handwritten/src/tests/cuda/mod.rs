@@ -1,5 +1,7 @@
 //! Sessions on an emulated GPU, and the emulator itself.
 
+#[cfg(feature = "cuda")]
+mod driver;
 mod emulator;
 mod fused;
 mod layers;

@@ -64,8 +64,7 @@ fn epochs_stay_with_those_of_the_cpu() {
         let expected = on_cpu.train_epoch(&case.indices(), 32).unwrap();
         assert!((found.loss - expected.loss).abs() < 1e-4 * expected.loss, "{found:?} {expected:?}");
     }
-    let float64 =
-        |values: Vec<Vec<f32>>| values.concat().into_iter().map(f64::from).collect::<Vec<_>>();
+    let float64 = |values: Vec<Vec<f32>>| values.concat().into_iter().map(f64::from).collect::<Vec<_>>();
     let found = float64(case.parameters_of(session.as_mut()));
     let expected = float64(case.parameters_of(on_cpu.as_mut()));
     assert!(distance(&found, &expected) < 1e-3 * norm(&expected));

@@ -11,7 +11,8 @@ const OLDEST: (i32, i32) = (8, 0);
 /// The CUDA version that a driver must know, as it gives it: 1000·major + 10·minor.
 const CUDA: i32 = 13_000;
 
-const NO_DRIVER: &str = "no NVIDIA driver (libcuda.so.1 does not load); install one of CUDA 13 (580 or newer)";
+const NO_DRIVER: &str =
+    "no NVIDIA driver (libcuda.so.1 does not load); install one of CUDA 13 (580 or newer)";
 
 fn device_error(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Device, message)
@@ -49,7 +50,9 @@ pub(crate) fn devices() -> Result<usize, Error> {
     unsafe { check(sys::cuDeviceGetCount(&raw mut count), "counting the GPUs")? };
     match usize::try_from(count) {
         Ok(count @ 1..) => Ok(count),
-        _ => Err(device_error("no GPU is visible; `nvidia-smi -L` lists them, CUDA_VISIBLE_DEVICES hides some")),
+        _ => Err(device_error(
+            "no GPU is visible; `nvidia-smi -L` lists them, CUDA_VISIBLE_DEVICES hides some",
+        )),
     }
 }
 
@@ -105,7 +108,9 @@ mod tests {
     #[test]
     fn devices_are_counted_or_the_reason_is_said() {
         match devices() {
-            Ok(count) => assert!((0..count).all(|ordinal| device(ordinal).is_ok() || unavailable(ordinal).is_some())),
+            Ok(count) => {
+                assert!((0..count).all(|ordinal| device(ordinal).is_ok() || unavailable(ordinal).is_some()))
+            }
             Err(error) => {
                 assert_eq!(error.kind, ErrorKind::Device);
                 assert!(!error.message.contains('\n'), "{error}");

@@ -30,9 +30,12 @@ fn advice(answer: CUresult) -> (ErrorKind, &'static str) {
             ErrorKind::Device,
             "; the driver cannot run these kernels: update it to one of CUDA 13 (580 or newer)",
         ),
-        CUDA_ERROR_SYSTEM_DRIVER_MISMATCH | CUDA_ERROR_SYSTEM_NOT_READY | CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE => {
-            (ErrorKind::Device, "; the driver was changed while loaded or has not started: restart the machine")
-        }
+        CUDA_ERROR_SYSTEM_DRIVER_MISMATCH
+        | CUDA_ERROR_SYSTEM_NOT_READY
+        | CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE => (
+            ErrorKind::Device,
+            "; the driver was changed while loaded or has not started: restart the machine",
+        ),
         CUDA_ERROR_DEVICE_UNAVAILABLE => {
             (ErrorKind::Device, "; another process holds it alone: wait for it, or use another device")
         }

@@ -68,8 +68,7 @@ impl Kernels {
         let mut shared = self.shared.borrow_mut();
         if shared_bytes > *shared.get(name).unwrap_or(&SHARED_BYTES) {
             let bytes = i32::try_from(shared_bytes).unwrap_or(i32::MAX);
-            let attribute =
-                sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+            let attribute = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
             // SAFETY: the function belongs to the loaded module.
             let allowed = unsafe { sys::cuFuncSetAttribute(function, attribute, bytes) };
             check(allowed, format!("asking for {bytes} bytes of shared memory for kernel {name}"))?;
@@ -92,7 +91,7 @@ mod tests {
     #[test]
     fn every_kernel_is_in_the_fatbin() {
         let holds = |name: &str| {
-            // As a name of a symbol: between zero bytes, or after a section's prefix.
+            // As the name of a symbol, or the end of a section's.
             let bytes = [name.as_bytes(), b"\0"].concat();
             compiled::FATBIN.0.windows(bytes.len()).any(|window| window == bytes)
         };
@@ -103,13 +102,26 @@ mod tests {
         assert!(!holds("no_such_kernel"));
     }
 
-    /// A machine with a newer GPU compiles the PTX.
+    /// Kind and compute capability of each part, by the fatbin's headers: 16 bytes of its
+    /// own, then for each part its kind (1 PTX, 2 machine code), the sizes of its header and
+    /// of what follows it, and, at byte 28, ten times the capability.
+    fn parts() -> Vec<(u16, u32)> {
+        let bytes = &compiled::FATBIN.0;
+        let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+        let mut parts = Vec::new();
+        let mut at = 16;
+        while at < bytes.len() {
+            parts.push((word(at) as u16, word(at + 28)));
+            at += word(at + 4) as usize + word(at + 8) as usize;
+        }
+        parts
+    }
+
+    /// Machine code for three generations, and PTX for those that follow.
     #[test]
-    fn the_fatbin_holds_machine_code_and_ptx() {
-        let holds = |text: &str| {
-            compiled::FATBIN.0.windows(text.len()).any(|window| window == text.as_bytes())
-        };
-        assert!(holds(".target sm_80"), "no PTX of compute capability 8.0");
-        assert!(holds("\x7fELF"), "no machine code");
+    fn every_target_is_in_the_fatbin() {
+        let mut parts = parts();
+        parts.sort_unstable();
+        assert_eq!(parts, [(1, 80), (2, 80), (2, 90), (2, 100)]);
     }
 }

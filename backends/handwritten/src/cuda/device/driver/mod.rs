@@ -114,7 +114,8 @@ impl Device for Driver {
         self.enter()?;
         // SAFETY: sessions copy within their allocations; `finish` waits, so the source
         // outlives the copy.
-        let begun = unsafe { sys::cuMemcpyHtoDAsync_v2(to.0, bytes.as_ptr().cast(), bytes.len(), self.stream) };
+        let begun =
+            unsafe { sys::cuMemcpyHtoDAsync_v2(to.0, bytes.as_ptr().cast(), bytes.len(), self.stream) };
         check(begun, "copying to the device")?;
         self.finish()
     }

@@ -1,7 +1,7 @@
 //! The kernels' sources, compiled for the CPU and loaded: once per test process.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::{fs, io};
@@ -39,26 +39,10 @@ pub(super) fn get() -> Option<&'static Library> {
 const FAULTS: &str = "src/tests/cuda/faults.cu";
 
 fn build() -> Option<Library> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = tempfile::tempdir().expect("there is room for the emulator");
-    let (source, library) = (folder.path().join("emulated.cpp"), folder.path().join("emulated.so"));
-    fs::write(&source, generated(root)).expect("there is room for the emulator");
-    let compiler = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
-    let compiled = Command::new(&compiler)
-        // The fibers leave functions in a way that fortified ones refuse.
-        .args(["-std=c++17", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-U_FORTIFY_SOURCE", "-w", "-o"])
-        .args([&library, &source])
-        .output();
-    match compiled {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            skip("c++", &format!("no {} compiles the kernels for the CPU", compiler.display()));
-            return None;
-        }
-        Err(error) => panic!("{} cannot be run: {error}", compiler.display()),
-        Ok(output) if !output.status.success() => {
-            panic!("the kernels do not compile as C++:\n{}", String::from_utf8_lossy(&output.stderr))
-        }
-        Ok(_) => {}
+    let library = folder.path().join("emulated.so");
+    if !compile(None, &library) {
+        return None;
     }
     // SAFETY: its initialisers only construct the emulator's containers.
     let library = unsafe { libloading::Library::new(&library) }.expect("what was just linked loads");
@@ -67,18 +51,56 @@ fn build() -> Option<Library> {
     Some(Library { launch, _library: library })
 }
 
+/// Compiles the kernels, the emulator and a further source into a library. Returns whether
+/// there is a compiler, and says so where there is none.
+///
+/// # Panics
+/// Where the sources do not compile.
+pub(crate) fn compile(further: Option<&Path>, library: &Path) -> bool {
+    let compiler = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
+    let source = library.with_extension("cpp");
+    fs::write(&source, generated(further)).expect("there is room for the emulator");
+    let compiled = Command::new(&compiler)
+        // The fibers leave functions in a way that fortified ones refuse.
+        .args([
+            "-std=c++17",
+            "-O2",
+            "-shared",
+            "-fPIC",
+            "-fvisibility=hidden",
+            "-U_FORTIFY_SOURCE",
+            "-w",
+            "-o",
+        ])
+        .args([library, &source])
+        .output();
+    match compiled {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            skip("c++", &format!("no {} compiles the kernels for the CPU", compiler.display()));
+            false
+        }
+        Err(error) => panic!("{} cannot be run: {error}", compiler.display()),
+        Ok(output) if !output.status.success() => {
+            panic!("the kernels do not compile as C++:\n{}", String::from_utf8_lossy(&output.stderr))
+        }
+        Ok(_) => true,
+    }
+}
+
 /// All kernels, and a list of them.
-fn generated(root: &Path) -> String {
-    let kernels: PathBuf = root.join("src/cuda/kernels");
-    let faults = root.join(FAULTS);
+fn generated(further: Option<&Path>) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (kernels, faults) = (root.join("src/cuda/kernels"), root.join(FAULTS));
     let mut names = kernel_names::in_folder(&kernels).expect("the kernels are there");
     names.extend(kernel_names::in_source(&fs::read_to_string(&faults).expect("the faults are there")));
     let entries: String = names.iter().map(|name| format!("    EMULATED_KERNEL({name}),\n")).collect();
+    let include = |path: &Path| format!("#include \"{}\"\n", path.display());
     format!(
-        "#define EMULATED\n#include \"{}\"\n#include \"{}\"\n\
-         const emulator::Kernel emulator::kernels[] = {{\n{entries}    {{nullptr, nullptr, nullptr}},\n}};\n",
-        kernels.join("all.cu").display(),
-        faults.display(),
+        "#define EMULATED\n{}{}\
+         const emulator::Kernel emulator::kernels[] = {{\n{entries}    {{nullptr, nullptr, nullptr}},\n}};\n{}",
+        include(&kernels.join("all.cu")),
+        include(&faults),
+        further.map(include).unwrap_or_default(),
     )
 }
 

@@ -11,6 +11,8 @@ use trainmark_plugin::Error;
 
 use super::{Address, Argument, Device, Launch, Limits, Recording};
 use library::Library;
+#[cfg(feature = "cuda")]
+pub(crate) use library::compile;
 use memory::Memory;
 
 /// One emulated device.
