@@ -117,8 +117,9 @@ impl Training {
             device,
         };
         // What every epoch needs is no part of the first.
-        if training.train.count > 0 {
-            training.epoch(training.train.count, request.batch_size)?;
+        let samples = request.dataset.train.count();
+        if samples > 0 {
+            training.epoch(samples, request.batch_size)?;
         }
         Ok(training)
     }
