@@ -61,7 +61,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) grid: [u32; 3],
     /// Threads of a block along x, y and z, each at least 1.
     pub(crate) block: [u32; 3],
-    /// Bytes of `DYNAMIC_SHARED` memory; at most [`Limits::shared_bytes`].
+    /// Bytes of `DYNAMIC_SHARED` memory; 99 KiB are there on every device
+    /// that the kernels are built for.
     pub(crate) shared_bytes: u32,
     /// In the order of the kernel's parameters.
     pub(crate) arguments: &'a [Argument],
@@ -93,20 +94,8 @@ impl<'a> Launch<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Recording(pub(crate) usize);
 
-/// What a device offers to one kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Limits {
-    /// Streaming multiprocessors.
-    pub(crate) multiprocessors: usize,
-    /// Shared memory that a block may ask for, in bytes.
-    pub(crate) shared_bytes: usize,
-}
-
 /// Work is done in the order in which it is given, one after the other.
 pub(crate) trait Device {
-    /// What a launch may ask for.
-    fn limits(&self) -> Limits;
-
     /// Memory of so many bytes, zeroed, aligned to 256; it lives as long as the device.
     /// Not while recording.
     ///

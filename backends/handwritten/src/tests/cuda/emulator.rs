@@ -2,7 +2,7 @@
 
 use trainmark_plugin::Error;
 
-use crate::cuda::device::emulator::Emulator;
+use crate::cuda::device::emulator::{Emulator, SHARED_BYTES};
 use crate::cuda::device::{Address, Argument, Device, Launch};
 
 /// Runs a kernel of 64 threads on 64 values.
@@ -144,7 +144,7 @@ fn a_launch_must_fit_its_kernel_and_the_device() {
     }
     let arguments = [out.into(), Argument::Float(1.0)];
     let launch = Launch::blocks("right_dynamic_shared", 1, 64, &arguments);
-    let shared_bytes = device.limits().shared_bytes as u32 + 1;
+    let shared_bytes = SHARED_BYTES + 1;
     assert!(message(&Launch { shared_bytes, ..launch }).contains("no device runs"));
 }
 

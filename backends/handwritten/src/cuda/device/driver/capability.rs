@@ -3,7 +3,6 @@
 use cudarc::driver::sys;
 use trainmark_plugin::{Error, ErrorKind};
 
-use super::super::Limits;
 use super::errors::check;
 
 /// The compute capability from which on the kernels are built.
@@ -78,19 +77,6 @@ pub(super) fn device(ordinal: usize) -> Result<sys::CUdevice, Error> {
         )));
     }
     Ok(device)
-}
-
-/// What one kernel may ask of a device.
-pub(super) fn limits(device: sys::CUdevice) -> Result<Limits, Error> {
-    use sys::CUdevice_attribute::*;
-    let size = |attribute_name| {
-        let value = attribute(device, attribute_name)?;
-        usize::try_from(value).map_err(|_| device_error("the driver gives a negative size of the device"))
-    };
-    Ok(Limits {
-        multiprocessors: size(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?,
-        shared_bytes: size(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?,
-    })
 }
 
 fn attribute(device: sys::CUdevice, name: sys::CUdevice_attribute) -> Result<i32, Error> {

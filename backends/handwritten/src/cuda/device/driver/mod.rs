@@ -11,7 +11,7 @@ use std::ptr;
 use cudarc::driver::sys;
 use trainmark_plugin::Error;
 
-use super::{Address, Argument, Device, Launch, Limits, Recording};
+use super::{Address, Argument, Device, Launch, Recording};
 pub(crate) use capability::{devices, unavailable};
 use errors::check;
 use kernels::Kernels;
@@ -24,7 +24,6 @@ pub(crate) struct Driver {
     context: sys::CUcontext,
     stream: sys::CUstream,
     kernels: Kernels,
-    limits: Limits,
     allocations: RefCell<Vec<sys::CUdeviceptr>>,
     graphs: RefCell<Vec<sys::CUgraphExec>>,
 }
@@ -36,7 +35,6 @@ impl Driver {
     /// `device` where it cannot be used, with the reason.
     pub(crate) fn open(ordinal: usize) -> Result<Self, Error> {
         let device = capability::device(ordinal)?;
-        let limits = capability::limits(device)?;
         let mut context = ptr::null_mut();
         // SAFETY: the device is one of the driver's; the context is released in `drop`.
         unsafe { check(sys::cuDevicePrimaryCtxRetain(&raw mut context, device), "starting the device")? };
@@ -55,7 +53,6 @@ impl Driver {
                 context,
                 stream,
                 kernels,
-                limits,
                 allocations: RefCell::default(),
                 graphs: RefCell::default(),
             }),
@@ -89,10 +86,6 @@ impl Driver {
 }
 
 impl Device for Driver {
-    fn limits(&self) -> Limits {
-        self.limits
-    }
-
     fn allocate(&self, bytes: usize) -> Result<Address, Error> {
         self.enter()?;
         let mut address = 0;

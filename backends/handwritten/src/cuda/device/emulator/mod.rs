@@ -1,6 +1,7 @@
 //! A device on the CPU, for tests: the kernels' own sources, compiled as C++ and run so
 //! that races, divergent barriers and writes beyond an allocation show
 //! (`kernels/emulator/emulator.hpp`).
+#![expect(clippy::expect_used, reason = "only tests come here, and can do no better than panic")]
 
 mod library;
 mod memory;
@@ -9,16 +10,18 @@ use std::cell::RefCell;
 
 use trainmark_plugin::Error;
 
-use super::{Address, Argument, Device, Launch, Limits, Recording};
+use super::{Address, Argument, Device, Launch, Recording};
 use library::Library;
 #[cfg(feature = "cuda")]
 pub(crate) use library::compile;
 use memory::Memory;
 
+/// Shared memory that a block may ask for: the least of all devices that the kernels are for.
+pub(crate) const SHARED_BYTES: u32 = 99 * 1024;
+
 /// One emulated device.
 pub(crate) struct Emulator {
     library: &'static Library,
-    limits: Limits,
     state: RefCell<State>,
 }
 
@@ -50,16 +53,15 @@ impl Emulator {
     /// Where the kernels do not compile, or `TRAINMARK_REQUIRE` asks for a compiler that is missing.
     pub(crate) fn new(seed: u64) -> Option<Self> {
         let library = library::get()?;
-        let limits = Limits { multiprocessors: 4, shared_bytes: 99 * 1024 };
         // Seeds of two devices shall not meet.
         let state = State { seed: seed << 32, ..State::default() };
-        Some(Self { library, limits, state: RefCell::new(state) })
+        Some(Self { library, state: RefCell::new(state) })
     }
 
-    fn check(&self, launch: &Launch<'_>) -> Result<(), Error> {
+    fn check(launch: &Launch<'_>) -> Result<(), Error> {
         let Launch { kernel, grid, block, shared_bytes, .. } = *launch;
         let threads: u64 = block.iter().map(|&side| u64::from(side)).product();
-        let has_room = shared_bytes as usize <= self.limits.shared_bytes;
+        let has_room = shared_bytes <= SHARED_BYTES;
         let is_grid = grid[0] <= i32::MAX as u32 && grid[1..].iter().all(|&side| side <= 65_535);
         if grid.contains(&0) || !(1..=1024).contains(&threads) || !is_grid || !has_room {
             return Err(Error::failed(format!(
@@ -89,10 +91,6 @@ impl Emulator {
 }
 
 impl Device for Emulator {
-    fn limits(&self) -> Limits {
-        self.limits
-    }
-
     fn allocate(&self, bytes: usize) -> Result<Address, Error> {
         self.refuse_while_recording("allocation")?;
         if bytes == 0 {
@@ -112,7 +110,7 @@ impl Device for Emulator {
     }
 
     fn launch(&self, launch: &Launch<'_>) -> Result<(), Error> {
-        self.check(launch)?;
+        Self::check(launch)?;
         if let Some(recording) = &mut self.state.borrow_mut().recording {
             let &Launch { kernel, grid, block, shared_bytes, arguments } = launch;
             recording.push(Kept { kernel, grid, block, shared_bytes, arguments: arguments.to_vec() });

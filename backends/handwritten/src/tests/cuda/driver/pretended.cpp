@@ -114,10 +114,8 @@ DRIVER(cuDeviceGet(int* device, int ordinal)) {
 DRIVER(cuDeviceGetAttribute(int* value, int attribute, int)) {
     const long capability = pretended::setting("PRETENDED_CAPABILITY", 90);
     switch (attribute) {
-        case 16: *value = 4; break;              // MULTIPROCESSOR_COUNT
-        case 75: *value = static_cast<int>(capability / 10); break;
-        case 76: *value = static_cast<int>(capability % 10); break;
-        case 97: *value = 99 * 1024; break;      // MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
+        case 75: *value = static_cast<int>(capability / 10); break;  // COMPUTE_CAPABILITY_MAJOR
+        case 76: *value = static_cast<int>(capability % 10); break;  // COMPUTE_CAPABILITY_MINOR
         default: return pretended::INVALID_VALUE;
     }
     return pretended::SUCCESS;
