@@ -84,14 +84,25 @@ impl Network {
     fn forward(
         &self,
         device: &dyn Device,
+        workspace: &Workspace,
+        batch: &Batch,
+        of_batch: bool,
+    ) -> Result<(), Error> {
+        self.convolution_forward(device, workspace, batch, of_batch)?;
+        self.linear_forward(device, workspace, batch, of_batch)
+    }
+
+    fn convolution_forward(
+        &self,
+        device: &dyn Device,
         w: &Workspace,
         batch: &Batch,
         of_batch: bool,
     ) -> Result<(), Error> {
-        let [stage1, stage2, stage3, stage4, _] = self.stages.map(Argument::from);
+        let [stage1, stage2, ..] = self.stages.map(Argument::from);
         let mode = |stage| self.statistics(stage, of_batch);
         let (first, count) = (int(batch.first)?, int(batch.count)?);
-        let (one, two, three, four) = (&w.convolution1, &w.convolution2, &w.linear1, &w.linear2);
+        let (one, two) = (&w.convolution1, &w.convolution2);
         device.launch(&Launch::blocks(
             "fused_convolution1_forward",
             batch.count,
@@ -122,7 +133,20 @@ impl Network {
                 two.before.into(),
                 two.moments.into(),
             ],
-        ))?;
+        ))
+    }
+
+    fn linear_forward(
+        &self,
+        device: &dyn Device,
+        w: &Workspace,
+        batch: &Batch,
+        of_batch: bool,
+    ) -> Result<(), Error> {
+        let [_, stage2, stage3, stage4, _] = self.stages.map(Argument::from);
+        let mode = |stage| self.statistics(stage, of_batch);
+        let count = int(batch.count)?;
+        let (two, three, four) = (&w.convolution2, &w.linear1, &w.linear2);
         let launch = |kernel, threads, arguments: &[Argument]| {
             let mut launch = Launch::blocks(kernel, batch.tiles(), threads, arguments);
             launch.grid[1] = FORWARD_GROUPS;

@@ -59,6 +59,36 @@ __device__ __forceinline__ float group_sum_1(const float (*parts)[GROUP_CHANNELS
     return sum;
 }
 
+// Mean and squares about it of each channel of the block's sample, from every thread's window.
+__device__ __forceinline__ void end_moments_1(const float (&x)[GROUP_CHANNELS_1][4], bool has_window,
+                                              float (*sums)[GROUP_CHANNELS_1],
+                                              float (*squares)[GROUP_CHANNELS_1], int samples,
+                                              float2* moments) {
+    const int thread = threadIdx.x, group = thread / GROUP_THREADS_1, warp = thread / WARP;
+#pragma unroll
+    for (int c = 0; c < GROUP_CHANNELS_1; ++c) {
+        const float sum = warp_sum(has_window ? x[c][0] + x[c][1] + x[c][2] + x[c][3] : 0.0f);
+        if (thread % WARP == 0) sums[warp][c] = sum;
+    }
+    __syncthreads();
+    float mean[GROUP_CHANNELS_1];
+#pragma unroll
+    for (int c = 0; c < GROUP_CHANNELS_1; ++c) {
+        mean[c] = group_sum_1(sums, group, c) / AREA_1;
+        float own = 0.0f;
+        for (int k = 0; k < 4 && has_window; ++k) own = fmaf(x[c][k] - mean[c], x[c][k] - mean[c], own);
+        const float sum = warp_sum(own);
+        if (thread % WARP == 0) squares[warp][c] = sum;
+    }
+    __syncthreads();
+    if (thread % GROUP_THREADS_1 != 0) return;
+#pragma unroll
+    for (int c = 0; c < GROUP_CHANNELS_1; ++c) {
+        const size_t at = static_cast<size_t>(group * GROUP_CHANNELS_1 + c) * samples + blockIdx.x;
+        moments[at] = make_float2(mean[c], group_sum_1(squares, group, c));
+    }
+}
+
 // ∂L/∂x of one window, into rows of the dense gradient.
 __device__ __forceinline__ void spread_window_1(float4 window, float d_z, float4 affine, float4 gradient,
                                                 float* corner) {
@@ -137,30 +167,7 @@ extern "C" __global__ void __launch_bounds__(320, 2) fused_convolution1_forward(
         before[static_cast<size_t>(channel) * WINDOWS_1 + window] =
             make_float4(x[c][0], x[c][1], x[c][2], x[c][3]);
     }
-    if (mode != OF_BATCH) return;
-
-    const int warp = thread / WARP;
-    for (int c = 0; c < GROUP_CHANNELS_1; ++c) {
-        const float own = has_window ? x[c][0] + x[c][1] + x[c][2] + x[c][3] : 0.0f;
-        const float sum = warp_sum(own);
-        if (thread % WARP == 0) sums_of_warps[warp][c] = sum;
-    }
-    __syncthreads();
-    float mean[GROUP_CHANNELS_1];
-    for (int c = 0; c < GROUP_CHANNELS_1; ++c) {
-        mean[c] = group_sum_1(sums_of_warps, group, c) / AREA_1;
-        float own = 0.0f;
-        for (int k = 0; k < 4 && has_window; ++k) own = fmaf(x[c][k] - mean[c], x[c][k] - mean[c], own);
-        const float sum = warp_sum(own);
-        if (thread % WARP == 0) squares_of_warps[warp][c] = sum;
-    }
-    __syncthreads();
-    if (place_in_group == 0) {
-        for (int c = 0; c < GROUP_CHANNELS_1; ++c) {
-            const size_t at = static_cast<size_t>(group * GROUP_CHANNELS_1 + c) * samples + sample;
-            moments[at] = make_float2(mean[c], group_sum_1(squares_of_warps, group, c));
-        }
-    }
+    if (mode == OF_BATCH) end_moments_1(x, has_window, sums_of_warps, squares_of_warps, samples, moments);
 }
 
 // The first blocks update the second convolution with its samples' shares. Then a block per

@@ -147,6 +147,34 @@ __device__ __forceinline__ void correlate_2(int thread, const float* dense, cons
     }
 }
 
+// The thread's window of ∂L/∂x, into the dense gradient.
+__device__ __forceinline__ void differentiate_2(float4 window, float d_z, float4 affine, float4 gradient,
+                                                float* dense) {
+    const float x[4] = {window.x, window.y, window.z, window.w};
+    const int c = threadIdx.x / WINDOWS_2, at = threadIdx.x % WINDOWS_2;
+    const int place = largest_of(window, affine).place;
+#pragma unroll
+    for (int k = 0; k < 4; ++k) {
+        const int y = at / POOLED_2 * 2 + k / 2, column = at % POOLED_2 * 2 + k % 2;
+        dense[dense_2(c, y, column)] = gradient_before(x[k], k == place ? d_z : 0.0f, gradient);
+    }
+}
+
+// Back through pooling and sigmoid of a channel of the first stage, by one warp: ∂L/∂z of each
+// window's largest, and Σ ∂L/∂z and Σ ∂L/∂z·x̂.
+__device__ __forceinline__ float2 end_channel_1(int channel, const float* after, const float* parts,
+                                                const float4* before, float4 affine, float* d_after) {
+    float d_shift = 0.0f, d_scale = 0.0f;
+    for (int k = threadIdx.x % WARP; k < WINDOWS_1; k += WARP) {
+        const float y = after[k], x = largest_of(before[k], affine).x;
+        const float d = gather_2(parts, channel, k / POOLED_1, k % POOLED_1) * (y * (1.0f - y));
+        d_after[k] = d;
+        d_shift += d;
+        d_scale = fmaf(d, x_hat(x, affine), d_scale);
+    }
+    return make_float2(warp_sum(d_shift), warp_sum(d_scale));
+}
+
 constexpr int WEIGHT_BLOCKS_3 = linear_update_blocks(FEATURES_1, FEATURES_0);
 
 }  // namespace fused
@@ -255,29 +283,15 @@ extern "C" __global__ void __launch_bounds__(256, 3) fused_convolution2_backward
     const float4 own = before[sample * CHANNELS_2 * WINDOWS_2 + thread];
     const float d_z = d_after[sample * CHANNELS_2 * WINDOWS_2 + thread];
     __syncthreads();
-    const float x[4] = {own.x, own.y, own.z, own.w};
-    const int c = thread / WINDOWS_2, window = thread % WINDOWS_2, place = largest_of(own, affine).place;
-    for (int k = 0; k < 4; ++k) {
-        const int at = dense_2(c, window / POOLED_2 * 2 + k / 2, window % POOLED_2 * 2 + k % 2);
-        dense[at] = gradient_before(x[k], k == place ? d_z : 0.0f, gradient[c]);
-    }
+    differentiate_2(own, d_z, affine, gradient[thread / WINDOWS_2], dense);
     __syncthreads();
     if (thread < BACKWARD_THREADS_2) spread_row_2(thread, dense, weight, parts);
     __syncthreads();
     if (warp < CHANNELS_1) {
-        const float4 own_affine = affine1[warp];
-        float d_shift = 0.0f, d_scale = 0.0f;
-        for (int k = lane; k < WINDOWS_1; k += WARP) {
-            const size_t at = sample * INPUTS_2 + warp * WINDOWS_1 + k;
-            const float y = input[warp * WINDOWS_1 + k];
-            const float d = gather_2(parts, warp, k / POOLED_1, k % POOLED_1) * (y * (1.0f - y));
-            d_after1[at] = d;
-            d_shift += d;
-            d_scale = fmaf(d, x_hat(largest_of(before1[at], own_affine).x, own_affine), d_scale);
-        }
-        d_shift = warp_sum(d_shift);
-        d_scale = warp_sum(d_scale);
-        if (lane == 0) sums1[static_cast<size_t>(warp) * samples + sample] = make_float2(d_shift, d_scale);
+        const size_t first = sample * INPUTS_2 + warp * WINDOWS_1;
+        const float2 own_sums = end_channel_1(warp, input + warp * WINDOWS_1, parts, before1 + first,
+                                              affine1[warp], d_after1 + first);
+        if (lane == 0) sums1[static_cast<size_t>(warp) * samples + sample] = own_sums;
     }
     __syncthreads();
     if (thread < BACKWARD_THREADS_2) {

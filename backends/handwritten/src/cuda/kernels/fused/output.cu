@@ -25,6 +25,37 @@ __device__ __forceinline__ void logits_of(const float* input, const float* weigh
     }
 }
 
+// A sample's loss −log p[label], whether its largest logit is the label's (the first, where
+// several are largest), and ∂L/∂z of the lane's class; 0 in lanes that have none.
+struct Score {
+    double loss;
+    float d;
+    bool is_correct;
+};
+
+__device__ __forceinline__ Score score_of(const float (&z)[CLASSES], int label, float share) {
+    const int lane = threadIdx.x % WARP;
+    int largest = 0;
+    float maximum = z[0];
+#pragma unroll
+    for (int j = 1; j < CLASSES; ++j) {
+        if (z[j] > maximum) {
+            maximum = z[j];
+            largest = j;
+        }
+    }
+    float sum = 0.0f, own = 0.0f;
+#pragma unroll
+    for (int j = 0; j < CLASSES; ++j) {
+        const float power = expf(z[j] - maximum);
+        sum += power;
+        own = j == lane ? power : own;
+    }
+    const float d = lane < CLASSES ? own * (share / sum) - (lane == label ? share : 0.0f) : 0.0f;
+    const double below = static_cast<double>(maximum) - static_cast<double>(choose(z, label));
+    return {lane == 0 ? log(static_cast<double>(sum)) + below : 0.0, d, largest == label};
+}
+
 // Batch norm and sigmoid of a tile, and x̂; 0 where there is no sample.
 __device__ __forceinline__ void activate_tile(const float* before, const float4* affine, int tile,
                                               int samples, float* after, float* x_hats) {
@@ -92,33 +123,16 @@ extern "C" __global__ void __launch_bounds__(256) fused_output(
 
     float z[CLASSES];
     logits_of(after + s * FEATURES_2, weight, stage + Linear3::BIAS, z);
-    int largest = 0;
-    float maximum = z[0];
-#pragma unroll
-    for (int j = 1; j < CLASSES; ++j) {
-        if (z[j] > maximum) {
-            maximum = z[j];
-            largest = j;
-        }
-    }
-    float sum = 0.0f, d = 0.0f;
-#pragma unroll
-    for (int j = 0; j < CLASSES; ++j) {
-        const float power = expf(z[j] - maximum);
-        sum += power;
-        d = j == lane ? power : d;
-    }
     const int label = s < valid ? labels[order[first + tile * TILE + s]] : 0;
-    const float share = 1.0f / samples;
-    d = lane < CLASSES && s < valid ? d * (share / sum) - (lane == label ? share : 0.0f) : 0.0f;
+    const Score score = score_of(z, label, 1.0f / samples);
     if (lane < CLASS_STRIDE) {
+        const float d = s < valid ? score.d : 0.0f;
         d_shared[s][lane] = d;
         if (s < valid) d_logits[static_cast<size_t>(tile * TILE + s) * CLASS_STRIDE + lane] = d;
     }
     if (lane == 0) {
-        const double below = static_cast<double>(maximum) - static_cast<double>(choose(z, label));
-        losses[s] = log(static_cast<double>(sum)) + below;
-        corrects[s] = largest == label ? 1.0 : 0.0;
+        losses[s] = score.loss;
+        corrects[s] = score.is_correct ? 1.0 : 0.0;
     }
     __syncthreads();
     if (thread == 0) {
