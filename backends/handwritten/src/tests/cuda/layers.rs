@@ -6,7 +6,7 @@ use proptest::test_runner::RngSeed;
 use trainmark_plugin::{Layer, Model, RunningVariance};
 
 use super::super::gradients::{Expected, RATE, any_case, around, image_layers, is_well_conditioned};
-use super::super::{BATCH_NORM, Case, image, model, small_network};
+use super::super::{BATCH_NORM, Case, distance, image, model, norm, small_network};
 use super::open;
 
 /// Checks one step on all samples of a case, at most so many values of each parameter.
@@ -63,6 +63,30 @@ fn lenet() -> Model {
 #[test]
 fn lenet_with_batch_norm() {
     check_step(&Case::new(lenet(), 5, 41), 2);
+}
+
+/// What the gate asks of a step: the batches of an epoch in full size, against the CPU's loops.
+#[test]
+fn lenet_in_batches_of_an_epoch() {
+    for batch in [256, 96] {
+        let case = Case::new(lenet(), batch, 42);
+        let Some(mut session) = open(&case, RunningVariance::BiasedFromZero, RATE, 1) else { return };
+        let mut on_cpu = case.open("primitive", 2, RATE);
+        let expected = on_cpu.train_step(&case.indices()).unwrap();
+        let found = session.train_step(&case.indices()).unwrap();
+        assert!((found.loss - expected.loss).abs() <= 1e-6 * expected.loss, "{found:?} {expected:?}");
+        let expected = case.parameters_of(on_cpu.as_mut());
+        let found = case.parameters_of(session.as_mut());
+        for ((found, expected), before) in found.iter().zip(&expected).zip(&case.parameters) {
+            let change = |after: &[f32]| -> Vec<f64> {
+                after.iter().zip(before).map(|(after, before)| f64::from(after - before)).collect()
+            };
+            let (found, expected) = (change(found), change(expected));
+            // Biases before batch norm have no gradient but rounding.
+            let bound = 1e-4 * norm(&expected) + 1e-5 * RATE;
+            assert!(distance(&found, &expected) <= bound, "{} > {bound}", distance(&found, &expected));
+        }
+    }
 }
 
 /// Bright images that hardly differ: the mean of a channel is many deviations from 0.
