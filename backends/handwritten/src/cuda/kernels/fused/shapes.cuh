@@ -36,7 +36,7 @@ constexpr int WARP = 32;
 
 constexpr int whole_float4s(int count) { return (count + 3) / 4 * 4; }
 
-// Where a stage's values lie in its memory, in floats. src/cuda/fused/layout.rs knows the same.
+// Where a stage's values lie in its memory, in floats. src/cuda/fused/plan.rs knows the same.
 template <int OUTPUTS, int INPUTS>
 struct Stage {
     static constexpr int WEIGHTS = OUTPUTS * INPUTS;
