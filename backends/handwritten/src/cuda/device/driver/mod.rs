@@ -57,7 +57,7 @@ impl Driver {
                 graphs: RefCell::default(),
             }),
             Err(error) => {
-                // SAFETY: retained above, and nothing else holds it. The stream goes with it.
+                // SAFETY: retained above. What was made in it goes with it.
                 let _ = unsafe { sys::cuDevicePrimaryCtxRelease_v2(device) };
                 Err(error)
             }

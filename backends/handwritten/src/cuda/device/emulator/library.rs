@@ -45,7 +45,8 @@ fn build() -> Option<Library> {
         return None;
     }
     // SAFETY: its initialisers only construct the emulator's containers.
-    let library = unsafe { libloading::Library::new(&library) }.expect("what was just linked loads");
+    let library =
+        unsafe { libloading::Library::new(&library) }.expect("CXX names a compiler for this processor");
     // SAFETY: the type is that of the function in emulator.hpp.
     let launch = unsafe { *library.get::<LaunchFunction>(b"emulator_launch\0").expect("it is exported") };
     Some(Library { launch, _library: library })
