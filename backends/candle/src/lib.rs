@@ -1,10 +1,12 @@
-//! The backend `candle`: models built from Candle's own operations, on the CPU.
+//! The backend `candle`: models built from Candle's own operations, on the CPU or, built
+//! with the feature `cuda`, on NVIDIA's GPUs.
 //!
 //! `network` turns a model's layers into stages and says how activations lie in
 //! memory; `session` trains them on a data set.
 
 mod affine;
 mod batch_norm;
+mod device;
 mod failure;
 mod network;
 mod pooling;
@@ -14,7 +16,7 @@ mod tests;
 mod windows;
 
 use trainmark_plugin::{
-    Backend, Description, Device, Error, Implementation, OpenRequest, RunningVariance, Session,
+    Backend, Description, Error, Implementation, OpenRequest, RunningVariance, Session,
 };
 
 /// Every Candle operation allocates its result. glibc gives that memory back to the
@@ -47,14 +49,17 @@ impl Backend for Candle {
                     summary: "candle_nn::BatchNorm".into(),
                 },
             ],
-            devices: vec![Device { id: "cpu".into(), unavailable: None }],
-            notes: NOTES.map(str::to_owned).to_vec(),
+            devices: device::list(),
+            notes: NOTES.iter().chain(CUDA_NOTES).map(|&note| note.to_owned()).collect(),
         })
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
-        request.check_choices(&["primitive", "builtin"], &["cpu"])?;
-        Ok(Box::new(session::Training::open(request, candle_core::Device::Cpu)?))
+        let devices = device::list();
+        let ids: Vec<&str> = devices.iter().map(|device| device.id.as_str()).collect();
+        request.check_choices(&["primitive", "builtin"], &ids)?;
+        let device = device::open(&request.device)?;
+        Ok(Box::new(session::Training::open(request, device)?))
     }
 }
 
@@ -87,4 +92,21 @@ const NOTES: [&str; 6] = [
          convolved with index_select and matmul instead"
     ),
     "memory comes from mimalloc: with glibc, half of a step went into pages that had just been given back",
+];
+
+#[cfg(not(feature = "cuda"))]
+const CUDA_NOTES: &[&str] = &[];
+
+/// What is different on a GPU, see README.md.
+#[cfg(feature = "cuda")]
+const CUDA_NOTES: &[&str] = &[
+    concat!(
+        "candle-core ",
+        env!("CANDLE_VERSION"),
+        " on CUDA: argmax names any of tied maxima, and gather's gradient is added by one thread per channel; \
+         pooled by gt and where_cond instead"
+    ),
+    "float32 products by cuBLAS without TF32; without cuDNN",
+    "pixels and labels stay on the device as float32 and u32, batches are selected there; loss and correct are \
+     read once an epoch",
 ];

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{Optimizer, SGD};
-use trainmark_plugin::{Error, OpenRequest, Samples, Session, Shape, Split, StepOutcome};
+use trainmark_plugin::{EpochOutcome, Error, OpenRequest, Samples, Session, Shape, Split, StepOutcome};
 
 use crate::batch_norm::Implementation;
 use crate::failure::Failure;
@@ -30,23 +30,70 @@ impl Training {
             .while_doing("make the optimiser")?;
         let shape = request.model.input;
         let data = |samples| Data::new(samples, shape, &device).while_doing("convert the data set");
-        Ok(Self {
-            network,
-            optimiser,
-            train: data(request.dataset.train)?,
-            test: data(request.dataset.test)?,
-            device: device.clone(),
-        })
+        let (train, test) = (data(request.dataset.train)?, data(request.dataset.test)?);
+        device.synchronize().while_doing("finish the data set")?;
+        Ok(Self { network, optimiser, train, test, device: device.clone() })
     }
 
-    fn step(&mut self, batch: &[u32]) -> candle_core::Result<Score> {
-        let batch = Tensor::from_slice(batch, batch.len(), &self.device)?;
-        let labels = self.train.labels.index_select(&batch, 0)?;
-        let pass = self.network.train(&self.train.inputs(&batch)?)?;
+    fn indices(&self, indices: &[u32]) -> candle_core::Result<Tensor> {
+        Tensor::from_slice(indices, indices.len(), &self.device)
+    }
+
+    fn step(&mut self, batch: &Tensor) -> candle_core::Result<Score> {
+        let labels = self.train.labels.index_select(batch, 0)?;
+        let pass = self.network.train(&self.train.inputs(batch)?)?;
         let loss = candle_nn::loss::cross_entropy(&pass.logits, &labels)?;
         let right = pass.logits.detach().argmax(1)?.eq(&labels)?;
         self.optimiser.step(&pass.gradients(&loss)?)?;
         Ok(Score { loss: loss.detach(), correct: right.to_dtype(DType::U32)?.sum_all()? })
+    }
+
+    /// What the steps found out stays on the device until the last one is on its way:
+    /// reading it makes the host wait.
+    fn epoch(&mut self, order: &[u32], batch_size: usize) -> candle_core::Result<EpochOutcome> {
+        let indices = self.indices(order)?;
+        let (mut losses, mut correct) = (Vec::new(), Vec::new());
+        for (start, length) in batches(order.len(), batch_size) {
+            let score = self.step(&indices.narrow(0, start, length)?)?;
+            losses.push(score.loss);
+            correct.push(score.correct);
+        }
+        let losses = Tensor::stack(&losses, 0)?.to_vec1::<f32>()?;
+        let correct = Tensor::stack(&correct, 0)?.to_vec1::<u32>()?;
+        let weighted = losses.into_iter().zip(batches(order.len(), batch_size));
+        let sum: f64 = weighted.map(|(loss, (_, length))| f64::from(loss) * length as f64).sum();
+        Ok(EpochOutcome {
+            loss: sum / order.len() as f64,
+            correct: correct.into_iter().map(u64::from).sum(),
+        })
+    }
+
+    /// One after the other, the logits of each batch; read once all are on their way.
+    fn logits(
+        &self,
+        split: Split,
+        indices: &[u32],
+        batch_size: usize,
+        logits: &mut [f32],
+    ) -> candle_core::Result<()> {
+        let data = match split {
+            Split::Train => &self.train,
+            Split::Test => &self.test,
+        };
+        let classes = logits.len() / indices.len();
+        let indices = self.indices(indices)?;
+        let predicted = batches(indices.elem_count(), batch_size)
+            .map(|(start, length)| self.network.predict(&data.inputs(&indices.narrow(0, start, length)?)?))
+            .collect::<candle_core::Result<Vec<_>>>()?;
+        for (predicted, logits) in predicted.iter().zip(logits.chunks_mut(batch_size * classes)) {
+            logits.copy_from_slice(&predicted.flatten_all()?.to_vec1::<f32>()?);
+        }
+        Ok(())
+    }
+
+    /// Waits until the device has done all that it was given.
+    fn finish(&self) -> Result<(), Error> {
+        self.device.synchronize().while_doing("finish on the device")
     }
 
     fn check_size(&self, batch: usize) -> Result<(), Error> {
@@ -57,6 +104,11 @@ impl Training {
         }
         Ok(())
     }
+}
+
+/// Start and length of consecutive batches; the last may be shorter.
+fn batches(count: usize, size: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..count).step_by(size).map(move |start| (start, size.min(count - start)))
 }
 
 /// What a step found out, on the device.
@@ -79,7 +131,7 @@ impl Session for Training {
                 .and_then(|values| variable.set(&values))
                 .while_doing("set a parameter")?;
         }
-        Ok(())
+        self.finish()
     }
 
     fn get_parameters(&mut self, values: &mut [&mut [f32]]) -> Result<(), Error> {
@@ -87,12 +139,24 @@ impl Session for Training {
             let current = variable.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
             values.copy_from_slice(&current.while_doing("read a parameter")?);
         }
-        Ok(())
+        self.finish()
     }
 
     fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
         self.check_size(batch.len())?;
-        self.step(batch).and_then(|score| score.read()).while_doing("train on a batch")
+        let score = self.indices(batch).and_then(|batch| self.step(&batch));
+        let outcome = score.and_then(|score| score.read()).while_doing("train on a batch")?;
+        self.finish()?;
+        Ok(outcome)
+    }
+
+    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<EpochOutcome, Error> {
+        for (_, length) in batches(order.len(), batch_size) {
+            self.check_size(length)?;
+        }
+        let outcome = self.epoch(order, batch_size).while_doing("train an epoch")?;
+        self.finish()?;
+        Ok(outcome)
     }
 
     fn predict(
@@ -102,18 +166,8 @@ impl Session for Training {
         batch_size: usize,
         logits: &mut [f32],
     ) -> Result<(), Error> {
-        let data = match split {
-            Split::Train => &self.train,
-            Split::Test => &self.test,
-        };
-        let classes = logits.len() / indices.len();
-        for (batch, logits) in indices.chunks(batch_size).zip(logits.chunks_mut(batch_size * classes)) {
-            let rows = Tensor::from_slice(batch, batch.len(), &self.device)
-                .and_then(|batch| self.network.predict(&data.inputs(&batch)?))
-                .and_then(|logits| logits.flatten_all()?.to_vec1::<f32>());
-            logits.copy_from_slice(&rows.while_doing("predict a batch")?);
-        }
-        Ok(())
+        self.logits(split, indices, batch_size, logits).while_doing("predict")?;
+        self.finish()
     }
 }
 

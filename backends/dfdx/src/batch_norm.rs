@@ -5,20 +5,21 @@ use dfdx::prelude::*;
 use trainmark_plugin::{Error, Shape};
 
 use crate::layout::Layout;
-use crate::{Values, failure};
+use crate::Values;
+use crate::machine::Machine;
 
-type PerChannel<T = NoneTape> = Tensor<(usize,), f32, Cpu, T>;
+type PerChannel<D, T = NoneTape> = Tensor<(usize,), f32, D, T>;
 
 /// The tape of a training step.
-pub(crate) type Recording = OwnedTape<f32, Cpu>;
+pub(crate) type Recording<D> = OwnedTape<f32, D>;
 
 /// A way through the network: with a tape (training) or without (prediction).
-pub(crate) trait Pass: Tape<f32, Cpu> {
-    fn batch_norm(layer: &mut BatchNorm, x: Values<Self>) -> Result<Values<Self>, CpuError>;
+pub(crate) trait Pass<D: Machine>: Tape<f32, D> {
+    fn batch_norm(layer: &mut BatchNorm<D>, x: Values<D, Self>) -> Result<Values<D, Self>, D::Err>;
 }
 
-impl Pass for Recording {
-    fn batch_norm(layer: &mut BatchNorm, x: Values<Self>) -> Result<Values<Self>, CpuError> {
+impl<D: Machine> Pass<D> for Recording<D> {
+    fn batch_norm(layer: &mut BatchNorm<D>, x: Values<D, Self>) -> Result<Values<D, Self>, D::Err> {
         match &mut layer.statistics {
             Statistics::Primitive(primitive) => primitive.train(x, layer.axes),
             Statistics::Builtin(builtin) => builtin.train(x, layer.axes),
@@ -26,8 +27,8 @@ impl Pass for Recording {
     }
 }
 
-impl Pass for NoneTape {
-    fn batch_norm(layer: &mut BatchNorm, x: Values) -> Result<Values, CpuError> {
+impl<D: Machine> Pass<D> for NoneTape {
+    fn batch_norm(layer: &mut BatchNorm<D>, x: Values<D>) -> Result<Values<D>, D::Err> {
         match &layer.statistics {
             Statistics::Primitive(primitive) => primitive.predict(x, layer.axes),
             Statistics::Builtin(builtin) => builtin.predict(x, layer.axes),
@@ -35,14 +36,14 @@ impl Pass for NoneTape {
     }
 }
 
-pub(crate) struct BatchNorm {
+pub(crate) struct BatchNorm<D: Machine> {
     axes: Axes,
-    statistics: Statistics,
+    statistics: Statistics<D>,
 }
 
-enum Statistics {
-    Primitive(Primitive),
-    Builtin(Box<dyn Builtin>),
+enum Statistics<D: Machine> {
+    Primitive(Primitive<D>),
+    Builtin(Box<dyn Builtin<D>>),
 }
 
 /// The rows of a batch as `outer × channels × inner`.
@@ -53,7 +54,7 @@ struct Axes {
     inner: usize,
 }
 
-impl BatchNorm {
+impl<D: Machine> BatchNorm<D> {
     /// # Errors
     /// `unsupported` where `builtin` was not compiled for that many channels.
     pub(crate) fn new(
@@ -61,14 +62,14 @@ impl BatchNorm {
         layout: &Layout,
         epsilon: f64,
         momentum: f64,
-        device: &Cpu,
+        device: &D,
     ) -> Result<Self, Error> {
         let axes = Axes { outer: layout.outer, channels: layout.channels, inner: layout.inner };
         let statistics = if implementation == "builtin" {
             let vector = matches!(layout.shape, Shape::Vector(_));
             Statistics::Builtin(builtin(axes.channels, vector, epsilon, momentum, device)?)
         } else {
-            Statistics::Primitive(Primitive::new(axes.channels, epsilon, momentum, device).map_err(failure)?)
+            Statistics::Primitive(Primitive::new(axes.channels, epsilon, momentum, device).map_err(D::failure)?)
         };
         Ok(Self { axes, statistics })
     }
@@ -98,7 +99,7 @@ impl BatchNorm {
     }
 
     /// γ and β ← γ and β − rate · their gradients.
-    pub(crate) fn descend(&mut self, gradients: &Gradients<f32, Cpu>, rate: f64) -> Result<(), CpuError> {
+    pub(crate) fn descend(&mut self, gradients: &Gradients<f32, D>, rate: f64) -> Result<(), D::Err> {
         match &mut self.statistics {
             Statistics::Primitive(Primitive { gamma, beta, .. }) => {
                 gamma.try_axpy(1.0, &gradients.get(gamma), -rate)?;
@@ -111,17 +112,17 @@ impl BatchNorm {
 
 /// Batch norm from elementary operations; running variance as in the d2l.ai
 /// chapter: the biased variance of the batch, from 0.
-struct Primitive {
-    gamma: PerChannel,
-    beta: PerChannel,
-    running_mean: PerChannel,
-    running_variance: PerChannel,
+struct Primitive<D: Machine> {
+    gamma: PerChannel<D>,
+    beta: PerChannel<D>,
+    running_mean: PerChannel<D>,
+    running_variance: PerChannel<D>,
     epsilon: f32,
     momentum: f64,
 }
 
-impl Primitive {
-    fn new(channels: usize, epsilon: f64, momentum: f64, device: &Cpu) -> Result<Self, CpuError> {
+impl<D: Machine> Primitive<D> {
+    fn new(channels: usize, epsilon: f64, momentum: f64, device: &D) -> Result<Self, D::Err> {
         Ok(Self {
             gamma: device.try_ones_like(&(channels,))?,
             beta: device.try_zeros_like(&(channels,))?,
@@ -132,31 +133,31 @@ impl Primitive {
         })
     }
 
-    fn tensors_mut(&mut self) -> [&mut PerChannel; 4] {
+    fn tensors_mut(&mut self) -> [&mut PerChannel<D>; 4] {
         let Self { gamma, beta, running_mean, running_variance, .. } = self;
         [gamma, beta, running_mean, running_variance]
     }
 
-    fn train(&mut self, x: Values<Recording>, axes: Axes) -> Result<Values<Recording>, CpuError> {
+    fn train(&mut self, x: Values<D, Recording<D>>, axes: Axes) -> Result<Values<D, Recording<D>>, D::Err> {
         let rows = *x.shape();
         let shape = (axes.outer, axes.channels, axes.inner * rows.1);
         let x = x.try_reshape_like(&shape)?;
-        let mean = x.retaped::<Recording>().try_mean::<(usize,), Axes2<0, 2>>()?;
+        let mean = x.retaped::<Recording<D>>().try_mean::<(usize,), Axes2<0, 2>>()?;
         // `try_axpy` knows no tape: the running statistics hold no graph.
         self.running_mean.try_axpy(1.0 - self.momentum, &mean, self.momentum)?;
         let centred = x.try_sub(mean.try_broadcast_like::<_, Axes2<0, 2>>(&shape)?)?;
-        let square = centred.retaped::<Recording>().try_square()?;
+        let square = centred.retaped::<Recording<D>>().try_square()?;
         let variance = square.try_mean::<(usize,), Axes2<0, 2>>()?;
         self.running_variance.try_axpy(1.0 - self.momentum, &variance, self.momentum)?;
         let deviation = variance.try_add(self.epsilon)?.try_sqrt()?;
-        let scale = self.gamma.retaped::<Recording>().try_div(deviation)?;
+        let scale = self.gamma.retaped::<Recording<D>>().try_div(deviation)?;
         let scaled = centred.try_mul(scale.try_broadcast_like::<_, Axes2<0, 2>>(&shape)?)?;
-        let beta = self.beta.retaped::<Recording>();
+        let beta = self.beta.retaped::<Recording<D>>();
         scaled.try_add(beta.try_broadcast_like::<_, Axes2<0, 2>>(&shape)?)?.try_reshape_like(&rows)
     }
 
     /// x · γ/σ + (β − mean · γ/σ)
-    fn predict(&self, x: Values, axes: Axes) -> Result<Values, CpuError> {
+    fn predict(&self, x: Values<D>, axes: Axes) -> Result<Values<D>, D::Err> {
         let rows = *x.shape();
         let shape = (axes.outer, axes.channels, axes.inner * rows.1);
         let deviation = self.running_variance.clone().try_add(self.epsilon)?.try_sqrt()?;
@@ -170,30 +171,35 @@ impl Primitive {
 
 /// dfdx's layer behind a face without its number of channels, which is part of
 /// its type.
-trait Builtin {
-    fn train(&mut self, x: Values<Recording>, axes: Axes) -> Result<Values<Recording>, CpuError>;
-    fn predict(&self, x: Values, axes: Axes) -> Result<Values, CpuError>;
+trait Builtin<D: Machine> {
+    fn train(&mut self, x: Values<D, Recording<D>>, axes: Axes) -> Result<Values<D, Recording<D>>, D::Err>;
+    fn predict(&self, x: Values<D>, axes: Axes) -> Result<Values<D>, D::Err>;
     fn load(&mut self, values: &[&[f32]]);
     fn store(&self, values: &mut [&mut [f32]]);
-    fn descend(&mut self, gradients: &Gradients<f32, Cpu>, rate: f64) -> Result<(), CpuError>;
+    fn descend(&mut self, gradients: &Gradients<f32, D>, rate: f64) -> Result<(), D::Err>;
 }
 
 macro_rules! builtin_layer {
     ($Layer:ident, $axes:ident, $batch:ident => $shape:expr) => {
-        impl<const C: usize> Builtin for $Layer<C, f32, Cpu> {
-            fn train(&mut self, x: Values<Recording>, $axes: Axes) -> Result<Values<Recording>, CpuError> {
+        impl<const C: usize, D: Machine> Builtin<D> for $Layer<C, f32, D> {
+            fn train(
+                &mut self,
+                x: Values<D, Recording<D>>,
+                $axes: Axes,
+            ) -> Result<Values<D, Recording<D>>, D::Err> {
                 let rows = *x.shape();
                 let (_, $batch) = rows;
-                let before = self.running_var.clone();
+                let single = $axes.outer * $axes.inner * $batch == 1;
+                let before = single.then(|| self.running_var.clone());
                 let y = self.try_forward_mut(x.try_reshape_like(&$shape)?)?;
-                if $axes.outer * $axes.inner * $batch == 1 {
+                if let Some(before) = before {
                     // dfdx scales the variance, 0, by n/(n − 1): NaN. By n, it is 0.
                     self.running_var = before.try_mul((1.0 - self.momentum) as f32)?;
                 }
                 y.try_reshape_like(&rows)
             }
 
-            fn predict(&self, x: Values, $axes: Axes) -> Result<Values, CpuError> {
+            fn predict(&self, x: Values<D>, $axes: Axes) -> Result<Values<D>, D::Err> {
                 let rows = *x.shape();
                 let (_, $batch) = rows;
                 self.try_forward(x.try_reshape_like(&$shape)?)?.try_reshape_like(&rows)
@@ -213,7 +219,7 @@ macro_rules! builtin_layer {
                 }
             }
 
-            fn descend(&mut self, gradients: &Gradients<f32, Cpu>, rate: f64) -> Result<(), CpuError> {
+            fn descend(&mut self, gradients: &Gradients<f32, D>, rate: f64) -> Result<(), D::Err> {
                 let Self { scale, bias, .. } = self;
                 scale.try_axpy(1.0, &gradients.get(scale), -rate)?;
                 bias.try_axpy(1.0, &gradients.get(bias), -rate)
@@ -226,12 +232,12 @@ builtin_layer!(BatchNorm2D, axes, batch => (axes.outer, Const::<C>, axes.inner, 
 // Samples take the axis that a sequence would: both are averaged over.
 builtin_layer!(BatchNorm1D, axes, batch => (axes.outer, Const::<C>, axes.inner * batch));
 
-fn layer<const C: usize>(
+fn layer<const C: usize, D: Machine>(
     vector: bool,
     epsilon: f64,
     momentum: f64,
-    device: &Cpu,
-) -> Result<Box<dyn Builtin>, CpuError> {
+    device: &D,
+) -> Result<Box<dyn Builtin<D>>, D::Err> {
     if vector {
         let mut layer = device.try_build_module::<builders::BatchNorm1D<C>, f32>()?;
         (layer.epsilon, layer.momentum) = (epsilon, momentum);
@@ -246,15 +252,15 @@ macro_rules! widths {
     ($($width:literal)*) => {
         const WIDTHS: &[usize] = &[$($width),*];
 
-        fn builtin(
+        fn builtin<D: Machine>(
             channels: usize,
             vector: bool,
             epsilon: f64,
             momentum: f64,
-            device: &Cpu,
-        ) -> Result<Box<dyn Builtin>, Error> {
+            device: &D,
+        ) -> Result<Box<dyn Builtin<D>>, Error> {
             match channels {
-                $($width => layer::<$width>(vector, epsilon, momentum, device).map_err(failure),)*
+                $($width => layer::<$width, D>(vector, epsilon, momentum, device).map_err(D::failure),)*
                 _ => Err(Error::unsupported(format!(
                     "batch norm over {channels} channels: dfdx's layer needs their number when it is \
                      compiled; compiled are {WIDTHS:?}; use primitive, or add it in batch_norm.rs",

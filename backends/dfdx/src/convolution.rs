@@ -1,4 +1,5 @@
 //! Convolution as matrix products, from operations that dfdx has on stable Rust.
+//! What follows is how that is done on the CPU; `columns.rs` is for GPUs.
 //!
 //! The output is cut into tiles. A tile's outputs are one matrix times the
 //! window of inputs that it sees: `matrix` (outputs × window), the same for all
@@ -11,11 +12,13 @@
 use dfdx::prelude::*;
 use trainmark_plugin::{Error, Shape};
 
+use crate::Values;
+use crate::columns::Columns;
 use crate::layout::{Layout, Windows};
-use crate::{Values, failure, values};
+use crate::machine::{Composition, Machine, values};
 
 /// A stack of matrices.
-type Batched<T = NoneTape> = Tensor<(usize, usize, usize), f32, Cpu, T>;
+type Batched<D, T = NoneTape> = Tensor<(usize, usize, usize), f32, D, T>;
 
 /// Kernel, stride and padding of a layer, and its output.
 #[derive(Debug, Clone, Copy)]
@@ -28,19 +31,29 @@ pub(crate) struct Geometry {
     pub(crate) out_width: usize,
 }
 
-pub(crate) struct Convolution {
-    geometry: Geometry,
+pub(crate) struct Convolution<D: Machine> {
+    /// (out · in, k·k), which is row-major (out, in, k, k)
+    pub(crate) weight: Values<D>,
+    /// (out, 1)
+    pub(crate) bias: Values<D>,
+    products: Products<D>,
+}
+
+enum Products<D: Machine> {
+    Tiles(Tiles<D>),
+    Columns(Columns<D>),
+}
+
+/// One product per tile of the output.
+struct Tiles<D: Machine> {
+    out_channels: usize,
     in_channels: usize,
     tiling: Tiling,
-    /// (out · in, k·k), which is row-major (out, in, k, k)
-    pub(crate) weight: Values,
-    /// (out, 1)
-    pub(crate) bias: Values,
     /// (outputs of a tile, k·k, window): 1 where a tap of the kernel falls on
     /// that input of the window.
-    taps: Batched,
+    taps: Batched<D>,
     /// Rows of the input, tile by tile: (channel, window), then the row of ones.
-    gathered: Tensor<(usize,), usize, Cpu>,
+    gathered: Tensor<(usize,), usize, D>,
 }
 
 /// A tile's outputs and the window of inputs that they see.
@@ -54,59 +67,100 @@ struct Tiling {
     tiles_across: usize,
 }
 
-impl Convolution {
+impl<D: Machine> Convolution<D> {
     /// `pool` is the window of the pooling behind this layer, whose order the
     /// outputs then take.
     pub(crate) fn new(
         geometry: Geometry,
         input: &Layout,
         pool: Option<usize>,
-        device: &Cpu,
+        composition: Composition,
+        device: &D,
     ) -> Result<(Self, Layout), Error> {
         let (in_channels, _, _) = input.image();
         let fits = |&window: &usize| {
             geometry.out_height.is_multiple_of(window) && geometry.out_width.is_multiple_of(window)
         };
         let pool = pool.filter(fits);
+        let (products, layout) = match composition {
+            Composition::Cpu => {
+                let (tiles, layout) = Tiles::new(geometry, input, pool, device)?;
+                (Products::Tiles(tiles), layout)
+            }
+            Composition::Gpu => {
+                let (columns, layout) = Columns::new(geometry, input, pool, device)?;
+                (Products::Columns(columns), layout)
+            }
+        };
+        let shape = (geometry.out_channels * in_channels, geometry.kernel * geometry.kernel);
+        let layer = Self {
+            weight: device.try_zeros_like(&shape).map_err(D::failure)?,
+            bias: device.try_zeros_like(&(geometry.out_channels, 1)).map_err(D::failure)?,
+            products,
+        };
+        Ok((layer, layout))
+    }
+
+    /// The input may be without a tape even in training: then no gradient is
+    /// carried back to it.
+    pub(crate) fn forward<T, U>(&self, x: Values<D, U>) -> Result<Values<D, T>, D::Err>
+    where
+        T: Tape<f32, D> + Merge<U>,
+        U: Tape<f32, D>,
+    {
+        match &self.products {
+            Products::Tiles(tiles) => tiles.forward(&self.weight, &self.bias, x),
+            Products::Columns(columns) => columns.forward(&self.weight, &self.bias, x),
+        }
+    }
+}
+
+impl<D: Machine> Tiles<D> {
+    fn new(
+        geometry: Geometry,
+        input: &Layout,
+        pool: Option<usize>,
+        device: &D,
+    ) -> Result<(Self, Layout), Error> {
+        let (in_channels, _, _) = input.image();
         let tiling = Tiling::best(geometry, in_channels, pool.unwrap_or(1));
         let taps = tiling.taps(geometry, pool.unwrap_or(1));
         let taps_shape = (tiling.outputs(), geometry.kernel * geometry.kernel, tiling.window());
         let rows = tiling.gathered_rows(geometry, input);
         let count = rows.len();
-        let layer = Self {
-            geometry,
+        let tiles = Self {
+            out_channels: geometry.out_channels,
             in_channels,
             tiling,
-            weight: device
-                .try_zeros_like(&(geometry.out_channels * in_channels, geometry.kernel * geometry.kernel))
-                .map_err(failure)?,
-            bias: device.try_zeros_like(&(geometry.out_channels, 1)).map_err(failure)?,
-            taps: device.try_tensor_from_vec(taps, taps_shape).map_err(failure)?,
-            gathered: device.try_tensor_from_vec(rows, (count,)).map_err(failure)?,
+            taps: device.try_tensor_from_vec(taps, taps_shape).map_err(D::failure)?,
+            gathered: device.try_tensor_from_vec(rows, (count,)).map_err(D::failure)?,
         };
-        Ok((layer, tiling.output_layout(geometry, pool)))
+        Ok((tiles, tiling.output_layout(geometry, pool)))
     }
 
-    /// The input may be without a tape even in training: then no gradient is
-    /// carried back to it.
-    pub(crate) fn forward<T, U>(&self, x: Values<U>) -> Result<Values<T>, CpuError>
+    fn forward<T, U>(
+        &self,
+        weight: &Values<D>,
+        bias: &Values<D>,
+        x: Values<D, U>,
+    ) -> Result<Values<D, T>, D::Err>
     where
-        T: Tape<f32, Cpu> + Merge<U>,
-        U: Tape<f32, Cpu>,
+        T: Tape<f32, D> + Merge<U>,
+        U: Tape<f32, D>,
     {
         let (_, batch) = *x.shape();
         let windows = self.windows(x)?;
         let (tiles, columns, _) = *windows.shape();
-        let matrix = self.matrix::<T>()?;
+        let matrix = self.matrix::<T>(weight, bias)?;
         let (outputs, _) = *matrix.shape();
         let matrix = matrix.try_broadcast_like::<_, Axis<0>>(&(tiles, outputs, columns))?;
         matrix.try_matmul(windows)?.try_reshape_like(&(tiles * outputs, batch))
     }
 
     /// (tiles, in · window + 1, batch)
-    fn windows<U>(&self, x: Values<U>) -> Result<Batched<U>, CpuError>
+    fn windows<U>(&self, x: Values<D, U>) -> Result<Batched<D, U>, D::Err>
     where
-        U: Tape<f32, Cpu>,
+        U: Tape<f32, D>,
     {
         let (_, batch) = *x.shape();
         let device = x.device().clone();
@@ -115,23 +169,27 @@ impl Convolution {
         constants[batch..].fill(1.0);
         let constants = values(&device, &constants, (2, batch))?;
         let x = (x, constants).try_concat_along(Axis::<0>)?;
-        let gathered: Values<U> = x.try_gather(self.gathered.clone())?;
+        let gathered: Values<D, U> = x.try_gather(self.gathered.clone())?;
         let columns = self.in_channels * self.tiling.window() + 1;
         gathered.try_reshape_like(&(self.tiling.count(), columns, batch))
     }
 
     /// (outputs, in · window + 1), outputs as (position, out channel); the last
     /// column is the bias.
-    fn matrix<T: Tape<f32, Cpu>>(&self) -> Result<Values<T>, CpuError> {
+    fn matrix<T: Tape<f32, D>>(
+        &self,
+        weight: &Values<D>,
+        bias: &Values<D>,
+    ) -> Result<Values<D, T>, D::Err> {
         let (positions, taps, window) = *self.taps.shape();
-        let rows = positions * self.geometry.out_channels;
-        let (kernels, _) = *self.weight.shape();
-        let weight = self.weight.retaped::<T>();
+        let rows = positions * self.out_channels;
+        let (kernels, _) = *weight.shape();
+        let weight = weight.retaped::<T>();
         let weight = weight.try_broadcast_like::<_, Axis<0>>(&(positions, kernels, taps))?;
         let matrix = weight.try_matmul(self.taps.clone())?;
         let matrix = matrix.try_reshape_like(&(rows, self.in_channels * window))?;
-        let bias = self.bias.retaped::<T>();
-        let bias = bias.try_broadcast_like::<_, Axis<0>>(&(positions, self.geometry.out_channels, 1))?;
+        let bias = bias.retaped::<T>();
+        let bias = bias.try_broadcast_like::<_, Axis<0>>(&(positions, self.out_channels, 1))?;
         let bias = bias.try_reshape_like(&(rows, 1))?;
         (matrix, bias).try_concat_along(Axis::<1>)
     }

@@ -1,30 +1,38 @@
-//! trainmark's backend on dfdx: its operations, its autograd, its batch norm.
+//! trainmark's backend on dfdx: its operations, its autograd, its batch norm; on the CPU
+//! or, built with the feature `cuda`, on NVIDIA's GPUs.
 //!
 //! Stable Rust lacks dfdx's `Conv2D` and `MaxPool2D` (they need its `nightly`
 //! feature), so [`convolution`] and [`pooling`] compose them from operations
 //! that it has; README.md says which, and why these.
 
 mod batch_norm;
+mod batches;
+mod columns;
 mod convolution;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod layout;
 mod linear;
+mod machine;
 mod network;
 mod pooling;
 mod session;
 #[cfg(test)]
 mod tests;
 
-use dfdx::prelude::{Cpu, NoneTape, Tensor, ZerosTensor};
-use dfdx::tensor::CpuError;
+use dfdx::prelude::{Cpu, NoneTape, Tensor};
 use trainmark_plugin::{
-    Backend, Description, Device, Error, ErrorKind, Implementation, OpenRequest, RunningVariance, Session,
+    Backend, Description, Device, Error, Implementation, OpenRequest, RunningVariance, Session,
 };
+
+use crate::machine::Composition;
+use crate::session::Training;
 
 /// A batch between two layers: one row per value of a sample, one column per
 /// sample, so that a walk over memory goes through the samples first.
-type Values<T = NoneTape> = Tensor<(usize, usize), f32, Cpu, T>;
+type Values<D, T = NoneTape> = Tensor<(usize, usize), f32, D, T>;
 
-/// The backend `dfdx`, on the CPU.
+/// The backend `dfdx`.
 #[derive(Debug, Clone, Copy)]
 pub struct Dfdx;
 
@@ -47,14 +55,21 @@ impl Backend for Dfdx {
                     summary: "BatchNorm2D and BatchNorm1D of dfdx".into(),
                 },
             ],
-            devices: vec![Device { id: "cpu".into(), unavailable: None }],
-            notes: NOTES.map(str::to_owned).to_vec(),
+            devices: devices(),
+            notes: NOTES.iter().chain(CUDA_NOTES).map(|&note| note.to_owned()).collect(),
         })
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
-        request.check_choices(&["primitive", "builtin"], &["cpu"])?;
-        Ok(Box::new(session::Training::open(request)?))
+        let devices = devices();
+        let ids: Vec<&str> = devices.iter().map(|device| device.id.as_str()).collect();
+        request.check_choices(&["primitive", "builtin"], &ids)?;
+        #[cfg(feature = "cuda")]
+        if request.device != "cpu" {
+            let device = cuda::open(&request.device)?;
+            return Ok(Box::new(Training::open(request, device, Composition::Gpu)?));
+        }
+        Ok(Box::new(Training::open(request, Cpu::default(), Composition::Cpu)?))
     }
 }
 
@@ -74,19 +89,29 @@ const NOTES: [&str; 5] = [
      contiguous first",
 ];
 
-/// A tensor of these values, in memory from dfdx's cache. Its own `tensor_from_vec`
-/// takes a new allocation that ends in the cache and is never taken out: one more a step.
-fn values(device: &Cpu, values: &[f32], shape: (usize, usize)) -> Result<Values, CpuError> {
-    let mut tensor = device.try_zeros_like(&shape)?;
-    tensor.copy_from(values);
-    Ok(tensor)
-}
+#[cfg(not(feature = "cuda"))]
+const CUDA_NOTES: &[&str] = &[];
 
-/// What dfdx reports. It knows two errors on the CPU; everything else panics,
-/// which the SDK turns into an error of the call.
-fn failure(error: CpuError) -> Error {
-    match error {
-        CpuError::OutOfMemory => Error::new(ErrorKind::OutOfMemory, "dfdx: no memory for a tensor"),
-        CpuError::WrongNumElements => Error::failed("dfdx: a tensor of another size was expected"),
+/// What is different on a GPU, see README.md.
+#[cfg(feature = "cuda")]
+const CUDA_NOTES: &[&str] = &[
+    "dfdx 0.13.0 on CUDA: sums, and gradients of gather, slice and broadcast, are added with atomicAdd: no two \
+     runs agree to the last bit",
+    "dfdx 0.13.0 on CUDA: copies of permuted tensors and concat_along are compiled when they run, from dfdx's \
+     sources; transposed by a product with the identity, convolved without concat_along",
+    "float32 products by cuBLAS without TF32; without cuDNN",
+    "pixels and targets stay on the device as float32, batches are gathered there; logits and losses are read \
+     once an epoch",
+];
+
+/// Those of this build, and why they cannot be used. The CPU has an artifact of its own:
+/// here only the tests of a build for CUDA use it.
+fn devices() -> Vec<Device> {
+    let mut devices = Vec::new();
+    if cfg!(any(test, not(feature = "cuda"))) {
+        devices.push(Device { id: "cpu".into(), unavailable: None });
     }
+    #[cfg(feature = "cuda")]
+    devices.extend(cuda::gpus());
+    devices
 }

@@ -3,31 +3,45 @@
 use dfdx::prelude::*;
 use trainmark_plugin::Error;
 
-use crate::{Values, failure};
+use crate::Values;
+use crate::machine::Machine;
 
-pub(crate) struct Linear {
+pub(crate) struct Linear<D: Machine> {
     /// (out, in)
-    pub(crate) weight: Values,
+    pub(crate) weight: Values<D>,
     /// (out, 1)
-    pub(crate) bias: Values,
+    pub(crate) bias: Values<D>,
 }
 
-impl Linear {
-    pub(crate) fn new(in_features: usize, out_features: usize, device: &Cpu) -> Result<Self, Error> {
+impl<D: Machine> Linear<D> {
+    pub(crate) fn new(in_features: usize, out_features: usize, device: &D) -> Result<Self, Error> {
         Ok(Self {
-            weight: device.try_zeros_like(&(out_features, in_features)).map_err(failure)?,
-            bias: device.try_zeros_like(&(out_features, 1)).map_err(failure)?,
+            weight: device.try_zeros_like(&(out_features, in_features)).map_err(D::failure)?,
+            bias: device.try_zeros_like(&(out_features, 1)).map_err(D::failure)?,
         })
     }
 
-    pub(crate) fn forward<T>(&self, x: Values<T>) -> Result<Values<T>, CpuError>
+    pub(crate) fn forward<T>(&self, x: Values<D, T>) -> Result<Values<D, T>, D::Err>
     where
-        T: Tape<f32, Cpu>,
+        T: Tape<f32, D>,
     {
-        let (out_features, _) = *self.bias.shape();
-        let y = self.weight.retaped::<T>().try_matmul(x)?;
-        let bias = self.bias.retaped::<T>().try_reshape_like(&(out_features,))?;
-        let bias = bias.try_broadcast_like::<_, Axis<1>>(y.shape())?;
-        y.try_add(bias)
+        affine(&self.weight, &self.bias, x)
     }
+}
+
+/// weight · x + bias; `bias` as (rows, 1).
+pub(crate) fn affine<D: Machine, T, U>(
+    weight: &Values<D>,
+    bias: &Values<D>,
+    x: Values<D, U>,
+) -> Result<Values<D, T>, D::Err>
+where
+    T: Tape<f32, D> + Merge<U>,
+    U: Tape<f32, D>,
+{
+    let (out_features, _) = *bias.shape();
+    let y = weight.retaped::<T>().try_matmul(x)?;
+    let bias = bias.retaped::<T>().try_reshape_like(&(out_features,))?;
+    let bias = bias.try_broadcast_like::<_, Axis<1>>(y.shape())?;
+    y.try_add(bias)
 }

@@ -8,29 +8,35 @@ use crate::batch_norm::{BatchNorm, Pass};
 use crate::convolution::{Convolution, Geometry};
 use crate::layout::Layout;
 use crate::linear::Linear;
+use crate::machine::{Composition, Machine};
 use crate::pooling::{Pooling, Reduction, Rows};
 
-pub(crate) struct Network {
-    stages: Vec<Stage>,
+pub(crate) struct Network<D: Machine> {
+    stages: Vec<Stage<D>>,
 }
 
-enum Stage {
-    Convolution(Convolution),
-    Linear(Linear),
-    BatchNorm(BatchNorm),
+enum Stage<D: Machine> {
+    Convolution(Convolution<D>),
+    Linear(Linear<D>),
+    BatchNorm(BatchNorm<D>),
     Sigmoid,
     Relu,
     Tanh,
-    Pooling(Pooling),
+    Pooling(Pooling<D>),
     /// Resize, and flatten where the rows are in another order than the contract's.
-    Rows(Rows),
+    Rows(Rows<D>),
     Dropout(f64),
 }
 
-impl Network {
+impl<D: Machine> Network<D> {
     /// # Errors
     /// `unsupported` where dfdx cannot do a layer.
-    pub(crate) fn new(model: &Model, implementation: &str, device: &Cpu) -> Result<Self, Error> {
+    pub(crate) fn new(
+        model: &Model,
+        implementation: &str,
+        composition: Composition,
+        device: &D,
+    ) -> Result<Self, Error> {
         let mut layout = Layout::row_major(model.input);
         let mut stages = Vec::new();
         for (index, (layer, output)) in model.layers.iter().zip(model.shapes()?).enumerate() {
@@ -45,7 +51,7 @@ impl Network {
                 Layer::Tanh => Some(Stage::Tanh),
                 Layer::Dropout { rate } => Some(Stage::Dropout(rate)),
                 _ => {
-                    let (stage, next) = reshaping(layer, &layout, output, behind, device)?;
+                    let (stage, next) = reshaping(layer, &layout, output, behind, composition, device)?;
                     layout = next;
                     stage
                 }
@@ -56,7 +62,7 @@ impl Network {
     }
 
     /// Logits, (classes, batch), of inputs, (values of a sample, batch).
-    pub(crate) fn forward<T: Pass>(&mut self, inputs: Values) -> Result<Values<T>, CpuError> {
+    pub(crate) fn forward<T: Pass<D>>(&mut self, inputs: Values<D>) -> Result<Values<D, T>, D::Err> {
         let mut stages = self.stages.iter_mut();
         // No gradient is wanted of the input.
         let mut x = match stages.as_slice() {
@@ -110,7 +116,7 @@ impl Network {
     }
 
     /// w ← w − rate · gradient, for every trainable parameter.
-    pub(crate) fn descend(&mut self, gradients: &Gradients<f32, Cpu>, rate: f64) -> Result<(), CpuError> {
+    pub(crate) fn descend(&mut self, gradients: &Gradients<f32, D>, rate: f64) -> Result<(), D::Err> {
         for stage in &mut self.stages {
             match stage {
                 Stage::Convolution(Convolution { weight, bias, .. })
@@ -126,8 +132,8 @@ impl Network {
     }
 }
 
-impl Stage {
-    fn forward<T: Pass>(&mut self, x: Values<T>) -> Result<Values<T>, CpuError> {
+impl<D: Machine> Stage<D> {
+    fn forward<T: Pass<D>>(&mut self, x: Values<D, T>) -> Result<Values<D, T>, D::Err> {
         match self {
             Self::Convolution(layer) => layer.forward(x),
             Self::Linear(layer) => layer.forward(x),
@@ -153,13 +159,14 @@ impl Stage {
 }
 
 /// A layer whose output lies otherwise than its input, and how.
-fn reshaping(
+fn reshaping<D: Machine>(
     layer: &Layer,
     input: &Layout,
     output: Shape,
     behind: &[Layer],
-    device: &Cpu,
-) -> Result<(Option<Stage>, Layout), Error> {
+    composition: Composition,
+    device: &D,
+) -> Result<(Option<Stage<D>>, Layout), Error> {
     let pooling = |reduction, window, stride| {
         let (layer, layout) = Pooling::new(reduction, window, stride, input, output, device)?;
         Ok((Some(Stage::Pooling(layer)), layout))
@@ -170,7 +177,7 @@ fn reshaping(
             Shape::Image { height: out_height, width: out_width, .. },
         ) => {
             let geometry = Geometry { out_channels, kernel, stride, padding, out_height, out_width };
-            let (layer, layout) = Convolution::new(geometry, input, next_pool(behind), device)?;
+            let (layer, layout) = Convolution::new(geometry, input, next_pool(behind), composition, device)?;
             Ok((Some(Stage::Convolution(layer)), layout))
         }
         (Layer::MaxPool2d { window, stride }, _) => pooling(Reduction::Maximum, window, stride),

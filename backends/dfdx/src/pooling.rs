@@ -11,7 +11,8 @@ use trainmark_plugin::{Error, Shape};
 
 use crate::convolution::grid;
 use crate::layout::{Layout, Windows};
-use crate::{Values, failure};
+use crate::Values;
+use crate::machine::Machine;
 
 /// What is made of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,25 +21,25 @@ pub(crate) enum Reduction {
     Mean,
 }
 
-pub(crate) struct Pooling {
+pub(crate) struct Pooling<D: Machine> {
     reduction: Reduction,
-    operands: Operands,
+    operands: Operands<D>,
 }
 
 /// The values at one place of every window, for each place.
-enum Operands {
+enum Operands<D: Machine> {
     Slices(Windows),
-    Gathered(Vec<Rows>),
+    Gathered(Vec<Rows<D>>),
 }
 
-impl Pooling {
+impl<D: Machine> Pooling<D> {
     pub(crate) fn new(
         reduction: Reduction,
         window: usize,
         stride: usize,
         input: &Layout,
         output: Shape,
-        device: &Cpu,
+        device: &D,
     ) -> Result<(Self, Layout), Error> {
         if let Some(windows) = input.windows.filter(|windows| windows.window == window && stride == window) {
             let layout = sliced_layout(windows, input, output);
@@ -50,7 +51,7 @@ impl Pooling {
         Ok((Self { reduction, operands }, Layout::row_major(output)))
     }
 
-    pub(crate) fn forward<T: Tape<f32, Cpu>>(&self, x: Values<T>) -> Result<Values<T>, CpuError> {
+    pub(crate) fn forward<T: Tape<f32, D>>(&self, x: Values<D, T>) -> Result<Values<D, T>, D::Err> {
         let (x, tape) = x.split_tape();
         let mut tape = Some(tape);
         let mut taped = || x.clone().put_tape(tape.take().unwrap_or_default());
@@ -68,16 +69,17 @@ impl Pooling {
         }
     }
 
-    fn reduce<S: dfdx::shapes::Shape, T: Tape<f32, Cpu>>(
+    fn reduce<S: dfdx::shapes::Shape, T: Tape<f32, D>>(
         &self,
-        places: impl ExactSizeIterator<Item = Result<Tensor<S, f32, Cpu, T>, CpuError>>,
-    ) -> Result<Tensor<S, f32, Cpu, T>, CpuError> {
+        mut places: impl ExactSizeIterator<Item = Result<Tensor<S, f32, D, T>, D::Err>>,
+    ) -> Result<Tensor<S, f32, D, T>, D::Err> {
         let share = 1.0 / places.len() as f32;
-        let combined = places.reduce(|left, right| match self.reduction {
+        #[expect(clippy::expect_used, reason = "the contract refuses windows without a place")]
+        let first = places.next().expect("a window has a place");
+        let combined = places.fold(first, |left, right| match self.reduction {
             Reduction::Maximum => left?.try_maximum(right?),
             Reduction::Mean => left?.try_add(right?),
-        });
-        let combined = combined.unwrap_or(Err(CpuError::WrongNumElements))?;
+        })?;
         match self.reduction {
             Reduction::Maximum => Ok(combined),
             Reduction::Mean => combined.try_mul(share),
@@ -96,7 +98,9 @@ fn sliced_layout(windows: Windows, input: &Layout, output: Shape) -> Layout {
             first / (window * window * inner) * inner + first % inner
         }));
     }
-    Layout { shape: output, outer: height * width, channels, inner: 1, rows, windows: None }
+    // Channels lie side by side in the input, or else apart.
+    let (outer, inner) = if input.inner == 1 { (height * width, 1) } else { (1, height * width) };
+    Layout { shape: output, outer, channels, inner, rows, windows: None }
 }
 
 fn image(shape: Shape) -> (usize, usize, usize) {
@@ -104,15 +108,15 @@ fn image(shape: Shape) -> (usize, usize, usize) {
 }
 
 /// Rows picked from a batch by index.
-pub(crate) struct Rows(Tensor<(usize,), usize, Cpu>);
+pub(crate) struct Rows<D: Machine>(Tensor<(usize,), usize, D>);
 
-impl Rows {
+impl<D: Machine> Rows<D> {
     /// Output (y, x) of each channel is the input at `source(y, x)`; row-major.
     fn picked(
         input: &Layout,
         output: Shape,
         source: impl Fn(usize, usize) -> (usize, usize),
-        device: &Cpu,
+        device: &D,
     ) -> Result<Self, Error> {
         let (channels, height, width) = image(output);
         let mut rows = Vec::with_capacity(output.len());
@@ -125,13 +129,13 @@ impl Rows {
         Self::new(rows, device)
     }
 
-    fn new(rows: Vec<usize>, device: &Cpu) -> Result<Self, Error> {
+    fn new(rows: Vec<usize>, device: &D) -> Result<Self, Error> {
         let count = rows.len();
-        Ok(Self(device.try_tensor_from_vec(rows, (count,)).map_err(failure)?))
+        Ok(Self(device.try_tensor_from_vec(rows, (count,)).map_err(D::failure)?))
     }
 
     /// Nearest neighbour: out(y, x) = in(⌊y·H/h⌋, ⌊x·W/w⌋).
-    pub(crate) fn resize(input: &Layout, output: Shape, device: &Cpu) -> Result<(Self, Layout), Error> {
+    pub(crate) fn resize(input: &Layout, output: Shape, device: &D) -> Result<(Self, Layout), Error> {
         let (_, height, width) = input.image();
         let (_, out_height, out_width) = image(output);
         let source = |y, x| (y * height / out_height, x * width / out_width);
@@ -139,14 +143,14 @@ impl Rows {
     }
 
     /// The contract's order; `None` where the rows have it already.
-    pub(crate) fn row_major(input: &Layout, device: &Cpu) -> Result<Option<Self>, Error> {
+    pub(crate) fn row_major(input: &Layout, device: &D) -> Result<Option<Self>, Error> {
         if input.is_row_major() {
             return Ok(None);
         }
         Self::new(input.rows.clone(), device).map(Some)
     }
 
-    pub(crate) fn forward<T: Tape<f32, Cpu>>(&self, x: Values<T>) -> Result<Values<T>, CpuError> {
+    pub(crate) fn forward<T: Tape<f32, D>>(&self, x: Values<D, T>) -> Result<Values<D, T>, D::Err> {
         x.try_gather(self.0.clone())
     }
 }

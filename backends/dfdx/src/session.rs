@@ -1,91 +1,106 @@
 //! Training and prediction: batches in, loss, gradients and update.
 
 use dfdx::prelude::*;
-use trainmark_plugin::{Dataset, Error, OpenRequest, Samples, Session, Split, StepOutcome};
+use trainmark_plugin::{EpochOutcome, Error, OpenRequest, Session, Split, StepOutcome};
 
+use crate::Values;
 use crate::batch_norm::Recording;
+use crate::batches::Batches;
+use crate::machine::{Composition, Machine, identity};
 use crate::network::Network;
-use crate::{Values, failure, values};
 
 /// A model in training.
-pub(crate) struct Training<'d> {
-    network: Network,
-    device: Cpu,
-    dataset: Dataset<'d>,
+pub(crate) struct Training<'d, D: Machine> {
+    network: Network<D>,
+    device: D,
+    train: Batches<'d, D>,
+    test: Batches<'d, D>,
+    by_sample: BySample<D>,
     classes: usize,
-    /// The last batch as numbers, kept for its memory.
-    pixels: Vec<f32>,
     learning_rate: f64,
 }
 
-impl<'d> Training<'d> {
+impl<'d, D: Machine> Training<'d, D> {
     /// # Errors
     /// `unsupported` where dfdx cannot do a layer.
-    pub(crate) fn open(request: OpenRequest<'d>) -> Result<Self, Error> {
-        let device = Cpu::default();
+    pub(crate) fn open(request: OpenRequest<'d>, device: D, composition: Composition) -> Result<Self, Error> {
         // Each step allocates what the one before has freed.
-        device.try_enable_cache().map_err(failure)?;
-        Ok(Self {
-            network: Network::new(&request.model, &request.implementation, &device)?,
-            device,
-            dataset: request.dataset,
-            classes: request.model.classes()?,
-            pixels: Vec::new(),
+        device.try_enable_cache().map_err(D::failure)?;
+        let classes = request.model.classes()?;
+        let batches = |samples| Batches::new(samples, classes, composition, &device).map_err(D::failure);
+        let by_sample = match composition {
+            Composition::Cpu => BySample::Copied,
+            Composition::Gpu => BySample::Multiplied(identity(&device, classes).map_err(D::failure)?),
+        };
+        let training = Self {
+            network: Network::new(&request.model, &request.implementation, composition, &device)?,
+            train: batches(request.dataset.train)?,
+            test: batches(request.dataset.test)?,
+            by_sample,
+            classes,
             learning_rate: request.learning_rate,
-        })
+            device,
+        };
+        training.finish()?;
+        Ok(training)
     }
 
-    /// (values of a sample, batch)
-    fn inputs(&mut self, samples: Samples<'_>, batch: &[u32]) -> Result<Values, Error> {
-        let length = samples.sample_len();
-        let images: Vec<&[u8]> =
-            batch.iter().map(|&index| &samples.pixels[index as usize * length..][..length]).collect();
-        self.pixels.clear();
-        let columns = (0..length).flat_map(|value| images.iter().map(move |image| image[value]));
-        self.pixels.extend(columns.map(|pixel| f32::from(pixel) / 255.0));
-        values(&self.device, &self.pixels, (length, batch.len())).map_err(failure)
-    }
-
-    /// (batch, classes): 1 for a sample's class, else 0.
-    fn targets(&self, labels: &[u8]) -> Result<Values, Error> {
-        let mut targets = vec![0.0; labels.len() * self.classes];
-        for (target, &label) in targets.chunks_exact_mut(self.classes).zip(labels) {
-            target[usize::from(label)] = 1.0;
-        }
-        values(&self.device, &targets, (labels.len(), self.classes)).map_err(failure)
-    }
-
-    /// Mean loss of the batch, and how many logits were largest at their label.
-    fn step(&mut self, inputs: Values, targets: Values, labels: &[u8]) -> Result<(f64, u64), CpuError> {
-        let logits = by_sample(self.network.forward::<Recording>(inputs)?)?;
-        let scored = logits.as_vec();
-        let right = |&(logits, &label): &(&[f32], &u8)| predicted(logits) == usize::from(label);
-        let correct = scored.chunks_exact(self.classes).zip(labels).filter(right).count() as u64;
-        let loss = cross_entropy_with_logits_loss(logits, targets);
-        let mean = f64::from(loss.array());
-        let gradients = loss.try_backward()?;
+    /// One step of gradient descent; what it found out stays on the device.
+    fn step(&mut self, batch: &[u32]) -> Result<Scored<D>, D::Err> {
+        let (inputs, targets) = (self.train.inputs(batch)?, self.train.targets(batch)?);
+        let logits = self.by_sample.of(self.network.forward::<Recording<D>>(inputs)?)?;
+        let (scored, tape) = logits.split_tape();
+        let loss = cross_entropy_with_logits_loss(scored.clone().put_tape(tape), targets);
+        let (mean, tape) = loss.split_tape();
+        let gradients = mean.clone().put_tape(tape).try_backward()?;
         self.network.descend(&gradients, self.learning_rate)?;
-        Ok((mean, correct))
+        Ok(Scored { logits: scored, loss: mean })
+    }
+
+    fn read(&self, scored: &Scored<D>, batch: &[u32]) -> StepOutcome {
+        let logits = scored.logits.as_vec();
+        let right = |&(logits, label): &(&[f32], u8)| predicted(logits) == usize::from(label);
+        let correct = logits.chunks_exact(self.classes).zip(self.train.labels(batch)).filter(right).count();
+        let loss = scored.loss.as_vec().first().copied().unwrap_or(f32::NAN);
+        StepOutcome { loss: loss.into(), correct: correct as u64 }
+    }
+
+    /// Waits until the device has done all that it was given.
+    fn finish(&self) -> Result<(), Error> {
+        self.device.try_synchronize().map_err(D::failure)
     }
 }
 
-impl Session for Training<'_> {
+impl<D: Machine> Session for Training<'_, D> {
     fn set_parameters(&mut self, values: &[&[f32]]) -> Result<(), Error> {
         self.network.load(values);
-        Ok(())
+        self.finish()
     }
 
     fn get_parameters(&mut self, values: &mut [&mut [f32]]) -> Result<(), Error> {
         self.network.store(values);
-        Ok(())
+        self.finish()
     }
 
     fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
-        let samples = self.dataset.train;
-        let labels: Vec<u8> = samples.labels_at(batch).collect();
-        let (inputs, targets) = (self.inputs(samples, batch)?, self.targets(&labels)?);
-        let (loss, correct) = self.step(inputs, targets, &labels).map_err(failure)?;
-        Ok(StepOutcome { loss, correct })
+        let scored = self.step(batch).map_err(D::failure)?;
+        let outcome = self.read(&scored, batch);
+        self.finish()?;
+        Ok(outcome)
+    }
+
+    /// What the steps found out is read when all are on their way: reading makes the
+    /// host wait.
+    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<EpochOutcome, Error> {
+        let steps: Result<Vec<_>, _> = order.chunks(batch_size).map(|batch| self.step(batch)).collect();
+        let (mut loss, mut correct) = (0.0, 0);
+        for (scored, batch) in steps.map_err(D::failure)?.iter().zip(order.chunks(batch_size)) {
+            let outcome = self.read(scored, batch);
+            loss += outcome.loss * batch.len() as f64;
+            correct += outcome.correct;
+        }
+        self.finish()?;
+        Ok(EpochOutcome { loss: loss / order.len() as f64, correct })
     }
 
     fn predict(
@@ -95,21 +110,47 @@ impl Session for Training<'_> {
         batch_size: usize,
         logits: &mut [f32],
     ) -> Result<(), Error> {
-        let samples = self.dataset.split(split);
-        for (batch, logits) in indices.chunks(batch_size).zip(logits.chunks_mut(batch_size * self.classes)) {
-            let inputs = self.inputs(samples, batch)?;
-            let predicted = self.network.forward::<NoneTape>(inputs).and_then(by_sample).map_err(failure)?;
+        let Self { network, train, test, by_sample, .. } = self;
+        let batches = match split {
+            Split::Train => train,
+            Split::Test => test,
+        };
+        let predict = |batch| by_sample.of(network.forward::<NoneTape>(batches.inputs(batch)?)?);
+        let predicted: Result<Vec<_>, _> = indices.chunks(batch_size).map(predict).collect();
+        let room = logits.chunks_mut(batch_size * self.classes);
+        for (predicted, logits) in predicted.map_err(D::failure)?.iter().zip(room) {
             predicted.copy_into(logits);
         }
         // Some of dfdx's operations put more into its cache than they take out.
-        self.device.try_empty_cache().map_err(failure)
+        self.device.try_empty_cache().map_err(D::failure)?;
+        self.finish()
     }
+}
+
+/// What a step found out.
+struct Scored<D: Machine> {
+    /// (batch, classes)
+    logits: Values<D>,
+    /// Mean loss of the batch.
+    loss: Tensor<Rank0, f32, D>,
 }
 
 /// (batch, classes) of (classes, batch). Contiguous, because `log_softmax` on a
 /// permuted tensor writes its gradient in the order of the shape, not of memory.
-fn by_sample<T: Tape<f32, Cpu>>(logits: Values<T>) -> Result<Values<T>, CpuError> {
-    logits.try_permute::<(usize, usize), Axes2<1, 0>>()?.try_contiguous()
+enum BySample<D: Machine> {
+    Copied,
+    /// By the identity, (classes, classes).
+    Multiplied(Values<D>),
+}
+
+impl<D: Machine> BySample<D> {
+    fn of<T: Tape<f32, D>>(&self, logits: Values<D, T>) -> Result<Values<D, T>, D::Err> {
+        let permuted = logits.try_permute::<(usize, usize), Axes2<1, 0>>()?;
+        match self {
+            Self::Copied => permuted.try_contiguous(),
+            Self::Multiplied(identity) => permuted.try_matmul(identity.clone()),
+        }
+    }
 }
 
 /// Index of the first largest logit.

@@ -3,7 +3,11 @@
 //! `primitive` is the one to read beside a textbook: every formula a loop in plain
 //! Rust. `fused` is the ceiling that the frameworks are measured against. `part` and
 //! `threads` let both share a batch.
+//!
+//! With the feature `cuda` the library is for NVIDIA's GPUs instead: `cuda`.
 
+#[cfg(any(feature = "cuda", all(test, target_os = "linux")))]
+mod cuda;
 mod fused;
 mod parameters;
 mod part;
@@ -13,6 +17,8 @@ mod score;
 mod tests;
 mod threads;
 
+#[cfg(feature = "cuda")]
+pub use cuda::HandwrittenCuda;
 use fused::Width;
 pub use fused::stages;
 use trainmark_plugin::{
@@ -67,4 +73,7 @@ impl Backend for Handwritten {
     }
 }
 
+#[cfg(not(feature = "cuda"))]
 trainmark_plugin::export_backend!(Handwritten);
+#[cfg(feature = "cuda")]
+trainmark_plugin::export_backend!(HandwrittenCuda);

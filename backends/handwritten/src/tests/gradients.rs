@@ -117,7 +117,7 @@ fn slope(case: &Case, parameters: &[Vec<f64>], index: usize, k: usize) -> f64 {
 
 /// The layer between a convolution and a linear layer, so that gradients pass
 /// through it both ways.
-fn around(layer: Layer) -> Vec<Layer> {
+pub(super) fn around(layer: Layer) -> Vec<Layer> {
     vec![
         Layer::Conv2d { out_channels: 3, kernel: 2, stride: 1, padding: 0 },
         layer,
@@ -126,9 +126,9 @@ fn around(layer: Layer) -> Vec<Layer> {
     ]
 }
 
-#[test]
-fn every_layer_on_an_image() {
-    let layers = [
+/// Every kind of layer that an image can go through.
+pub(super) fn image_layers() -> Vec<Layer> {
+    vec![
         Layer::Conv2d { out_channels: 2, kernel: 3, stride: 1, padding: 0 },
         Layer::Conv2d { out_channels: 5, kernel: 3, stride: 2, padding: 2 },
         Layer::Conv2d { out_channels: 1, kernel: 1, stride: 3, padding: 1 },
@@ -143,8 +143,12 @@ fn every_layer_on_an_image() {
         Layer::AvgPool2d { window: 3, stride: 2 },
         Layer::Flatten,
         Layer::Resize { height: 9, width: 3 },
-    ];
-    for layer in layers {
+    ]
+}
+
+#[test]
+fn every_layer_on_an_image() {
+    for layer in image_layers() {
         for (batch, threads) in [(1, 1), (2, 2), (17, 2), (40, 3)] {
             let case = Case::new(model(image(2, 6, 7), around(layer)), batch, 7);
             check_step(&case, "primitive", threads, usize::MAX);
@@ -214,7 +218,7 @@ fn vector_layer() -> impl Strategy<Value = Layer> {
 }
 
 /// A random model; layers that do not fit are left out.
-fn any_case() -> impl Strategy<Value = Case> {
+pub(super) fn any_case() -> impl Strategy<Value = Case> {
     let layers = (
         proptest::collection::vec(image_layer(), 0..5),
         Just(vec![Layer::Flatten]),

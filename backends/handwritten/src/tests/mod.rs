@@ -1,5 +1,7 @@
 //! Tests of whole training sessions against an independent float64 reference.
 
+#[cfg(target_os = "linux")]
+mod cuda;
 mod fused;
 mod gradients;
 mod reference;

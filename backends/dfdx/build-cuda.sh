@@ -1,0 +1,38 @@
+#!/bin/sh
+# Builds the plugin for NVIDIA's GPUs into $CARGO_TARGET_DIR/cuda, with the CUDA toolkit
+# that scripts/cuda-toolkit.sh finds or fetches; no GPU is needed. With --probe, says
+# whether that can be done: its last line is why not. Other arguments are a command of
+# cargo to run in the same way: `sh build-cuda.sh test --release --locked`.
+# dfdx is built as it is: sum.patch concerns its code for the CPU.
+set -eu
+cd "$(dirname "$0")"
+toolkit=../../scripts/cuda-toolkit.sh
+if [ "${1:-}" = --probe ]; then
+    # The harness puts its own words before the reason.
+    if reason=$(sh $toolkit --probe 2>&1); then exit 0; fi
+    printf '%s\n' "$reason" | sed 's/^error: //'
+    exit 1
+fi
+CUDA_HOME=$(sh $toolkit)
+CUDA_COMPUTE_CAP=$(sh ../../scripts/cuda-toolkit/compute-cap.sh)
+echo "CUDA toolkit: $CUDA_HOME, for compute capability $CUDA_COMPUTE_CAP"
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/cuda"
+
+# dfdx asks nvidia-smi for the first GPU's compute capability, and fails without one.
+answers=$(mkdir -p "$CARGO_TARGET_DIR/answers" && cd "$CARGO_TARGET_DIR/answers" && pwd)
+major=${CUDA_COMPUTE_CAP%?}
+cat >"$answers/nvidia-smi.$$" <<END
+#!/bin/sh
+echo compute_cap
+echo $major.${CUDA_COMPUTE_CAP#"$major"}
+END
+chmod +x "$answers/nvidia-smi.$$"
+mv "$answers/nvidia-smi.$$" "$answers/nvidia-smi"
+
+# Only this toolkit is to be found by what looks for one.
+unset CUDA_ROOT CUDA_TOOLKIT_ROOT_DIR CUDNN_LIB
+export CUDA_HOME CUDA_COMPUTE_CAP CUDA_PATH="$CUDA_HOME" PATH="$answers:$CUDA_HOME/bin:$PATH"
+[ $# -gt 0 ] || set -- build --release --locked --lib
+command=$1
+shift
+exec cargo "$command" --features cuda "$@"

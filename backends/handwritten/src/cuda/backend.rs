@@ -1,0 +1,74 @@
+//! The library for CUDA: the same backend's name, other devices.
+
+use trainmark_plugin::{
+    Backend, Description, Device, Error, ErrorKind, Implementation, OpenRequest, RunningVariance, Session,
+};
+
+use super::device::driver::{self, Driver};
+use super::{fused, primitive};
+
+/// The backend `handwritten`, on NVIDIA's GPUs.
+#[derive(Debug, Clone, Copy)]
+pub struct HandwrittenCuda;
+
+/// What a reader of the numbers should know.
+const NOTE: &str = "builtin fuses LeNet's training step; other models, single layers among them, run through \
+                    the kernels of primitive";
+
+impl Backend for HandwrittenCuda {
+    const NAME: &'static str = "handwritten";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+
+    fn describe() -> Result<Description, Error> {
+        Ok(Description {
+            framework: format!("CUDA C++ (nvcc {})", env!("NVCC_VERSION")),
+            implementations: vec![
+                Implementation {
+                    name: "primitive".into(),
+                    running_variance: RunningVariance::BiasedFromZero,
+                    summary: "a kernel per formula; running variance as in the d2l.ai chapter".into(),
+                },
+                Implementation {
+                    name: "builtin".into(),
+                    running_variance: RunningVariance::UnbiasedFromOne,
+                    summary: "ten kernels per step, an epoch as one graph; running variance as in the \
+                              frameworks"
+                        .into(),
+                },
+            ],
+            devices: devices(),
+            notes: vec![NOTE.into()],
+        })
+    }
+
+    fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
+        let ids: Vec<String> = devices().into_iter().map(|device| device.id).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        request.check_choices(&["primitive", "builtin"], &ids)?;
+        let device = Box::new(Driver::open(ordinal(&request.device)?)?);
+        // A model without batch norm has no implementations to choose from: the best it can.
+        if request.implementation != "primitive" && fused::fits(&request.model) {
+            return fused::open(device, request);
+        }
+        let running_variance = match &*request.implementation {
+            "primitive" => RunningVariance::BiasedFromZero,
+            _ => RunningVariance::UnbiasedFromOne,
+        };
+        Ok(Box::new(primitive::Training::open(device, &request, running_variance)?))
+    }
+}
+
+/// Every GPU, or one that says why there is none.
+fn devices() -> Vec<Device> {
+    let device = |ordinal: usize, unavailable| Device { id: format!("cuda:{ordinal}"), unavailable };
+    match driver::devices() {
+        Ok(count) => (0..count).map(|ordinal| device(ordinal, driver::unavailable(ordinal))).collect(),
+        Err(error) => vec![device(0, Some(error.message))],
+    }
+}
+
+/// 1 of `cuda:1`.
+fn ordinal(device: &str) -> Result<usize, Error> {
+    let number = device.strip_prefix("cuda:").and_then(|number| number.parse().ok());
+    number.ok_or_else(|| Error::new(ErrorKind::Device, format!("no device {device}; ask for cuda:0")))
+}
