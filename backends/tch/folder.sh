@@ -65,10 +65,20 @@ wants_cuda() {
 # `wheels` or `wheels cuda`: the MB to download and the platforms of the wheels for this
 # machine; fails where there are none.
 wheels() {
-    case $(uname -sm)${1:+ $1} in
-        'Linux x86_64') printf '%s\n' '543 manylinux_2_28_x86_64 manylinux_2_25_x86_64 manylinux2014_x86_64' ;;
-        'Linux aarch64') printf '%s\n' '432 manylinux_2_28_aarch64 manylinux_2_25_aarch64 manylinux2014_aarch64' ;;
+    case $(uname -sm)${1:+ with $1} in
+        'Linux x86_64') on_linux 543 x86_64 ;;
+        'Linux x86_64 with cuda') on_linux 2512 x86_64 ;;
+        'Linux aarch64') on_linux 432 aarch64 ;;
+        'Linux aarch64 with cuda') on_linux 2631 aarch64 ;;
         'Darwin arm64') printf '%s\n' '81 macosx_11_0_arm64' ;;
         *) return 1 ;;
     esac
+}
+
+on_linux() {
+    printf '%s' "$1"
+    for platform in manylinux_2_28 manylinux_2_27 manylinux_2_25 manylinux_2_18 manylinux2014; do
+        printf ' %s' "${platform}_$2"
+    done
+    printf '\n'
 }

@@ -114,7 +114,9 @@ pub(crate) fn before_device(index: usize) -> Result<(), Error> {
     let (driver, libtorch) = usable(driver::ask(), libtorch.as_ref()).map_err(|reason| refuse(&reason))?;
     if index >= driver.devices {
         let shown = driver.devices;
-        return Err(refuse(&format!("the NVIDIA driver shows {shown}, counted from cuda:0; ask for another")));
+        return Err(refuse(&format!(
+            "the NVIDIA driver shows {shown}, counted from cuda:0; ask for another"
+        )));
     }
     load(&libtorch.folder).map_err(|reason| refuse(&reason))?;
     let count = device_count().during(|| format!("{device} cannot be used"))?;
@@ -140,9 +142,11 @@ fn load(folder: &Path) -> Result<(), String> {
     let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
     match &*state {
         State::UsedOnCpu => {
-            return Err("libtorch has computed on the CPU in this process, and its autograd looks for devices \
+            return Err(
+                "libtorch has computed on the CPU in this process, and its autograd looks for devices \
                         once; open cuda first or in another process"
-                .into());
+                    .into(),
+            );
         }
         State::Tried(result) => return result.clone(),
         State::Untouched => {}

@@ -26,7 +26,8 @@ impl<T> During<T> for Result<T, TchError> {
 
 /// The kind of what libtorch says, and what to do about it where it does not say so.
 fn judge(line: &str) -> (ErrorKind, &'static str) {
-    const MEMORY: [&str; 4] = ["allocate memory", "not enough memory", "out of memory", "STATUS_ALLOC_FAILED"];
+    const MEMORY: [&str; 4] =
+        ["allocate memory", "not enough memory", "out of memory", "STATUS_ALLOC_FAILED"];
     // Errors of CUDA's libraries are those of one call; those of its runtime stay.
     const CALL: [&str; 2] = ["CUBLAS_STATUS_", "CUDNN_STATUS_"];
     const DEVICE: [&str; 2] = ["CUDA error: ", "CUDA driver error: "];
@@ -38,7 +39,10 @@ fn judge(line: &str) -> (ErrorKind, &'static str) {
     } else if says(&CALL) || !says(&DEVICE) {
         (ErrorKind::Failed, "")
     } else if says(&["no kernel image"]) {
-        (ErrorKind::Device, "; libtorch has no kernels for this device: use another, or a libtorch built for it")
+        (
+            ErrorKind::Device,
+            "; libtorch has no kernels for this device: use another, or a libtorch built for it",
+        )
     } else {
         (ErrorKind::Device, "; the device is lost to this process: run again, and see nvidia-smi and dmesg")
     }
@@ -91,7 +95,8 @@ mod tests {
             assert_eq!(kind(call), ErrorKind::Failed, "{call}");
         }
         let old = TchError::Torch(
-            "CUDA error: no kernel image is available for execution on the device\nSearch for `cudaErrorNo…".into(),
+            "CUDA error: no kernel image is available for execution on the device\nSearch for `cudaErrorNo…"
+                .into(),
         );
         let error = Err::<(), _>(old).during(|| "layer 0 (conv2d)".into()).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Device);

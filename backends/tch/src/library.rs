@@ -56,7 +56,8 @@ pub(crate) fn loaded(prefix: &str) -> Option<PathBuf> {
         }
         // SAFETY: not null, and the loader's names are C strings.
         let path = PathBuf::from(std::ffi::OsStr::from_bytes(unsafe { CStr::from_ptr(name) }.to_bytes()));
-        let is_it = path.file_name().is_some_and(|name| name.as_bytes().starts_with(search.prefix.as_bytes()));
+        let is_it =
+            path.file_name().is_some_and(|name| name.as_bytes().starts_with(search.prefix.as_bytes()));
         if is_it {
             search.found = Some(path);
         }

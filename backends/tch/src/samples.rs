@@ -16,7 +16,8 @@ pub(crate) struct TensorSamples {
 
 impl TensorSamples {
     pub(crate) fn new(samples: Samples<'_>, shape: Shape, device: Device) -> Result<Self, Error> {
-        Self::convert(samples, shape, device).during(|| format!("cannot make tensors of {} samples", samples.count()))
+        Self::convert(samples, shape, device)
+            .during(|| format!("cannot make tensors of {} samples", samples.count()))
     }
 
     fn convert(samples: Samples<'_>, shape: Shape, device: Device) -> Result<Self, TchError> {

@@ -49,7 +49,8 @@ impl Training {
     fn step(&mut self, indices: &Tensor) -> Result<Step, Error> {
         let count = indices.numel();
         self.network.check_batch(count)?;
-        let gathered = self.train.inputs(indices).and_then(|inputs| Ok((inputs, self.train.labels(indices)?)));
+        let gathered =
+            self.train.inputs(indices).and_then(|inputs| Ok((inputs, self.train.labels(indices)?)));
         let (inputs, labels) = gathered.during(|| format!("cannot gather {count} samples"))?;
         let logits = self.network.forward(inputs, Mode::Training)?;
         self.learn(logits, labels).during(|| "backward pass and update".into())
@@ -145,7 +146,8 @@ impl Session for Training {
     fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<EpochOutcome, Error> {
         let batches = self.batches(order, batch_size)?;
         let steps = batches.iter().map(|batch| self.step(batch)).collect::<Result<Vec<_>, _>>()?;
-        let outcome = outcome(&steps).during(|| format!("cannot read the outcome of {} steps", steps.len()))?;
+        let outcome =
+            outcome(&steps).during(|| format!("cannot read the outcome of {} steps", steps.len()))?;
         self.finish()?;
         Ok(outcome)
     }

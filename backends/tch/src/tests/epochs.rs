@@ -39,7 +39,8 @@ fn an_epoch_is_its_steps_to_the_last_bit() {
         assert_eq!(epoch.correct, steps.iter().map(|step| step.correct).sum());
         // What a step reports is a float32.
         assert!(steps.iter().all(|step| f64::from(step.loss as f32) == step.loss), "{steps:?}");
-        let [whole, stepwise] = [&mut whole, &mut stepwise].map(|session| parameters(session.as_mut(), &lengths));
+        let [whole, stepwise] =
+            [&mut whole, &mut stepwise].map(|session| parameters(session.as_mut(), &lengths));
         assert_eq!(whole, stepwise);
         assert_ne!(whole[0], start[0], "it has learnt");
     }
