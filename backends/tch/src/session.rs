@@ -20,7 +20,6 @@ pub(crate) struct Training {
     optimizer: COptimizer,
     train: TensorSamples,
     test: TensorSamples,
-    classes: usize,
 }
 
 impl Training {
@@ -41,7 +40,6 @@ impl Training {
             optimizer,
             train: TensorSamples::new(request.dataset.train, shape, device)?,
             test: TensorSamples::new(request.dataset.test, shape, device)?,
-            classes: request.model.classes()?,
         })
     }
 

@@ -36,7 +36,7 @@ fn an_epoch_is_its_steps_to_the_last_bit() {
             order.chunks(4).map(|batch| stepwise.train_step(batch).unwrap()).collect();
         let weighted = steps.iter().zip([4.0, 4.0, 3.0]).map(|(step, weight)| step.loss * weight);
         assert_eq!(epoch.loss, weighted.sum::<f64>() / 11.0);
-        assert_eq!(epoch.correct, steps.iter().map(|step| step.correct).sum());
+        assert_eq!(epoch.correct, steps.iter().map(|step| step.correct).sum::<u64>());
         // What a step reports is a float32.
         assert!(steps.iter().all(|step| f64::from(step.loss as f32) == step.loss), "{steps:?}");
         let [whole, stepwise] =
