@@ -257,8 +257,7 @@ fn where_there_is_a_driver_a_libtorch_with_cuda_comes_first() {
     let machine = Machine::new().with_cuda(Some(true));
     let light = machine.libtorch("light", [2, 11, 0]);
     let whole = machine.libtorch_with_cuda("whole");
-    let machine =
-        machine.python("python3", "pip", Some(&light)).python("python3.12", "pip", Some(&whole));
+    let machine = machine.python("python3", "pip", Some(&light)).python("python3.12", "pip", Some(&whole));
     let output = machine.run("libtorch.sh", "", None);
     assert_eq!(text(&output.stdout), format!("{}\n", whole.display()));
     assert_eq!(
@@ -323,7 +322,10 @@ fn where_cuda_cannot_be_had_the_cpu_is_served() {
     assert!(log.ends_with(&format!("\n{} is taken, for the CPU only\n", torch.display())), "{log}");
     // Nor is there anything to take where there is nothing.
     let message = Machine::new().with_cuda(Some(true)).refusal(None);
-    assert!(message.starts_with("libtorch 2.11.0 with CUDA is not here, and pip must fetch it: "), "{message}");
+    assert!(
+        message.starts_with("libtorch 2.11.0 with CUDA is not here, and pip must fetch it: "),
+        "{message}"
+    );
 }
 
 /// A disk with room for all that is fetched.
@@ -341,11 +343,16 @@ fn pip_fetches_what_cuda_needs_where_it_is_wanted() {
     let torch = machine.path(".cache/trainmark/libtorch-2.11.0-cuda/torch");
     assert_eq!(text(&output.stdout), format!("{}\n", torch.display()), "{}", text(&output.stderr));
     assert!(text(&output.stderr).starts_with("libtorch 2.11.0 with CUDA: fetching "));
-    assert!(fs::read_to_string(machine.path("asked")).unwrap().contains("--requirement requirements-cuda.txt"));
+    assert!(
+        fs::read_to_string(machine.path("asked")).unwrap().contains("--requirement requirements-cuda.txt")
+    );
     assert!(torch.join("lib/libtorch_cuda.so").is_file());
     assert!(!torch.join("lib/libtorch_python.so").exists() && !machine.cache().exists());
 
-    let machine = Machine::new().with_cuda(Some(true)).python("python3", "pip", None).program("df", "echo; echo d 9 9 9");
+    let machine = Machine::new()
+        .with_cuda(Some(true))
+        .python("python3", "pip", None)
+        .program("df", "echo; echo d 9 9 9");
     let message = text(&machine.run("libtorch.sh", "", None).stderr).to_owned();
     assert!(message.contains("error: fetching libtorch 2.11.0 with CUDA takes "), "{message}");
 }

@@ -61,10 +61,10 @@ impl Libtorch {
 
 /// Whether this libtorch can use this driver's devices, as far as can be said without
 /// loading `libtorch_cuda.so`. The error is the reason why not, with what to do.
-fn usable<'l>(
+fn usable(
     driver: Result<Driver, String>,
-    libtorch: Option<&'l Libtorch>,
-) -> Result<(Driver, &'l Libtorch), String> {
+    libtorch: Option<&Libtorch>,
+) -> Result<(Driver, &Libtorch), String> {
     let libtorch = libtorch.ok_or("libtorch has CUDA on Linux only")?;
     let driver = driver?;
     if !libtorch.folder.join(LIBTORCH_CUDA).is_file() {

@@ -114,7 +114,8 @@ impl Entries {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::ffi::CString;
     use std::process::Command;

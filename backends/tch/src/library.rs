@@ -77,7 +77,8 @@ pub(crate) fn loaded(_: &str) -> Option<PathBuf> {
     None
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 

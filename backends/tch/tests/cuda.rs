@@ -5,6 +5,8 @@
 //! cargo test --release --locked --test cuda -- --ignored
 //! ```
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the way to fail")]
+
 use trainmark_plugin::{Backend as _, Dataset, Layer, Model, OpenRequest, Samples, Session, Shape, Split};
 use trainmark_tch::Tch;
 

@@ -69,6 +69,8 @@ fn a_cuda_device_that_cannot_be_used_says_why() {
     let ids: Vec<_> = devices.iter().map(|device| device.id.as_str()).collect();
     assert_eq!(ids[..2], ["cpu", "cuda:0"]);
     assert_eq!(devices[0].unavailable, None);
+    // It takes seconds to load, and a description must not.
+    assert_eq!(crate::library::loaded("libtorch_cuda"), None);
 
     let error = image.open(&[Layer::Flatten], "none", "cuda:0").err().expect("a refusal");
     assert_eq!(error.kind, ErrorKind::Device);
