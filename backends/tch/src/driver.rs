@@ -33,8 +33,7 @@ pub(crate) fn ask() -> Result<Driver, String> {
 
 fn ask_of(libraries: &[&CStr]) -> Result<Driver, String> {
     // SAFETY: by these names it is the driver's library.
-    let mut tries =
-        libraries.iter().map(|name| unsafe { Library::load(name, libc::RTLD_NOW | libc::RTLD_GLOBAL) });
+    let mut tries = libraries.iter().map(|name| unsafe { Library::load(name, libc::RTLD_NOW) });
     let Some(library) = tries.find_map(Result::ok) else {
         return Err("no NVIDIA driver: libcuda.so.1 is not found; install the NVIDIA driver".into());
     };
