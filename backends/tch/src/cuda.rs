@@ -129,8 +129,10 @@ pub(crate) fn before_device(index: usize) -> Result<(), Error> {
             driver.version % 1000 / 10
         )));
     }
-    if !set_tf32(false).is_off() {
-        return Err(refuse("libtorch keeps TF32 on; unset TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"));
+    // NVIDIA's libraries obey this variable before libtorch; 0 turns TF32 off.
+    let is_forced = std::env::var_os("NVIDIA_TF32_OVERRIDE").is_some_and(|value| value != "0");
+    if is_forced || !set_tf32(false).is_off() {
+        return Err(refuse("TF32 stays on; unset NVIDIA_TF32_OVERRIDE and TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"));
     }
     // Shapes recur: those of full batches and of the epoch's last one.
     tch::Cuda::cudnn_set_benchmark(true);
