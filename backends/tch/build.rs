@@ -1,4 +1,5 @@
-//! Tells the linker where libtorch lies, and the plugin which version it is.
+//! Tells the linker where libtorch lies and the plugin which version it is, and compiles
+//! the settings that tch does not offer.
 
 use std::path::Path;
 
@@ -10,11 +11,22 @@ fn main() -> Result<(), String> {
     // What torch-sys linked against; its own rpath does not reach a library.
     let folder = std::env::var("DEP_TCH_LIBTORCH_LIB")
         .map_err(|_| "torch-sys names no libtorch; build with `sh build.sh`, which finds one")?;
+    // A folder or link of this name beside the plugin comes first: in a bundle that is built
+    // elsewhere it stands for a libtorch of this machine.
+    println!("cargo:rustc-link-arg=-Wl,-rpath,$ORIGIN/libtorch");
     println!("cargo:rustc-link-arg=-Wl,-rpath,{folder}");
+    compile_settings(&Path::new(&folder).with_file_name("include"));
     let header = Path::new(&folder).with_file_name(VERSION_HEADER);
     println!("cargo:rerun-if-changed={}", header.display());
     println!("cargo:rustc-env=LIBTORCH_VERSION={}", version(&header)?);
     Ok(())
+}
+
+fn compile_settings(headers: &Path) {
+    const SOURCE: &str = "src/settings.cpp";
+    println!("cargo:rerun-if-changed={SOURCE}");
+    // As torch-sys compiles its own part.
+    cc::Build::new().cpp(true).std("c++17").include(headers).warnings(false).file(SOURCE).compile("settings");
 }
 
 /// `2.11.0` of the header's `TORCH_VERSION_MAJOR`, `_MINOR` and `_PATCH`.

@@ -1,14 +1,13 @@
 #!/bin/sh
-# fetch.sh PIP FOLDER: fetches libtorch with pip into FOLDER, which is there only once
-# it is whole: an interrupted fetch and one at the same time do no harm.
+# fetch.sh PIP FOLDER [cuda]: fetches libtorch with pip into FOLDER, which is there only
+# once it is whole: an interrupted fetch and one at the same time do no harm.
 # PIP is a command, or `PYTHON -m venv` where it is to be made first.
 set -eu
 cd "$(dirname "$0")"
 . ./folder.sh
 pip=$1
 folder=$2
-# The wheels beside what is unpacked of them.
-NEEDED_MB=1900
+kind=${3:-}
 
 fail() {
     printf 'error: %s\n' "$*" >&2
@@ -16,20 +15,33 @@ fail() {
 }
 
 # shellcheck disable=SC2046 # the words are to be split
-set -- $(wheels)
+set -- $(wheels $kind)
 megabytes=$1
 shift
+# The wheels beside what is unpacked of them, and what libtorch_cpu needs, or all of it.
+case $kind in
+    cuda)
+        needed_mb=$((megabytes * 3))
+        requirements=requirements-cuda.txt
+        title="libtorch $VERSION with CUDA"
+        ;;
+    *)
+        needed_mb=1900
+        requirements=requirements.txt
+        title="libtorch $VERSION"
+        ;;
+esac
 platforms=
 for platform; do platforms="$platforms --platform $platform"; done
 
 parent=$(dirname "$folder")
-mkdir -p "$parent" || fail "libtorch $VERSION cannot be kept in $parent; make it writable, or set LIBTORCH"
+mkdir -p "$parent" || fail "$title cannot be kept in $parent; make it writable, or set LIBTORCH"
 # What a fetch left behind that was killed.
 for left in "$folder".fetching.*; do
     if [ -d "$left" ] && ! kill -0 "${left##*.}" 2>/dev/null; then rm -rf "$left"; fi
 done
 free=$(df -Pk "$parent" | awk 'NR == 2 { print int($4 / 1024) }')
-[ "$free" -ge $NEEDED_MB ] || fail "fetching libtorch $VERSION takes $NEEDED_MB MB in $parent, where $free are \
+[ "$free" -ge $needed_mb ] || fail "fetching $title takes $needed_mb MB in $parent, where $free are \
 free; make room, or set LIBTORCH or XDG_CACHE_HOME"
 
 staging=$folder.fetching.$$
@@ -49,21 +61,21 @@ export PIP_USER=no PIP_REQUIRE_VIRTUALENV=no
 case $pip in
     *' -m venv')
         $pip "$staging/venv" >"$staging/venv.log" 2>&1 ||
-            fail "\`$pip\` makes no virtual environment to fetch libtorch $VERSION with: $(tail -n 1 \
+            fail "\`$pip\` makes no virtual environment to fetch $title with: $(tail -n 1 \
 "$staging/venv.log"); install pip, such as Debian's python3-pip, or set LIBTORCH"
         pip=$staging/venv/bin/pip
         ;;
 esac
 
-echo "libtorch $VERSION: fetching $megabytes MB through pip into $folder"
+echo "$title: fetching $megabytes MB through pip into $folder"
 report() {
     # The sleeper must not hold on to the output of a script that has ended.
     while sleep 5 >/dev/null 2>&1; do
         here=$(du -sk "$staging/temporary" 2>/dev/null | awk '{ print int($1 / 1024) }')
         if [ "${here:-0}" -lt "$megabytes" ]; then
-            echo "libtorch $VERSION: ${here:-0} of $megabytes MB"
+            echo "$title: ${here:-0} of $megabytes MB"
         else
-            echo "libtorch $VERSION: unpacking"
+            echo "$title: unpacking"
         fi
     done
 }
@@ -71,36 +83,38 @@ report &
 reporter=$!
 # shellcheck disable=SC2086 # the words are to be split
 if ! $pip install --disable-pip-version-check --no-input --no-cache-dir --no-compile --progress-bar off \
-    --no-deps --only-binary=:all: --require-hashes --requirement requirements.txt \
+    --no-deps --only-binary=:all: --require-hashes --requirement $requirements \
     --python-version 3.11 --implementation cp --abi cp311 --abi none $platforms \
     --target "$staging/whole" >"$staging/pip.log" 2>&1; then
     reason=$(sed -n 's/^ERROR: //p' "$staging/pip.log" | head -n 1)
     sed 's/^/pip: /' "$staging/pip.log"
-    fail "libtorch $VERSION could not be fetched: ${reason:-pip failed}; try again with a network that reaches \
+    fail "$title could not be fetched: ${reason:-pip failed}; try again with a network that reaches \
 the package index, or set LIBTORCH to the folder of a libtorch $VERSION"
 fi
 kill "$reporter" 2>/dev/null || true
 reporter=
 sed 's/^/pip: /' "$staging/pip.log"
 
-# Neither Python's part is needed nor CUDA's, which are two thirds of it.
+# Python's part is not needed, nor, but where it was asked for, CUDA's.
 (
     cd "$staging/whole"
     rm -rf bin functorch torchgen nvidia/*/include
     for entry in torch/*; do
         case ${entry#torch/} in include | lib) ;; *) rm -rf "$entry" ;; esac
     done
-    rm -rf torch/lib/*cuda* torch/lib/*nvrtc* torch/lib/*nvshmem* torch/lib/*python* torch/lib/libshm*
+    rm -rf torch/lib/*python* torch/lib/libshm*
+    [ "$kind" = cuda ] || rm -rf torch/lib/*cuda* torch/lib/*nvrtc* torch/lib/*nvshmem*
 )
-if reason=$(unusable "$staging/whole/torch"); then
+if reason=$(unusable "$staging/whole/torch") ||
+    { [ "$kind" = cuda ] && reason=$(without_cuda "$staging/whole/torch"); }; then
     fail "the libtorch that was fetched $reason; set LIBTORCH to the folder of a libtorch $VERSION"
 fi
 : >"$staging/whole/$MARKER"
 # Nothing is there, what is there is not whole, or another fetch was quicker.
 [ -f "$folder/$MARKER" ] || rm -rf "$folder"
 if [ -d "$folder" ] || ! mv "$staging/whole" "$folder"; then
-    [ -f "$folder/$MARKER" ] || fail "libtorch $VERSION cannot be kept in $folder; make it writable, or set LIBTORCH"
+    [ -f "$folder/$MARKER" ] || fail "$title cannot be kept in $folder; make it writable, or set LIBTORCH"
 fi
 # `mv` moves into a folder that has come to be in between.
 rm -rf "$folder/whole"
-echo "libtorch $VERSION: $(du -sk "$folder" | awk '{ print int($1 / 1024) }') MB in $folder"
+echo "$title: $(du -sk "$folder" | awk '{ print int($1 / 1024) }') MB in $folder"

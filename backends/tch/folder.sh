@@ -28,20 +28,57 @@ unusable() {
     elif [ ! -f "$1/lib/libtorch_cpu.so" ]; then
         printf 'has no lib/libtorch_cpu.so\n'
     else
-        lacking=$(env -u LD_LIBRARY_PATH ldd "$1/lib/libtorch_cpu.so" 2>/dev/null |
-            sed -n 's/^[[:space:]]*\([^ ]*\) => not found.*/\1/p' | sort -u | paste -s -d ' ' -)
+        lacking=$(lacking "$1/lib/libtorch_cpu.so")
         [ -n "$lacking" ] || return 1
         printf 'lacks %s\n' "$lacking"
     fi
 }
 
-# Platforms of the wheels for this machine, and the MB to download; fails where there
-# are none.
+# Libraries that a library asks for in vain. The driver's is no part of libtorch.
+lacking() {
+    env -u LD_LIBRARY_PATH ldd "$1" 2>/dev/null |
+        sed -n '/libcuda\.so/d; s/^[[:space:]]*\([^ ]*\) => not found.*/\1/p' | sort -u | paste -s -d ' ' -
+}
+
+# Fails where a folder's libtorch, which can be used, also can on CUDA; else says why not.
+without_cuda() {
+    if [ ! -f "$1/lib/libtorch_cuda.so" ]; then
+        printf 'has no lib/libtorch_cuda.so\n'
+    else
+        lacking=$(lacking "$1/lib/libtorch_cuda.so")
+        [ -n "$lacking" ] || return 1
+        printf 'lacks %s for CUDA\n' "$lacking"
+    fi
+}
+
+# Whether a libtorch with CUDA is wanted: TRAINMARK_TCH_CUDA says yes or no; else, where
+# there is an NVIDIA driver.
+wants_cuda() {
+    case ${TRAINMARK_TCH_CUDA:-} in
+        yes) return 0 ;;
+        no) return 1 ;;
+    esac
+    [ "$(uname -s)" = Linux ] || return 1
+    [ -e /proc/driver/nvidia/version ] || [ -e /dev/nvidiactl ] || command -v nvidia-smi >/dev/null
+}
+
+# `wheels` or `wheels cuda`: the MB to download and the platforms of the wheels for this
+# machine; fails where there are none.
 wheels() {
-    case $(uname -sm) in
-        'Linux x86_64') printf '%s\n' '543 manylinux_2_28_x86_64 manylinux_2_25_x86_64 manylinux2014_x86_64' ;;
-        'Linux aarch64') printf '%s\n' '432 manylinux_2_28_aarch64 manylinux_2_25_aarch64 manylinux2014_aarch64' ;;
+    case $(uname -sm)${1:+ with $1} in
+        'Linux x86_64') on_linux 543 x86_64 ;;
+        'Linux x86_64 with cuda') on_linux 2512 x86_64 ;;
+        'Linux aarch64') on_linux 432 aarch64 ;;
+        'Linux aarch64 with cuda') on_linux 2631 aarch64 ;;
         'Darwin arm64') printf '%s\n' '81 macosx_11_0_arm64' ;;
         *) return 1 ;;
     esac
+}
+
+on_linux() {
+    printf '%s' "$1"
+    for platform in manylinux_2_28 manylinux_2_27 manylinux_2_25 manylinux_2_18 manylinux2014; do
+        printf ' %s' "${platform}_$2"
+    done
+    printf '\n'
 }

@@ -4,6 +4,8 @@
 #   2. the torch of a Python on the PATH, looked at but not run;
 #   3. the one fetched before, in trainmark's cache;
 #   4. one that pip fetches into that cache now.
+# On a machine with an NVIDIA driver (see wants_cuda in folder.sh) the one found or fetched
+# has CUDA; one without is only taken where none with CUDA can be had.
 # With --probe it fetches nothing, and only says whether there is a way to one.
 # What cannot be is told in one line that starts with "error: ".
 set -eu
@@ -12,19 +14,36 @@ cd "$(dirname "$0")"
 
 probe=no
 [ "${1:-}" != --probe ] || probe=yes
+cuda=no
+if wants_cuda; then cuda=yes; fi
+case $cuda in yes) title="libtorch $VERSION with CUDA" ;; no) title="libtorch $VERSION" ;; esac
+# A libtorch that would do, but for CUDA.
+spare=
 
 say() { printf '%s\n' "$*" >&2; }
 fail() {
     say "error: $*"
     exit 1
 }
+# There is no way to the libtorch that is wanted.
+lack() {
+    [ -n "$spare" ] || fail "$*"
+    say "$spare is taken, for the CPU only: $*"
+    take "$spare"
+}
+take() {
+    printf '%s\n' "$1"
+    exit 0
+}
 
 from_environment() {
-    reason=$(unusable "$LIBTORCH") || {
-        printf '%s\n' "$LIBTORCH"
-        exit 0
-    }
-    fail "LIBTORCH=$LIBTORCH $reason; set it to a libtorch $VERSION, or unset it and one is found or fetched"
+    if reason=$(unusable "$LIBTORCH"); then
+        fail "LIBTORCH=$LIBTORCH $reason; set it to a libtorch $VERSION, or unset it and one is found or fetched"
+    fi
+    if [ $cuda = yes ] && reason=$(without_cuda "$LIBTORCH"); then
+        say "LIBTORCH=$LIBTORCH $reason: it serves the CPU only"
+    fi
+    take "$LIBTORCH"
 }
 
 # One line for each Python on the PATH: its name, how it can come by pip (`pip`, `venv`
@@ -49,9 +68,11 @@ from_python() {
         [ -n "$folder" ] || continue
         if reason=$(unusable "$folder"); then
             say "passing over the torch of $name: $folder $reason"
+        elif [ $cuda = yes ] && reason=$(without_cuda "$folder"); then
+            say "passing over the torch of $name: $folder $reason"
+            spare=${spare:-$folder}
         else
-            printf '%s\n' "$folder"
-            exit 0
+            take "$folder"
         fi
     done <<END
 $pythons
@@ -90,17 +111,22 @@ pip_command() {
 [ -z "${LIBTORCH:-}" ] || from_environment
 pythons=$(pythons)
 from_python
-cache=$(cache) || fail "libtorch $VERSION is not here, and neither HOME nor XDG_CACHE_HOME says where to keep \
-one; set HOME, or LIBTORCH to the folder of a libtorch $VERSION"
+cache=$(cache) || lack "$title is not here, and neither HOME nor XDG_CACHE_HOME says where to keep one; set HOME, \
+or LIBTORCH to the folder of a libtorch $VERSION"
 fetched=$cache/libtorch-$VERSION
-if [ -f "$fetched/$MARKER" ]; then
-    printf '%s\n' "$fetched/torch"
-    exit 0
+with_cuda=$fetched-cuda
+[ ! -f "$fetched/$MARKER" ] || [ $cuda = yes ] || take "$fetched/torch"
+[ ! -f "$with_cuda/$MARKER" ] || take "$with_cuda/torch"
+[ ! -f "$fetched/$MARKER" ] || spare=${spare:-$fetched/torch}
+kind=
+if [ $cuda = yes ]; then
+    kind=cuda
+    fetched=$with_cuda
 fi
-[ -z "${TRAINMARK_OFFLINE:-}" ] || fail "libtorch $VERSION is not here and --offline forbids fetching it; build \
-once without --offline, or set LIBTORCH to the folder of a libtorch $VERSION"
-wheels >/dev/null || fail "there is no wheel of libtorch $VERSION for $(uname -sm); set LIBTORCH to the folder of \
-one that you have built"
+[ -z "${TRAINMARK_OFFLINE:-}" ] || lack "$title is not here and --offline forbids fetching it; build once without \
+--offline, or set LIBTORCH to the folder of a libtorch $VERSION"
+wheels $kind >/dev/null || lack "there is no wheel of $title for $(uname -sm); set LIBTORCH to the folder of one that \
+you have built"
 pip=$(pip_command)
 if [ -z "$pip" ]; then
     if [ -n "$pythons" ]; then
@@ -108,9 +134,14 @@ if [ -z "$pip" ]; then
     else
         missing="there is no Python 3.9 or later and no pip; install them, such as Debian's python3-pip"
     fi
-    fail "libtorch $VERSION is not here, and pip must fetch it: $missing, or set LIBTORCH to the folder of a \
-libtorch $VERSION"
+    lack "$title is not here, and pip must fetch it: $missing, or set LIBTORCH to the folder of a libtorch $VERSION"
 fi
 [ $probe = no ] || exit 0
-sh ./fetch.sh "$pip" "$fetched" >&2
+sh ./fetch.sh "$pip" "$fetched" $kind >&2 || {
+    status=$?
+    # Not where the user has interrupted it.
+    if [ -z "$spare" ] || [ $status -ne 1 ]; then exit $status; fi
+    say "$spare is taken, for the CPU only"
+    take "$spare"
+}
 printf '%s\n' "$fetched/torch"

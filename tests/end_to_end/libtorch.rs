@@ -15,11 +15,13 @@ const TOOLS: &str =
 /// A machine with these programs only, and an empty home.
 struct Machine {
     folder: tempfile::TempDir,
+    /// Whether a libtorch with CUDA is wanted; `None` where the scripts look for a driver.
+    cuda: Option<bool>,
 }
 
 impl Machine {
     fn new() -> Self {
-        let machine = Self { folder: tempfile::tempdir().unwrap() };
+        let machine = Self { folder: tempfile::tempdir().unwrap(), cuda: Some(false) };
         fs::create_dir(machine.path("bin")).unwrap();
         let path = std::env::var_os("PATH").unwrap();
         for tool in TOOLS.split(' ') {
@@ -33,12 +35,18 @@ impl Machine {
         machine
     }
 
+    fn with_cuda(self, cuda: Option<bool>) -> Self {
+        Self { cuda, ..self }
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     fn program(self, name: &str, script: &str) -> Self {
         let file = self.path("bin").join(name);
+        // Not through a link to the real one.
+        fs::remove_file(&file).ok();
         fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
         self
@@ -69,6 +77,13 @@ impl Machine {
         folder
     }
 
+    /// The same, with CUDA.
+    fn libtorch_with_cuda(&self, name: &str) -> PathBuf {
+        let folder = self.libtorch(name, [2, 11, 0]);
+        fs::write(folder.join("lib/libtorch_cuda.so"), "").unwrap();
+        folder
+    }
+
     fn cache(&self) -> PathBuf {
         self.path(".cache/trainmark/libtorch-2.11.0")
     }
@@ -85,6 +100,9 @@ impl Machine {
             .env("PATH", self.path("bin"))
             .env("HOME", self.folder.path())
             .stdin(Stdio::null());
+        if let Some(cuda) = self.cuda {
+            command.env("TRAINMARK_TCH_CUDA", if cuda { "yes" } else { "no" });
+        }
         command
     }
 
@@ -232,6 +250,134 @@ fn pip_fetches_into_the_cache_what_building_needs() {
     fs::remove_file(machine.path("asked")).unwrap();
     assert_eq!(machine.found(None), torch);
     assert!(!machine.path("asked").exists());
+}
+
+#[test]
+fn where_there_is_a_driver_a_libtorch_with_cuda_comes_first() {
+    let machine = Machine::new().with_cuda(Some(true));
+    let light = machine.libtorch("light", [2, 11, 0]);
+    let whole = machine.libtorch_with_cuda("whole");
+    let machine = machine.python("python3", "pip", Some(&light)).python("python3.12", "pip", Some(&whole));
+    let output = machine.run("libtorch.sh", "", None);
+    assert_eq!(text(&output.stdout), format!("{}\n", whole.display()));
+    assert_eq!(
+        text(&output.stderr),
+        format!("passing over the torch of python3: {} has no lib/libtorch_cuda.so\n", light.display())
+    );
+    // Who names one has chosen.
+    let output = machine.run("libtorch.sh", "", Some(("LIBTORCH", &light)));
+    assert_eq!(text(&output.stdout), format!("{}\n", light.display()));
+    assert_eq!(
+        text(&output.stderr),
+        format!("LIBTORCH={0} has no lib/libtorch_cuda.so: it serves the CPU only\n", light.display())
+    );
+    // The driver's own program is a sign of it.
+    let machine = machine.with_cuda(None).program("nvidia-smi", "exit 0");
+    assert_eq!(machine.found(None), whole);
+    assert_eq!(machine.with_cuda(Some(false)).found(None), light);
+}
+
+#[test]
+fn each_kind_that_was_fetched_is_kept() {
+    let machine = Machine::new();
+    let caches = ["libtorch-2.11.0", "libtorch-2.11.0-cuda"].map(|name| format!(".cache/trainmark/{name}"));
+    let whole = machine.libtorch_with_cuda(&format!("{}/torch", caches[1]));
+    fs::write(machine.path(&caches[1]).join("complete"), "").unwrap();
+    assert_eq!(machine.found(None), whole, "it serves the CPU too");
+    let light = machine.libtorch(&format!("{}/torch", caches[0]), [2, 11, 0]);
+    fs::write(machine.path(&caches[0]).join("complete"), "").unwrap();
+    assert_eq!(machine.found(None), light);
+    assert_eq!(machine.with_cuda(Some(true)).found(None), whole);
+}
+
+#[test]
+fn where_cuda_cannot_be_had_the_cpu_is_served() {
+    // All that libtorch's part for CUDA asks for must be there, but for the driver's.
+    let ldd = "case $1 in *_cuda.so) printf '\\tlibcuda.so.1 => not found\\n\\tlibcudnn.so.9 => not found\\n' ;; esac";
+    let machine = Machine::new().with_cuda(Some(true)).program("ldd", ldd);
+    let torch = machine.libtorch_with_cuda("torch");
+    let machine = machine.python("python3", "pip", Some(&torch));
+    let output = machine.run("libtorch.sh", "", Some(("TRAINMARK_OFFLINE", Path::new("1"))));
+    assert_eq!(text(&output.stdout), format!("{}\n", torch.display()));
+    let lines: Vec<_> = text(&output.stderr).lines().collect();
+    let [passed, taken] = lines[..] else { panic!("{lines:?}") };
+    assert_eq!(
+        passed,
+        format!("passing over the torch of python3: {} lacks libcudnn.so.9 for CUDA", torch.display())
+    );
+    assert!(
+        taken.starts_with(&format!(
+            "{} is taken, for the CPU only: libtorch 2.11.0 with CUDA is not here and --offline",
+            torch.display()
+        )),
+        "{taken}"
+    );
+
+    // A fetch that fails is no reason to go without.
+    let machine = machine.program("pip-of-the-test", "exit 1").program("df", ROOMY);
+    let output = machine.run("libtorch.sh", "", None);
+    assert_eq!(text(&output.stdout), format!("{}\n", torch.display()));
+    let log = text(&output.stderr);
+    assert!(log.contains("error: libtorch 2.11.0 with CUDA could not be fetched: pip failed; "), "{log}");
+    assert!(log.ends_with(&format!("\n{} is taken, for the CPU only\n", torch.display())), "{log}");
+    // Nor is there anything to take where there is nothing.
+    let message = Machine::new().with_cuda(Some(true)).refusal(None);
+    assert!(
+        message.starts_with("libtorch 2.11.0 with CUDA is not here, and pip must fetch it: "),
+        "{message}"
+    );
+}
+
+/// A disk with room for all that is fetched.
+const ROOMY: &str = "echo header; echo 'disk 99999999 0 99999999 0% /'";
+
+#[test]
+fn pip_fetches_what_cuda_needs_where_it_is_wanted() {
+    let machine = Machine::new()
+        .with_cuda(Some(true))
+        .python("python3", "pip", None)
+        .program("pip-of-the-test", PIP)
+        .program("df", ROOMY);
+    machine.libtorch("wheel", [2, 11, 0]);
+    let output = machine.run("libtorch.sh", "", None);
+    let torch = machine.path(".cache/trainmark/libtorch-2.11.0-cuda/torch");
+    assert_eq!(text(&output.stdout), format!("{}\n", torch.display()), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).starts_with("libtorch 2.11.0 with CUDA: fetching "));
+    assert!(
+        fs::read_to_string(machine.path("asked")).unwrap().contains("--requirement requirements-cuda.txt")
+    );
+    assert!(torch.join("lib/libtorch_cuda.so").is_file());
+    assert!(!torch.join("lib/libtorch_python.so").exists() && !machine.cache().exists());
+
+    let machine = Machine::new()
+        .with_cuda(Some(true))
+        .python("python3", "pip", None)
+        .program("df", "echo; echo d 9 9 9");
+    let message = text(&machine.run("libtorch.sh", "", None).stderr).to_owned();
+    assert!(message.contains("error: fetching libtorch 2.11.0 with CUDA takes "), "{message}");
+}
+
+/// Both lists ask for the same libtorch, and by sums.
+#[test]
+fn the_lists_for_pip_agree() {
+    let read = |name: &str| fs::read_to_string(repository_root().join("backends/tch").join(name)).unwrap();
+    let [light, whole] = ["requirements.txt", "requirements-cuda.txt"].map(|name| {
+        // One entry per package, with its sums.
+        let text = read(name).replace("\\\n", " ");
+        let entries = text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned);
+        entries.collect::<std::collections::BTreeSet<_>>()
+    });
+    let version = |entries: &std::collections::BTreeSet<String>, package: &str| {
+        let entry = entries.iter().find(|entry| entry.starts_with(package)).expect("the package is listed");
+        entry.split([' ', ';']).next().unwrap().to_owned()
+    };
+    for package in ["torch==", "nvidia-cuda-runtime==", "nvidia-cuda-cupti=="] {
+        assert_eq!(version(&light, package), version(&whole, package));
+    }
+    assert!(whole.iter().all(|entry| entry.contains("--hash=sha256:")), "{whole:?}");
+    for package in ["nvidia-cublas==", "nvidia-cudnn-cu13=="] {
+        version(&whole, package);
+    }
 }
 
 #[test]

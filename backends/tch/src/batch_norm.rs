@@ -42,9 +42,10 @@ impl BatchNorm {
         }
     }
 
-    /// What [`tch::nn::BatchNorm`] calls.
+    /// What [`tch::nn::BatchNorm`] calls. On CUDA it is cuDNN's kernel where that can do
+    /// it; the CPU has but one.
     fn builtin(&self, inputs: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
-        let has_cudnn = false;
+        let use_cudnn = true;
         inputs.f_batch_norm(
             Some(&self.gamma),
             Some(&self.beta),
@@ -53,7 +54,7 @@ impl BatchNorm {
             mode == Mode::Training,
             self.momentum,
             self.epsilon,
-            has_cudnn,
+            use_cudnn,
         )
     }
 

@@ -18,12 +18,33 @@ impl<T> During<T> for Result<T, TchError> {
             };
             // The rest is a backtrace through C++.
             let line = text.lines().next().unwrap_or("libtorch gives no reason");
-            let is_memory = ["allocate memory", "not enough memory", "out of memory"]
-                .iter()
-                .any(|words| line.contains(words));
-            let kind = if is_memory { ErrorKind::OutOfMemory } else { ErrorKind::Failed };
-            Error::new(kind, format!("{}: {line}", action()))
+            let (kind, advice) = judge(line);
+            Error::new(kind, format!("{}: {line}{advice}", action()))
         })
+    }
+}
+
+/// The kind of what libtorch says, and what to do about it where it does not say so.
+fn judge(line: &str) -> (ErrorKind, &'static str) {
+    const MEMORY: [&str; 4] =
+        ["allocate memory", "not enough memory", "out of memory", "STATUS_ALLOC_FAILED"];
+    // Errors of CUDA's libraries are those of one call; those of its runtime stay.
+    const CALL: [&str; 2] = ["CUBLAS_STATUS_", "CUDNN_STATUS_"];
+    const DEVICE: [&str; 2] = ["CUDA error: ", "CUDA driver error: "];
+    let says = |words: &[&str]| words.iter().any(|words| line.contains(words));
+    if says(&MEMORY) {
+        (ErrorKind::OutOfMemory, "")
+    } else if says(&["No CUDA GPUs are available"]) {
+        (ErrorKind::Device, "; see nvidia-smi")
+    } else if says(&CALL) || !says(&DEVICE) {
+        (ErrorKind::Failed, "")
+    } else if says(&["no kernel image"]) {
+        (
+            ErrorKind::Device,
+            "; libtorch has no kernels for this device: use another, or a libtorch built for it",
+        )
+    } else {
+        (ErrorKind::Device, "; the device is lost to this process: run again, and see nvidia-smi and dmesg")
     }
 }
 
@@ -43,5 +64,46 @@ mod tests {
         let error = matrix.f_matmul(&matrix).during(|| "product".into()).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Failed);
         assert!(error.message.starts_with("product: ") && error.message.lines().count() == 1, "{error}");
+    }
+
+    /// First lines of what libtorch 2.11 says.
+    #[test]
+    fn what_cuda_reports_is_told_apart() {
+        let kind = |line: &str| judge(line).0;
+        for memory in [
+            "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 79.18 GiB",
+            "CUDA error: out of memory",
+            "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+            "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        ] {
+            assert_eq!(kind(memory), ErrorKind::OutOfMemory, "{memory}");
+        }
+        for device in [
+            "CUDA error: an illegal memory access was encountered",
+            "CUDA error: unspecified launch failure",
+            "CUDA error: uncorrectable ECC error encountered",
+            "CUDA driver error: device not ready",
+            "No CUDA GPUs are available",
+        ] {
+            assert_eq!(kind(device), ErrorKind::Device, "{device}");
+        }
+        for call in [
+            "CUDA error: CUBLAS_STATUS_NOT_SUPPORTED when calling `cublasSgemm( handle, opa, opb)`",
+            "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED",
+            "mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)",
+        ] {
+            assert_eq!(kind(call), ErrorKind::Failed, "{call}");
+        }
+        let old = TchError::Torch(
+            "CUDA error: no kernel image is available for execution on the device\nSearch for `cudaErrorNo…"
+                .into(),
+        );
+        let error = Err::<(), _>(old).during(|| "layer 0 (conv2d)".into()).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Device);
+        assert_eq!(
+            error.message,
+            "layer 0 (conv2d): CUDA error: no kernel image is available for execution on the device; libtorch has \
+             no kernels for this device: use another, or a libtorch built for it"
+        );
     }
 }

@@ -5,7 +5,10 @@
 //! ([`session`]).
 
 mod batch_norm;
+mod cuda;
+mod driver;
 mod error;
+mod library;
 mod memory;
 mod network;
 mod pooling;
@@ -21,7 +24,7 @@ use trainmark_plugin::{
 
 use batch_norm::Form;
 
-/// The backend `tch`, on the CPU.
+/// The backend `tch`, on the CPU and on CUDA.
 #[derive(Debug, Clone, Copy)]
 pub struct Tch;
 
@@ -30,6 +33,10 @@ impl Backend for Tch {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 
     fn describe() -> Result<Description, Error> {
+        let mut devices = vec![Device { id: "cpu".into(), unavailable: None }];
+        devices.extend(cuda::devices());
+        let has_cuda = devices.iter().any(|device| device.id != "cpu" && device.unavailable.is_none());
+        let notes = NOTES.iter().chain(has_cuda.then_some(&CUDA_NOTE));
         Ok(Description {
             framework: concat!("tch 0.24.0, libtorch ", env!("LIBTORCH_VERSION")).into(),
             implementations: vec![
@@ -44,16 +51,28 @@ impl Backend for Tch {
                     summary: "libtorch's batch_norm, as tch's nn::batch_norm2d and 1d call it".into(),
                 },
             ],
-            devices: vec![Device { id: "cpu".into(), unavailable: None }],
-            notes: NOTES.map(str::to_owned).to_vec(),
+            devices,
+            notes: notes.map(|&note| note.to_owned()).collect(),
         })
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
-        request.check_choices(&["primitive", "builtin"], &["cpu"])?;
+        let cuda = cuda::index(&request.device);
+        let device = cuda.map_or("cuda:0", |_| &request.device);
+        request.check_choices(&["primitive", "builtin"], &["cpu", device])?;
         // Without batch norm, asked for with `none`, either would do.
         let form = if request.implementation == "primitive" { Form::Primitive } else { Form::Builtin };
-        Ok(Box::new(session::Training::open(&request, form)?))
+        let device = match cuda {
+            Some(index) => {
+                cuda::before_device(index)?;
+                tch::Device::Cuda(index)
+            }
+            None => {
+                cuda::before_cpu();
+                tch::Device::Cpu
+            }
+        };
+        Ok(Box::new(session::Training::open(&request, form, device)?))
     }
 }
 
@@ -70,6 +89,11 @@ const NOTES: [&str; 3] = [
         env!("LIBTORCH_VERSION"),
         ": batch_norm makes the running variance of a single value NaN; builtin refuses such a step"
     ),
-    "max pooling is oneDNN's (mkldnn_max_pool2d), faster than max_pool2d and equal on ties; glibc is told to \
-     keep freed memory",
+    "on the CPU max pooling is oneDNN's (mkldnn_max_pool2d), faster than max_pool2d and equal on ties; glibc \
+     is told to keep freed memory",
 ];
+
+/// Where a CUDA device can be used.
+const CUDA_NOTE: &str = "on CUDA float32 is float32: TF32, which libtorch has on in convolutions, is off; cuDNN \
+                         times its algorithms at the first batch of each shape (benchmark) and may take one that \
+                         adds in no fixed order; losses and right predictions are read once per epoch";

@@ -51,12 +51,12 @@ impl Network {
     ///
     /// # Errors
     /// Where libtorch cannot make its tensors.
-    pub(crate) fn new(model: &Model, form: Form) -> Result<Self, Error> {
+    pub(crate) fn new(model: &Model, form: Form, device: Device) -> Result<Self, Error> {
         let shapes = model.input_shapes()?;
         let mut parameters = Vec::new();
         for spec in model.parameters()? {
             let size = parameter_size(&spec, model.layers[spec.layer], shapes[spec.layer], form);
-            let tensor = Tensor::f_zeros(&size, (Kind::Float, Device::Cpu))
+            let tensor = Tensor::f_zeros(&size, (Kind::Float, device))
                 .map(|tensor| tensor.set_requires_grad(spec.role.is_trainable()))
                 .during(|| format!("cannot make parameter {}", spec.name))?;
             parameters.push((spec, tensor));
@@ -64,7 +64,7 @@ impl Network {
         let mut tensors = parameters.iter().map(|(_, tensor)| tensor.shallow_clone());
         let mut stages = Vec::new();
         for (index, (&layer, &input)) in model.layers.iter().zip(&shapes).enumerate() {
-            let stage = stage(layer, input, form, &mut tensors);
+            let stage = stage(layer, input, form, device, &mut tensors);
             stages.push(stage.during(|| format!("cannot build layer {index} ({})", layer.kind()))?);
         }
         drop(tensors);
@@ -151,6 +151,7 @@ fn stage(
     layer: Layer,
     input: Shape,
     form: Form,
+    device: Device,
     parameters: &mut impl Iterator<Item = Tensor>,
 ) -> Result<Stage, TchError> {
     let mut next = || parameters.next().ok_or_else(|| TchError::Shape("a parameter is missing".into()));
@@ -174,13 +175,13 @@ fn stage(
         Layer::Sigmoid => Stage::Sigmoid,
         Layer::Relu => Stage::Relu,
         Layer::Tanh => Stage::Tanh,
-        Layer::MaxPool2d { window, stride } => Stage::MaxPool(MaxPool::new(window, stride)),
+        Layer::MaxPool2d { window, stride } => Stage::MaxPool(MaxPool::new(window, stride, device)),
         Layer::AvgPool2d { window, stride } => {
             Stage::AvgPool { window: window as i64, stride: stride as i64 }
         }
         Layer::Flatten => Stage::Flatten,
         Layer::Dropout { rate } => Stage::Dropout { rate },
-        Layer::Resize { height, width } => Stage::Resize(Resize::new(input, height, width)?),
+        Layer::Resize { height, width } => Stage::Resize(Resize::new(input, height, width, device)?),
     })
 }
 

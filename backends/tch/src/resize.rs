@@ -1,6 +1,6 @@
 //! Nearest-neighbour resize.
 
-use tch::{TchError, Tensor};
+use tch::{Device, TchError, Tensor};
 use trainmark_plugin::Shape;
 
 /// Rows and columns of the input that the output takes.
@@ -14,12 +14,13 @@ pub(crate) struct Resize {
 }
 
 impl Resize {
-    pub(crate) fn new(input: Shape, height: usize, width: usize) -> Result<Self, TchError> {
+    pub(crate) fn new(input: Shape, height: usize, width: usize, device: Device) -> Result<Self, TchError> {
         let (input_height, input_width) = match input {
             Shape::Image { height, width, .. } => (height, width),
             Shape::Vector(_) => return Err(TchError::Shape("only images can be resized".into())),
         };
-        Ok(Self { rows: nearest(input_height, height)?, columns: nearest(input_width, width)? })
+        let rows = nearest(input_height, height)?.f_to(device)?;
+        Ok(Self { rows, columns: nearest(input_width, width)?.f_to(device)? })
     }
 
     pub(crate) fn forward(&self, inputs: &Tensor) -> Result<Tensor, TchError> {

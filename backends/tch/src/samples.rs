@@ -1,11 +1,11 @@
 //! A split of the data set as tensors.
 
-use tch::{Kind, TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 use trainmark_plugin::{Error, Samples, Shape};
 
 use crate::error::During;
 
-/// Images and labels of one split, converted once.
+/// Images and labels of one split, converted once and kept on the device.
 #[derive(Debug)]
 pub(crate) struct TensorSamples {
     /// Pixel/255 in float32: N×C×H×W, or N×features.
@@ -15,11 +15,12 @@ pub(crate) struct TensorSamples {
 }
 
 impl TensorSamples {
-    pub(crate) fn new(samples: Samples<'_>, shape: Shape) -> Result<Self, Error> {
-        Self::convert(samples, shape).during(|| format!("cannot make tensors of {} samples", samples.count()))
+    pub(crate) fn new(samples: Samples<'_>, shape: Shape, device: Device) -> Result<Self, Error> {
+        Self::convert(samples, shape, device)
+            .during(|| format!("cannot make tensors of {} samples", samples.count()))
     }
 
-    fn convert(samples: Samples<'_>, shape: Shape) -> Result<Self, TchError> {
+    fn convert(samples: Samples<'_>, shape: Shape, device: Device) -> Result<Self, TchError> {
         let count = samples.count() as i64;
         let size = match shape {
             Shape::Image { channels, height, width } => {
@@ -27,10 +28,11 @@ impl TensorSamples {
             }
             Shape::Vector(features) => vec![count, features as i64],
         };
+        // On the host: CUDA's kernel multiplies by 1/255, which is not a division by 255.
         let pixels = Tensor::f_from_data_size(samples.pixels, &size, Kind::Uint8)?;
         let inputs = pixels.f_to_kind(Kind::Float)?.f_div_scalar_(255.0)?;
         let labels = Tensor::f_from_data_size(samples.labels, &[count], Kind::Uint8)?;
-        Ok(Self { inputs, labels: labels.f_to_kind(Kind::Int64)? })
+        Ok(Self { inputs: inputs.f_to(device)?, labels: labels.f_to_kind(Kind::Int64)?.f_to(device)? })
     }
 
     /// Inputs of the samples with these indices, in order.
@@ -44,8 +46,14 @@ impl TensorSamples {
     }
 }
 
-/// Indices as libtorch takes them.
-pub(crate) fn index_tensor(indices: &[u32]) -> Result<Tensor, TchError> {
+/// Indices as libtorch takes them, in consecutive batches that share one tensor: to a
+/// device they go at once, since each copy waits for it.
+pub(crate) fn index_batches(
+    indices: &[u32],
+    batch_size: usize,
+    device: Device,
+) -> Result<Vec<Tensor>, TchError> {
+    let size = batch_size.min(indices.len()) as i64;
     let indices: Vec<i64> = indices.iter().copied().map(i64::from).collect();
-    Tensor::f_from_slice(&indices)
+    Tensor::f_from_slice(&indices)?.f_to(device)?.f_split(size, 0)
 }

@@ -1,6 +1,7 @@
 //! What the harness's checks do not see: layers that its workloads lack, and
 //! refusals.
 
+mod epochs;
 mod layers;
 mod refusals;
 

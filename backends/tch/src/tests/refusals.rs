@@ -56,8 +56,32 @@ fn what_is_not_there_is_named() {
     assert!(message.contains("none") && message.contains("primitive"), "{message}");
     let message = refusal(&[Layer::Flatten], "builtin", "cpu");
     assert!(message.contains("builtin") && message.contains("none"), "{message}");
-    let message = refusal(&[Layer::Flatten], "none", "cuda:0");
-    assert!(message.contains("cuda:0") && message.contains("cpu"), "{message}");
+    let message = refusal(&[Layer::Flatten], "none", "tpu:0");
+    assert_eq!(message, "no device tpu:0; ask for cpu or cuda:0");
+}
+
+#[test]
+fn a_cuda_device_that_cannot_be_used_says_why() {
+    let image = Images::one(&[&[1, 0]]);
+    // On a machine with a device the reason is that this process has used the CPU.
+    image.open(&[Layer::Flatten], "none", "cpu").unwrap();
+    let devices = Tch::describe().unwrap().devices;
+    let ids: Vec<_> = devices.iter().map(|device| device.id.as_str()).collect();
+    assert_eq!(ids[..2], ["cpu", "cuda:0"]);
+    assert_eq!(devices[0].unavailable, None);
+    // It takes seconds to load, and a description must not.
+    assert_eq!(crate::library::loaded("libtorch_cuda"), None);
+
+    let error = image.open(&[Layer::Flatten], "none", "cuda:0").err().expect("a refusal");
+    assert_eq!(error.kind, ErrorKind::Device);
+    let reason = error.message.strip_prefix("cuda:0 cannot be used: ").unwrap();
+    match &devices[1].unavailable {
+        Some(described) => assert_eq!(reason, described),
+        None => assert!(reason.starts_with("libtorch has computed on the CPU in this process"), "{reason}"),
+    }
+    // What comes first is what was asked for wrongly.
+    let error = image.open(&after_linear(), "none", "cuda:0").err().expect("a refusal");
+    assert_eq!(error.kind, ErrorKind::Unsupported);
 }
 
 #[test]
