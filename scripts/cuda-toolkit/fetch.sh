@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 pip=$1
 folder=$2
 # The wheels beside what is unpacked of them.
-NEEDED_MB=3000
+NEEDED_MB=1900
 
 fail() {
     printf 'error: %s\n' "$*" >&2
