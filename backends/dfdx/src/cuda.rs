@@ -3,8 +3,8 @@
 use cudarc::cublas::sys::cublasStatus_t;
 use cudarc::driver::result::{self, device};
 use cudarc::driver::sys::{CUdevice_attribute as Attribute, CUresult};
-use dfdx::tensor::{Cuda, CudaError};
 use dfdx::prelude::Cpu;
+use dfdx::tensor::{Cuda, CudaError};
 use trainmark_plugin::{Device, Error, ErrorKind};
 
 use crate::machine::Machine;
