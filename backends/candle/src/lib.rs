@@ -15,9 +15,7 @@ mod session;
 mod tests;
 mod windows;
 
-use trainmark_plugin::{
-    Backend, Description, Error, Implementation, OpenRequest, RunningVariance, Session,
-};
+use trainmark_plugin::{Backend, Description, Error, Implementation, OpenRequest, RunningVariance, Session};
 
 /// Every Candle operation allocates its result. glibc gives that memory back to the
 /// system after each step and gets it page by page in the next one; mimalloc keeps it
