@@ -56,7 +56,7 @@ from_system() {
     nvcc=$(command -v nvcc) || nvcc=
     [ -z "$nvcc" ] || nvcc=$(dirname "$(dirname "$(readlink -f "$nvcc")")")
     for folder in "$nvcc" /usr/local/cuda /opt/cuda; do
-        [ -n "$folder" ] && [ -d "$folder" ] || continue
+        if [ -z "$folder" ] || [ ! -d "$folder" ]; then continue; fi
         reason=$(unusable "$folder") || print_installed "$folder"
         say "passing over the CUDA toolkit in $folder: it $reason"
     done

@@ -4,6 +4,7 @@
 # PIP is a command, or `PYTHON -m venv` where it is to be made first.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=scripts/cuda-toolkit/folder.sh
 . "$here/folder.sh"
 pip=$1
 folder=$2

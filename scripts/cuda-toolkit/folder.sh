@@ -6,6 +6,7 @@
 # one that is installed does as well.
 VERSION=13.0
 # Written last into a folder of what was fetched.
+# shellcheck disable=SC2034 # for those that read this file
 MARKER=complete
 
 # Where a toolkit keeps its libraries, or nothing.
