@@ -194,3 +194,18 @@ fn an_epoch_is_its_steps_and_both_compositions_agree_on_it() {
         assert_agree(for_cpu, for_gpu, &format!("tensor {index}, value"));
     }
 }
+
+#[cfg(feature = "cuda")]
+#[test]
+fn the_first_gpu_is_listed_and_where_there_is_no_driver_with_that_reason() {
+    let devices = Dfdx::describe().unwrap().devices;
+    let gpus: Vec<_> = devices.iter().filter(|device| device.id != "cpu").collect();
+    assert_eq!(gpus[0].id, "cuda:0");
+    if !std::path::Path::new("/proc/driver/nvidia/version").exists() {
+        assert_eq!(gpus.len(), 1);
+        let why = gpus[0].unavailable.as_deref().unwrap();
+        assert!(why.starts_with("no NVIDIA driver"), "{why}");
+        let Err(error) = crate::cuda::open("cuda:0") else { panic!("opened without a driver") };
+        assert_eq!(error.kind, trainmark_plugin::ErrorKind::Device);
+    }
+}
