@@ -4,7 +4,7 @@
 #   1. CUDA_HOME or CUDA_PATH, which must hold CUDA 13;
 #   2. the toolkit of an nvcc on the PATH, and /usr/local/cuda;
 #   3. the one fetched before, in trainmark's cache;
-#   4. one that pip fetches into that cache now (880 MB; NVIDIA's licence for the CUDA
+#   4. one that pip fetches into that cache now (693 MB; NVIDIA's licence for the CUDA
 #      toolkit holds for it: https://docs.nvidia.com/cuda/eula/).
 # With --probe it fetches nothing, and only says whether there is a way to one.
 # What cannot be is told in one line that starts with "error: ".
@@ -56,7 +56,7 @@ from_system() {
     nvcc=$(command -v nvcc) || nvcc=
     [ -z "$nvcc" ] || nvcc=$(dirname "$(dirname "$(readlink -f "$nvcc")")")
     for folder in "$nvcc" /usr/local/cuda /opt/cuda; do
-        [ -n "$folder" ] && [ -d "$folder" ] || continue
+        if [ -z "$folder" ] || [ ! -d "$folder" ]; then continue; fi
         reason=$(unusable "$folder") || print_installed "$folder"
         say "passing over the CUDA toolkit in $folder: it $reason"
     done

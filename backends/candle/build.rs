@@ -25,8 +25,10 @@ fn cuda() -> Result<(), Box<dyn Error>> {
     for variable in ["CUDA_HOME", "CUDA_COMPUTE_CAP"] {
         println!("cargo::rerun-if-env-changed={variable}");
     }
-    let missing = |_| "CUDA_HOME or CUDA_COMPUTE_CAP is not set; build with `sh build-cuda.sh`, which sets them";
-    let (toolkit, capability) = (env::var("CUDA_HOME").map_err(missing)?, env::var("CUDA_COMPUTE_CAP").map_err(missing)?);
+    let missing =
+        |_| "CUDA_HOME or CUDA_COMPUTE_CAP is not set; build with `sh build-cuda.sh`, which sets them";
+    let (toolkit, capability) =
+        (env::var("CUDA_HOME").map_err(missing)?, env::var("CUDA_COMPUTE_CAP").map_err(missing)?);
     println!("cargo::rustc-env=TRAINMARK_COMPUTE_CAP={capability}");
     println!("cargo::rustc-link-search=native={toolkit}/lib");
     for folder in ["$ORIGIN/cuda-libraries", &format!("{toolkit}/lib")] {

@@ -4,11 +4,12 @@
 # PIP is a command, or `PYTHON -m venv` where it is to be made first.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=scripts/cuda-toolkit/folder.sh
 . "$here/folder.sh"
 pip=$1
 folder=$2
 # The wheels beside what is unpacked of them.
-NEEDED_MB=3000
+NEEDED_MB=1900
 
 fail() {
     printf 'error: %s\n' "$*" >&2

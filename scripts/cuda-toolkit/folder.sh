@@ -6,6 +6,7 @@
 # one that is installed does as well.
 VERSION=13.0
 # Written last into a folder of what was fetched.
+# shellcheck disable=SC2034 # for those that read this file
 MARKER=complete
 
 # Where a toolkit keeps its libraries, or nothing.
@@ -39,12 +40,12 @@ unusable() {
     return 1
 }
 
-# The MB to download and the platforms of the wheels for this machine; fails where there
+# About how many MB to download, and the platforms of the wheels for this machine; fails where there
 # are none.
 wheels() {
     case $(uname -sm) in
-        'Linux x86_64') printf '%s\n' '880 manylinux_2_28_x86_64 manylinux_2_27_x86_64 manylinux_2_17_x86_64 manylinux2014_x86_64' ;;
-        'Linux aarch64') printf '%s\n' '880 manylinux_2_28_aarch64 manylinux_2_27_aarch64 manylinux_2_17_aarch64 manylinux2014_aarch64' ;;
+        'Linux x86_64') printf '%s\n' '693 manylinux_2_28_x86_64 manylinux_2_27_x86_64 manylinux_2_17_x86_64 manylinux2014_x86_64' ;;
+        'Linux aarch64') printf '%s\n' '700 manylinux_2_28_aarch64 manylinux_2_27_aarch64 manylinux_2_17_aarch64 manylinux2014_aarch64' ;;
         *) return 1 ;;
     esac
 }

@@ -3,6 +3,7 @@
 # installed toolkit, with its libraries in lib and lib64 and stubs in lib/stubs.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=scripts/cuda-toolkit/folder.sh
 . "$here/folder.sh"
 toolkit=$1
 folder=$2
@@ -28,4 +29,4 @@ sh "$here/stubs.sh" "$staging"
 if [ -d "$folder" ] || ! mv "$staging" "$folder"; then
     [ -f "$folder/$MARKER" ] || fail "links to the CUDA toolkit in $toolkit cannot be kept in $folder"
 fi
-rm -rf "$folder/${staging##*/}"
+rm -rf "${folder:?}/${staging##*/}"

@@ -19,6 +19,8 @@ mkdir -p "$lib/stubs" "$work"
     sed -nE 's/^ *# *define +cu[A-Z][A-Za-z0-9_]* +(cu[A-Z][A-Za-z0-9_]*_v[0-9]+) *$/\1/p' "$1/include/cuda.h"
     sed -nE 's/^ *# *define +(cu[A-Z][A-Za-z0-9_]*) +__CUDA_API_PT[A-Z]*\((cu[A-Z][A-Za-z0-9_]*)\) *$/\1\n\2/p' \
         "$1/include/cuda.h"
+    # Declared elsewhere, and what older bindings call.
+    printf '%s\n' cuProfilerInitialize cuProfilerStart cuProfilerStop cuGraphInstantiateWithFlags
 } | sort -u >"$work/functions"
 [ -s "$work/functions" ] || {
     echo "$1/include/cuda.h declares no function" >&2

@@ -52,7 +52,7 @@ mod cuda {
     pub(super) fn gpus() -> Vec<Listed> {
         match count() {
             Ok(count) => (0..count)
-                .map(|ordinal| Listed { id: format!("cuda:{ordinal}"), unavailable: too_old(ordinal) })
+                .map(|ordinal| Listed { id: format!("cuda:{ordinal}"), unavailable: unfit(ordinal) })
                 .collect(),
             Err(why) => vec![Listed { id: "cuda:0".into(), unavailable: Some(why) }],
         }
@@ -72,18 +72,19 @@ mod cuda {
     }
 
     /// Why a device cannot run this build's kernels.
-    fn too_old(ordinal: i32) -> Option<String> {
+    fn unfit(ordinal: i32) -> Option<String> {
         let attribute = |attribute| {
             let device = device::get(ordinal)?;
             // SAFETY: `device` is a device of this driver.
             unsafe { device::get_attribute(device, attribute) }
         };
-        let capability = attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR).and_then(|major| {
-            let minor = attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
-            Ok(10 * major + minor)
-        });
+        let capability =
+            attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR).and_then(|major| {
+                let minor = attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
+                Ok(10 * major + minor)
+            });
         match capability {
-            Ok(capability) => COMPILED_FOR.parse().is_ok_and(|compiled: i32| capability < compiled).then(|| {
+            Ok(capability) => COMPILED_FOR.parse().is_ok_and(|compiled| !runs(compiled, capability)).then(|| {
                 format!(
                     "the device's compute capability is {capability}, the kernels are compiled for {COMPILED_FOR}; \
                      build again on this machine, or with CUDA_COMPUTE_CAP={capability}"
@@ -93,6 +94,11 @@ mod cuda {
         }
     }
 
+    /// From Hopper on, candle-kernels is compiled for one architecture alone (`sm_90a`).
+    fn runs(compiled: i32, capability: i32) -> bool {
+        capability == compiled || compiled < 90 && compiled < capability
+    }
+
     pub(super) fn open(ordinal: &str) -> Result<Device, Error> {
         let id = format!("cuda:{ordinal}");
         let listed = gpus();
@@ -100,7 +106,8 @@ mod cuda {
         if let Some(why) = known.and_then(|device| device.unavailable.as_ref()) {
             return Err(Error::new(ErrorKind::Device, format!("{id}: {why}")));
         }
-        let ordinal = ordinal.parse().map_err(|_| Error::new(ErrorKind::Device, format!("no device {id}")))?;
+        let ordinal =
+            ordinal.parse().map_err(|_| Error::new(ErrorKind::Device, format!("no device {id}")))?;
         // The default, said once more: no product in TF32.
         candle_core::cuda_backend::set_gemm_reduced_precision_f32(false);
         Device::new_cuda(ordinal).while_doing(&format!("open {id}"))

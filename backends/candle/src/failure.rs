@@ -25,12 +25,18 @@ impl<T> Failure<T> for candle_core::Result<T> {
 /// do next. Candle passes them on as text.
 const DEVICE: [(&str, &str); 9] = [
     ("CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "; the NVIDIA driver is older than CUDA 13: install 580 or later"),
-    ("CUDA_ERROR_NO_BINARY_FOR_GPU", "; build again on this machine: its GPU is not what the kernels are for"),
+    (
+        "CUDA_ERROR_NO_BINARY_FOR_GPU",
+        "; build again on this machine: its GPU is not what the kernels are for",
+    ),
     ("CUDA_ERROR_INVALID_PTX", "; build again on this machine: its GPU is not what the kernels are for"),
     ("CUDA_ERROR_NO_DEVICE", "; `nvidia-smi` lists the GPUs that there are"),
     ("CUDA_ERROR_INVALID_DEVICE", "; `nvidia-smi` lists the GPUs that there are"),
     ("CUDA_ERROR_DEVICE_UNAVAILABLE", "; another process holds the GPU: see `nvidia-smi`"),
-    ("CUDA_ERROR_SYSTEM_DRIVER_MISMATCH", "; the driver's parts are of different versions: restart the machine"),
+    (
+        "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH",
+        "; the driver's parts are of different versions: restart the machine",
+    ),
     ("CUDA_ERROR_ECC_UNCORRECTABLE", "; the GPU's memory failed: see `nvidia-smi`"),
     ("CUDA_ERROR_LAUNCH_FAILED", "; the GPU is lost to this process: see `nvidia-smi` and the kernel's log"),
 ];

@@ -15,9 +15,7 @@ mod session;
 mod tests;
 mod windows;
 
-use trainmark_plugin::{
-    Backend, Description, Error, Implementation, OpenRequest, RunningVariance, Session,
-};
+use trainmark_plugin::{Backend, Description, Error, Implementation, OpenRequest, RunningVariance, Session};
 
 /// Every Candle operation allocates its result. glibc gives that memory back to the
 /// system after each step and gets it page by page in the next one; mimalloc keeps it
@@ -71,7 +69,7 @@ const NOTES: [&str; 6] = [
         "candle-core ",
         env!("CANDLE_VERSION"),
         ": max_pool2d's gradient is divided by the window's size, and max gives a tie's full gradient to \
-         every maximum; pooled with argmax and gather instead"
+         every maximum; pooled with argmax and gather instead (on CUDA with gt and where_cond)"
     ),
     concat!(
         "candle-core ",
@@ -104,7 +102,7 @@ const CUDA_NOTES: &[&str] = &[
         "candle-core ",
         env!("CANDLE_VERSION"),
         " on CUDA: argmax names any of tied maxima, and gather's gradient is added by one thread per channel; \
-         pooled by gt and where_cond instead"
+         max pooling uses neither"
     ),
     "float32 products by cuBLAS without TF32; without cuDNN",
     "pixels and labels stay on the device as float32 and u32, batches are selected there; loss and correct are \

@@ -141,7 +141,8 @@ mod tests {
             let windows = Windows { height, width, side, stride, padding: 0 };
             let (channels, samples) = (2, 3);
             // Few different values, so that most windows hold ties.
-            let values: Vec<f32> = (0..channels * height * width * samples).map(|i| (i * i % 3) as f32).collect();
+            let values: Vec<f32> =
+                (0..channels * height * width * samples).map(|i| (i * i % 3) as f32).collect();
             let x = Var::from_slice(&values, (1, channels, height * width * samples), &Device::Cpu)?;
             let gathered = Gathered::new(windows, &Device::Cpu)?.forward(&x, Mode::Train)?;
             let compared = Compared::new(windows, &Device::Cpu)?.forward(&x)?;

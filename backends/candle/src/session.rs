@@ -62,10 +62,7 @@ impl Training {
         let correct = Tensor::stack(&correct, 0)?.to_vec1::<u32>()?;
         let weighted = losses.into_iter().zip(batches(order.len(), batch_size));
         let sum: f64 = weighted.map(|(loss, (_, length))| f64::from(loss) * length as f64).sum();
-        Ok(EpochOutcome {
-            loss: sum / order.len() as f64,
-            correct: correct.into_iter().map(u64::from).sum(),
-        })
+        Ok(EpochOutcome { loss: sum / order.len() as f64, correct: correct.into_iter().map(u64::from).sum() })
     }
 
     /// One after the other, the logits of each batch; read once all are on their way.

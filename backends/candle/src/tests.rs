@@ -168,3 +168,40 @@ fn candles_batch_norm_refuses_one_value_per_channel_and_changes_nothing() {
     session.get_parameters(&mut slices).unwrap();
     assert_eq!(after, values);
 }
+
+#[test]
+fn an_epoch_is_its_steps() {
+    let layers = || vec![BATCH_NORM, Layer::Flatten, LINEAR, BATCH_NORM];
+    let parameters: [&[f32]; 10] = [
+        &[1.0],
+        &[0.5],
+        &[0.0],
+        &[0.0],
+        &[0.3, -0.2, 0.1, 0.4, -0.5, 0.2, 0.6, -0.1],
+        &[0.5, -0.5],
+        &[1.0, 2.0],
+        &[0.1, 0.2],
+        &[0.0, 0.0],
+        &[0.0, 0.0],
+    ];
+    let opened = || {
+        let mut session = open(layers(), "primitive", "cpu").unwrap();
+        session.set_parameters(&parameters).unwrap();
+        session
+    };
+    let (mut whole, mut steps) = (opened(), opened());
+    // Batches of two and a last one of one.
+    let epoch = whole.train_epoch(&[1, 0, 0, 1, 1], 2).unwrap();
+    let batches: [&[u32]; 3] = [&[1, 0], &[0, 1], &[1]];
+    let outcomes = batches.map(|batch| (batch.len(), steps.train_step(batch).unwrap()));
+    let loss: f64 = outcomes.iter().map(|(count, step)| step.loss * *count as f64).sum();
+    assert_eq!(epoch.loss, loss / 5.0);
+    assert_eq!(epoch.correct, outcomes.iter().map(|(_, step)| step.correct).sum::<u64>());
+    let [after, stepped] = [&mut whole, &mut steps].map(|session| {
+        let mut after: Vec<Vec<f32>> = parameters.iter().map(|values| vec![0.0; values.len()]).collect();
+        session.get_parameters(&mut after.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>()).unwrap();
+        after
+    });
+    assert_eq!(after, stepped);
+    assert_ne!(after[4], parameters[4], "it learns");
+}

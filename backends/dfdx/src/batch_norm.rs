@@ -4,8 +4,8 @@ use dfdx::nn::modules::{BatchNorm1D, BatchNorm2D};
 use dfdx::prelude::*;
 use trainmark_plugin::{Error, Shape};
 
-use crate::layout::Layout;
 use crate::Values;
+use crate::layout::Layout;
 use crate::machine::Machine;
 
 type PerChannel<D, T = NoneTape> = Tensor<(usize,), f32, D, T>;
@@ -69,7 +69,9 @@ impl<D: Machine> BatchNorm<D> {
             let vector = matches!(layout.shape, Shape::Vector(_));
             Statistics::Builtin(builtin(axes.channels, vector, epsilon, momentum, device)?)
         } else {
-            Statistics::Primitive(Primitive::new(axes.channels, epsilon, momentum, device).map_err(D::failure)?)
+            Statistics::Primitive(
+                Primitive::new(axes.channels, epsilon, momentum, device).map_err(D::failure)?,
+            )
         };
         Ok(Self { axes, statistics })
     }

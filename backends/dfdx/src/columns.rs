@@ -85,7 +85,8 @@ impl<D: Machine> Columns<D> {
 
 /// Every position, by place in the pooling window, then row-major.
 fn positions(height: usize, width: usize, pool: usize) -> Vec<(usize, usize)> {
-    let window = |(dy, dx)| grid(height / pool, width / pool).map(move |(y, x)| (y * pool + dy, x * pool + dx));
+    let window =
+        |(dy, dx)| grid(height / pool, width / pool).map(move |(y, x)| (y * pool + dy, x * pool + dx));
     grid(pool, pool).flat_map(window).collect()
 }
 

@@ -176,11 +176,7 @@ impl<D: Machine> Tiles<D> {
 
     /// (outputs, in · window + 1), outputs as (position, out channel); the last
     /// column is the bias.
-    fn matrix<T: Tape<f32, D>>(
-        &self,
-        weight: &Values<D>,
-        bias: &Values<D>,
-    ) -> Result<Values<D, T>, D::Err> {
+    fn matrix<T: Tape<f32, D>>(&self, weight: &Values<D>, bias: &Values<D>) -> Result<Values<D, T>, D::Err> {
         let (positions, taps, window) = *self.taps.shape();
         let rows = positions * self.out_channels;
         let (kernels, _) = *weight.shape();

@@ -3,8 +3,8 @@
 use cudarc::cublas::sys::cublasStatus_t;
 use cudarc::driver::result::{self, device};
 use cudarc::driver::sys::{CUdevice_attribute as Attribute, CUresult};
-use dfdx::tensor::{Cuda, CudaError};
 use dfdx::prelude::Cpu;
+use dfdx::tensor::{Cuda, CudaError};
 use trainmark_plugin::{Device, Error, ErrorKind};
 
 use crate::machine::Machine;
@@ -59,7 +59,7 @@ fn advice(error: CUresult) -> Option<&'static str> {
 pub(crate) fn gpus() -> Vec<Device> {
     match count() {
         Ok(count) => (0..count)
-            .map(|ordinal| Device { id: format!("cuda:{ordinal}"), unavailable: too_old(ordinal) })
+            .map(|ordinal| Device { id: format!("cuda:{ordinal}"), unavailable: unfit(ordinal) })
             .collect(),
         Err(why) => vec![Device { id: "cuda:0".into(), unavailable: Some(why) }],
     }
@@ -79,7 +79,7 @@ fn count() -> Result<i32, String> {
 }
 
 /// Why a device cannot run this build's kernels.
-fn too_old(ordinal: i32) -> Option<String> {
+fn unfit(ordinal: i32) -> Option<String> {
     let attribute = |attribute| {
         let device = device::get(ordinal)?;
         // SAFETY: `device` is a device of this driver.

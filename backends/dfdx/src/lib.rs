@@ -56,7 +56,7 @@ impl Backend for Dfdx {
                 },
             ],
             devices: devices(),
-            notes: NOTES.iter().chain(CUDA_NOTES).map(|&note| note.to_owned()).collect(),
+            notes: DEVICE_NOTES.iter().chain(&NOTES).map(|&note| note.to_owned()).collect(),
         })
     }
 
@@ -76,25 +76,27 @@ impl Backend for Dfdx {
 trainmark_plugin::export_backend!(Dfdx);
 
 /// Each with a test in `tests/defects.rs` that fails once dfdx has mended it.
-const NOTES: [&str; 5] = [
-    "dfdx 0.13.0: sum adds a whole batch one value after the other in float32, which puts BatchNorm2D's \
-     variance off by up to 5e-4; built with sum in blocks of 256 (sum.patch)",
+const NOTES: [&str; 3] = [
     "dfdx 0.13.0: max and MaxPool2D give a tie's full gradient to every maximum; pooled pairwise with maximum \
      instead, which halves it",
-    "dfdx 0.13.0: slice's backward overwrites the gradient where slices overlap; windows that overlap are \
-     gathered instead",
     "dfdx 0.13.0: BatchNorm1D and BatchNorm2D write NaN into the running variance of a single value; it is \
      set to what the contract says",
     "dfdx 0.13.0: log_softmax of a permuted tensor writes its gradient in the wrong order; the logits are made \
      contiguous first",
 ];
 
+/// Those of its code for the CPU, tested as well.
 #[cfg(not(feature = "cuda"))]
-const CUDA_NOTES: &[&str] = &[];
+const DEVICE_NOTES: &[&str] = &[
+    "dfdx 0.13.0: sum adds a whole batch one value after the other in float32, which puts BatchNorm2D's \
+     variance off by up to 5e-4; built with sum in blocks of 256 (sum.patch)",
+    "dfdx 0.13.0: slice's backward overwrites the gradient where slices overlap; windows that overlap are \
+     gathered instead",
+];
 
 /// What is different on a GPU, see README.md.
 #[cfg(feature = "cuda")]
-const CUDA_NOTES: &[&str] = &[
+const DEVICE_NOTES: &[&str] = &[
     "dfdx 0.13.0 on CUDA: sums, and gradients of gather, slice and broadcast, are added with atomicAdd: no two \
      runs agree to the last bit",
     "dfdx 0.13.0 on CUDA: copies of permuted tensors and concat_along are compiled when they run, from dfdx's \

@@ -19,7 +19,9 @@ pub(crate) enum Composition {
 }
 
 /// A device of dfdx.
-pub(crate) trait Machine: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
+pub(crate) trait Machine:
+    dfdx::tensor_ops::Device<f32> + DeviceBuildExt + Cache + Synchronize
+{
     /// What dfdx reports as the contract's error.
     fn failure(error: Self::Err) -> Error;
 }

@@ -9,9 +9,9 @@
 use dfdx::prelude::*;
 use trainmark_plugin::{Error, Shape};
 
+use crate::Values;
 use crate::convolution::grid;
 use crate::layout::{Layout, Windows};
-use crate::Values;
 use crate::machine::Machine;
 
 /// What is made of a window.

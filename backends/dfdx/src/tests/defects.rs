@@ -16,7 +16,7 @@ fn max_gives_the_full_gradient_of_a_tie_to_each_maximum() {
 #[test]
 fn overlapping_slices_overwrite_each_others_gradient() {
     let device = Cpu::default();
-    let x: Values = device.zeros_like(&(3, 1));
+    let x: Values<Cpu> = device.zeros_like(&(3, 1));
     let (first, second) = (x.leaky_trace().slice((0..2, ..)), x.leaky_trace().slice((1..3, ..)));
     let gradients = (first + second).sum::<Rank0, _>().backward();
     // The middle value is in both slices: right would be [1, 2, 1].
@@ -27,7 +27,7 @@ fn overlapping_slices_overwrite_each_others_gradient() {
 #[test]
 fn a_sum_of_equal_values_drifts() {
     let count = 147_456;
-    let x: Values = Cpu::default().ones_like(&(1, count)) * 0.1;
+    let x: Values<Cpu> = Cpu::default().ones_like(&(1, count)) * 0.1;
     let sum = x.sum::<(usize,), Axis<1>>().as_vec()[0];
     let error = (f64::from(sum) / (f64::from(0.1_f32) * count as f64) - 1.0).abs();
     assert!(error > 1e-4, "relative error {error:e}");

@@ -2,25 +2,34 @@
 
 use trainmark_plugin::{Layer, Model, Shape};
 
-use super::{image, model, open, parameters, pixels, slices, values};
+use super::{assert_agree, image, model, open, open_as_for_gpu, parameters, pixels, slices, values};
 
 const SAMPLES: usize = 6;
 
 const DISTANCE: f32 = 2e-3;
 
-/// Loss of a training step, and the parameters after it.
+/// Loss of a training step, and the parameters after it; the same, but for rounding,
+/// from the operations that a GPU is given.
+#[track_caller]
 fn step(model: &Model, implementation: &str, parameters: &[Vec<f32>], rate: f64) -> (f64, Vec<Vec<f32>>) {
     let pixels = pixels(SAMPLES * model.input.len());
     let classes = model.classes().unwrap();
     let labels: Vec<u8> = (0..SAMPLES).map(|sample| (sample % classes) as u8).collect();
-    let mut session = open(model, implementation, &pixels, &labels, rate).unwrap();
-    session.set_parameters(&slices(parameters)).unwrap();
     let indices: Vec<u32> = (0..SAMPLES as u32).collect();
-    let loss = session.train_step(&indices).unwrap().loss;
-    let mut after: Vec<Vec<f32>> = parameters.to_vec();
-    let mut room: Vec<&mut [f32]> = after.iter_mut().map(Vec::as_mut_slice).collect();
-    session.get_parameters(&mut room).unwrap();
-    (loss, after)
+    let [for_cpu, for_gpu] = [open, open_as_for_gpu].map(|open| {
+        let mut session = open(model, implementation, &pixels, &labels, rate).unwrap();
+        session.set_parameters(&slices(parameters)).unwrap();
+        let loss = session.train_step(&indices).unwrap().loss;
+        let mut after: Vec<Vec<f32>> = parameters.to_vec();
+        let mut room: Vec<&mut [f32]> = after.iter_mut().map(Vec::as_mut_slice).collect();
+        session.get_parameters(&mut room).unwrap();
+        (loss, after)
+    });
+    assert_agree(&[for_cpu.0 as f32], &[for_gpu.0 as f32], "loss");
+    for (index, (for_cpu, for_gpu)) in for_cpu.1.iter().zip(&for_gpu.1).enumerate() {
+        assert_agree(for_cpu, for_gpu, &format!("tensor {index}, value"));
+    }
+    for_cpu
 }
 
 /// The derivative of the loss along a random direction of each tensor.
