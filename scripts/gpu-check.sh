@@ -85,6 +85,8 @@ link_libraries() {
     [ -z "$folder" ] || ln -sfn "$folder" "$bundle/backends/tch/libtorch"
 }
 
+[ -e /proc/driver/nvidia/version ] || command -v nvidia-smi >/dev/null ||
+    fail "no NVIDIA driver on this machine; install one for CUDA 13"
 find_bundle "${2:-}"
 link_libraries
 cd "$bundle"

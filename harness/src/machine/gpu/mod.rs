@@ -4,7 +4,7 @@
 //! NVML numbers all processors by their place on the bus and knows nothing of
 //! `CUDA_VISIBLE_DEVICES`; frameworks number the visible ones, the fastest first unless
 //! `CUDA_DEVICE_ORDER` says otherwise. So workers are started with
-//! `CUDA_DEVICE_ORDER=PCI_BUS_ID`, and [`visible`] maps each entry of the variable to its
+//! `CUDA_DEVICE_ORDER=PCI_BUS_ID`, and `visible` maps each entry of the variable to its
 //! processor: `cuda:0` is the first visible one, for the harness and for every backend.
 
 mod describe;
