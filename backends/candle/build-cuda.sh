@@ -5,14 +5,8 @@
 # cargo to run in the same way: `sh build-cuda.sh test --release --locked`.
 set -eu
 cd "$(dirname "$0")"
-toolkit=../../scripts/cuda-toolkit.sh
-if [ "${1:-}" = --probe ]; then
-    # The harness puts its own words before the reason.
-    if reason=$(sh $toolkit --probe 2>&1); then exit 0; fi
-    printf '%s\n' "$reason" | sed 's/^error: //'
-    exit 1
-fi
-CUDA_HOME=$(sh $toolkit)
+[ "${1:-}" != --probe ] || exec sh ../../scripts/cuda-toolkit/probe.sh
+CUDA_HOME=$(sh ../../scripts/cuda-toolkit.sh)
 CUDA_COMPUTE_CAP=$(sh ../../scripts/cuda-toolkit/compute-cap.sh)
 echo "CUDA toolkit: $CUDA_HOME, for compute capability $CUDA_COMPUTE_CAP"
 # Only this toolkit is to be found by what looks for one.

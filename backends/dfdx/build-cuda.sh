@@ -6,14 +6,8 @@
 # dfdx is built as it is: sum.patch concerns its code for the CPU.
 set -eu
 cd "$(dirname "$0")"
-toolkit=../../scripts/cuda-toolkit.sh
-if [ "${1:-}" = --probe ]; then
-    # The harness puts its own words before the reason.
-    if reason=$(sh $toolkit --probe 2>&1); then exit 0; fi
-    printf '%s\n' "$reason" | sed 's/^error: //'
-    exit 1
-fi
-CUDA_HOME=$(sh $toolkit)
+[ "${1:-}" != --probe ] || exec sh ../../scripts/cuda-toolkit/probe.sh
+CUDA_HOME=$(sh ../../scripts/cuda-toolkit.sh)
 CUDA_COMPUTE_CAP=$(sh ../../scripts/cuda-toolkit/compute-cap.sh)
 echo "CUDA toolkit: $CUDA_HOME, for compute capability $CUDA_COMPUTE_CAP"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/cuda"
