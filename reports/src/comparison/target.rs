@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::record::{RunOutcome, RunRecord, Target};
-use crate::statistics::{self, Interval};
+use crate::statistics;
 use crate::store::Record;
 use crate::summary::{CellSummary, median, target_of_run};
 
@@ -20,9 +20,9 @@ pub struct TimeToTarget {
     pub epochs: Option<f64>,
     /// Median training seconds up to its end, over the same runs.
     pub seconds: Option<f64>,
-    /// The 95% interval of the seconds; only where every run reached the target, since an
-    /// interval of the lucky ones would promise too much.
-    pub interval: Option<Interval>,
+    /// The least and the greatest of these seconds, where there are two or more. A few runs that
+    /// take whole numbers of epochs allow no interval: Student's t would begin below one epoch.
+    pub range: Option<(f64, f64)>,
     /// Training seconds of all tried runs until success or end, over the successes: what one
     /// success costs, with restarts. `None` without a success.
     pub expected_seconds: Option<f64>,
@@ -73,12 +73,15 @@ pub fn time_to_target(record: &Record, summary: &CellSummary, target: Target) ->
         tried: tried.len(),
         epochs,
         seconds: median(seconds.iter().copied()),
-        interval: (successes.len() == tried.len())
-            .then(|| statistics::geometric_interval(&seconds))
-            .flatten(),
+        range: range(&seconds),
         expected_seconds: statistics::expected_running_time(&until_end),
         decomposition: decomposition(summary, epochs),
     }
+}
+
+fn range(seconds: &[f64]) -> Option<(f64, f64)> {
+    let ends = || seconds.iter().copied();
+    (seconds.len() > 1).then_some((ends().reduce(f64::min)?, ends().reduce(f64::max)?))
 }
 
 fn decomposition(summary: &CellSummary, epochs: Option<f64>) -> Option<Decomposition> {

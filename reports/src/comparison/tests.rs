@@ -96,7 +96,9 @@ fn a_run_that_did_not_reach_the_target_costs_expected_time() {
     let groups = groups(&record);
     let target = Target { metric: Metric::TrainAccuracy, at_least: 0.88 };
     let time = time_to_target(&record, &groups[0].cells[2], target);
-    assert_eq!((time.reached, time.tried, time.interval), (2, 3, None));
+    assert_eq!((time.reached, time.tried), (2, 3));
+    let (least, greatest) = time.range.unwrap();
+    assert_eq!((least, greatest), (3.0 + 3.0 * 2.25, 3.0 + 3.0 * 2.375));
     // Seed 1 for all five epochs, seeds 2 and 3 for four, over two successes.
     let spent = (3.0 + 4.0 * 2.125) + (3.0 + 3.0 * 2.25) + (3.0 + 3.0 * 2.375);
     assert!((time.expected_seconds.unwrap() - spent / 2.0).abs() < 1e-9, "{time:?}");

@@ -87,7 +87,8 @@ struct Target {
     tried: usize,
     median_epochs: Option<f64>,
     median_seconds: Option<f64>,
-    interval: Option<Interval>,
+    least_seconds: Option<f64>,
+    greatest_seconds: Option<f64>,
     expected_seconds: Option<f64>,
 }
 
@@ -155,7 +156,8 @@ fn cell(record: &Record, summary: CellSummary) -> CellDocument {
             tried: time.tried,
             median_epochs: time.epochs,
             median_seconds: time.seconds,
-            interval: time.interval,
+            least_seconds: time.range.map(|(least, _)| least),
+            greatest_seconds: time.range.map(|(_, greatest)| greatest),
             expected_seconds: time.expected_seconds,
         }
     });

@@ -54,11 +54,7 @@ fn batch_norm(record: &Record, group: &Group, colours: &Colours, index: usize) -
             .map(|summary| (&summary.cell, learned(record, &summary.cell, gamma)))
             .filter(|(_, channels)| !channels.is_empty())
             .collect();
-        let medians: Vec<Vec<Option<f64>>> = cells
-            .iter()
-            .map(|(_, channels)| channels.iter().map(|seeds| median(seeds.iter().copied())).collect())
-            .collect();
-        section.agreements.extend(agreement(symbol, &medians));
+        section.agreements.extend(agreement(symbol, &by_seed(record, group, gamma)));
         let id = format!("batch-norm-{index}-{}", if gamma { "gamma" } else { "beta" });
         let title = format!("{name} {symbol} per channel");
         section.legend = cells.iter().map(|(cell, _)| mark(group, cell, colours)).collect();
@@ -95,6 +91,17 @@ fn table(group: &Group, cells: &[(&Cell, Vec<Vec<f64>>)], title: &str, id: Strin
         rows: cells.iter().map(row).collect(),
         sortable: false,
     })
+}
+
+/// For each seed the values of each cell whose run trained all its epochs.
+fn by_seed<'r>(record: &'r Record, group: &Group, gamma: bool) -> Vec<(u64, Vec<&'r [f32]>)> {
+    let of_seed = |seed: u64| {
+        let runs = group.cells.iter().flat_map(|summary| record.runs_of(&summary.cell));
+        let ended = runs.filter(|run| run.seed == seed && run.outcome == RunOutcome::Ok);
+        let learned = ended.filter_map(|run| run.first_batch_norm.as_ref());
+        learned.map(|one| if gamma { &*one.gamma } else { &*one.beta }).collect()
+    };
+    record.started.plan.seeds.iter().map(|&seed| (seed, of_seed(seed))).collect()
 }
 
 /// Per channel the values of all seeds, of runs that trained all their epochs.

@@ -102,9 +102,11 @@ pub(super) fn method(record: &Record) -> Vec<String> {
     let seeds: Vec<String> = plan.seeds.iter().map(u64::to_string).collect();
     let twice =
         if record.repeats.is_empty() { "" } else { ", and one cell per device twice, for the noise floor" };
+    let is_partial = record.rounds.iter().any(|round| !round.left_out.is_empty());
+    let left_out = if is_partial { ", but those that the time budget left out (the dearest)" } else { "" };
     vec![
         format!(
-            "One training is one sample. Each round runs every cell once with the round's seed{twice}, in an order drawn at random; seeds {}, declared beforehand; {budget}; at most {} for one call of a plugin.",
+            "One training is one sample. Each round runs every cell once with the round's seed{twice}{left_out}, in an order drawn at random; seeds {}, declared beforehand; {budget}; at most {} for one call of a plugin.",
             seeds.join(", "),
             seconds(plan.timeout_seconds)
         ),

@@ -173,8 +173,13 @@ fn summary(record: &Record) -> String {
         Some(Outcome::Interrupted) => "interrupted",
         None => "not finished",
     };
+    let planned = plan.cells.len() * plan.seeds.len();
+    let of_plan = match planned.saturating_sub(record.runs.len()) {
+        0 => String::new(),
+        _ => format!(" ({planned} planned)"),
+    };
     format!(
-        "{}, {} of {}, {} planned, {}, {ended} of {} ok, {how}",
+        "{}, {} of {}, {} planned, {}, {ended} of {} ok{of_plan}, {how}",
         utc(record.started.unix_time),
         plan.dataset.name,
         count(plan.dataset.train_samples, "training sample"),

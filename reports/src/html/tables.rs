@@ -90,7 +90,7 @@ pub(super) fn cells(record: &Record, groups: &[Group], targets: &[Target]) -> Ta
         ("Threads", true),
         ("Runs", false),
         ("Seconds per epoch", true),
-        ("Against lowest", true),
+        ("Median against lowest", true),
         ("Least", true),
         ("Predict", true),
         ("Train loss", true),
@@ -110,7 +110,8 @@ pub(super) fn cells(record: &Record, groups: &[Group], targets: &[Target]) -> Ta
     let mut table = Table {
         id: "cells-table".to_owned(),
         caption:
-            "Medians over the runs of a cell, in brackets 95% intervals; accuracy and loss after the last \
+            "Medians over the runs of a cell, which the ratios beside them are of, and in brackets its own 95% \
+             intervals; accuracy and loss after the last \
              epoch; targets as training seconds and how many runs reached them"
                 .to_owned(),
         columns,

@@ -157,11 +157,18 @@ fn left_out(record: &Record) -> Option<String> {
             .filter(is_missing)
             .collect();
         seeds.dedup();
-        (!seeds.is_empty()).then(|| format!("{cell} of {}", count(seeds.len(), "round")))
+        let names: Vec<String> = seeds.iter().map(u64::to_string).collect();
+        (!seeds.is_empty()).then(|| {
+            format!("{cell} with seed{} {}", if seeds.len() == 1 { "" } else { "s" }, names.join(", "))
+        })
     };
     let cells: Vec<String> = plan.cells.iter().enumerate().filter_map(rounds_without).collect();
     (!cells.is_empty()).then(|| {
-        format!("the dearest cells were left out to stay within the time budget: {}", cells.join(", "))
+        format!(
+            "the dearest cells were left out to stay within the time budget: {}; their medians are over other \
+             seeds than those of the others, so compare them by the ratios, which are of the same seeds",
+            cells.join(", ")
+        )
     })
 }
 
@@ -189,7 +196,8 @@ mod tests {
                 "16 of 18 planned runs ended: the time budget had no room for the rest",
                 // The other one was run all the same, when the benchmark was resumed.
                 "the dearest cells were left out to stay within the time budget: \
-                 lenet-bn tch/builtin@cpu of 2 rounds",
+                 lenet-bn tch/builtin@cpu with seeds 2, 3; their medians are over other seeds than those of \
+                 the others, so compare them by the ratios, which are of the same seeds",
             ]
         );
     }

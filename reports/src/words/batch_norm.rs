@@ -157,7 +157,7 @@ fn builtin_line(pair: &BuiltinPair) -> String {
         |summary: &crate::summary::CellSummary| summary.train_seconds.map_or(f64::NAN, |time| time.median);
     let times = comparison.interval.map_or(median(primitive) / median(builtin), |one| one.estimate);
     format!(
-        "{}, {} on {}: built-in {} per epoch, primitive {}, {}{} as long{}",
+        "{}, {} on {}: built-in {} per epoch, primitive {}, which is {}{} as long{}",
         builtin.cell.backend,
         builtin.cell.workload,
         builtin.cell.device,

@@ -87,7 +87,7 @@ fn basis(comparisons: &[&Comparison]) -> String {
         1 => String::new(),
         length => format!(", corrected for {} (Holm)", count(length, "comparison")),
     };
-    format!("95% intervals over {of}, paired by seed{family}.")
+    format!("Comparisons: 95% intervals over {of}, paired by seed{family}.")
 }
 
 /// The same for times, which must differ by more than the machine's noise.
@@ -117,24 +117,27 @@ pub(crate) fn metric_name(target: Target) -> String {
     format!("{metric} {}", target.at_least)
 }
 
-/// How far the cells of a group agree on values per channel: the greatest
-/// distance of two cells' medians, and where.
-pub(crate) fn agreement(symbol: &str, medians: &[Vec<Option<f64>>]) -> Option<String> {
-    if medians.len() < 2 {
-        return None;
-    }
-    let channels = medians.iter().map(Vec::len).max()?;
-    let widest = (0..channels).filter_map(|channel| {
-        let values = medians.iter().filter_map(|of_cell| of_cell.get(channel).copied().flatten());
-        let (low, high) = (values.clone().reduce(f64::min)?, values.reduce(f64::max)?);
-        Some((high - low, channel + 1))
-    });
-    let (distance, channel) = widest.max_by(|a, b| a.0.total_cmp(&b.0))?;
+/// How far the cells of a group agree on values per channel: the greatest distance of two
+/// cells with the same seed, and where. `seeds` holds for each seed the values of each cell
+/// that ran it; what is not finite is passed over.
+pub(crate) fn agreement(symbol: &str, seeds: &[(u64, Vec<&[f32]>)]) -> Option<String> {
+    let widest = |(seed, cells): &(u64, Vec<&[f32]>)| {
+        let channels = cells.iter().map(|cell| cell.len()).max()?;
+        let distance = |channel: usize| {
+            let values = cells.iter().filter_map(|cell| cell.get(channel).copied()).map(f64::from);
+            let values = values.filter(|value| value.is_finite());
+            let (low, high) = (values.clone().reduce(f64::min)?, values.reduce(f64::max)?);
+            Some((high - low, channel + 1, *seed))
+        };
+        (0..channels).filter_map(distance).max_by(|a, b| a.0.total_cmp(&b.0))
+    };
+    let compared = seeds.iter().filter(|(_, cells)| cells.len() > 1);
+    let (distance, channel, seed) = compared.filter_map(widest).max_by(|a, b| a.0.total_cmp(&b.0))?;
     if distance == 0.0 {
-        return Some(format!("The cells' medians of {symbol} are the same."));
+        return Some(format!("With the same seed, all cells learn the same {symbol}."));
     }
     Some(format!(
-        "The cells' medians of {symbol} differ by at most {} (channel {channel}).",
+        "With the same seed, the cells' {symbol} differ by at most {} (channel {channel}, seed {seed}).",
         significant(distance)
     ))
 }
@@ -145,6 +148,31 @@ mod tests {
     use crate::example;
     use crate::summary::{group, summarize};
     use crate::warnings::warnings;
+
+    #[test]
+    fn learned_values_are_compared_with_the_same_seed() {
+        let (one, other) = ([1.0, 2.0], [1.0, 2.125]);
+        // The second cell lacks the second seed, with which other values are learned.
+        let seeds = [(1, vec![&one[..], &other[..]]), (2, vec![&[5.0, 9.0][..]])];
+        assert_eq!(
+            agreement("γ", &seeds).unwrap(),
+            "With the same seed, the cells' γ differ by at most 0.125 (channel 2, seed 1)."
+        );
+        assert_eq!(agreement("γ", &seeds[1..]), None);
+        let same = [(1, vec![&one[..], &one[..]])];
+        assert_eq!(agreement("γ", &same).unwrap(), "With the same seed, all cells learn the same γ.");
+    }
+
+    #[test]
+    fn a_cell_that_lacks_seeds_says_so_beside_its_epochs() {
+        let mut record = example::record();
+        let cell = record.started.plan.cells[2].clone();
+        record.runs.retain(|run| run.cell != cell || run.seed != 2);
+        let answers = answers(&record, &group(summarize(&record)));
+        let target = answers.iter().find(|answer| answer.title.starts_with("Time to training")).unwrap();
+        let without = target.lines.iter().filter(|line| line.contains("(2 of 2 runs, without seed 2)"));
+        assert_eq!(without.count(), 1, "{:?}", target.lines);
+    }
 
     fn text(record: &Record) -> String {
         let mut text = warnings(record).iter().map(|warning| format!("! {warning}\n")).collect::<String>();

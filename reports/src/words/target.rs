@@ -1,9 +1,9 @@
 //! Which cell reaches a target first?
 
-use super::{Answer, bracket, metric_name};
+use super::{Answer, metric_name};
 use crate::comparison::{TimeToTarget, time_to_target};
 use crate::number::{count, seconds, significant};
-use crate::record::Target;
+use crate::record::{Cell, Target};
 use crate::store::Record;
 use crate::summary::{CellSummary, Group};
 
@@ -19,7 +19,7 @@ pub(super) fn answer(record: &Record, group: &Group, target: Target) -> Answer {
         Some((summary, time)) if time.seconds.is_some() => format!(
             "{} has the lowest median: {} of training ({} of {}).",
             group.label(&summary.cell),
-            with_interval(time),
+            with_range(time),
             time.reached,
             count(time.tried, "run")
         ),
@@ -45,7 +45,7 @@ pub(super) fn answer(record: &Record, group: &Group, target: Target) -> Answer {
 fn note(cells: &[(&CellSummary, TimeToTarget)]) -> String {
     let mut note = String::new();
     if cells.iter().any(|(_, time)| time.seconds.is_some()) {
-        note += "Medians over the runs that reached it, of training seconds, prediction left out.";
+        note += "Medians over the runs that reached it, least to greatest, of training seconds, prediction left out.";
     }
     if cells.iter().any(|(_, time)| time.reached > 0 && time.reached < time.tried) {
         note += " Expected time: seconds of all runs over the number of those that reached it.";
@@ -53,9 +53,13 @@ fn note(cells: &[(&CellSummary, TimeToTarget)]) -> String {
     note
 }
 
-fn with_interval(time: &TimeToTarget) -> String {
+fn with_range(time: &TimeToTarget) -> String {
     let median = time.seconds.map_or_else(|| "no time".to_owned(), seconds);
-    format!("{median}{}", bracket(time.interval, significant))
+    let range = time.range.filter(|(least, greatest)| least < greatest);
+    let range = range.map_or_else(String::new, |(least, greatest)| {
+        format!(" ({} to {})", significant(least), significant(greatest))
+    });
+    format!("{median}{range}")
 }
 
 /// `, 9.75 s of training; with the cold start 0.688 s + 4 × 2.25 s`.
@@ -69,13 +73,13 @@ fn times(time: &TimeToTarget) -> String {
         .map_or_else(String::new, |expected| format!("; expected time {}", seconds(expected)));
     let parts = time.decomposition.map_or_else(String::new, |parts| {
         format!(
-            "; with the cold start {} + {} × {}",
+            "; by medians {} of cold start + {} × {}",
             seconds(parts.cold_start_seconds),
             significant_epochs(parts.epochs),
             seconds(parts.seconds_per_epoch)
         )
     });
-    format!(", {} of training{expected}{parts}", with_interval(time))
+    format!(", {} of training{expected}{parts}", with_range(time))
 }
 
 /// Medians of epochs are whole or halves.
@@ -85,7 +89,7 @@ pub(super) fn significant_epochs(epochs: f64) -> String {
 
 /// `in 4 epochs (3 of 3 runs)`, or that it does not.
 pub(super) fn reach(record: &Record, summary: &CellSummary, time: &TimeToTarget) -> String {
-    let runs = format!("{} of {}", time.reached, count(time.tried, "run"));
+    let runs = format!("{} of {}{}", time.reached, count(time.tried, "run"), lacking(record, &summary.cell));
     match time.epochs {
         _ if time.tried == 0 => "not run".to_owned(),
         _ if summary.ok_runs == 0 => "no run trained all its epochs".to_owned(),
@@ -97,5 +101,18 @@ pub(super) fn reach(record: &Record, summary: &CellSummary, time: &TimeToTarget)
             let epochs = count(record.started.plan.epochs as usize, "epoch");
             format!("not reached in {epochs} ({runs})")
         }
+    }
+}
+
+/// `, without seed 2`: a cell that lacks seeds which others ran is not compared by its medians.
+fn lacking(record: &Record, cell: &Cell) -> String {
+    let ran = |seed: &u64| record.runs_of(cell).any(|run| run.seed == *seed && run.outcome.is_tried());
+    let others = |seed: &u64| record.runs.iter().any(|run| run.seed == *seed && run.outcome.is_tried());
+    let seeds = record.started.plan.seeds.iter();
+    let lacks: Vec<String> = seeds.filter(|seed| !ran(seed) && others(seed)).map(u64::to_string).collect();
+    match lacks.as_slice() {
+        [] => String::new(),
+        [one] => format!(", without seed {one}"),
+        several => format!(", without seeds {}", several.join(", ")),
     }
 }

@@ -41,7 +41,9 @@ pub(super) fn per_epoch(record: &Record, group: &Group) -> Answer {
         figure: seconds(best.time.median),
         lead: lead(group, best, &against),
         lines: lines.chain(untimed.iter().cloned()).collect(),
-        note: format!("Medians of {}. {rests_on}", epochs_meant(&timed)).trim_end().to_owned(),
+        note: format!("Medians of {}{}. {rests_on}", epochs_meant(&timed), own_intervals(&timed))
+            .trim_end()
+            .to_owned(),
     }
 }
 
@@ -114,6 +116,12 @@ fn outcomes(record: &Record, summary: &CellSummary) -> String {
         status if summary.runs == 0 => status,
         status => format!("no time ({status})"),
     }
+}
+
+/// What stands in brackets behind the medians, if anything.
+fn own_intervals(timed: &[Timed<'_>]) -> &'static str {
+    let any = timed.iter().any(|one| one.time.interval.is_some());
+    if any { ", with the 95% interval of each cell by itself" } else { "" }
 }
 
 fn epochs_meant(timed: &[Timed<'_>]) -> &'static str {

@@ -58,7 +58,7 @@ fn start(parts: &Decomposition) -> f64 {
 fn highest(time: &TimeToTarget, before: f64) -> Option<f64> {
     let parts = time.decomposition?;
     let total = start(&parts) + parts.epochs * parts.seconds_per_epoch;
-    Some(time.interval.map_or(total, |ends| total.max(before + ends.high)))
+    Some(time.range.map_or(total, |(_, greatest)| total.max(before + greatest)))
 }
 
 /// Seconds before the first epoch begins. The cold start without what the first epoch took
@@ -87,9 +87,9 @@ fn row(
     let mut marks = vec![Mark::Bar { from: 0.0, to: rounded(start), shade: 1 }];
     marks.extend(epochs_of(&parts));
     marks.push(Mark::Point(rounded(start + epochs * seconds_per_epoch)));
-    marks.extend(time.interval.map(|ends| Mark::Whisker {
-        low: rounded(before + ends.low.max(0.0)),
-        high: rounded(before + ends.high),
+    marks.extend(time.range.map(|(least, greatest)| Mark::Whisker {
+        low: rounded(before + least),
+        high: rounded(before + greatest),
     }));
     Row {
         detail: format!("{} + {epochs} × {} = ", seconds(cold_start_seconds), seconds(seconds_per_epoch)),
@@ -133,5 +133,5 @@ fn without_bar(record: &Record, summary: &CellSummary, time: &TimeToTarget) -> S
 
 /// What the bars are.
 pub(in super::super) const LEGEND: &str = "Light: cold start. Then one block per epoch, medians of the runs that \
-    reached it. Whiskers: 95% interval, only where every run reached it. In brackets: \
-    how many runs did.";
+    reached it. Whiskers: the least and the greatest of these runs. In brackets: how many \
+    runs did.";
