@@ -3,8 +3,14 @@
 # blocks (sum.patch; README.md says why). `paths` replaces the crate's source and
 # leaves Cargo.lock as it is.
 set -eu
-source=$(cargo metadata --locked --format-version 1 |
+# Not in a pipe, which would go on where it fails.
+metadata=$(cargo metadata --locked --format-version 1)
+source=$(printf '%s\n' "$metadata" |
     sed -n 's|.*"manifest_path":"\([^"]*/dfdx-0\.13\.0\)/Cargo\.toml".*|\1|p')
+if [ -z "$source" ]; then
+    echo 'error: `cargo metadata` lists no source of dfdx 0.13.0' >&2
+    exit 1
+fi
 copy=$CARGO_TARGET_DIR/dfdx-0.13.0
 kernel=src/tensor_ops/sum_to/cpu_kernel.rs
 rm -rf "$copy"

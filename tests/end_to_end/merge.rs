@@ -57,7 +57,10 @@ fn runs_of_two_machines_are_one_report_that_keeps_them_apart() {
     let one = compare(&runs[0], &runs[0], &[]).expect(0).stdout;
     assert!(!one.contains(" of laptop"), "{one}");
     let message = invoke(["bench", "--resume"]).args([&dir]).run().refusal();
-    assert!(message.contains("is no run folder with a request.json"), "{message}");
+    assert!(
+        message.contains("/both is a merged run: it cannot be continued; resume a run that"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -187,8 +187,12 @@ fn what_is_printed_is_short_and_plain() {
         assert!(!text.contains('\x1b') && !text.contains('\r'), "{text:?}");
         assert!(text.lines().all(|line| line.chars().count() <= 130), "{text}");
     }
-    assert!(stdout.lines().count() <= 8, "{stdout}");
-    assert!(stdout.starts_with("\nsoftmax on synthetic\n"), "{stdout}");
+    // How many there are depends on what else runs on this machine.
+    let (warnings, table) = stdout.split_once("\n\nsoftmax on synthetic\n").expect("a table after warnings");
+    let told = "\nwarning: data set synthetic: not comparable with numbers on fashion-mnist";
+    assert!(warnings.starts_with(told), "{stdout}");
+    assert!(warnings.trim_start().lines().all(|line| line.starts_with("warning: ")), "{stdout}");
+    assert!(table.lines().count() <= 6, "{stdout}");
     assert!(stdout.ends_with(&format!("\nreport  {}\n", folder.path.join("report.html").display())));
     let filters = vec![
         (r"\d+(\.\d+)? (ms|s|min)\b( \d\d s)?", "[time]"),

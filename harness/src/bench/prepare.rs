@@ -93,8 +93,9 @@ pub fn prepare(
             }
         }
     }
-    if prepared.cells.is_empty() && prepared.unavailable.is_empty() {
-        // Where nothing else is to be run, they are what was asked for.
+    let libraries = || per_selection.iter().flat_map(|(_, libraries)| libraries);
+    if prepared.unavailable.is_empty() && !libraries().any(has_device_here) {
+        // Where nothing else could be run, they are what was asked for.
         for row in std::mem::take(&mut prepared.left_out) {
             prepared.add_unavailable(row, progress);
         }
@@ -103,6 +104,11 @@ pub fn prepare(
         wishes::check(request, &per_selection, registry, &prepared)?;
     }
     Ok(prepared)
+}
+
+/// Whether a library computes on a device that this machine has.
+fn has_device_here(library: &ReadyLibrary) -> bool {
+    library.info.devices.iter().any(|device| devices::missing(&device.id).is_none())
 }
 
 /// Checks what can be checked of the request's names before anything is

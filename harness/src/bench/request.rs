@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
+use trainmark_reports::Record;
 
 use crate::data::{self, DataRequest, DatasetChoice};
 use crate::workload::{self, UnknownWorkload, Workload};
@@ -114,12 +115,24 @@ impl BenchRequest {
     /// Reads it back from a run folder.
     ///
     /// # Errors
-    /// Where the folder holds none that this version understands.
+    /// Where the folder holds none that this version understands, as that of a merged run.
     pub fn read(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(FILE);
-        let text = fs::read_to_string(&path)
-            .with_context(|| format!("cannot resume: {} is no run folder with a {FILE}", folder.display()))?;
+        let text = match fs::read_to_string(&path) {
+            Err(_) if is_merged(folder) => bail!(
+                "cannot resume: {} is a merged run: it cannot be continued; resume a run that it was merged of, \
+                 and merge again",
+                folder.display()
+            ),
+            read => read.with_context(|| {
+                format!("cannot resume: {} is no run folder with a {FILE}", folder.display())
+            })?,
+        };
         serde_json::from_str(&text)
             .with_context(|| format!("cannot resume: {} is of another version", path.display()))
     }
+}
+
+fn is_merged(folder: &Path) -> bool {
+    Record::read(folder).is_ok_and(|record| !record.started.merged.is_empty())
 }

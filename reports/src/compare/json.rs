@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Difference, Judgement, RunComparison, Side, notes};
+use super::{Check, Difference, Judgement, RunComparison, Side, notes};
 use crate::comparison::TimeToTarget;
 use crate::csv::target_name;
 use crate::formats::json::{Times, to_text};
@@ -22,6 +22,7 @@ struct Document<'c> {
     is_same_run: bool,
     noise_floor: Option<f64>,
     cells: Vec<Pair<'c>>,
+    undecided: Option<Vec<Undecided<'c>>>,
     only_a: &'c [Cell],
     only_b: &'c [Cell],
     machines: &'c [String],
@@ -44,6 +45,13 @@ struct Pair<'c> {
     train_accuracy_difference: Option<Comparison>,
 }
 
+/// A cell that may be slower by more than the check allows.
+#[derive(Serialize)]
+struct Undecided<'c> {
+    cell: &'c Cell,
+    high: f64,
+}
+
 #[derive(Serialize)]
 struct Target {
     target: String,
@@ -59,13 +67,17 @@ struct Reached {
     seconds: Option<f64>,
 }
 
-/// The document.
+/// The document, with what a check left undecided where one was asked for.
 ///
 /// # Errors
 /// When it cannot be encoded, which is a bug.
-pub fn json(comparison: &RunComparison) -> Result<String, StoreError> {
+pub fn json(comparison: &RunComparison, check: Option<&Check<'_>>) -> Result<String, StoreError> {
     let [a, b] = &comparison.sides;
     let [only_a, only_b] = &comparison.only;
+    let undecided = check.map(|check| {
+        let cells = check.undecided.iter();
+        cells.map(|(pair, high)| Undecided { cell: &pair.cell, high: *high }).collect()
+    });
     to_text(&Document {
         schema: SCHEMA,
         kind: "comparison",
@@ -74,6 +86,7 @@ pub fn json(comparison: &RunComparison) -> Result<String, StoreError> {
         is_same_run: comparison.is_same_run,
         noise_floor: comparison.noise_floor(),
         cells: comparison.cells.iter().map(pair).collect(),
+        undecided,
         only_a,
         only_b,
         machines: &comparison.machines,

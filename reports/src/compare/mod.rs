@@ -171,8 +171,11 @@ pub fn compare(a: &Record, b: &Record, across_machines: bool) -> Result<RunCompa
 
 /// One run, or a copy of it.
 fn is_same(a: &Record, b: &Record) -> bool {
-    let name = |record: &Record| (record.started.run_id.clone(), record.started.unix_time);
-    name(a) == name(b)
+    let (a, b) = (&a.started, &b.started);
+    // Names are the users' to give, and two machines may begin at the same time.
+    a.run_id == b.run_id
+        && a.unix_time == b.unix_time
+        && a.environment.machine_difference(&b.environment).is_none()
 }
 
 fn side(record: &Record) -> Side {

@@ -55,7 +55,7 @@ fn judgements(comparison: &RunComparison) -> Vec<Judgement> {
 fn a_slower_run_in_words() {
     let comparison = compare(&example::record(), &slower(), false).unwrap();
     insta::assert_snapshot!(text(&comparison));
-    insta::assert_snapshot!("markdown", markdown(&comparison));
+    insta::assert_snapshot!("markdown", markdown(&comparison, None));
 }
 
 #[test]
@@ -104,6 +104,20 @@ fn a_run_against_itself_is_said_to_be() {
 }
 
 #[test]
+fn runs_of_one_name_are_the_same_only_on_one_machine_at_one_time() {
+    let a = example::record();
+    let mut copy = example::record();
+    copy.started.command = "cargo run -- merge".to_owned();
+    assert!(compare(&a, &copy, false).unwrap().is_same_run);
+    let mut later = example::record();
+    later.started.unix_time += 0.5;
+    assert!(!compare(&a, &later, false).unwrap().is_same_run);
+    let mut elsewhere = example::record();
+    elsewhere.started.environment.cpu = "Another CPU".to_owned();
+    assert!(!compare(&a, &elsewhere, true).unwrap().is_same_run);
+}
+
+#[test]
 fn the_greater_noise_floor_of_both_counts() {
     use Judgement::NoDifferenceShown;
     let (a, b) = (with_repeats(example::record(), 1.02), with_repeats(slower(), 1.2));
@@ -144,6 +158,54 @@ fn a_cell_beyond_the_limit_fails_the_check() {
     assert_eq!(check.not_judged[0].1, "A has no time (3 failed)");
     let faster = compare(&slower(), &example::record(), false).unwrap();
     assert!(Check::of(&faster, "slower:0%".parse().unwrap()).passed());
+}
+
+/// Three seeds that differ widely: nothing is shown, and nothing excluded.
+#[test]
+fn what_the_intervals_leave_open_is_not_passed_over() {
+    let comparison = compare(&example::record(), &later(|seed| [1.0, 3.0, 0.5][seed as usize - 1]), false);
+    let comparison = comparison.unwrap();
+    let check = Check::of(&comparison, FailOn { slower_percent: 5.0 });
+    assert!(check.passed() && check.slower.is_empty());
+    assert_eq!((check.undecided.len(), check.judged), (5, 5));
+    let high = comparison.cells[0].ratio.clone().unwrap().interval.unwrap().high;
+    assert!(high > 1.05 && check.undecided[0].1 == high);
+    let told = check.lines();
+    insta::assert_snapshot!(told.join("\n"), @"
+    not judged: lenet-bn crashy/primitive@cpu: A has no time (3 failed)
+    passed: no cell of 5 is shown to be slower by more than 5%; not decided for 5: lenet-bn handwritten/primitive@cpu (up to 10.8×), lenet-bn tch/primitive@cpu (up to 10.8×), lenet-bn tch/builtin@cpu (up to 10.8×), lenet handwritten/none@cpu (up to 10.8×), lenet tch/none@cpu (up to 10.8×); more seeds would decide
+    ");
+    let document: Value = serde_json::from_str(&json(&comparison, Some(&check)).unwrap()).unwrap();
+    let undecided = document["undecided"].as_array().unwrap();
+    assert_eq!(undecided.len(), 5);
+    assert_eq!(undecided[0]["cell"], document["cells"][0]["cell"]);
+    assert_eq!(undecided[0]["high"], document["cells"][0]["comparison"]["interval"]["high"]);
+    let text = markdown(&comparison, Some(&check));
+    assert!(text.contains("### Check\n\n- not judged: "), "{text}");
+    assert!(text.contains("5%; not decided for 5: "), "{text}");
+}
+
+/// The intervals' high ends lie within the limit: the check passes without a word more.
+#[test]
+fn a_check_that_is_decided_says_no_more() {
+    let comparison = compare(&example::record(), &slower(), false).unwrap();
+    let lines = |limit: &str| Check::of(&comparison, limit.parse().unwrap()).lines();
+    let passed = lines("slower:20%");
+    assert_eq!(passed.last().unwrap(), "passed: no cell of 5 is shown to be slower by more than 20%");
+    let mut mixed = slower();
+    for epoch in mixed.epochs.iter_mut().filter(|epoch| epoch.cell.backend == "tch") {
+        epoch.train_seconds *= [1.0, 3.0, 0.5][epoch.seed as usize - 1];
+    }
+    let mixed = compare(&example::record(), &mixed, false).unwrap();
+    let failed = Check::of(&mixed, FailOn { slower_percent: 5.0 }).lines();
+    assert_eq!(failed.iter().filter(|line| line.starts_with("failed: ")).count(), 2, "{failed:?}");
+    assert!(
+        failed.last().unwrap().starts_with("not decided for 3: lenet-bn tch/primitive@cpu"),
+        "{failed:?}"
+    );
+    let noisy = compare(&example::record(), &with_repeats(slower(), 1.2), false).unwrap();
+    let below = Check::of(&noisy, FailOn { slower_percent: 5.0 }).lines();
+    assert!(below.last().unwrap().ends_with("×)"), "no number of seeds decides: {below:?}");
 }
 
 #[test]
@@ -267,11 +329,12 @@ fn other_epochs_and_no_numbers_leave_honest_gaps() {
 #[test]
 fn a_comparison_as_json() {
     let comparison = compare(&example::record(), &slower(), false).unwrap();
-    let document: Value = serde_json::from_str(&json(&comparison).unwrap()).unwrap();
+    let document: Value = serde_json::from_str(&json(&comparison, None).unwrap()).unwrap();
     assert_eq!((&document["schema"], &document["kind"]), (&1.into(), &"comparison".into()));
     let cells = document["cells"].as_array().unwrap();
     let verdicts: Vec<_> = cells.iter().map(|cell| cell["verdict"].as_str().unwrap()).collect();
     assert_eq!(verdicts, ["slower", "slower", "slower", "not_compared", "slower", "slower"]);
     assert_eq!(cells[3]["reason"], "A has no time (3 failed)");
+    assert_eq!(document["undecided"], Value::Null, "no check was asked for");
     insta::assert_snapshot!(serde_json::to_string_pretty(&cells[0]).unwrap());
 }

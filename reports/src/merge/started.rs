@@ -91,8 +91,11 @@ fn check_same_workloads(earlier: &Source, source: &Source) -> Result<(), MergeEr
 /// One label is one machine, and one run is merged once.
 fn check_machines(earlier: &Source, source: &Source) -> Result<(), MergeError> {
     let (earlier_runs, runs) = (runs_of(earlier), runs_of(source));
-    let is_same =
-        |one: &MergedRun, other: &MergedRun| (&one.run_id, one.unix_time) == (&other.run_id, other.unix_time);
+    // Two machines may begin runs of one name at the same time.
+    let is_same = |one: &MergedRun, other: &MergedRun| {
+        (&one.run_id, one.unix_time) == (&other.run_id, other.unix_time)
+            && one.environment.machine_difference(&other.environment).is_none()
+    };
     if let Some(one) = earlier_runs.iter().find(|one| runs.iter().any(|other| is_same(one, other))) {
         let folders = [earlier.folder.clone(), source.folder.clone()];
         return Err(MergeError::SameRun { folders, run_id: one.run_id.clone() });

@@ -195,6 +195,25 @@ fn what_does_not_belong_together_is_refused() {
 }
 
 #[test]
+fn runs_of_one_name_on_two_machines_are_two() {
+    let parents = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let second = |change: fn(&mut Started)| {
+        let mut other = source(parents[1].path(), "a", change);
+        other.machine = Some("server".to_owned());
+        std::fs::remove_dir_all(&other.folder).unwrap();
+        merge(&[source(parents[0].path(), "a", |_| {}), other], naming())
+    };
+    let twice = second(|_| {});
+    std::fs::remove_dir_all(parents[0].path().join("a")).unwrap();
+    assert!(matches!(twice, Err(MergeError::SameRun { .. })), "{twice:?}");
+    let merged = second(|started| started.environment.cpu = "Another CPU".to_owned()).unwrap();
+    let runs: Vec<_> = merged.started.merged.iter().map(|run| (&*run.machine, &*run.run_id)).collect();
+    assert_eq!(runs, [("a", "a"), ("server", "a")]);
+    std::fs::remove_dir_all(parents[0].path().join("a")).unwrap();
+    assert!(second(|started| started.unix_time += 1.0).is_ok());
+}
+
+#[test]
 fn other_cells_of_the_same_machine_stand_beside() {
     let parent = tempfile::tempdir().unwrap();
     let [laptop, mut other] = of_two(parent.path());

@@ -189,7 +189,10 @@ fn collect(path: &Path, events: Vec<Event>) -> Result<Record, StoreError> {
             Event::Started(_) => return Err(invalid(index + 2, "a second `started`")),
             Event::Round(round) => rounds.push(round),
             Event::Begun(begun) => attempts.begin(begun),
-            Event::Epoch(epoch) => attempts.epoch(epoch),
+            Event::Epoch(epoch) => {
+                check_values(&epoch).map_err(|cause| invalid(index + 2, &cause))?;
+                attempts.epoch(epoch);
+            }
             Event::Ended(run) => attempts.end(*run),
             Event::Resumed { unix_time } => {
                 resumed.push(unix_time);
@@ -203,6 +206,23 @@ fn collect(path: &Path, events: Vec<Event>) -> Result<Record, StoreError> {
     }
     let Standing { begun, epochs, runs, repeats } = attempts.standing();
     Ok(Record { started, rounds, begun, epochs, runs, repeats, resumed, outcome, seconds })
+}
+
+/// Refuses numbers that no epoch can have: a table of them would be believed.
+fn check_values(epoch: &EpochRecord) -> Result<(), String> {
+    let EpochRecord { train_seconds, predict_seconds, train_accuracy, test_accuracy, .. } = *epoch;
+    if !(train_seconds.is_finite() && train_seconds > 0.0) {
+        return Err(format!("an epoch's train_seconds cannot be {train_seconds}"));
+    }
+    if !(predict_seconds.is_finite() && predict_seconds >= 0.0) {
+        return Err(format!("an epoch's predict_seconds cannot be {predict_seconds}"));
+    }
+    for (name, accuracy) in [("train_accuracy", train_accuracy), ("test_accuracy", test_accuracy)] {
+        if let Some(value) = accuracy.filter(|value| !(0.0..=1.0).contains(value)) {
+            return Err(format!("an epoch's {name} cannot be {value}: it is a fraction of 1"));
+        }
+    }
+    Ok(())
 }
 
 /// What stands of all attempts.

@@ -167,6 +167,42 @@ fn rubbish_at_the_end_is_cut_off_and_elsewhere_named() {
 }
 
 #[test]
+fn numbers_that_no_epoch_can_have_are_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    let events = [Event::Started(example::started()), begun(&a_cell(), 1), epoch(&a_cell(), 1, 1, 2.0)];
+    let folder = example::write(parent.path(), &events);
+    let path = folder.join(EVENTS_FILE);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let changed = |field: &str, value: serde_json::Value| {
+        let (head, line) = text.trim_end().rsplit_once('\n').unwrap();
+        let mut event: serde_json::Value = serde_json::from_str(line).unwrap();
+        *event.get_mut(field).expect("a field to change") = value;
+        std::fs::write(&path, format!("{head}\n{event}\n")).unwrap();
+        Record::read(&folder)
+    };
+    for (field, value, cause) in [
+        ("train_seconds", -1.0, "an epoch's train_seconds cannot be -1;"),
+        ("train_seconds", 0.0, "an epoch's train_seconds cannot be 0;"),
+        ("predict_seconds", -0.25, "an epoch's predict_seconds cannot be -0.25;"),
+        ("train_accuracy", 1.5, "an epoch's train_accuracy cannot be 1.5: it is a fraction of 1;"),
+        ("test_accuracy", -0.1, "an epoch's test_accuracy cannot be -0.1: it is a fraction of 1;"),
+    ] {
+        let error = changed(field, value.into()).unwrap_err().to_string();
+        assert!(error.contains(&format!("events.jsonl, line 3: {cause}")), "{error}");
+        assert!(RunStore::reopen(&folder).is_err() && super::events(&folder).is_err(), "{field}");
+    }
+    for (field, value) in [
+        ("train_loss", serde_json::Value::Null),
+        ("train_accuracy", serde_json::Value::Null),
+        ("train_accuracy", 1.0.into()),
+        ("test_accuracy", 0.0.into()),
+        ("predict_seconds", 0.0.into()),
+    ] {
+        assert_eq!(changed(field, value).unwrap().epochs.len(), 1, "{field}");
+    }
+}
+
+#[test]
 fn a_record_from_before_the_peak_is_read() {
     let parent = tempfile::tempdir().unwrap();
     let folder = example::write(parent.path(), &[Event::Started(example::started())]);

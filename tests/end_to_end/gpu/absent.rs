@@ -66,6 +66,28 @@ fn one_that_is_named_is_a_row_and_nothing_is_built() {
     }
 }
 
+/// Where the processor has nothing to run the reason is that, and no device that nobody named.
+#[test]
+fn a_device_that_nobody_named_is_not_why_nothing_runs() {
+    if !has_no_driver() {
+        return;
+    }
+    for libraries in [1, 2] {
+        let repository = repository(libraries);
+        let run = repository.invoke(["bench", "hostile/builtin"]).args(QUICK);
+        let finished = run.env("TRAINMARK_HOSTILE_DEVICES", "cpu,cuda:0=no driver here").run().expect(2);
+        let told =
+            "error: nothing to run: no implementation that was asked for fits softmax (see `inspect`)\n";
+        assert!(finished.stderr.ends_with(told), "{finished:?}");
+        assert_eq!(count(&finished, "unavailable"), 0, "{finished:?}");
+    }
+    // A backend for nothing else is unavailable all the same.
+    let repository = repository(1);
+    let run = repository.invoke(["bench", "hostile/builtin"]).args(QUICK);
+    let finished = run.env("TRAINMARK_HOSTILE_DEVICES", "cuda:0=no driver here").run().expect(1);
+    assert!(finished.stdout.contains(&format!("hostile@cuda: unavailable: {REASON}\n")), "{finished:?}");
+}
+
 /// The processor's cells run where both were named.
 #[test]
 fn the_processor_is_used_beside_a_device_that_is_missing() {
