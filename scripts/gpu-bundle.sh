@@ -54,7 +54,12 @@ for name in candle dfdx handwritten; do
 done
 pack tch "cpu,cuda=release/libtrainmark_tch.so"
 
-source=${TRAINMARK_DATA:?names the folder with the four files of Fashion-MNIST}
+# Where `data fetch` puts the four files.
+source=${TRAINMARK_DATA:-${XDG_CACHE_HOME:-$HOME/.cache}/trainmark/fashion-mnist}
+[ -f "$source/train-images-idx3-ubyte.gz" ] || {
+    echo "error: no Fashion-MNIST in $source; run \`cargo run -- data fetch\`, or set TRAINMARK_DATA" >&2
+    exit 1
+}
 cp "$source"/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz "$bundle/data"
 cp scripts/gpu-check.sh "$bundle"
 git describe --always --dirty --abbrev=12 --exclude='*' >"$bundle/REVISION"
