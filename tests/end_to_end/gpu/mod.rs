@@ -3,6 +3,7 @@
 //! the processor.
 
 mod absent;
+mod check_script;
 mod failing;
 mod present;
 

@@ -1,0 +1,38 @@
+//! `scripts/gpu-check.sh`, as far as it goes without a GPU.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use trainmark_tests::{Finished, invoke_program, repository_root};
+
+use super::has_no_driver;
+
+/// The script with arguments; `bin` comes first on the `PATH`.
+fn gpu_check(arguments: &[&Path], bin: &Path) -> Finished {
+    let script = repository_root().join("scripts/gpu-check.sh");
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    invoke_program(script, arguments).env("PATH", path).run().expect(2)
+}
+
+#[test]
+fn what_it_lacks_is_named() {
+    if !has_no_driver() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (results, bin) = (folder.path().join("results"), folder.path().join("bin"));
+    fs::create_dir(&bin).unwrap();
+    let told = gpu_check(&[], &bin).stderr;
+    assert!(told.starts_with("error: name the folder for the results: "), "{told}");
+    let told = gpu_check(&[&results], &bin).stderr;
+    assert_eq!(told, "error: no NVIDIA driver on this machine; install one for CUDA 13\n");
+
+    let driver = bin.join("nvidia-smi");
+    fs::write(&driver, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&driver, fs::Permissions::from_mode(0o755)).unwrap();
+    let told = gpu_check(&[&results, folder.path()], &bin).stderr;
+    let expected =
+        format!("error: no bundle in {}; make one with scripts/gpu-bundle.sh\n", folder.path().display());
+    assert_eq!(told, expected);
+}
