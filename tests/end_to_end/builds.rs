@@ -295,13 +295,13 @@ fn of_two_libraries_one_may_be_missing() {
     let Some(library) = minimal_c() else { return };
     let copy = |library: &Path| format!("cp '{}' \"$CARGO_TARGET_DIR\"/made.so", library.display());
     let text = manifest("minimal-c", &copy(library), "sh")
-        + "[[artifact]]\ndevices = [\"cuda\"]\nbuild = [\"sh\", \"-c\", \"echo 'error: no nvcc'; exit 1\"]\n\
-           library = \"{target}/cuda.so\"\ninputs = [\"backend.toml\"]\n";
+        + "[[artifact]]\ndevices = [\"npu\"]\nbuild = [\"sh\", \"-c\", \"echo 'error: no compiler'; exit 1\"]\n\
+           library = \"{target}/npu.so\"\ninputs = [\"backend.toml\"]\n";
     let repository = Repository::new().backend("minimal-c", &text);
     let finished = repository.invoke(["bench", "all", "--quick"]).args(QUICK).run().expect(0);
-    let row = "minimal-c@cuda: unavailable: its build failed: error: no nvcc; see ";
+    let row = "minimal-c@npu: unavailable: its build failed: error: no compiler; see ";
     assert!(finished.stdout.contains(row) && finished.stderr.contains(row), "{finished:?}");
-    assert!(finished.stderr.contains("building minimal-c for cuda ("), "{}", finished.stderr);
+    assert!(finished.stderr.contains("building minimal-c for npu ("), "{}", finished.stderr);
     let rows = RunFolder::only(&repository.runs()).rows("runs.csv");
     assert_eq!(rows.iter().filter(|row| row["outcome"] == "ok").count(), 1, "{rows:?}");
 }
