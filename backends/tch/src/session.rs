@@ -88,20 +88,45 @@ struct Step {
     labels: Tensor,
 }
 
-/// Mean loss and number of right predictions over all samples of some steps; waits for
-/// the device twice.
-fn outcome(steps: &[Step]) -> Result<EpochOutcome, TchError> {
-    let all = |part: fn(&Step) -> &Tensor| steps.iter().map(part).collect::<Vec<_>>();
-    let logits = Tensor::f_cat(&all(|step| &step.logits), 0)?;
-    let labels = Tensor::f_cat(&all(|step| &step.labels), 0)?;
-    let correct = logits.f_argmax(1, false)?.f_eq_tensor(&labels)?.f_sum(Kind::Int64)?;
-    let mut losses = vec![0_f32; steps.len()];
-    Tensor::f_stack(&all(|step| &step.loss), 0)?.f_copy_data(&mut losses, steps.len())?;
-    let weighted = losses.iter().zip(steps).map(|(&loss, step)| f64::from(loss) * step.labels.numel() as f64);
-    Ok(EpochOutcome {
-        loss: weighted.sum::<f64>() / labels.numel() as f64,
-        correct: correct.f_int64_value(&[])? as u64,
-    })
+/// What the steps of an epoch leave, in memory that is there before the first one: what is
+/// kept between a step's many allocations keeps the heap from using their room again.
+#[derive(Debug)]
+struct Outcomes {
+    /// Mean loss of each step.
+    losses: Tensor,
+    /// How many of each step were predicted right, int64.
+    correct: Tensor,
+    /// Samples of each step.
+    samples: Vec<usize>,
+}
+
+impl Outcomes {
+    fn new(steps: usize, device: Device) -> Result<Self, TchError> {
+        Ok(Self {
+            losses: Tensor::f_zeros([steps as i64], (Kind::Float, device))?,
+            correct: Tensor::f_zeros([steps as i64], (Kind::Int64, device))?,
+            samples: Vec::with_capacity(steps),
+        })
+    }
+
+    /// Keeps the next step's, without waiting for it.
+    fn push(&mut self, step: &Step) -> Result<(), TchError> {
+        let place = self.samples.len() as i64;
+        let correct = step.logits.f_argmax(1, false)?.f_eq_tensor(&step.labels)?.f_sum(Kind::Int64)?;
+        self.correct.f_get(place)?.f_copy_(&correct)?;
+        self.losses.f_get(place)?.f_copy_(&step.loss)?;
+        self.samples.push(step.labels.numel());
+        Ok(())
+    }
+
+    /// Mean loss and number of right predictions over all samples; waits for the device twice.
+    fn read(&self) -> Result<EpochOutcome, TchError> {
+        let mut losses = vec![0_f32; self.samples.len()];
+        self.losses.f_copy_data(&mut losses, self.samples.len())?;
+        let weighted = losses.iter().zip(&self.samples).map(|(&loss, &count)| f64::from(loss) * count as f64);
+        let correct = self.correct.f_sum(Kind::Int64)?.f_int64_value(&[])? as u64;
+        Ok(EpochOutcome { loss: weighted.sum::<f64>() / self.samples.iter().sum::<usize>() as f64, correct })
+    }
 }
 
 /// Threads within an operation; operations run one after another.
@@ -143,9 +168,14 @@ impl Session for Training {
     /// each of them.
     fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<EpochOutcome, Error> {
         let batches = self.batches(order, batch_size)?;
-        let steps = batches.iter().map(|batch| self.step(batch)).collect::<Result<Vec<_>, _>>()?;
+        let room = Outcomes::new(batches.len(), self.device);
+        let mut outcomes = room.during(|| format!("cannot make room for {} losses", batches.len()))?;
+        for batch in &batches {
+            let step = self.step(batch)?;
+            outcomes.push(&step).during(|| "cannot keep a step's outcome".into())?;
+        }
         let outcome =
-            outcome(&steps).during(|| format!("cannot read the outcome of {} steps", steps.len()))?;
+            outcomes.read().during(|| format!("cannot read the outcome of {} steps", batches.len()))?;
         self.finish()?;
         Ok(outcome)
     }
