@@ -58,6 +58,12 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
+/// `seed 2`, `seeds 2, 3`.
+pub(crate) fn seed_names(seeds: &[u64]) -> String {
+    let names: Vec<String> = seeds.iter().map(u64::to_string).collect();
+    format!("seed{} {}", if seeds.len() == 1 { "" } else { "s" }, names.join(", "))
+}
+
 /// Seconds since the Unix epoch as `2026-01-31 13:05 UTC`, by Howard Hinnant's
 /// `civil_from_days`.
 pub(crate) fn utc(unix_time: f64) -> String {

@@ -4,7 +4,7 @@ mod conditions;
 
 use crate::comparison::noise_floor;
 use crate::csv::one_line;
-use crate::number::{bytes, count, seconds};
+use crate::number::{bytes, count, seconds, seed_names};
 use crate::record::{Cell, EpochRecord, Outcome, RunOutcome, RunRecord};
 use crate::store::Record;
 use crate::summary::median;
@@ -157,10 +157,7 @@ fn left_out(record: &Record) -> Option<String> {
             .filter(is_missing)
             .collect();
         seeds.dedup();
-        let names: Vec<String> = seeds.iter().map(u64::to_string).collect();
-        (!seeds.is_empty()).then(|| {
-            format!("{cell} with seed{} {}", if seeds.len() == 1 { "" } else { "s" }, names.join(", "))
-        })
+        (!seeds.is_empty()).then(|| format!("{cell} with {}", seed_names(&seeds)))
     };
     let cells: Vec<String> = plan.cells.iter().enumerate().filter_map(rounds_without).collect();
     (!cells.is_empty()).then(|| {

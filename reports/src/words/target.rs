@@ -2,7 +2,7 @@
 
 use super::{Answer, metric_name};
 use crate::comparison::{TimeToTarget, time_to_target};
-use crate::number::{count, seconds, significant};
+use crate::number::{count, seconds, seed_names, significant};
 use crate::record::{Cell, Target};
 use crate::store::Record;
 use crate::summary::{CellSummary, Group};
@@ -109,10 +109,6 @@ fn lacking(record: &Record, cell: &Cell) -> String {
     let ran = |seed: &u64| record.runs_of(cell).any(|run| run.seed == *seed && run.outcome.is_tried());
     let others = |seed: &u64| record.runs.iter().any(|run| run.seed == *seed && run.outcome.is_tried());
     let seeds = record.started.plan.seeds.iter();
-    let lacks: Vec<String> = seeds.filter(|seed| !ran(seed) && others(seed)).map(u64::to_string).collect();
-    match lacks.as_slice() {
-        [] => String::new(),
-        [one] => format!(", without seed {one}"),
-        several => format!(", without seeds {}", several.join(", ")),
-    }
+    let lacks: Vec<u64> = seeds.copied().filter(|seed| !ran(seed) && others(seed)).collect();
+    if lacks.is_empty() { String::new() } else { format!(", without {}", seed_names(&lacks)) }
 }
