@@ -5,6 +5,7 @@ use trainmark_plugin::{
 };
 
 use super::device::driver::{self, Driver};
+use super::switches::{self, Switches};
 use super::{fused, primitive};
 
 /// The backend `handwritten`, on NVIDIA's GPUs.
@@ -20,6 +21,9 @@ impl Backend for HandwrittenCuda {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 
     fn describe() -> Result<Description, Error> {
+        let switched = Switches::from_environment()?.names();
+        let switched =
+            switched.map(|names| format!("builtin with what {} switches on: {names}", switches::VARIABLE));
         Ok(Description {
             framework: format!("CUDA C++ (nvcc {})", env!("NVCC_VERSION")),
             implementations: vec![
@@ -37,7 +41,7 @@ impl Backend for HandwrittenCuda {
                 },
             ],
             devices: devices(),
-            notes: vec![NOTE.into()],
+            notes: [NOTE.to_owned()].into_iter().chain(switched).collect(),
         })
     }
 
@@ -48,7 +52,7 @@ impl Backend for HandwrittenCuda {
         let device = Box::new(Driver::open(ordinal(&request.device)?)?);
         // A model without batch norm has no implementations to choose from: the best it can.
         if request.implementation != "primitive" && fused::fits(&request.model) {
-            return fused::open(device, request);
+            return fused::open(device, request, Switches::from_environment()?);
         }
         let running_variance = match &*request.implementation {
             "primitive" => RunningVariance::BiasedFromZero,

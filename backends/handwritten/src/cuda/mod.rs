@@ -11,6 +11,7 @@ pub(crate) mod fused;
 #[cfg(test)]
 mod kernel_names;
 pub(crate) mod primitive;
+pub(crate) mod switches;
 
 #[cfg(feature = "cuda")]
 pub use backend::HandwrittenCuda;

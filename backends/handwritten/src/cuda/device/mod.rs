@@ -8,7 +8,9 @@
 pub(crate) mod driver;
 #[cfg(all(test, target_os = "linux"))]
 pub(crate) mod emulator;
+mod launch;
 
+pub(crate) use launch::{Argument, KeptLaunch, Launch};
 use trainmark_plugin::{Error, ErrorKind};
 
 /// A place in a device's memory.
@@ -16,81 +18,35 @@ use trainmark_plugin::{Error, ErrorKind};
 pub(crate) struct Address(pub(crate) u64);
 
 impl Address {
+    /// No place, for a kernel that asks whether it is given one.
+    pub(crate) const NULL: Self = Self(0);
+
     /// The place so many values of four bytes (float32, uint32) further on.
     pub(crate) fn words(self, count: usize) -> Self {
         Self(self.0 + 4 * count as u64)
     }
 }
 
-/// An argument of a kernel. Its kind must be that of the kernel's parameter, which the
-/// emulator checks and the driver cannot.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Argument {
-    /// A pointer to anything.
-    Address(Address),
-    /// An `int`.
-    Int(i32),
-    /// A `float`.
-    Float(f32),
+/// Memory of the host that stays where it is, so that a device copies from and to it by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pinned {
+    /// Where it lies, for the host.
+    address: u64,
+    bytes: usize,
 }
 
-impl From<Address> for Argument {
-    fn from(address: Address) -> Self {
-        Self::Address(address)
+impl Pinned {
+    /// # Errors
+    /// Where there is no room for so many bytes.
+    fn check(self, bytes: usize) -> Result<(), Error> {
+        match bytes <= self.bytes {
+            true => Ok(()),
+            false => Err(Error::failed(format!("{bytes} bytes of {} that are pinned", self.bytes))),
+        }
     }
 }
 
-impl From<i32> for Argument {
-    fn from(value: i32) -> Self {
-        Self::Int(value)
-    }
-}
-
-impl From<f32> for Argument {
-    fn from(value: f32) -> Self {
-        Self::Float(value)
-    }
-}
-
-/// A kernel, on how many threads it runs, and what it is given.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Launch<'a> {
-    /// Name of an `extern "C" __global__` function.
-    pub(crate) kernel: &'static str,
-    /// Blocks along x, y and z, each at least 1.
-    pub(crate) grid: [u32; 3],
-    /// Threads of a block along x, y and z, each at least 1.
-    pub(crate) block: [u32; 3],
-    /// Bytes of `DYNAMIC_SHARED` memory; 99 KiB are there on every device
-    /// that the kernels are built for.
-    pub(crate) shared_bytes: u32,
-    /// In the order of the kernel's parameters.
-    pub(crate) arguments: &'a [Argument],
-}
-
-/// Threads of a block where nothing else asks for a number.
-const THREADS: u32 = 256;
-
-impl<'a> Launch<'a> {
-    /// At least a thread for each of `count` values; the kernel must check its index.
-    pub(crate) fn over(kernel: &'static str, count: usize, arguments: &'a [Argument]) -> Self {
-        Self::blocks(kernel, count.div_ceil(THREADS as usize), THREADS, arguments)
-    }
-
-    /// So many blocks of so many threads, along x.
-    pub(crate) fn blocks(
-        kernel: &'static str,
-        blocks: usize,
-        threads: u32,
-        arguments: &'a [Argument],
-    ) -> Self {
-        // More blocks than a grid can have are refused by the device, not cut off here.
-        let blocks = u32::try_from(blocks).unwrap_or(u32::MAX);
-        Self { kernel, grid: [blocks, 1, 1], block: [threads, 1, 1], shared_bytes: 0, arguments }
-    }
-}
-
-/// A sequence of launches that a device keeps, to run again as one.
+/// A sequence of launches and copies that a device keeps, to run again as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Recording(pub(crate) usize);
 
@@ -115,14 +71,46 @@ pub(crate) trait Device {
     /// As [`Device::upload`].
     fn download(&self, from: Address, bytes: &mut [u8]) -> Result<(), Error>;
 
+    /// Memory of the host of so many bytes, at least 1, for the copies below; it lives as long
+    /// as the device. Not while recording.
+    ///
+    /// # Errors
+    /// `out of memory`.
+    fn pin(&self, bytes: usize) -> Result<Pinned, Error>;
+
+    /// Writes into pinned memory from its beginning, which no copy may be reading.
+    ///
+    /// # Errors
+    /// Where it has no room for so many bytes.
+    fn write(&self, to: Pinned, bytes: &[u8]) -> Result<(), Error>;
+
+    /// Reads pinned memory from its beginning, once copies to it are [finished](Device::finish).
+    ///
+    /// # Errors
+    /// Where it has fewer bytes.
+    fn read(&self, from: Pinned, bytes: &mut [u8]) -> Result<(), Error>;
+
+    /// Starts copying all of pinned memory to the device, and does not wait for it.
+    ///
+    /// # Errors
+    /// As [`Device::upload`].
+    fn send(&self, to: Address, from: Pinned) -> Result<(), Error>;
+
+    /// Starts filling pinned memory from the device, and does not wait for it.
+    ///
+    /// # Errors
+    /// As [`Device::upload`].
+    fn fetch(&self, to: Pinned, from: Address) -> Result<(), Error>;
+
     /// Starts a kernel and does not wait for it.
     ///
     /// # Errors
     /// Where there is no such kernel or the launch asks for too much.
     fn launch(&self, launch: &Launch<'_>) -> Result<(), Error>;
 
-    /// Keeps what `work` launches instead of running it. Arguments are kept as they are, so
-    /// what changes from one run to the next must be read from the device's memory.
+    /// Keeps what `work` launches, sends and fetches instead of doing it. Arguments are kept as
+    /// they are, so what changes from one run to the next must be read from memory. What the
+    /// device can do for a recording before its first run is done now.
     ///
     /// # Errors
     /// The work's own.
@@ -141,29 +129,10 @@ pub(crate) trait Device {
     fn finish(&self) -> Result<(), Error>;
 }
 
-/// Values of four bytes as the device has them: little-endian, as every host of one is.
-pub(crate) trait Word: Copy {
-    fn to_bytes(self) -> [u8; 4];
-    fn from_bytes(bytes: [u8; 4]) -> Self;
-}
-
-impl Word for f32 {
-    fn to_bytes(self) -> [u8; 4] {
-        self.to_le_bytes()
-    }
-    fn from_bytes(bytes: [u8; 4]) -> Self {
-        Self::from_le_bytes(bytes)
-    }
-}
-
-impl Word for u32 {
-    fn to_bytes(self) -> [u8; 4] {
-        self.to_le_bytes()
-    }
-    fn from_bytes(bytes: [u8; 4]) -> Self {
-        Self::from_le_bytes(bytes)
-    }
-}
+/// float32 or uint32: values of four bytes, which every host of such a device has in its order.
+pub(crate) trait Word: bytemuck::Pod {}
+impl Word for f32 {}
+impl Word for u32 {}
 
 /// Typed copies, and allocation with contents.
 impl dyn Device + '_ {
@@ -182,18 +151,12 @@ impl dyn Device + '_ {
 
     /// [`Device::upload`] of float32 or uint32 values.
     pub(crate) fn upload_words<T: Word>(&self, to: Address, values: &[T]) -> Result<(), Error> {
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_bytes()).collect();
-        self.upload(to, &bytes)
+        self.upload(to, bytemuck::cast_slice(values))
     }
 
     /// [`Device::download`] of float32 or uint32 values.
     pub(crate) fn download_words<T: Word>(&self, from: Address, values: &mut [T]) -> Result<(), Error> {
-        let mut bytes = vec![0; 4 * values.len()];
-        self.download(from, &mut bytes)?;
-        for (value, bytes) in values.iter_mut().zip(bytes.as_chunks().0) {
-            *value = T::from_bytes(*bytes);
-        }
-        Ok(())
+        self.download(from, bytemuck::cast_slice_mut(values))
     }
 }
 

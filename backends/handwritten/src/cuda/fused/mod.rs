@@ -13,7 +13,8 @@ use std::collections::HashMap;
 use trainmark_plugin::{EpochOutcome, Error, Model, OpenRequest, Session, Split, StepOutcome};
 
 use super::data::DeviceSamples;
-use super::device::{Address, Device, Recording};
+use super::device::{Address, Device, Pinned, Recording};
+use super::switches::{Switch, Switches};
 use network::{Batch, Network};
 use plan::{Plan, TILE, Tensor, sizes};
 use workspace::Workspace;
@@ -35,9 +36,10 @@ pub(crate) fn fits(model: &Model) -> bool {
 pub(crate) fn open<'d>(
     device: Box<dyn Device>,
     request: OpenRequest<'d>,
+    switches: Switches,
 ) -> Result<Box<dyn Session + 'd>, Error> {
     let room = request.batch_size.max(PREDICTED_AT_ONCE);
-    Ok(Box::new(Training::open(device, &request, room)?))
+    Ok(Box::new(Training::open(device, &request, switches, room)?))
 }
 
 /// [`open`], with room for so many samples to begin with.
@@ -48,14 +50,16 @@ pub(crate) fn open<'d>(
 pub(crate) fn open_with_room<'d>(
     device: Box<dyn Device>,
     request: &OpenRequest<'d>,
+    switches: Switches,
     room: usize,
 ) -> Result<Box<dyn Session + 'd>, Error> {
-    Ok(Box::new(Training::open(device, request, room)?))
+    Ok(Box::new(Training::open(device, request, switches, room)?))
 }
 
 /// A model in training.
 struct Training {
     device: Box<dyn Device>,
+    switches: Switches,
     train: DeviceSamples,
     test: DeviceSamples,
     network: Network,
@@ -85,6 +89,24 @@ struct List {
 struct Epoch {
     list: List,
     recording: Recording,
+    /// Where the recording takes its order from, and leaves its outcomes: `staged`.
+    staging: Option<Staging>,
+}
+
+/// Memory of the host for an epoch's order and its outcomes.
+#[derive(Debug, Clone, Copy)]
+struct Staging {
+    order: Pinned,
+    outcomes: Pinned,
+}
+
+impl Staging {
+    fn new(device: &dyn Device, samples: usize, tiles: usize) -> Result<Self, Error> {
+        Ok(Self {
+            order: device.pin(size_of::<u32>() * samples)?,
+            outcomes: device.pin(OUTCOME_BYTES * tiles)?,
+        })
+    }
 }
 
 /// Bytes of one tile's outcome.
@@ -100,15 +122,21 @@ impl List {
 }
 
 impl Training {
-    fn open(device: Box<dyn Device>, request: &OpenRequest<'_>, capacity: usize) -> Result<Self, Error> {
+    fn open(
+        device: Box<dyn Device>,
+        request: &OpenRequest<'_>,
+        switches: Switches,
+        capacity: usize,
+    ) -> Result<Self, Error> {
         let model = &request.model;
         let plan = Plan::of(model).ok_or_else(|| {
             Error::unsupported(format!("model {} is not the one that is fused", model.name))
         })?;
         let mut training = Self {
+            switches,
             train: DeviceSamples::upload(&*device, request.dataset.train)?,
             test: DeviceSamples::upload(&*device, request.dataset.test)?,
-            network: Network::new(&*device, &plan, request.learning_rate as f32)?,
+            network: Network::new(&*device, &plan, request.learning_rate as f32, switches)?,
             tensors: plan.tensors(),
             workspace: Workspace::new(&*device, capacity)?,
             list: List::new(&*device, capacity, capacity.div_ceil(TILE))?,
@@ -153,25 +181,51 @@ impl Training {
 
     fn record(&mut self, samples: usize, batch_size: usize) -> Result<Epoch, Error> {
         self.make_room(batch_size.min(samples))?;
-        let list = List::new(&*self.device, samples, tiles(samples, batch_size))?;
+        let tiles = tiles(samples, batch_size);
+        let list = List::new(&*self.device, samples, tiles)?;
+        let staging = match self.switches.has(Switch::Staged) {
+            true => Some(Staging::new(&*self.device, samples, tiles)?),
+            false => None,
+        };
         let recording = self.device.record(&mut || {
+            if let Some(staging) = staging {
+                self.device.send(list.order, staging.order)?;
+            }
             let mut outcome = 0;
             for (first, count) in batches(samples, batch_size) {
-                let batch = Batch { samples: self.train, order: list.order, first, count };
+                let follows_kernel = first > 0;
+                let batch = Batch { samples: self.train, order: list.order, first, count, follows_kernel };
                 self.network.train(&*self.device, &self.workspace, &batch, (list.outcomes, outcome))?;
                 outcome += count.div_ceil(TILE);
             }
-            Ok(())
+            match staging {
+                Some(staging) => self.device.fetch(staging.outcomes, list.outcomes),
+                None => Ok(()),
+            }
         })?;
-        Ok(Epoch { list, recording })
+        Ok(Epoch { list, recording, staging })
     }
 
-    /// Waits for the outcomes of so many tiles.
-    fn outcomes(&self, list: List, tiles: usize) -> Result<Vec<TileOutcome>, Error> {
+    /// Runs a recorded epoch in this order, and waits for it.
+    fn replay(&self, epoch: Epoch, order: &[u32], tiles: usize) -> Result<TileOutcome, Error> {
+        let Some(staging) = epoch.staging else {
+            self.device.upload_words(epoch.list.order, order)?;
+            self.device.replay(epoch.recording)?;
+            return self.outcome(epoch.list, tiles);
+        };
+        self.device.write(staging.order, bytemuck::cast_slice(order))?;
+        self.device.replay(epoch.recording)?;
+        self.device.finish()?;
+        let mut bytes = vec![0; OUTCOME_BYTES * tiles];
+        self.device.read(staging.outcomes, &mut bytes)?;
+        Ok(TileOutcome::sum(&bytes))
+    }
+
+    /// Waits for the outcomes of so many tiles, together.
+    fn outcome(&self, list: List, tiles: usize) -> Result<TileOutcome, Error> {
         let mut bytes = vec![0; OUTCOME_BYTES * tiles];
         self.device.download(list.outcomes, &mut bytes)?;
-        let (outcomes, _) = bytes.as_chunks::<OUTCOME_BYTES>();
-        Ok(outcomes.iter().map(TileOutcome::read).collect())
+        Ok(TileOutcome::sum(&bytes))
     }
 }
 
@@ -198,9 +252,10 @@ impl TileOutcome {
         Self { loss: f64::from_le_bytes(numbers[0]), correct: f64::from_le_bytes(numbers[1]) }
     }
 
-    /// Always in the order of the tiles.
-    fn sum(outcomes: &[Self]) -> Self {
-        outcomes.iter().fold(Self::default(), |sum, outcome| Self {
+    /// Of tiles side by side, added up in their order.
+    fn sum(bytes: &[u8]) -> Self {
+        let (outcomes, _) = bytes.as_chunks::<OUTCOME_BYTES>();
+        outcomes.iter().map(Self::read).fold(Self::default(), |sum, outcome| Self {
             loss: sum.loss + outcome.loss,
             correct: sum.correct + outcome.correct,
         })
@@ -226,17 +281,21 @@ impl Session for Training {
     fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
         self.make_room(batch.len())?;
         let list = self.send(batch)?;
-        let on_device = Batch { samples: self.train, order: list.order, first: 0, count: batch.len() };
+        let on_device = Batch {
+            samples: self.train,
+            order: list.order,
+            first: 0,
+            count: batch.len(),
+            follows_kernel: false,
+        };
         self.network.train(&*self.device, &self.workspace, &on_device, (list.outcomes, 0))?;
-        let outcome = TileOutcome::sum(&self.outcomes(list, batch.len().div_ceil(TILE))?);
+        let outcome = self.outcome(list, batch.len().div_ceil(TILE))?;
         Ok(StepOutcome { loss: outcome.loss / batch.len() as f64, correct: outcome.correct as u64 })
     }
 
     fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<EpochOutcome, Error> {
         let epoch = self.epoch(order.len(), batch_size)?;
-        self.device.upload_words(epoch.list.order, order)?;
-        self.device.replay(epoch.recording)?;
-        let outcome = TileOutcome::sum(&self.outcomes(epoch.list, tiles(order.len(), batch_size))?);
+        let outcome = self.replay(epoch, order, tiles(order.len(), batch_size))?;
         Ok(EpochOutcome { loss: outcome.loss / order.len() as f64, correct: outcome.correct as u64 })
     }
 
@@ -257,7 +316,7 @@ impl Session for Training {
             Split::Test => self.test,
         };
         for (first, count) in batches(indices.len(), self.workspace.capacity) {
-            let batch = Batch { samples, order: list.order, first, count };
+            let batch = Batch { samples, order: list.order, first, count, follows_kernel: first > 0 };
             self.network.predict(&*self.device, &self.workspace, &batch, self.logits.0)?;
         }
         self.device.download_words(self.logits.0, logits)

@@ -11,6 +11,7 @@ use super::plan::{BatchNorm, Plan, StageLayout, TILE};
 use super::workspace::Workspace;
 use crate::cuda::data::DeviceSamples;
 use crate::cuda::device::{Address, Argument, Device, Launch, int};
+use crate::cuda::switches::{Switch, Switches};
 
 /// Whose statistics a stage normalises with, as the kernels number them.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +28,7 @@ pub(super) struct Network {
     pub(super) stages: [Address; 5],
     batch_norms: [Option<BatchNorm>; 5],
     learning_rate: f32,
+    switches: Switches,
 }
 
 /// Some samples in an order on the device.
@@ -38,6 +40,8 @@ pub(super) struct Batch {
     /// Which of the order come.
     pub(super) first: usize,
     pub(super) count: usize,
+    /// Whether what the device does just before is a kernel of this network, not a copy.
+    pub(super) follows_kernel: bool,
 }
 
 impl Batch {
@@ -59,7 +63,12 @@ impl Network {
     ///
     /// # Errors
     /// `out of memory`.
-    pub(super) fn new(device: &dyn Device, plan: &Plan, learning_rate: f32) -> Result<Self, Error> {
+    pub(super) fn new(
+        device: &dyn Device,
+        plan: &Plan,
+        learning_rate: f32,
+        switches: Switches,
+    ) -> Result<Self, Error> {
         let mut stages = [Address(0); 5];
         for (stage, address) in stages.iter_mut().enumerate() {
             let layout = StageLayout::of(stage);
@@ -68,7 +77,22 @@ impl Network {
                 device.upload_words(address.words(layout.epsilon()), &[epsilon as f32, momentum as f32])?;
             }
         }
-        Ok(Self { stages, batch_norms: plan.0, learning_rate })
+        Ok(Self { stages, batch_norms: plan.0, learning_rate, switches })
+    }
+
+    /// Starts a kernel behind another one.
+    fn start(&self, device: &dyn Device, launch: Launch<'_>) -> Result<(), Error> {
+        device.launch(&Launch { overlaps: self.switches.has(Switch::Overlap), ..launch })
+    }
+
+    /// The most samples that a block of the convolutions takes.
+    fn block_samples(&self) -> usize {
+        if self.switches.has(Switch::Pairs) { 2 } else { 1 }
+    }
+
+    /// A kernel with a block per sample, or its form with a block per pair.
+    fn per_sample(&self, kernel: &'static str, in_pairs: &'static str, threads: u32) -> (&'static str, u32) {
+        if self.switches.has(Switch::Pairs) { (in_pairs, 2 * threads) } else { (kernel, threads) }
     }
 
     fn statistics(&self, stage: usize, of_batch: bool) -> Argument {
@@ -103,37 +127,49 @@ impl Network {
         let mode = |stage| self.statistics(stage, of_batch);
         let (first, count) = (int(batch.first)?, int(batch.count)?);
         let (one, two) = (&w.convolution1, &w.convolution2);
-        device.launch(&Launch::blocks(
-            "fused_convolution1_forward",
-            batch.count,
-            320,
-            &[
-                batch.samples.pixels.into(),
-                batch.order.into(),
-                first,
-                count,
-                stage1,
-                mode(0),
-                one.before.into(),
-                one.moments.into(),
-            ],
-        ))?;
-        device.launch(&Launch::blocks(
-            "fused_convolution2_forward",
-            batch.count,
-            192,
-            &[
-                one.before.into(),
-                one.moments.into(),
-                count,
-                stage1,
-                mode(0),
-                stage2,
-                mode(1),
-                two.before.into(),
-                two.moments.into(),
-            ],
-        ))
+        let blocks = batch.count.div_ceil(self.block_samples());
+        let (kernel, threads) =
+            self.per_sample("fused_convolution1_forward", "fused_convolution1_forward_pairs", 320);
+        let overlaps = batch.follows_kernel && self.switches.has(Switch::Overlap);
+        device.launch(&Launch {
+            overlaps,
+            ..Launch::blocks(
+                kernel,
+                blocks,
+                threads,
+                &[
+                    batch.samples.pixels.into(),
+                    batch.order.into(),
+                    first,
+                    count,
+                    stage1,
+                    mode(0),
+                    one.before.into(),
+                    one.moments.into(),
+                ],
+            )
+        })?;
+        let (kernel, threads) =
+            self.per_sample("fused_convolution2_forward", "fused_convolution2_forward_pairs", 192);
+        self.start(
+            device,
+            Launch::blocks(
+                kernel,
+                blocks,
+                threads,
+                &[
+                    one.before.into(),
+                    one.moments.into(),
+                    count,
+                    stage1,
+                    mode(0),
+                    stage2,
+                    mode(1),
+                    two.before.into(),
+                    two.moments.into(),
+                ],
+            ),
+        )
     }
 
     fn linear_forward(
@@ -150,9 +186,11 @@ impl Network {
         let launch = |kernel, threads, arguments: &[Argument]| {
             let mut launch = Launch::blocks(kernel, batch.tiles(), threads, arguments);
             launch.grid[1] = FORWARD_GROUPS;
-            device.launch(&launch)
+            self.start(device, launch)
         };
-        let arguments = [two.before.into(), two.moments.into(), count, stage2, mode(1), w.after2.into()];
+        let most = int(self.block_samples())?;
+        let arguments =
+            [two.before.into(), two.moments.into(), count, most, stage2, mode(1), w.after2.into()];
         let outputs = [stage3, three.before.into(), three.moments.into()];
         launch("fused_linear1_forward", 256, &[&arguments[..], &outputs].concat())?;
         let arguments =
@@ -173,20 +211,23 @@ impl Network {
         logits: Address,
     ) -> Result<(), Error> {
         self.forward(device, workspace, batch, false)?;
-        device.launch(&Launch::blocks(
-            "fused_logits",
-            batch.tiles(),
-            256,
-            &[
-                workspace.linear2.before.into(),
-                int(batch.first)?,
-                int(batch.count)?,
-                self.stages[3].into(),
-                self.statistics(3, false),
-                self.stages[4].into(),
-                logits.into(),
-            ],
-        ))
+        self.start(
+            device,
+            Launch::blocks(
+                "fused_logits",
+                batch.tiles(),
+                256,
+                &[
+                    workspace.linear2.before.into(),
+                    int(batch.first)?,
+                    int(batch.count)?,
+                    self.stages[3].into(),
+                    self.statistics(3, false),
+                    self.stages[4].into(),
+                    logits.into(),
+                ],
+            ),
+        )
     }
 
     /// A training step. Its outcome is a pair of float64 per tile, from pair `outcome` on.
@@ -202,28 +243,31 @@ impl Network {
     ) -> Result<(), Error> {
         self.forward(device, workspace, batch, true)?;
         let four = &workspace.linear2;
-        device.launch(&Launch::blocks(
-            "fused_output",
-            batch.tiles(),
-            256,
-            &[
-                batch.samples.labels.into(),
-                batch.order.into(),
-                int(batch.first)?,
-                four.before.into(),
-                four.moments.into(),
-                int(batch.count)?,
-                self.stages[3].into(),
-                self.statistics(3, true),
-                four.after.into(),
-                self.stages[4].into(),
-                workspace.d_logits.into(),
-                four.d_normalized.into(),
-                four.sums.into(),
-                outcomes.into(),
-                int(outcome)?,
-            ],
-        ))?;
+        self.start(
+            device,
+            Launch::blocks(
+                "fused_output",
+                batch.tiles(),
+                256,
+                &[
+                    batch.samples.labels.into(),
+                    batch.order.into(),
+                    int(batch.first)?,
+                    four.before.into(),
+                    four.moments.into(),
+                    int(batch.count)?,
+                    self.stages[3].into(),
+                    self.statistics(3, true),
+                    four.after.into(),
+                    self.stages[4].into(),
+                    workspace.d_logits.into(),
+                    four.d_normalized.into(),
+                    four.sums.into(),
+                    outcomes.into(),
+                    int(outcome)?,
+                ],
+            ),
+        )?;
         self.linear_backward(device, workspace, batch)?;
         self.convolution_backward(device, workspace, batch)
     }
@@ -234,52 +278,58 @@ impl Network {
         let (count, rate) = (int(batch.count)?, Argument::Float(self.learning_rate));
         let (two, three, four) = (&w.convolution2, &w.linear1, &w.linear2);
         let blocks = batch.tiles() * BACKWARD_GROUPS;
-        device.launch(&Launch::blocks(
-            "fused_linear2_backward",
-            UPDATE_BLOCKS[4] + blocks,
-            256,
-            &[
-                count,
-                three.before.into(),
-                three.after.into(),
-                stage3,
-                four.before.into(),
-                stage4,
-                self.statistics(3, true),
-                four.d_normalized.into(),
-                four.sums.into(),
-                four.d_before.into(),
-                three.d_normalized.into(),
-                three.sums.into(),
-                w.d_logits.into(),
-                four.after.into(),
-                stage5,
-                rate,
-            ],
-        ))?;
-        device.launch(&Launch::blocks(
-            "fused_linear1_backward",
-            UPDATE_BLOCKS[3] + blocks,
-            256,
-            &[
-                count,
-                two.before.into(),
-                w.after2.into(),
-                stage2,
-                three.before.into(),
-                stage3,
-                self.statistics(2, true),
-                three.d_normalized.into(),
-                three.sums.into(),
-                three.d_before.into(),
-                two.d_after.into(),
-                two.sums.into(),
-                four.d_before.into(),
-                three.after.into(),
-                stage4,
-                rate,
-            ],
-        ))
+        self.start(
+            device,
+            Launch::blocks(
+                "fused_linear2_backward",
+                UPDATE_BLOCKS[4] + blocks,
+                256,
+                &[
+                    count,
+                    three.before.into(),
+                    three.after.into(),
+                    stage3,
+                    four.before.into(),
+                    stage4,
+                    self.statistics(3, true),
+                    four.d_normalized.into(),
+                    four.sums.into(),
+                    four.d_before.into(),
+                    three.d_normalized.into(),
+                    three.sums.into(),
+                    w.d_logits.into(),
+                    four.after.into(),
+                    stage5,
+                    rate,
+                ],
+            ),
+        )?;
+        self.start(
+            device,
+            Launch::blocks(
+                "fused_linear1_backward",
+                UPDATE_BLOCKS[3] + blocks,
+                256,
+                &[
+                    count,
+                    two.before.into(),
+                    w.after2.into(),
+                    stage2,
+                    three.before.into(),
+                    stage3,
+                    self.statistics(2, true),
+                    three.d_normalized.into(),
+                    three.sums.into(),
+                    three.d_before.into(),
+                    two.d_after.into(),
+                    two.sums.into(),
+                    four.d_before.into(),
+                    three.after.into(),
+                    stage4,
+                    rate,
+                ],
+            ),
+        )
     }
 
     /// Back through both convolution stages; updates the first linear stage and both of them.
@@ -287,53 +337,70 @@ impl Network {
         let [stage1, stage2, stage3, ..] = self.stages.map(Argument::from);
         let (count, rate) = (int(batch.count)?, Argument::Float(self.learning_rate));
         let (one, two, three) = (&w.convolution1, &w.convolution2, &w.linear1);
-        device.launch(&Launch::blocks(
-            "fused_convolution2_backward",
-            UPDATE_BLOCKS[2] + batch.count,
-            256,
-            &[
-                count,
-                one.before.into(),
-                stage1,
-                two.before.into(),
-                stage2,
-                self.statistics(1, true),
-                two.d_after.into(),
-                two.sums.into(),
-                two.shares.into(),
-                one.d_after.into(),
-                one.sums.into(),
-                three.d_before.into(),
-                w.after2.into(),
-                stage3,
-                rate,
-            ],
-        ))?;
-        device.launch(&Launch::blocks(
-            "fused_convolution1_backward",
-            UPDATE_BLOCKS[1] + batch.count,
-            256,
-            &[
-                batch.samples.pixels.into(),
-                batch.order.into(),
-                int(batch.first)?,
-                count,
-                stage1,
-                self.statistics(0, true),
-                one.before.into(),
-                one.d_after.into(),
-                one.sums.into(),
-                one.shares.into(),
-                stage2,
-                two.shares.into(),
-                rate,
-            ],
-        ))?;
-        device.launch(&Launch::blocks(
-            "fused_convolution1_update",
-            UPDATE_BLOCKS[0],
-            256,
-            &[one.shares.into(), count, stage1, rate],
-        ))
+        self.start(
+            device,
+            Launch::blocks(
+                "fused_convolution2_backward",
+                UPDATE_BLOCKS[2] + batch.count,
+                256,
+                &[
+                    count,
+                    one.before.into(),
+                    stage1,
+                    two.before.into(),
+                    stage2,
+                    self.statistics(1, true),
+                    two.d_after.into(),
+                    two.sums.into(),
+                    two.shares.into(),
+                    one.d_after.into(),
+                    one.sums.into(),
+                    three.d_before.into(),
+                    w.after2.into(),
+                    stage3,
+                    rate,
+                ],
+            ),
+        )?;
+        let blocks = batch.count.div_ceil(self.block_samples());
+        let (kernel, threads) =
+            self.per_sample("fused_convolution1_backward", "fused_convolution1_backward_pairs", 256);
+        let is_folded = self.switches.has(Switch::Folded);
+        self.start(
+            device,
+            Launch::blocks(
+                kernel,
+                UPDATE_BLOCKS[1] + blocks,
+                threads,
+                &[
+                    batch.samples.pixels.into(),
+                    batch.order.into(),
+                    int(batch.first)?,
+                    count,
+                    stage1,
+                    self.statistics(0, true),
+                    one.before.into(),
+                    one.d_after.into(),
+                    one.sums.into(),
+                    one.shares.into(),
+                    stage2,
+                    two.shares.into(),
+                    rate,
+                    if is_folded { w.finished } else { Address::NULL }.into(),
+                ],
+            ),
+        )?;
+        if is_folded {
+            return Ok(());
+        }
+        self.start(
+            device,
+            Launch::blocks(
+                "fused_convolution1_update",
+                UPDATE_BLOCKS[0],
+                256,
+                &[one.shares.into(), int(blocks)?, stage1, rate],
+            ),
+        )
     }
 }

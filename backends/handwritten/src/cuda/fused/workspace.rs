@@ -20,6 +20,8 @@ pub(super) struct Workspace {
     pub(super) linear2: Linear,
     /// ∂L/∂logits
     pub(super) d_logits: Address,
+    /// How many blocks have ended the gradient of the first convolution; 0 between steps.
+    pub(super) finished: Address,
 }
 
 /// A convolution stage's.
@@ -88,6 +90,7 @@ impl Workspace {
             linear1: linear(sizes::FEATURES_1)?,
             linear2: linear(sizes::FEATURES_2)?,
             d_logits: device.allocate_words(capacity * sizes::CLASS_STRIDE)?,
+            finished: device.allocate_words(1)?,
         })
     }
 }

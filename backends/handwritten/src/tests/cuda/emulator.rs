@@ -171,3 +171,71 @@ fn what_is_recorded_runs_when_replayed() {
     let expected: Vec<f32> = (0..48_u8).map(|number| 2.0 * f32::from(number)).collect();
     assert_eq!(values.to_vec(), expected);
 }
+
+/// Runs two kernels of 64 threads on 64 values, the second of which begins early.
+fn overlap(second: &'static str) -> Option<Result<Vec<f32>, Error>> {
+    let device = Emulator::new(1)?.watching();
+    let device: &dyn Device = &device;
+    let out = device.allocate_words(64).unwrap();
+    let arguments = [out.into()];
+    device.launch(&Launch::blocks("right_first_kernel", 1, 64, &arguments)).unwrap();
+    let launched = device.launch(&Launch { overlaps: true, ..Launch::blocks(second, 1, 64, &arguments) });
+    Some(launched.and_then(|()| {
+        let mut values = vec![0.0; 64];
+        device.download_words(out, &mut values)?;
+        Ok(values)
+    }))
+}
+
+#[test]
+fn a_kernel_that_overlaps_must_wait_before_it_reads_or_writes() {
+    let Some(right) = overlap("right_wait") else { return };
+    assert_eq!(right.unwrap(), (0..64_u8).map(|thread| f32::from(2 * thread)).collect::<Vec<_>>());
+    let wrong = overlap("fault_read_early").unwrap().unwrap();
+    // The first value was there before, and is the one that did not change.
+    assert!(wrong[0] == 0.0 && wrong[1..].iter().all(|value| value.is_nan()), "{wrong:?}");
+    for (kernel, expected) in [
+        ("fault_write_early", "writes before it waits for the kernel before it"),
+        ("fault_some_wait", "not all threads reach a barrier: "),
+        ("right_first_kernel", "does not wait for the kernel before it"),
+    ] {
+        let message = overlap(kernel).unwrap().unwrap_err().message;
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn nothing_but_a_kernel_is_overlapped_with() {
+    let Some(device) = Emulator::new(1) else { return };
+    let device = device.watching();
+    let device: &dyn Device = &device;
+    let out = device.allocate_words(64).unwrap();
+    let arguments = [out.into()];
+    let first = Launch::blocks("right_first_kernel", 1, 64, &arguments);
+    let second = Launch { overlaps: true, ..Launch::blocks("right_wait", 1, 64, &arguments) };
+    assert!(device.launch(&second).is_err());
+    device.launch(&first).unwrap();
+    device.upload_words(out, &[1.0_f32]).unwrap();
+    assert!(device.launch(&second).is_err());
+    device.launch(&first).unwrap();
+    device.launch(&second).unwrap();
+}
+
+#[test]
+fn pinned_memory_is_left_alone_until_copies_are_finished() {
+    let Some(device) = Emulator::new(1) else { return };
+    let device: &dyn Device = &device;
+    let (pinned, place) = (device.pin(8).unwrap(), device.allocate(8).unwrap());
+    device.write(pinned, &[1, 2]).unwrap();
+    let recording = device.record(&mut || {
+        device.send(place, pinned)?;
+        device.fetch(pinned, place)
+    });
+    device.replay(recording.unwrap()).unwrap();
+    let mut bytes = [9; 8];
+    assert!(device.write(pinned, &[3]).is_err() && device.read(pinned, &mut bytes).is_err());
+    device.finish().unwrap();
+    device.read(pinned, &mut bytes).unwrap();
+    assert_eq!(bytes, [1, 2, 0, 0, 0, 0, 0, 0]);
+    assert!(device.write(pinned, &[0; 9]).is_err() && device.read(pinned, &mut [0; 9]).is_err());
+}

@@ -88,3 +88,33 @@ extern "C" __global__ void right_dynamic_shared(float* out, float scale) {
     __syncthreads();
     out[block * threads + threads - 1 - thread] = values[threads - 1 - thread];
 }
+
+// Kernels that begin before the kernel before them has ended.
+
+extern "C" __global__ void right_first_kernel(float* out) { out[threadIdx.x] = threadIdx.x; }
+
+extern "C" __global__ void right_wait(float* out) {
+    const float own = threadIdx.x;
+    wait_for_kernel_before();
+    out[threadIdx.x] += own;
+}
+
+// Reads what the kernel before writes, without waiting.
+extern "C" __global__ void fault_read_early(float* out) {
+    const float own = out[threadIdx.x];
+    wait_for_kernel_before();
+    out[threadIdx.x] = 2.0f * own;
+}
+
+// Writes while the kernel before may still need what was there.
+extern "C" __global__ void fault_write_early(float* out) {
+    out[threadIdx.x] = threadIdx.x;
+    wait_for_kernel_before();
+}
+
+// Some threads end without waiting.
+extern "C" __global__ void fault_some_wait(float* out) {
+    if (threadIdx.x < 32) return;
+    wait_for_kernel_before();
+    out[threadIdx.x] += 1.0f;
+}

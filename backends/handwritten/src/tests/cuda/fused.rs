@@ -4,12 +4,13 @@ use trainmark_plugin::{Layer, Model, Session, Shape, Split};
 
 use crate::cuda::device::emulator::Emulator;
 use crate::cuda::fused;
+use crate::cuda::switches::Switches;
 use crate::tests::gradients::{Expected, RATE};
 use crate::tests::reference::{self, Mode};
 use crate::tests::{BATCH_NORM, Case, distance, image, model, norm};
 
 /// LeNet, with batch norm in front of each sigmoid or without.
-fn lenet(has_batch_norm: bool) -> Model {
+pub(super) fn lenet(has_batch_norm: bool) -> Model {
     let convolution = |out_channels| Layer::Conv2d { out_channels, kernel: 5, stride: 1, padding: 0 };
     let linear = |out_features| Layer::Linear { out_features };
     let pool = Layer::MaxPool2d { window: 2, stride: 2 };
@@ -26,7 +27,7 @@ fn lenet(has_batch_norm: bool) -> Model {
     model(image(1, 28, 28), layers)
 }
 
-fn case(has_batch_norm: bool, samples: usize, seed: u64) -> Case {
+pub(super) fn case(has_batch_norm: bool, samples: usize, seed: u64) -> Case {
     Case::new(lenet(has_batch_norm), samples, seed)
 }
 
@@ -34,7 +35,7 @@ fn case(has_batch_norm: bool, samples: usize, seed: u64) -> Case {
 /// this seed; nothing where there is no compiler.
 fn open(case: &Case, learning_rate: f64, seed: u64) -> Option<Box<dyn Session + '_>> {
     let request = case.request(implementation(case), 1, learning_rate);
-    Some(case.start(fused::open(Box::new(Emulator::new(seed)?), request).unwrap()))
+    Some(case.start(fused::open(Box::new(Emulator::new(seed)?), request, Switches::default()).unwrap()))
 }
 
 fn implementation(case: &Case) -> &'static str {
@@ -43,17 +44,28 @@ fn implementation(case: &Case) -> &'static str {
 
 /// [`open`], with room for so many samples to begin with.
 fn open_with_room(case: &Case, learning_rate: f64, seed: u64, room: usize) -> Option<Box<dyn Session + '_>> {
+    open_switched(case, learning_rate, Emulator::new(seed)?, Switches::default(), room)
+}
+
+/// The same with switches, on a device.
+pub(super) fn open_switched(
+    case: &Case,
+    learning_rate: f64,
+    device: Emulator,
+    switches: Switches,
+    room: usize,
+) -> Option<Box<dyn Session + '_>> {
     let mut request = case.request(implementation(case), 1, learning_rate);
     request.batch_size = room;
-    let session = fused::open_with_room(Box::new(Emulator::new(seed)?), &request, room).unwrap();
+    let session = fused::open_with_room(Box::new(device), &request, switches, room).unwrap();
     Some(case.start(session))
 }
 
-fn bits(case: &Case, session: &mut dyn Session) -> Vec<u32> {
+pub(super) fn bits(case: &Case, session: &mut dyn Session) -> Vec<u32> {
     case.parameters_of(session).concat().into_iter().map(f32::to_bits).collect()
 }
 
-fn float64(values: &[f32]) -> Vec<f64> {
+pub(super) fn float64(values: &[f32]) -> Vec<f64> {
     values.iter().copied().map(f64::from).collect()
 }
 

@@ -6,6 +6,7 @@ mod emulator;
 mod fused;
 mod layers;
 mod sessions;
+mod switched;
 
 use trainmark_plugin::{RunningVariance, Session};
 

@@ -25,10 +25,24 @@ mod compiled {
 /// Shared memory that every kernel has without asking.
 const SHARED_BYTES: u32 = 48 * 1024;
 
+/// The virtual architecture from which on a kernel's code waits for the kernel before it, as the
+/// driver gives it: 10·major + minor.
+const WAITS_FROM: i32 = 90;
+
+/// A kernel on a device.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Function {
+    pub(super) handle: sys::CUfunction,
+    /// Whether the code that was loaded contains the wait, without which it must not overlap with
+    /// the kernel before it. It does not where it is of an older architecture, or was compiled by
+    /// the driver of an older one's PTX.
+    pub(super) waits: bool,
+}
+
 /// The kernels on a device whose context is current.
 pub(super) struct Kernels {
     module: sys::CUmodule,
-    functions: HashMap<&'static str, sys::CUfunction>,
+    functions: HashMap<&'static str, Function>,
     /// What was asked for beyond [`SHARED_BYTES`].
     shared: RefCell<HashMap<&'static str, u32>>,
 }
@@ -48,7 +62,7 @@ impl Kernels {
         Ok(kernels)
     }
 
-    fn find(&self, name: &str) -> Result<sys::CUfunction, Error> {
+    fn find(&self, name: &str) -> Result<Function, Error> {
         let c_name = CString::new(name).map_err(|_| Error::failed("a kernel's name holds a zero byte"))?;
         let mut function = ptr::null_mut();
         // SAFETY: the module is loaded; the name ends in a zero byte.
@@ -57,11 +71,18 @@ impl Kernels {
             check(found, format!("finding kernel {name}"))?;
             check(sys::cuFuncLoad(function), format!("loading kernel {name}"))?;
         }
-        Ok(function)
+        let mut architecture = 0;
+        let asked = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_PTX_VERSION;
+        // SAFETY: the function belongs to the loaded module.
+        unsafe {
+            let answer = sys::cuFuncGetAttribute(&raw mut architecture, asked, function);
+            check(answer, format!("asking what kernel {name} was compiled for"))?;
+        }
+        Ok(Function { handle: function, waits: architecture >= WAITS_FROM })
     }
 
     /// A kernel, allowed so much dynamic shared memory.
-    pub(super) fn function(&self, name: &'static str, shared_bytes: u32) -> Result<sys::CUfunction, Error> {
+    pub(super) fn function(&self, name: &'static str, shared_bytes: u32) -> Result<Function, Error> {
         let function = *self.functions.get(name).ok_or_else(|| {
             Error::new(ErrorKind::Failed, format!("no kernel {name} was built into this library"))
         })?;
@@ -70,7 +91,7 @@ impl Kernels {
             let bytes = i32::try_from(shared_bytes).unwrap_or(i32::MAX);
             let attribute = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
             // SAFETY: the function belongs to the loaded module.
-            let allowed = unsafe { sys::cuFuncSetAttribute(function, attribute, bytes) };
+            let allowed = unsafe { sys::cuFuncSetAttribute(function.handle, attribute, bytes) };
             check(allowed, format!("asking for {bytes} bytes of shared memory for kernel {name}"))?;
             shared.insert(name, shared_bytes);
         }

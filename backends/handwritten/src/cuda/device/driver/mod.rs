@@ -11,7 +11,7 @@ use std::ptr;
 use cudarc::driver::sys;
 use trainmark_plugin::Error;
 
-use super::{Address, Argument, Device, Launch, Recording};
+use super::{Address, Argument, Device, Launch, Pinned, Recording};
 pub(crate) use capability::{devices, unavailable};
 use errors::check;
 use kernels::Kernels;
@@ -25,6 +25,7 @@ pub(crate) struct Driver {
     stream: sys::CUstream,
     kernels: Kernels,
     allocations: RefCell<Vec<sys::CUdeviceptr>>,
+    pinned: RefCell<Vec<*mut c_void>>,
     graphs: RefCell<Vec<sys::CUgraphExec>>,
 }
 
@@ -54,6 +55,7 @@ impl Driver {
                 stream,
                 kernels,
                 allocations: RefCell::default(),
+                pinned: RefCell::default(),
                 graphs: RefCell::default(),
             }),
             Err(error) => {
@@ -80,6 +82,8 @@ impl Driver {
             let made = sys::cuGraphInstantiateWithFlags(&raw mut ready, graph, 0);
             let _ = sys::cuGraphDestroy(graph);
             check(made, "preparing a recorded step")?;
+            // Otherwise the first run does it; so nothing is lost where it fails.
+            let _ = sys::cuGraphUpload(ready, self.stream);
         }
         Ok(ready)
     }
@@ -125,29 +129,75 @@ impl Device for Driver {
         self.finish()
     }
 
+    fn pin(&self, bytes: usize) -> Result<Pinned, Error> {
+        self.enter()?;
+        let mut address = ptr::null_mut();
+        // SAFETY: the context is current; the memory is freed in `drop`.
+        let pinned = unsafe { sys::cuMemHostAlloc(&raw mut address, bytes, 0) };
+        check(pinned, format!("pinning {bytes} bytes of the host"))?;
+        self.pinned.borrow_mut().push(address);
+        // SAFETY: so many bytes were just allocated there.
+        unsafe { address.cast::<u8>().write_bytes(0, bytes) };
+        Ok(Pinned { address: address as u64, bytes })
+    }
+
+    fn write(&self, to: Pinned, bytes: &[u8]) -> Result<(), Error> {
+        to.check(bytes.len())?;
+        // SAFETY: the memory is this device's and has room; callers wait for copies from it.
+        unsafe { (to.address as *mut u8).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        Ok(())
+    }
+
+    fn read(&self, from: Pinned, bytes: &mut [u8]) -> Result<(), Error> {
+        from.check(bytes.len())?;
+        // SAFETY: as in `write`; callers wait for copies to it.
+        unsafe { (from.address as *const u8).copy_to_nonoverlapping(bytes.as_mut_ptr(), bytes.len()) };
+        Ok(())
+    }
+
+    fn send(&self, to: Address, from: Pinned) -> Result<(), Error> {
+        self.enter()?;
+        // SAFETY: pinned memory lives as long as `self`, and callers leave it as it is until
+        // they have waited.
+        let begun = unsafe {
+            sys::cuMemcpyHtoDAsync_v2(to.0, from.address as *const c_void, from.bytes, self.stream)
+        };
+        check(begun, "copying to the device")
+    }
+
+    fn fetch(&self, to: Pinned, from: Address) -> Result<(), Error> {
+        self.enter()?;
+        // SAFETY: as in `send`.
+        let begun =
+            unsafe { sys::cuMemcpyDtoHAsync_v2(to.address as *mut c_void, from.0, to.bytes, self.stream) };
+        check(begun, "copying from the device")
+    }
+
     fn launch(&self, launch: &Launch<'_>) -> Result<(), Error> {
         self.enter()?;
-        let &Launch { kernel, grid, block, shared_bytes, arguments } = launch;
+        let &Launch { kernel, grid, block, shared_bytes, overlaps, arguments } = launch;
         let function = self.kernels.function(kernel, shared_bytes)?;
         let mut arguments = arguments.to_vec();
         let mut pointers: Vec<*mut c_void> = arguments.iter_mut().map(pointer).collect();
+        let mut begins_early = begins_early();
+        let attributes = if overlaps && function.waits { &mut begins_early[..] } else { &mut [] };
+        let config = sys::CUlaunchConfig {
+            gridDimX: grid[0],
+            gridDimY: grid[1],
+            gridDimZ: grid[2],
+            blockDimX: block[0],
+            blockDimY: block[1],
+            blockDimZ: block[2],
+            sharedMemBytes: shared_bytes,
+            hStream: self.stream,
+            attrs: attributes.as_mut_ptr(),
+            numAttrs: attributes.len() as u32,
+        };
         // SAFETY: there is a pointer to a value for each argument, which the driver reads
-        // during the call; that they are those of the kernel is checked by the emulator,
-        // which runs the same launches.
+        // during the call, as it does the attributes; that they are those of the kernel is
+        // checked by the emulator, which runs the same launches.
         let started = unsafe {
-            sys::cuLaunchKernel(
-                function,
-                grid[0],
-                grid[1],
-                grid[2],
-                block[0],
-                block[1],
-                block[2],
-                shared_bytes,
-                self.stream,
-                pointers.as_mut_ptr(),
-                ptr::null_mut(),
-            )
+            sys::cuLaunchKernelEx(&raw const config, function.handle, pointers.as_mut_ptr(), ptr::null_mut())
         };
         check(started, format!("starting kernel {kernel} on {grid:?} blocks of {block:?} threads"))
     }
@@ -193,11 +243,23 @@ impl Drop for Driver {
             for &address in self.allocations.borrow().iter() {
                 let _ = sys::cuMemFree_v2(address);
             }
+            for &address in self.pinned.borrow().iter() {
+                let _ = sys::cuMemFreeHost(address);
+            }
             self.kernels.unload();
             let _ = sys::cuStreamDestroy_v2(self.stream);
             let _ = sys::cuDevicePrimaryCtxRelease_v2(self.device);
         }
     }
+}
+
+/// That a kernel begins before the one before it has ended.
+fn begins_early() -> [sys::CUlaunchAttribute; 1] {
+    [sys::CUlaunchAttribute {
+        id: sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION,
+        pad: [0; 4],
+        value: sys::CUlaunchAttributeValue { programmaticStreamSerializationAllowed: 1 },
+    }]
 }
 
 fn pointer(argument: &mut Argument) -> *mut c_void {

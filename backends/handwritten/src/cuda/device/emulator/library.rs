@@ -6,7 +6,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::{fs, io};
 
-use super::{Argument, Launch};
+use super::super::{Argument, Launch};
+use super::memory::Range;
 use crate::cuda::kernel_names;
 
 /// `emulator_launch` in `kernels/emulator/emulator.hpp`.
@@ -18,9 +19,19 @@ type LaunchFunction = unsafe extern "C" fn(
     arguments: *mut *mut c_void,
     kinds: *const c_char,
     seed: u64,
+    overlap: *const OverlapRanges,
     message: *mut c_char,
     capacity: u64,
 ) -> c_int;
+
+/// `OverlapRanges` in `kernels/emulator/overlap.hpp`.
+#[repr(C)]
+struct OverlapRanges {
+    changed: *const Range,
+    changed_count: u64,
+    all: *const Range,
+    all_count: u64,
+}
 
 /// The compiled kernels.
 pub(super) struct Library {
@@ -115,8 +126,21 @@ fn skip(name: &str, why: &str) {
 }
 
 impl Library {
-    /// Runs a kernel on every thread of its grid, or says what it does wrong.
-    pub(super) fn run(&self, launch: &Launch<'_>, seed: u64) -> Result<(), String> {
+    /// Runs a kernel on every thread of its grid, or says what it does wrong. With `overlap` it
+    /// begins before the kernel before it has ended: given is what that one has changed, and
+    /// all memory.
+    pub(super) fn run(
+        &self,
+        launch: &Launch<'_>,
+        seed: u64,
+        overlap: Option<(&[Range], &[Range])>,
+    ) -> Result<(), String> {
+        let ranges = overlap.map(|(changed, all)| OverlapRanges {
+            changed: changed.as_ptr(),
+            changed_count: changed.len() as u64,
+            all: all.as_ptr(),
+            all_count: all.len() as u64,
+        });
         let name = CString::new(launch.kernel).expect("names hold no zero byte");
         let kinds: String = launch.arguments.iter().map(kind).collect();
         let kinds = CString::new(kinds).expect("kinds are letters");
@@ -125,7 +149,8 @@ impl Library {
         let mut message = [0_u8; 512];
         // SAFETY: name and kinds end in a zero byte; grid and block have three values; there
         // are as many pointers as kinds, each to a value of that kind, which the library
-        // compares with the kernel's parameters; the message's capacity is its own.
+        // compares with the kernel's parameters; the ranges are those of the device's memory;
+        // the message's capacity is its own.
         // What the kernel does with the addresses is what is being tested.
         let status = unsafe {
             (self.launch)(
@@ -136,6 +161,7 @@ impl Library {
                 pointers.as_mut_ptr(),
                 kinds.as_ptr(),
                 seed,
+                ranges.as_ref().map_or(std::ptr::null(), std::ptr::from_ref),
                 message.as_mut_ptr().cast(),
                 message.len() as u64,
             )

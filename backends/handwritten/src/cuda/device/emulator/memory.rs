@@ -21,6 +21,14 @@ pub(super) struct Memory {
     regions: Vec<Region>,
 }
 
+/// Bytes side by side, as `overlap.hpp` has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub(super) struct Range {
+    start: u64,
+    bytes: u64,
+}
+
 /// Fence, so many bytes, fence.
 #[derive(Debug)]
 struct Region {
@@ -47,6 +55,12 @@ impl Region {
 
     fn address(&self) -> Address {
         Address(self.start as u64 + FENCE as u64)
+    }
+
+    fn contents(&self) -> &[u8] {
+        // SAFETY: initialised by `new`, in the allocation; kernels run inside calls only, so
+        // nothing writes meanwhile.
+        unsafe { slice::from_raw_parts(self.start.add(FENCE), self.bytes) }
     }
 
     fn has_whole_fences(&self) -> bool {
@@ -107,6 +121,35 @@ impl Memory {
         // SAFETY: as in `write`.
         unsafe { from.copy_to_nonoverlapping(bytes.as_mut_ptr(), bytes.len()) };
         Ok(())
+    }
+
+    /// Every allocation.
+    pub(super) fn ranges(&self) -> Vec<Range> {
+        let range = |region: &Region| Range { start: region.address().0, bytes: region.bytes as u64 };
+        self.regions.iter().map(range).collect()
+    }
+
+    /// What each allocation holds, for [`Memory::changes`].
+    pub(super) fn contents(&self) -> Vec<Vec<u8>> {
+        self.regions.iter().map(|region| region.contents().to_vec()).collect()
+    }
+
+    /// Where words differ from what was held before.
+    pub(super) fn changes(&self, before: &[Vec<u8>]) -> Vec<Range> {
+        const WORD: usize = 4;
+        let mut changes: Vec<Range> = Vec::new();
+        for (region, before) in self.regions.iter().zip(before) {
+            let words = region.contents().chunks(WORD).zip(before.chunks(WORD));
+            for (place, (now, before)) in (region.address().0..).step_by(WORD).zip(words) {
+                let bytes = now.len() as u64;
+                match changes.last_mut() {
+                    _ if now == before => {}
+                    Some(last) if last.start + last.bytes == place => last.bytes += bytes,
+                    _ => changes.push(Range { start: place, bytes }),
+                }
+            }
+        }
+        changes
     }
 
     /// Says so where something was written beyond an allocation.

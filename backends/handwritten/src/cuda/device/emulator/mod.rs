@@ -10,11 +10,11 @@ use std::cell::RefCell;
 
 use trainmark_plugin::Error;
 
-use super::{Address, Argument, Device, Launch, Recording};
+use super::{Address, Device, KeptLaunch, Launch, Pinned, Recording};
 use library::Library;
 #[cfg(feature = "cuda")]
 pub(crate) use library::compile;
-use memory::Memory;
+use memory::{Memory, Range};
 
 /// Shared memory that a block may ask for: the least of all devices that the kernels are for.
 pub(crate) const SHARED_BYTES: u32 = 99 * 1024;
@@ -28,21 +28,47 @@ pub(crate) struct Emulator {
 #[derive(Default)]
 struct State {
     memory: Memory,
-    /// What is launched while recording.
-    recording: Option<Vec<Kept>>,
-    recordings: Vec<Vec<Kept>>,
+    /// The host's, which copies use.
+    pinned: Memory,
+    /// Whether copies from or to it may be under way on a device that does not wait.
+    is_copying: bool,
+    /// What is asked for while recording.
+    recording: Option<Vec<Work>>,
+    recordings: Vec<Vec<Work>>,
+    /// What the kernel before has changed, for one that overlaps with it: nothing where
+    /// something else came in between.
+    changed: Option<Vec<Range>>,
+    /// Whether that is kept.
+    watches: bool,
     /// Of the next launch: from it comes the order of its blocks and threads.
     seed: u64,
 }
 
-/// A launch with arguments of its own.
+/// What is done at once, or kept while recording.
 #[derive(Debug, Clone)]
-struct Kept {
-    kernel: &'static str,
-    grid: [u32; 3],
-    block: [u32; 3],
-    shared_bytes: u32,
-    arguments: Vec<Argument>,
+enum Work {
+    Launch(KeptLaunch),
+    Send(Address, Pinned),
+    Fetch(Pinned, Address),
+}
+
+impl State {
+    /// Runs a kernel to its end.
+    fn run_kernel(&mut self, library: &Library, launch: &Launch<'_>) -> Result<(), Error> {
+        let failed = |why: String| Error::failed(format!("kernel {} {why}", launch.kernel));
+        self.seed += 1;
+        let changed = self.changed.take();
+        let all = self.memory.ranges();
+        let overlap = match (launch.overlaps, &changed) {
+            (true, None) => return Err(failed("overlaps, but with no kernel that is watched".to_owned())),
+            (true, Some(changed)) => Some((&changed[..], &all[..])),
+            (false, _) => None,
+        };
+        let before = self.watches.then(|| self.memory.contents());
+        library.run(launch, self.seed, overlap).and_then(|()| self.memory.check()).map_err(failed)?;
+        self.changed = before.map(|before| self.memory.changes(&before));
+        Ok(())
+    }
 }
 
 impl Emulator {
@@ -56,6 +82,12 @@ impl Emulator {
         // Seeds of two devices shall not meet.
         let state = State { seed: seed << 32, ..State::default() };
         Some(Self { library, state: RefCell::new(state) })
+    }
+
+    /// The device, for kernels that overlap: it keeps what each one changes, which takes time.
+    pub(crate) fn watching(self) -> Self {
+        self.state.borrow_mut().watches = true;
+        self
     }
 
     fn check(launch: &Launch<'_>) -> Result<(), Error> {
@@ -72,14 +104,40 @@ impl Emulator {
         Ok(())
     }
 
-    /// Runs a kernel to its end.
-    fn run(&self, launch: &Launch<'_>) -> Result<(), Error> {
-        let State { memory, seed, .. } = &mut *self.state.borrow_mut();
-        *seed += 1;
-        self.library
-            .run(launch, *seed)
-            .and_then(|()| memory.check())
-            .map_err(|why| Error::failed(format!("kernel {} {why}", launch.kernel)))
+    /// Does it, or keeps it while recording.
+    fn give(&self, work: Work) -> Result<(), Error> {
+        if let Some(recording) = &mut self.state.borrow_mut().recording {
+            recording.push(work);
+            return Ok(());
+        }
+        self.run(&work)
+    }
+
+    fn run(&self, work: &Work) -> Result<(), Error> {
+        let state = &mut *self.state.borrow_mut();
+        match *work {
+            Work::Launch(ref kept) => return state.run_kernel(self.library, &kept.launch()),
+            Work::Send(to, from) => {
+                let mut bytes = vec![0; from.bytes];
+                state.pinned.read(Address(from.address), &mut bytes)?;
+                state.memory.write(to, &bytes)?;
+            }
+            Work::Fetch(to, from) => {
+                let mut bytes = vec![0; to.bytes];
+                state.memory.read(from, &mut bytes)?;
+                state.pinned.write(Address(to.address), &bytes)?;
+            }
+        }
+        state.is_copying = true;
+        state.changed = None;
+        Ok(())
+    }
+
+    fn refuse_while_copying(&self, what: &str) -> Result<(), Error> {
+        match self.state.borrow().is_copying {
+            true => Err(Error::failed(format!("{what} pinned memory before copies are finished"))),
+            false => Ok(()),
+        }
     }
 
     fn refuse_while_recording(&self, what: &str) -> Result<(), Error> {
@@ -101,6 +159,7 @@ impl Device for Emulator {
 
     fn upload(&self, to: Address, bytes: &[u8]) -> Result<(), Error> {
         self.refuse_while_recording("upload")?;
+        self.state.borrow_mut().changed = None;
         self.state.borrow_mut().memory.write(to, bytes)
     }
 
@@ -109,14 +168,35 @@ impl Device for Emulator {
         self.state.borrow().memory.read(from, bytes)
     }
 
+    fn pin(&self, bytes: usize) -> Result<Pinned, Error> {
+        self.refuse_while_recording("pinning")?;
+        let address = self.state.borrow_mut().pinned.allocate(bytes).0;
+        Ok(Pinned { address, bytes })
+    }
+
+    fn write(&self, to: Pinned, bytes: &[u8]) -> Result<(), Error> {
+        self.refuse_while_copying("writing to")?;
+        to.check(bytes.len())?;
+        self.state.borrow_mut().pinned.write(Address(to.address), bytes)
+    }
+
+    fn read(&self, from: Pinned, bytes: &mut [u8]) -> Result<(), Error> {
+        self.refuse_while_copying("reading from")?;
+        from.check(bytes.len())?;
+        self.state.borrow().pinned.read(Address(from.address), bytes)
+    }
+
+    fn send(&self, to: Address, from: Pinned) -> Result<(), Error> {
+        self.give(Work::Send(to, from))
+    }
+
+    fn fetch(&self, to: Pinned, from: Address) -> Result<(), Error> {
+        self.give(Work::Fetch(to, from))
+    }
+
     fn launch(&self, launch: &Launch<'_>) -> Result<(), Error> {
         Self::check(launch)?;
-        if let Some(recording) = &mut self.state.borrow_mut().recording {
-            let &Launch { kernel, grid, block, shared_bytes, arguments } = launch;
-            recording.push(Kept { kernel, grid, block, shared_bytes, arguments: arguments.to_vec() });
-            return Ok(());
-        }
-        self.run(launch)
+        self.give(Work::Launch(KeptLaunch::of(launch)))
     }
 
     fn record(&self, work: &mut dyn FnMut() -> Result<(), Error>) -> Result<Recording, Error> {
@@ -132,14 +212,14 @@ impl Device for Emulator {
 
     fn replay(&self, recording: Recording) -> Result<(), Error> {
         self.refuse_while_recording("replay")?;
-        let kept = self.state.borrow().recordings[recording.0].clone();
-        kept.iter().try_for_each(|kept| {
-            let Kept { kernel, grid, block, shared_bytes, ref arguments } = *kept;
-            self.run(&Launch { kernel, grid, block, shared_bytes, arguments })
-        })
+        let recorded = self.state.borrow().recordings[recording.0].clone();
+        self.state.borrow_mut().changed = None;
+        recorded.iter().try_for_each(|work| self.run(work))
     }
 
     fn finish(&self) -> Result<(), Error> {
-        self.refuse_while_recording("waiting")
+        self.refuse_while_recording("waiting")?;
+        self.state.borrow_mut().is_copying = false;
+        Ok(())
     }
 }

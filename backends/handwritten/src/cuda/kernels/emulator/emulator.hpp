@@ -5,7 +5,8 @@
 // and so do the blocks: a result that depends on the order is a race. Shared memory holds
 // NaN when a block starts. A barrier that not all threads reach is reported.
 //
-// `math.hpp` has the types and functions, `fibers.hpp` the threads and barriers.
+// `math.hpp` has the types and functions, `fibers.hpp` the threads and barriers, `overlap.hpp`
+// kernels that begin before the one before them has ended.
 #pragma once
 
 #include "fibers.hpp"
@@ -23,6 +24,7 @@
 
 #define EMULATED_SITE(what) (emulator::Site{__FILE__, __LINE__, what})
 #define __syncthreads() emulator::block_barrier(EMULATED_SITE("__syncthreads"))
+#define wait_for_kernel_before() emulator::wait_for_kernel_before(EMULATED_SITE(emulator::KERNEL_BEFORE))
 #define __syncwarp(...) emulator::warp_barrier(EMULATED_SITE("__syncwarp"), emulator::mask_of(__VA_ARGS__))
 #define __shfl_sync(...) emulator::shuffle(EMULATED_SITE("__shfl_sync"), emulator::To{}, __VA_ARGS__)
 #define __shfl_up_sync(...) emulator::shuffle(EMULATED_SITE("__shfl_up_sync"), emulator::Up{}, __VA_ARGS__)
@@ -105,10 +107,13 @@ extern const Kernel kernels[];
 #define EMULATED_KERNEL(name) \
     { #name, emulator::Entry<name>::kinds, emulator::Entry<name>::run }
 
-// Runs a kernel. Where it goes wrong, writes why into `message` and returns 1.
-extern "C" __attribute__((visibility("default"))) int emulator_launch(const char* name, const unsigned* grid, const unsigned* block,
-                               unsigned shared_bytes, void** arguments, const char* kinds,
-                               unsigned long long seed, char* message, unsigned long long capacity) {
+// Runs a kernel, which overlaps with the one before it where `overlap` is given. Where it goes
+// wrong, writes why into `message` and returns 1.
+extern "C" __attribute__((visibility("default"))) int emulator_launch(
+    const char* name, const unsigned* grid, const unsigned* block, unsigned shared_bytes, void** arguments,
+    const char* kinds, unsigned long long seed, const emulator::OverlapRanges* overlap, char* message,
+    unsigned long long capacity) {
+    emulator::Overlap overlapping(overlap != nullptr ? *overlap : emulator::OverlapRanges{});
     const std::string why = [&]() -> std::string {
         for (const emulator::Kernel* kernel = emulator::kernels; kernel->name; ++kernel) {
             if (std::strcmp(kernel->name, name) != 0) continue;
@@ -116,7 +121,7 @@ extern "C" __attribute__((visibility("default"))) int emulator_launch(const char
                 return std::string("takes arguments (") + kernel->kinds + "), but is given (" + kinds + ")";
             }
             return emulator::run({grid[0], grid[1], grid[2]}, {block[0], block[1], block[2]}, shared_bytes,
-                                 [&] { kernel->run(arguments); }, seed);
+                                 [&] { kernel->run(arguments); }, seed, overlap != nullptr ? &overlapping : nullptr);
         }
         return "is not there";
     }();

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "math.hpp"
+#include "overlap.hpp"
 
 // Set whenever a fiber is resumed. Not static, so that the compiler must expect a barrier
 // to change them.
@@ -71,6 +72,8 @@ inline Thread* current;
 inline jmp_buf scheduler;
 inline const std::function<void()>* body;
 inline std::string failure;
+// Of the kernel that runs, if it overlaps with the one before it.
+inline Overlap* overlap;
 inline std::vector<char> dynamic_memory;
 
 inline char* dynamic_shared() {
@@ -128,6 +131,9 @@ inline void wait(State state, Site site, unsigned mask) {
 }
 
 inline void block_barrier(Site site) { wait(State::AtBlockBarrier, site, 0); }
+
+constexpr const char* KERNEL_BEFORE = "wait_for_kernel_before";
+inline void wait_for_kernel_before(Site site) { block_barrier(site); }
 inline void warp_barrier(Site site, unsigned mask) { wait(State::AtWarpBarrier, site, mask); }
 
 inline std::size_t number_of_current() { return static_cast<std::size_t>(current - threads.data()); }
@@ -191,6 +197,7 @@ inline bool release_block() {
         return thread.state == State::AtBlockBarrier && thread.site == threads[0].site;
     };
     if (!std::all_of(threads.begin(), threads.end(), is_there)) return false;
+    if (overlap != nullptr && std::strcmp(threads[0].site.what, KERNEL_BEFORE) == 0) overlap->end_preamble(failure);
     for (Thread& thread : threads) thread.state = State::Ready;
     return true;
 }
@@ -217,7 +224,10 @@ inline void run_threads(std::mt19937_64& random, std::vector<std::size_t>& order
         }
         const auto has_ended = [](const Thread& thread) { return thread.state == State::Ended; };
         if (std::all_of(threads.begin(), threads.end(), has_ended)) return;
-        if (release_warps() || release_block()) continue;
+        if (release_warps() || release_block()) {
+            if (failure.empty()) continue;
+            return;
+        }
         failure = describe_divergence();
         return;
     }
@@ -245,7 +255,7 @@ inline bool is_fence_whole(unsigned shared_bytes) {
 
 // Runs the kernel on every thread of the grid. Returns what went wrong, or nothing.
 inline std::string run(dim3 grid, dim3 block, unsigned shared_bytes, const std::function<void()>& kernel,
-                       std::uint64_t seed) {
+                       std::uint64_t seed, Overlap* overlapping = nullptr) {
     // All of this is one device.
     static std::mutex mutex;
     const std::lock_guard<std::mutex> lock(mutex);
@@ -253,6 +263,7 @@ inline std::string run(dim3 grid, dim3 block, unsigned shared_bytes, const std::
     gridDim = grid;
     blockDim = block;
     body = &kernel;
+    overlap = overlapping;
     failure.clear();
     std::vector<std::size_t> blocks(static_cast<std::size_t>(grid.x) * grid.y * grid.z);
     std::vector<std::size_t> order(static_cast<std::size_t>(block.x) * block.y * block.z);
@@ -263,7 +274,9 @@ inline std::string run(dim3 grid, dim3 block, unsigned shared_bytes, const std::
         const auto index = static_cast<unsigned>(number);
         blockIdx = {index % grid.x, index / grid.x % grid.y, index / grid.x / grid.y};
         start_block(shared_bytes);
+        if (overlap != nullptr) overlap->begin_preamble();
         run_threads(random, order);
+        if (overlap != nullptr) overlap->end_block(failure);
         if (failure.empty() && !is_fence_whole(shared_bytes)) {
             failure = "writes beyond its dynamic shared memory";
         }

@@ -52,6 +52,8 @@ inline float __uint_as_float(unsigned bits) { return __int_as_float(static_cast<
 
 template <class T>
 T __ldg(const T* address) { return *address; }
+template <class T>
+T __ldcg(const T* address) { return *address; }
 
 // Fibers are switched at barriers only, so plain arithmetic is atomic. There is none for
 // floats, whose sum would depend on the order.

@@ -1,4 +1,5 @@
-// The first convolution stage: forward, weight gradient, update. A block per sample.
+// The first convolution stage: forward, weight gradient, update. A block per sample, or per two
+// (`_pairs`), so that half as many blocks join the shares of all others.
 #include "../prelude.cuh"
 #include "normalization.cuh"
 #include "update.cuh"
@@ -15,13 +16,14 @@ constexpr int FORWARD_THREADS_1 = GROUPS_1 * GROUP_THREADS_1;
 
 constexpr int PIXELS = IMAGE * IMAGE;
 
-// A sample's pixels as floats from 0 to 1. Four bytes are read at once: an image is 196 of those.
-__device__ __forceinline__ void load_image(const unsigned char* pixels, unsigned sample, float* image) {
+// A sample's pixels as floats from 0 to 1, by so many threads. Four bytes are read at once: an
+// image is 196 of those.
+__device__ __forceinline__ void load_image(const unsigned char* pixels, unsigned sample, int thread,
+                                           int threads, float4* image) {
     const uchar4* source = reinterpret_cast<const uchar4*>(pixels + static_cast<size_t>(sample) * PIXELS);
-    for (int k = threadIdx.x; k < PIXELS / 4; k += blockDim.x) {
+    for (int k = thread; k < PIXELS / 4; k += threads) {
         const uchar4 four = source[k];
-        reinterpret_cast<float4*>(image)[k] =
-            make_float4(four.x / 255.0f, four.y / 255.0f, four.z / 255.0f, four.w / 255.0f);
+        image[k] = make_float4(four.x / 255.0f, four.y / 255.0f, four.z / 255.0f, four.w / 255.0f);
     }
 }
 
@@ -52,41 +54,97 @@ __device__ __forceinline__ void convolve_window_1(const float* corner, const flo
     }
 }
 
-// The sum of a group's threads, from each warp's in `parts`.
-__device__ __forceinline__ float group_sum_1(const float (*parts)[GROUP_CHANNELS_1], int group, int c) {
+// What a block of SAMPLES samples shares forward. Each sample has a team of threads per group of
+// channels.
+template <int SAMPLES>
+struct Forward1Shared {
+    float4 image[SAMPLES][PIXELS / 4];
+    float4 weight[GROUPS_1][PLACES];
+    // Of each warp, per channel.
+    float sums[SAMPLES * GROUPS_1 * GROUP_WARPS_1][GROUP_CHANNELS_1];
+    float squares[SAMPLES * GROUPS_1 * GROUP_WARPS_1][GROUP_CHANNELS_1];
+};
+
+// The sum of a team's threads, from each warp's in `parts`.
+__device__ __forceinline__ float team_sum_1(const float (*parts)[GROUP_CHANNELS_1], int team, int c) {
     float sum = 0.0f;
-    for (int warp = 0; warp < GROUP_WARPS_1; ++warp) sum += parts[group * GROUP_WARPS_1 + warp][c];
+    for (int warp = 0; warp < GROUP_WARPS_1; ++warp) sum += parts[team * GROUP_WARPS_1 + warp][c];
     return sum;
 }
 
-// Mean and squares about it of each channel of the block's sample, from every thread's window.
-__device__ __forceinline__ void end_moments_1(const float (&x)[GROUP_CHANNELS_1][4], bool has_window,
-                                              float (*sums)[GROUP_CHANNELS_1],
-                                              float (*squares)[GROUP_CHANNELS_1], int samples,
-                                              float2* moments) {
-    const int thread = threadIdx.x, group = thread / GROUP_THREADS_1, warp = thread / WARP;
+// Mean and squares about it of each channel of the block's samples, from every thread's window.
+template <int SAMPLES>
+__device__ __forceinline__ void end_moments_1(Forward1Shared<SAMPLES>& shared,
+                                              const float (&x)[GROUP_CHANNELS_1][4], bool has_window,
+                                              int samples, float2* moments) {
+    const int thread = threadIdx.x, team = thread / GROUP_THREADS_1, warp = thread / WARP;
 #pragma unroll
     for (int c = 0; c < GROUP_CHANNELS_1; ++c) {
         const float sum = warp_sum(has_window ? x[c][0] + x[c][1] + x[c][2] + x[c][3] : 0.0f);
-        if (thread % WARP == 0) sums[warp][c] = sum;
+        if (thread % WARP == 0) shared.sums[warp][c] = sum;
     }
     __syncthreads();
-    float mean[GROUP_CHANNELS_1];
 #pragma unroll
     for (int c = 0; c < GROUP_CHANNELS_1; ++c) {
-        mean[c] = group_sum_1(sums, group, c) / AREA_1;
+        const float mean = team_sum_1(shared.sums, team, c) / AREA_1;
         float own = 0.0f;
-        for (int k = 0; k < 4 && has_window; ++k) own = fmaf(x[c][k] - mean[c], x[c][k] - mean[c], own);
+        for (int k = 0; k < 4 && has_window; ++k) own = fmaf(x[c][k] - mean, x[c][k] - mean, own);
         const float sum = warp_sum(own);
-        if (thread % WARP == 0) squares[warp][c] = sum;
+        if (thread % WARP == 0) shared.squares[warp][c] = sum;
     }
     __syncthreads();
-    if (thread % GROUP_THREADS_1 != 0) return;
+    // The first sample's teams join all samples of the block.
+    if (thread % GROUP_THREADS_1 != 0 || team >= GROUPS_1) return;
+    const int block = blockIdx.x, parts = (samples + SAMPLES - 1) / SAMPLES;
+    const int count = samples_of_part(block, SAMPLES, samples);
 #pragma unroll
     for (int c = 0; c < GROUP_CHANNELS_1; ++c) {
-        const size_t at = static_cast<size_t>(group * GROUP_CHANNELS_1 + c) * samples + blockIdx.x;
-        moments[at] = make_float2(mean[c], group_sum_1(squares, group, c));
+        float mean = 0.0f, squares = 0.0f;
+        for (int s = 0; s < count; ++s) mean += team_sum_1(shared.sums, s * GROUPS_1 + team, c);
+        mean /= count * AREA_1;
+        for (int s = 0; s < count; ++s) {
+            const int other = s * GROUPS_1 + team;
+            const float apart = team_sum_1(shared.sums, other, c) / AREA_1 - mean;
+            squares += squares_about(team_sum_1(shared.squares, other, c), AREA_1, apart);
+        }
+        moments[static_cast<size_t>(team * GROUP_CHANNELS_1 + c) * parts + block] = make_float2(mean, squares);
     }
+}
+
+// x[s, c, window, place] = b[c] + Σ weight·pixel, and per channel and block the mean of x and its
+// squares about it: moments[c·blocks + block].
+template <int SAMPLES>
+__device__ __forceinline__ void forward_1(Forward1Shared<SAMPLES>& shared, const unsigned char* __restrict__ pixels,
+                                          const unsigned* __restrict__ order, int first, int samples,
+                                          const float* stage, int mode, float4* before, float2* moments) {
+    const int turn = turn_of_thread<SAMPLES, FORWARD_THREADS_1>(), thread = threadIdx.x % FORWARD_THREADS_1;
+    const int sample = blockIdx.x * SAMPLES + turn;
+    const bool is_there = SAMPLES == 1 || sample < samples;
+    if (is_there) load_image(pixels, order[first + sample], thread, FORWARD_THREADS_1, shared.image[turn]);
+    wait_for_kernel_before();
+    if (threadIdx.x < Convolution1::WEIGHTS) {
+        const int c = thread / PLACES;
+        float* four = reinterpret_cast<float*>(&shared.weight[c / GROUP_CHANNELS_1][thread % PLACES]);
+        four[c % GROUP_CHANNELS_1] = stage[thread];
+    }
+    __syncthreads();
+
+    const int group = thread / GROUP_THREADS_1, place_in_group = thread % GROUP_THREADS_1;
+    const bool has_window = is_there && place_in_group < WINDOWS_1;
+    const int window = has_window ? place_in_group : 0;
+    float x[GROUP_CHANNELS_1][4];
+    for (int c = 0; c < GROUP_CHANNELS_1; ++c) {
+        const float bias = stage[Convolution1::BIAS + group * GROUP_CHANNELS_1 + c];
+        for (int k = 0; k < 4; ++k) x[c][k] = bias;
+    }
+    const int corner = window / POOLED_1 * 2 * IMAGE + window % POOLED_1 * 2;
+    convolve_window_1(reinterpret_cast<const float*>(shared.image[turn]) + corner, shared.weight[group], x);
+    for (int c = 0; c < GROUP_CHANNELS_1 && has_window; ++c) {
+        const int channel = sample * CHANNELS_1 + group * GROUP_CHANNELS_1 + c;
+        before[static_cast<size_t>(channel) * WINDOWS_1 + window] =
+            make_float4(x[c][0], x[c][1], x[c][2], x[c][3]);
+    }
+    if (mode == OF_BATCH) end_moments_1(shared, x, has_window, samples, moments);
 }
 
 // ∂L/∂x of one window, into rows of the dense gradient.
@@ -126,132 +184,177 @@ __device__ __forceinline__ void correlate_row_1(const float* d, const float* pix
     }
 }
 
-// Windows whose gradient a thread spreads.
-constexpr int WINDOWS_OF_THREAD_1 = (CHANNELS_1 * WINDOWS_1 + 255) / 256;
+// What a block of SAMPLES samples shares on the way back.
+template <int SAMPLES>
+struct Backward1Shared {
+    // The dense gradient, the images, and each row's share of the weight gradient, of all samples.
+    float4 dense[SAMPLES][CHANNELS_1 * AREA_1 / 4];
+    float4 image[SAMPLES][PIXELS / 4];
+    float4 rows[SIDE_1 * Convolution1::WEIGHTS / 4];
+    float4 gradient[CHANNELS_1];
+    float d_bias[SAMPLES][CHANNELS_1];
+    bool is_last;
+};
+
+// Threads per sample, and the windows whose gradient each spreads.
+constexpr int BACKWARD_THREADS_1 = 256;
+constexpr int WINDOWS_OF_THREAD_1 = (CHANNELS_1 * WINDOWS_1 + BACKWARD_THREADS_1 - 1) / BACKWARD_THREADS_1;
 
 constexpr int WEIGHT_BLOCKS_2 = convolution_update_blocks(GRADIENTS_2);
 
-}  // namespace fused
-
-// x[s, c, window, place] = b[c] + Σ weight·pixel, and per channel and sample the mean of x and
-// its squares about it: moments[c·samples + s]. Grid: samples.
-extern "C" __global__ void __launch_bounds__(320, 2) fused_convolution1_forward(
-    const unsigned char* __restrict__ pixels, const unsigned* __restrict__ order, int first, int samples,
-    const float* __restrict__ stage, int mode, float4* before, float2* moments) {
-    using namespace fused;
-    __shared__ float4 image[PIXELS / 4];
-    __shared__ float4 weight[GROUPS_1][PLACES];
-    __shared__ float sums_of_warps[2 * GROUP_WARPS_1][GROUP_CHANNELS_1];
-    __shared__ float squares_of_warps[2 * GROUP_WARPS_1][GROUP_CHANNELS_1];
-    const int thread = threadIdx.x, sample = blockIdx.x;
-    load_image(pixels, order[first + sample], reinterpret_cast<float*>(image));
-    if (thread < Convolution1::WEIGHTS) {
-        const int c = thread / PLACES;
-        float* four = reinterpret_cast<float*>(&weight[c / GROUP_CHANNELS_1][thread % PLACES]);
-        four[c % GROUP_CHANNELS_1] = stage[thread];
+// The weight gradient's shares of the block's samples, row by row, joined sample by sample.
+template <int SAMPLES>
+__device__ __forceinline__ void correlate_1(Backward1Shared<SAMPLES>& shared, int turn, int thread,
+                                            bool is_there) {
+    const bool has_row = thread < SIDE_1 * GROUPS_1 * KERNEL && is_there;
+    const int u = thread % KERNEL, group = thread / KERNEL % GROUPS_1, y = thread / (KERNEL * GROUPS_1);
+    const float* dense = reinterpret_cast<const float*>(shared.dense[turn]);
+    float share[GROUP_CHANNELS_1][KERNEL] = {};
+    if (has_row) {
+        const float* image = reinterpret_cast<const float*>(shared.image[turn]);
+        correlate_row_1(dense + group * GROUP_CHANNELS_1 * AREA_1 + y * SIDE_1, image + (y + u) * IMAGE, share);
     }
-    __syncthreads();
-
-    const int group = thread / GROUP_THREADS_1, place_in_group = thread % GROUP_THREADS_1;
-    const bool has_window = place_in_group < WINDOWS_1;
-    const int window = has_window ? place_in_group : 0;
-    float x[GROUP_CHANNELS_1][4];
-    for (int c = 0; c < GROUP_CHANNELS_1; ++c) {
-        const float bias = stage[Convolution1::BIAS + group * GROUP_CHANNELS_1 + c];
-        for (int k = 0; k < 4; ++k) x[c][k] = bias;
+    const int lane = thread % WARP, warp = thread / WARP;
+    if (warp < CHANNELS_1) {
+        float sum = 0.0f;
+        for (int k = lane; k < AREA_1 && is_there; k += WARP) sum += dense[warp * AREA_1 + k];
+        sum = warp_sum(sum);
+        if (lane == 0) shared.d_bias[turn][warp] = sum;
     }
-    const int corner = window / POOLED_1 * 2 * IMAGE + window % POOLED_1 * 2;
-    convolve_window_1(reinterpret_cast<const float*>(image) + corner, weight[group], x);
-    for (int c = 0; c < GROUP_CHANNELS_1 && has_window; ++c) {
-        const int channel = sample * CHANNELS_1 + group * GROUP_CHANNELS_1 + c;
-        before[static_cast<size_t>(channel) * WINDOWS_1 + window] =
-            make_float4(x[c][0], x[c][1], x[c][2], x[c][3]);
+    float* rows = reinterpret_cast<float*>(shared.rows) + y * Convolution1::WEIGHTS;
+#pragma unroll
+    for (int s = 0; s < SAMPLES; ++s) {
+        if (s > 0) __syncthreads();
+        if (s != turn || !has_row) continue;
+        for (int c = 0; c < GROUP_CHANNELS_1; ++c) {
+            float* row = rows + (group * GROUP_CHANNELS_1 + c) * PLACES + u * KERNEL;
+            for (int v = 0; v < KERNEL; ++v) row[v] = s == 0 ? share[c][v] : row[v] + share[c][v];
+        }
     }
-    if (mode == OF_BATCH) end_moments_1(x, has_window, sums_of_warps, squares_of_warps, samples, moments);
 }
 
-// The first blocks update the second convolution with its samples' shares. Then a block per
-// sample ends the gradients of batch norm, makes ∂L/∂x dense, and writes the sample's share of
-// the first convolution's weight gradient. `d_after` is ∂L/∂z of each window's largest.
-extern "C" __global__ void __launch_bounds__(256, 3) fused_convolution1_backward(
-    const unsigned char* __restrict__ pixels, const unsigned* __restrict__ order, int first, int samples,
-    float* stage, int mode, const float4* __restrict__ before, const float* __restrict__ d_after,
-    const float2* __restrict__ sums, float* shares, float* stage2, const float* __restrict__ shares2,
-    float rate) {
-    using namespace fused;
-    constexpr int DENSE = CHANNELS_1 * AREA_1;
-    // The dense gradient, the image, and each row's share of the weight gradient.
-    __shared__ float4 memory[(DENSE + PIXELS + SIDE_1 * Convolution1::WEIGHTS) / 4];
-    __shared__ float4 gradient[CHANNELS_1];
-    __shared__ float d_bias[CHANNELS_1];
-    const int thread = threadIdx.x, lane = thread % WARP, warp = thread / WARP;
-    float* dense = reinterpret_cast<float*>(memory);
-    if (blockIdx.x < WEIGHT_BLOCKS_2) {
-        convolution_update<Convolution2, CHANNELS_2, GRADIENTS_2>(blockIdx.x, shares2, samples, rate, stage2,
-                                                                  dense);
-        return;
-    }
-    const int sample = blockIdx.x - WEIGHT_BLOCKS_2;
-    float* image = dense + DENSE;
-    float* rows = image + PIXELS;
-    // On their way while the gradients are joined.
+// Ends the gradients of batch norm, makes ∂L/∂x dense, and writes the block's share of the first
+// convolution's weight gradient. With `finished`, the last block descends along all shares.
+template <int SAMPLES>
+__device__ __forceinline__ void backward_1(Backward1Shared<SAMPLES>& shared,
+                                           const unsigned char* __restrict__ pixels,
+                                           const unsigned* __restrict__ order, int first, int samples,
+                                           float* stage, int mode, const float4* __restrict__ before,
+                                           const float* d_after, const float2* sums, float* shares,
+                                           float rate, unsigned* finished) {
+    constexpr int THREADS = SAMPLES * BACKWARD_THREADS_1, VALUES = CHANNELS_1 * WINDOWS_1;
+    const int turn = turn_of_thread<SAMPLES, BACKWARD_THREADS_1>(), thread = threadIdx.x % BACKWARD_THREADS_1;
+    const int block = blockIdx.x - WEIGHT_BLOCKS_2, sample = block * SAMPLES + turn;
+    const bool is_there = SAMPLES == 1 || sample < samples;
+    // On their way while the kernel before this one ends, and while the gradients are joined.
     float4 windows[WINDOWS_OF_THREAD_1];
     float d_windows[WINDOWS_OF_THREAD_1];
 #pragma unroll
     for (int part = 0; part < WINDOWS_OF_THREAD_1; ++part) {
-        const int k = thread + part * 256;
-        const size_t at = static_cast<size_t>(sample) * CHANNELS_1 * WINDOWS_1 + k;
-        if (k < CHANNELS_1 * WINDOWS_1) {
-            windows[part] = before[at];
-            d_windows[part] = d_after[at];
-        }
+        const int k = thread + part * BACKWARD_THREADS_1;
+        if (k < VALUES && is_there) windows[part] = before[static_cast<size_t>(sample) * VALUES + k];
     }
-    load_image(pixels, order[first + sample], image);
-    convolution_gradient<Convolution1, CHANNELS_1>(sums, samples, static_cast<float>(samples) * AREA_1, stage,
-                                                   mode, rate, sample == 0, gradient);
-    __syncthreads();
-    const float4* affine = reinterpret_cast<const float4*>(stage + Convolution1::AFFINE);
+    if (is_there) load_image(pixels, order[first + sample], thread, BACKWARD_THREADS_1, shared.image[turn]);
+    wait_for_kernel_before();
 #pragma unroll
     for (int part = 0; part < WINDOWS_OF_THREAD_1; ++part) {
-        const int k = thread + part * 256, c = k / WINDOWS_1, window = k % WINDOWS_1;
-        if (k >= CHANNELS_1 * WINDOWS_1) continue;
+        const int k = thread + part * BACKWARD_THREADS_1;
+        if (k < VALUES && is_there) d_windows[part] = d_after[static_cast<size_t>(sample) * VALUES + k];
+    }
+    convolution_gradient<Convolution1, CHANNELS_1>(sums, samples, static_cast<float>(samples) * AREA_1, stage,
+                                                   mode, rate, block == 0, shared.gradient);
+    __syncthreads();
+    const float4* affine = reinterpret_cast<const float4*>(stage + Convolution1::AFFINE);
+    float* dense = reinterpret_cast<float*>(shared.dense[turn]);
+#pragma unroll
+    for (int part = 0; part < WINDOWS_OF_THREAD_1; ++part) {
+        const int k = thread + part * BACKWARD_THREADS_1, c = k / WINDOWS_1, window = k % WINDOWS_1;
+        if (k >= VALUES || !is_there) continue;
         const int corner = c * AREA_1 + window / POOLED_1 * 2 * SIDE_1 + window % POOLED_1 * 2;
-        spread_window_1(windows[part], d_windows[part], affine[c], gradient[c], dense + corner);
+        spread_window_1(windows[part], d_windows[part], affine[c], shared.gradient[c], dense + corner);
     }
     __syncthreads();
-    if (thread < SIDE_1 * GROUPS_1 * KERNEL) {
-        const int u = thread % KERNEL, group = thread / KERNEL % GROUPS_1, y = thread / (KERNEL * GROUPS_1);
-        float share[GROUP_CHANNELS_1][KERNEL] = {};
-        const float* d = dense + group * GROUP_CHANNELS_1 * AREA_1 + y * SIDE_1;
-        correlate_row_1(d, image + (y + u) * IMAGE, share);
-        for (int c = 0; c < GROUP_CHANNELS_1; ++c) {
-            const int channel = group * GROUP_CHANNELS_1 + c;
-            float* row = rows + y * Convolution1::WEIGHTS + channel * PLACES + u * KERNEL;
-            for (int v = 0; v < KERNEL; ++v) row[v] = share[c][v];
-        }
-    }
-    if (warp < CHANNELS_1) {
-        float sum = 0.0f;
-        for (int k = lane; k < AREA_1; k += WARP) sum += dense[warp * AREA_1 + k];
-        sum = warp_sum(sum);
-        if (lane == 0) d_bias[warp] = sum;
-    }
+    correlate_1(shared, turn, thread, is_there);
     __syncthreads();
-    if (thread < GRADIENTS_1) {
+    const int k = threadIdx.x;
+    if (k < GRADIENTS_1) {
         float sum = 0.0f;
-        if (thread < Convolution1::WEIGHTS) {
-            for (int y = 0; y < SIDE_1; ++y) sum += rows[y * Convolution1::WEIGHTS + thread];
+        if (k < Convolution1::WEIGHTS) {
+            const float* rows = reinterpret_cast<const float*>(shared.rows);
+            for (int y = 0; y < SIDE_1; ++y) sum += rows[y * Convolution1::WEIGHTS + k];
         } else {
-            sum = d_bias[thread - Convolution1::WEIGHTS];
+            for (int s = 0; s < SAMPLES; ++s) sum += shared.d_bias[s][k - Convolution1::WEIGHTS];
         }
-        shares[static_cast<size_t>(sample) * GRADIENTS_1 + thread] = sum;
+        shares[static_cast<size_t>(block) * GRADIENTS_1 + k] = sum;
+    }
+    const int blocks = static_cast<int>(gridDim.x) - WEIGHT_BLOCKS_2;
+    if (finished == nullptr || !is_last_block(finished, blocks, &shared.is_last)) return;
+    convolution_update_at_once<Convolution1, CHANNELS_1, GRADIENTS_1, THREADS>(shares, blocks, rate, stage,
+                                                                               shared.dense[0]);
+}
+
+// The first blocks of a kernel update the second convolution with all blocks' shares.
+template <int THREADS>
+__device__ __forceinline__ void update_2(const float* shares, int parts, float rate, float* stage,
+                                         float4* memory) {
+    wait_for_kernel_before();
+    convolution_update<Convolution2, CHANNELS_2, GRADIENTS_2, THREADS / WARP>(
+        blockIdx.x, shares, parts, rate, stage, reinterpret_cast<float*>(memory));
+}
+
+}  // namespace fused
+
+// The first convolution, see `forward_1`. Grid: samples.
+extern "C" __global__ void __launch_bounds__(320, 2) fused_convolution1_forward(
+    const unsigned char* __restrict__ pixels, const unsigned* __restrict__ order, int first, int samples,
+    const float* stage, int mode, float4* before, float2* moments) {
+    __shared__ fused::Forward1Shared<1> shared;
+    fused::forward_1(shared, pixels, order, first, samples, stage, mode, before, moments);
+}
+
+// Grid: pairs of samples.
+extern "C" __global__ void __launch_bounds__(640, 1) fused_convolution1_forward_pairs(
+    const unsigned char* __restrict__ pixels, const unsigned* __restrict__ order, int first, int samples,
+    const float* stage, int mode, float4* before, float2* moments) {
+    __shared__ fused::Forward1Shared<2> shared;
+    fused::forward_1(shared, pixels, order, first, samples, stage, mode, before, moments);
+}
+
+// The first blocks update the second convolution with its samples' shares. Then a block per
+// sample, see `backward_1`. `d_after` is ∂L/∂z of each window's largest.
+extern "C" __global__ void __launch_bounds__(256, 3) fused_convolution1_backward(
+    const unsigned char* __restrict__ pixels, const unsigned* __restrict__ order, int first, int samples,
+    float* stage, int mode, const float4* __restrict__ before, const float* d_after, const float2* sums,
+    float* shares, float* stage2, const float* shares2, float rate, unsigned* finished) {
+    __shared__ fused::Backward1Shared<1> shared;
+    if (blockIdx.x < fused::WEIGHT_BLOCKS_2) {
+        fused::update_2<256>(shares2, samples, rate, stage2, shared.dense[0]);
+    } else {
+        fused::backward_1(shared, pixels, order, first, samples, stage, mode, before, d_after, sums, shares,
+                          rate, finished);
     }
 }
 
-// Updates the first convolution. Grid: convolution_update_blocks(GRADIENTS_1).
+// The same with a block per pair of samples.
+extern "C" __global__ void __launch_bounds__(512, 2) fused_convolution1_backward_pairs(
+    const unsigned char* __restrict__ pixels, const unsigned* __restrict__ order, int first, int samples,
+    float* stage, int mode, const float4* __restrict__ before, const float* d_after, const float2* sums,
+    float* shares, float* stage2, const float* shares2, float rate, unsigned* finished) {
+    __shared__ fused::Backward1Shared<2> shared;
+    if (blockIdx.x < fused::WEIGHT_BLOCKS_2) {
+        fused::update_2<512>(shares2, samples, rate, stage2, shared.dense[0]);
+    } else {
+        fused::backward_1(shared, pixels, order, first, samples, stage, mode, before, d_after, sums, shares,
+                          rate, finished);
+    }
+}
+
+// Updates the first convolution with all blocks' shares. Grid: convolution_update_blocks(GRADIENTS_1).
 extern "C" __global__ void __launch_bounds__(256) fused_convolution1_update(
-    const float* __restrict__ shares, int samples, float* stage, float rate) {
+    const float* shares, int parts, float* stage, float rate) {
     using namespace fused;
     __shared__ float memory[UPDATE_WARPS * WARP];
-    convolution_update<Convolution1, CHANNELS_1, GRADIENTS_1>(blockIdx.x, shares, samples, rate, stage, memory);
+    wait_for_kernel_before();
+    convolution_update<Convolution1, CHANNELS_1, GRADIENTS_1, UPDATE_WARPS>(blockIdx.x, shares, parts, rate,
+                                                                            stage, memory);
 }

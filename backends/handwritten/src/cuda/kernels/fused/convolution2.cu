@@ -1,5 +1,6 @@
 // The second convolution stage, with batch norm, sigmoid and pooling of the first: forward, and
-// backward with the weight gradient of the linear stage behind it. A block per sample.
+// backward with the weight gradient of the linear stage behind it. A block per sample; forward, or
+// per two (`_pairs`).
 #include "../prelude.cuh"
 #include "normalization.cuh"
 #include "update.cuh"
@@ -177,38 +178,58 @@ __device__ __forceinline__ float2 end_channel_1(int channel, const float* after,
 
 constexpr int WEIGHT_BLOCKS_3 = linear_update_blocks(FEATURES_1, FEATURES_0);
 
-}  // namespace fused
+// What a block of SAMPLES samples shares forward.
+template <int SAMPLES>
+struct Forward2Shared {
+    float4 input[SAMPLES][INPUTS_2 / 4];
+    float4 weight[CHANNELS_1 * PLACES * PLACE_STRIDE_2 / 4];
+    float4 parts[SAMPLES][THIRDS_2][CHANNELS_2 * WINDOWS_2];
+    float4 affine1[CHANNELS_1];
+    float2 moments[SAMPLES][CHANNELS_2];
+};
+
+// Mean and squares of a channel over the block's samples, from each one's.
+template <int SAMPLES>
+__device__ __forceinline__ float2 join_moments_2(const float2 (*moments)[CHANNELS_2], int c, int count) {
+    float mean = 0.0f, squares = 0.0f;
+    for (int s = 0; s < count; ++s) mean += moments[s][c].x;
+    mean /= count;
+    for (int s = 0; s < count; ++s) squares += squares_about(moments[s][c].y, AREA_2, moments[s][c].x - mean);
+    return make_float2(mean, squares);
+}
 
 // Ends the statistics of the first stage; batch norm, sigmoid, pooling; the second convolution
-// and, per channel and sample, its mean and squares. Grid: samples.
-extern "C" __global__ void __launch_bounds__(192, 2) fused_convolution2_forward(
-    const float4* __restrict__ before1, const float2* __restrict__ moments1, int samples, float* stage1,
-    int mode1, const float* __restrict__ stage, int mode, float4* before, float2* moments) {
-    using namespace fused;
-    __shared__ float4 input[INPUTS_2 / 4];
-    __shared__ float4 weight[CHANNELS_1 * PLACES * PLACE_STRIDE_2 / 4];
-    __shared__ float4 parts[THIRDS_2][CHANNELS_2 * WINDOWS_2];
-    __shared__ float4 affine1[CHANNELS_1];
-    const int thread = threadIdx.x;
-    const size_t sample = blockIdx.x;
+// and, per channel and block, its mean and squares: moments[c·blocks + block].
+template <int SAMPLES>
+__device__ __forceinline__ void forward_2(Forward2Shared<SAMPLES>& shared, const float4* before1,
+                                          const float2* moments1, int samples, float* stage1, int mode1,
+                                          const float* __restrict__ stage, int mode, float4* before,
+                                          float2* moments) {
+    const int turn = turn_of_thread<SAMPLES, FORWARD_THREADS_2>(), thread = threadIdx.x % FORWARD_THREADS_2;
+    const int block = blockIdx.x;
+    const size_t sample = static_cast<size_t>(block) * SAMPLES + turn;
+    const bool is_there = SAMPLES == 1 || sample < samples;
+    for (int k = threadIdx.x; k < Convolution2::WEIGHTS; k += SAMPLES * FORWARD_THREADS_2) {
+        const int o = k / (CHANNELS_1 * PLACES), at = k % (CHANNELS_1 * PLACES);
+        reinterpret_cast<float*>(shared.weight)[at * PLACE_STRIDE_2 + o] = stage[k];
+    }
+    wait_for_kernel_before();
     // On their way while the statistics are joined.
     float4 windows[WINDOWS_OF_THREAD_2];
 #pragma unroll
     for (int part = 0; part < WINDOWS_OF_THREAD_2; ++part) {
         const int k = thread + part * FORWARD_THREADS_2;
-        if (k < INPUTS_2) windows[part] = before1[sample * INPUTS_2 + k];
+        if (k < INPUTS_2 && is_there) windows[part] = before1[sample * INPUTS_2 + k];
     }
-    convolution_affine<Convolution1, CHANNELS_1, AREA_1>(moments1, samples, stage1, mode1, sample == 0, affine1);
-    for (int k = thread; k < Convolution2::WEIGHTS; k += FORWARD_THREADS_2) {
-        const int o = k / (CHANNELS_1 * PLACES), at = k % (CHANNELS_1 * PLACES);
-        reinterpret_cast<float*>(weight)[at * PLACE_STRIDE_2 + o] = stage[k];
-    }
+    convolution_affine<Convolution1, CHANNELS_1, AREA_1>(moments1, samples, SAMPLES, stage1, mode1, block == 0,
+                                                         shared.affine1);
     __syncthreads();
-    float* after = reinterpret_cast<float*>(input);
+    float* after = reinterpret_cast<float*>(shared.input[turn]);
 #pragma unroll
     for (int part = 0; part < WINDOWS_OF_THREAD_2; ++part) {
         const int k = thread + part * FORWARD_THREADS_2;
-        if (k < INPUTS_2) after[k] = sigmoid(largest_of(windows[part], affine1[k / WINDOWS_1]).z);
+        if (k >= INPUTS_2) continue;
+        after[k] = is_there ? sigmoid(largest_of(windows[part], shared.affine1[k / WINDOWS_1]).z) : 0.0f;
     }
     __syncthreads();
 
@@ -217,11 +238,11 @@ extern "C" __global__ void __launch_bounds__(192, 2) fused_convolution2_forward(
     const int corner = window / POOLED_2 * 2 * POOLED_1 + window % POOLED_2 * 2;
     float sums[4][4] = {};
     for (int i = third * THIRD_CHANNELS_2; i < (third + 1) * THIRD_CHANNELS_2; ++i) {
-        const float* from = reinterpret_cast<const float*>(weight) + i * PLACES * PLACE_STRIDE_2 + 4 * four;
+        const float* from = reinterpret_cast<const float*>(shared.weight) + i * PLACES * PLACE_STRIDE_2 + 4 * four;
         convolve_window_2(after + i * WINDOWS_1 + corner, from, sums);
     }
     for (int c = 0; c < 4; ++c) {
-        parts[third][(4 * four + c) * WINDOWS_2 + window] =
+        shared.parts[turn][third][(4 * four + c) * WINDOWS_2 + window] =
             make_float4(sums[c][0], sums[c][1], sums[c][2], sums[c][3]);
     }
     __syncthreads();
@@ -231,14 +252,39 @@ extern "C" __global__ void __launch_bounds__(192, 2) fused_convolution2_forward(
         const float bias = stage[Convolution2::BIAS + c];
         float4 x = make_float4(bias, bias, bias, bias);
         for (int part = 0; part < THIRDS_2; ++part) {
-            const float4 own = parts[part][k];
+            const float4 own = shared.parts[turn][part][k];
             x = make_float4(x.x + own.x, x.y + own.y, x.z + own.z, x.w + own.w);
         }
-        before[sample * CHANNELS_2 * WINDOWS_2 + k] = x;
+        if (is_there) before[sample * CHANNELS_2 * WINDOWS_2 + k] = x;
         if (mode != OF_BATCH) continue;
         const float2 own = moments_of_half(x);
-        if (k % WINDOWS_2 == 0) moments[static_cast<size_t>(c) * samples + sample] = own;
+        if (k % WINDOWS_2 == 0) shared.moments[turn][c] = own;
     }
+    if (mode != OF_BATCH) return;
+    __syncthreads();
+    const int c = threadIdx.x;
+    if (c >= CHANNELS_2) return;
+    const int blocks = (samples + SAMPLES - 1) / SAMPLES;
+    moments[static_cast<size_t>(c) * blocks + block] =
+        join_moments_2<SAMPLES>(shared.moments, c, samples_of_part(block, SAMPLES, samples));
+}
+
+}  // namespace fused
+
+// The second convolution, see `forward_2`. Grid: samples.
+extern "C" __global__ void __launch_bounds__(192, 2) fused_convolution2_forward(
+    const float4* before1, const float2* moments1, int samples, float* stage1, int mode1,
+    const float* __restrict__ stage, int mode, float4* before, float2* moments) {
+    __shared__ fused::Forward2Shared<1> shared;
+    fused::forward_2(shared, before1, moments1, samples, stage1, mode1, stage, mode, before, moments);
+}
+
+// Grid: pairs of samples.
+extern "C" __global__ void __launch_bounds__(384, 1) fused_convolution2_forward_pairs(
+    const float4* before1, const float2* moments1, int samples, float* stage1, int mode1,
+    const float* __restrict__ stage, int mode, float4* before, float2* moments) {
+    __shared__ fused::Forward2Shared<2> shared;
+    fused::forward_2(shared, before1, moments1, samples, stage1, mode1, stage, mode, before, moments);
 }
 
 // The first blocks update the first linear stage (`d_linear` before batch norm, `after` its
@@ -247,9 +293,9 @@ extern "C" __global__ void __launch_bounds__(192, 2) fused_convolution2_forward(
 // Σ ∂L/∂z and Σ ∂L/∂z·x̂ per channel of it: sums1[c·samples + s].
 extern "C" __global__ void __launch_bounds__(256, 3) fused_convolution2_backward(
     int samples, const float4* __restrict__ before1, const float* __restrict__ stage1,
-    const float4* __restrict__ before, float* stage, int mode, const float* __restrict__ d_after,
-    const float2* __restrict__ sums, float4* shares, float* d_after1, float2* sums1,
-    const float* __restrict__ d_linear, const float* __restrict__ after, float* linear, float rate) {
+    const float4* __restrict__ before, float* stage, int mode, const float* d_after, const float2* sums,
+    float4* shares, float* d_after1, float2* sums1, const float* d_linear, const float* __restrict__ after,
+    float* linear, float rate) {
     using namespace fused;
     constexpr int WEIGHT_AT = OUTPUTS_2 + INPUTS_2;
     constexpr int PARTS_AT = WEIGHT_AT + WEIGHT_ROWS_2 * WEIGHT_ROW_2;
@@ -261,6 +307,7 @@ extern "C" __global__ void __launch_bounds__(256, 3) fused_convolution2_backward
     const int thread = threadIdx.x, lane = thread % WARP, warp = thread / WARP;
     float* dense = reinterpret_cast<float*>(memory);
     if (blockIdx.x < WEIGHT_BLOCKS_3) {
+        wait_for_kernel_before();
         linear_update<Linear1, FEATURES_1, FEATURES_0, FEATURES_1>(blockIdx.x, d_linear, after, samples, rate,
                                                                    linear, dense);
         return;
@@ -270,9 +317,6 @@ extern "C" __global__ void __launch_bounds__(256, 3) fused_convolution2_backward
     float* weight = dense + WEIGHT_AT;
     float* parts = dense + PARTS_AT;
     const float4* affine1 = reinterpret_cast<const float4*>(stage1 + Convolution1::AFFINE);
-    convolution_gradient<Convolution2, CHANNELS_2>(sums, (samples + TILE - 1) / TILE,
-                                                   static_cast<float>(samples) * AREA_2, stage, mode, rate,
-                                                   sample == 0, gradient);
     for (int k = thread; k < Convolution2::WEIGHTS; k += 256) {
         weight[k / KERNEL * WEIGHT_ROW_2 + k % KERNEL] = stage[k];
     }
@@ -281,6 +325,10 @@ extern "C" __global__ void __launch_bounds__(256, 3) fused_convolution2_backward
     }
     const float4 affine = reinterpret_cast<const float4*>(stage + Convolution2::AFFINE)[thread / WINDOWS_2];
     const float4 own = before[sample * CHANNELS_2 * WINDOWS_2 + thread];
+    wait_for_kernel_before();
+    convolution_gradient<Convolution2, CHANNELS_2>(sums, (samples + TILE - 1) / TILE,
+                                                   static_cast<float>(samples) * AREA_2, stage, mode, rate,
+                                                   sample == 0, gradient);
     const float d_z = d_after[sample * CHANNELS_2 * WINDOWS_2 + thread];
     __syncthreads();
     differentiate_2(own, d_z, affine, gradient[thread / WINDOWS_2], dense);

@@ -155,20 +155,22 @@ constexpr int MEMORY_1 = larger(Backward1::PARTS + TILE * FEATURES_1, LINEAR_UPD
 }  // namespace fused
 
 // Ends the statistics of the second convolution; batch norm, sigmoid, pooling: after1[s, i];
-// and the first linear layer, with mean and squares per tile of samples and feature.
+// and the first linear layer, with mean and squares per tile of samples and feature. Of the
+// convolution they are there per part of at most `most` samples.
 // Grid: tiles × 4 groups of 30 features.
 extern "C" __global__ void __launch_bounds__(256) fused_linear1_forward(
-    const float4* __restrict__ before1, const float2* __restrict__ moments1, int samples, float* stage1,
-    int mode1, float* after1, const float* __restrict__ stage, float* before, float2* moments) {
+    const float4* before1, const float2* moments1, int samples, int most, float* stage1, int mode1, float* after1,
+    const float* __restrict__ stage, float* before, float2* moments) {
     using namespace fused;
     __shared__ float4 affine1[CHANNELS_2];
     __shared__ float4 input[TILE * FEATURES_0 / 4];
     __shared__ float parts[Forward1::PARTS];
     __shared__ float values[TILE * WARP];
     const int thread = threadIdx.x, tile = blockIdx.x, group = blockIdx.y;
-    // On their way while the statistics are joined.
     Forward1 forward;
     forward.load(stage, group);
+    wait_for_kernel_before();
+    // On their way while the statistics are joined.
     const int valid = samples_of(tile, samples);
     const size_t first = static_cast<size_t>(tile) * TILE * FEATURES_0 + thread;
     float4 windows[TILE];
@@ -176,7 +178,7 @@ extern "C" __global__ void __launch_bounds__(256) fused_linear1_forward(
     for (int s = 0; s < TILE; ++s) {
         if (s < valid) windows[s] = before1[first + s * FEATURES_0];
     }
-    convolution_affine<Convolution2, CHANNELS_2, AREA_2>(moments1, samples, stage1, mode1,
+    convolution_affine<Convolution2, CHANNELS_2, AREA_2>(moments1, samples, most, stage1, mode1,
                                                          tile == 0 && group == 0, affine1);
     __syncthreads();
     float* rows = reinterpret_cast<float*>(input);
@@ -198,8 +200,8 @@ extern "C" __global__ void __launch_bounds__(256) fused_linear1_forward(
 // The same of the second: batch norm and sigmoid of the first, and the linear layer.
 // Grid: tiles × 4 groups of 21 features.
 extern "C" __global__ void __launch_bounds__(192, 2) fused_linear2_forward(
-    const float* __restrict__ before1, const float2* __restrict__ moments1, int samples, float* stage1,
-    int mode1, float* after1, const float* __restrict__ stage, float* before, float2* moments) {
+    const float* before1, const float2* moments1, int samples, float* stage1, int mode1, float* after1,
+    const float* __restrict__ stage, float* before, float2* moments) {
     using namespace fused;
     __shared__ float4 affine1[FEATURES_1];
     __shared__ float4 input[TILE * FEATURES_1 / 4];
@@ -208,6 +210,7 @@ extern "C" __global__ void __launch_bounds__(192, 2) fused_linear2_forward(
     const int thread = threadIdx.x, tile = blockIdx.x, group = blockIdx.y;
     Forward2 forward;
     forward.load(stage, group);
+    wait_for_kernel_before();
     linear_affine<Linear1, FEATURES_1>(moments1, samples, stage1, mode1, tile == 0 && group == 0, affine1);
     __syncthreads();
     float* rows = reinterpret_cast<float*>(input);
@@ -233,15 +236,15 @@ extern "C" __global__ void __launch_bounds__(192, 2) fused_linear2_forward(
 extern "C" __global__ void __launch_bounds__(256) fused_linear2_backward(
     int samples, const float* __restrict__ before1, const float* __restrict__ after1,
     const float* __restrict__ stage1, const float* __restrict__ before, float* stage, int mode,
-    const float* __restrict__ d_normalized, const float2* __restrict__ sums, float* d_before,
-    float* d_normalized1, float2* sums1, const float* __restrict__ d_logits, const float* __restrict__ after,
-    float* last, float rate) {
+    const float* d_normalized, const float2* sums, float* d_before, float* d_normalized1, float2* sums1,
+    const float* d_logits, const float* after, float* last, float rate) {
     using namespace fused;
     __shared__ float4 memory[MEMORY_2 / 4];
     __shared__ float4 gradient[FEATURES_2];
     __shared__ float2 products[TILE * WARP];
     float* parts = reinterpret_cast<float*>(memory);
     if (blockIdx.x < UPDATE_BLOCKS_3) {
+        wait_for_kernel_before();
         linear_update<Linear3, CLASSES, FEATURES_2, CLASS_STRIDE>(blockIdx.x, d_logits, after, samples, rate,
                                                                   last, parts);
         return;
@@ -252,6 +255,7 @@ extern "C" __global__ void __launch_bounds__(256) fused_linear2_backward(
     float* d = parts + Backward2::PARTS;
     Backward2 backward;
     backward.load(stage, group);
+    wait_for_kernel_before();
     linear_gradient<Linear2, FEATURES_2>(sums, samples, stage, mode, rate, block == 0, gradient);
     __syncthreads();
     Backward2::differentiate(before, d_normalized, gradient, tile, samples, group, d, d_before);
@@ -287,9 +291,8 @@ extern "C" __global__ void __launch_bounds__(256) fused_linear2_backward(
 extern "C" __global__ void __launch_bounds__(256) fused_linear1_backward(
     int samples, const float4* __restrict__ before1, const float* __restrict__ after1,
     const float* __restrict__ stage1, const float* __restrict__ before, float* stage, int mode,
-    const float* __restrict__ d_normalized, const float2* __restrict__ sums, float* d_before, float* d_after1,
-    float2* sums1, const float* __restrict__ d_linear, const float* __restrict__ after, float* linear,
-    float rate) {
+    const float* d_normalized, const float2* sums, float* d_before, float* d_after1, float2* sums1,
+    const float* d_linear, const float* __restrict__ after, float* linear, float rate) {
     using namespace fused;
     constexpr int CHANNELS = 4;  // of a block: 64 inputs
     __shared__ float4 memory[MEMORY_1 / 4];
@@ -297,6 +300,7 @@ extern "C" __global__ void __launch_bounds__(256) fused_linear1_backward(
     __shared__ float2 products[4][CHANNELS];
     float* parts = reinterpret_cast<float*>(memory);
     if (blockIdx.x < UPDATE_BLOCKS_2) {
+        wait_for_kernel_before();
         linear_update<Linear2, FEATURES_2, FEATURES_1, FEATURES_2>(blockIdx.x, d_linear, after, samples, rate,
                                                                    linear, parts);
         return;
@@ -306,6 +310,7 @@ extern "C" __global__ void __launch_bounds__(256) fused_linear1_backward(
     float* d = parts + Backward1::PARTS;
     Backward1 backward;
     backward.load(stage, group);
+    wait_for_kernel_before();
     linear_gradient<Linear1, FEATURES_1>(sums, samples, stage, mode, rate, block == 0, gradient);
     __syncthreads();
     Backward1::differentiate(before, d_normalized, gradient, tile, samples, group, d, d_before);

@@ -78,23 +78,29 @@ __device__ float4 finish_affine(float* stage, int mode, int c, float mean, float
     return affine;
 }
 
-// The affine maps of a convolution stage, from mean and squares per channel and sample, each
-// over AREA values: `moments[c·samples + s]`. A warp per channel.
+// Samples of a part of the batch: `most`, or fewer in the last.
+__device__ __forceinline__ int samples_of_part(int part, int most, int samples) {
+    return min(most, samples - part * most);
+}
+
+// The affine maps of a convolution stage, from mean and squares per channel and part of at most
+// `most` samples, each over AREA values a sample: `moments[c·parts + part]`. A warp per channel.
 template <class S, int CHANNELS, int AREA>
-__device__ void convolution_affine(const float2* moments, int samples, float* stage, int mode, bool keeps,
-                                   float4* affine) {
-    const int lane = threadIdx.x % WARP;
+__device__ void convolution_affine(const float2* moments, int samples, int most, float* stage, int mode,
+                                   bool keeps, float4* affine) {
+    const int lane = threadIdx.x % WARP, parts = (samples + most - 1) / most;
     const int warps = static_cast<int>(blockDim.x) / WARP;
     for (int c = threadIdx.x / WARP; c < CHANNELS; c += warps) {
-        const float2* own = moments + static_cast<size_t>(c) * samples;
+        const float2* own = moments + static_cast<size_t>(c) * parts;
         float mean = 0.0f, squares = 0.0f;
         if (mode == OF_BATCH) {
 #pragma unroll 8
-            for (int s = lane; s < samples; s += WARP) mean += own[s].x;
+            for (int p = lane; p < parts; p += WARP) mean += samples_of_part(p, most, samples) * own[p].x;
             mean = warp_sum(mean) / samples;
 #pragma unroll 8
-            for (int s = lane; s < samples; s += WARP) {
-                squares += squares_about(own[s].y, AREA, own[s].x - mean);
+            for (int p = lane; p < parts; p += WARP) {
+                const float count = static_cast<float>(samples_of_part(p, most, samples)) * AREA;
+                squares += squares_about(own[p].y, count, own[p].x - mean);
             }
             squares = warp_sum(squares);
         }
@@ -106,7 +112,9 @@ __device__ void convolution_affine(const float2* moments, int samples, float* st
 }
 
 // Samples of a tile: TILE, or fewer in the last.
-__device__ __forceinline__ int samples_of(int tile, int samples) { return min(TILE, samples - tile * TILE); }
+__device__ __forceinline__ int samples_of(int tile, int samples) {
+    return samples_of_part(tile, TILE, samples);
+}
 
 // The affine maps of a linear stage, from mean and squares per tile of samples and feature:
 // `moments[tile·FEATURES + f]`. A thread per feature.

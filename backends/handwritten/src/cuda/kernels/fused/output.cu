@@ -72,13 +72,14 @@ __device__ __forceinline__ void activate_tile(const float* before, const float4*
 
 // Prediction: logits[first + s, j]. Grid: tiles.
 extern "C" __global__ void __launch_bounds__(256) fused_logits(
-    const float* __restrict__ before1, int first, int samples, float* stage1, int mode1,
-    const float* __restrict__ stage, float* logits) {
+    const float* before1, int first, int samples, float* stage1, int mode1, const float* __restrict__ stage,
+    float* logits) {
     using namespace fused;
     __shared__ float4 affine[FEATURES_2];
     __shared__ float after[TILE * FEATURES_2];
     __shared__ float x_hats[TILE * FEATURES_2];
     const int tile = blockIdx.x, lane = threadIdx.x % WARP, s = threadIdx.x / WARP;
+    wait_for_kernel_before();
     linear_affine<Linear2, FEATURES_2>(nullptr, samples, stage1, mode1, false, affine);
     __syncthreads();
     activate_tile(before1, affine, tile, samples, after, x_hats);
@@ -101,9 +102,9 @@ extern "C" __global__ void __launch_bounds__(256) fused_logits(
 // their label's (the first, where several are largest). Grid: tiles.
 extern "C" __global__ void __launch_bounds__(256) fused_output(
     const unsigned char* __restrict__ labels, const unsigned* __restrict__ order, int first,
-    const float* __restrict__ before1, const float2* __restrict__ moments1, int samples, float* stage1,
-    int mode1, float* after1, const float* __restrict__ stage, float* d_logits, float* d_normalized1,
-    float2* sums1, double* outcomes, int outcome) {
+    const float* before1, const float2* moments1, int samples, float* stage1, int mode1, float* after1,
+    const float* __restrict__ stage, float* d_logits, float* d_normalized1, float2* sums1, double* outcomes,
+    int outcome) {
     using namespace fused;
     __shared__ float4 affine[FEATURES_2];
     __shared__ float weight[CLASSES * FEATURES_2];
@@ -115,7 +116,9 @@ extern "C" __global__ void __launch_bounds__(256) fused_output(
     __shared__ double corrects[TILE];
     const int thread = threadIdx.x, tile = blockIdx.x, lane = thread % WARP, s = thread / WARP;
     const int valid = samples_of(tile, samples);
+    const int label = s < valid ? labels[order[first + tile * TILE + s]] : 0;
     for (int k = thread; k < CLASSES * FEATURES_2; k += 256) weight[k] = stage[k];
+    wait_for_kernel_before();
     linear_affine<Linear2, FEATURES_2>(moments1, samples, stage1, mode1, tile == 0, affine);
     __syncthreads();
     activate_tile(before1, affine, tile, samples, after, x_hats);
@@ -123,7 +126,6 @@ extern "C" __global__ void __launch_bounds__(256) fused_output(
 
     float z[CLASSES];
     logits_of(after + s * FEATURES_2, weight, stage + Linear3::BIAS, z);
-    const int label = s < valid ? labels[order[first + tile * TILE + s]] : 0;
     const Score score = score_of(z, label, 1.0f / samples);
     if (lane < CLASS_STRIDE) {
         const float d = s < valid ? score.d : 0.0f;

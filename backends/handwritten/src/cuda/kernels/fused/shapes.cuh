@@ -63,4 +63,10 @@ constexpr int GRADIENTS_2 = 2416;
 static_assert(GRADIENTS_1 == whole_float4s(Convolution1::WEIGHTS + CHANNELS_1), "weights and biases");
 static_assert(GRADIENTS_2 == whole_float4s(Convolution2::WEIGHTS + CHANNELS_2), "weights and biases");
 
+// Which of a block's samples a thread works on, where each has THREADS threads.
+template <int SAMPLES, int THREADS>
+__device__ __forceinline__ int turn_of_thread() {
+    return SAMPLES == 1 ? 0 : threadIdx.x / THREADS;
+}
+
 }  // namespace fused

@@ -1,5 +1,5 @@
 // Gradients of weights and biases, summed over the batch in a fixed order, and the descent
-// along them: w ← w − rate·∂L/∂w. Blocks of 256 threads.
+// along them: w ← w − rate·∂L/∂w. Blocks of 256 threads, where no other number is said.
 #pragma once
 
 #include "shapes.cuh"
@@ -66,28 +66,74 @@ __device__ void linear_update(int block, const float* d, const float* input, int
 // How many blocks update a convolution stage.
 constexpr int convolution_update_blocks(int gradients) { return (gradients + WARP - 1) / WARP; }
 
-// Sums the samples' shares `parts[s·GRADIENTS + k]`, weights first, then biases, and descends.
-// A lane has a value, a warp every eighth sample. `memory` is 256 floats.
-template <class S, int OUTPUTS, int GRADIENTS>
-__device__ void convolution_update(int block, const float* parts, int samples, float rate, float* stage,
+// Descends along the sum of value k of a convolution stage: weights first, then biases.
+template <class S, int OUTPUTS>
+__device__ __forceinline__ void descend_convolution(float* stage, int k, float step) {
+    if (k < S::WEIGHTS) {
+        stage[k] -= step;
+    } else if (k < S::WEIGHTS + OUTPUTS) {
+        stage[S::BIAS + k - S::WEIGHTS] -= step;
+    }
+}
+
+// Sums the shares `shares[part·GRADIENTS + k]` of all parts of the batch, and descends. A lane has
+// a value, each of WARPS warps every WARPS-th part. `memory` is a float per thread.
+template <class S, int OUTPUTS, int GRADIENTS, int WARPS>
+__device__ void convolution_update(int block, const float* shares, int parts, float rate, float* stage,
                                    float* memory) {
     const int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
     const int k = block * WARP + lane;
     float sum = 0.0f;
     if (k < GRADIENTS) {
 #pragma unroll 8
-        for (int s = warp; s < samples; s += UPDATE_WARPS) sum += parts[static_cast<size_t>(s) * GRADIENTS + k];
+        for (int p = warp; p < parts; p += WARPS) sum += shares[static_cast<size_t>(p) * GRADIENTS + k];
     }
     memory[threadIdx.x] = sum;
     __syncthreads();
     if (warp != 0) return;
     sum = 0.0f;
-    for (int part = 0; part < UPDATE_WARPS; ++part) sum += memory[part * WARP + lane];
-    if (k < S::WEIGHTS) {
-        stage[k] -= rate * sum;
-    } else if (k < S::WEIGHTS + OUTPUTS) {
-        stage[S::BIAS + k - S::WEIGHTS] -= rate * sum;
+    for (int part = 0; part < WARPS; ++part) sum += memory[part * WARP + lane];
+    descend_convolution<S, OUTPUTS>(stage, k, rate * sum);
+}
+
+// Whether this is the last of so many blocks to come here, with all that they have written to
+// be seen. `finished` counts them, and is 0 again behind the last.
+__device__ __forceinline__ bool is_last_block(unsigned* finished, int blocks, bool* is_last) {
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        *is_last = atomicAdd(finished, 1u) == static_cast<unsigned>(blocks) - 1;
+        if (*is_last) *finished = 0;
     }
+    __syncthreads();
+    __threadfence();
+    return *is_last;
+}
+
+// The same update by one block of THREADS: a thread has four values of every SLICES-th part.
+// Other blocks of the kernel have written `shares`. `memory` is four floats per thread.
+template <class S, int OUTPUTS, int GRADIENTS, int THREADS>
+__device__ void convolution_update_at_once(const float* shares, int parts, float rate, float* stage,
+                                           float4* memory) {
+    constexpr int COLUMNS = GRADIENTS / 4, SLICES = THREADS / COLUMNS;
+    static_assert(GRADIENTS <= THREADS && SLICES > 0, "a thread per value, and all values in a slice");
+    const int thread = threadIdx.x, column = thread % COLUMNS, slice = thread / COLUMNS;
+    float4 sum = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+    if (slice < SLICES) {
+        const float4* own = reinterpret_cast<const float4*>(shares) + column;
+#pragma unroll 8
+        for (int p = slice; p < parts; p += SLICES) {
+            // Not from the first-level cache, which does not see other blocks' writes.
+            const float4 four = __ldcg(own + static_cast<size_t>(p) * COLUMNS);
+            sum = make_float4(sum.x + four.x, sum.y + four.y, sum.z + four.z, sum.w + four.w);
+        }
+    }
+    memory[thread] = sum;
+    __syncthreads();
+    if (thread >= GRADIENTS) return;
+    float all = 0.0f;
+    for (int k = 0; k < SLICES; ++k) all += reinterpret_cast<const float*>(memory + k * COLUMNS)[thread];
+    descend_convolution<S, OUTPUTS>(stage, thread, rate * all);
 }
 
 }  // namespace fused

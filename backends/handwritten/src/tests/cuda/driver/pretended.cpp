@@ -33,6 +33,10 @@ struct Kept {
     dim3 grid, block;
     unsigned shared_bytes;
     std::vector<std::uint64_t> arguments;
+    // Of a copy instead of a kernel.
+    void* to = nullptr;
+    const void* from = nullptr;
+    std::size_t bytes = 0;
 };
 using Graph = std::vector<Kept>;
 
@@ -48,11 +52,13 @@ Context context;
 thread_local Context* current = nullptr;
 int retained = 0;
 std::map<std::uint64_t, std::size_t> allocations;
+std::map<const void*, std::size_t> pinned;
 std::map<Stream*, std::unique_ptr<Stream>> streams;
 std::map<Graph*, std::unique_ptr<Graph>> graphs, ready;
 std::map<Module*, std::unique_ptr<Module>> modules;
 std::map<const emulator::Kernel*, int> allowed_shared;
 unsigned long long seed = 1;
+unsigned long long overlaps = 0;
 
 template <class T>
 T* keep(std::map<T*, std::unique_ptr<T>>& all, std::unique_ptr<T> one) {
@@ -79,7 +85,29 @@ Answer check_idle(Stream* stream) {
     return answer == SUCCESS && stream->is_capturing ? CAPTURE_UNSUPPORTED : answer;
 }
 
+// Copies at once, or when the recording runs; recorded copies take pinned memory.
+Answer copy(void* to, const void* from, std::size_t bytes, const void* host, Stream* stream) {
+    const Answer answer = check_stream(stream);
+    if (answer != SUCCESS) return answer;
+    if (!stream->is_capturing) {
+        std::memcpy(to, from, bytes);
+        return SUCCESS;
+    }
+    const auto found = pinned.find(host);
+    if (found == pinned.end() || found->second < bytes) return CAPTURE_UNSUPPORTED;
+    Kept kept{};
+    kept.to = to;
+    kept.from = from;
+    kept.bytes = bytes;
+    stream->captured.push_back(kept);
+    return SUCCESS;
+}
+
 Answer run(const Kept& kept) {
+    if (kept.bytes != 0) {
+        std::memcpy(kept.to, kept.from, kept.bytes);
+        return SUCCESS;
+    }
     std::vector<std::uint64_t> values = kept.arguments;
     std::vector<void*> pointers;
     for (std::uint64_t& value : values) pointers.push_back(&value);
@@ -172,6 +200,19 @@ DRIVER(cuMemFree_v2(std::uint64_t address)) {
     return pretended::SUCCESS;
 }
 
+DRIVER(cuMemHostAlloc(void** address, std::size_t bytes, unsigned flags)) {
+    if (bytes == 0 || flags != 0) return pretended::INVALID_VALUE;
+    *address = std::malloc(bytes);
+    pretended::pinned[*address] = bytes;
+    return pretended::SUCCESS;
+}
+
+DRIVER(cuMemFreeHost(void* address)) {
+    if (pretended::pinned.erase(address) != 1) return pretended::INVALID_VALUE;
+    std::free(address);
+    return pretended::SUCCESS;
+}
+
 DRIVER(cuMemsetD8Async(std::uint64_t to, unsigned char value, std::size_t bytes, pretended::Stream* stream)) {
     if (!pretended::is_inside(to, bytes)) return pretended::INVALID_VALUE;
     const pretended::Answer answer = pretended::check_idle(stream);
@@ -181,16 +222,12 @@ DRIVER(cuMemsetD8Async(std::uint64_t to, unsigned char value, std::size_t bytes,
 
 DRIVER(cuMemcpyHtoDAsync_v2(std::uint64_t to, const void* from, std::size_t bytes, pretended::Stream* stream)) {
     if (!pretended::is_inside(to, bytes)) return pretended::INVALID_VALUE;
-    const pretended::Answer answer = pretended::check_idle(stream);
-    if (answer == pretended::SUCCESS) std::memcpy(reinterpret_cast<void*>(to), from, bytes);
-    return answer;
+    return pretended::copy(reinterpret_cast<void*>(to), from, bytes, from, stream);
 }
 
 DRIVER(cuMemcpyDtoHAsync_v2(void* to, std::uint64_t from, std::size_t bytes, pretended::Stream* stream)) {
     if (!pretended::is_inside(from, bytes)) return pretended::INVALID_VALUE;
-    const pretended::Answer answer = pretended::check_idle(stream);
-    if (answer == pretended::SUCCESS) std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
-    return answer;
+    return pretended::copy(to, reinterpret_cast<const void*>(from), bytes, to, stream);
 }
 
 DRIVER(cuModuleLoadData(pretended::Module** module, const std::uint32_t* image)) {
@@ -220,6 +257,13 @@ DRIVER(cuFuncLoad(const emulator::Kernel* function)) {
     return function ? pretended::SUCCESS : pretended::INVALID_HANDLE;
 }
 
+DRIVER(cuFuncGetAttribute(int* value, int attribute, const emulator::Kernel* function)) {
+    // PTX_VERSION
+    if (!function || attribute != 5) return pretended::INVALID_VALUE;
+    *value = static_cast<int>(pretended::setting("PRETENDED_ARCHITECTURE", 90));
+    return pretended::SUCCESS;
+}
+
 DRIVER(cuFuncSetAttribute(const emulator::Kernel* function, int attribute, int value)) {
     // MAX_DYNAMIC_SHARED_SIZE_BYTES
     if (attribute != 8 || value > 99 * 1024) return pretended::INVALID_VALUE;
@@ -227,11 +271,28 @@ DRIVER(cuFuncSetAttribute(const emulator::Kernel* function, int attribute, int v
     return pretended::SUCCESS;
 }
 
-DRIVER(cuLaunchKernel(const emulator::Kernel* kernel, unsigned grid_x, unsigned grid_y, unsigned grid_z,
-                      unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
-                      pretended::Stream* stream, void** parameters, void** extra)) {
+// CUlaunchConfig and CUlaunchAttribute of cuda.h.
+struct LaunchAttribute {
+    int id;
+    char pad[4];
+    char value[64];
+};
+struct LaunchConfig {
+    unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes;
+    pretended::Stream* stream;
+    const LaunchAttribute* attributes;
+    unsigned attribute_count;
+};
+
+DRIVER(cuLaunchKernelEx(const LaunchConfig* config, const emulator::Kernel* kernel, void** parameters, void** extra)) {
+    const auto [grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes, stream, attributes, count] = *config;
     const pretended::Answer answer = pretended::check_stream(stream);
     if (answer != pretended::SUCCESS) return answer;
+    for (unsigned k = 0; k < count; ++k) {
+        // PROGRAMMATIC_STREAM_SERIALIZATION, allowed; the kernel before it has ended here.
+        if (attributes[k].id != 6 || attributes[k].value[0] != 1) return pretended::INVALID_VALUE;
+        ++pretended::overlaps;
+    }
     const int allowed = std::max(48 * 1024, pretended::allowed_shared[kernel]);
     if (extra || grid_x * grid_y * grid_z == 0 || block_x * block_y * block_z == 0 ||
         static_cast<int>(shared_bytes) > allowed) {
@@ -267,6 +328,12 @@ DRIVER(cuGraphInstantiateWithFlags(pretended::Graph** made, pretended::Graph* gr
     if (flags != 0 || pretended::graphs.count(graph) == 0) return pretended::INVALID_VALUE;
     *made = pretended::keep(pretended::ready, std::make_unique<pretended::Graph>(*graph));
     return pretended::SUCCESS;
+}
+
+DRIVER(cuGraphUpload(pretended::Graph* graph, pretended::Stream* stream)) {
+    const pretended::Answer answer = pretended::check_idle(stream);
+    if (answer != pretended::SUCCESS) return answer;
+    return pretended::ready.count(graph) == 1 ? pretended::SUCCESS : pretended::INVALID_HANDLE;
 }
 
 DRIVER(cuGraphDestroy(pretended::Graph* graph)) {
@@ -306,6 +373,11 @@ DRIVER(cuGetErrorString(int answer, const char** text)) {
 
 // What was made and not given back.
 extern "C" __attribute__((visibility("default"))) unsigned long long pretended_leftovers() {
-    return pretended::allocations.size() + pretended::streams.size() + pretended::graphs.size() +
+    return pretended::allocations.size() + pretended::pinned.size() + pretended::streams.size() + pretended::graphs.size() +
            pretended::ready.size() + pretended::modules.size() + static_cast<std::size_t>(pretended::retained);
+}
+
+// How many launches were to begin before the kernel before them had ended.
+extern "C" __attribute__((visibility("default"))) unsigned long long pretended_overlaps() {
+    return pretended::overlaps;
 }
