@@ -10,8 +10,10 @@ use tempfile::TempDir;
 use trainmark_plugin::{Backend, Error, ErrorKind, RunningVariance, Split};
 
 use super::super::{Case, small_network};
+use super::fused;
 use crate::cuda::HandwrittenCuda;
-use crate::cuda::device::emulator::compile;
+use crate::cuda::device::emulator::{Emulator, compile};
+use crate::cuda::switches::{Switch, Switches, VARIABLE};
 
 /// A folder with the pretended libcuda; nothing where there is no C++ compiler.
 fn library() -> Option<&'static Path> {
@@ -88,12 +90,83 @@ fn train() {
     assert_eq!(leftovers(), 0);
 }
 
+const ALL: (&str, &str) = (VARIABLE, "staged,overlap,pairs,folded");
+
+#[test]
+fn every_switch_is_the_drivers_to_carry_out() {
+    run("switched", &[ALL]);
+    run("switched", &[(VARIABLE, "")]);
+    run("switched_on_older_code", &[ALL, ("PRETENDED_ARCHITECTURE", "80")]);
+}
+
+/// A fused session with the switches of the environment, held against one of the emulator's.
+/// Returns how many launches were to overlap.
+fn train_switched() -> u64 {
+    let case = fused::case(true, 21, 34);
+    let switches = Switches::from_environment().unwrap();
+    let mut request = case.request("builtin", 1, 0.5);
+    (request.device, request.batch_size) = ("cuda:0".into(), 9);
+    let mut session = case.start(HandwrittenCuda::open(request).unwrap());
+    let device = Emulator::new(2).unwrap().watching();
+    let mut emulated = fused::open_switched(&case, 0.5, device, switches, 21).unwrap();
+    for _ in 0..2 {
+        let outcome = session.train_epoch(&case.indices(), 9).unwrap();
+        assert_eq!(outcome, emulated.train_epoch(&case.indices(), 9).unwrap());
+    }
+    assert_eq!(case.parameters_of(session.as_mut()), case.parameters_of(emulated.as_mut()));
+    let notes = HandwrittenCuda::describe().unwrap().notes;
+    let told =
+        notes.iter().find_map(|note| note.strip_prefix("builtin with what TRAINMARK_CUDA switches on: "));
+    assert_eq!(told.map(str::to_owned), switches.names());
+    drop(session);
+    assert_eq!(leftovers(), 0);
+    counted(b"pretended_overlaps\0")
+}
+
+#[test]
+#[ignore = "needs the pretended driver: run by the test above"]
+fn switched() {
+    let expected = match Switches::from_environment().unwrap().has(Switch::Overlap) {
+        // Nine kernels of each of three batches, but for the first, which comes behind a copy.
+        true => 26,
+        false => 0,
+    };
+    assert_eq!(train_switched(), expected);
+}
+
+/// Code of an older architecture does not wait, so nothing may begin early.
+#[test]
+#[ignore = "needs the pretended driver: run by the test above"]
+fn switched_on_older_code() {
+    assert_eq!(train_switched(), 0);
+}
+
+#[test]
+fn a_switch_that_there_is_not_is_told() {
+    run("wrong_switch", &[(VARIABLE, "staged,faster")]);
+}
+
+#[test]
+#[ignore = "needs the pretended driver: run by the test above"]
+fn wrong_switch() {
+    let error = HandwrittenCuda::describe().unwrap_err();
+    assert!(
+        error.message.starts_with("TRAINMARK_CUDA=staged,faster: no switch faster; there are "),
+        "{error}"
+    );
+}
+
 /// What the driver was asked for and not given back.
 fn leftovers() -> u64 {
+    counted(b"pretended_leftovers\0")
+}
+
+/// What a function of the pretended driver counts.
+fn counted(function: &[u8]) -> u64 {
     // SAFETY: the library is loaded already, and the function has this type.
     unsafe {
         let library = libloading::Library::new("libcuda.so").unwrap();
-        library.get::<unsafe extern "C" fn() -> u64>(b"pretended_leftovers\0").unwrap()()
+        library.get::<unsafe extern "C" fn() -> u64>(function).unwrap()()
     }
 }
 
