@@ -1,6 +1,7 @@
 //! Runs one job in a worker process and watches it: events, time limit, memory
 //! limit, interruption, and what killed it.
 
+mod library_path;
 mod log;
 mod process;
 
@@ -13,6 +14,7 @@ use trainmark_reports::record::RunOutcome;
 use crate::interrupt::Interrupt;
 use crate::worker::protocol::{Done, FailureKind, Job, Message};
 
+pub use library_path::LibraryPath;
 pub(crate) use process::signal_name;
 use process::{Input, WorkerProcess};
 pub use process::{describe, set_environment};
@@ -108,7 +110,7 @@ impl Executor {
         match ending? {
             Ending::Failed(failure) => {
                 // It may quote a plugin, whose words must not move a terminal's cursor.
-                let reason = one_line(&failure.reason);
+                let reason = LibraryPath::here().explain(one_line(&failure.reason));
                 Ok(Ending::Failed(Failure { reason, log_tail: tail, ..failure }))
             }
             done => Ok(done),
