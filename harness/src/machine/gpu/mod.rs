@@ -120,8 +120,8 @@ impl Found {
     pub fn lost(&self, id: &str) -> Option<String> {
         match self.open(id)?.and_then(|device| device.memory_info()) {
             Err(error @ (NvmlError::GpuLost | NvmlError::ResetRequired)) => Some(format!(
-                "{id} is lost, says the driver ({error}); reset it with `nvidia-smi --gpu-reset`, or restart the \
-                 machine"
+                "{id} is lost, says the driver ({error}); ask the machine's owner to reset it, or use another \
+                 device or machine"
             )),
             _ => None,
         }
@@ -205,7 +205,7 @@ fn no_library(error: &NvmlError) -> NoGpu {
         NvmlError::LibloadingError(_) => told("no NVIDIA driver", "install it, or use --device cpu"),
         NvmlError::DriverNotLoaded => told(
             "the NVIDIA driver is installed but not loaded",
-            "load it with `modprobe nvidia`, or use --device cpu",
+            "ask the machine's owner to load it (`modprobe nvidia`), or use --device cpu",
         ),
         NvmlError::LibRmVersionMismatch => told(
             "the NVIDIA driver's library and kernel module are of two versions",
@@ -283,7 +283,9 @@ mod tests {
         let reasons = [NvmlError::DriverNotLoaded, NvmlError::LibRmVersionMismatch, NvmlError::NoPermission]
             .map(|error| no_library(&error).to_string());
         assert!(
-            reasons[0].starts_with("the NVIDIA driver is installed but not loaded; load it"),
+            reasons[0].starts_with(
+                "the NVIDIA driver is installed but not loaded; ask the machine's owner to load it"
+            ),
             "{reasons:?}"
         );
         assert!(reasons[1].contains("are of two versions; restart"), "{reasons:?}");
