@@ -15,6 +15,7 @@ mod hostile;
 mod input;
 mod interrupt;
 mod known_runs;
+mod library_path;
 mod libtorch;
 mod memory;
 mod merge;

@@ -214,3 +214,28 @@ fn a_library_that_has_changed_is_refused() {
     assert!(finished.stderr.contains("has changed since its first runs"), "{}", finished.stderr);
     assert_eq!(run.count("resumed"), 0);
 }
+
+/// Earlier versions wrote the default limit in bytes; now it is a share of the machine's memory.
+#[test]
+fn a_request_is_resumed_with_its_limit_of_memory_in_either_form() {
+    let out = tempfile::tempdir().unwrap();
+    bench(out.path(), [hostile()]).hostile("error").run().expect(1);
+    let run = RunFolder::only(out.path());
+    resume_with(&run, "error", "the hostile plugin fails as asked");
+    let mut request: serde_json::Value = serde_json::from_str(&run.read("request.json")).unwrap();
+    assert_eq!(request["memory_limit"], serde_json::json!({ "share_of_machine": 0.75 }));
+    request["memory_limit"] = (600_u64 << 20).into();
+    fs::write(run.path.join("request.json"), request.to_string()).unwrap();
+    resume_with(
+        &run,
+        "allocate",
+        "used more than its 600.0 MiB of memory during train_epoch and was stopped",
+    );
+}
+
+/// Resumes a run whose plugin misbehaves again, for this reason.
+fn resume_with(run: &RunFolder, behaviour: &str, reason: &str) {
+    invoke(["bench", "--resume"]).args([&run.path]).hostile(behaviour).run().expect(1);
+    let told = run.run("hostile")["reason"].clone();
+    assert!(told.contains(reason), "{told}");
+}

@@ -8,7 +8,7 @@ use trainmark::bench::prepare::{self, Prepared, ReadyCell};
 use trainmark::bench::{BenchRequest, progress};
 use trainmark::cli::exit;
 use trainmark::data::{self, DataRequest, DatasetChoice};
-use trainmark::executor::{Executor, Limits};
+use trainmark::executor::{Executor, Limits, MemoryLimit};
 use trainmark::interrupt::Interrupt;
 use trainmark::operations::{self, id};
 use trainmark::registry::{self, Registry};
@@ -115,7 +115,7 @@ fn with_operations(cells: Vec<ReadyCell>) -> anyhow::Result<Vec<ChosenCell>> {
 /// Builds and describes backends, with a cell per implementation and one for the
 /// layers without batch norm, which the workload `lenet` stands for.
 fn prepare(backends: &[String], registry: &mut Registry, interrupt: &Interrupt) -> anyhow::Result<Prepared> {
-    let limits = Limits { call: Duration::from_secs(600), memory_bytes: u64::MAX };
+    let limits = Limits { call: Duration::from_secs(600), memory: MemoryLimit::NONE };
     // This program is its own worker.
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let executor = Executor { program, limits, interrupt: interrupt.clone() };
@@ -133,7 +133,7 @@ fn prepare(backends: &[String], registry: &mut Registry, interrupt: &Interrupt) 
         threads: threads()?,
         budget: None,
         timeout: limits.call,
-        memory_limit: limits.memory_bytes,
+        memory_limit: limits.memory,
         backend_paths: Vec::new(),
         // The network is cargo's to use or not, here too.
         offline: std::env::var("CARGO_NET_OFFLINE").is_ok_and(|value| value == "true"),

@@ -12,7 +12,7 @@ use trainmark_reports::record::{Cell, Unavailable};
 
 use super::progress::Progress;
 use super::{BenchRequest, wishes};
-use crate::executor::{Cause, Ending, Executor};
+use crate::executor::{Cause, Ending, Executor, LibraryPath};
 use crate::machine::gpu;
 use crate::plan::{self, Selection};
 use crate::registry::build::file_hash;
@@ -231,7 +231,7 @@ fn ready_library(
 /// it was built with, such as a framework's library in a cache.
 fn with_remedy(reason: String, library: &Library) -> String {
     match library {
-        Library::Built(_) if reason.starts_with("cannot load ") => {
+        Library::Built(_) if reason.starts_with("cannot load ") && !LibraryPath::has_explained(&reason) => {
             format!(
                 "{reason}; if what it was built with has moved or gone, delete the library: it is built again"
             )
@@ -255,6 +255,12 @@ pub fn describe(library: &Path, executor: &Executor) -> anyhow::Result<Result<Ba
         }
         Ok(())
     })?;
+    for reason in
+        info.iter_mut().flat_map(|info| &mut info.devices).filter_map(|device| device.unavailable.as_mut())
+    {
+        // A plugin that loads its framework when it is asked says here what is missing.
+        *reason = LibraryPath::here().explain(std::mem::take(reason));
+    }
     Ok(match (ending, info) {
         (Ending::Failed(failure), _) if failure.cause == Cause::Interrupted => {
             bail!(crate::cli::exit::Interrupted)

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use trainmark_reports::Record;
 
 use crate::data::{self, DataRequest, DatasetChoice};
+use crate::executor::MemoryLimit;
 use crate::workload::{self, UnknownWorkload, Workload};
 
 /// Name of the file in the run folder.
@@ -44,8 +45,8 @@ pub struct BenchRequest {
     pub budget: Option<Duration>,
     /// Limit for one call of a plugin.
     pub timeout: Duration,
-    /// Limit for a worker's memory, in bytes.
-    pub memory_limit: u64,
+    /// Limit for a worker's memory.
+    pub memory_limit: MemoryLimit,
     /// Further folders of backends.
     pub backend_paths: Vec<PathBuf>,
     /// Neither build nor download anything from the network.

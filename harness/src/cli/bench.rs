@@ -18,7 +18,7 @@ const DEFAULT_SEEDS: u32 = 3;
 pub(super) fn run(arguments: BenchArguments) -> anyhow::Result<i32> {
     let (request, place) = request_and_place(arguments)?;
     request.check()?;
-    let executor = super::executor(Limits { call: request.timeout, memory_bytes: request.memory_limit })?;
+    let executor = super::executor(Limits { call: request.timeout, memory: request.memory_limit })?;
     let mut registry =
         crate::registry::Registry::discover(&crate::registry::repository_root(), &request.backend_paths)?;
     let mut progress = progress::for_stderr();
@@ -55,7 +55,7 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
         threads: arguments.worker.threads(),
         budget: Some(arguments.budget),
         timeout: limits.call,
-        memory_limit: limits.memory_bytes,
+        memory_limit: limits.memory,
         backend_paths: arguments
             .backends
             .backend_path

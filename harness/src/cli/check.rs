@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
         threads: arguments.worker.threads(),
         budget: None,
         timeout: limits.call,
-        memory_limit: limits.memory_bytes,
+        memory_limit: limits.memory,
         backend_paths: arguments.backends.backend_path.clone(),
         offline: arguments.data.offline,
         command: String::new(),

@@ -57,7 +57,7 @@ fn describe_machine(environment: &Environment) {
         None => say!("  load average unknown"),
     }
     if let Some(governor) = environment.governor.as_deref().filter(|governor| *governor != "performance") {
-        say!("  frequency governor {governor}: `cpupower frequency-set -g performance` steadies timings");
+        say!("  {}", about_governor(governor));
     }
     if let Some(none) = &gpu::found().none {
         say!("  cuda devices are unavailable: {none}");
@@ -68,6 +68,14 @@ fn describe_machine(environment: &Environment) {
     }
 }
 
+/// What a governor other than `performance` means, and whose it is to change.
+fn about_governor(governor: &str) -> String {
+    format!(
+        "frequency governor {governor}: the machine's owner can steady timings (`cpupower frequency-set -g \
+         performance`); on a rented or shared machine leave it"
+    )
+}
+
 fn describe_gpu(gpu: &Gpu) {
     say!("  {}: {}", gpu.device.as_deref().unwrap_or_default(), gpu.summary());
     let known: Vec<String> = [gpu.settings(), gpu.uuid.clone()].into_iter().flatten().collect();
@@ -75,9 +83,24 @@ fn describe_gpu(gpu: &Gpu) {
         say!("    {}", known.join(", "));
     }
     if gpu.persistence_mode == Some(false) {
-        say!("    `nvidia-smi -pm 1` keeps it awake between runs, which steadies timings");
+        say!(
+            "    may sleep between runs: its owner can keep it awake (`nvidia-smi -pm 1`); on a rented or shared \
+             machine leave it, each run wakes it before it is timed"
+        );
     }
     if gpu.mig_mode == Some(true) {
         say!("    divided into instances: CUDA uses one of them; name it in CUDA_VISIBLE_DEVICES");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_governor_is_its_owners_to_change() {
+        assert_eq!(
+            super::about_governor("powersave"),
+            "frequency governor powersave: the machine's owner can steady timings (`cpupower frequency-set -g \
+             performance`); on a rented or shared machine leave it"
+        );
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::bail;
 
 use crate::bench::prepare::describe;
-use crate::executor::{Executor, Limits};
+use crate::executor::{Executor, Limits, MemoryLimit};
 use crate::interrupt::Interrupt;
 use crate::machine::{self, gpu};
 use crate::registry::build::{Freshness, Network, Recipe};
@@ -52,7 +52,7 @@ pub(super) fn device_lines() -> Vec<String> {
 
 /// Starts workers that only describe their library.
 pub(super) fn describing_executor() -> anyhow::Result<Executor> {
-    super::executor(Limits { call: std::time::Duration::from_secs(60), memory_bytes: u64::MAX })
+    super::executor(Limits { call: std::time::Duration::from_secs(60), memory: MemoryLimit::NONE })
 }
 
 /// What is known of a backend: its abilities if it is built, else how to get there.

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
 
-use crate::executor::{Executor, Limits};
+use crate::executor::{Executor, Limits, MemoryLimit};
 use crate::interrupt::Interrupt;
 use crate::machine;
 use crate::registry::{self, Registry};
@@ -92,8 +92,8 @@ fn executor(limits: Limits) -> anyhow::Result<Executor> {
 
 impl WorkerArguments {
     fn limits(&self) -> Limits {
-        let default = machine::memory_bytes().map_or(u64::MAX, |total| total / 4 * 3);
-        Limits { call: self.timeout, memory_bytes: self.memory_limit.unwrap_or(default) }
+        let memory = self.memory_limit.map_or(MemoryLimit::DEFAULT, MemoryLimit::Bytes);
+        Limits { call: self.timeout, memory }
     }
 
     fn threads(&self) -> usize {

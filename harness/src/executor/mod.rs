@@ -1,7 +1,9 @@
 //! Runs one job in a worker process and watches it: events, time limit, memory
 //! limit, interruption, and what killed it.
 
+mod library_path;
 mod log;
+mod memory;
 mod process;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +15,9 @@ use trainmark_reports::record::RunOutcome;
 use crate::interrupt::Interrupt;
 use crate::worker::protocol::{Done, FailureKind, Job, Message};
 
+pub use library_path::LibraryPath;
+pub use memory::MemoryLimit;
+use memory::MemoryWatch;
 pub(crate) use process::signal_name;
 use process::{Input, WorkerProcess};
 pub use process::{describe, set_environment};
@@ -22,8 +27,8 @@ pub use process::{describe, set_environment};
 pub struct Limits {
     /// Longest time for one call of a plugin.
     pub call: Duration,
-    /// Most resident memory, in bytes.
-    pub memory_bytes: u64,
+    /// Most resident memory.
+    pub memory: MemoryLimit,
 }
 
 /// Starts workers.
@@ -108,7 +113,7 @@ impl Executor {
         match ending? {
             Ending::Failed(failure) => {
                 // It may quote a plugin, whose words must not move a terminal's cursor.
-                let reason = one_line(&failure.reason);
+                let reason = LibraryPath::here().explain(one_line(&failure.reason));
                 Ok(Ending::Failed(Failure { reason, log_tail: tail, ..failure }))
             }
             done => Ok(done),
@@ -121,6 +126,7 @@ impl Executor {
         heard: &mut dyn FnMut(&Message) -> anyhow::Result<()>,
     ) -> anyhow::Result<Ending> {
         let mut call = Call { name: "start".to_owned(), since: Some(Instant::now()) };
+        let mut memory = MemoryWatch::start(self.limits.memory);
         loop {
             match worker.receive(Duration::from_millis(20)) {
                 Input::Message(Message::Done(done)) => return Ok(Ending::Done(done)),
@@ -145,13 +151,13 @@ impl Executor {
                 Input::Nothing => {}
                 Input::Closed => return Ok(failed(Cause::Failed, worker.cause_of_death(&call.name))),
             }
-            if let Some(failure) = self.check_limits(worker, &call) {
+            if let Some(failure) = self.check_limits(worker, &call, &mut memory) {
                 return Ok(failure);
             }
         }
     }
 
-    fn check_limits(&self, worker: &WorkerProcess, call: &Call) -> Option<Ending> {
+    fn check_limits(&self, worker: &WorkerProcess, call: &Call, memory: &mut MemoryWatch) -> Option<Ending> {
         if self.interrupt.is_set() {
             return Some(failed(Cause::Interrupted, "interrupted".to_owned()));
         }
@@ -161,14 +167,10 @@ impl Executor {
             return Some(failed(Cause::TimedOut, reason));
         }
         let used = crate::machine::rss_bytes(worker.id())?;
-        (used > self.limits.memory_bytes).then(|| {
-            let reason = format!(
-                "the worker used more than its {} of memory during {} and was stopped (--memory-limit)",
-                crate::units::bytes(self.limits.memory_bytes),
-                call.name
-            );
-            failed(Cause::OutOfMemory, reason)
-        })
+        let passed = memory.passed_by(used, crate::machine::memory_bytes)?;
+        let reason =
+            format!("the worker used {passed} during {} and was stopped (--memory-limit)", call.name);
+        Some(failed(Cause::OutOfMemory, reason))
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::library_path::LibraryPath;
 use super::log::LogDrain;
 use crate::worker;
 use crate::worker::protocol::{Job, Message};
@@ -118,8 +119,7 @@ impl WorkerProcess {
 
 /// Sets what a process that loads a plugin must find in its environment.
 pub fn set_environment(command: &mut Command, threads: usize) {
-    // A foreign libtorch or CUDA there would win over the plugin's own.
-    command.env_remove("LD_LIBRARY_PATH");
+    LibraryPath::here().set(command);
     for variable in THREAD_VARIABLES {
         command.env(variable, threads.to_string());
     }

@@ -123,7 +123,7 @@ fn a_driver_that_does_not_work_is_told_from_none() {
         (
             "FAKE_NVML_INIT",
             "9",
-            "the NVIDIA driver is installed but not loaded; load it with `modprobe nvidia`",
+            "the NVIDIA driver is installed but not loaded; ask the machine's owner to load it (`modprobe nvidia`)",
         ),
         (
             "FAKE_NVML_INIT",

@@ -37,6 +37,16 @@ fn list_and_doctor_show_the_devices() {
     assert!(doctor.contains(&first), "{doctor}");
 }
 
+/// What the machine's owner alone may set is no advice to one who rents it.
+#[test]
+fn doctor_leaves_a_devices_settings_to_its_owner() {
+    let Some(doctor) = told("doctor", ("FAKE_NVML_PERSISTENCE", "no")) else { return };
+    let line = "    may sleep between runs: its owner can keep it awake (`nvidia-smi -pm 1`); on a rented or shared \
+                machine leave it, each run wakes it before it is timed\n";
+    assert_eq!(doctor.matches(line).count(), 2, "{doctor}");
+    assert!(!told("doctor", ("NONE", "")).unwrap().contains("nvidia-smi -pm"));
+}
+
 /// Frameworks number the visible devices, so the names must follow.
 #[test]
 fn visible_devices_are_named_as_frameworks_number_them() {

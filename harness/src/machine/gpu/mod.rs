@@ -8,19 +8,22 @@
 //! processor: `cuda:0` is the first visible one, for the harness and for every backend.
 
 mod describe;
+pub mod driver;
 mod watch;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::{Device, Nvml};
 use trainmark_reports::record::Gpu;
 
+use crate::machine;
+use driver::DriverFolders;
 pub use watch::RunWatch;
 
 /// The library's name as the driver installs it; the loader searches for it, which
-/// `LD_LIBRARY_PATH` can direct.
+/// `LD_LIBRARY_PATH` can direct. Where it finds none the driver's known folders are looked into.
 const LIBRARY: &str = "libnvidia-ml.so.1";
 
 /// Kind of the devices that these processors are.
@@ -88,7 +91,8 @@ impl Found {
 
     /// The library, and the visible processors, of which there is one at least.
     fn ask(visible: Option<&str>) -> Result<(Nvml, Vec<Handle>), NoGpu> {
-        let nvml = Nvml::builder().lib_path(LIBRARY.as_ref()).init().map_err(|error| no_library(&error))?;
+        let names = DriverFolders::below(machine::root()).names_of(LIBRARY);
+        let nvml = begin(&names).map_err(|error| no_library(&error))?;
         let uuids = uuids(&nvml).map_err(|error| unanswered(&error))?;
         if uuids.is_empty() {
             return Err(no_device());
@@ -116,8 +120,8 @@ impl Found {
     pub fn lost(&self, id: &str) -> Option<String> {
         match self.open(id)?.and_then(|device| device.memory_info()) {
             Err(error @ (NvmlError::GpuLost | NvmlError::ResetRequired)) => Some(format!(
-                "{id} is lost, says the driver ({error}); reset it with `nvidia-smi --gpu-reset`, or restart the \
-                 machine"
+                "{id} is lost, says the driver ({error}); ask the machine's owner to reset it, or use another \
+                 device or machine"
             )),
             _ => None,
         }
@@ -131,6 +135,18 @@ impl Handle {
             Self::Identifier(identifier) => nvml.device_by_uuid(identifier.as_str()),
         }
     }
+}
+
+/// Begins with the first of these libraries that loads.
+fn begin(names: &[PathBuf]) -> Result<Nvml, NvmlError> {
+    let mut answer = Err(NvmlError::NotFound);
+    for name in names {
+        answer = Nvml::builder().lib_path(name.as_ref()).init();
+        if !matches!(answer, Err(NvmlError::LibloadingError(_))) {
+            break;
+        }
+    }
+    answer
 }
 
 fn describe(nvml: &Nvml, place: usize, handle: &Handle) -> Gpu {
@@ -189,7 +205,7 @@ fn no_library(error: &NvmlError) -> NoGpu {
         NvmlError::LibloadingError(_) => told("no NVIDIA driver", "install it, or use --device cpu"),
         NvmlError::DriverNotLoaded => told(
             "the NVIDIA driver is installed but not loaded",
-            "load it with `modprobe nvidia`, or use --device cpu",
+            "ask the machine's owner to load it (`modprobe nvidia`), or use --device cpu",
         ),
         NvmlError::LibRmVersionMismatch => told(
             "the NVIDIA driver's library and kernel module are of two versions",
@@ -248,11 +264,28 @@ mod tests {
     }
 
     #[test]
+    fn a_library_that_loads_nowhere_is_no_driver_and_one_that_does_not_answer_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = folder.path().join(LIBRARY);
+        std::fs::write(&text, "no library").unwrap();
+        let nowhere = begin(&["/no/where/libnvidia-ml.so.1".into(), text]);
+        assert!(matches!(nowhere, Err(NvmlError::LibloadingError(_))));
+        if cfg!(target_os = "linux") {
+            // A library that loads and is none of the driver's is the one that was found.
+            let other =
+                begin(&["/no/where/libnvidia-ml.so.1".into(), "libm.so.6".into(), "/no/where".into()]);
+            assert!(matches!(other, Err(NvmlError::FailedToLoadSymbol(_))));
+        }
+    }
+
+    #[test]
     fn every_reason_has_a_remedy() {
         let reasons = [NvmlError::DriverNotLoaded, NvmlError::LibRmVersionMismatch, NvmlError::NoPermission]
             .map(|error| no_library(&error).to_string());
         assert!(
-            reasons[0].starts_with("the NVIDIA driver is installed but not loaded; load it"),
+            reasons[0].starts_with(
+                "the NVIDIA driver is installed but not loaded; ask the machine's owner to load it"
+            ),
             "{reasons:?}"
         );
         assert!(reasons[1].contains("are of two versions; restart"), "{reasons:?}");

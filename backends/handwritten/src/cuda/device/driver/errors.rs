@@ -43,9 +43,10 @@ fn advice(answer: CUresult) -> (ErrorKind, &'static str) {
         | CUDA_ERROR_NVLINK_UNCORRECTABLE
         | CUDA_ERROR_HARDWARE_STACK_ERROR
         | CUDA_ERROR_MPS_CONNECTION_FAILED
-        | CUDA_ERROR_UNKNOWN => {
-            (ErrorKind::Device, "; the device is lost: see the kernel's log (dmesg), and restart it")
-        }
+        | CUDA_ERROR_UNKNOWN => (
+            ErrorKind::Device,
+            "; the device is lost: see the kernel's log (dmesg), and ask the machine's owner to reset it",
+        ),
         _ => (ErrorKind::Failed, ""),
     }
 }
