@@ -18,7 +18,7 @@ mod tests;
 mod threads;
 
 #[cfg(feature = "cuda")]
-pub use cuda::HandwrittenCuda;
+pub use cuda::{HandwrittenCuda, KernelTime, time_kernels};
 use fused::Width;
 pub use fused::stages;
 use trainmark_plugin::{

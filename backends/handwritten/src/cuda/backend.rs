@@ -62,6 +62,32 @@ impl Backend for HandwrittenCuda {
     }
 }
 
+/// How long each kernel of a training step of LeNet takes alone on the request's device, and how
+/// long the whole step, each as often as `repeats` says behind itself. `parameters` are in the
+/// order of the model's.
+///
+/// # Errors
+/// `unsupported` where the model is not LeNet, and what [`Backend::open`] fails with.
+pub fn time_kernels(
+    request: &OpenRequest<'_>,
+    parameters: &[&[f32]],
+    repeats: usize,
+) -> Result<Vec<KernelTime>, Error> {
+    let device = Box::new(Driver::open(ordinal(&request.device)?)?);
+    let switches = Switches::from_environment()?;
+    let times = fused::timing::time_kernels(device, request, switches, parameters, repeats)?;
+    Ok(times.into_iter().map(|(kernel, seconds)| KernelTime { kernel, seconds }).collect())
+}
+
+/// A kernel's time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct KernelTime {
+    /// Its name; that of the whole step is `step`.
+    pub kernel: &'static str,
+    /// From one start to the next, the least of several recordings.
+    pub seconds: f64,
+}
+
 /// Every GPU, or one that says why there is none.
 fn devices() -> Vec<Device> {
     let device = |ordinal: usize, unavailable| Device { id: format!("cuda:{ordinal}"), unavailable };

@@ -14,4 +14,4 @@ pub(crate) mod primitive;
 pub(crate) mod switches;
 
 #[cfg(feature = "cuda")]
-pub use backend::HandwrittenCuda;
+pub use backend::{HandwrittenCuda, KernelTime, time_kernels};

@@ -50,8 +50,17 @@ impl Pinned {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Recording(pub(crate) usize);
 
+/// What takes kernels.
+pub(crate) trait Launcher {
+    /// Starts a kernel and does not wait for it.
+    ///
+    /// # Errors
+    /// Where there is no such kernel or the launch asks for too much.
+    fn launch(&self, launch: &Launch<'_>) -> Result<(), Error>;
+}
+
 /// Work is done in the order in which it is given, one after the other.
-pub(crate) trait Device {
+pub(crate) trait Device: Launcher {
     /// Memory of so many bytes, zeroed, aligned to 256; it lives as long as the device.
     /// Not while recording.
     ///
@@ -101,12 +110,6 @@ pub(crate) trait Device {
     /// # Errors
     /// As [`Device::upload`].
     fn fetch(&self, to: Pinned, from: Address) -> Result<(), Error>;
-
-    /// Starts a kernel and does not wait for it.
-    ///
-    /// # Errors
-    /// Where there is no such kernel or the launch asks for too much.
-    fn launch(&self, launch: &Launch<'_>) -> Result<(), Error>;
 
     /// Keeps what `work` launches, sends and fetches instead of doing it. Arguments are kept as
     /// they are, so what changes from one run to the next must be read from memory. What the

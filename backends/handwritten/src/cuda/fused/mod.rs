@@ -6,6 +6,7 @@
 
 mod network;
 mod plan;
+pub(crate) mod timing;
 mod workspace;
 
 use std::collections::HashMap;

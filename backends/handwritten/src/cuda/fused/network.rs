@@ -10,7 +10,7 @@ use trainmark_plugin::Error;
 use super::plan::{BatchNorm, Plan, StageLayout, TILE};
 use super::workspace::Workspace;
 use crate::cuda::data::DeviceSamples;
-use crate::cuda::device::{Address, Argument, Device, Launch, int};
+use crate::cuda::device::{Address, Argument, Device, Launch, Launcher, int};
 use crate::cuda::switches::{Switch, Switches};
 
 /// Whose statistics a stage normalises with, as the kernels number them.
@@ -81,7 +81,7 @@ impl Network {
     }
 
     /// Starts a kernel behind another one.
-    fn start(&self, device: &dyn Device, launch: Launch<'_>) -> Result<(), Error> {
+    fn start(&self, device: &dyn Launcher, launch: Launch<'_>) -> Result<(), Error> {
         device.launch(&Launch { overlaps: self.switches.has(Switch::Overlap), ..launch })
     }
 
@@ -107,7 +107,7 @@ impl Network {
     /// The stages before the last, in training (`of_batch`) or prediction.
     fn forward(
         &self,
-        device: &dyn Device,
+        device: &dyn Launcher,
         workspace: &Workspace,
         batch: &Batch,
         of_batch: bool,
@@ -118,7 +118,7 @@ impl Network {
 
     fn convolution_forward(
         &self,
-        device: &dyn Device,
+        device: &dyn Launcher,
         w: &Workspace,
         batch: &Batch,
         of_batch: bool,
@@ -174,7 +174,7 @@ impl Network {
 
     fn linear_forward(
         &self,
-        device: &dyn Device,
+        device: &dyn Launcher,
         w: &Workspace,
         batch: &Batch,
         of_batch: bool,
@@ -205,7 +205,7 @@ impl Network {
     /// The device's.
     pub(super) fn predict(
         &self,
-        device: &dyn Device,
+        device: &dyn Launcher,
         workspace: &Workspace,
         batch: &Batch,
         logits: Address,
@@ -236,7 +236,7 @@ impl Network {
     /// The device's.
     pub(super) fn train(
         &self,
-        device: &dyn Device,
+        device: &dyn Launcher,
         workspace: &Workspace,
         batch: &Batch,
         (outcomes, outcome): (Address, usize),
@@ -273,7 +273,7 @@ impl Network {
     }
 
     /// Back through both linear stages; updates the last and the second.
-    fn linear_backward(&self, device: &dyn Device, w: &Workspace, batch: &Batch) -> Result<(), Error> {
+    fn linear_backward(&self, device: &dyn Launcher, w: &Workspace, batch: &Batch) -> Result<(), Error> {
         let [_, stage2, stage3, stage4, stage5] = self.stages.map(Argument::from);
         let (count, rate) = (int(batch.count)?, Argument::Float(self.learning_rate));
         let (two, three, four) = (&w.convolution2, &w.linear1, &w.linear2);
@@ -333,7 +333,7 @@ impl Network {
     }
 
     /// Back through both convolution stages; updates the first linear stage and both of them.
-    fn convolution_backward(&self, device: &dyn Device, w: &Workspace, batch: &Batch) -> Result<(), Error> {
+    fn convolution_backward(&self, device: &dyn Launcher, w: &Workspace, batch: &Batch) -> Result<(), Error> {
         let [stage1, stage2, stage3, ..] = self.stages.map(Argument::from);
         let (count, rate) = (int(batch.count)?, Argument::Float(self.learning_rate));
         let (one, two, three) = (&w.convolution1, &w.convolution2, &w.linear1);

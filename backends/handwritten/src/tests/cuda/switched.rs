@@ -4,6 +4,7 @@ use trainmark_plugin::{Session, Split};
 
 use super::fused::{bits, case, float64, open_switched};
 use crate::cuda::device::emulator::Emulator;
+use crate::cuda::fused::timing::time_kernels;
 use crate::cuda::switches::{Switch, Switches};
 use crate::tests::gradients::{Expected, RATE};
 use crate::tests::reference::{self, Mode};
@@ -106,4 +107,19 @@ fn prediction_is_the_references_whatever_the_number_of_samples() {
             }
         }
     }
+}
+
+#[test]
+fn each_kernel_of_a_step_is_timed_alone() {
+    let case = case(true, 5, 65);
+    let Some(device) = Emulator::new(7) else { return };
+    let switches = Switches::parse("overlap,folded").unwrap();
+    let mut request = case.request("builtin", 1, 0.5);
+    request.batch_size = 5;
+    let parameters: Vec<&[f32]> = case.parameters.iter().map(Vec::as_slice).collect();
+    let times = time_kernels(Box::new(device.watching()), &request, switches, &parameters, 2).unwrap();
+    let names: Vec<&str> = times.iter().map(|&(name, _)| name).collect();
+    assert_eq!(names.len(), 10, "{names:?}");
+    assert_eq!((names[0], names[9]), ("fused_convolution1_forward", "step"));
+    assert!(times.iter().all(|&(_, seconds)| seconds > 0.0 && seconds.is_finite()), "{times:?}");
 }

@@ -11,7 +11,7 @@ use std::ptr;
 use cudarc::driver::sys;
 use trainmark_plugin::Error;
 
-use super::{Address, Argument, Device, Launch, Pinned, Recording};
+use super::{Address, Argument, Device, Launch, Launcher, Pinned, Recording};
 pub(crate) use capability::{devices, unavailable};
 use errors::check;
 use kernels::Kernels;
@@ -86,6 +86,37 @@ impl Driver {
             let _ = sys::cuGraphUpload(ready, self.stream);
         }
         Ok(ready)
+    }
+}
+
+impl Launcher for Driver {
+    fn launch(&self, launch: &Launch<'_>) -> Result<(), Error> {
+        self.enter()?;
+        let &Launch { kernel, grid, block, shared_bytes, overlaps, arguments } = launch;
+        let function = self.kernels.function(kernel, shared_bytes)?;
+        let mut arguments = arguments.to_vec();
+        let mut pointers: Vec<*mut c_void> = arguments.iter_mut().map(pointer).collect();
+        let mut begins_early = begins_early();
+        let attributes = if overlaps && function.waits { &mut begins_early[..] } else { &mut [] };
+        let config = sys::CUlaunchConfig {
+            gridDimX: grid[0],
+            gridDimY: grid[1],
+            gridDimZ: grid[2],
+            blockDimX: block[0],
+            blockDimY: block[1],
+            blockDimZ: block[2],
+            sharedMemBytes: shared_bytes,
+            hStream: self.stream,
+            attrs: attributes.as_mut_ptr(),
+            numAttrs: attributes.len() as u32,
+        };
+        // SAFETY: there is a pointer to a value for each argument, which the driver reads
+        // during the call, as it does the attributes; that they are those of the kernel is
+        // checked by the emulator, which runs the same launches.
+        let started = unsafe {
+            sys::cuLaunchKernelEx(&raw const config, function.handle, pointers.as_mut_ptr(), ptr::null_mut())
+        };
+        check(started, format!("starting kernel {kernel} on {grid:?} blocks of {block:?} threads"))
     }
 }
 
@@ -171,35 +202,6 @@ impl Device for Driver {
         let begun =
             unsafe { sys::cuMemcpyDtoHAsync_v2(to.address as *mut c_void, from.0, to.bytes, self.stream) };
         check(begun, "copying from the device")
-    }
-
-    fn launch(&self, launch: &Launch<'_>) -> Result<(), Error> {
-        self.enter()?;
-        let &Launch { kernel, grid, block, shared_bytes, overlaps, arguments } = launch;
-        let function = self.kernels.function(kernel, shared_bytes)?;
-        let mut arguments = arguments.to_vec();
-        let mut pointers: Vec<*mut c_void> = arguments.iter_mut().map(pointer).collect();
-        let mut begins_early = begins_early();
-        let attributes = if overlaps && function.waits { &mut begins_early[..] } else { &mut [] };
-        let config = sys::CUlaunchConfig {
-            gridDimX: grid[0],
-            gridDimY: grid[1],
-            gridDimZ: grid[2],
-            blockDimX: block[0],
-            blockDimY: block[1],
-            blockDimZ: block[2],
-            sharedMemBytes: shared_bytes,
-            hStream: self.stream,
-            attrs: attributes.as_mut_ptr(),
-            numAttrs: attributes.len() as u32,
-        };
-        // SAFETY: there is a pointer to a value for each argument, which the driver reads
-        // during the call, as it does the attributes; that they are those of the kernel is
-        // checked by the emulator, which runs the same launches.
-        let started = unsafe {
-            sys::cuLaunchKernelEx(&raw const config, function.handle, pointers.as_mut_ptr(), ptr::null_mut())
-        };
-        check(started, format!("starting kernel {kernel} on {grid:?} blocks of {block:?} threads"))
     }
 
     fn record(&self, work: &mut dyn FnMut() -> Result<(), Error>) -> Result<Recording, Error> {

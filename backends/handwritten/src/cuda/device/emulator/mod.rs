@@ -10,7 +10,7 @@ use std::cell::RefCell;
 
 use trainmark_plugin::Error;
 
-use super::{Address, Device, KeptLaunch, Launch, Pinned, Recording};
+use super::{Address, Device, KeptLaunch, Launch, Launcher, Pinned, Recording};
 use library::Library;
 #[cfg(feature = "cuda")]
 pub(crate) use library::compile;
@@ -148,6 +148,13 @@ impl Emulator {
     }
 }
 
+impl Launcher for Emulator {
+    fn launch(&self, launch: &Launch<'_>) -> Result<(), Error> {
+        Self::check(launch)?;
+        self.give(Work::Launch(KeptLaunch::of(launch)))
+    }
+}
+
 impl Device for Emulator {
     fn allocate(&self, bytes: usize) -> Result<Address, Error> {
         self.refuse_while_recording("allocation")?;
@@ -192,11 +199,6 @@ impl Device for Emulator {
 
     fn fetch(&self, to: Pinned, from: Address) -> Result<(), Error> {
         self.give(Work::Fetch(to, from))
-    }
-
-    fn launch(&self, launch: &Launch<'_>) -> Result<(), Error> {
-        Self::check(launch)?;
-        self.give(Work::Launch(KeptLaunch::of(launch)))
     }
 
     fn record(&self, work: &mut dyn FnMut() -> Result<(), Error>) -> Result<Recording, Error> {
