@@ -67,8 +67,8 @@ fn compile(nvcc: &Path, fatbin: &Path) -> Result<(), String> {
 
 /// Writes the kernels' names for `device/driver/kernels.rs`.
 fn list(file: &Path) -> Result<(), Box<dyn Error>> {
-    let names = kernel_names::in_folder(Path::new(KERNELS))?;
-    let names: String = names.iter().map(|name| format!("    {name:?},\n")).collect();
+    let sources = kernel_names::read(Path::new(KERNELS))?;
+    let names: String = kernel_names::in_source(&sources).map(|name| format!("    {name:?},\n")).collect();
     Ok(fs::write(file, format!("pub(super) static KERNELS: &[&str] = &[\n{names}];\n"))?)
 }
 

@@ -10,19 +10,18 @@ const START: &str = "extern \"C\" __global__ void ";
 /// Folders with kernels.
 const FOLDERS: [&str; 2] = ["primitive", "fused"];
 
-/// The names of all kernels in the sources below `folder`, sorted.
+/// All sources below `folder`, one behind another.
 ///
 /// # Errors
 /// Where a file cannot be read.
-pub(crate) fn in_folder(folder: &Path) -> io::Result<Vec<String>> {
-    let mut names = Vec::new();
+pub(crate) fn read(folder: &Path) -> io::Result<String> {
+    let mut text = String::new();
     for folder in FOLDERS.map(|name| folder.join(name)) {
         for file in sources(&folder)? {
-            names.extend(in_source(&fs::read_to_string(file)?));
+            text += &fs::read_to_string(file)?;
         }
     }
-    names.sort();
-    Ok(names)
+    Ok(text)
 }
 
 fn sources(folder: &Path) -> io::Result<Vec<PathBuf>> {

@@ -196,6 +196,7 @@ fn a_kernel_that_overlaps_must_wait_before_it_reads_or_writes() {
     assert!(wrong[0] == 0.0 && wrong[1..].iter().all(|value| value.is_nan()), "{wrong:?}");
     for (kernel, expected) in [
         ("fault_write_early", "writes before it waits for the kernel before it"),
+        ("fault_restrict", "its parameter 0 is __restrict__ and points to what the kernel before it writes"),
         ("fault_some_wait", "not all threads reach a barrier: "),
         ("right_first_kernel", "does not wait for the kernel before it"),
     ] {

@@ -106,6 +106,12 @@ extern "C" __global__ void fault_read_early(float* out) {
     out[threadIdx.x] = 2.0f * own;
 }
 
+// Reads after it has waited, but a compiler may read earlier.
+extern "C" __global__ void fault_restrict(const float* __restrict__ out) {
+    wait_for_kernel_before();
+    if (out[threadIdx.x] < 0.0f) __syncthreads();
+}
+
 // Writes while the kernel before may still need what was there.
 extern "C" __global__ void fault_write_early(float* out) {
     out[threadIdx.x] = threadIdx.x;

@@ -103,17 +103,26 @@ pub(crate) fn compile(further: Option<&Path>, library: &Path) -> bool {
 fn generated(further: Option<&Path>) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (kernels, faults) = (root.join("src/cuda/kernels"), root.join(FAULTS));
-    let mut names = kernel_names::in_folder(&kernels).expect("the kernels are there");
-    names.extend(kernel_names::in_source(&fs::read_to_string(&faults).expect("the faults are there")));
-    let entries: String = names.iter().map(|name| format!("    EMULATED_KERNEL({name}),\n")).collect();
+    let sources = kernel_names::read(&kernels).expect("the kernels are there")
+        + &fs::read_to_string(&faults).expect("the faults are there");
+    let entry = |name: String| format!("    EMULATED_KERNEL({name}, \"{}\"),\n", restricted(&sources, &name));
+    let entries: String = kernel_names::in_source(&sources).map(entry).collect();
     let include = |path: &Path| format!("#include \"{}\"\n", path.display());
     format!(
         "#define EMULATED\n{}{}\
-         const emulator::Kernel emulator::kernels[] = {{\n{entries}    {{nullptr, nullptr, nullptr}},\n}};\n{}",
+         const emulator::Kernel emulator::kernels[] = {{\n{entries}    {{nullptr, nullptr, nullptr, nullptr}},\n}};\n{}",
         include(&kernels.join("all.cu")),
         include(&faults),
         further.map(include).unwrap_or_default(),
     )
+}
+
+/// A letter per parameter of a kernel: `r` where it is `__restrict__`, so that loads through it
+/// may move, else `-`.
+fn restricted(sources: &str, kernel: &str) -> String {
+    let parameters = sources.split_once(&format!(" {kernel}(")).and_then(|(_, rest)| rest.split_once(')'));
+    let (parameters, _) = parameters.expect("the kernel was found by its name");
+    parameters.split(',').map(|one| if one.contains("__restrict__") { 'r' } else { '-' }).collect()
 }
 
 /// Says that a test is skipped for want of `name`; as in the crate of end-to-end tests,

@@ -74,6 +74,8 @@ struct Kernel {
     const char* name;
     // One letter per parameter: a (address), i (int) or f (float).
     const char* kinds;
+    // And r, where it is __restrict__.
+    const char* restricted;
     void (*run)(void** arguments);
 };
 
@@ -104,8 +106,8 @@ extern const Kernel kernels[];
 
 }  // namespace emulator
 
-#define EMULATED_KERNEL(name) \
-    { #name, emulator::Entry<name>::kinds, emulator::Entry<name>::run }
+#define EMULATED_KERNEL(name, restricted) \
+    { #name, emulator::Entry<name>::kinds, restricted, emulator::Entry<name>::run }
 
 // Runs a kernel, which overlaps with the one before it where `overlap` is given. Where it goes
 // wrong, writes why into `message` and returns 1.
@@ -119,6 +121,13 @@ extern "C" __attribute__((visibility("default"))) int emulator_launch(
             if (std::strcmp(kernel->name, name) != 0) continue;
             if (std::strcmp(kernel->kinds, kinds) != 0) {
                 return std::string("takes arguments (") + kernel->kinds + "), but is given (" + kinds + ")";
+            }
+            for (std::size_t k = 0; overlap != nullptr && kernel->kinds[k] != '\0'; ++k) {
+                if (kernel->restricted[k] == 'r' &&
+                    overlapping.is_written(*static_cast<std::uint64_t*>(arguments[k]))) {
+                    return "overlaps, but its parameter " + std::to_string(k) +
+                           " is __restrict__ and points to what the kernel before it writes";
+                }
             }
             return emulator::run({grid[0], grid[1], grid[2]}, {block[0], block[1], block[2]}, shared_bytes,
                                  [&] { kernel->run(arguments); }, seed, overlap != nullptr ? &overlapping : nullptr);

@@ -31,6 +31,17 @@ class Overlap {
         : changed(ranges.changed, ranges.changed + ranges.changed_count),
           all(ranges.all, ranges.all + ranges.all_count) {}
 
+    // Whether the kernel before has changed anything in the allocation of this address.
+    bool is_written(std::uint64_t address) const {
+        const auto holds = [](const Range& range, std::uint64_t place) {
+            return range.start <= place && place < range.start + range.bytes;
+        };
+        const auto own = std::find_if(all.begin(), all.end(), [&](const Range& one) { return holds(one, address); });
+        return own != all.end() && std::any_of(changed.begin(), changed.end(), [&](const Range& one) {
+            return holds(*own, one.start);
+        });
+    }
+
     void begin_preamble() {
         held = copy_of(changed);
         for (const Range& range : changed) std::memset(place(range), 0xff, range.bytes);

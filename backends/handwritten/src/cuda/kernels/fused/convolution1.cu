@@ -313,7 +313,7 @@ extern "C" __global__ void __launch_bounds__(320, 2) fused_convolution1_forward(
 }
 
 // Grid: pairs of samples.
-extern "C" __global__ void __launch_bounds__(640, 1) fused_convolution1_forward_pairs(
+extern "C" __global__ void __launch_bounds__(640, 2) fused_convolution1_forward_pairs(
     const unsigned char* __restrict__ pixels, const unsigned* __restrict__ order, int first, int samples,
     const float* stage, int mode, float4* before, float2* moments) {
     __shared__ fused::Forward1Shared<2> shared;

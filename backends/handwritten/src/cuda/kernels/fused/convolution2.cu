@@ -280,7 +280,7 @@ extern "C" __global__ void __launch_bounds__(192, 2) fused_convolution2_forward(
 }
 
 // Grid: pairs of samples.
-extern "C" __global__ void __launch_bounds__(384, 1) fused_convolution2_forward_pairs(
+extern "C" __global__ void __launch_bounds__(384, 2) fused_convolution2_forward_pairs(
     const float4* before1, const float2* moments1, int samples, float* stage1, int mode1,
     const float* __restrict__ stage, int mode, float4* before, float2* moments) {
     __shared__ fused::Forward2Shared<2> shared;
