@@ -44,7 +44,7 @@ trainmark() {
 # tells of trouble.
 verdict() {
     local trouble='it was cut'
-    [ "$2" = 124 ] || trouble=$(grep -m 1 -E 'FAIL|failed|unavailable|error|panicked|timed out' "$1" | sed 's/^ *//' | cut -c 1-120)
+    [ "$2" = 124 ] || [ "$2" = 137 ] || trouble=$(grep -m 1 -E 'FAIL|failed|unavailable|error|panicked|timed out' "$1" | sed 's/^ *//' | cut -c 1-120)
     tell "${3:+$3: }$(grep -c 'passed all' "$1") cells passed${trouble:+, but $trouble}"
 }
 
@@ -156,7 +156,7 @@ stage_replays() {
     replays_and_epochs default 1 2 3 || code=1
     # Each alone; where nothing runs at all, they would say the same.
     [ $code = 0 ] || return 1
-    for switch in ${TRAINMARK_LEASE_SWITCHES:-staged overlap pairs folded}; do
+    for switch in staged overlap pairs folded; do
         [ $((until - SECONDS)) -gt 6 ] || break
         TRAINMARK_CUDA=$switch replays_and_epochs "$switch" 1 || true
     done
@@ -210,8 +210,9 @@ stage_sanitizer() {
             --implementation builtin --device "$device" --mode one-step --samples 64 >"$folder/$tool.txt" 2>&1
         cat "$folder/$tool.txt"
         found=$(grep -m 1 -E 'ERROR SUMMARY|RACECHECK SUMMARY' "$folder/$tool.txt" | sed 's/^=* *//')
-        if [ -z "$found" ]; then
-            tell "$tool: $(grep -m 1 -iE 'error|not supported|unable' "$folder/$tool.txt" || echo 'no verdict')"
+        # It also sums up a program that it could not let run.
+        if [ -z "$found" ] || ! grep -q '^one step: ' "$folder/$tool.txt"; then
+            tell "$tool: $(grep -m 1 -iE 'error:|not supported|unable' "$folder/$tool.txt" || echo 'no verdict')"
             [ $code = 1 ] || code=3
         else
             tell "$tool: $found"

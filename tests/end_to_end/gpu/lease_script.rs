@@ -41,6 +41,7 @@ const EPOCH: &str = r#"#!/bin/bash
 fixed=20.0
 [ "${TRAINMARK_CUDA:-}" != staged ] || fixed=10.0
 case $* in
+    *one-step*) echo "one step: loss 2.3" ;;
     *replays*) echo "line: $fixed µs per epoch and 40.00 µs per step" ;;
     *) printf 'epoch %s: %s ms, loss 2.3\n' 1 12.000 2 11.000 3 10.000 ;;
 esac
@@ -146,6 +147,26 @@ fn a_stage_that_hangs_is_cut_and_the_next_ones_run() {
     assert!(line(&visit.packed("summary.txt"), "check").contains("cut at 1 s"));
     assert_eq!(visit.packed("summary.txt"), visit.read("summary.txt"));
     assert!(visit.read("calls").ends_with("bench handwritten\nbench all\n"), "{}", visit.read("calls"));
+}
+
+#[test]
+fn profilers_say_what_they_find_or_why_they_refuse() {
+    let visit = Visit::new();
+    let kernels = "#!/bin/sh\necho 'fused_output 3.1 µs'\necho 'fused_linear1_forward 4.2 µs'\n";
+    visit.program("bundle/tools/kernels-handwritten", kernels);
+    visit.program("bin/ncu", "#!/bin/sh\necho '==ERROR== ERR_NVGPUCTRPERM'\nexit 1\n");
+    let sanitizer = r#"#!/bin/bash
+        [ "$2" = memcheck ] || { echo "========= Error: unable to attach"; exit 1; }
+        "${@:3}"
+        echo "========= ERROR SUMMARY: 0 errors"
+    "#;
+    visit.program("bin/compute-sanitizer", sanitizer);
+    let finished = visit.invoke("bundle", &[]).run().expect(0);
+    let expected = "ok             2 kernels timed alone · ncu: ==ERROR== ERR_NVGPUCTRPERM";
+    assert!(has(&finished, "kernels", expected), "{finished:?}");
+    let expected =
+        "left out       memcheck: ERROR SUMMARY: 0 errors · racecheck: ========= Error: unable to attach";
+    assert!(has(&finished, "sanitizer", expected), "{finished:?}");
 }
 
 #[test]
