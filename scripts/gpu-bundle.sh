@@ -1,23 +1,35 @@
 #!/usr/bin/env bash
-# Makes target/gpu-bundle.tar.gz: everything that scripts/gpu-check.sh needs on a machine
-# with a GPU and neither cargo nor network. It holds the program, the backends' libraries for
-# CPU and CUDA, and Fashion-MNIST, laid out like this repository, so that the program finds
-# them as it finds the repository's. Needs what building the backends needs, but no GPU.
+# Makes target/gpu-bundle.tar.gz: everything that scripts/gpu-check.sh and scripts/gpu-lease.sh
+# need on a machine with a GPU and neither cargo nor network. It holds the program, the
+# backends' libraries for CPU and CUDA, programs that time the hand-written kernels, and
+# Fashion-MNIST, laid out like this repository, so that the program finds them as it finds the
+# repository's. Needs what building the backends needs, but no GPU.
 # Usage: scripts/gpu-bundle.sh
+#        scripts/gpu-bundle.sh --variant NAME   the hand-written backend alone, into
+#            target/gpu-variants/NAME, for `gpu-lease.sh OUT --compare plain …/NAME`
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# Of the archive and the checkout's files together, which are what is sent to a rented machine.
 limit_mib=60
+# A driver of an older CUDA refuses PTX of a newer toolkit, and candle and dfdx bring PTX.
+oldest_cuda=13.0
 archive=target/gpu-bundle.tar.gz
 builds=$PWD/target/backends
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bundle=$work/gpu-bundle
-mkdir -p "$bundle/harness" "$bundle/backends" "$bundle/data"
+mkdir -p "$bundle/harness" "$bundle/backends" "$bundle/data" "$bundle/tools"
+
+fail() {
+    echo "error: $*" >&2
+    exit 1
+}
 
 build() {
+    local name=$1
     echo "building $1 for $2" >&2
-    (cd "backends/$1" && CARGO_TARGET_DIR="$builds/$1" sh "./$3")
+    (cd "backends/$1" && shift 2 && CARGO_TARGET_DIR="$builds/$name" sh "$@")
 }
 
 # The libraries of a backend: KIND=FILE …, KIND a device or several with a comma between.
@@ -42,32 +54,66 @@ END
     done
 }
 
+# The hand-written backend for CUDA, with its programs: the library, and in FOLDER the programs.
+handwritten() {
+    local name programs=(epoch)
+    [ ! -f backends/handwritten/examples/kernels.rs ] || programs+=(kernels)
+    build handwritten cuda build-cuda.sh build --release --locked --lib "${programs[@]/#/--example=}"
+    for name in "${programs[@]}"; do
+        strip -o "$1/$name-handwritten" "$builds/handwritten/cuda/release/examples/$name"
+    done
+}
+
+revision() { git describe --always --dirty --abbrev=12 --exclude='*'; }
+
+if [ "${1:-}" = --variant ]; then
+    [ -n "${2:-}" ] || fail "name the variant: $0 --variant NAME"
+    folder=target/gpu-variants/$2
+    mkdir -p "$folder"
+    handwritten "$work"
+    strip --strip-unneeded -o "$folder/libtrainmark_handwritten.so" \
+        "$builds/handwritten/cuda/release/libtrainmark_handwritten.so"
+    mv "$work/epoch-handwritten" "$folder"
+    revision >"$folder/REVISION"
+    echo "$folder: $(du -k "$folder" | cut -f 1) KiB"
+    exit
+fi
+[ $# = 0 ] || fail "$1 is not known; known is --variant NAME"
+
 cargo build --release --locked
 strip -o "$bundle/harness/trainmark" target/release/trainmark
 
 # What `bench` builds for the CPU, then the libraries for CUDA.
 target/release/trainmark check all@cpu --workload softmax --dataset synthetic >"$work/check.log" ||
     { cat "$work/check.log" >&2; exit 1; }
+handwritten "$bundle/tools"
+for name in candle dfdx; do build "$name" cuda build-cuda.sh; done
 for name in candle dfdx handwritten; do
-    build "$name" cuda build-cuda.sh
     pack "$name" "cpu=release/libtrainmark_$name.so" "cuda=cuda/release/libtrainmark_$name.so"
 done
 pack tch "cpu,cuda=release/libtrainmark_tch.so"
 
 # Where `data fetch` puts the four files.
 source=${TRAINMARK_DATA:-${XDG_CACHE_HOME:-$HOME/.cache}/trainmark/fashion-mnist}
-[ -f "$source/train-images-idx3-ubyte.gz" ] || {
-    echo "error: no Fashion-MNIST in $source; run \`cargo run -- data fetch\`, or set TRAINMARK_DATA" >&2
-    exit 1
-}
+[ -f "$source/train-images-idx3-ubyte.gz" ] ||
+    fail "no Fashion-MNIST in $source; run \`cargo run -- data fetch\`, or set TRAINMARK_DATA"
 cp "$source"/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz "$bundle/data"
-cp scripts/gpu-check.sh "$bundle"
-git describe --always --dirty --abbrev=12 --exclude='*' >"$bundle/REVISION"
+cp -r scripts/gpu-check.sh scripts/gpu-lease.sh scripts/gpu "$bundle"
+revision >"$bundle/REVISION"
+# 13.0 of 13000.
+toolkit=$(awk '/^#define CUDA_VERSION / { printf "%d.%d\n", $3 / 1000, $3 % 1000 / 10; exit }' \
+    "$(scripts/cuda-toolkit.sh)/include/cuda.h")
+echo "$toolkit" >"$bundle/TOOLKIT"
 
 tar -C "$work" -czf "$archive" gpu-bundle
 size=$(stat -c %s "$archive")
-echo "$archive: $((size / 1048576)) MiB"
-if [ "$size" -gt $((limit_mib * 1048576)) ]; then
-    echo "error: it must be under $limit_mib MiB" >&2
-    exit 1
+tracked=$(git ls-files -z | xargs -0 stat -c %s | awk '{ sum += $1 } END { print sum }')
+mib() { awk -v bytes="$1" 'BEGIN { printf "%.1f MiB", bytes / 1048576 }'; }
+echo "$archive: $(mib "$size"), with the checkout's $(mib "$tracked") $(mib $((size + tracked)))"
+if [ "$toolkit" != "$oldest_cuda" ]; then
+    echo "warning: built with CUDA $toolkit, so a driver of CUDA $oldest_cuda refuses candle and dfdx;" \
+        "let CUDA_HOME name a toolkit of $oldest_cuda, or unset it and take nvcc off the PATH" >&2
+fi
+if [ $((size + tracked)) -gt $((limit_mib * 1048576)) ]; then
+    fail "archive and checkout together must stay under $limit_mib MiB"
 fi

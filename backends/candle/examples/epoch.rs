@@ -1,7 +1,7 @@
-//! Times training epochs on random pixels, see `backends/epoch.rs`:
+//! Times training on random pixels, see `backends/epoch.rs`:
 //!
 //! ```text
-//! RAYON_NUM_THREADS=1 cargo run --release --example epoch -- [implementation] [threads] [epochs] [samples]
+//! RAYON_NUM_THREADS=1 cargo run --release --example epoch -- --help
 //! ```
 //!
 //! Candle takes its number of threads from `RAYON_NUM_THREADS`.
@@ -9,6 +9,6 @@
 #[path = "../../epoch.rs"]
 mod epoch;
 
-fn main() -> Result<(), trainmark_plugin::Error> {
+fn main() -> std::process::ExitCode {
     epoch::run::<trainmark_candle::Candle>()
 }

@@ -1,12 +1,16 @@
-//! Times training epochs on random pixels, see `backends/epoch.rs`:
+//! Times training on random pixels, see `backends/epoch.rs`:
 //!
 //! ```text
-//! cargo run --release -p trainmark-handwritten --example epoch -- [implementation] [threads] [epochs] [samples]
+//! cargo run --release -p trainmark-handwritten --example epoch -- --help
+//! sh build-cuda.sh build --release --example epoch    # in backends/handwritten: for cuda:0, cuda:1, …
 //! ```
 
 #[path = "../../epoch.rs"]
 mod epoch;
 
-fn main() -> Result<(), trainmark_plugin::Error> {
+fn main() -> std::process::ExitCode {
+    #[cfg(feature = "cuda")]
+    return epoch::run::<trainmark_handwritten::HandwrittenCuda>();
+    #[cfg(not(feature = "cuda"))]
     epoch::run::<trainmark_handwritten::Handwritten>()
 }

@@ -1,12 +1,12 @@
-//! Times training epochs on random pixels, see `backends/epoch.rs`:
+//! Times training on random pixels, see `backends/epoch.rs`:
 //!
 //! ```text
-//! cargo run --release --example epoch -- [implementation] [threads] [epochs] [samples]
+//! cargo run --release --example epoch -- --help
 //! ```
 
 #[path = "../../epoch.rs"]
 mod epoch;
 
-fn main() -> Result<(), trainmark_plugin::Error> {
+fn main() -> std::process::ExitCode {
     epoch::run::<trainmark_tch::Tch>()
 }

@@ -4,7 +4,7 @@
 //! beside `libtorch_cpu.so`, registers itself when it is loaded, which takes seconds and
 //! so is done when a CUDA device is opened, not when it is described.
 
-use std::ffi::{CStr, CString, c_int};
+use std::ffi::{CStr, CString, OsStr, c_int};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -134,9 +134,52 @@ pub(crate) fn before_device(index: usize) -> Result<(), Error> {
     if is_forced || !set_tf32(false).is_off() {
         return Err(refuse("TF32 stays on; unset NVIDIA_TF32_OVERRIDE and TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"));
     }
-    // Shapes recur: those of full batches and of the epoch's last one.
-    tch::Cuda::cudnn_set_benchmark(true);
+    let algorithms = Algorithms::asked().map_err(|reason| refuse(&reason))?;
+    if !algorithms.set() {
+        return Err(refuse(&format!("cuDNN does not take the setting of {BENCHMARK}; unset it")));
+    }
     Ok(())
+}
+
+/// The variable that turns cuDNN's benchmark off.
+pub(crate) const BENCHMARK: &str = "TRAINMARK_TCH_CUDNN_BENCHMARK";
+
+/// Which of its algorithms cuDNN takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Algorithms {
+    /// The fastest, timed at the first batch of each shape. Shapes recur: those of full batches
+    /// and of the epoch's last one.
+    Timed,
+    /// Chosen untimed, of those that always add in the same order: what deviates with the
+    /// others and not with these is the algorithm's.
+    Deterministic,
+}
+
+impl Algorithms {
+    /// What the environment asks for.
+    ///
+    /// # Errors
+    /// What is wrong with it and what to do, in one line.
+    pub(crate) fn asked() -> Result<Self, String> {
+        Self::read(std::env::var_os(BENCHMARK).as_deref())
+    }
+
+    fn read(value: Option<&OsStr>) -> Result<Self, String> {
+        match value.map(OsStr::to_str) {
+            None | Some(Some("1")) => Ok(Self::Timed),
+            Some(Some("0")) => Ok(Self::Deterministic),
+            _ => Err(format!(
+                "{BENCHMARK} is neither 0 nor 1; set it to 0 to turn cuDNN's benchmark off, or unset it"
+            )),
+        }
+    }
+
+    /// Sets it for the process; whether libtorch then says that it holds.
+    fn set(self) -> bool {
+        let timed = c_int::from(self == Self::Timed);
+        // SAFETY: takes and returns an integer, and does not throw.
+        unsafe { trainmark_tch_set_benchmark(timed) == timed }
+    }
 }
 
 /// Loads `libtorch_cuda.so`, once in a process.
@@ -171,6 +214,8 @@ fn load(folder: &Path) -> Result<(), String> {
 unsafe extern "C" {
     /// In `settings.cpp`.
     fn trainmark_tch_set_tf32(allowed: c_int) -> c_int;
+    /// In `settings.cpp`.
+    fn trainmark_tch_set_benchmark(timed: c_int) -> c_int;
 }
 
 /// Where CUDA computes float32 in TF32: 1 for matrix products, 2 for convolutions; -1
@@ -267,6 +312,19 @@ mod tests {
     fn tf32_is_off_in_products_and_convolutions() {
         assert_eq!(set_tf32(true), Tf32(3), "the setting reaches both");
         assert_eq!(set_tf32(false), Tf32(0));
+    }
+
+    #[test]
+    fn cudnns_benchmark_is_on_unless_turned_off() {
+        let read = |value: &str| Algorithms::read(Some(OsStr::new(value)));
+        assert_eq!(Algorithms::read(None), Ok(Algorithms::Timed));
+        assert_eq!([read("1"), read("0")], [Ok(Algorithms::Timed), Ok(Algorithms::Deterministic)]);
+        for wrong in ["", "no", "00"] {
+            let reason = read(wrong).unwrap_err();
+            assert!(reason.starts_with("TRAINMARK_TCH_CUDNN_BENCHMARK is neither 0 nor 1; "), "{reason}");
+        }
+        assert!(Algorithms::Deterministic.set());
+        assert!(Algorithms::Timed.set());
     }
 
     #[test]

@@ -36,7 +36,13 @@ impl Backend for Tch {
         let mut devices = vec![Device { id: "cpu".into(), unavailable: None }];
         devices.extend(cuda::devices());
         let has_cuda = devices.iter().any(|device| device.id != "cpu" && device.unavailable.is_none());
-        let notes = NOTES.iter().chain(has_cuda.then_some(&CUDA_NOTE));
+        let cudnn_note = match cuda::Algorithms::asked() {
+            Ok(cuda::Algorithms::Deterministic) => DETERMINISTIC_NOTE,
+            // What cannot be read is refused when a device is opened.
+            _ => BENCHMARK_NOTE,
+        };
+        let cuda_notes = if has_cuda { &[CUDA_NOTE, cudnn_note][..] } else { &[] };
+        let notes = NOTES.iter().chain(cuda_notes);
         Ok(Description {
             framework: concat!("tch 0.24.0, libtorch ", env!("LIBTORCH_VERSION")).into(),
             implementations: vec![
@@ -94,6 +100,9 @@ const NOTES: [&str; 3] = [
 ];
 
 /// Where a CUDA device can be used.
-const CUDA_NOTE: &str = "on CUDA float32 is float32: TF32, which libtorch has on in convolutions, is off; cuDNN \
-                         times its algorithms at the first batch of each shape (benchmark) and may take one that \
-                         adds in no fixed order; losses and right predictions are read once per epoch";
+const CUDA_NOTE: &str = "on CUDA float32 is float32: TF32, which libtorch has on in convolutions, is off; losses \
+                         and right predictions are read once per epoch";
+const BENCHMARK_NOTE: &str = "cuDNN times its algorithms at the first batch of each shape (benchmark) and may take \
+                              one that adds in no fixed order";
+const DETERMINISTIC_NOTE: &str = "TRAINMARK_TCH_CUDNN_BENCHMARK=0: cuDNN chooses among its deterministic \
+                                  algorithms, untimed; it may be slower than PyTorch with its benchmark";

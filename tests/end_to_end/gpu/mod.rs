@@ -5,6 +5,7 @@
 mod absent;
 mod check_script;
 mod failing;
+mod lease_script;
 mod present;
 
 use std::path::Path;
