@@ -154,11 +154,11 @@ stage_replays() {
     needs_bundle
     local switch code=0
     replays_and_epochs default 1 2 3 || code=1
-    # Each alone; where nothing runs at all, they would say the same.
+    # All together, then each alone; where nothing runs at all, they would say the same.
     [ $code = 0 ] || return 1
-    for switch in staged overlap pairs folded; do
+    for switch in staged,overlap,pairs,folded staged overlap pairs folded; do
         [ $((until - SECONDS)) -gt 6 ] || break
-        TRAINMARK_CUDA=$switch replays_and_epochs "$switch" 1 || true
+        TRAINMARK_CUDA=$switch replays_and_epochs "${switch//,/+}" 1 || code=1
     done
     return $code
 }
@@ -168,9 +168,9 @@ stage_kernels() {
     local code=3 one_step=("$bundle/tools/epoch-handwritten" --implementation builtin --device "$device" --mode one-step)
     if [ -x "$bundle/tools/kernels-handwritten" ]; then
         code=0
-        within 15 "$bundle/tools/kernels-handwritten" --repeats 200 >"$folder/kernels.txt" 2>&1 || code=1
+        within 15 "$bundle/tools/kernels-handwritten" --device "$device" --repeats 200 >"$folder/kernels.txt" 2>&1 || code=1
         cat "$folder/kernels.txt"
-        tell "$(grep -c 'µs' "$folder/kernels.txt") kernels timed alone"
+        tell "$(grep -c '^fused_' "$folder/kernels.txt") kernels timed alone, $(grep '^all of them' "$folder/kernels.txt"), $(grep '^step' "$folder/kernels.txt")"
         [ $code = 0 ] || tell "$(grep -m 1 -i error "$folder/kernels.txt")"
     else
         tell "the bundle has no kernels-handwritten"
@@ -264,7 +264,7 @@ medians() {
 stage_bench() {
     needs_bundle
     local backends=(handwritten tch candle) words=(--workload lenet-bn --seeds 3) code=0 line
-    [ "${1:-}" != all ] || backends=(all) words=(--seeds 2)
+    [ "${1:-}" != all ] || backends=(all) words=(--workload lenet-bn --seeds 2)
     # Interrupted before it is cut, it still writes its report.
     local budget=$((limit > 40 ? limit - 25 : limit))
     trainmark bench $((limit > 30 ? limit - 15 : limit)) "${backends[@]}" --device "$device" "${words[@]}" --epochs 5 \

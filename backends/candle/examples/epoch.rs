@@ -1,4 +1,4 @@
-//! Times training on random pixels, see `backends/epoch.rs`:
+//! Times training on random pixels, see `backends/epoch`:
 //!
 //! ```text
 //! RAYON_NUM_THREADS=1 cargo run --release --example epoch -- --help
@@ -6,7 +6,7 @@
 //!
 //! Candle takes its number of threads from `RAYON_NUM_THREADS`.
 
-#[path = "../../epoch.rs"]
+#[path = "../../epoch/mod.rs"]
 mod epoch;
 
 fn main() -> std::process::ExitCode {

@@ -1,10 +1,10 @@
-//! Times training on random pixels, see `backends/epoch.rs`:
+//! Times training on random pixels, see `backends/epoch`:
 //!
 //! ```text
 //! cargo run --release --example epoch -- --help
 //! ```
 
-#[path = "../../epoch.rs"]
+#[path = "../../epoch/mod.rs"]
 mod epoch;
 
 fn main() -> std::process::ExitCode {
