@@ -170,8 +170,11 @@ stage_kernels() {
         code=0
         within 15 "$bundle/tools/kernels-handwritten" --device "$device" --repeats 200 >"$folder/kernels.txt" 2>&1 || code=1
         cat "$folder/kernels.txt"
-        tell "$(grep -c '^fused_' "$folder/kernels.txt") kernels timed alone, $(grep '^all of them' "$folder/kernels.txt"), $(grep '^step' "$folder/kernels.txt")"
-        [ $code = 0 ] || tell "$(grep -m 1 -i error "$folder/kernels.txt")"
+        if [ $code = 0 ]; then
+            tell "$(grep -c '^fused_' "$folder/kernels.txt") kernels timed alone, $(grep '^all of them' "$folder/kernels.txt"), $(grep '^step' "$folder/kernels.txt")"
+        else
+            tell "$(grep -m 1 . "$folder/kernels.txt" || echo 'kernels-handwritten was cut')"
+        fi
     else
         tell "the bundle has no kernels-handwritten"
     fi
