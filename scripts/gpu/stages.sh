@@ -118,6 +118,7 @@ epoch() {
     within 15 "${variant_tool:-$bundle/tools/epoch-handwritten}" --implementation builtin --device "$device" "$@" \
         >"$folder/$label.txt" 2>&1
     local code=$?
+    [ $code != 124 ] || echo "it was cut" >>"$folder/$label.txt"
     echo "== $label"
     cat "$folder/$label.txt"
     return $code
