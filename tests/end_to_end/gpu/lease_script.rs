@@ -131,9 +131,9 @@ fn a_stage_that_hangs_is_cut_and_the_next_ones_run() {
     let finished = invocation.env("FAKE_HANGS", "yes").env("TRAINMARK_LIMIT_CHECK", "1").run().expect(1);
     assert!(has(&finished, "machine", "ok             Pretended GPU A, 580.95.05"), "{finished:?}");
     assert!(has(&finished, "check", "cut at 1 s"), "{finished:?}");
-    let expected =
-        "ok             default: 20.0 µs + 40.00 µs per step, median epoch 11.000 ms · staged: 10.0 µs";
+    let expected = "ok             default: 20.0 µs + 40.00 µs per step, median epoch 11.000 ms · ";
     assert!(has(&finished, "replays", expected), "{finished:?}");
+    assert!(line(&finished.stdout, "replays").contains(" · staged: 10.0 µs + "), "{finished:?}");
     assert!(has(&finished, "checks", "ok             tch: 1 cells passed · candle: 1 cells"), "{finished:?}");
     assert!(has(&finished, "bench", "ok             handwritten/builtin lenet-bn 12.00 ms"), "{finished:?}");
     // What hung is ended, with what it had started.
@@ -153,7 +153,8 @@ fn a_stage_that_hangs_is_cut_and_the_next_ones_run() {
 #[test]
 fn profilers_say_what_they_find_or_why_they_refuse() {
     let visit = Visit::new();
-    let kernels = "#!/bin/sh\necho 'fused_output 3.1 µs'\necho 'fused_linear1_forward 4.2 µs'\n";
+    let kernels =
+        "#!/bin/sh\nprintf '%s\\n' 'fused_output: 3.10 µs' 'all of them: 3.10 µs' 'step: 3.20 µs'\n";
     visit.program("bundle/tools/kernels-handwritten", kernels);
     visit.program("bin/ncu", "#!/bin/sh\necho '==ERROR== ERR_NVGPUCTRPERM'\nexit 1\n");
     let sanitizer = r#"#!/bin/bash
@@ -163,8 +164,10 @@ fn profilers_say_what_they_find_or_why_they_refuse() {
     "#;
     visit.program("bin/compute-sanitizer", sanitizer);
     let finished = visit.invoke("bundle", &[]).run().expect(0);
-    let expected = "ok             2 kernels timed alone · ncu: ==ERROR== ERR_NVGPUCTRPERM";
+    let expected =
+        "ok             default: all of them: 3.10 µs, step: 3.20 µs · overlap: all of them: 3.10 µs";
     assert!(has(&finished, "kernels", expected), "{finished:?}");
+    assert!(line(&finished.stdout, "kernels").contains(" · ncu: ==ERROR== ERR_NVGPUCTRPERM"), "{finished:?}");
     let expected =
         "left out       memcheck: ERROR SUMMARY: 0 errors · racecheck: ========= Error: unable to attach";
     assert!(has(&finished, "sanitizer", expected), "{finished:?}");
