@@ -2,7 +2,7 @@
 # gpu-lease.sh --compare: variants of the hand-written backend in turn, the first once more at
 # the end, which shows how far the machine has drifted.
 # As gpu-lease.sh sets them.
-: "${results:?}" "${bundle?}" "${total:?}" "${reserve:?}"
+: "${results:?}" "${bundle?}" "${total:?}" "${reserve:?}" "${work:?}"
 
 # find_variant FOLDER: sets `variant_library` and `variant_tool`, or fails and says why in
 # `reason`. An empty folder is the bundle itself.
@@ -17,6 +17,14 @@ find_variant() {
     done
     reason="no library with its program epoch-handwritten in ${from:-the bundle}; make a folder with scripts/gpu-bundle.sh --variant"
     [ -n "$variant_library" ] && [ -n "$variant_tool" ]
+}
+
+# lay_out FOLDER: makes FOLDER like a repository in which the variant is the backend, since the
+# program takes no second one of a name.
+lay_out() {
+    mkdir -p "$1/harness" "$1/backends" &&
+        cp -r "$bundle/backends/handwritten" "$1/backends" &&
+        cp "$variant_library" "$1/backends/handwritten/libhandwritten-cuda.so"
 }
 
 compare() {
@@ -37,16 +45,20 @@ compare() {
             conclude "$name" 0 failed "$variant: $reason"
             continue
         fi
+        if [ -n "$bundle" ] && ! reason=$(lay_out "$work/$name" 2>&1); then
+            conclude "$name" 0 failed "$variant: $reason"
+            continue
+        fi
         left=$((total - reserve - SECONDS))
         share=$((left / (count - place)))
         [ "$share" -le 90 ] || share=90
-        export variant_tool
+        export variant_tool variant_root=$work/$name
         if [ -n "$switches" ]; then export TRAINMARK_CUDA=${switches//+/,}; else unset TRAINMARK_CUDA; fi
         # The first has been checked when it comes again.
         if [ $# -ge 2 ] && [ "$place" -eq $((count - 1)) ]; then
-            stage "$name" "$share" "$variant_library" again
+            stage "$name" "$share" again
         else
-            stage "$name" "$share" "$variant_library" check
+            stage "$name" "$share" check
         fi
     done
     table >"$results/table.txt"
