@@ -183,8 +183,8 @@ stage_kernels() {
         code=0
         timed_kernels default || code=1
         # The switches that change kernels; where none runs, they would say the same.
-        for switch in overlap pairs folded; do
-            [ $code = 1 ] || TRAINMARK_CUDA=$switch timed_kernels "$switch" || true
+        for switch in overlap,pairs,folded overlap pairs folded; do
+            [ $code = 1 ] || TRAINMARK_CUDA=$switch timed_kernels "${switch//,/+}" || true
         done
     else
         tell "the bundle has no kernels-handwritten"

@@ -165,8 +165,7 @@ fn profilers_say_what_they_find_or_why_they_refuse() {
     "#;
     visit.program("bin/compute-sanitizer", sanitizer);
     let finished = visit.invoke("bundle", &[]).run().expect(0);
-    let expected =
-        "ok             default: all of them: 3.10 µs, step: 3.20 µs · overlap: all of them: 3.10 µs";
+    let expected = "ok             default: all of them: 3.10 µs, step: 3.20 µs · overlap+pairs+folded: all of them: 3.10 µs";
     assert!(has(&finished, "kernels", expected), "{finished:?}");
     assert!(line(&finished.stdout, "kernels").contains(" · ncu: ==ERROR== ERR_NVGPUCTRPERM"), "{finished:?}");
     let expected =
