@@ -40,9 +40,9 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// A linear scale over the values, widened to the ticks around them.
+    /// A linear scale over any two finite values, widened to the ticks around them.
     pub(super) fn linear(low: f64, high: f64) -> Self {
-        let (low, high) = if high > low { (low, high) } else { (low - 0.5, low + 0.5) };
+        let (low, high) = told_apart(low, high);
         let step = nice_step((high - low) / 5.0);
         let (first, last) = ((low / step + 1e-9).floor(), (high / step - 1e-9).ceil());
         let ticks: Vec<f64> =
@@ -137,14 +137,38 @@ impl Scale {
             return if (0.001..1e5).contains(&tick) { format!("{tick}") } else { format!("{tick:e}") };
         }
         let step = self.ticks.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
-        let decimals = if step.is_finite() { (-(step * 1.001).log10().floor()).clamp(0.0, 6.0) } else { 0.0 };
-        let label = format!("{tick:.*}", decimals as usize);
-        if label.trim_start_matches('-').chars().all(|c| c == '0' || c == '.') {
-            "0".to_owned()
-        } else {
-            label
-        }
+        linear_label(tick, if step.is_finite() { step } else { 1.0 })
     }
+}
+
+/// Limits between which ticks can be told from each other: as they are given, unless they lie
+/// closer together than numbers of their size can show, or further apart than numbers reach.
+fn told_apart(low: f64, high: f64) -> (f64, f64) {
+    const GREATEST: f64 = 1e300;
+    let (low, high) = (low.clamp(-GREATEST, GREATEST), high.clamp(-GREATEST, GREATEST));
+    let least = (low.abs().max(high.abs()) * 1e-9).max(1e-290);
+    if high - low >= least {
+        return (low, high);
+    }
+    let middle = f64::midpoint(low, high);
+    // Equal values of an everyday size have a unit around them.
+    let half = if high > low { least } else { least.max(0.5) };
+    (middle - half, middle + half)
+}
+
+/// A tick's number with the digits that the step asks for; with an exponent where it would
+/// be long without.
+fn linear_label(tick: f64, step: f64) -> String {
+    if tick == 0.0 {
+        return "0".to_owned();
+    }
+    // A little more than the step, whose logarithm may fall short of a whole number.
+    let decimals = -(step * 1.001).log10().floor();
+    if tick.abs() < 1e7 && decimals <= 6.0 {
+        return format!("{tick:.*}", decimals.max(0.0) as usize);
+    }
+    let digits = (tick.abs() * 1.001).log10().floor() + decimals;
+    format!("{tick:.*e}", digits.clamp(0.0, 12.0) as usize)
 }
 
 /// The least of 1, 2, 5 times a power of ten that is no less than `step`.
@@ -209,6 +233,36 @@ mod tests {
         assert_eq!(labels(&Scale::logarithmic(2.0, 45.0)), ["2", "5", "10", "20", "50"]);
     }
 
+    fn check_linear(low: f64, high: f64) -> Result<(), TestCaseError> {
+        let scale = Scale::linear(low, high);
+        let ticks = &scale.ticks;
+        prop_assert!((2..=12).contains(&ticks.len()), "{low:e} {high:e}: {ticks:?}");
+        prop_assert!(
+            ticks.iter().all(|tick| tick.is_finite()) && ticks.is_sorted_by(|a, b| a < b),
+            "{ticks:?}"
+        );
+        prop_assert!(
+            [low, high].map(|value| scale.at(value)).iter().all(|place| (0.0..=1.0).contains(place))
+        );
+        let mut labels = labels(&scale);
+        prop_assert!(labels.iter().all(|label| label.len() <= 20), "{labels:?}");
+        labels.dedup();
+        prop_assert!(labels.len() == ticks.len(), "{low:e} {high:e}: {labels:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn numbers_that_lie_close_far_out_or_near_nothing_are_told_apart() {
+        assert_eq!(labels(&Scale::linear(-5e-324, 5e-324)).len(), 5);
+        assert_eq!(
+            labels(&Scale::linear(1e16, 1e16)),
+            ["9.9999999900e15", "9.9999999950e15", "1.0000000000e16", "1.0000000005e16", "1.0000000010e16"]
+        );
+        assert_eq!(labels(&Scale::linear(0.0, 4e-4)), ["0", "0.0001", "0.0002", "0.0003", "0.0004"]);
+        assert_eq!(labels(&Scale::linear(0.0, 4e-8)), ["0", "1e-8", "2e-8", "3e-8", "4e-8"]);
+        assert_eq!(labels(&Scale::linear(0.0, 4e8)), ["0", "1e8", "2e8", "3e8", "4e8"]);
+    }
+
     #[test]
     fn ratios_have_one_in_the_middle() {
         let scale = |furthest: f64| Scale::ratio([1.0, furthest, f64::INFINITY].into_iter());
@@ -248,6 +302,16 @@ mod tests {
                 let (first, last) = (scale.at(low), scale.at(low * factor));
                 prop_assert!((0.0..=1.0).contains(&first) && first <= last && last <= 1.0);
             }
+        }
+
+        /// Whatever a record holds.
+        #[test]
+        fn any_two_numbers_have_a_scale(a in any::<f64>(), b in any::<f64>()) {
+            let finite = |value: f64| if value.is_finite() { value } else { 0.0 };
+            let (low, high) = (finite(a).min(finite(b)), finite(a).max(finite(b)));
+            check_linear(low, high)?;
+            check_linear(low, low.next_up())?;
+            check_linear(low, low)?;
         }
 
         #[test]

@@ -297,6 +297,35 @@ fn values_that_are_not_finite_leave_gaps_and_words() {
     assert!(html.contains("not finite"));
 }
 
+/// Losses that only a broken backend has must not cost the others their page.
+#[test]
+fn numbers_near_nothing_and_far_out_are_drawn() {
+    let curves = page(&example::record()).matches("data-y=\"loss\"").count();
+    assert_ne!(curves, 0);
+    for (least, greatest) in
+        [(-5e-324, 5e-324), (1e16, 1e16), (1.0, 1.0 + f64::EPSILON), (f64::MIN, f64::MAX)]
+    {
+        let mut record = example::record();
+        for (index, epoch) in record.epochs.iter_mut().enumerate() {
+            epoch.train_loss = Some(if index % 2 == 0 { least } else { greatest });
+        }
+        let html = page(&record);
+        assert_eq!(html.matches("data-y=\"loss\"").count(), curves, "{least:e} {greatest:e}");
+        let wrong = html.find("NaN").map(|place| &html[place.saturating_sub(200)..place + 3]);
+        assert_eq!(wrong, None, "{least:e} {greatest:e}");
+    }
+}
+
+/// As a forged message may say.
+#[test]
+fn an_epoch_of_a_high_number_is_one_epoch() {
+    let mut record = example::record_of_one_run();
+    record.epochs[0].epoch = u32::MAX;
+    let start = std::time::Instant::now();
+    assert!(page(&record).contains("data-y=\"loss\""));
+    assert!(start.elapsed().as_secs() < 10);
+}
+
 #[test]
 fn a_wide_range_of_times_has_a_logarithmic_axis() {
     let mut record = example::record();

@@ -6,23 +6,44 @@ const niceStep = (step) => {
 const between = (low, high, place = (value) => value) => (value) =>
   Math.min(1, Math.max(0, (place(value) - place(low)) / (place(high) - place(low))));
 
-// Ticks at multiples of a round step, with the decimals that it asks for.
+// A tick's number with the digits that the step asks for; with an exponent where it would be
+// long without.
+const linearLabel = (tick, step) => {
+  if (tick === 0) return "0";
+  const decimals = -Math.floor(Math.log10(step * 1.001));
+  if (Math.abs(tick) < 1e7 && decimals <= 6) return tick.toFixed(Math.max(0, decimals));
+  const digits = Math.floor(Math.log10(Math.abs(tick) * 1.001)) + decimals;
+  return tick.toExponential(Math.min(12, Math.max(0, digits))).replace("e+", "e");
+};
+
+// Ticks at multiples of a round step.
 const multiples = (low, high, step) => {
-  const decimals = Math.min(6, Math.max(0, -Math.floor(Math.log10(step * 1.001))));
   const ticks = [];
   for (let index = Math.ceil(low / step - 1e-9); index * step <= high + step * 1e-9; index += 1) ticks.push(index * step);
-  return { ticks, label: (tick) => (Math.abs(tick) < step / 2 ? "0" : tick.toFixed(decimals)) };
+  return { ticks, label: (tick) => linearLabel(tick, step) };
+};
+
+// Limits between which ticks can be told from each other.
+const GREATEST = 1e300;
+const toldApart = (from, to) => {
+  const [low, high] = [from, to].map((value) => Math.min(GREATEST, Math.max(-GREATEST, value)));
+  const least = Math.max(1e-290, 1e-9 * Math.max(Math.abs(low), Math.abs(high)));
+  if (high - low >= least) return [low, high];
+  const middle = low / 2 + high / 2;
+  const half = high > low ? least : Math.max(0.5, least);
+  return [middle - half, middle + half];
 };
 
 const linear = (from, to) => {
-  const [low, high] = to > from ? [from, to] : [from - 0.5, from + 0.5];
+  const [low, high] = toldApart(from, to);
   const step = niceStep((high - low) / 5);
   const [first, last] = [Math.floor(low / step + 1e-9) * step, Math.ceil(high / step - 1e-9) * step];
   return { low: first, high: last, at: between(first, last), ...multiples(first, last, step) };
 };
 
 // Just the range, with round ticks inside it.
-const range = (low, high, whole) => {
+const range = (from, to, whole) => {
+  const [low, high] = toldApart(from, to);
   const step = niceStep((high - low) / 5);
   return { low, high, at: between(low, high), ...multiples(low, high, whole ? Math.max(1, step) : step) };
 };

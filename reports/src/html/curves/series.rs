@@ -1,5 +1,7 @@
 //! The lines of a group: per cell and epoch the median over seeds and the least and greatest.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::super::colours::{Colours, dash_of};
@@ -107,22 +109,35 @@ pub(in super::super) fn series(record: &Record, group: &Group, colours: &Colours
     all
 }
 
+/// The samples of one epoch's number, of every run that has it.
+#[derive(Default)]
+struct Samples<'r> {
+    epochs: Vec<&'r EpochRecord>,
+    /// Training seconds summed up to its end.
+    seconds: Vec<f64>,
+}
+
 fn points(runs: &[Vec<&EpochRecord>]) -> Vec<Point> {
-    let last = runs.iter().filter_map(|epochs| epochs.last()).map(|epoch| epoch.epoch).max().unwrap_or(0);
-    let point = |number: u32| {
-        let of_epoch = |epochs: &&Vec<&EpochRecord>| epochs.iter().position(|epoch| epoch.epoch == number);
-        let sums = runs.iter().filter_map(|epochs| {
-            let index = of_epoch(&epochs)?;
-            Some(epochs[..=index].iter().map(|epoch| epoch.train_seconds).sum::<f64>())
-        });
-        let epochs = runs.iter().flatten().filter(move |epoch| epoch.epoch == number);
+    let mut samples: BTreeMap<u32, Samples<'_>> = BTreeMap::new();
+    for epochs in runs {
+        let mut seconds = 0.0;
+        for epoch in epochs {
+            seconds += epoch.train_seconds;
+            let of_number = samples.entry(epoch.epoch).or_default();
+            of_number.epochs.push(epoch);
+            of_number.seconds.push(seconds);
+        }
+    }
+    let point = |(number, Samples { epochs, seconds })| {
+        let of =
+            |value: fn(&EpochRecord) -> Option<f64>| Spread::of(epochs.iter().filter_map(|one| value(one)));
         Some(Point {
             epoch: number,
-            seconds: median(sums)?,
-            loss: Spread::of(epochs.clone().filter_map(|epoch| epoch.train_loss)),
-            train_accuracy: Spread::of(epochs.clone().filter_map(|epoch| epoch.train_accuracy)),
-            test_accuracy: Spread::of(epochs.filter_map(|epoch| epoch.test_accuracy)),
+            seconds: median(seconds.into_iter())?,
+            loss: of(|epoch| epoch.train_loss),
+            train_accuracy: of(|epoch| epoch.train_accuracy),
+            test_accuracy: of(|epoch| epoch.test_accuracy),
         })
     };
-    (1..=last).filter_map(point).collect()
+    samples.into_iter().filter_map(point).collect()
 }
