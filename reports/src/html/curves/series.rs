@@ -133,7 +133,7 @@ fn points(runs: &[Vec<&EpochRecord>]) -> Vec<Point> {
             |value: fn(&EpochRecord) -> Option<f64>| Spread::of(epochs.iter().filter_map(|one| value(one)));
         Some(Point {
             epoch: number,
-            seconds: median(seconds.into_iter())?,
+            seconds: median(seconds)?,
             loss: of(|epoch| epoch.train_loss),
             train_accuracy: of(|epoch| epoch.train_accuracy),
             test_accuracy: of(|epoch| epoch.test_accuracy),
