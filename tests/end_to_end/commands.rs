@@ -17,6 +17,7 @@ fn every_command_has_help() {
     insta::assert_snapshot!("help", printed(&["--help"]));
     for command in [
         "bench",
+        "operations",
         "list",
         "check",
         "inspect",

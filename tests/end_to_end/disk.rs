@@ -113,8 +113,7 @@ fn a_file_in_place_of_the_folder_is_named() {
     let file = folder.path().join("file");
     fs::write(&file, "mine").unwrap();
     let finished = bench(&file, [hostile()]).run().expect(2);
-    let start =
-        format!("error: cannot make a run folder in {}: name another place with --out DIR: ", file.display());
+    let start = format!("error: cannot write into {}: name another place with --out DIR: ", file.display());
     let message = finished.stderr.lines().last().unwrap();
     assert!(message.starts_with(&start), "{message}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "mine");

@@ -150,7 +150,7 @@ fn commands_that_lack_or_contradict_something_are_refused() {
         (&["bench", "all", "--fast"], "error: unexpected argument '--fast' found"),
         (&["data", "steal"], "error: invalid value 'steal' for '[ACTION]'"),
         (&["completions", "tcl"], "error: invalid value 'tcl' for '<SHELL>'"),
-        (&["worker"], "error: `worker` is started by `bench`, `check` and `list` only: "),
+        (&["worker"], "error: `worker` is started by other commands only, such as `bench`: "),
     ] {
         let message = invoke(arguments).run().refusal();
         assert!(message.starts_with(expected), "{message}");

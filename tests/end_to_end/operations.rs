@@ -1,20 +1,20 @@
-//! `cargo bench --bench backends`, and what reports make of it.
+//! `operations`, and what reports make of it.
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
 use trainmark_tests::{
-    Finished, Invocation, Repository, RunFolder, handwritten, hostile, invoke_program, minimal_c,
-    operations_bench,
+    Finished, Invocation, Repository, RunFolder, handwritten, hostile, minimal_c, shell, wait_until,
 };
 
 use crate::browser::{assert_holds, assert_quiet, between, open};
 
-/// The bench with a filter, in a repository.
+/// The command in a repository, with a short measurement.
 fn operations(repository: &Repository, arguments: &[&str]) -> Invocation {
-    let arguments = ["--bench"].iter().chain(arguments);
-    invoke_program(operations_bench(), arguments).current_dir(repository.path()).env("TRAINMARK_THREADS", "1")
+    repository.invoke(["operations"]).args(arguments).args(["--quick", "--threads", "1"])
 }
 
 fn recorded(folder: &Path) -> Value {
@@ -43,10 +43,14 @@ fn is_built(repository: &Repository, backend: &str) -> bool {
 fn what_is_measured_is_shown_by_the_runs_of_its_libraries() {
     let Some(minimal_c) = minimal_c() else { return };
     let repository = Repository::new().library("handwritten", &handwritten()).library("minimal-c", minimal_c);
-    let quick = |filter: &str| operations(&repository, &["--quick", filter]).run();
-    quick("handwritten/(conv1|builtin/train_step)").expect(0);
+    operations(&repository, &["handwritten", "--filter", "conv1"]).run().expect(0);
+    let Finished { stdout, stderr, .. } =
+        operations(&repository, &["handwritten/builtin", "--filter", "train_step"]).run().expect(0);
+    assert_holds(&stdout, "ms per batch of 256");
+    assert_holds(&stderr, "handwritten builtin, train_step: ");
     assert!(!is_built(&repository, "minimal-c"), "nobody asked for it");
-    let Finished { stdout, .. } = quick("minimal-c/conv1").expect(1);
+    let Finished { stdout, .. } =
+        operations(&repository, &["minimal-c", "--filter", "conv1"]).run().expect(1);
     assert_holds(&stdout, "minimal-c, conv1: unsupported: open: ");
     let rows = results(&recorded(&repository.runs()));
     let expected = [
@@ -81,36 +85,95 @@ fn what_is_measured_is_shown_by_the_runs_of_its_libraries() {
     assert_holds(between(&dom, "<p id=\"save\"", "</p>"), "operations.csv");
 }
 
-/// Every operation is tried, though each ends the process.
+/// Reasons of the results that did not end well, each of which failed so.
+fn reasons(record: &Value, backend: &str, outcome: &str) -> Vec<String> {
+    let cells = record["cells"].as_array().unwrap().iter().filter(|cell| cell["backend"] == backend);
+    let results = cells.flat_map(|cell| cell["results"].as_array().unwrap());
+    let reason = |result: &Value| {
+        assert_eq!(result["outcome"], outcome, "{result}");
+        result["reason"].as_str().unwrap().to_owned()
+    };
+    results.map(reason).collect()
+}
+
+/// Every operation is tried, though each ends its worker, and every other backend.
 #[test]
 fn a_crash_costs_one_operation() {
-    let repository = Repository::new().library("hostile", &hostile());
-    let finished = operations(&repository, &["--quick", "hostile/(conv1|pool1)"])
-        .hostile("segfault@open")
-        .run()
-        .expect(1);
+    let repository = Repository::new().library("handwritten", &handwritten()).library("hostile", &hostile());
+    let finished =
+        operations(&repository, &["--filter", "conv1,sigmoid"]).hostile("segfault@open").run().expect(1);
     let record = recorded(&repository.runs());
-    for result in record["cells"][0]["results"].as_array().unwrap() {
-        assert_eq!(result["outcome"], "failed");
-        let reason = result["reason"].as_str().unwrap();
-        assert!(reason.contains("was killed by SIGSEGV"), "{reason}");
-    }
-    assert_eq!(results(&record).len(), 2);
+    let reasons = reasons(&record, "hostile", "failed");
+    assert_eq!(reasons, ["the worker was killed by SIGSEGV during open"; 2]);
+    let rows = results(&record);
+    assert!(rows.iter().filter(|row| row[0] == "handwritten").all(|row| row[3] == "ok"), "{rows:?}");
+    assert_eq!(rows.len(), 4);
+    assert_holds(&finished.stdout, "hostile, sigmoid1: failed: the worker was killed by SIGSEGV during open");
     finished.marker.assert_gone();
+}
+
+/// The limits are those of any job.
+#[test]
+fn a_worker_that_hangs_or_swells_is_stopped() {
+    let repository = Repository::new().library("hostile", &hostile());
+    let failing = |behaviour: &str, limit: [&str; 2]| {
+        let arguments = ["hostile", "--filter", "conv1", limit[0], limit[1]];
+        operations(&repository, &arguments).hostile(behaviour).run().expect(1).marker.assert_gone();
+        recorded(&repository.runs())
+    };
+    let record = failing("hang@open", ["--timeout", "1s"]);
+    let expected = "open took longer than 1 s and was stopped (--timeout)";
+    assert_eq!(reasons(&record, "hostile", "timed_out"), [expected]);
+    let record = failing("allocate@open", ["--memory-limit", "512MiB"]);
+    let reason = reasons(&record, "hostile", "out_of_memory").remove(0);
+    assert!(reason.ends_with("during open and was stopped (--memory-limit)"), "{reason}");
+}
+
+#[test]
+fn ctrl_c_keeps_what_was_measured() {
+    let repository = Repository::new().library("handwritten", &handwritten()).library("hostile", &hostile());
+    // Into a file, to see how far it is.
+    let told = repository.path().join("told");
+    let line = format!("exec cargo run -- operations --quick --filter conv1 2>'{}'", told.display());
+    let running = shell(&line).current_dir(repository.path()).hostile("hang@open").start();
+    let has_measured = || fs::read_to_string(&told).is_ok_and(|text| text.contains("handwritten, conv1: "));
+    assert!(wait_until(Duration::from_secs(60), has_measured), "nothing is measured");
+    running.signal(Signal::INT);
+    let finished = running.finish().expect(130);
+    finished.marker.assert_gone();
+    assert_holds(&fs::read_to_string(&told).unwrap(), "interrupted: what was measured is kept");
+    assert_eq!(results(&recorded(&repository.runs())), [["handwritten", "none", "conv1", "ok"]]);
+}
+
+#[test]
+fn a_backend_that_cannot_be_built_is_a_line() {
+    let broken = trainmark_tests::manifest("broken", "false", "sh");
+    let repository = Repository::new().library("handwritten", &handwritten()).backend("broken", &broken);
+    let Finished { stdout, .. } = operations(&repository, &["--filter", "conv1"]).run().expect(0);
+    assert_holds(&stdout, "broken: unavailable: ");
+    assert_eq!(results(&recorded(&repository.runs())), [["handwritten", "none", "conv1", "ok"]]);
+    operations(&repository, &["broken", "--filter", "conv1"]).run().expect(1);
 }
 
 #[test]
 fn names_are_listed_without_building_anything() {
     let repository = Repository::new().library("hostile", &hostile());
-    let Finished { stdout, .. } = operations(&repository, &["--list", "hostile/.*norm1"]).run().expect(0);
-    assert_eq!(stdout, "hostile/primitive/batch_norm1: benchmark\nhostile/builtin/batch_norm1: benchmark\n");
+    let Finished { stdout, .. } =
+        operations(&repository, &["--list", "--filter", "norm1,pool2"]).run().expect(0);
+    let names: Vec<_> = stdout.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
+    assert_eq!(names, ["batch_norm1", "pool2"]);
     assert!(!is_built(&repository, "hostile"));
 }
 
 #[test]
-fn a_filter_that_nothing_matches_is_refused() {
+fn what_there_is_not_is_refused() {
     let repository = Repository::new().library("hostile", &hostile());
-    let message = operations(&repository, &["hostile/conv7"]).run().expect(2).stderr;
-    assert_holds(&message, "error: no operation of a backend has a name that the filter accepts");
+    let refused = |arguments: &[&str]| operations(&repository, arguments).run().refusal();
+    let message = refused(&["--filter", "conv7"]);
+    assert_holds(&message, "error: no operation has `conv7` in its name; there are: train_step, predict, ");
+    assert_holds(&refused(&["hostil"]), "did you mean hostile");
+    assert_holds(&refused(&["--threads", "0"]), "--threads");
+    assert!(!is_built(&repository, "hostile"));
+    assert_holds(&refused(&["--device", "cuda:9", "hostile"]), "cuda:9");
     assert!(!repository.runs().join("operations.json").exists());
 }

@@ -38,22 +38,8 @@ pub fn hostile() -> PathBuf {
 /// The hand-written backend's plugin.
 pub fn handwritten() -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
-    BUILT.get_or_init(|| drop(cargo_build(&["--package", "trainmark-handwritten"])));
+    BUILT.get_or_init(|| cargo_build(&["--package", "trainmark-handwritten"]));
     profile_folder().join(format!("{DLL_PREFIX}trainmark_handwritten{DLL_SUFFIX}"))
-}
-
-/// The program behind `cargo bench --bench backends`.
-pub fn operations_bench() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let told =
-            cargo_build(&["--package", "trainmark", "--bench", "backends", "--message-format", "json"]);
-        let artifacts = told.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        let mut programs =
-            artifacts.filter_map(|artifact| Some(PathBuf::from(artifact["executable"].as_str()?)));
-        let is_bench = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("backends-");
-        programs.find(is_bench).expect("cargo names the program that it built")
-    })
 }
 
 /// Builds binary and hostile plugin, since no test may find those of yesterday.
@@ -65,8 +51,8 @@ fn built() -> &'static Path {
     })
 }
 
-/// Builds in the profile that these tests were built with; what cargo printed.
-fn cargo_build(arguments: &[&str]) -> String {
+/// Builds in the profile that these tests were built with.
+fn cargo_build(arguments: &[&str]) {
     let folder = profile_folder();
     let profile = match folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
@@ -82,7 +68,6 @@ fn cargo_build(arguments: &[&str]) -> String {
         .output()
         .expect("cargo can be started");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The plugin in C, which is a correct backend for softmax; `None`, said

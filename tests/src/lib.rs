@@ -11,10 +11,7 @@ mod repository;
 mod require;
 mod run_folder;
 
-pub use build::{
-    c_library, handwritten, hostile, minimal_c, operations_bench, pretended_driver, repository_root,
-    trainmark,
-};
+pub use build::{c_library, handwritten, hostile, minimal_c, pretended_driver, repository_root, trainmark};
 pub use checkout::Checkout;
 pub use invocation::{Finished, Invocation, Running, bench, invoke, invoke_program, shell};
 pub use process::{Marker, wait_until};

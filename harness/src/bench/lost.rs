@@ -7,14 +7,14 @@ use crate::executor::{Cause, Failure};
 use crate::machine::gpu;
 
 /// Why nothing can be computed on a cell's device any more, if the driver says so.
-pub(super) fn before(cell: &Cell) -> Option<Failure> {
+pub(crate) fn before(cell: &Cell) -> Option<Failure> {
     let reason = gpu::found().lost(&cell.device)?;
     Some(Failure { cause: Cause::Device, reason, log_tail: None })
 }
 
 /// A failure on a device, with what the driver then says of that: a worker that is killed,
 /// or hangs, cannot tell that its device was lost.
-pub(super) fn explained(failure: Failure, cell: &Cell) -> Failure {
+pub(crate) fn explained(failure: Failure, cell: &Cell) -> Failure {
     let is_explained = matches!(failure.cause, Cause::Interrupted | Cause::Unsupported);
     match gpu::found().lost(&cell.device).filter(|_| !is_explained) {
         Some(lost) => {

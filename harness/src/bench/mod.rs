@@ -5,7 +5,7 @@ mod budget;
 mod contender;
 pub mod gate;
 mod history;
-mod lost;
+pub(crate) mod lost;
 pub mod prepare;
 pub mod progress;
 mod repeats;
@@ -28,6 +28,7 @@ use crate::registry::Registry;
 use progress::Progress;
 pub use request::BenchRequest;
 use run::Bench;
+pub(crate) use start::check_writable;
 
 /// Where a benchmark's run folder lies, new or resumed.
 #[derive(Debug, Clone)]
@@ -65,7 +66,9 @@ pub fn run(
     request.check()?;
     let workloads = request.workloads()?;
     prepare::check_names(request, registry)?;
-    start::check_writable(place)?;
+    if let Place::Within(parent) = place {
+        check_writable(parent)?;
+    }
     let dataset = request.obtain_dataset()?;
     if let Some(notice) = &dataset.notice {
         progress.note(notice);

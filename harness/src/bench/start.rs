@@ -18,17 +18,16 @@ use crate::peak;
 use crate::registry::device_kind;
 use crate::workload::Workload;
 
-/// Makes the folder of run folders, before time is spent on anything that could
+/// Makes the folder that results go into, before time is spent on anything that could
 /// not be written down.
 ///
 /// # Errors
 /// Where it cannot be made or written to.
-pub(super) fn check_writable(place: &Place) -> anyhow::Result<()> {
-    let Place::Within(parent) = place else { return Ok(()) };
-    let probe = std::fs::create_dir_all(parent).and_then(|()| tempfile::tempfile_in(parent));
-    probe.map(drop).with_context(|| {
-        format!("cannot make a run folder in {}: name another place with --out DIR", parent.display())
-    })
+pub(crate) fn check_writable(folder: &Path) -> anyhow::Result<()> {
+    let probe = std::fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder));
+    probe
+        .map(drop)
+        .with_context(|| format!("cannot write into {}: name another place with --out DIR", folder.display()))
 }
 
 /// Makes the run folder, or opens the one that is continued, with what it holds.

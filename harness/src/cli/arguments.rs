@@ -34,6 +34,9 @@ pub enum Command {
     /// Check and time backends, and write CSV and an HTML report.
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(BenchArguments),
+    /// Time single operations (a step, a convolution, a batch norm, …), which reports show.
+    #[command(after_help = OPERATIONS_EXAMPLES)]
+    Operations(OperationsArguments),
     /// List backends with their implementations and devices, and what is missing.
     List(ListArguments),
     /// Check that a backend computes the same function as the reference.
@@ -80,6 +83,17 @@ an input cannot be used; 130 interrupted, what was recorded is kept.";
 const CHECK_EXAMPLES: &str = "Examples:
   trainmark check handwritten
   trainmark check ./libmine.so --workload softmax";
+
+const OPERATIONS_EXAMPLES: &str = "Examples:
+  trainmark operations                             every operation of every backend
+  trainmark operations candle --filter conv,pool   some of one backend
+  trainmark operations --list                      their names, and what each computes
+
+Times are kept in operations.json, beside the runs; `bench` and `report` show those of a
+run's libraries. --out keeps them apart, such as those of a change before and after.
+
+Exit code: 0 all went well; 1 an operation failed or none was timed; 2 the command line or
+an input cannot be used; 130 interrupted, what was measured is kept.";
 
 const REPORT_EXAMPLES: &str = "Examples:
   trainmark report                             the latest run
@@ -178,6 +192,42 @@ pub struct CheckArguments {
     /// The data set.
     #[command(flatten)]
     pub data: DatasetArguments,
+    /// Where backends lie.
+    #[command(flatten)]
+    pub backends: BackendArguments,
+}
+
+/// Arguments of `operations`.
+#[derive(Debug, Args)]
+pub struct OperationsArguments {
+    /// Backends, or libraries by path.
+    #[arg(
+        value_name = "BACKEND",
+        default_value = "all",
+        help = "`all`, or backends as BACKEND[/IMPLEMENTATION][@DEVICE], or libraries by path"
+    )]
+    pub selections: Vec<String>,
+    /// Only these devices, such as cpu or cuda:0 [default: all that there are]
+    #[arg(long, value_name = "DEVICE", value_delimiter = ',')]
+    pub device: Vec<String>,
+    /// Only operations with this in their name, such as conv or batch_norm1 [default: all]
+    #[arg(long, value_name = "TEXT", value_delimiter = ',')]
+    pub filter: Vec<String>,
+    /// Name the operations and do nothing else
+    #[arg(long)]
+    pub list: bool,
+    /// Fewer rounds, to try things out
+    #[arg(long)]
+    pub quick: bool,
+    /// Folder of operations.json [default: reports/runs]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What a worker may use.
+    #[command(flatten)]
+    pub worker: WorkerArguments,
+    /// Download nothing that building a backend would fetch
+    #[arg(long)]
+    pub offline: bool,
     /// Where backends lie.
     #[command(flatten)]
     pub backends: BackendArguments,

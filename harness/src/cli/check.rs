@@ -13,26 +13,19 @@ use crate::registry::build::{BuildEvent, Recipe};
 use crate::worker::protocol::EpochMessage;
 
 pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
-    let limits = arguments.worker.limits();
-    let executor = super::executor(limits)?;
+    let executor = super::executor(arguments.worker.limits())?;
     let mut registry = super::registry(&arguments.backends)?;
     let request = BenchRequest {
-        selections: arguments.selections.clone(),
-        implementations: Vec::new(),
-        devices: arguments.device.clone(),
         workloads: arguments.workload.clone(),
         dataset: arguments.data.dataset,
         data_dir: arguments.data.data_dir.clone(),
-        epochs: 1,
-        seeds: 1,
-        repeats: false,
-        threads: arguments.worker.threads(),
-        budget: None,
-        timeout: limits.call,
-        memory_limit: limits.memory,
-        backend_paths: arguments.backends.backend_path.clone(),
         offline: arguments.data.offline,
-        command: String::new(),
+        ..super::request_for_cells(
+            &arguments.selections,
+            &arguments.device,
+            &arguments.worker,
+            &arguments.backends,
+        )
     };
     request.check()?;
     let workloads = request.workloads()?;

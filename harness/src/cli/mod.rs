@@ -11,6 +11,7 @@ mod inspect;
 mod list;
 mod merge;
 mod new_backend;
+mod operations;
 mod report;
 mod table;
 
@@ -19,6 +20,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
 
+use crate::bench::BenchRequest;
+use crate::data::DatasetChoice;
 use crate::executor::{Executor, Limits, MemoryLimit};
 use crate::interrupt::Interrupt;
 use crate::machine;
@@ -58,6 +61,7 @@ pub fn main() -> i32 {
 fn run(command: Command) -> anyhow::Result<i32> {
     match command {
         Command::Bench(arguments) => bench::run(arguments),
+        Command::Operations(arguments) => operations::run(&arguments),
         Command::List(arguments) => list::run(&arguments.backends),
         Command::Check(arguments) => check::run(&arguments),
         Command::Inspect { workload } => inspect::run(workload.as_deref()),
@@ -88,6 +92,34 @@ fn registry(arguments: &BackendArguments) -> anyhow::Result<Registry> {
 fn executor(limits: Limits) -> anyhow::Result<Executor> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     Ok(Executor { program, limits, interrupt: Interrupt::default() })
+}
+
+/// A request for cells that are not trained: of no workload yet, on the procedural data set.
+fn request_for_cells(
+    selections: &[String],
+    devices: &[String],
+    worker: &WorkerArguments,
+    backends: &BackendArguments,
+) -> BenchRequest {
+    let limits = worker.limits();
+    BenchRequest {
+        selections: selections.to_vec(),
+        implementations: Vec::new(),
+        devices: devices.to_vec(),
+        workloads: Vec::new(),
+        dataset: DatasetChoice::Synthetic,
+        data_dir: None,
+        epochs: 1,
+        seeds: 1,
+        repeats: false,
+        threads: worker.threads(),
+        budget: None,
+        timeout: limits.call,
+        memory_limit: limits.memory,
+        backend_paths: backends.backend_path.clone(),
+        offline: false,
+        command: String::new(),
+    }
 }
 
 impl WorkerArguments {

@@ -20,7 +20,6 @@ pub use memory::MemoryLimit;
 use memory::MemoryWatch;
 pub(crate) use process::signal_name;
 use process::{Input, WorkerProcess};
-pub use process::{describe, set_environment};
 
 /// What a worker may use.
 #[derive(Debug, Clone, Copy)]

@@ -118,7 +118,7 @@ impl WorkerProcess {
 }
 
 /// Sets what a process that loads a plugin must find in its environment.
-pub fn set_environment(command: &mut Command, threads: usize) {
+fn set_environment(command: &mut Command, threads: usize) {
     LibraryPath::here().set(command);
     for variable in THREAD_VARIABLES {
         command.env(variable, threads.to_string());
@@ -166,7 +166,7 @@ fn garbled(line: &[u8]) -> Input {
 }
 
 /// How a process ended that was to say a last word first.
-pub fn describe(status: ExitStatus) -> String {
+fn describe(status: ExitStatus) -> String {
     if let Some(signal) = status.signal() {
         return format!("was killed by {}", signal_name(signal));
     }

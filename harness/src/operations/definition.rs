@@ -1,11 +1,15 @@
 //! The operations: which models' times make up each.
 
 use trainmark_plugin::{Error, Layer, Model, Shape};
+use trainmark_reports::operations::NO_BATCH_NORM;
 
 use crate::workload::{self, multiply_adds};
 
 /// Samples per batch, to which every time refers.
 pub const BATCH: usize = 256;
+
+/// Batches that are trained on in turn.
+pub const BATCHES: usize = 4;
 
 /// Samples of one call of `predict`: four batches, so that a call is not over
 /// before it is under way.
@@ -96,6 +100,11 @@ impl Operation {
     /// Whether its models hold a batch norm, so that there is an implementation to choose.
     pub fn has_batch_norm(&self) -> bool {
         self.terms.iter().any(|term| term.model.has_batch_norm())
+    }
+
+    /// Whether an implementation of batch norm, or [`NO_BATCH_NORM`], has it.
+    pub fn is_of(&self, implementation: &str) -> bool {
+        self.has_batch_norm() == (implementation != NO_BATCH_NORM)
     }
 }
 

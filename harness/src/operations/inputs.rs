@@ -4,10 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use trainmark_plugin::{Dataset, Model, Samples};
 
-use super::{BATCH, Data, PREDICTED, Term};
-
-/// Batches that are trained on in turn.
-pub(super) const BATCHES: usize = 4;
+use super::{BATCH, BATCHES, Data, PREDICTED, Term};
 
 /// Training samples of a model.
 const TRAIN_SAMPLES: usize = BATCHES * BATCH;

@@ -2,13 +2,16 @@
 
 use trainmark_reports::operations::OperationTime;
 
+/// Fewer samples than this give no 95% interval.
+pub const FEWEST_SAMPLES: usize = 6;
+
 /// Below this many samples the binomial distribution is summed, above it is as good
 /// as normal.
 const MANY: usize = 100;
 
 /// The median with its distribution-free 95% interval: the order statistics
 /// between which the median lies with at least that probability (Conover, Practical
-/// Nonparametric Statistics, 3.2). Fewer than six samples cannot give 95%; then the
+/// Nonparametric Statistics, 3.2). Of fewer than [`FEWEST_SAMPLES`] the
 /// interval is from the least to the greatest. `None` without a sample.
 pub fn median_interval(samples: &[f64]) -> Option<OperationTime> {
     let mut sorted = samples.to_vec();

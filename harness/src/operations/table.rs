@@ -23,12 +23,20 @@ pub fn render(operations: &Operations) -> String {
     }
     for cell in &operations.cells {
         for result in cell.results.iter().filter(|result| result.outcome != RunOutcome::Ok) {
-            let reason = result.reason.as_deref().unwrap_or("no reason was given");
-            let (label, name) = (cell.label(), &result.operation);
-            let _ = writeln!(text, "{label}, {name}: {}: {reason}", result.outcome.name());
+            let _ = writeln!(text, "{}", line(cell, result));
         }
     }
     text
+}
+
+/// `candle builtin, train_step: 20.123 ms`, or why there is no time.
+pub fn line(cell: &OperationCell, result: &OperationResult) -> String {
+    let what = match &result.reason {
+        Some(reason) => format!("{}: {reason}", result.outcome.name()),
+        None if result.time.is_some() => format!("{} ms", entry(result)),
+        None => result.status().to_owned(),
+    };
+    format!("{}, {}: {what}", cell.label(), result.operation)
 }
 
 fn table(operations: &Operations, cells: &[&OperationCell]) -> Table {

@@ -1,11 +1,11 @@
-//! Calls of a session as both jobs need them: opened, announced, named in errors.
+//! Calls of a session as all jobs need them: opened, announced, named in errors.
 
 use std::time::Instant;
 
 use anyhow::Context;
 use trainmark_plugin::host::{Plugin, PluginSession};
 use trainmark_plugin::{
-    Dataset, Description, Error, ErrorKind, OpenRequest, RunningVariance, Session, Split,
+    Dataset, Description, Error, ErrorKind, Model, OpenRequest, RunningVariance, Session, Split,
 };
 
 use super::protocol::Task;
@@ -138,7 +138,7 @@ pub(super) fn check_correct(call: &str, correct: u64, samples: usize) -> anyhow:
 
 /// Parameters of a session, one buffer per tensor.
 pub(super) fn parameters(session: &mut dyn Session, workload: &Workload) -> anyhow::Result<Vec<Vec<f32>>> {
-    let mut values = parameter_buffers(workload)?;
+    let mut values = parameter_buffers(&workload.model)?;
     read_parameters(session, &mut values)?;
     Ok(values)
 }
@@ -146,16 +146,16 @@ pub(super) fn parameters(session: &mut dyn Session, workload: &Workload) -> anyh
 /// Seconds of work that was left when the call before returned: a device that computes behind
 /// its caller's back must be done before parameters can be read, so what a first read takes
 /// beyond a second one was waiting.
-pub(super) fn unfinished_seconds(session: &mut dyn Session, workload: &Workload) -> anyhow::Result<f64> {
-    let mut values = parameter_buffers(workload)?;
+pub(super) fn unfinished_seconds(session: &mut dyn Session, model: &Model) -> anyhow::Result<f64> {
+    let mut values = parameter_buffers(model)?;
     let first = read_parameters(session, &mut values)?;
     let second = read_parameters(session, &mut values)?;
     Ok((first - second).max(0.0))
 }
 
 /// A buffer per tensor, filled with no number.
-fn parameter_buffers(workload: &Workload) -> anyhow::Result<Vec<Vec<f32>>> {
-    let specs = workload.model.parameters().context("the workload's model does not fit")?;
+fn parameter_buffers(model: &Model) -> anyhow::Result<Vec<Vec<f32>>> {
+    let specs = model.parameters().context("the model's layers do not fit")?;
     Ok(specs.iter().map(|spec| vec![f32::NAN; spec.len()]).collect())
 }
 

@@ -4,6 +4,7 @@
 mod announced;
 mod calls;
 mod check;
+mod measure;
 pub mod protocol;
 mod train;
 
@@ -54,7 +55,8 @@ impl Harness {
 /// # Errors
 /// Where the socket cannot be used; a plugin's failure is a message instead.
 pub fn main() -> anyhow::Result<()> {
-    let (job, mut harness) = connect().context("`worker` is started by `bench`, `check` and `list` only")?;
+    let (job, mut harness) =
+        connect().context("`worker` is started by other commands only, such as `bench`")?;
     if let Err(error) = run(&job, &mut harness) {
         let (kind, message) = classify(&error);
         harness.send(&Message::Failed { kind, message })?;
@@ -70,6 +72,7 @@ fn run(job: &Job, harness: &mut Harness) -> anyhow::Result<()> {
         }
         Job::Check(task) => check::run(task, harness),
         Job::Train(task) => train::run(task, harness),
+        Job::Measure { task, operation, is_quick } => measure::run(task, operation, *is_quick, harness),
     }
 }
 

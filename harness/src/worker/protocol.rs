@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use trainmark_plugin as plugin;
 use trainmark_reports::csv::one_line;
+use trainmark_reports::operations::OperationTime;
 use trainmark_reports::record::{CheckRecord, FirstBatchNorm};
 
 use crate::data::Prepared;
@@ -23,6 +24,15 @@ pub enum Job {
     Check(Task),
     /// Train a workload once and time it.
     Train(Task),
+    /// Time a single operation; the task's workload, seed and epochs do not matter.
+    Measure {
+        /// The cell.
+        task: Task,
+        /// Name of the operation.
+        operation: String,
+        /// Whether fewer rounds will do.
+        is_quick: bool,
+    },
 }
 
 /// The cell and seed that a worker works on.
@@ -75,6 +85,8 @@ pub enum Message {
     Checked(CheckRecord),
     /// An epoch has ended.
     Epoch(EpochMessage),
+    /// An operation has been timed.
+    Measured(OperationTime),
     /// Everything was done.
     Done(Box<Done>),
     /// The job could not be done.

@@ -97,7 +97,7 @@ impl<'w> Epochs<'w> {
 
         // Before anything else makes the backend wait for its device.
         harness.calling("get_parameters")?;
-        let unfinished_seconds = calls::unfinished_seconds(session, self.workload)?;
+        let unfinished_seconds = calls::unfinished_seconds(session, &self.workload.model)?;
 
         harness.calling("predict")?;
         let (logits, predict_seconds) =

@@ -1,5 +1,5 @@
 //! Times of single operations (a training step, a convolution, …), measured by
-//! `cargo bench` and kept beside the runs in one file, [`FILE`].
+//! `trainmark operations` and kept beside the runs in one file, [`FILE`].
 //!
 //! A run whose libraries are those that were measured shows them: [`of_run`]
 //! copies the file into the run's folder, so that the run stays self-contained.

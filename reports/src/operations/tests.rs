@@ -54,7 +54,10 @@ fn a_file_that_cannot_be_used_is_a_line_and_no_error() {
         let shown = of_run(&folder, &record).unwrap().unwrap();
         assert_eq!(shown.operations, None);
         let [line] = &shown.left_out[..] else { panic!("{:?}", shown.left_out) };
-        assert!(line.contains(expected) && line.contains(FILE) && line.contains("cargo bench"), "{line}");
+        assert!(
+            line.contains(expected) && line.contains(FILE) && line.contains("`trainmark operations`"),
+            "{line}"
+        );
         assert!(!folder.join(FILE).exists(), "what cannot be used is not copied");
         crate::write_all(&folder, &record).unwrap();
     }

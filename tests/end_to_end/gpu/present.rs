@@ -179,3 +179,23 @@ fn a_library_for_devices_that_cannot_be_built_leaves_the_processor_s_cells() {
     assert_eq!(of_cuda["outcome"], "unavailable");
     assert!(of_cuda["reason"].starts_with("its build failed: error: no nvcc; see "), "{of_cuda:?}");
 }
+
+/// Single operations run on every device that a backend has, as `bench` does.
+#[test]
+fn operations_run_on_every_device() {
+    let repository = repository(1);
+    let devices = |arguments: &[&str]| {
+        let invocation = repository.invoke(["operations", "--filter", "conv1,conv2"]).args(arguments);
+        let invocation = invocation.env("TRAINMARK_HOSTILE_DEVICES", "cpu,cuda:0");
+        // The plugin knows no convolution.
+        let told = with_gpus(invocation)?.run().expect(1).stderr;
+        let lines = told.lines().filter(|line| line.contains(": unsupported: open: "));
+        Some(lines.map(|line| line.split(": ").next().unwrap().to_owned()).collect::<Vec<_>>())
+    };
+    let Some(both) = devices(&[]) else { return };
+    let expected =
+        ["hostile, conv1", "hostile, conv2", "hostile on cuda:0, conv1", "hostile on cuda:0, conv2"];
+    assert_eq!(both, expected);
+    assert_eq!(devices(&["--device", "cuda"]).unwrap(), expected[2..]);
+    assert_eq!(devices(&["hostile@cpu"]).unwrap(), expected[..2]);
+}

@@ -1,0 +1,104 @@
+//! `operations`
+
+use std::path::Path;
+
+use trainmark_reports::operations::{OperationCell, OperationResult, Operations, read, write};
+use trainmark_reports::record::RunOutcome;
+
+use super::arguments::OperationsArguments;
+use super::exit;
+use crate::bench::prepare::{self, Prepared};
+use crate::bench::{self, BenchRequest, progress};
+use crate::executor::{Executor, Failure};
+use crate::operations::{self, Run};
+
+pub(super) fn run(arguments: &OperationsArguments) -> anyhow::Result<i32> {
+    let chosen = operations::matching(&arguments.filter)?;
+    if arguments.list {
+        chosen.iter().for_each(|operation| say!("{:<12} {}", operation.name, operation.summary));
+        return Ok(exit::OK);
+    }
+    let folder = arguments.out.clone().unwrap_or_else(super::runs_folder);
+    let executor = super::executor(arguments.worker.limits())?;
+    let request = BenchRequest {
+        workloads: operations::workloads(&chosen).iter().map(|one| one.name.to_owned()).collect(),
+        offline: arguments.offline,
+        ..super::request_for_cells(
+            &arguments.selections,
+            &arguments.device,
+            &arguments.worker,
+            &arguments.backends,
+        )
+    };
+    let prepared = prepared(arguments, &request, &executor, &folder)?;
+    let dataset = request.obtain_dataset()?;
+    let run = Run { operations: &chosen, dataset: &dataset, is_quick: arguments.quick, executor: &executor };
+    let measured = run.measure(&prepared.cells, &mut tell)?;
+    say!("{}", operations::render(&measured).trim_end());
+    for row in &prepared.unavailable {
+        say!("{}: unavailable: {}", bench::unavailable_name(row), row.reason);
+    }
+    let is_interrupted = executor.interrupt.is_set();
+    let code = if is_interrupted { exit::INTERRUPTED } else { exit_code(&measured) };
+    if !measured.cells.is_empty() {
+        keep(measured, &folder)?;
+    }
+    if is_interrupted {
+        tell!("interrupted: what was measured is kept");
+    }
+    Ok(code)
+}
+
+/// Builds and describes what the request asks for; all cells of a backend stand together.
+fn prepared(
+    arguments: &OperationsArguments,
+    request: &BenchRequest,
+    executor: &Executor,
+    folder: &Path,
+) -> anyhow::Result<Prepared> {
+    let mut registry = super::registry(&arguments.backends)?;
+    request.check()?;
+    prepare::check_names(request, &registry)?;
+    bench::check_writable(folder)?;
+    executor.interrupt.listen()?;
+    let mut progress = progress::for_stderr();
+    let prepared =
+        prepare::prepare(request, &request.workloads()?, &mut registry, executor, progress.as_mut());
+    progress.finished();
+    let mut prepared = prepared?;
+    if executor.interrupt.is_set() {
+        anyhow::bail!(exit::Interrupted);
+    }
+    prepared.cells.sort_by(|a, b| a.cell.backend.cmp(&b.cell.backend));
+    Ok(prepared)
+}
+
+fn tell(cell: &OperationCell, result: &OperationResult, failure: Option<&Failure>) {
+    tell!("{}", operations::line(cell, result));
+    for line in failure.iter().flat_map(|failure| &failure.log_tail).flat_map(|tail| tail.lines()) {
+        tell!("     | {line}");
+    }
+}
+
+/// The exit code of what was measured to the end: an operation that a backend declines is no
+/// failure, as long as one was timed.
+fn exit_code(measured: &Operations) -> i32 {
+    let outcomes = || measured.cells.iter().flat_map(|cell| &cell.results).map(|result| result.outcome);
+    let is_fine = |outcome| matches!(outcome, RunOutcome::Ok | RunOutcome::Unsupported);
+    let any_ok = outcomes().any(|outcome| outcome == RunOutcome::Ok);
+    if any_ok && outcomes().all(is_fine) { exit::OK } else { exit::FAILED }
+}
+
+/// Writes what was measured beside the runs, on top of what was there.
+fn keep(measured: Operations, folder: &Path) -> anyhow::Result<()> {
+    let merged = match read(folder) {
+        Ok(Some(older)) => measured.on_top_of(older),
+        Ok(None) => measured,
+        Err(error) => {
+            tell!("the earlier times are replaced: {error}");
+            measured
+        }
+    };
+    say!("\noperations  {}", write(folder, &merged)?.display());
+    Ok(())
+}

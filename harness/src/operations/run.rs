@@ -1,0 +1,116 @@
+//! Measures operations of cells, each operation in a worker of its own: a crash or a hang
+//! costs that one.
+
+use std::path::Path;
+
+use anyhow::Context;
+use trainmark_reports::operations::{OperationCell, OperationResult, Operations};
+use trainmark_reports::record::RunOutcome;
+
+use super::{BATCH, Operation, infos};
+use crate::bench::prepare::ReadyCell;
+use crate::bench::{gate, lost, unix_time};
+use crate::executor::{Cause, Ending, Executor, Failure};
+use crate::worker::protocol::{Job, Message};
+use crate::workload::{self, Workload};
+use crate::{data, machine};
+
+/// The workloads whose cells have these operations: a cell per implementation of batch norm,
+/// and one for what is computed without.
+pub fn workloads(operations: &[Operation]) -> Vec<Workload> {
+    let workloads = [workload::lenet_bn(), workload::lenet()];
+    let has_operation = |workload: &Workload| {
+        operations.iter().any(|operation| operation.has_batch_norm() == workload.model.has_batch_norm())
+    };
+    workloads.into_iter().filter(has_operation).collect()
+}
+
+/// What is measured, and how.
+pub struct Run<'r> {
+    /// Those that are asked for.
+    pub operations: &'r [Operation],
+    /// The procedural data set: the same on every machine, with no network.
+    pub dataset: &'r data::Prepared,
+    /// Whether fewer rounds will do.
+    pub is_quick: bool,
+    /// Starts the workers.
+    pub executor: &'r Executor,
+}
+
+impl Run<'_> {
+    /// Measures cell by cell, telling of each result, until all are measured or the user
+    /// interrupts. A failure is a result.
+    ///
+    /// # Errors
+    /// Where no worker can be started.
+    pub fn measure(
+        &self,
+        cells: &[ReadyCell],
+        told: &mut dyn FnMut(&OperationCell, &OperationResult, Option<&Failure>),
+    ) -> anyhow::Result<Operations> {
+        let mut measured = Operations::new(machine::environment(), BATCH, infos()?);
+        let log = tempfile::NamedTempFile::new().context("cannot create a temporary log")?;
+        for ready in cells {
+            if self.executor.interrupt.is_set() {
+                break;
+            }
+            let mut cell = empty_cell(ready);
+            for operation in self.operations.iter().filter(|one| one.is_of(&cell.implementation)) {
+                let (result, failure) = self.measure_one(ready, operation.name, log.path())?;
+                if failure.as_ref().is_some_and(|failure| failure.cause == Cause::Interrupted) {
+                    break;
+                }
+                told(&cell, &result, failure.as_ref());
+                cell.results.push(result);
+            }
+            if !cell.results.is_empty() {
+                measured.cells.push(cell);
+            }
+        }
+        Ok(measured)
+    }
+
+    fn measure_one(
+        &self,
+        ready: &ReadyCell,
+        operation: &str,
+        log: &Path,
+    ) -> anyhow::Result<(OperationResult, Option<Failure>)> {
+        let mut time = None;
+        let task = gate::task(ready, self.dataset, 1, 0);
+        let job = Job::Measure { task, operation: operation.to_owned(), is_quick: self.is_quick };
+        let ending = match lost::before(&ready.cell) {
+            Some(failure) => Ending::Failed(failure),
+            None => self.executor.run(&job, ready.cell.threads, log, &mut |message| {
+                if let Message::Measured(measured) = message {
+                    time = Some(*measured);
+                }
+                Ok(())
+            })?,
+        };
+        let failure = match ending {
+            Ending::Done(_) => None,
+            Ending::Failed(failure) => Some(lost::explained(failure, &ready.cell)),
+        };
+        let result = OperationResult {
+            operation: operation.to_owned(),
+            outcome: failure.as_ref().map_or(RunOutcome::Ok, |failure| failure.cause.outcome()),
+            reason: failure.as_ref().map(|failure| failure.reason.clone()),
+            time: time.filter(|_| failure.is_none()),
+            unix_time: unix_time().round(),
+        };
+        Ok((result, failure))
+    }
+}
+
+fn empty_cell(ready: &ReadyCell) -> OperationCell {
+    OperationCell {
+        backend: ready.cell.backend.clone(),
+        implementation: ready.cell.implementation.clone(),
+        device: ready.cell.device.clone(),
+        threads: ready.cell.threads,
+        framework: ready.library.info.framework.clone(),
+        library_hash: ready.library.hash.clone(),
+        results: Vec::new(),
+    }
+}
