@@ -93,22 +93,19 @@ __device__ __forceinline__ void end_moments_1(Forward1Shared<SAMPLES>& shared,
         if (thread % WARP == 0) shared.squares[warp][c] = sum;
     }
     __syncthreads();
-    // The first sample's teams join all samples of the block.
-    if (thread % GROUP_THREADS_1 != 0 || team >= GROUPS_1) return;
-    const int block = blockIdx.x, parts = (samples + SAMPLES - 1) / SAMPLES;
-    const int count = samples_of_part(block, SAMPLES, samples);
+    // The first sample's teams join all samples of the block, a lane each channel.
+    const int c = thread % GROUP_THREADS_1;
+    if (c >= GROUP_CHANNELS_1 || team >= GROUPS_1) return;
+    float2 own[SAMPLES];
 #pragma unroll
-    for (int c = 0; c < GROUP_CHANNELS_1; ++c) {
-        float mean = 0.0f, squares = 0.0f;
-        for (int s = 0; s < count; ++s) mean += team_sum_1(shared.sums, s * GROUPS_1 + team, c);
-        mean /= count * AREA_1;
-        for (int s = 0; s < count; ++s) {
-            const int other = s * GROUPS_1 + team;
-            const float apart = team_sum_1(shared.sums, other, c) / AREA_1 - mean;
-            squares += squares_about(team_sum_1(shared.squares, other, c), AREA_1, apart);
-        }
-        moments[static_cast<size_t>(team * GROUP_CHANNELS_1 + c) * parts + block] = make_float2(mean, squares);
+    for (int s = 0; s < SAMPLES; ++s) {
+        const int of_sample = s * GROUPS_1 + team;
+        own[s] = make_float2(team_sum_1(shared.sums, of_sample, c) / AREA_1,
+                             team_sum_1(shared.squares, of_sample, c));
     }
+    const int block = blockIdx.x, blocks = (samples + SAMPLES - 1) / SAMPLES;
+    moments[static_cast<size_t>(team * GROUP_CHANNELS_1 + c) * blocks + block] =
+        join_moments<SAMPLES>(own, AREA_1, samples_of_part(block, SAMPLES, samples));
 }
 
 // x[s, c, window, place] = b[c] + Σ weight·pixel, and per channel and block the mean of x and its
@@ -121,22 +118,22 @@ __device__ __forceinline__ void forward_1(Forward1Shared<SAMPLES>& shared, const
     const int sample = blockIdx.x * SAMPLES + turn;
     const bool is_there = SAMPLES == 1 || sample < samples;
     if (is_there) load_image(pixels, order[first + sample], thread, FORWARD_THREADS_1, shared.image[turn]);
+    const int group = thread / GROUP_THREADS_1, place_in_group = thread % GROUP_THREADS_1;
+    const bool has_window = is_there && place_in_group < WINDOWS_1;
+    const int window = has_window ? place_in_group : 0;
     wait_for_kernel_before();
+    float x[GROUP_CHANNELS_1][4];
+#pragma unroll
+    for (int c = 0; c < GROUP_CHANNELS_1; ++c) {
+        const float bias = stage[Convolution1::BIAS + group * GROUP_CHANNELS_1 + c];
+        for (int k = 0; k < 4; ++k) x[c][k] = bias;
+    }
     if (threadIdx.x < Convolution1::WEIGHTS) {
         const int c = thread / PLACES;
         float* four = reinterpret_cast<float*>(&shared.weight[c / GROUP_CHANNELS_1][thread % PLACES]);
         four[c % GROUP_CHANNELS_1] = stage[thread];
     }
     __syncthreads();
-
-    const int group = thread / GROUP_THREADS_1, place_in_group = thread % GROUP_THREADS_1;
-    const bool has_window = is_there && place_in_group < WINDOWS_1;
-    const int window = has_window ? place_in_group : 0;
-    float x[GROUP_CHANNELS_1][4];
-    for (int c = 0; c < GROUP_CHANNELS_1; ++c) {
-        const float bias = stage[Convolution1::BIAS + group * GROUP_CHANNELS_1 + c];
-        for (int k = 0; k < 4; ++k) x[c][k] = bias;
-    }
     const int corner = window / POOLED_1 * 2 * IMAGE + window % POOLED_1 * 2;
     convolve_window_1(reinterpret_cast<const float*>(shared.image[turn]) + corner, shared.weight[group], x);
     for (int c = 0; c < GROUP_CHANNELS_1 && has_window; ++c) {

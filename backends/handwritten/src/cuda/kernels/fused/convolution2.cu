@@ -188,16 +188,6 @@ struct Forward2Shared {
     float2 moments[SAMPLES][CHANNELS_2];
 };
 
-// Mean and squares of a channel over the block's samples, from each one's.
-template <int SAMPLES>
-__device__ __forceinline__ float2 join_moments_2(const float2 (*moments)[CHANNELS_2], int c, int count) {
-    float mean = 0.0f, squares = 0.0f;
-    for (int s = 0; s < count; ++s) mean += moments[s][c].x;
-    mean /= count;
-    for (int s = 0; s < count; ++s) squares += squares_about(moments[s][c].y, AREA_2, moments[s][c].x - mean);
-    return make_float2(mean, squares);
-}
-
 // Ends the statistics of the first stage; batch norm, sigmoid, pooling; the second convolution
 // and, per channel and block, its mean and squares: moments[c·blocks + block].
 template <int SAMPLES>
@@ -258,15 +248,22 @@ __device__ __forceinline__ void forward_2(Forward2Shared<SAMPLES>& shared, const
         if (is_there) before[sample * CHANNELS_2 * WINDOWS_2 + k] = x;
         if (mode != OF_BATCH) continue;
         const float2 own = moments_of_half(x);
-        if (k % WINDOWS_2 == 0) shared.moments[turn][c] = own;
+        if (k % WINDOWS_2 != 0) continue;
+        if (SAMPLES == 1) {
+            moments[static_cast<size_t>(c) * samples + sample] = own;
+        } else {
+            shared.moments[turn][c] = own;
+        }
     }
-    if (mode != OF_BATCH) return;
+    if (SAMPLES == 1 || mode != OF_BATCH) return;
     __syncthreads();
-    const int c = threadIdx.x;
+    const int c = threadIdx.x, blocks = (samples + SAMPLES - 1) / SAMPLES;
     if (c >= CHANNELS_2) return;
-    const int blocks = (samples + SAMPLES - 1) / SAMPLES;
+    float2 own[SAMPLES];
+#pragma unroll
+    for (int s = 0; s < SAMPLES; ++s) own[s] = shared.moments[s][c];
     moments[static_cast<size_t>(c) * blocks + block] =
-        join_moments_2<SAMPLES>(shared.moments, c, samples_of_part(block, SAMPLES, samples));
+        join_moments<SAMPLES>(own, AREA_2, samples_of_part(block, SAMPLES, samples));
 }
 
 }  // namespace fused

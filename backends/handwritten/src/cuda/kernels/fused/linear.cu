@@ -160,13 +160,14 @@ constexpr int MEMORY_1 = larger(Backward1::PARTS + TILE * FEATURES_1, LINEAR_UPD
 // Grid: tiles × 4 groups of 30 features.
 extern "C" __global__ void __launch_bounds__(256) fused_linear1_forward(
     const float4* before1, const float2* moments1, int samples, int most, float* stage1, int mode1, float* after1,
-    const float* __restrict__ stage, float* before, float2* moments) {
+    const float* stage, float* before, float2* moments) {
     using namespace fused;
     __shared__ float4 affine1[CHANNELS_2];
     __shared__ float4 input[TILE * FEATURES_0 / 4];
     __shared__ float parts[Forward1::PARTS];
     __shared__ float values[TILE * WARP];
     const int thread = threadIdx.x, tile = blockIdx.x, group = blockIdx.y;
+    // Not __restrict__: its loads would be free to sink behind the wait.
     Forward1 forward;
     forward.load(stage, group);
     wait_for_kernel_before();
@@ -201,7 +202,7 @@ extern "C" __global__ void __launch_bounds__(256) fused_linear1_forward(
 // Grid: tiles × 4 groups of 21 features.
 extern "C" __global__ void __launch_bounds__(192, 2) fused_linear2_forward(
     const float* before1, const float2* moments1, int samples, float* stage1, int mode1, float* after1,
-    const float* __restrict__ stage, float* before, float2* moments) {
+    const float* stage, float* before, float2* moments) {
     using namespace fused;
     __shared__ float4 affine1[FEATURES_1];
     __shared__ float4 input[TILE * FEATURES_1 / 4];

@@ -83,6 +83,18 @@ __device__ __forceinline__ int samples_of_part(int part, int most, int samples) 
     return min(most, samples - part * most);
 }
 
+// Mean and squares of a channel over a block's samples, `count` of them, from each one's own over
+// `area` values.
+template <int SAMPLES>
+__device__ __forceinline__ float2 join_moments(const float2 (&own)[SAMPLES], float area, int count) {
+    static_assert(SAMPLES <= 2, "one, or a pair");
+    if (SAMPLES == 1 || count == 1) return own[0];
+    const float mean = (own[0].x + own[SAMPLES - 1].x) * 0.5f;
+    const float squares = squares_about(own[0].y, area, own[0].x - mean) +
+                          squares_about(own[SAMPLES - 1].y, area, own[SAMPLES - 1].x - mean);
+    return make_float2(mean, squares);
+}
+
 // The affine maps of a convolution stage, from mean and squares per channel and part of at most
 // `most` samples, each over AREA values a sample: `moments[c·parts + part]`. A warp per channel.
 template <class S, int CHANNELS, int AREA>
