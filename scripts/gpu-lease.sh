@@ -51,11 +51,12 @@ work=$(mktemp -d) || usage "there is no room for a temporary folder"
 export results=$work/results
 mkdir "$results"
 
-session='' warming=''
+session='' warming='' watching=''
 # shellcheck disable=SC2317 # called by the trap
 end_everything() {
     [ -z "$session" ] || end_session "$session"
     [ -z "$warming" ] || end_session "$warming"
+    [ -z "$watching" ] || end_session "$watching"
     rm -rf "$work"
 }
 trap end_everything EXIT
@@ -126,7 +127,9 @@ stage() {
     setsid timeout -k 5 "$limit" bash "$here/gpu/stages.sh" "${name%%[!a-z]*}" "$@" \
         >"$folder/log.txt" 2>&1 </dev/null &
     session=$!
-    wait "$session" || code=$?
+    # What is stuck in the driver cannot be ended, and is not waited for.
+    until ! kill -0 "$session" 2>/dev/null || [ $((SECONDS - began)) -gt $((limit + 8)) ]; do sleep 0.1; done
+    if kill -0 "$session" 2>/dev/null; then code=124; else wait "$session" || code=$?; fi
     end_session "$session"
     session=
     case $code in
@@ -160,6 +163,14 @@ export -f torch_folder warm_disk
 setsid bash -c warm_disk >/dev/null 2>&1 </dev/null &
 warming=$!
 
+# A client that stays keeps the device awake between the many that come and go, and tells how its
+# clocks were.
+if command -v nvidia-smi >/dev/null; then
+    setsid nvidia-smi --query-gpu=timestamp,clocks.sm,clocks.mem,power.draw,temperature.gpu,utilization.gpu \
+        --format=csv --loop=2 >"$results/clocks.txt" 2>&1 </dev/null &
+    watching=$!
+fi
+
 if [ $is_comparison = yes ]; then
     # shellcheck source=scripts/gpu/compare.sh
     . "$here/gpu/compare.sh"
@@ -167,6 +178,7 @@ if [ $is_comparison = yes ]; then
 else
     stage machine 20
     stage check 35
+    stage switched 20
     stage replays 45
     stage kernels 40
     stage sanitizer 40

@@ -59,7 +59,11 @@ fn time<B: Backend>(arguments: &Arguments) -> Result<(), Error> {
     session.set_parameters(&training.parameters())?;
     match arguments.mode {
         Mode::Steps => (1..=arguments.epochs).try_for_each(|epoch| time_steps(epoch, &mut *session, &order)),
-        Mode::Epochs => time_epochs(arguments.epochs, &mut *session, &order),
+        Mode::Epochs => {
+            warm_up(|| session.train_epoch(&order, BATCH).map(drop))?;
+            session.set_parameters(&training.parameters())?;
+            time_epochs(arguments.epochs, &mut *session, &order)
+        }
         Mode::Replays => time_replays(arguments.epochs, &mut *session, &order),
         Mode::OneStep => {
             let outcome = session.train_step(&order[..BATCH.min(count)])?;
@@ -89,6 +93,16 @@ fn time_steps(epoch: usize, session: &mut dyn Session, order: &[u32]) -> Result<
     Ok(())
 }
 
+/// Does something again and again until the device is warm, and once at least.
+fn warm_up(mut work: impl FnMut() -> Result<(), Error>) -> Result<(), Error> {
+    let start = Instant::now();
+    work()?;
+    while start.elapsed() < WARM_UP {
+        work()?;
+    }
+    Ok(())
+}
+
 /// The loss has digits enough to tell whether two programs compute the same.
 fn time_epochs(epochs: usize, session: &mut dyn Session, order: &[u32]) -> Result<(), Error> {
     let mut times = Vec::with_capacity(epochs);
@@ -112,16 +126,8 @@ fn time_replays(rounds: usize, session: &mut dyn Session, order: &[u32]) -> Resu
         session.train_epoch(&order[..steps * BATCH], BATCH)?;
         Ok(1e3 * start.elapsed().as_secs_f64())
     };
-    let start = Instant::now();
-    // At least once: a length's first epoch may be recorded.
-    loop {
-        for steps in LENGTHS {
-            time(steps)?;
-        }
-        if start.elapsed() >= WARM_UP {
-            break;
-        }
-    }
+    // A length's first epoch may be recorded.
+    warm_up(|| LENGTHS.into_iter().try_for_each(|steps| time(steps).map(drop)))?;
     // Round by round, so that whatever drifts meets all lengths.
     let mut times = [const { Vec::new() }; LENGTHS.len()];
     for _ in 0..rounds {

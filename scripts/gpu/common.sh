@@ -43,8 +43,8 @@ has_driver() {
     [ -e /proc/driver/nvidia/version ] || command -v nvidia-smi >/dev/null || [ -n "$(folders_with libcuda.so.1)" ]
 }
 
-# Names the driver's folder to the loader where that finds no driver by itself, and to the
-# shell where nvidia-smi lies beside it.
+# Names the driver's folder to the loader where that finds no driver by itself, and those of
+# programs to the shell.
 find_driver() {
     local folder=
     read -r folder < <(folders_with libcuda.so.1) || true
@@ -52,9 +52,10 @@ find_driver() {
         ! grep -q 'libcuda\.so\.1 ' <<<"$(ldconfig -p 2>/dev/null)"; then
         export LD_LIBRARY_PATH="${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$folder"
     fi
-    if ! command -v nvidia-smi >/dev/null && [ -x /usr/local/nvidia/bin/nvidia-smi ]; then
-        export PATH="$PATH:/usr/local/nvidia/bin"
-    fi
+    # Its programs, and a toolkit's, are not always on the PATH.
+    for folder in /usr/local/nvidia/bin /usr/local/cuda/bin /usr/local/cuda/compute-sanitizer /opt/nvidia/nsight-compute/*; do
+        if [ -d "$folder" ] && [[ ":$PATH:" != *":$folder:"* ]]; then export PATH="$PATH:$folder"; fi
+    done
 }
 
 # Folders in which a machine keeps CUDA's libraries: a toolkit's, and those of Python wheels.

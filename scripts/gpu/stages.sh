@@ -9,6 +9,8 @@ set -uo pipefail
 # As gpu-lease.sh exports them.
 : "${bundle=}" "${device:?}" "${folder:?}" "${limit:?}"
 until=$((SECONDS + limit))
+# What the hand-written backend can switch on, all of it.
+all_switches=staged,overlap,carved,pairs,folded
 
 # Keeps a line for the table.
 tell() { printf '%s\n' "$*" | tee -a "$folder/key.txt"; }
@@ -63,7 +65,7 @@ places() {
 }
 
 stage_machine() {
-    local name gpu knows built
+    local name gpu knows built here
     date -u +%Y-%m-%dT%H:%M:%SZ
     built=$(cat "${bundle:-/nowhere}/TOOLKIT" 2>/dev/null)
     echo "bundle of revision $(cat "${bundle:-/nowhere}/REVISION" 2>/dev/null || echo '(no bundle)'), CUDA ${built:-unknown}"
@@ -89,6 +91,10 @@ stage_machine() {
     else
         tell "nvidia-smi is not here"
     fi
+    here=$(git -C "$(dirname "$0")/../.." describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)
+    if [ -n "$bundle" ] && [ -n "$here" ] && [ "$here" != "$(cat "$bundle/REVISION" 2>/dev/null)" ]; then
+        tell "the bundle is of another revision than this checkout, $here; make it anew with scripts/gpu-bundle.sh"
+    fi
     for name in libcuda.so.1 libnvidia-ml.so.1 libnvidia-ptxjitcompiler.so.1 libcudart.so.13 libcublas.so.13 \
         libcublasLt.so.13 libcurand.so.10 libnvrtc.so.13 libcudnn.so.9 libtorch_cpu.so libtorch_cuda.so; do
         places "$name"
@@ -102,13 +108,25 @@ stage_machine() {
     within 15 "$bundle/harness/trainmark" doctor 2>&1 | tee "$folder/doctor.txt"
 }
 
+# hand_written LOG WORD...: its check on the device, into LOG.txt.
+hand_written() {
+    local log=$folder/$1.txt code=0
+    shift
+    trainmark check "$limit" "$@" --device "$device" --timeout 30s >"$log" 2>&1 || code=$?
+    cat "$log"
+    verdict "$log" $code
+    return $code
+}
+
 stage_check() {
     needs_bundle
-    local code=0
-    trainmark check "$limit" handwritten --device "$device" --timeout 30s >"$folder/check.txt" 2>&1 || code=$?
-    cat "$folder/check.txt"
-    verdict "$folder/check.txt" $code
-    return $code
+    hand_written check handwritten
+}
+
+# That nothing is fast because it is wrong.
+stage_switched() {
+    needs_bundle
+    TRAINMARK_CUDA=$all_switches hand_written check handwritten/builtin --workload lenet-bn
 }
 
 # epoch LABEL WORD...: the timing program, into LABEL.txt.
@@ -151,15 +169,33 @@ replays_and_epochs() {
     return $code
 }
 
+# The losses of all epochs in a file.
+losses_of() { sed -nE 's/^epoch [0-9]+: .*, loss ([0-9.]+)$/\1/p' "$1"; }
+
+# compare_losses LABEL: whether it trained as without switches. Two programs that compute the same
+# bits tell the same; sums in another order show in the first epoch's sixth digit.
+compare_losses() {
+    local own plain
+    own=$(losses_of "$folder/$1-seed-1.txt") plain=$(losses_of "$folder/default-seed-1.txt")
+    if [ -z "$own" ]; then
+        return
+    elif [ "$own" = "$plain" ]; then
+        tell "$1: losses to the last digit as without"
+    else
+        tell "$1: first epoch's loss ${own%%$'\n'*}, without ${plain%%$'\n'*}"
+    fi
+}
+
 stage_replays() {
     needs_bundle
     local switch code=0
     replays_and_epochs default 1 2 3 || code=1
     # All together, then each alone; where nothing runs at all, they would say the same.
     [ $code = 0 ] || return 1
-    for switch in staged,overlap,pairs,folded staged overlap pairs folded; do
+    for switch in $all_switches staged overlap overlap,carved pairs folded; do
         [ $((until - SECONDS)) -gt 6 ] || break
         TRAINMARK_CUDA=$switch replays_and_epochs "${switch//,/+}" 1 || code=1
+        compare_losses "${switch//,/+}"
     done
     return $code
 }
@@ -178,27 +214,36 @@ timed_kernels() {
 
 stage_kernels() {
     needs_bundle
-    local switch code=3 one_step=("$bundle/tools/epoch-handwritten" --implementation builtin --device "$device" --mode one-step)
+    local switch code=3 has_tool=no
+    local one_step=("$bundle/tools/epoch-handwritten" --implementation builtin --device "$device" --mode one-step --samples 256)
     if [ -x "$bundle/tools/kernels-handwritten" ]; then
-        code=0
+        has_tool=yes code=0
         timed_kernels default || code=1
-        # The switches that change kernels; where none runs, they would say the same.
-        for switch in overlap,pairs,folded overlap pairs folded; do
-            [ $code = 1 ] || TRAINMARK_CUDA=$switch timed_kernels "${switch//,/+}" || true
-        done
     else
         tell "the bundle has no kernels-handwritten"
     fi
-    local metrics=gpu__time_duration.sum,sm__throughput.avg.pct_of_peak_sustained_elapsed
+    if profile_kernels && [ $code = 3 ]; then code=0; fi
+    # The switches that change kernels; where none runs, they would say the same.
+    for switch in overlap,carved,pairs,folded overlap pairs folded; do
+        [ $has_tool$code != yes0 ] || TRAINMARK_CUDA=$switch timed_kernels "${switch//,/+}" || true
+    done
+    return $code
+}
+
+# Each kernel of one step by the profiler that is there; fails where none tells anything.
+profile_kernels() {
+    # Cycles do not depend on how fast the clock happens to be. Caches stay as the kernel before has
+    # left them, as in a step.
+    local metrics=gpu__time_duration.sum,sm__cycles_elapsed.max,sm__throughput.avg.pct_of_peak_sustained_elapsed
     metrics+=,gpu__compute_memory_throughput.avg.pct_of_peak_sustained_elapsed,lts__t_bytes.sum
     metrics+=,sm__warps_active.avg.pct_of_peak_sustained_active,launch__registers_per_thread
     if command -v ncu >/dev/null; then
-        within 25 ncu --clock-control none --csv --metrics "$metrics" "${one_step[@]}" >"$folder/ncu.csv" 2>&1
+        within 25 ncu --clock-control none --cache-control none --csv --metrics "$metrics" "${one_step[@]}" \
+            >"$folder/ncu.csv" 2>&1
         cat "$folder/ncu.csv"
         if grep -q 'gpu__time_duration.sum' "$folder/ncu.csv"; then
             tell "ncu: $(grep -c 'gpu__time_duration.sum' "$folder/ncu.csv") launches"
-            [ $code = 1 ] || code=0
-            return $code
+            return
         fi
         tell "ncu: $(grep -m 1 -E '==(ERROR|WARNING)==' "$folder/ncu.csv" || echo 'nothing was profiled')"
     fi
@@ -206,10 +251,10 @@ stage_kernels() {
         (cd "$folder" && within 25 nsys profile --stats true --output one-step "${one_step[@]}") >"$folder/nsys.txt" 2>&1
         cat "$folder/nsys.txt"
         tell "nsys: $(grep -c 'fused_' "$folder/nsys.txt") lines of kernels"
-    elif ! command -v ncu >/dev/null; then
-        tell "neither ncu nor nsys is here"
+        return
     fi
-    return $code
+    command -v ncu >/dev/null || tell "neither ncu nor nsys is here"
+    return 1
 }
 
 stage_sanitizer() {
@@ -218,22 +263,33 @@ stage_sanitizer() {
         tell "compute-sanitizer is not here"
         exit 3
     }
-    local tool code=0 found
+    local tool code=0
     for tool in memcheck racecheck; do
-        within $(((limit - 2) / 2)) compute-sanitizer --tool "$tool" "$bundle/tools/epoch-handwritten" \
-            --implementation builtin --device "$device" --mode one-step --samples 64 >"$folder/$tool.txt" 2>&1
-        cat "$folder/$tool.txt"
-        found=$(grep -m 1 -E 'ERROR SUMMARY|RACECHECK SUMMARY' "$folder/$tool.txt" | sed 's/^=* *//')
-        # It also sums up a program that it could not let run.
-        if [ -z "$found" ] || ! grep -q '^one step: ' "$folder/$tool.txt"; then
-            tell "$tool: $(grep -m 1 -iE 'error:|not supported|unable' "$folder/$tool.txt" || echo 'no verdict')"
-            [ $code = 1 ] || code=3
-        else
-            tell "$tool: $found"
-            [[ $found == *': 0 errors'* || $found == *': 0 hazards'* ]] || code=1
-        fi
+        sanitize "$tool" "$tool" 64 || worse $?
+        # An odd number of samples, of which the last pair has one.
+        TRAINMARK_CUDA=$all_switches sanitize "$tool" "$tool-switched" 63 || worse $?
     done
     return $code
+}
+
+# What was found counts more than what could not be looked for.
+worse() { [ "$code" = 1 ] || code=$1; }
+
+# sanitize TOOL LABEL SAMPLES: one step, into LABEL.txt; 3 where the tool gives no verdict.
+sanitize() {
+    local log=$folder/$2.txt found
+    within $(((limit - 2) / 4)) compute-sanitizer --tool "$1" "$bundle/tools/epoch-handwritten" \
+        --implementation builtin --device "$device" --mode one-step --samples "$3" >"$log" 2>&1
+    echo "== $2"
+    cat "$log"
+    found=$(grep -m 1 -E 'ERROR SUMMARY|RACECHECK SUMMARY' "$log" | sed 's/^=* *//')
+    # It also sums up a program that it could not let run.
+    if [ -z "$found" ] || ! grep -q '^one step: ' "$log"; then
+        tell "$2: $(grep -m 1 -iE 'error:|not supported|unable' "$log" || echo 'no verdict')"
+        return 3
+    fi
+    tell "$2: $found"
+    [[ $found == *': 0 errors'* || $found == *': 0 hazards'* ]]
 }
 
 stage_checks() {

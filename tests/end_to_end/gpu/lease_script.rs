@@ -37,14 +37,15 @@ case $1 in
 esac
 "#;
 
-/// The timing program: `staged` halves an epoch's cost.
+/// The timing program: `staged` halves an epoch's cost, `pairs` adds in another order.
 const EPOCH: &str = r#"#!/bin/bash
-fixed=20.0
+fixed=20.0 loss=2.3
 [ "${TRAINMARK_CUDA:-}" != staged ] || fixed=10.0
+[ "${TRAINMARK_CUDA:-}" != pairs ] || loss=2.31
 case $* in
     *one-step*) echo "one step: loss 2.3" ;;
     *replays*) echo "line: $fixed µs per epoch and 40.00 µs per step" ;;
-    *) printf 'epoch %s: %s ms, loss 2.3\n' 1 12.000 2 11.000 3 10.000 ;;
+    *) printf "epoch %s: %s ms, loss $loss\n" 1 12.000 2 11.000 3 10.000 ;;
 esac
 "#;
 
@@ -132,9 +133,14 @@ fn a_stage_that_hangs_is_cut_and_the_next_ones_run() {
     assert!(has(&finished, "machine", "ok             Pretended GPU A, 580.95.05"), "{finished:?}");
     assert!(has(&finished, "check", "cut at 1 s"), "{finished:?}");
     let expected = "ok             default: 20.0 µs + 40.00 µs per step, median epoch 11.000 ms · \
-                    staged+overlap+pairs+folded: 20.0 µs";
+                    staged+overlap+carved+pairs+folded: 20.0 µs";
     assert!(has(&finished, "replays", expected), "{finished:?}");
     assert!(line(&finished.stdout, "replays").contains(" · staged: 10.0 µs + "), "{finished:?}");
+    for told in
+        ["overlap: losses to the last digit as without", "pairs: first epoch's loss 2.31, without 2.3"]
+    {
+        assert!(line(&finished.stdout, "replays").contains(told), "{finished:?}");
+    }
     assert!(has(&finished, "checks", "ok             tch: 1 cells passed · candle: 1 cells"), "{finished:?}");
     assert!(has(&finished, "bench", "ok             handwritten/builtin lenet-bn 12.00 ms"), "{finished:?}");
     // What hung is ended, with what it had started.
@@ -165,11 +171,12 @@ fn profilers_say_what_they_find_or_why_they_refuse() {
     "#;
     visit.program("bin/compute-sanitizer", sanitizer);
     let finished = visit.invoke("bundle", &[]).run().expect(0);
-    let expected = "ok             default: all of them: 3.10 µs, step: 3.20 µs · overlap+pairs+folded: all of them: 3.10 µs";
+    let expected =
+        "ok             default: all of them: 3.10 µs, step: 3.20 µs · ncu: ==ERROR== ERR_NVGPUCTRPERM";
     assert!(has(&finished, "kernels", expected), "{finished:?}");
     assert!(line(&finished.stdout, "kernels").contains(" · ncu: ==ERROR== ERR_NVGPUCTRPERM"), "{finished:?}");
-    let expected =
-        "left out       memcheck: ERROR SUMMARY: 0 errors · racecheck: ========= Error: unable to attach";
+    let expected = "left out       memcheck: ERROR SUMMARY: 0 errors · memcheck-switched: ERROR SUMMARY: 0 errors · \
+         racecheck: ========= Error: unable to attach";
     assert!(has(&finished, "sanitizer", expected), "{finished:?}");
 }
 

@@ -49,10 +49,11 @@ impl Backend for HandwrittenCuda {
         let ids: Vec<String> = devices().into_iter().map(|device| device.id).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         request.check_choices(&["primitive", "builtin"], &ids)?;
-        let device = Box::new(Driver::open(ordinal(&request.device)?)?);
+        let switches = Switches::from_environment()?;
+        let device = Box::new(Driver::open(ordinal(&request.device)?, switches)?);
         // A model without batch norm has no implementations to choose from: the best it can.
         if request.implementation != "primitive" && fused::fits(&request.model) {
-            return fused::open(device, request, Switches::from_environment()?);
+            return fused::open(device, request, switches);
         }
         let running_variance = match &*request.implementation {
             "primitive" => RunningVariance::BiasedFromZero,
@@ -73,8 +74,8 @@ pub fn time_kernels(
     parameters: &[&[f32]],
     repeats: usize,
 ) -> Result<Vec<KernelTime>, Error> {
-    let device = Box::new(Driver::open(ordinal(&request.device)?)?);
     let switches = Switches::from_environment()?;
+    let device = Box::new(Driver::open(ordinal(&request.device)?, switches)?);
     let times = fused::timing::time_kernels(device, request, switches, parameters, repeats)?;
     Ok(times.into_iter().map(|(kernel, seconds)| KernelTime { kernel, seconds }).collect())
 }

@@ -16,17 +16,21 @@ pub(crate) enum Switch {
     Overlap,
     /// Blocks of two samples where a block of one would join the shares of every other.
     Pairs,
+    /// All kernels ask for the same share of a multiprocessor's memory as shared memory, so that
+    /// none waits for it to be divided anew.
+    Carved,
     /// The first convolution is updated by the last block of the kernel that ends its gradient.
     Folded,
 }
 
 impl Switch {
-    pub(crate) const ALL: [Self; 4] = [Self::Staged, Self::Overlap, Self::Pairs, Self::Folded];
+    pub(crate) const ALL: [Self; 5] = [Self::Staged, Self::Overlap, Self::Carved, Self::Pairs, Self::Folded];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Staged => "staged",
             Self::Overlap => "overlap",
+            Self::Carved => "carved",
             Self::Pairs => "pairs",
             Self::Folded => "folded",
         }
@@ -94,7 +98,7 @@ mod tests {
         assert_eq!(error.kind, ErrorKind::Unsupported);
         assert_eq!(
             error.message,
-            "TRAINMARK_CUDA=staged,overlaps: no switch overlaps; there are staged, overlap, pairs, folded"
+            "TRAINMARK_CUDA=staged,overlaps: no switch overlaps; there are staged, overlap, carved, pairs, folded"
         );
     }
 }

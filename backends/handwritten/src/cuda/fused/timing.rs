@@ -1,7 +1,7 @@
 //! How long each kernel of a training step takes alone.
 
 use std::cell::RefCell;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use trainmark_plugin::{Error, OpenRequest, Session};
 
@@ -10,8 +10,10 @@ use super::network::Batch;
 use crate::cuda::device::{Device, KeptLaunch, Launch, Launcher};
 use crate::cuda::switches::{Switch, Switches};
 
-/// Recordings of a kernel that are timed, after one that is not.
+/// Runs of a recording that are timed, after one that is not.
 const TURNS: usize = 5;
+/// A device begins slowly: its clocks rise under load.
+const WARM_UP: Duration = Duration::from_millis(300);
 
 /// What keeps kernels instead of running them.
 #[derive(Default)]
@@ -39,20 +41,21 @@ pub(crate) fn time_kernels(
     repeats: usize,
 ) -> Result<Vec<(&'static str, f64)>, Error> {
     let mut training = Training::open(device, request, switches, request.batch_size)?;
-    training.set_parameters(parameters)?;
     let step = training.kept_step(request.batch_size.min(request.dataset.train.count()))?;
-    let device = &*training.device;
-    // What a kernel needs of those before it.
-    step.iter().try_for_each(|kept| device.launch(&kept.launch()))?;
     let alone = step.iter().map(|kept| (kept.launch().kernel, std::slice::from_ref(kept)));
-    alone
-        .chain([("step", &step[..])])
-        .map(|(kernel, launches)| {
-            let launches: Vec<&KeptLaunch> = (0..repeats).flat_map(|_| launches).collect();
-            let seconds = time(device, &launches, switches.has(Switch::Overlap))?;
-            Ok((kernel, seconds / repeats as f64))
-        })
-        .collect()
+    let mut warm_up = WARM_UP;
+    let mut times = Vec::new();
+    for (kernel, launches) in [("step", &step[..])].into_iter().chain(alone) {
+        training.set_parameters(parameters)?;
+        // What a kernel needs of those before it.
+        step.iter().try_for_each(|kept| training.device.launch(&kept.launch()))?;
+        let launches: Vec<&KeptLaunch> = (0..repeats).flat_map(|_| launches).collect();
+        let seconds = time(&*training.device, &launches, switches.has(Switch::Overlap), warm_up)?;
+        times.push((kernel, seconds / repeats as f64));
+        warm_up = Duration::ZERO;
+    }
+    times.rotate_left(1);
+    Ok(times)
 }
 
 impl Training {
@@ -68,22 +71,30 @@ impl Training {
     }
 }
 
-/// Seconds of launches that are recorded behind each other, the least of several runs.
-fn time(device: &dyn Device, launches: &[&KeptLaunch], may_overlap: bool) -> Result<f64, Error> {
+/// Seconds of launches that are recorded behind each other, the least of several runs once the
+/// device is warm.
+fn time(
+    device: &dyn Device,
+    launches: &[&KeptLaunch],
+    may_overlap: bool,
+    warm_up: Duration,
+) -> Result<f64, Error> {
     let recording = device.record(&mut || {
         launches.iter().enumerate().try_for_each(|(place, kept)| {
             // Only the very first has no kernel before it.
             device.launch(&Launch { overlaps: may_overlap && place > 0, ..kept.launch() })
         })
     })?;
-    let mut least = f64::INFINITY;
-    for turn in 0..=TURNS {
+    let run = || -> Result<f64, Error> {
         let start = Instant::now();
         device.replay(recording)?;
         device.finish()?;
-        if turn > 0 {
-            least = least.min(start.elapsed().as_secs_f64());
-        }
+        Ok(start.elapsed().as_secs_f64())
+    };
+    let start = Instant::now();
+    run()?;
+    while start.elapsed() < warm_up {
+        run()?;
     }
-    Ok(least)
+    (0..TURNS).try_fold(f64::INFINITY, |least, _| Ok(least.min(run()?)))
 }

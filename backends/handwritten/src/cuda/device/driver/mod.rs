@@ -12,6 +12,7 @@ use cudarc::driver::sys;
 use trainmark_plugin::Error;
 
 use super::{Address, Argument, Device, Launch, Launcher, Pinned, Recording};
+use crate::cuda::switches::{Switch, Switches};
 pub(crate) use capability::{devices, unavailable};
 use errors::check;
 use kernels::Kernels;
@@ -30,11 +31,12 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// The GPU with this number.
+    /// The GPU with this number. Of the switches, how the kernels share its memory is the
+    /// driver's.
     ///
     /// # Errors
     /// `device` where it cannot be used, with the reason.
-    pub(crate) fn open(ordinal: usize) -> Result<Self, Error> {
+    pub(crate) fn open(ordinal: usize, switches: Switches) -> Result<Self, Error> {
         let device = capability::device(ordinal)?;
         let mut context = ptr::null_mut();
         // SAFETY: the device is one of the driver's; the context is released in `drop`.
@@ -47,7 +49,7 @@ impl Driver {
                 check(sys::cuStreamCreate(&raw mut stream, flags), "making a stream")
             })
         };
-        let kernels = begun.and_then(|()| Kernels::load());
+        let kernels = begun.and_then(|()| Kernels::load(switches.has(Switch::Carved)));
         match kernels {
             Ok(kernels) => Ok(Self {
                 device,

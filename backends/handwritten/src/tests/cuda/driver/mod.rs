@@ -90,7 +90,7 @@ fn train() {
     assert_eq!(leftovers(), 0);
 }
 
-const ALL: (&str, &str) = (VARIABLE, "staged,overlap,pairs,folded");
+const ALL: (&str, &str) = (VARIABLE, "staged,overlap,carved,pairs,folded");
 
 #[test]
 fn every_switch_is_the_drivers_to_carry_out() {
@@ -120,6 +120,7 @@ fn train_switched() -> u64 {
     assert_eq!(told.map(str::to_owned), switches.names());
     drop(session);
     assert_eq!(leftovers(), 0);
+    assert_eq!(counted(b"pretended_carved\0") > 0, switches.has(Switch::Carved));
     counted(b"pretended_overlaps\0")
 }
 

@@ -59,6 +59,7 @@ std::map<Module*, std::unique_ptr<Module>> modules;
 std::map<const emulator::Kernel*, int> allowed_shared;
 unsigned long long seed = 1;
 unsigned long long overlaps = 0;
+unsigned long long carved = 0;
 
 template <class T>
 T* keep(std::map<T*, std::unique_ptr<T>>& all, std::unique_ptr<T> one) {
@@ -265,6 +266,12 @@ DRIVER(cuFuncGetAttribute(int* value, int attribute, const emulator::Kernel* fun
 }
 
 DRIVER(cuFuncSetAttribute(const emulator::Kernel* function, int attribute, int value)) {
+    // PREFERRED_SHARED_MEMORY_CARVEOUT
+    if (attribute == 9) {
+        if (value < 0 || value > 100) return pretended::INVALID_VALUE;
+        ++pretended::carved;
+        return pretended::SUCCESS;
+    }
     // MAX_DYNAMIC_SHARED_SIZE_BYTES
     if (attribute != 8 || value > 99 * 1024) return pretended::INVALID_VALUE;
     pretended::allowed_shared[function] = value;
@@ -380,4 +387,9 @@ extern "C" __attribute__((visibility("default"))) unsigned long long pretended_l
 // How many launches were to begin before the kernel before them had ended.
 extern "C" __attribute__((visibility("default"))) unsigned long long pretended_overlaps() {
     return pretended::overlaps;
+}
+
+// How many kernels asked for a share of shared memory.
+extern "C" __attribute__((visibility("default"))) unsigned long long pretended_carved() {
+    return pretended::carved;
 }
