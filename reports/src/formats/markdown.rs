@@ -114,6 +114,7 @@ fn grid(record: &Record, group: &Group) -> Grid {
 
 fn target_text(target: &TimeToTarget) -> String {
     match target.seconds {
+        _ if !target.is_ranked => "not ranked".to_owned(),
         Some(after) if target.reached == target.tried => seconds(after),
         Some(after) => format!("{} ({} of {})", seconds(after), target.reached, target.tried),
         None if target.tried == 0 => "not run".to_owned(),

@@ -147,7 +147,7 @@ fn gpu_entries(memory: Option<u64>, energy: Option<f64>, missing: &str) -> [Entr
 
 fn cell_row(record: &Record, group: &Group, summary: &CellSummary, targets: &[Target]) -> Vec<Entry> {
     let cell = &summary.cell;
-    let missing = if summary.ok_runs == 0 { "no ok run" } else { "not measured" };
+    let missing = summary.without_numbers().unwrap_or("not measured");
     let median_of = |summary: &CellSummary| summary.train_seconds.map(|time| time.median);
     let lowest = group.cells.iter().filter_map(median_of).reduce(f64::min);
     let against = median_of(summary).zip(lowest).map(|(median, lowest)| median / lowest);
@@ -177,8 +177,7 @@ fn cell_row(record: &Record, group: &Group, summary: &CellSummary, targets: &[Ta
             return word("no target");
         };
         let runs = format!("{} of {}", of_cell.reached, of_cell.tried);
-        let not =
-            if of_cell.finished == 0 { "no ok run".to_owned() } else { format!("not reached ({runs})") };
+        let not = summary.without_numbers().map_or_else(|| format!("not reached ({runs})"), str::to_owned);
         number(of_cell.seconds, |after| format!("{} ({runs})", seconds(after)), &not)
     }));
     row.push(number(summary.peak_rss_bytes.map(|peak| peak as f64), |peak| bytes(peak as u64), missing));

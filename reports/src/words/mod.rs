@@ -206,6 +206,28 @@ mod tests {
     }
 
     #[test]
+    fn a_cell_that_one_seed_makes_unrankable_competes_for_nothing() {
+        let mut record = example::record();
+        let mut groups = group(summarize(&record));
+        let best =
+            answers(&record, &groups).into_iter().find(|one| one.title.starts_with("Time to")).unwrap();
+        let cells: Vec<_> = record.started.plan.cells.clone();
+        let is_best = |cell: &&crate::record::Cell| best.lead.starts_with(&groups[0].label(cell));
+        let fastest = cells.iter().find(is_best).unwrap().clone();
+        let run = record.runs.iter_mut().find(|run| run.cell == fastest).unwrap();
+        run.outcome = crate::record::RunOutcome::NotConformant;
+        let label = groups[0].label(&fastest);
+        groups = group(summarize(&record));
+        for answer in answers(&record, &groups) {
+            assert!(!answer.lead.starts_with(&label), "{answer:?}");
+            assert!(!answer.lines.iter().any(|line| line.contains("2 of 2 runs")), "{answer:?}");
+        }
+        let answers = answers(&record, &groups);
+        let target = answers.iter().find(|answer| answer.title == best.title).unwrap();
+        assert!(target.lines.contains(&format!("{label}: not ranked: not conformant")), "{target:?}");
+    }
+
+    #[test]
     fn one_run_in_words() {
         let mut record = example::record_of_one_run();
         record.started.plan.dataset.name = "synthetic".to_owned();

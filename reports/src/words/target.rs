@@ -91,6 +91,7 @@ pub(super) fn significant_epochs(epochs: f64) -> String {
 pub(super) fn reach(record: &Record, summary: &CellSummary, time: &TimeToTarget) -> String {
     let runs = format!("{} of {}{}", time.reached, count(time.tried, "run"), lacking(record, &summary.cell));
     match time.epochs {
+        _ if !time.is_ranked => "not ranked: not conformant".to_owned(),
         _ if time.tried == 0 => "not run".to_owned(),
         _ if summary.ok_runs == 0 => "no run trained all its epochs".to_owned(),
         Some(epochs) => {
@@ -106,9 +107,10 @@ pub(super) fn reach(record: &Record, summary: &CellSummary, time: &TimeToTarget)
 
 /// `, without seed 2`: a cell that lacks seeds which others ran is not compared by its medians.
 fn lacking(record: &Record, cell: &Cell) -> String {
-    let ran = |seed: &u64| record.runs_of(cell).any(|run| run.seed == *seed && run.outcome.is_tried());
-    let others = |seed: &u64| record.runs.iter().any(|run| run.seed == *seed && run.outcome.is_tried());
+    let has = |cell: &Cell, seed: &u64| record.tried_runs(cell).any(|run| run.seed == *seed);
+    let cells = record.cells();
+    let others = |seed: &u64| cells.iter().any(|other| has(other, seed));
     let seeds = record.started.plan.seeds.iter();
-    let lacks: Vec<u64> = seeds.copied().filter(|seed| !ran(seed) && others(seed)).collect();
+    let lacks: Vec<u64> = seeds.copied().filter(|seed| !has(cell, seed) && others(seed)).collect();
     if lacks.is_empty() { String::new() } else { format!(", without {}", seed_names(&lacks)) }
 }
