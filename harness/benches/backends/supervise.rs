@@ -42,7 +42,7 @@ pub(crate) fn measure(
         backend: cell.backend.clone(),
         library: library.path.clone(),
         implementation: cell.implementation.clone(),
-        device: cell.device.clone(),
+        device: cell.device.to_string(),
         threads: cell.threads,
         dataset: dataset.clone(),
         operations: chosen.operations.clone(),

@@ -9,7 +9,6 @@ use super::lost;
 use super::prepare::ReadyCell;
 use super::progress::Progress;
 use crate::executor::{Ending, Executor, Failure};
-use crate::registry::device_kind;
 use crate::worker::protocol::{Job, Message, Task};
 use crate::{conformance, data, workload};
 
@@ -113,8 +112,7 @@ impl<'g> Gate<'g> {
 /// Whether two cells differ by their device, one of which is the processor.
 fn is_other_device(one: &Cell, other: &Cell) -> bool {
     let subject = |cell: &Cell| (cell.workload.clone(), cell.backend.clone(), cell.implementation.clone());
-    let is_cpu = |cell: &Cell| device_kind(&cell.device) == "cpu";
-    subject(one) == subject(other) && is_cpu(one) != is_cpu(other)
+    subject(one) == subject(other) && one.device.is_cpu() != other.device.is_cpu()
 }
 
 /// The work order of a cell.
@@ -124,7 +122,7 @@ pub fn task(ready: &ReadyCell, dataset: &data::Prepared, seed: u64, epochs: u32)
         workload: ready.cell.workload.clone(),
         dataset: dataset.clone(),
         implementation: ready.cell.implementation.clone(),
-        device: ready.cell.device.clone(),
+        device: ready.cell.device.to_string(),
         threads: ready.cell.threads,
         seed,
         epochs,

@@ -15,7 +15,6 @@ use super::{BenchRequest, Place, unix_time};
 use crate::data;
 use crate::machine::{self, power};
 use crate::peak;
-use crate::registry::device_kind;
 use crate::workload::Workload;
 
 /// Makes the folder of run folders, before time is spent on anything that could
@@ -158,7 +157,7 @@ fn started(
 fn environment(request: &BenchRequest, prepared: &Prepared) -> Environment {
     // First, since the probe is a load, too.
     let environment = machine::environment();
-    let on_processor = |ready: &ReadyCell| device_kind(&ready.cell.device) == "cpu";
+    let on_processor = |ready: &ReadyCell| ready.cell.device.is_cpu();
     let is_needed = prepared.cells.iter().any(on_processor);
     let peak = is_needed.then(|| peak::measure(request.threads).ok()).flatten();
     Environment { peak, ..environment }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use trainmark_reports::csv::one_line;
+use trainmark_reports::record::Device;
 
 use build::Recipe;
 use manifest::{FILE, Manifest};
@@ -47,15 +48,13 @@ impl Library {
     /// Whether it may serve a device such as `cuda:0`.
     pub fn serves(&self, device: &str) -> bool {
         match self {
-            Self::Built(recipe) => recipe.device_kinds().iter().any(|kind| kind == device_kind(device)),
+            Self::Built(recipe) => {
+                let device = Device::from(device);
+                recipe.device_kinds().iter().any(|kind| kind == device.kind())
+            }
             Self::Given(_) => true,
         }
     }
-}
-
-/// `cuda` of `cuda:0`.
-pub fn device_kind(device: &str) -> &str {
-    device.split(':').next().unwrap_or(device)
 }
 
 /// Every backend that was found.

@@ -183,11 +183,11 @@ fn cell_row(record: &Record, group: &Group, summary: &CellSummary, targets: &[Ta
     row.push(number(summary.peak_rss_bytes.map(|peak| peak as f64), |peak| bytes(peak as u64), missing));
     row.push(number(summary.cold_start_seconds, seconds, missing));
     if has_peak(record) {
-        let missing = if cell.device == "cpu" { missing } else { "not the processor" };
+        let missing = if cell.device.is_cpu() { missing } else { "not the processor" };
         row.push(number(summary.percent_of_peak, percent, missing));
     }
     if has_gpu(record) {
-        let missing = if cell.device == "cpu" { NO_DEVICE } else { missing };
+        let missing = if cell.device.is_cpu() { NO_DEVICE } else { missing };
         row.extend(gpu_entries(summary.peak_device_bytes, summary.energy_joules, missing));
     }
     row
@@ -264,7 +264,7 @@ fn run_row(record: &Record, groups: &[Group], run: &RunRecord, targets: &[Target
         word(conformance_word(run.conformance.as_ref())),
     ]);
     if has_gpu(record) {
-        let missing = if cell.device == "cpu" { NO_DEVICE } else { missing };
+        let missing = if cell.device.is_cpu() { NO_DEVICE } else { missing };
         let used = run.gpu.clone().unwrap_or_default();
         row.extend(gpu_entries(used.peak_memory_bytes, used.energy_joules, missing));
         let temperature = used.temperature_celsius.map(f64::from);

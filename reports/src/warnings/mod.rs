@@ -74,7 +74,7 @@ fn work_left(record: &Record, cell: &Cell) -> Option<String> {
     let epochs = || record.epochs.iter().filter(of_cell);
     let share = median(epochs().filter_map(|epoch| Some(epoch.unfinished_seconds? / epoch.train_seconds)))?;
     let left = median(epochs().filter_map(|epoch| epoch.unfinished_seconds))?;
-    let is_cpu = cell.device == "cpu";
+    let is_cpu = cell.device.is_cpu();
     let least = if is_cpu { LEAST_UNFINISHED_SECONDS } else { LEAST_UNFINISHED_ON_DEVICE };
     let place = if is_cpu { String::new() } else { format!(" on {}", cell.device) };
     (share > noise_share(record) && left > least).then(|| {
@@ -91,7 +91,7 @@ const PROCESSOR_TOLERANCE: f64 = 0.15;
 
 /// Says so when a cell on the processor keeps more of them busy than it was told to use.
 fn more_threads(record: &Record, cell: &Cell) -> Option<String> {
-    let of_cell = |epoch: &&EpochRecord| epoch.cell == *cell && cell.device == "cpu";
+    let of_cell = |epoch: &&EpochRecord| epoch.cell == *cell && cell.device.is_cpu();
     let epochs = record.epochs.iter().filter(of_cell);
     let busy = median(epochs.filter_map(|epoch| Some(epoch.train_cpu_seconds? / epoch.train_seconds)))?;
     (busy > cell.threads as f64 + PROCESSOR_TOLERANCE).then(|| {
