@@ -23,8 +23,8 @@ pub fn escape(text: &str) -> String {
 }
 
 /// A list, an escaped line each.
-pub(crate) fn bullets(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("- {}\n", escape(line))).collect()
+pub(crate) fn bullets(lines: &[impl ToString]) -> String {
+    lines.iter().map(|line| format!("- {}\n", escape(&line.to_string()))).collect()
 }
 
 /// Text as code, on one line: what a shell is to run, or what a backend said.
