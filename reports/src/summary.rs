@@ -117,6 +117,17 @@ impl CellSummary {
     }
 }
 
+/// Why there is nothing to tell of cells none of which has a run that counts, as the beginning
+/// of a sentence; `None` where one has.
+pub(crate) fn why_nothing<'s>(
+    mut cells: impl Iterator<Item = &'s CellSummary> + Clone,
+) -> Option<&'static str> {
+    let any_unranked = cells.clone().any(|cell| !cell.is_ranked);
+    let why =
+        if any_unranked { "No ranked run trained all its epochs" } else { "No run trained all its epochs" };
+    cells.all(|cell| cell.ok_runs == 0).then_some(why)
+}
+
 fn summarize_cell(record: &Record, cell: &Cell) -> CellSummary {
     let runs: Vec<&RunRecord> = record.runs_of(cell).collect();
     let ok: Vec<&RunRecord> = record.ranked_runs(cell).collect();
@@ -356,6 +367,7 @@ mod tests {
             assert!(text.contains("not ranked") && !text.contains("2 of 2"), "{text}");
         }
         assert!(!crate::html::render(&record, None).unwrap().contains("2 of 2"));
+        assert_eq!(why_nothing([summary].iter()), Some("No ranked run trained all its epochs"));
     }
 
     #[test]

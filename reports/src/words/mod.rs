@@ -12,7 +12,7 @@ use crate::number::{count, percent, significant};
 use crate::record::{Metric, Target};
 use crate::statistics::{Comparison, Interval, Verdict};
 use crate::store::Record;
-use crate::summary::Group;
+use crate::summary::{Group, why_nothing};
 
 /// The answer to one question.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -31,8 +31,8 @@ pub struct Answer {
 
 /// All answers, in the order of the report.
 pub fn answers(record: &Record, groups: &[Group]) -> Vec<Answer> {
-    if groups.iter().flat_map(|group| &group.cells).all(|summary| summary.ok_runs == 0) {
-        return vec![nothing(record)];
+    if let Some(why) = why_nothing(groups.iter().flat_map(|group| &group.cells)) {
+        return vec![nothing(record, why)];
     }
     let mut answers: Vec<Answer> = groups.iter().map(|group| time::per_epoch(record, group)).collect();
     for group in groups {
@@ -46,14 +46,14 @@ pub fn answers(record: &Record, groups: &[Group]) -> Vec<Answer> {
     answers
 }
 
-fn nothing(record: &Record) -> Answer {
+fn nothing(record: &Record, why: &str) -> Answer {
     let mut lines: Vec<String> =
         record.runs.iter().map(|run| format!("{}: {}", run.cell, run.outcome.name())).collect();
     lines.dedup();
     Answer {
         title: "Nothing to compare".to_owned(),
         figure: String::new(),
-        lead: "No run trained all its epochs.".to_owned(),
+        lead: format!("{why}."),
         lines,
         note: "The reasons stand under failures.".to_owned(),
     }

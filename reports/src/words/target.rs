@@ -5,7 +5,7 @@ use crate::comparison::{TimeToTarget, time_to_target};
 use crate::number::{count, seconds, seed_names, significant};
 use crate::record::{Cell, Target};
 use crate::store::Record;
-use crate::summary::{CellSummary, Group};
+use crate::summary::{CellSummary, Group, why_nothing};
 
 pub(super) fn answer(record: &Record, group: &Group, target: Target) -> Answer {
     let mut cells: Vec<(&CellSummary, TimeToTarget)> =
@@ -15,17 +15,15 @@ pub(super) fn answer(record: &Record, group: &Group, target: Target) -> Answer {
     let key = |time: &TimeToTarget| time.seconds.unwrap_or(f64::INFINITY);
     cells.sort_by(|a, b| missed(&a.1).total_cmp(&missed(&b.1)).then(key(&a.1).total_cmp(&key(&b.1))));
     let name = metric_name(target);
-    let lead = match cells.first() {
-        Some((summary, time)) if time.seconds.is_some() => format!(
+    let lead = match (cells.first(), why_nothing(group.cells.iter())) {
+        (Some((summary, time)), _) if time.seconds.is_some() => format!(
             "{} has the lowest median: {} of training ({} of {}).",
             group.label(&summary.cell),
             with_range(time),
             time.reached,
             count(time.tried, "run")
         ),
-        _ if group.cells.iter().all(|summary| summary.ok_runs == 0) => {
-            "No run trained all its epochs.".to_owned()
-        }
+        (_, Some(why)) => format!("{why}."),
         _ => format!("No cell reached {name} in {}.", count(record.started.plan.epochs as usize, "epoch")),
     };
     let figure = cells.first().and_then(|(_, time)| time.seconds).map_or_else(String::new, seconds);
