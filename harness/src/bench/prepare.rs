@@ -15,7 +15,7 @@ use super::{BenchRequest, wishes};
 use crate::executor::{Cause, Ending, Executor, LibraryPath};
 use crate::plan::{self, Selection};
 use crate::registry::build::file_hash;
-use crate::registry::{Backend, Library, Registry};
+use crate::registry::{Backend, BackendName, Library, Registry};
 use crate::worker::protocol::{BackendInfo, Job, Message};
 use crate::workload::Workload;
 
@@ -166,11 +166,14 @@ fn selections(
 /// A library named by its path becomes a backend by the name in its table.
 fn given_library(path: &Path, executor: &Executor) -> anyhow::Result<Result<Backend, String>> {
     let library = library_file(path)?;
-    Ok(describe(&library, executor)?.map(|info| Backend {
-        name: info.name,
-        summary: info.framework,
-        origin: library.clone(),
-        libraries: vec![Library::Given(library)],
+    Ok(describe(&library, executor)?.and_then(|info| {
+        BackendName::parse(&info.name)?;
+        Ok(Backend {
+            name: info.name,
+            summary: info.framework,
+            origin: library.clone(),
+            libraries: vec![Library::Given(library)],
+        })
     }))
 }
 

@@ -3,6 +3,7 @@
 
 pub mod build;
 pub mod manifest;
+mod name;
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use trainmark_reports::record::Device;
 
 use build::Recipe;
 use manifest::{FILE, Manifest};
+pub use name::BackendName;
 
 /// A backend before anything of it is loaded.
 #[derive(Debug, Clone)]
