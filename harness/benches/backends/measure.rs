@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use trainmark::data;
 use trainmark::operations::{self, Inputs, Measurement, Operation, Subject};
 use trainmark_plugin::host::Plugin;
-use trainmark_plugin::{Dataset, Error, RunningVariance};
+use trainmark_plugin::{Error, RunningVariance};
 use trainmark_reports::operations::{NO_BATCH_NORM, OperationResult};
 use trainmark_reports::record::RunOutcome;
 
@@ -79,8 +79,10 @@ pub(crate) fn run(path: &Path) -> anyhow::Result<()> {
     for operation in operations::of_implementation(&job.implementation)? {
         if job.operations.iter().any(|name| name == operation.name) {
             send(&mut events, &Event::Begun(operation.name.to_owned()))?;
+            let inputs = operation.terms.iter().map(|term| Inputs::new(term, mapped.dataset()));
+            let inputs: Vec<Inputs<'_>> = inputs.collect::<Result<_, _>>()?;
             let result;
-            (criterion, result) = measure(criterion, &job, subject, &operation, mapped.dataset());
+            (criterion, result) = measure(criterion, &job, subject, &operation, &inputs);
             send(&mut events, &Event::Ended(result))?;
         }
     }
@@ -108,9 +110,8 @@ fn measure(
     job: &Job,
     subject: Subject<'_>,
     operation: &Operation,
-    synthetic: Dataset<'_>,
+    inputs: &[Inputs<'_>],
 ) -> (Criterion, OperationResult) {
-    let inputs: Vec<Inputs<'_>> = operation.terms.iter().map(|term| Inputs::new(term, synthetic)).collect();
     let mut result = OperationResult {
         operation: operation.name.to_owned(),
         outcome: RunOutcome::Ok,
@@ -118,7 +119,7 @@ fn measure(
         time: None,
         unix_time: unix_time(),
     };
-    let prepared = open(subject, operation, &inputs);
+    let prepared = open(subject, operation, inputs);
     let (criterion, measured) = match prepared {
         Err(error) => (criterion, Err(error)),
         Ok((mut measurement, round)) => {

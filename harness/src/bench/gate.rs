@@ -8,8 +8,8 @@ use trainmark_reports::record::{Cell, CheckRecord, Conformance, RunOutcome};
 use super::lost;
 use super::prepare::ReadyCell;
 use super::progress::Progress;
-use crate::executor::{Ending, Executor, Failure};
-use crate::worker::protocol::{Job, Message, Task};
+use crate::executor::{Cause, Ending, Executor, Failure};
+use crate::worker::protocol::{Done, Job, Message, Task};
 use crate::{conformance, data, workload};
 
 /// What the gate found of one cell.
@@ -62,7 +62,7 @@ impl<'g> Gate<'g> {
             None => self.run(ready, log, progress, &mut checks)?,
         };
         let (failure, done) = match ending {
-            Ending::Done(done) => (None, done),
+            Ending::Done(done) => (without_proof(&checks, &done), done),
             Ending::Failed(failure) => (Some(lost::explained(failure, &ready.cell)), Box::default()),
         };
         if failure.is_none() {
@@ -75,6 +75,7 @@ impl<'g> Gate<'g> {
         let conformance = Conformance { passed, checks, losses: done.losses };
         self.remember(&ready.cell, &conformance);
         progress.gate(&ready.cell, &summary(&conformance, failure.as_ref()));
+        // There is one but where the gate failed: what is not run costs no time.
         let epoch_seconds = done.epoch_estimate_seconds.unwrap_or_default();
         Ok(Verdict { conformance, failure, epoch_seconds })
     }
@@ -107,6 +108,17 @@ impl<'g> Gate<'g> {
         });
         Ok(checks.collect())
     }
+}
+
+/// Why a gate that a worker says it has ended is none: no check, or no time to plan with.
+fn without_proof(checks: &[CheckRecord], done: &Done) -> Option<Failure> {
+    let lacks = match done.epoch_estimate_seconds {
+        _ if checks.is_empty() => "any check",
+        None => "an estimate of an epoch's time",
+        Some(_) => return None,
+    };
+    let reason = format!("the worker ended the conformance gate without {lacks}");
+    Some(Failure { cause: Cause::Failed, reason, log_tail: None })
 }
 
 /// Whether two cells differ by their device, one of which is the processor.

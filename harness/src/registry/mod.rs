@@ -78,7 +78,12 @@ impl Registry {
         let mut registry = Self::default();
         let builds = root.join("target").join("backends");
         let own = root.join("backends");
-        for folder in backend_folders(&own).unwrap_or_default() {
+        let folders = match backend_folders(&own) {
+            // Where trainmark is installed, not built, there is none.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            folders => folders.with_context(|| format!("cannot look for backends in {}", own.display()))?,
+        };
+        for folder in folders {
             registry.add(&folder, &builds)?;
         }
         for path in extra {
@@ -214,6 +219,15 @@ mod tests {
         registry.insert(backend("a")).expect("the first");
         let error = registry.insert(backend("b")).expect_err("the second").to_string();
         assert!(error.contains("two backends are named mine: a and b"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_of_backends_that_cannot_be_read_is_not_an_empty_one() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        Registry::discover(root.path(), &[]).expect("one that is not there is");
+        std::fs::write(root.path().join("backends"), "").expect("writable");
+        let error = Registry::discover(root.path(), &[]).expect_err("a file").to_string();
+        assert!(error.starts_with("cannot look for backends in "), "{error}");
     }
 
     #[test]
