@@ -22,6 +22,11 @@ pub(crate) use process::signal_name;
 use process::{Input, WorkerProcess};
 pub use process::{describe, set_environment};
 
+/// How often a worker's limits are looked at.
+const WATCH_PERIOD: Duration = Duration::from_millis(20);
+/// How long a worker may take to end that says nothing any more: a large one is unmapped slowly.
+const PATIENCE_WITH_THE_DYING: Duration = Duration::from_secs(5);
+
 /// What a worker may use.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -128,7 +133,7 @@ impl Executor {
         let mut call = Call { name: "start".to_owned(), since: Some(Instant::now()) };
         let mut memory = MemoryWatch::start(self.limits.memory);
         loop {
-            match worker.receive(Duration::from_millis(20)) {
+            match worker.receive(WATCH_PERIOD) {
                 Input::Message(Message::Done(done)) => return Ok(Ending::Done(done)),
                 Input::Message(Message::Failed { kind, message }) => return Ok(declared(kind, message)),
                 Input::Message(message) => {
@@ -149,12 +154,28 @@ impl Executor {
                     return Ok(failed(Cause::Failed, reason));
                 }
                 Input::Nothing => {}
-                Input::Closed => return Ok(failed(Cause::Failed, worker.cause_of_death(&call.name))),
+                Input::Closed => return Ok(self.await_end(worker, &call, &mut memory)),
             }
             if let Some(failure) = self.check_limits(worker, &call, &mut memory) {
                 return Ok(failure);
             }
         }
+    }
+
+    /// Says how a worker ended that said no last word. Its limits hold until it has.
+    fn await_end(&self, worker: &mut WorkerProcess, call: &Call, memory: &mut MemoryWatch) -> Ending {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE_WITH_THE_DYING {
+            if let Some(status) = worker.wait(WATCH_PERIOD) {
+                let reason = format!("the worker {} during {}", describe(status), call.name);
+                return failed(Cause::Failed, reason);
+            }
+            if let Some(failure) = self.check_limits(worker, call, memory) {
+                return failure;
+            }
+        }
+        let reason = format!("the worker closed its event channel during {} but did not end", call.name);
+        failed(Cause::Failed, reason)
     }
 
     fn check_limits(&self, worker: &WorkerProcess, call: &Call, memory: &mut MemoryWatch) -> Option<Ending> {

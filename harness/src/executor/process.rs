@@ -83,15 +83,8 @@ impl WorkerProcess {
         }
     }
 
-    /// Says how a worker ended that said no last word.
-    pub(super) fn cause_of_death(&mut self, call: &str) -> String {
-        match self.wait(Duration::from_secs(5)) {
-            Some(status) => format!("the worker {} during {call}", describe(status)),
-            None => format!("the worker closed its event channel during {call} but did not end"),
-        }
-    }
-
-    fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
+    /// How the worker ended, if it does within so much time.
+    pub(super) fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
         let start = Instant::now();
         loop {
             if let Ok(Some(status)) = self.child.try_wait() {
