@@ -113,7 +113,7 @@ fn throttled(runs: &[Timed<'_>]) -> Option<Warning> {
     let mut reasons: Vec<String> = slowed.iter().flatten().cloned().collect();
     reasons.sort_unstable();
     reasons.dedup();
-    (!slowed.is_empty()).then(|| Warning::Throttled { slowed: slowed.len(), runs: on_gpu, reasons })
+    (!slowed.is_empty()).then_some(Warning::Throttled { slowed: slowed.len(), runs: on_gpu, reasons })
 }
 
 /// Says so when the first run took another time at the end.

@@ -174,6 +174,21 @@ impl fmt::Display for Warning {
             Self::DebugBuild => {
                 write!(f, "{DEBUG_BUILD} of the harness: overheads outside the backends are larger")
             }
+            Self::Recorded(text) => f.write_str(text),
+            Self::OfMachine { machine, warning } => write!(f, "{machine}: {warning}"),
+            Self::SeveralBenchmarks { machine, runs } => write!(
+                f,
+                "{machine}: its cells are of {runs} benchmarks, between which the machine may have changed"
+            ),
+            of_machine => of_machine.write_of_start(f),
+        }
+    }
+}
+
+impl Warning {
+    /// The words of what was so at the start.
+    fn write_of_start(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::TooManyThreads { threads, processors } => {
                 write!(f, "{threads} threads on {processors} processors: they wait for each other")
             }
@@ -184,18 +199,10 @@ impl fmt::Display for Warning {
             Self::BusyAtStart { load } => {
                 write!(f, "the machine was busy at the start (load average {load:.1})")
             }
-            Self::Recorded(text) => f.write_str(text),
-            Self::OfMachine { machine, warning } => write!(f, "{machine}: {warning}"),
-            Self::SeveralBenchmarks { machine, runs } => write!(
-                f,
-                "{machine}: its cells are of {runs} benchmarks, between which the machine may have changed"
-            ),
             measured => measured.write_measured(f),
         }
     }
-}
 
-impl Warning {
     /// The words of what was measured of a benchmark as a whole.
     fn write_measured(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
