@@ -214,3 +214,27 @@ fn declared(kind: FailureKind, message: String) -> Ending {
     };
     failed(cause, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_worker_that_has_closed_its_channel_is_held_to_its_limits() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let program = folder.path().join("worker");
+        fs::write(&program, "#!/bin/sh\nexec 0</dev/null\nsleep 30\n").expect("writable");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        let limits = Limits { call: Duration::from_millis(300), memory: MemoryLimit::NONE };
+        let executor = Executor { program, limits, interrupt: Interrupt::default() };
+        let job = Job::Describe { library: "absent".into() };
+        let ending = executor.run(&job, 1, &folder.path().join("log"), &mut |_| Ok(()));
+        match ending.expect("there is a shell") {
+            Ending::Failed(failure) => assert_eq!(failure.cause, Cause::TimedOut, "{failure:?}"),
+            Ending::Done(done) => panic!("it has done nothing: {done:?}"),
+        }
+    }
+}
