@@ -173,21 +173,21 @@ mod tests {
 
     #[test]
     fn a_gate_without_a_check_or_an_estimate_is_none() {
-        let check = CheckRecord {
+        let checks = [CheckRecord {
             name: "prediction: any order".to_owned(),
             passed: true,
             measured: None,
             limit: None,
             detail: String::new(),
-        };
+        }];
         let done = |epoch_estimate_seconds| Done { epoch_estimate_seconds, ..Done::default() };
         let lacks = |checks: &[CheckRecord], estimate| {
             without_proof(checks, &done(estimate)).map(|failure| failure.reason)
         };
-        assert_eq!(lacks(&[check.clone()], Some(1.0)), None);
+        assert_eq!(lacks(&checks, Some(1.0)), None);
         let told = lacks(&[], Some(1.0)).expect("nothing was checked");
         assert!(told.ends_with("without any check"), "{told}");
-        let told = lacks(&[check], None).expect("nothing was estimated");
+        let told = lacks(&checks, None).expect("nothing was estimated");
         assert!(told.ends_with("without an estimate of an epoch's time"), "{told}");
     }
 }
