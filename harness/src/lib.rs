@@ -1,6 +1,9 @@
 //! trainmark: trains the same model with every backend, proves that they compute
 //! the same function, and measures how fast they do it.
 
+// They panic where nobody reads: `say!` and `tell!` do not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 #[macro_use]
 mod output;
 
@@ -18,6 +21,7 @@ pub mod reference;
 pub mod registry;
 pub mod scaffold;
 pub mod score;
+pub mod shell;
 pub mod units;
 pub mod worker;
 pub mod workload;

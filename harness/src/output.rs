@@ -10,9 +10,21 @@ macro_rules! say {
 }
 
 /// Prints a line on standard error.
+#[cfg(not(test))]
 macro_rules! tell {
     ($($text:tt)*) => {{
         use std::io::Write as _;
         let _ = writeln!(std::io::stderr(), $($text)*);
+    }};
+}
+
+/// The same, where a test's output is kept unless it fails.
+#[cfg(test)]
+macro_rules! tell {
+    ($($text:tt)*) => {{
+        #[allow(clippy::print_stderr, reason = "only this is kept from the output of tests that pass")]
+        {
+            eprintln!($($text)*);
+        }
     }};
 }

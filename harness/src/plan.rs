@@ -5,9 +5,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use anyhow::bail;
-use trainmark_reports::record::Round;
+use trainmark_reports::record::{Device, Round};
 
-use crate::registry::{device_kind, suggestion};
+use crate::registry::suggestion;
 use crate::worker::protocol::BackendInfo;
 use crate::workload::Workload;
 
@@ -104,10 +104,10 @@ pub fn implementations(
 
 /// Whether a device such as `cuda:0` was asked for; `cuda` asks for every such device.
 pub fn device_is_wanted(device: &str, selected: Option<&str>, filter: &[String]) -> bool {
-    let matches = |wanted: &str| wanted == device || wanted == device_kind(device);
+    let device = Device::from(device);
     match selected {
-        Some(selected) => matches(selected),
-        None => filter.is_empty() || filter.iter().any(|wanted| matches(wanted)),
+        Some(selected) => device.is_meant_by(selected),
+        None => filter.is_empty() || filter.iter().any(|wanted| device.is_meant_by(wanted)),
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use trainmark_reports::record::{
-    Cell, Conformance, DatasetInfo, Environment, EpochRecord, FirstBatchNorm, Metric, Outcome, Plan, Purpose,
-    RunOutcome, RunRecord, SCHEMA, Started, Target, TargetRecord, WorkloadInfo,
+    Cell, Conformance, DatasetInfo, Device, Environment, EpochRecord, FirstBatchNorm, Metric, Outcome, Plan,
+    Purpose, RunOutcome, RunRecord, SCHEMA, Started, Target, TargetRecord, WorkloadInfo,
 };
 use trainmark_reports::{Record, html};
 
@@ -70,7 +70,7 @@ fn cell(number: u32) -> Cell {
         workload: "lenet-bn".to_owned(),
         backend: format!("backend{}", number / 2),
         implementation: if number.is_multiple_of(2) { "primitive" } else { "builtin" }.to_owned(),
-        device: "cpu".to_owned(),
+        device: Device::cpu(),
         machine: None,
         threads: 2,
     }

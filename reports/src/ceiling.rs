@@ -42,7 +42,7 @@ fn operations_per_epoch(started: &Started, workload: &WorkloadInfo) -> f64 {
 pub fn percent_of_peak(started: &Started, cell: &Cell, epoch_seconds: f64) -> Option<f64> {
     let peak = started.environment_of(cell).peak.as_ref()?;
     let workload = started.plan.workloads.iter().find(|workload| workload.name == cell.workload)?;
-    let is_of_cell = cell.device == "cpu" && cell.threads == peak.threads;
+    let is_of_cell = cell.device.is_cpu() && cell.threads == peak.threads;
     let percent =
         100.0 * operations_per_epoch(started, workload) / epoch_seconds / peak.operations_per_second;
     (is_of_cell && percent.is_finite() && percent > 0.0).then_some(percent)
@@ -75,6 +75,7 @@ pub(crate) fn paragraph(started: &Started) -> Option<String> {
 mod tests {
     use super::*;
     use crate::example;
+    use crate::record::Device;
 
     #[test]
     fn the_ceiling_in_words() {
@@ -104,7 +105,7 @@ mod tests {
     fn a_peak_of_something_else_is_no_ceiling() {
         let mut started = example::started();
         let cell = example::cell("lenet-bn", "handwritten", "primitive");
-        let device = Cell { device: "cuda:0".to_owned(), ..cell.clone() };
+        let device = Cell { device: Device::cuda(0), ..cell.clone() };
         let threads = Cell { threads: 1, ..cell.clone() };
         for other in [device, threads] {
             assert_eq!(percent_of_peak(&started, &other, 1.0), None, "{other:?}");

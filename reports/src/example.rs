@@ -18,7 +18,7 @@ pub(crate) fn cell(workload: &str, backend: &str, implementation: &str) -> Cell 
         workload: workload.to_owned(),
         backend: backend.to_owned(),
         implementation: implementation.to_owned(),
-        device: "cpu".to_owned(),
+        device: Device::cpu(),
         threads: 2,
         machine: None,
     }
@@ -181,7 +181,7 @@ pub(crate) fn gpu() -> Gpu {
 /// One run of one cell on a graphics processor.
 pub(crate) fn record_on_gpu() -> Record {
     let mut record = record_of_one_run();
-    let on_gpu = |cell: &mut Cell| cell.device = "cuda:0".to_owned();
+    let on_gpu = |cell: &mut Cell| cell.device = Device::cuda(0);
     record.started.environment.gpus = vec![gpu()];
     record.started.plan.cells.iter_mut().for_each(on_gpu);
     record.epochs.iter_mut().for_each(|epoch| on_gpu(&mut epoch.cell));
@@ -361,7 +361,7 @@ fn operation_cell(backend: &str, implementation: &str, results: Vec<OperationRes
     OperationCell {
         backend: backend.to_owned(),
         implementation: implementation.to_owned(),
-        device: "cpu".to_owned(),
+        device: Device::cpu(),
         threads: 2,
         framework: format!("{backend} 1.2.3"),
         library_hash: "cd".repeat(32),

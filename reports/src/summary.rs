@@ -6,7 +6,7 @@
 //! crashes before the target does not look better for it.
 
 use crate::ceiling;
-use crate::record::{Cell, EpochRecord, GpuUse, Metric, RunOutcome, RunRecord, Target, TargetRecord};
+use crate::record::{Cell, EpochRecord, GpuUse, Metric, RunRecord, Target, TargetRecord};
 use crate::statistics::{self, Interval};
 use crate::store::Record;
 
@@ -17,9 +17,11 @@ pub struct CellSummary {
     pub cell: Cell,
     /// The framework, by the plugin's description.
     pub framework: Option<String>,
+    /// Whether its runs count: [`Record::is_ranked`].
+    pub is_ranked: bool,
     /// Runs of the cell, however they ended.
     pub runs: usize,
-    /// Runs that trained all their epochs.
+    /// Runs that trained all their epochs; none where the cell is not ranked.
     pub ok_runs: usize,
     /// Training seconds per epoch.
     pub train_seconds: Option<EpochSeconds>,
@@ -89,7 +91,7 @@ pub struct TargetSummary {
     /// Runs that reached it.
     pub reached: usize,
     /// Runs that were tried: all but unsupported, not conformant and interrupted
-    /// ones.
+    /// ones; none where the cell is not ranked.
     pub tried: usize,
     /// Of these, the runs that trained all their epochs.
     pub finished: usize,
@@ -104,16 +106,31 @@ pub fn summarize(record: &Record) -> Vec<CellSummary> {
     record.cells().into_iter().map(|cell| summarize_cell(record, cell)).collect()
 }
 
-/// The runs of a cell that all numbers are made of: those that trained all their epochs. One
-/// run that computes another function makes the others doubtful, so that then there is none.
-pub fn ranked_runs<'a>(record: &'a Record, cell: &Cell) -> Vec<&'a RunRecord> {
-    let is_ranked = record.runs_of(cell).all(|run| run.outcome != RunOutcome::NotConformant);
-    record.runs_of(cell).filter(|run| is_ranked && run.outcome == RunOutcome::Ok).collect()
+impl CellSummary {
+    /// Why there is no median, where there is none.
+    pub fn without_numbers(&self) -> Option<&'static str> {
+        match self {
+            Self { is_ranked: false, .. } => Some("not ranked"),
+            Self { ok_runs: 0, .. } => Some("no ok run"),
+            _ => None,
+        }
+    }
+}
+
+/// Why there is nothing to tell of cells none of which has a run that counts, as the beginning
+/// of a sentence; `None` where one has.
+pub(crate) fn why_nothing<'s>(
+    mut cells: impl Iterator<Item = &'s CellSummary> + Clone,
+) -> Option<&'static str> {
+    let any_unranked = cells.clone().any(|cell| !cell.is_ranked);
+    let why =
+        if any_unranked { "No ranked run trained all its epochs" } else { "No run trained all its epochs" };
+    cells.all(|cell| cell.ok_runs == 0).then_some(why)
 }
 
 fn summarize_cell(record: &Record, cell: &Cell) -> CellSummary {
     let runs: Vec<&RunRecord> = record.runs_of(cell).collect();
-    let ok = ranked_runs(record, cell);
+    let ok: Vec<&RunRecord> = record.ranked_runs(cell).collect();
     let epochs: Vec<Vec<&EpochRecord>> = ok.iter().map(|run| record.epochs_of(cell, run.seed)).collect();
     let last =
         |metric: fn(&EpochRecord) -> Option<f64>| median(epochs.iter().filter_map(|run| metric(run.last()?)));
@@ -121,6 +138,7 @@ fn summarize_cell(record: &Record, cell: &Cell) -> CellSummary {
     CellSummary {
         cell: cell.clone(),
         framework: runs.iter().rev().find_map(|run| run.framework.clone()),
+        is_ranked: record.is_ranked(cell),
         runs: runs.len(),
         ok_runs: ok.len(),
         train_seconds,
@@ -130,7 +148,7 @@ fn summarize_cell(record: &Record, cell: &Cell) -> CellSummary {
         test_accuracy: last(|epoch| epoch.test_accuracy),
         targets: targets_of(record, cell)
             .iter()
-            .map(|&target| target_summary(record, &runs, target))
+            .map(|&target| target_summary(record, cell, target))
             .collect(),
         peak_rss_bytes: median(ok.iter().filter_map(|run| Some(run.peak_rss_bytes? as f64)))
             .map(|bytes| bytes as u64),
@@ -236,17 +254,15 @@ pub fn seconds_per_epoch(epochs: &[&EpochRecord]) -> Option<f64> {
     median(timed_seconds(epochs, basis(epochs.iter().copied())))
 }
 
-/// How runs fared with a target, whether or not it is one of their workload's.
-pub(crate) fn target_summary(record: &Record, runs: &[&RunRecord], target: Target) -> TargetSummary {
-    let tried = runs.iter().filter(|run| run.outcome.is_tried());
-    let ok: Vec<_> = runs.iter().filter(|run| run.outcome == RunOutcome::Ok).collect();
-    let results = ok.iter().map(|run| target_of_run(record, run, target));
+/// How the runs of a cell fared with a target.
+fn target_summary(record: &Record, cell: &Cell, target: Target) -> TargetSummary {
+    let results = record.ranked_runs(cell).map(|run| target_of_run(record, run, target));
     let reached: Vec<TargetRecord> = results.filter(|result| result.epochs.is_some()).collect();
     TargetSummary {
         target,
         reached: reached.len(),
-        tried: tried.count(),
-        finished: ok.len(),
+        tried: record.tried_runs(cell).count(),
+        finished: record.ranked_runs(cell).count(),
         epochs: median(reached.iter().filter_map(|result| result.epochs.map(f64::from))),
         seconds: median(reached.iter().filter_map(|result| result.seconds)),
     }
@@ -303,6 +319,7 @@ mod tests {
 
     use super::*;
     use crate::example;
+    use crate::record::RunOutcome;
 
     #[test]
     fn medians_leave_out_the_first_epoch_and_failed_runs() {
@@ -332,6 +349,25 @@ mod tests {
         let summaries = summarize(&record);
         let failed = summaries.iter().find(|summary| summary.cell.backend == "crashy").unwrap();
         assert_eq!((failed.targets[0].reached, failed.targets[0].tried), (0, 3));
+    }
+
+    #[test]
+    fn no_run_counts_of_a_cell_that_once_computed_another_function() {
+        let mut record = example::record();
+        let cell = record.started.plan.cells[1].clone();
+        record.runs.iter_mut().find(|run| run.cell == cell).unwrap().outcome = RunOutcome::NotConformant;
+        let summary = summarize(&record).into_iter().find(|summary| summary.cell == cell).unwrap();
+        assert_eq!((summary.runs, summary.ok_runs, summary.train_seconds), (3, 0, None));
+        let target = summary.targets[0];
+        assert_eq!((target.reached, target.tried, target.finished, target.seconds), (0, 0, 0, None));
+        let time = crate::comparison::time_to_target(&record, &summary, target.target);
+        assert_eq!((time.reached, time.tried, time.expected_seconds), (0, 0, None));
+        for text in [crate::formats::markdown::markdown(&record), crate::csv::summary::text(&record).unwrap()]
+        {
+            assert!(text.contains("not ranked") && !text.contains("2 of 2"), "{text}");
+        }
+        assert!(!crate::html::render(&record, None).unwrap().contains("2 of 2"));
+        assert_eq!(why_nothing([summary].iter()), Some("No ranked run trained all its epochs"));
     }
 
     #[test]

@@ -54,6 +54,21 @@ fn tables_that_do_not_fit_are_refused() {
 }
 
 #[test]
+fn a_library_whose_name_cannot_be_told_from_another_word_is_refused() {
+    for name in ["all", "none", "null", "nan", "-x"] {
+        let definition = format!("-DTM_TEST_NAME=\"{name}\"");
+        let file = format!("libnamed{}.so", name.trim_start_matches('-'));
+        let Some(library) = c_library("variant.c", &[&definition], &file) else { return };
+        let out = tempfile::tempdir().unwrap();
+        let finished = bench(out.path(), [&library, &hostile()]).run().expect(0);
+        let row = RunFolder::only(out.path()).run(&library.to_string_lossy());
+        assert_eq!(row["outcome"], "unavailable");
+        let refused = format!("\"{name}\" cannot be a backend's name: ");
+        assert!(row["reason"].starts_with(&refused) && finished.stderr.contains(&refused), "{row:?}");
+    }
+}
+
+#[test]
 fn a_later_minor_version_is_accepted() {
     let Some(library) = c_library("variant.c", &["-DTM_TEST_MINOR=7"], "libminor.so") else { return };
     let out = tempfile::tempdir().unwrap();

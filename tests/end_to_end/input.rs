@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use trainmark_tests::{Repository, bench, hostile, invoke, manifest, minimal_c};
+use trainmark_tests::{Repository, bench, hostile, invoke, manifest, minimal_c, shell, skip};
 
 /// A repository with a backend that exists, though nothing of it is built.
 fn repository() -> Repository {
@@ -250,4 +250,14 @@ fn data_that_is_nowhere_is_an_error_where_it_was_asked_for() {
     let message = invoke(["data", "fetch"]).run().refusal();
     assert!(message.contains("error: cannot download train-images-idx3-ubyte.gz: "), "{message}");
     assert!(message.contains("(TRAINMARK_DATA_URL)"), "{message}");
+}
+
+#[test]
+fn standard_error_that_takes_nothing_ends_no_command() {
+    if !Path::new("/dev/full").exists() {
+        return skip("/dev/full", "this system has none");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let command = "cargo run -- data fetch --data-dir \"$FOLDER\" 2>/dev/full";
+    shell(command).env("FOLDER", folder.path()).run().expect(2);
 }

@@ -86,7 +86,12 @@ fn of_worker(value: &str) -> Option<String> {
     let harness = running.id();
     let mut found = None;
     let is_found = wait_until(Duration::from_secs(60), || {
-        let worker = running.marker.processes().into_iter().find(|(id, _)| *id != harness);
+        // Between fork and exec a worker is still a copy of the harness, with its environment.
+        let is_worker = |id: u32| {
+            let line = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+            line.split(|byte| *byte == 0).nth(1) == Some(b"worker")
+        };
+        let worker = running.marker.processes().into_iter().find(|(id, _)| *id != harness && is_worker(*id));
         let environment = worker.and_then(|(id, _)| fs::read(format!("/proc/{id}/environ")).ok());
         found = environment.filter(|text| !text.is_empty());
         found.is_some()

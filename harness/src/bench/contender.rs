@@ -55,7 +55,7 @@ impl<'c> Contender<'c> {
     pub(super) fn cost(&self, runs: usize, epochs: u32) -> Cost<'_> {
         Cost {
             index: self.index,
-            group: (self.workload.name, &self.ready.cell.device),
+            group: (self.workload.name, &*self.ready.cell.device),
             run_seconds: self.run_seconds(epochs),
             runs,
         }

@@ -8,9 +8,8 @@ use trainmark_reports::record::{Cell, CheckRecord, Conformance, RunOutcome};
 use super::lost;
 use super::prepare::ReadyCell;
 use super::progress::Progress;
-use crate::executor::{Ending, Executor, Failure};
-use crate::registry::device_kind;
-use crate::worker::protocol::{Job, Message, Task};
+use crate::executor::{Cause, Ending, Executor, Failure};
+use crate::worker::protocol::{Done, Job, Message, Task};
 use crate::{conformance, data, workload};
 
 /// What the gate found of one cell.
@@ -63,7 +62,7 @@ impl<'g> Gate<'g> {
             None => self.run(ready, log, progress, &mut checks)?,
         };
         let (failure, done) = match ending {
-            Ending::Done(done) => (None, done),
+            Ending::Done(done) => (without_proof(&checks, &done), done),
             Ending::Failed(failure) => (Some(lost::explained(failure, &ready.cell)), Box::default()),
         };
         if failure.is_none() {
@@ -76,6 +75,7 @@ impl<'g> Gate<'g> {
         let conformance = Conformance { passed, checks, losses: done.losses };
         self.remember(&ready.cell, &conformance);
         progress.gate(&ready.cell, &summary(&conformance, failure.as_ref()));
+        // There is one but where the gate failed: what is not run costs no time.
         let epoch_seconds = done.epoch_estimate_seconds.unwrap_or_default();
         Ok(Verdict { conformance, failure, epoch_seconds })
     }
@@ -110,11 +110,21 @@ impl<'g> Gate<'g> {
     }
 }
 
+/// Why a gate that a worker says it has ended is none: no check, or no time to plan with.
+fn without_proof(checks: &[CheckRecord], done: &Done) -> Option<Failure> {
+    let lacks = match done.epoch_estimate_seconds {
+        _ if checks.is_empty() => "any check",
+        None => "an estimate of an epoch's time",
+        Some(_) => return None,
+    };
+    let reason = format!("the worker ended the conformance gate without {lacks}");
+    Some(Failure { cause: Cause::Failed, reason, log_tail: None })
+}
+
 /// Whether two cells differ by their device, one of which is the processor.
 fn is_other_device(one: &Cell, other: &Cell) -> bool {
     let subject = |cell: &Cell| (cell.workload.clone(), cell.backend.clone(), cell.implementation.clone());
-    let is_cpu = |cell: &Cell| device_kind(&cell.device) == "cpu";
-    subject(one) == subject(other) && is_cpu(one) != is_cpu(other)
+    subject(one) == subject(other) && one.device.is_cpu() != other.device.is_cpu()
 }
 
 /// The work order of a cell.
@@ -124,7 +134,7 @@ pub fn task(ready: &ReadyCell, dataset: &data::Prepared, seed: u64, epochs: u32)
         workload: ready.cell.workload.clone(),
         dataset: dataset.clone(),
         implementation: ready.cell.implementation.clone(),
-        device: ready.cell.device.clone(),
+        device: ready.cell.device.to_string(),
         threads: ready.cell.threads,
         seed,
         epochs,
@@ -155,4 +165,29 @@ pub fn failed_checks(conformance: &Conformance) -> Option<String> {
     let more =
         if failed.len() > 1 { format!(", and {} more checks", failed.len() - 1) } else { String::new() };
     Some(format!("does not compute the same function: {}{numbers}{detail}{more}", first.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gate_without_a_check_or_an_estimate_is_none() {
+        let checks = [CheckRecord {
+            name: "prediction: any order".to_owned(),
+            passed: true,
+            measured: None,
+            limit: None,
+            detail: String::new(),
+        }];
+        let done = |epoch_estimate_seconds| Done { epoch_estimate_seconds, ..Done::default() };
+        let lacks = |checks: &[CheckRecord], estimate| {
+            without_proof(checks, &done(estimate)).map(|failure| failure.reason)
+        };
+        assert_eq!(lacks(&checks, Some(1.0)), None);
+        let told = lacks(&[], Some(1.0)).expect("nothing was checked");
+        assert!(told.ends_with("without any check"), "{told}");
+        let told = lacks(&checks, None).expect("nothing was estimated");
+        assert!(told.ends_with("without an estimate of an epoch's time"), "{told}");
+    }
 }

@@ -76,5 +76,5 @@ impl<'h> History<'h> {
 fn has_repeat(record: &Record, device: &str, seed: u64) -> bool {
     let runs = record.repeats.iter().map(|repeat| &repeat.run);
     let mut of_round = runs.filter(|run| run.purpose == Purpose::Repeat && run.seed == seed);
-    of_round.any(|run| run.cell.device == device && record.has_result(&run.cell, seed, Purpose::Repeat))
+    of_round.any(|run| *run.cell.device == *device && record.has_result(&run.cell, seed, Purpose::Repeat))
 }

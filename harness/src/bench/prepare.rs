@@ -8,15 +8,14 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use trainmark_reports::record::{Cell, Unavailable};
+use trainmark_reports::record::{Cell, Device, Unavailable};
 
 use super::progress::Progress;
 use super::{BenchRequest, wishes};
 use crate::executor::{Cause, Ending, Executor, LibraryPath};
-use crate::machine::gpu;
 use crate::plan::{self, Selection};
 use crate::registry::build::file_hash;
-use crate::registry::{Backend, Library, Registry, device_kind};
+use crate::registry::{Backend, BackendName, Library, Registry};
 use crate::worker::protocol::{BackendInfo, Job, Message};
 use crate::workload::Workload;
 
@@ -167,11 +166,14 @@ fn selections(
 /// A library named by its path becomes a backend by the name in its table.
 fn given_library(path: &Path, executor: &Executor) -> anyhow::Result<Result<Backend, String>> {
     let library = library_file(path)?;
-    Ok(describe(&library, executor)?.map(|info| Backend {
-        name: info.name,
-        summary: info.framework,
-        origin: library.clone(),
-        libraries: vec![Library::Given(library)],
+    Ok(describe(&library, executor)?.and_then(|info| {
+        BackendName::parse(&info.name)?;
+        Ok(Backend {
+            name: info.name,
+            summary: info.framework,
+            origin: library.clone(),
+            libraries: vec![Library::Given(library)],
+        })
     }))
 }
 
@@ -289,7 +291,7 @@ fn add_cells(
     let wanted = |id: &str| plan::device_is_wanted(id, selection.device.as_deref(), &request.devices);
     for device in info.devices.iter().filter(|device| wanted(&device.id)) {
         if devices::missing(&device.id).is_some() {
-            devices::leave_out(&info.name, gpu::KIND, selection, request, progress, prepared);
+            devices::leave_out(&info.name, Device::CUDA, selection, request, progress, prepared);
             continue;
         }
         if let Some(reason) = &device.unavailable {
@@ -297,14 +299,15 @@ fn add_cells(
             prepared.add_unavailable(Unavailable { backend, device, reason: reason.clone() }, progress);
             continue;
         }
+        let id = Device::from(&*device.id);
         for implementation in &implementations {
             let cell = Cell {
                 workload: workload.name.to_owned(),
                 backend: info.name.clone(),
                 implementation: implementation.clone(),
-                device: device.id.clone(),
+                device: id.clone(),
                 // Threads are the processor's; a device computes with its own.
-                threads: if device_kind(&device.id) == "cpu" { request.threads } else { 1 },
+                threads: if id.is_cpu() { request.threads } else { 1 },
                 machine: None,
             };
             if !prepared.cells.iter().any(|ready| ready.cell == cell) {

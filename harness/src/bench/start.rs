@@ -7,6 +7,7 @@ use anyhow::Context;
 use trainmark_reports::record::{
     DatasetInfo, Environment, Event, Note, Plan, RunOutcome, RunRecord, SCHEMA, Started,
 };
+use trainmark_reports::warnings::Warning;
 use trainmark_reports::{Record, RunStore, StoreError};
 
 use super::history::History;
@@ -15,7 +16,6 @@ use super::{BenchRequest, Place, unix_time};
 use crate::data;
 use crate::machine::{self, power};
 use crate::peak;
-use crate::registry::device_kind;
 use crate::workload::Workload;
 
 /// Makes the folder that results go into, before time is spent on anything that could
@@ -144,7 +144,10 @@ fn started(
             budget_seconds: request.budget.map(|budget| budget.as_secs_f64()),
             timeout_seconds: request.timeout.as_secs_f64(),
         },
-        warnings: warnings(request, dataset, prepared, &environment),
+        warnings: warnings(request, dataset, prepared, &environment)
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         environment,
         unavailable: prepared.unavailable.clone(),
         notes: notes(prepared),
@@ -157,7 +160,7 @@ fn started(
 fn environment(request: &BenchRequest, prepared: &Prepared) -> Environment {
     // First, since the probe is a load, too.
     let environment = machine::environment();
-    let on_processor = |ready: &ReadyCell| device_kind(&ready.cell.device) == "cpu";
+    let on_processor = |ready: &ReadyCell| ready.cell.device.is_cpu();
     let is_needed = prepared.cells.iter().any(on_processor);
     let peak = is_needed.then(|| peak::measure(request.threads).ok()).flatten();
     Environment { peak, ..environment }
@@ -183,32 +186,26 @@ fn warnings(
     dataset: &data::Prepared,
     prepared: &Prepared,
     environment: &Environment,
-) -> Vec<String> {
-    let mut warnings: Vec<String> = dataset.notice.clone().into_iter().collect();
+) -> Vec<Warning> {
+    let mut warnings: Vec<Warning> = dataset.notice.clone().map(Warning::Recorded).into_iter().collect();
     if warnings.is_empty() && dataset.name != data::FASHION_MNIST.name {
-        warnings.push(format!(
-            "data set {}: not comparable with numbers on {}",
-            dataset.name,
-            data::FASHION_MNIST.name
-        ));
+        let (name, published) = (dataset.name.clone(), data::FASHION_MNIST.name.to_owned());
+        warnings.push(Warning::OtherDataSet { name, published });
     }
-    let cpus = environment.logical_cpus;
-    if request.threads > cpus {
-        warnings.push(format!("{} threads on {cpus} processors: they wait for each other", request.threads));
+    let (threads, processors) = (request.threads, environment.logical_cpus);
+    if threads > processors {
+        warnings.push(Warning::TooManyThreads { threads, processors });
     }
     if environment.on_battery == Some(true) {
-        warnings.push("the machine runs on its battery: its clock may fall".to_owned());
+        warnings.push(Warning::OnBattery);
     }
     if power::is_slowed(machine::root()) {
-        warnings
-            .push("the frequency governor powersave keeps the processors from their full clock".to_owned());
+        warnings.push(Warning::SlowGovernor);
     }
     // From before the peak was measured, which is a load, too. So is a build, but one that is
     // over; what is not shows in the load before the first run.
     let load = environment.load_average.filter(|load| *load > 0.5 && !prepared.is_built);
-    if let Some(load) = load {
-        warnings.push(format!("the machine was busy at the start (load average {load:.1})"));
-    }
+    warnings.extend(load.map(|load| Warning::BusyAtStart { load }));
     warnings
 }
 

@@ -10,7 +10,7 @@ use super::table;
 use crate::bench::{self, BenchRequest, Finished, Place, progress};
 use crate::executor::Limits;
 use crate::plan::{self, Selection};
-use crate::workload;
+use crate::{shell, workload};
 
 const DEFAULT_EPOCHS: u32 = 5;
 const DEFAULT_SEEDS: u32 = 3;
@@ -98,17 +98,9 @@ fn absolute_selection(text: &str) -> anyhow::Result<String> {
 
 /// How to repeat this command from the repository's root.
 pub(super) fn command_line() -> String {
-    let quoted = |argument: String| {
-        let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=,@".contains(character);
-        if !argument.is_empty() && argument.chars().all(plain) {
-            argument
-        } else {
-            format!("'{}'", argument.replace('\'', "'\\''"))
-        }
-    };
     let arguments = std::env::args_os().skip(1).map(|argument| {
         let argument = argument.to_string_lossy().into_owned();
-        quoted(absolute_selection(&argument).unwrap_or(argument))
+        shell::quoted(&absolute_selection(&argument).unwrap_or(argument))
     });
     format!("cargo run -- {}", arguments.collect::<Vec<_>>().join(" "))
 }
@@ -134,7 +126,7 @@ fn report(finished: &Finished) {
     if finished.outcome == Outcome::Interrupted {
         tell!(
             "interrupted: what was recorded is kept; continue with `bench --resume {}`",
-            finished.folder.display()
+            shell::quoted_path(&finished.folder)
         );
     }
 }

@@ -1,6 +1,7 @@
 //! `list`
 
 use anyhow::bail;
+use trainmark_reports::record::Device;
 
 use crate::bench::prepare::describe;
 use crate::executor::{Executor, Limits, MemoryLimit};
@@ -39,11 +40,11 @@ pub(super) fn run(arguments: &BackendArguments) -> anyhow::Result<i32> {
 /// The machine's devices, a line each, and what hides others.
 pub(super) fn device_lines() -> Vec<String> {
     let found = gpu::found();
-    let mut lines = vec![format!("{:<16} {} threads", "cpu", machine::logical_cpus())];
+    let mut lines = vec![format!("{:<16} {} threads", Device::CPU, machine::logical_cpus())];
     for one in &found.gpus {
-        lines.push(format!("{:<16} {}", one.device.as_deref().unwrap_or(gpu::KIND), one.summary()));
+        lines.push(format!("{:<16} {}", one.device.as_deref().unwrap_or(Device::CUDA), one.summary()));
     }
-    lines.extend(found.none.as_ref().map(|none| format!("{:<16} unavailable: {none}", gpu::KIND)));
+    lines.extend(found.none.as_ref().map(|none| format!("{:<16} unavailable: {none}", Device::CUDA)));
     if let Some(listed) = found.visible.as_ref().filter(|_| !found.gpus.is_empty()) {
         lines.push(format!("CUDA_VISIBLE_DEVICES={listed} chooses and orders the cuda devices"));
     }
@@ -60,10 +61,10 @@ pub(super) fn backend_lines(backend: &Backend, executor: &Executor) -> anyhow::R
     let mut lines = Vec::new();
     for library in &backend.libraries {
         if let (Library::Built(recipe), Some(none)) = (library, &gpu::found().none)
-            && recipe.device_kinds().iter().all(|kind| kind == gpu::KIND)
+            && recipe.device_kinds().iter().all(|kind| kind == Device::CUDA)
         {
             // Neither built nor loaded by anything else here.
-            lines.push(format!("{}: unavailable: {none}", gpu::KIND));
+            lines.push(format!("{}: unavailable: {none}", Device::CUDA));
             continue;
         }
         if let Library::Built(recipe) = library

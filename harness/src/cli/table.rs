@@ -18,7 +18,10 @@ const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 /// What makes the numbers doubtful, then the tables.
 pub(super) fn render(record: &Record) -> String {
     let warnings = warnings(record);
-    let warned = warnings.iter().map(|warning| format!("\nwarning: {}", short(warning))).collect::<String>();
+    let warned = warnings
+        .iter()
+        .map(|warning| format!("\nwarning: {}", short(&warning.to_string())))
+        .collect::<String>();
     let end = if warnings.is_empty() { "" } else { "\n" };
     warned + end + &results(record)
 }

@@ -37,9 +37,10 @@ pub(super) fn check(
     }
     recorder.measured("prediction: any batch size", asked.batch_sizes(), tolerances.independence);
     recorder.measured("prediction: any order", asked.orders(), tolerances.independence);
-    let after = starts::get(asked.session, &subject.specs()?);
+    let specs = subject.specs()?;
+    let after = starts::get(asked.session, &specs);
     let verdict = after.map_err(|error| error.to_string()).and_then(|after| {
-        match starts::first_difference(&subject.specs().unwrap_or_default(), &start, &after) {
+        match starts::first_difference(&specs, &start, &after) {
             Some(difference) => Err(difference),
             None => Ok("every bit as it was".into()),
         }

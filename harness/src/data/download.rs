@@ -45,7 +45,7 @@ fn lock(dir: &Path) -> Result<File, Absence> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            eprintln!("waiting for another trainmark that downloads into {}", dir.display());
+            tell!("waiting for another trainmark that downloads into {}", dir.display());
             file.lock().map_err(|error| Absence::folder("lock", &path, error))?;
         }
         // Some network file systems have no locks. The sums still guard the

@@ -10,6 +10,7 @@ use etcetera::BaseStrategy;
 
 use super::error::DataError;
 use super::publication::{Address, FileState, Publication, fashion_mnist_addresses};
+use crate::shell;
 
 /// What this process's environment says about data.
 #[derive(Debug, Clone, Default)]
@@ -147,7 +148,7 @@ impl Place {
 
     fn fetch_command(&self) -> String {
         match self.origin {
-            Origin::Flag => format!("trainmark data fetch --data-dir {}", self.dir.display()),
+            Origin::Flag => format!("trainmark data fetch --data-dir {}", shell::quoted_path(&self.dir)),
             Origin::Variable | Origin::Cache => "trainmark data fetch".into(),
         }
     }

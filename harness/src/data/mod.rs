@@ -25,6 +25,7 @@ mod transfer;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use trainmark_reports::warnings::Warning;
 
 pub use download::download;
 pub use error::{Absence, DataError};
@@ -111,12 +112,9 @@ fn obtain_in(
         DatasetChoice::FashionMnist => obtain_published(environment, publication, request),
         DatasetChoice::Auto => match obtain_published(environment, publication, request) {
             Err(DataError::Absent(absence)) => {
-                let notice = format!(
-                    "using the procedural data set `synthetic`, because {absence}; its numbers are not \
-                     comparable with those of {}",
-                    publication.name
-                );
-                Ok(Prepared { notice: Some(notice), ..synthetic()? })
+                let (because, published) = (absence.to_string(), publication.name.to_owned());
+                let notice = Warning::StandIn { because, published };
+                Ok(Prepared { notice: Some(notice.to_string()), ..synthetic()? })
             }
             other => other,
         },

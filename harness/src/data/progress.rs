@@ -19,7 +19,7 @@ impl Progress {
     pub(super) fn start(file: &PublishedFile, url: &str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| bar(file));
         if bar.is_none() {
-            eprintln!("downloading {} ({}) from {url}", file.name, HumanBytes(file.bytes));
+            tell!("downloading {} ({}) from {url}", file.name, HumanBytes(file.bytes));
         }
         Self { name: file.name, bar, started: Instant::now() }
     }
@@ -34,7 +34,7 @@ impl Progress {
     pub(super) fn finish(&self) {
         match &self.bar {
             Some(bar) => bar.finish(),
-            None => eprintln!("downloaded {} in {:.1} s", self.name, self.started.elapsed().as_secs_f64()),
+            None => tell!("downloaded {} in {:.1} s", self.name, self.started.elapsed().as_secs_f64()),
         }
     }
 }

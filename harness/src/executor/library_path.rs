@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::machine;
 use crate::machine::gpu::driver::{DriverFolders, is_drivers_folder};
+use crate::{machine, shell};
 
 /// Name of the variable.
 const VARIABLE: &str = "LD_LIBRARY_PATH";
@@ -71,10 +71,11 @@ impl LibraryPath {
         }) else {
             return reason;
         };
+        let option = shell::quoted(&format!("-Wl,-rpath,{}", folder.display()));
         let folder = folder.display();
         format!(
             "{reason}; {library} lies in {folder}, which {VARIABLE} names but workers do not get (a foreign \
-             libtorch or CUDA there would win over the plugin's own): link the plugin with -Wl,-rpath,{folder}, \
+             libtorch or CUDA there would win over the plugin's own): link the plugin with {option}, \
              or with -Wl,-rpath,'$ORIGIN' and put the library beside it"
         )
     }

@@ -19,7 +19,12 @@ pub use library_path::LibraryPath;
 pub use memory::MemoryLimit;
 use memory::MemoryWatch;
 pub(crate) use process::signal_name;
-use process::{Input, WorkerProcess};
+use process::{Input, WorkerProcess, describe};
+
+/// How often a worker's limits are looked at.
+const WATCH_PERIOD: Duration = Duration::from_millis(20);
+/// How long a worker may take to end that says nothing any more: a large one is unmapped slowly.
+const PATIENCE_WITH_THE_DYING: Duration = Duration::from_secs(5);
 
 /// What a worker may use.
 #[derive(Debug, Clone, Copy)]
@@ -127,7 +132,7 @@ impl Executor {
         let mut call = Call { name: "start".to_owned(), since: Some(Instant::now()) };
         let mut memory = MemoryWatch::start(self.limits.memory);
         loop {
-            match worker.receive(Duration::from_millis(20)) {
+            match worker.receive(WATCH_PERIOD) {
                 Input::Message(Message::Done(done)) => return Ok(Ending::Done(done)),
                 Input::Message(Message::Failed { kind, message }) => return Ok(declared(kind, message)),
                 Input::Message(message) => {
@@ -148,12 +153,28 @@ impl Executor {
                     return Ok(failed(Cause::Failed, reason));
                 }
                 Input::Nothing => {}
-                Input::Closed => return Ok(failed(Cause::Failed, worker.cause_of_death(&call.name))),
+                Input::Closed => return Ok(self.await_end(worker, &call, &mut memory)),
             }
             if let Some(failure) = self.check_limits(worker, &call, &mut memory) {
                 return Ok(failure);
             }
         }
+    }
+
+    /// Says how a worker ended that said no last word. Its limits hold until it has.
+    fn await_end(&self, worker: &mut WorkerProcess, call: &Call, memory: &mut MemoryWatch) -> Ending {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE_WITH_THE_DYING {
+            if let Some(status) = worker.wait(WATCH_PERIOD) {
+                let reason = format!("the worker {} during {}", describe(status), call.name);
+                return failed(Cause::Failed, reason);
+            }
+            if let Some(failure) = self.check_limits(worker, call, memory) {
+                return failure;
+            }
+        }
+        let reason = format!("the worker closed its event channel during {} but did not end", call.name);
+        failed(Cause::Failed, reason)
     }
 
     fn check_limits(&self, worker: &WorkerProcess, call: &Call, memory: &mut MemoryWatch) -> Option<Ending> {
@@ -191,4 +212,28 @@ fn declared(kind: FailureKind, message: String) -> Ending {
         FailureKind::Failed => Cause::Failed,
     };
     failed(cause, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_worker_that_has_closed_its_channel_is_held_to_its_limits() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let program = folder.path().join("worker");
+        fs::write(&program, "#!/bin/sh\nexec 0</dev/null\nsleep 30\n").expect("writable");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        let limits = Limits { call: Duration::from_millis(300), memory: MemoryLimit::NONE };
+        let executor = Executor { program, limits, interrupt: Interrupt::default() };
+        let job = Job::Describe { library: "absent".into() };
+        let ending = executor.run(&job, 1, &folder.path().join("log"), &mut |_| Ok(()));
+        match ending.expect("there is a shell") {
+            Ending::Failed(failure) => assert_eq!(failure.cause, Cause::TimedOut, "{failure:?}"),
+            Ending::Done(done) => panic!("it has done nothing: {done:?}"),
+        }
+    }
 }

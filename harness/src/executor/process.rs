@@ -36,6 +36,8 @@ pub(super) struct WorkerProcess {
     child: Child,
     messages: Receiver<Input>,
     log: LogDrain,
+    /// Whether it has said its last word, so that it only has to end.
+    is_done: bool,
     /// Kept open: its end tells the worker that the harness is gone.
     _socket: UnixStream,
 }
@@ -63,30 +65,26 @@ impl WorkerProcess {
         line.push(b'\n');
         // A worker that is gone already is reported with its cause of death.
         let _ = socket.write_all(&line);
-        Ok(Self { child, messages: read_messages(ours), log, _socket: socket })
+        Ok(Self { child, messages: read_messages(ours), log, is_done: false, _socket: socket })
     }
 
     pub(super) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    pub(super) fn receive(&self, patience: Duration) -> Input {
+    pub(super) fn receive(&mut self, patience: Duration) -> Input {
         match self.messages.recv_timeout(patience) {
-            Ok(input) => input,
+            Ok(input) => {
+                self.is_done |= matches!(&input, Input::Message(message) if message.is_last());
+                input
+            }
             Err(RecvTimeoutError::Timeout) => Input::Nothing,
             Err(RecvTimeoutError::Disconnected) => Input::Closed,
         }
     }
 
-    /// Says how a worker ended that said no last word.
-    pub(super) fn cause_of_death(&mut self, call: &str) -> String {
-        match self.wait(Duration::from_secs(5)) {
-            Some(status) => format!("the worker {} during {call}", describe(status)),
-            None => format!("the worker closed its event channel during {call} but did not end"),
-        }
-    }
-
-    fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
+    /// How the worker ended, if it does within so much time.
+    pub(super) fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
         let start = Instant::now();
         loop {
             if let Ok(Some(status)) = self.child.try_wait() {
@@ -99,11 +97,13 @@ impl WorkerProcess {
         }
     }
 
-    /// Ends the worker and everything that it has started.
+    /// Ends the worker and everything that it has started: at once, unless it has said its
+    /// last word. One that is too large or too late would go on being so meanwhile.
     pub(super) fn kill_group(&mut self) {
-        // A worker that has said its last word ends by itself; its destructors
-        // are the framework's, and may hang.
-        let _ = self.wait(Duration::from_millis(500));
+        if self.is_done {
+            // Then it ends by itself; its destructors are the framework's, and may hang.
+            let _ = self.wait(Duration::from_millis(500));
+        }
         if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             // Already gone is as good.
             let _ = kill_process_group(group, Signal::KILL);
@@ -166,7 +166,7 @@ fn garbled(line: &[u8]) -> Input {
 }
 
 /// How a process ended that was to say a last word first.
-fn describe(status: ExitStatus) -> String {
+pub(super) fn describe(status: ExitStatus) -> String {
     if let Some(signal) = status.signal() {
         return format!("was killed by {}", signal_name(signal));
     }
@@ -193,4 +193,41 @@ pub(crate) fn signal_name(signal: i32) -> String {
     ];
     let known = names.iter().find(|(known, _)| known.as_raw() == signal);
     known.map_or_else(|| format!("signal {signal}"), |(_, name)| (*name).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::worker::protocol::Done;
+
+    /// Whether a worker that says this goes on for another 0.3 s after it was heard.
+    fn goes_on_after(said: &str) -> bool {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (program, flag) = (folder.path().join("worker"), folder.path().join("flag"));
+        fs::write(folder.path().join("said"), said).expect("writable");
+        let script =
+            format!("#!/bin/sh\ncd '{}'\ncat said >&0\nsleep 0.3\ntouch flag\n", folder.path().display());
+        fs::write(&program, script).expect("writable");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        let job = Job::Describe { library: "absent".into() };
+        let mut worker =
+            WorkerProcess::start(&program, &job, 1, &folder.path().join("log")).expect("there is a shell");
+        while matches!(worker.receive(Duration::from_secs(10)), Input::Nothing) {}
+        worker.kill_group();
+        flag.exists()
+    }
+
+    #[test]
+    fn only_a_worker_that_has_said_its_last_word_is_waited_for() {
+        let done = serde_json::to_string(&Message::Done(Box::<Done>::default())).expect("it can be encoded");
+        assert!(goes_on_after(&format!("{done}\n")));
+        assert!(!goes_on_after("garbled\n"));
+        assert!(!goes_on_after(&format!(
+            "{}\n",
+            serde_json::to_string(&Message::Returned).expect("so can this")
+        )));
+    }
 }

@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use trainmark_plugin::{Dataset, Model, Samples};
+use trainmark_plugin::{Dataset, Error, Model, Samples};
 
 use super::{BATCH, BATCHES, Data, PREDICTED, Term};
 
@@ -25,24 +25,27 @@ pub enum Inputs<'d> {
 
 impl<'d> Inputs<'d> {
     /// The samples that a term asks for.
-    pub fn new(term: &Term, synthetic: Dataset<'d>) -> Self {
+    ///
+    /// # Errors
+    /// Where its model has no classes to draw labels from.
+    pub fn new(term: &Term, synthetic: Dataset<'d>) -> Result<Self, Error> {
         match term.data {
             Data::Random => Self::random(&term.model),
-            Data::Synthetic => Self::Borrowed(Dataset {
+            Data::Synthetic => Ok(Self::Borrowed(Dataset {
                 train: first(synthetic.train, TRAIN_SAMPLES),
                 test: first(synthetic.test, PREDICTED),
-            }),
+            })),
         }
     }
 
-    fn random(model: &Model) -> Self {
+    fn random(model: &Model) -> Result<Self, Error> {
         // The same for every backend; which bytes does not matter.
         let mut random = ChaCha8Rng::from_seed(*b"inputs of single operations, v1.");
         let mut pixels = vec![0; TRAIN_SAMPLES * model.input.len()];
         random.fill_bytes(&mut pixels);
-        let classes = model.classes().unwrap_or(1) as u32;
+        let classes = model.classes()? as u32;
         let labels = (0..TRAIN_SAMPLES).map(|_| (random.next_u32() % classes) as u8).collect();
-        Self::Random { pixels, labels }
+        Ok(Self::Random { pixels, labels })
     }
 
     /// Both splits; random samples are the same in both.
@@ -75,7 +78,7 @@ mod tests {
         let synthetic = Dataset { train: samples, test: samples };
         for operation in all().unwrap() {
             for term in &operation.terms {
-                let inputs = Inputs::new(term, synthetic);
+                let inputs = Inputs::new(term, synthetic).unwrap();
                 let dataset = inputs.dataset();
                 for samples in [dataset.train, dataset.test] {
                     assert_eq!(samples.count(), TRAIN_SAMPLES);

@@ -100,7 +100,7 @@ mod tests {
         OperationCell {
             backend: backend.to_owned(),
             implementation: implementation.to_owned(),
-            device: "cpu".to_owned(),
+            device: trainmark_reports::record::Device::cpu(),
             threads: 2,
             framework: "framework".to_owned(),
             library_hash: "hash".to_owned(),

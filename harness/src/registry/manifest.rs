@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use super::BackendName;
+
 /// Name of the file in a backend's folder.
 pub const FILE: &str = "backend.toml";
 
@@ -133,13 +135,7 @@ impl Manifest {
     }
 
     fn check(&self) -> Result<(), String> {
-        let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if self.name.is_empty() || !self.name.bytes().all(legal) {
-            return Err(format!(
-                "name {:?} must be made of lower-case letters, digits and dashes",
-                self.name
-            ));
-        }
+        BackendName::parse(&self.name)?;
         if self.artifacts.is_empty() {
             return Err("at least one [[artifact]] is needed".to_owned());
         }
@@ -231,6 +227,9 @@ mod tests {
             "[[artifact]]\ndevices = [\"cpu\"]\nbuild = [\"b\"]\nlibrary = \"l\"\ninputs = [\".\"]\n";
         let cases = [
             (GOOD.replace("name = \"mine\"", "name = \"My Backend\""), "lower-case"),
+            (GOOD.replace("name = \"mine\"", "name = \"all\""), "stands for every backend"),
+            (GOOD.replace("name = \"mine\"", "name = \"none\""), "for a missing value"),
+            (GOOD.replace("name = \"mine\"", "name = \"-x\""), "x would do"),
             (GOOD.replace("summary", "sumary"), "sumary"),
             (GOOD.replace("build = [\"make\"]", "build = []"), "non-empty build"),
             (GOOD.replace("name = \"mine\"", "name = "), "line 2"),

@@ -3,15 +3,18 @@
 
 pub mod build;
 pub mod manifest;
+mod name;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
 use trainmark_reports::csv::one_line;
+use trainmark_reports::record::Device;
 
 use build::Recipe;
 use manifest::{FILE, Manifest};
+pub use name::BackendName;
 
 /// A backend before anything of it is loaded.
 #[derive(Debug, Clone)]
@@ -47,15 +50,13 @@ impl Library {
     /// Whether it may serve a device such as `cuda:0`.
     pub fn serves(&self, device: &str) -> bool {
         match self {
-            Self::Built(recipe) => recipe.device_kinds().iter().any(|kind| kind == device_kind(device)),
+            Self::Built(recipe) => {
+                let device = Device::from(device);
+                recipe.device_kinds().iter().any(|kind| kind == device.kind())
+            }
             Self::Given(_) => true,
         }
     }
-}
-
-/// `cuda` of `cuda:0`.
-pub fn device_kind(device: &str) -> &str {
-    device.split(':').next().unwrap_or(device)
 }
 
 /// Every backend that was found.
@@ -77,7 +78,12 @@ impl Registry {
         let mut registry = Self::default();
         let builds = root.join("target").join("backends");
         let own = root.join("backends");
-        for folder in backend_folders(&own).unwrap_or_default() {
+        let folders = match backend_folders(&own) {
+            // Where trainmark is installed, not built, there is none.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            folders => folders.with_context(|| format!("cannot look for backends in {}", own.display()))?,
+        };
+        for folder in folders {
             registry.add(&folder, &builds)?;
         }
         for path in extra {
@@ -213,6 +219,15 @@ mod tests {
         registry.insert(backend("a")).expect("the first");
         let error = registry.insert(backend("b")).expect_err("the second").to_string();
         assert!(error.contains("two backends are named mine: a and b"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_of_backends_that_cannot_be_read_is_not_an_empty_one() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        Registry::discover(root.path(), &[]).expect("one that is not there is");
+        std::fs::write(root.path().join("backends"), "").expect("writable");
+        let error = Registry::discover(root.path(), &[]).expect_err("a file").to_string();
+        assert!(error.starts_with("cannot look for backends in "), "{error}");
     }
 
     #[test]

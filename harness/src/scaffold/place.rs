@@ -6,6 +6,8 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::shell;
+
 /// A folder that is not there yet.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -61,7 +63,7 @@ impl Place {
         if self.folder.parent() == Some(&self.root.join("backends")) {
             return String::new();
         }
-        format!(" --backend-path {}", quoted(&self.folder.display().to_string()))
+        format!(" --backend-path {}", shell::quoted_path(&self.folder))
     }
 }
 
@@ -79,12 +81,6 @@ fn resolve(path: &Path) -> std::io::Result<PathBuf> {
         }
     }
     Err(std::io::ErrorKind::NotFound.into())
-}
-
-/// A word for the shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
-    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use trainmark_plugin::host::Plugin;
 use trainmark_plugin::{OpenRequest, RunningVariance, Session, Split};
+use trainmark_reports::record::Device;
 
 use super::calls::{self, named};
 use super::protocol::{Message, Task};
 use super::{Harness, done, load};
 use crate::operations::{self, BATCH, BATCHES, Call, FEWEST_SAMPLES, Inputs, PREDICTED, Term};
-use crate::registry::device_kind;
 use crate::workload::initial_parameters;
 
 const SEED: u64 = 1;
@@ -24,8 +24,8 @@ pub(super) fn run(task: &Task, operation: &str, is_quick: bool, harness: &mut Ha
     let mapped = task.dataset.map().context("cannot map the data set")?;
     let (plugin, description) = load(&task.library, harness)?;
     let convention = calls::convention(&description, &task.implementation)?;
-    let inputs: Vec<Inputs<'_>> =
-        operation.terms.iter().map(|term| Inputs::new(term, mapped.dataset())).collect();
+    let inputs = operation.terms.iter().map(|term| Inputs::new(term, mapped.dataset()));
+    let inputs: Vec<Inputs<'_>> = inputs.collect::<Result<_, _>>()?;
     let mut announcer = Announcer { harness, last: None };
     let terms = operation.terms.iter().zip(&inputs);
     let models = terms.map(|(term, inputs)| open(&plugin, task, convention, term, inputs, &mut announcer));
@@ -172,7 +172,7 @@ fn open<'d>(
     let slices: Vec<&[f32]> = values.iter().map(Vec::as_slice).collect();
     announcer.calling("set_parameters")?;
     session.set_parameters(&slices).map_err(|error| named("set_parameters", error))?;
-    let may_work_on = device_kind(&task.device) != "cpu";
+    let may_work_on = !Device::from(&*task.device).is_cpu();
     Ok(OpenModel { session: Box::new(session), term: term.clone(), may_work_on })
 }
 

@@ -98,6 +98,13 @@ pub enum Message {
     },
 }
 
+impl Message {
+    /// Whether nothing follows it: the worker only has to end.
+    pub fn is_last(&self) -> bool {
+        matches!(self, Self::Done(_) | Self::Failed { .. })
+    }
+}
+
 /// Why a job could not be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -47,7 +47,7 @@ fn train(
     session: &mut dyn Session,
     harness: &mut Harness,
 ) -> anyhow::Result<(Vec<Vec<f32>>, Vec<f32>)> {
-    let epochs = Epochs::new(workload, dataset.test.labels, task.seed);
+    let epochs = Epochs::new(workload, dataset.test.labels, task.seed)?;
     let mut last_logits = Vec::new();
     for epoch in 1..=task.epochs {
         let (measured, logits) = epochs.train(epoch, dataset.train.count(), session, harness)?;
@@ -72,10 +72,10 @@ struct Epochs<'w> {
 }
 
 impl<'w> Epochs<'w> {
-    fn new(workload: &'w Workload, test_labels: &'w [u8], seed: u64) -> Self {
+    fn new(workload: &'w Workload, test_labels: &'w [u8], seed: u64) -> anyhow::Result<Self> {
         let test_indices = (0..test_labels.len() as u32).collect();
-        let classes = workload.model.classes().unwrap_or_default();
-        Self { workload, classes, test_labels, test_indices, seed }
+        let classes = workload.model.classes()?;
+        Ok(Self { workload, classes, test_labels, test_indices, seed })
     }
 
     fn train(

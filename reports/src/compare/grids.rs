@@ -78,6 +78,7 @@ fn learning(comparison: &RunComparison) -> Grid {
 
 fn target_text(sides: &[TimeToTarget; 2]) -> String {
     let side = |target: &TimeToTarget| match target.seconds {
+        _ if !target.is_ranked => "not ranked".to_owned(),
         Some(after) if target.reached == target.tried => seconds(after),
         Some(after) => format!("{} ({} of {})", seconds(after), target.reached, target.tried),
         None if target.tried == 0 => "not run".to_owned(),

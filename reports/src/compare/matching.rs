@@ -1,7 +1,7 @@
 //! Which cell of one run is which of the other.
 
 use super::Refusal;
-use crate::record::{Cell, Environment};
+use crate::record::{Cell, Device, Environment};
 use crate::store::Record;
 
 /// The cells of two runs.
@@ -60,7 +60,7 @@ fn machine_differences((a, cell_a): (&Record, &Cell), (b, cell_b): (&Record, &Ce
     }
     if cell_a.device != cell_b.device {
         differences.push(format!("{} on {} and {}", cell_a.backend, cell_a.device, cell_b.device));
-    } else if cell_a.device != "cpu" {
+    } else if !cell_a.device.is_cpu() {
         let names = [one, other].map(|environment| gpu_name(environment, &cell_a.device));
         if names[0] != names[1] {
             differences.push(format!("graphics processors `{}` and `{}`", names[0], names[1]));
@@ -73,7 +73,7 @@ fn machine_differences((a, cell_a): (&Record, &Cell), (b, cell_b): (&Record, &Ce
 }
 
 /// The model of a device, else of all that there are.
-fn gpu_name(environment: &Environment, device: &str) -> String {
+fn gpu_name(environment: &Environment, device: &Device) -> String {
     environment.gpu_of(device).map_or_else(|| environment.gpu_names().join(", "), |gpu| gpu.name.clone())
 }
 

@@ -29,6 +29,7 @@ use crate::record::{Cell, Target};
 use crate::statistics::{self, Comparison, Verdict};
 use crate::store::Record;
 use crate::summary::{CellSummary, EpochSeconds, summarize};
+use crate::warnings::Warning;
 
 /// One of the two runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,7 +39,7 @@ pub struct Side {
     /// When it was started, in seconds since the Unix epoch.
     pub unix_time: f64,
     /// What makes its numbers doubtful.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
     /// Its noise floor; `None` where it ran nothing twice.
     pub noise_floor: Option<NoiseFloor>,
 }

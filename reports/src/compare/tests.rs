@@ -232,7 +232,7 @@ fn what_must_not_be_compared_is_refused() {
         record.epochs.iter_mut().for_each(|epoch| epoch.cell.threads = 4);
     };
     let device = |record: &mut Record| {
-        let on = |cell: &mut Cell| cell.device = "cuda:0".to_owned();
+        let on = |cell: &mut Cell| cell.device = crate::record::Device::cuda(0);
         record.started.plan.cells.iter_mut().for_each(on);
         record.runs.iter_mut().for_each(|run| on(&mut run.cell));
         record.epochs.iter_mut().for_each(|epoch| on(&mut epoch.cell));

@@ -16,7 +16,7 @@ pub use target::{Decomposition, TimeToTarget, time_to_target};
 use crate::record::{Cell, EpochRecord, Purpose, RunOutcome, RunRecord};
 use crate::statistics::{self, Comparison};
 use crate::store::{Record, Repeat};
-use crate::summary::{Group, ranked_runs, seconds_per_epoch};
+use crate::summary::{Group, seconds_per_epoch};
 
 /// How far two runs of the same cell and seed differed.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -54,8 +54,7 @@ fn repeated(record: &Record, purpose: Purpose) -> impl Iterator<Item = (f64, f64
         move |repeat: &&Repeat| repeat.run.purpose == purpose && repeat.run.outcome == RunOutcome::Ok;
     record.repeats.iter().filter(is_one).filter_map(|repeat| {
         let RunRecord { cell, seed, .. } = &repeat.run;
-        let is_sample = |run: &&RunRecord| run.seed == *seed && run.outcome == RunOutcome::Ok;
-        record.runs_of(cell).find(is_sample)?;
+        record.ranked_runs(cell).find(|run| run.seed == *seed)?;
         let again: Vec<&EpochRecord> = repeat.epochs.iter().collect();
         Some((seconds_per_epoch(&record.epochs_of(cell, *seed))?, seconds_per_epoch(&again)?))
     })
@@ -63,14 +62,14 @@ fn repeated(record: &Record, purpose: Purpose) -> impl Iterator<Item = (f64, f64
 
 /// Training seconds per epoch of a cell's runs, by seed.
 pub fn seconds_by_seed(record: &Record, cell: &Cell) -> BTreeMap<u64, f64> {
-    let of_run = |run: &&RunRecord| seconds_per_epoch(&record.epochs_of(cell, run.seed));
-    ranked_runs(record, cell).iter().filter_map(|run| Some((run.seed, of_run(run)?))).collect()
+    let of_run = |run: &RunRecord| seconds_per_epoch(&record.epochs_of(cell, run.seed));
+    record.ranked_runs(cell).filter_map(|run| Some((run.seed, of_run(run)?))).collect()
 }
 
 /// Training accuracy of a cell's runs after their last epoch, by seed.
 pub fn final_accuracy_by_seed(record: &Record, cell: &Cell) -> BTreeMap<u64, f64> {
-    let of_run = |run: &&RunRecord| record.epochs_of(cell, run.seed).last()?.train_accuracy;
-    ranked_runs(record, cell).iter().filter_map(|run| Some((run.seed, of_run(run)?))).collect()
+    let of_run = |run: &RunRecord| record.epochs_of(cell, run.seed).last()?.train_accuracy;
+    record.ranked_runs(cell).filter_map(|run| Some((run.seed, of_run(run)?))).collect()
 }
 
 /// Subject and baseline of every seed that both have.

@@ -12,9 +12,12 @@ use crate::summary::{CellSummary, median, target_of_run};
 pub struct TimeToTarget {
     /// The target.
     pub target: Target,
+    /// Whether the cell's runs count: [`Record::is_ranked`].
+    pub is_ranked: bool,
     /// Runs that reached it.
     pub reached: usize,
-    /// Runs that were tried: all but unsupported, not conformant and interrupted ones.
+    /// Runs that were tried: all but unsupported, not conformant and interrupted ones; none
+    /// where the cell is not ranked.
     pub tried: usize,
     /// Median first epoch that reached it, over the runs that did.
     pub epochs: Option<f64>,
@@ -51,7 +54,7 @@ impl Decomposition {
 /// How a cell fared with a target, whether or not it is one of its workload's.
 pub fn time_to_target(record: &Record, summary: &CellSummary, target: Target) -> TimeToTarget {
     let cell = &summary.cell;
-    let tried: Vec<&RunRecord> = record.runs_of(cell).filter(|run| run.outcome.is_tried()).collect();
+    let tried: Vec<&RunRecord> = record.tried_runs(cell).collect();
     // (epochs, seconds) of a run that reached the target and went on to its end.
     let success = |run: &RunRecord| {
         let reached = target_of_run(record, run, target);
@@ -69,6 +72,7 @@ pub fn time_to_target(record: &Record, summary: &CellSummary, target: Target) ->
     let epochs = median(successes.iter().map(|(epochs, _)| *epochs));
     TimeToTarget {
         target,
+        is_ranked: summary.is_ranked,
         reached: successes.len(),
         tried: tried.len(),
         epochs,

@@ -157,6 +157,7 @@ fn target_columns(record: &Record, summary: &CellSummary, target: &Target) -> Ta
     };
     match summary.targets.iter().find(|of_cell| of_cell.target == *target) {
         None => none("not a target of this workload"),
+        Some(_) if !summary.is_ranked => none("not ranked"),
         Some(TargetSummary { tried: 0, .. }) => none("not run"),
         Some(of_cell) => TargetColumns {
             reached: of_cell.reached,

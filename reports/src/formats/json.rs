@@ -13,7 +13,7 @@ use crate::record::{
 use crate::statistics::{Comparison, Interval};
 use crate::store::{Record, StoreError};
 use crate::summary::{CellSummary, EpochSeconds, group, summarize};
-use crate::warnings::warnings;
+use crate::warnings::{Warning, warnings};
 
 /// Version of the document's format.
 pub const SCHEMA: u32 = 1;
@@ -26,7 +26,7 @@ struct Document<'r> {
     unix_time: f64,
     command: &'r str,
     outcome: Option<Outcome>,
-    warnings: Vec<String>,
+    warnings: Vec<Warning>,
     dataset: &'r DatasetInfo,
     workloads: &'r [WorkloadInfo],
     epochs: u32,

@@ -6,7 +6,7 @@ use crate::csv::one_line;
 use crate::number::{bytes, count, fraction, ratio, seconds, significant, utc};
 use crate::record::{Environment, Metric, RunOutcome, RunRecord, Target};
 use crate::store::Record;
-use crate::summary::{Group, group, summarize};
+use crate::summary::{Group, group, summarize, why_nothing};
 use crate::warnings::warnings;
 use crate::words::{bracket, floor_in_words};
 
@@ -23,8 +23,8 @@ pub fn escape(text: &str) -> String {
 }
 
 /// A list, an escaped line each.
-pub(crate) fn bullets(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("- {}\n", escape(line))).collect()
+pub(crate) fn bullets(lines: &[impl ToString]) -> String {
+    lines.iter().map(|line| format!("- {}\n", escape(&line.to_string()))).collect()
 }
 
 /// Text as code, on one line: what a shell is to run, or what a backend said.
@@ -54,19 +54,16 @@ pub fn markdown(record: &Record) -> String {
         text += &format!("\n**Doubtful:**\n\n{}", bullets(&warnings));
     }
     let groups = group(summarize(record));
-    let mut is_timed = false;
     for group in &groups {
-        is_timed |= group.cells.iter().any(|cell| cell.train_seconds.is_some());
         text += &format!("\n{}", grid(record, group).markdown(&[]));
     }
-    if is_timed {
-        let floor = floor_in_words(crate::comparison::noise_floor(record));
-        text += &format!(
-            "\nMedians over seeds with 95% intervals; relative to the lowest median, paired by seed. {floor}\n"
-        );
-    } else {
-        text += "\nNo run trained all its epochs.\n";
-    }
+    text += &match why_nothing(groups.iter().flat_map(|group| &group.cells)) {
+        Some(why) => format!("\n{why}.\n"),
+        None => format!(
+            "\nMedians over seeds with 95% intervals; relative to the lowest median, paired by seed. {}\n",
+            floor_in_words(crate::comparison::noise_floor(record))
+        ),
+    };
     text + &failures(record) + &machines(record)
 }
 
@@ -114,6 +111,7 @@ fn grid(record: &Record, group: &Group) -> Grid {
 
 fn target_text(target: &TimeToTarget) -> String {
     match target.seconds {
+        _ if !target.is_ranked => "not ranked".to_owned(),
         Some(after) if target.reached == target.tried => seconds(after),
         Some(after) => format!("{} ({} of {})", seconds(after), target.reached, target.tried),
         None if target.tried == 0 => "not run".to_owned(),

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::channels;
 use super::colours::{Colours, is_ring};
 use super::tables::{Column, Entry, Table, columns, word};
-use crate::record::{Cell, RunOutcome};
+use crate::record::Cell;
 use crate::store::Record;
 use crate::summary::{Group, median};
 use crate::words::agreement;
@@ -93,21 +93,20 @@ fn table(group: &Group, cells: &[(&Cell, Vec<Vec<f64>>)], title: &str, id: Strin
     })
 }
 
-/// For each seed the values of each cell whose run trained all its epochs.
+/// For each seed the values of each cell that has a ranked run of it.
 fn by_seed<'r>(record: &'r Record, group: &Group, gamma: bool) -> Vec<(u64, Vec<&'r [f32]>)> {
     let of_seed = |seed: u64| {
-        let runs = group.cells.iter().flat_map(|summary| record.runs_of(&summary.cell));
-        let ended = runs.filter(|run| run.seed == seed && run.outcome == RunOutcome::Ok);
-        let learned = ended.filter_map(|run| run.first_batch_norm.as_ref());
+        let runs = group.cells.iter().flat_map(|summary| record.ranked_runs(&summary.cell));
+        let learned = runs.filter(|run| run.seed == seed).filter_map(|run| run.first_batch_norm.as_ref());
         learned.map(|one| if gamma { &*one.gamma } else { &*one.beta }).collect()
     };
     record.started.plan.seeds.iter().map(|&seed| (seed, of_seed(seed))).collect()
 }
 
-/// Per channel the values of all seeds, of runs that trained all their epochs.
+/// Per channel the values of all seeds, of ranked runs.
 fn learned(record: &Record, cell: &Cell, gamma: bool) -> Vec<Vec<f64>> {
     let mut channels: Vec<Vec<f64>> = Vec::new();
-    for run in record.runs_of(cell).filter(|run| run.outcome == RunOutcome::Ok) {
+    for run in record.ranked_runs(cell) {
         let Some(batch_norm) = &run.first_batch_norm else { continue };
         let values = if gamma { &batch_norm.gamma } else { &batch_norm.beta };
         channels.resize_with(channels.len().max(values.len()), Vec::new);

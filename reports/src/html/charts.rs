@@ -10,7 +10,7 @@ use crate::comparison::Relative;
 use crate::number::count;
 use crate::record::Target;
 use crate::store::Record;
-use crate::summary::{Group, targets_of};
+use crate::summary::{Group, targets_of, why_nothing};
 use crate::words::metric_name;
 
 /// The charts of a group.
@@ -119,8 +119,8 @@ fn target_data(record: &Record, group: &Group) -> Value {
 
 fn target_chart(record: &Record, group: &Group, colours: &Colours, target: Target, id: &str) -> TargetChart {
     let name = metric_name(target);
-    let words = if group.cells.iter().all(|summary| summary.ok_runs == 0) {
-        "No run trained all its epochs, so there is no time.".to_owned()
+    let words = if let Some(why) = why_nothing(group.cells.iter()) {
+        format!("{why}, so there is no time.")
     } else {
         let epochs = count(record.started.plan.epochs as usize, "epoch");
         format!("No run of any cell reached {name} in {epochs}.")

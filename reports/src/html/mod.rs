@@ -129,7 +129,7 @@ struct Page<'a> {
     chart_data: String,
     run_id: &'a str,
     summary: String,
-    warnings: Vec<String>,
+    warnings: Vec<warnings::Warning>,
     answers: Vec<words::Answer>,
     /// The chart beside the first answer.
     headline: Option<String>,

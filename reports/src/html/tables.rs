@@ -147,7 +147,7 @@ fn gpu_entries(memory: Option<u64>, energy: Option<f64>, missing: &str) -> [Entr
 
 fn cell_row(record: &Record, group: &Group, summary: &CellSummary, targets: &[Target]) -> Vec<Entry> {
     let cell = &summary.cell;
-    let missing = if summary.ok_runs == 0 { "no ok run" } else { "not measured" };
+    let missing = summary.without_numbers().unwrap_or("not measured");
     let median_of = |summary: &CellSummary| summary.train_seconds.map(|time| time.median);
     let lowest = group.cells.iter().filter_map(median_of).reduce(f64::min);
     let against = median_of(summary).zip(lowest).map(|(median, lowest)| median / lowest);
@@ -177,18 +177,17 @@ fn cell_row(record: &Record, group: &Group, summary: &CellSummary, targets: &[Ta
             return word("no target");
         };
         let runs = format!("{} of {}", of_cell.reached, of_cell.tried);
-        let not =
-            if of_cell.finished == 0 { "no ok run".to_owned() } else { format!("not reached ({runs})") };
+        let not = summary.without_numbers().map_or_else(|| format!("not reached ({runs})"), str::to_owned);
         number(of_cell.seconds, |after| format!("{} ({runs})", seconds(after)), &not)
     }));
     row.push(number(summary.peak_rss_bytes.map(|peak| peak as f64), |peak| bytes(peak as u64), missing));
     row.push(number(summary.cold_start_seconds, seconds, missing));
     if has_peak(record) {
-        let missing = if cell.device == "cpu" { missing } else { "not the processor" };
+        let missing = if cell.device.is_cpu() { missing } else { "not the processor" };
         row.push(number(summary.percent_of_peak, percent, missing));
     }
     if has_gpu(record) {
-        let missing = if cell.device == "cpu" { NO_DEVICE } else { missing };
+        let missing = if cell.device.is_cpu() { NO_DEVICE } else { missing };
         row.extend(gpu_entries(summary.peak_device_bytes, summary.energy_joules, missing));
     }
     row
@@ -265,7 +264,7 @@ fn run_row(record: &Record, groups: &[Group], run: &RunRecord, targets: &[Target
         word(conformance_word(run.conformance.as_ref())),
     ]);
     if has_gpu(record) {
-        let missing = if cell.device == "cpu" { NO_DEVICE } else { missing };
+        let missing = if cell.device.is_cpu() { NO_DEVICE } else { missing };
         let used = run.gpu.clone().unwrap_or_default();
         row.extend(gpu_entries(used.peak_memory_bytes, used.energy_joules, missing));
         let temperature = used.temperature_celsius.map(f64::from);

@@ -3,7 +3,7 @@
 use super::{MergeError, Naming, Source};
 use crate::number::count;
 use crate::record::{Cell, Environment, MergedRun, Plan, SCHEMA, Started, Unavailable, WorkloadInfo};
-use crate::warnings;
+use crate::warnings::{self, Warning};
 
 /// The longest label of a machine.
 const LABEL_CHARACTERS: usize = 60;
@@ -37,7 +37,7 @@ pub(super) fn merge(sources: &[Source], naming: Naming) -> Result<Started, Merge
         command: naming.command,
         plan: plan(sources, first),
         environment: environment(&merged),
-        warnings: told(sources, &merged),
+        warnings: told(sources, &merged).iter().map(ToString::to_string).collect(),
         unavailable: sources.iter().flat_map(unavailable).collect(),
         notes: distinct(sources.iter().flat_map(|source| source.record.started.notes.iter().cloned())),
         merged,
@@ -171,16 +171,20 @@ fn environment(merged: &[MergedRun]) -> Environment {
     }
 }
 
-fn told(sources: &[Source], merged: &[MergedRun]) -> Vec<String> {
+fn told(sources: &[Source], merged: &[MergedRun]) -> Vec<Warning> {
     let mut told = Vec::new();
     for source in sources {
         let started = &source.record.started;
-        let own = started.warnings.iter().cloned().chain(warnings::of_benchmark(&source.record));
+        let recorded = started.warnings.iter().cloned().map(Warning::Recorded);
+        let own = recorded.chain(warnings::of_benchmark(&source.record));
         // Those of a merged run name their machines already.
         match started.merged.is_empty() {
             true => {
                 let machine = source.machine.clone().unwrap_or_else(|| label(&started.environment));
-                told.extend(own.map(|warning| format!("{machine}: {warning}")));
+                told.extend(own.map(|warning| Warning::OfMachine {
+                    machine: machine.clone(),
+                    warning: Box::new(warning),
+                }));
             }
             false => told.extend(own),
         }
@@ -188,9 +192,7 @@ fn told(sources: &[Source], merged: &[MergedRun]) -> Vec<String> {
     for machine in distinct(merged.iter().map(|run| &run.machine)) {
         let runs = merged.iter().filter(|run| run.machine == *machine).count();
         if runs > 1 {
-            told.push(format!(
-                "{machine}: its cells are of {runs} benchmarks, between which the machine may have changed"
-            ));
+            told.push(Warning::SeveralBenchmarks { machine: machine.clone(), runs });
         }
     }
     distinct(told.into_iter())

@@ -11,7 +11,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Environment, RunOutcome};
+use crate::record::{Device, Environment, RunOutcome};
 
 pub use place::{RunOperations, of_run, read, write};
 pub use rank::{Rank, ranks};
@@ -59,7 +59,7 @@ pub struct OperationCell {
     /// Of batch norm; [`NO_BATCH_NORM`] for the layers without it.
     pub implementation: String,
     /// `cpu`, …
-    pub device: String,
+    pub device: Device,
     /// Threads that the backend was told to use.
     pub threads: usize,
     /// The framework, by the plugin's description.
@@ -159,7 +159,7 @@ impl OperationCell {
         if self.implementation != NO_BATCH_NORM {
             label = format!("{label} {}", self.implementation);
         }
-        if self.device != "cpu" {
+        if !self.device.is_cpu() {
             label = format!("{label} on {}", self.device);
         }
         label

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Device;
 use super::gpu::{self, Gpu};
 use crate::ceiling::Peak;
 
@@ -67,9 +68,8 @@ impl Environment {
     }
 
     /// The graphics processor that is a device such as `cuda:0`.
-    pub fn gpu_of(&self, device: &str) -> Option<&Gpu> {
-        let number = device.strip_prefix("cuda:")?.parse::<usize>().ok()?;
-        self.gpus.get(number)
+    pub fn gpu_of(&self, device: &Device) -> Option<&Gpu> {
+        self.gpus.get(device.cuda_number()?)
     }
 
     /// Versions of the NVIDIA driver, each once.

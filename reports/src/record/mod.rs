@@ -1,5 +1,6 @@
 //! The record format: every line of a run's `events.jsonl`.
 
+mod device;
 mod environment;
 mod gpu;
 mod plan;
@@ -7,6 +8,7 @@ mod run;
 
 use serde::{Deserialize, Serialize};
 
+pub use device::Device;
 pub use environment::Environment;
 pub use gpu::{Gpu, GpuUse, MemoryBasis};
 pub use plan::{Cell, DatasetInfo, Metric, Note, Plan, Target, Unavailable, WorkloadInfo};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Device;
+
 /// What a benchmark is to run: every cell once for every seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -102,7 +104,7 @@ pub struct Cell {
     /// `primitive`, `builtin`, `none`, or a further label.
     pub implementation: String,
     /// `cpu`, `cuda:0`, …
-    pub device: String,
+    pub device: Device,
     /// Threads the backend was told to use.
     pub threads: usize,
     /// Label of the machine, in a record that was merged of several.
@@ -115,7 +117,7 @@ impl Cell {
     pub fn place(&self) -> String {
         match &self.machine {
             Some(machine) => format!("{} of {machine}", self.device),
-            None => self.device.clone(),
+            None => self.device.to_string(),
         }
     }
 }

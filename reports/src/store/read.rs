@@ -77,6 +77,26 @@ impl Record {
         self.runs.iter().filter(move |run| run.cell == *cell)
     }
 
+    /// Whether the runs of a cell count. One that computes another function makes the cell's
+    /// others doubtful, so that then none does.
+    pub fn is_ranked(&self, cell: &Cell) -> bool {
+        self.runs_of(cell).all(|run| run.outcome != RunOutcome::NotConformant)
+    }
+
+    /// The runs of a cell that all numbers are made of: those that trained all their epochs,
+    /// where the cell [is ranked](Self::is_ranked).
+    pub fn ranked_runs(&self, cell: &Cell) -> impl Iterator<Item = &RunRecord> {
+        self.tried_runs(cell).filter(|run| run.outcome == RunOutcome::Ok)
+    }
+
+    /// The runs of a cell of which it is counted how many reached a target: those that were
+    /// tried, whether or not they trained all their epochs, where the cell
+    /// [is ranked](Self::is_ranked).
+    pub fn tried_runs(&self, cell: &Cell) -> impl Iterator<Item = &RunRecord> {
+        let is_ranked = self.is_ranked(cell);
+        self.runs_of(cell).filter(move |run| is_ranked && run.outcome.is_tried())
+    }
+
     /// The epochs of one run, in order.
     pub fn epochs_of(&self, cell: &Cell, seed: u64) -> Vec<&EpochRecord> {
         // The seed first: it tells apart at once what cells do only after several names.

@@ -1,7 +1,7 @@
 //! Whether the machine stayed the same while the benchmark ran: other load, the clock, drift.
 
+use super::Warning;
 use crate::comparison::drift;
-use crate::number::count;
 use crate::record::{Begun, EpochRecord, RunOutcome, RunRecord};
 use crate::store::Record;
 use crate::summary::median;
@@ -15,7 +15,7 @@ const CLOCK_FALL: f64 = 0.1;
 
 /// What has changed on the machine meanwhile. `noise_share`: the share beyond which a
 /// difference of times is more than noise.
-pub(super) fn conditions(record: &Record, noise_share: f64) -> Vec<String> {
+pub(super) fn conditions(record: &Record, noise_share: f64) -> Vec<Warning> {
     let runs = timeline(record);
     [other_load(record, &runs), falling_clock(&runs), throttled(&runs), drifted(record, noise_share)]
         .into_iter()
@@ -60,7 +60,7 @@ fn timed<'r>(record: &'r Record, begun: &'r Begun) -> Option<Timed<'r>> {
 /// runs explain at most their threads, weighted in the same way: `own` follows that, run by
 /// run. Before the first run of a process the gate has run, with as many threads, and after a run
 /// that failed nobody knows how long that went on: there the threads are the bound.
-fn other_load(record: &Record, runs: &[Timed<'_>]) -> Option<String> {
+fn other_load(record: &Record, runs: &[Timed<'_>]) -> Option<Warning> {
     let mut own = 0.0;
     let mut ended: Option<f64> = None;
     let mut busy: Vec<(f64, f64)> = Vec::new();
@@ -76,12 +76,7 @@ fn other_load(record: &Record, runs: &[Timed<'_>]) -> Option<String> {
         ended = (run.outcome == RunOutcome::Ok).then_some(begun.unix_time + seconds);
     }
     let (load, own) = busy.iter().copied().max_by(|a, b| (a.0 - a.1).total_cmp(&(b.0 - b.1)))?;
-    Some(format!(
-        "other programs loaded the machine before {} of {}: load average up to {load:.1}, of which the \
-         benchmark's own runs explain {own:.1}",
-        busy.len(),
-        count(runs.len(), "run")
-    ))
+    Some(Warning::OtherLoad { busy: busy.len(), runs: runs.len(), load, own })
 }
 
 /// What is left of a load in the load average after some seconds.
@@ -90,7 +85,7 @@ fn weight(seconds: f64) -> f64 {
 }
 
 /// Says so when the clock before the last third of the runs is lower than before the first.
-fn falling_clock(runs: &[Timed<'_>]) -> Option<String> {
+fn falling_clock(runs: &[Timed<'_>]) -> Option<Warning> {
     let clocks: Vec<f64> = runs.iter().filter_map(|timed| timed.run.frequency_mhz).collect();
     let third = (clocks.len() / 3).max(1);
     if clocks.len() < 2 {
@@ -98,13 +93,7 @@ fn falling_clock(runs: &[Timed<'_>]) -> Option<String> {
     }
     let first = median(clocks[..third].iter().copied())?;
     let last = median(clocks[clocks.len() - third..].iter().copied())?;
-    let fall = 1.0 - last / first;
-    (fall > CLOCK_FALL).then(|| {
-        format!(
-            "the processors' clock fell by {:.0} % from the first runs to the last ({first:.0} to {last:.0} MHz)",
-            100.0 * fall
-        )
-    })
+    (1.0 - last / first > CLOCK_FALL).then_some(Warning::FallingClock { first, last })
 }
 
 /// What slows a graphics processor that should not: a power cap is how many of them work.
@@ -113,33 +102,25 @@ fn is_slowdown(reason: &str) -> bool {
 }
 
 /// Says so when a graphics processor was too hot, or short of power.
-fn throttled(runs: &[Timed<'_>]) -> Option<String> {
+fn throttled(runs: &[Timed<'_>]) -> Option<Warning> {
     let slowdowns = |timed: &Timed<'_>| -> Vec<String> {
-        let reasons =
-            timed.run.gpu.as_ref().and_then(|used| used.throttle_reasons.clone()).unwrap_or_default();
-        reasons.into_iter().filter(|reason| is_slowdown(reason)).collect()
+        let used = timed.run.gpu.as_ref();
+        let reasons = used.and_then(|used| used.throttle_reasons.as_ref()).into_iter().flatten();
+        reasons.filter(|reason| is_slowdown(reason)).cloned().collect()
     };
     let slowed: Vec<Vec<String>> = runs.iter().map(slowdowns).filter(|reasons| !reasons.is_empty()).collect();
     let on_gpu = runs.iter().filter(|timed| timed.run.gpu.is_some()).count();
-    let mut reasons: Vec<&str> = slowed.iter().flatten().map(String::as_str).collect();
+    let mut reasons: Vec<String> = slowed.iter().flatten().cloned().collect();
     reasons.sort_unstable();
     reasons.dedup();
-    (!slowed.is_empty()).then(|| {
-        format!(
-            "the graphics processor was slowed during {} of {} ({}): cool it, or give it power",
-            slowed.len(),
-            count(on_gpu, "run"),
-            reasons.join(", ")
-        )
-    })
+    (!slowed.is_empty()).then_some(Warning::Throttled { slowed: slowed.len(), runs: on_gpu, reasons })
 }
 
 /// Says so when the first run took another time at the end.
-fn drifted(record: &Record, noise_share: f64) -> Option<String> {
+fn drifted(record: &Record, noise_share: f64) -> Option<Warning> {
     let ratio = drift(record)?;
-    let (word, share) = if ratio > 1.0 { ("slower", ratio - 1.0) } else { ("faster", 1.0 / ratio - 1.0) };
-    (share > noise_share)
-        .then(|| format!("the machine got {word} by {:.0} % from first to last run", 100.0 * share))
+    let share = ratio.max(1.0 / ratio) - 1.0;
+    (share > noise_share).then_some(Warning::Drifted { ratio })
 }
 
 #[cfg(test)]
@@ -163,7 +144,7 @@ mod tests {
 
     #[test]
     fn only_load_that_the_runs_do_not_explain_is_told() {
-        let told = |record: &Record| other_load(record, &timeline(record));
+        let told = |record: &Record| other_load(record, &timeline(record)).map(|warning| warning.to_string());
         assert_eq!(told(&record(|_| 1.5)), None, "two threads");
         assert_eq!(
             told(&record(|place| if place == 4 { 3.5 } else { 0.2 })).unwrap(),
@@ -187,7 +168,7 @@ mod tests {
             for (place, run) in record.runs.iter_mut().enumerate() {
                 run.frequency_mhz = Some(clock(place));
             }
-            falling_clock(&timeline(&record))
+            falling_clock(&timeline(&record)).map(|warning| warning.to_string())
         };
         assert_eq!(told(&|place| if place == 17 { 800.0 } else { 3000.0 }), None, "one that idled");
         assert_eq!(
@@ -199,7 +180,7 @@ mod tests {
     #[test]
     fn a_graphics_processor_that_is_slowed_is_told() {
         let mut record = example::record_on_gpu();
-        let told = |record: &Record| throttled(&timeline(record));
+        let told = |record: &Record| throttled(&timeline(record)).map(|warning| warning.to_string());
         assert_eq!(
             told(&record).unwrap(),
             "the graphics processor was slowed during 1 of 1 run (software thermal slowdown): cool it, or give it \
@@ -220,7 +201,7 @@ mod tests {
             epochs.iter_mut().for_each(|epoch| epoch.train_seconds *= factor);
             let run = RunRecord { purpose: Purpose::Drift, ..record.runs[0].clone() };
             record.repeats.push(Repeat { run, epochs });
-            conditions(&record, noise_share)
+            conditions(&record, noise_share).iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         assert_eq!(told(1.04, 0.02), ["the machine got slower by 4 % from first to last run"]);
         assert_eq!(told(0.8, 0.02), ["the machine got faster by 25 % from first to last run"]);

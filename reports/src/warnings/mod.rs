@@ -1,30 +1,25 @@
 //! What a reader must know before the answers: what makes the numbers doubtful.
 
 mod conditions;
+mod warning;
+
+pub use warning::Warning;
 
 use crate::comparison::noise_floor;
-use crate::csv::one_line;
-use crate::number::{bytes, count, seconds, seed_names};
-use crate::record::{Cell, EpochRecord, Outcome, RunOutcome, RunRecord};
+use crate::record::{Cell, EpochRecord, RunOutcome, RunRecord};
 use crate::store::Record;
 use crate::summary::median;
 
 /// What makes the numbers doubtful, the gravest first.
-pub fn warnings(record: &Record) -> Vec<String> {
+pub fn warnings(record: &Record) -> Vec<Warning> {
     let started = &record.started;
-    let told = |word: &str| started.warnings.iter().any(|warning| warning.to_lowercase().contains(word));
-    let mut warnings = Vec::new();
-    if started.plan.dataset.name == "synthetic" && !told("synthetic") {
-        warnings.push(
-            "synthetic data: the accuracies say nothing of fashion-mnist; times are comparable".to_owned(),
-        );
-    }
     let merged = started.merged.iter().map(|run| &run.environment);
     let is_debug = std::iter::once(&started.environment).chain(merged).any(|one| one.profile == "debug");
-    if is_debug && !told("debug") {
-        warnings.push("debug build of the harness: overheads outside the backends are larger".to_owned());
-    }
-    warnings.extend(started.warnings.iter().cloned());
+    let is_synthetic = started.plan.dataset.name == "synthetic";
+    let found = [(is_synthetic, Warning::Synthetic), (is_debug, Warning::DebugBuild)];
+    let found = found.into_iter().filter(|(is_so, warning)| *is_so && !warning.is_recorded(started));
+    let mut warnings: Vec<Warning> = found.map(|(_, warning)| warning).collect();
+    warnings.extend(started.warnings.iter().cloned().map(Warning::Recorded));
     warnings.extend(of_benchmark(record));
     warnings.extend(failed_repeats(record));
     warnings.extend(record.cells().into_iter().filter_map(|cell| work_left(record, cell)));
@@ -35,24 +30,21 @@ pub fn warnings(record: &Record) -> Vec<String> {
 
 /// What concerns one benchmark as a whole. In a record of several runs, whose plans and
 /// machines differ, the merging has said so of each.
-pub(crate) fn of_benchmark(record: &Record) -> Vec<String> {
+pub(crate) fn of_benchmark(record: &Record) -> Vec<Warning> {
     if !record.started.merged.is_empty() {
         return Vec::new();
     }
-    let mut warnings: Vec<String> = [unfinished(record), left_out(record)].into_iter().flatten().collect();
+    let mut warnings: Vec<Warning> = [unfinished(record), left_out(record)].into_iter().flatten().collect();
     warnings.extend(conditions::conditions(record, noise_share(record)));
     warnings
 }
 
 /// Says which runs failed when they were made once more; they stand in no table.
-fn failed_repeats(record: &Record) -> impl Iterator<Item = String> {
+fn failed_repeats(record: &Record) -> impl Iterator<Item = Warning> {
     use RunOutcome::{Interrupted, Ok};
     let runs = record.repeats.iter().map(|repeat| &repeat.run);
-    runs.filter(|run| !matches!(run.outcome, Ok | Interrupted)).map(|run| {
-        let RunRecord { cell, seed, purpose, outcome, reason, .. } = run;
-        let reason = reason.as_deref().map(|reason| format!(": {}", one_line(reason))).unwrap_or_default();
-        format!("{cell}, seed {seed}, run once more ({}): {}{reason}", purpose.name(), outcome.name())
-    })
+    let failed = runs.filter(|run| !matches!(run.outcome, Ok | Interrupted));
+    failed.map(|run| Warning::FailedRepeat(Box::new(run.clone())))
 }
 
 /// No difference below this share says anything, however low the noise floor: …
@@ -69,20 +61,14 @@ fn noise_share(record: &Record) -> f64 {
 }
 
 /// Says so when work of a cell's epochs goes on after `train_epoch` has returned.
-fn work_left(record: &Record, cell: &Cell) -> Option<String> {
+fn work_left(record: &Record, cell: &Cell) -> Option<Warning> {
     let of_cell = |epoch: &&EpochRecord| epoch.cell == *cell && epoch.epoch > 1;
     let epochs = || record.epochs.iter().filter(of_cell);
     let share = median(epochs().filter_map(|epoch| Some(epoch.unfinished_seconds? / epoch.train_seconds)))?;
     let left = median(epochs().filter_map(|epoch| epoch.unfinished_seconds))?;
-    let is_cpu = cell.device == "cpu";
-    let least = if is_cpu { LEAST_UNFINISHED_SECONDS } else { LEAST_UNFINISHED_ON_DEVICE };
-    let place = if is_cpu { String::new() } else { format!(" on {}", cell.device) };
-    (share > noise_share(record) && left > least).then(|| {
-        format!(
-            "{cell}: {} per epoch of its work was left{place} when train_epoch returned; its times are too short",
-            seconds(left)
-        )
-    })
+    let least = if cell.device.is_cpu() { LEAST_UNFINISHED_SECONDS } else { LEAST_UNFINISHED_ON_DEVICE };
+    let is_told = share > noise_share(record) && left > least;
+    is_told.then(|| Warning::WorkLeft { cell: cell.clone(), seconds: left })
 }
 
 /// Processors beyond the number of threads that are no thread of the backend's: the worker's
@@ -90,17 +76,12 @@ fn work_left(record: &Record, cell: &Cell) -> Option<String> {
 const PROCESSOR_TOLERANCE: f64 = 0.15;
 
 /// Says so when a cell on the processor keeps more of them busy than it was told to use.
-fn more_threads(record: &Record, cell: &Cell) -> Option<String> {
-    let of_cell = |epoch: &&EpochRecord| epoch.cell == *cell && cell.device == "cpu";
+fn more_threads(record: &Record, cell: &Cell) -> Option<Warning> {
+    let of_cell = |epoch: &&EpochRecord| epoch.cell == *cell && cell.device.is_cpu();
     let epochs = record.epochs.iter().filter(of_cell);
     let busy = median(epochs.filter_map(|epoch| Some(epoch.train_cpu_seconds? / epoch.train_seconds)))?;
-    (busy > cell.threads as f64 + PROCESSOR_TOLERANCE).then(|| {
-        format!(
-            "{cell}: kept {busy:.1} processors busy in training, and it was told to use {}: its times \
-             compare with those of other backends on more processors",
-            cell.threads
-        )
-    })
+    let is_told = busy > cell.threads as f64 + PROCESSOR_TOLERANCE;
+    is_told.then(|| Warning::MoreProcessors { cell: cell.clone(), busy })
 }
 
 /// Growth of resident memory that is no noise: more than this share of it, …
@@ -110,7 +91,7 @@ const GROWTH_BYTES: u64 = 4 << 20;
 
 /// Says so when a cell's memory grows after the second epoch, by which everything
 /// should have been allocated: a framework that keeps what it no longer needs.
-fn growing_memory(record: &Record, cell: &Cell) -> Option<String> {
+fn growing_memory(record: &Record, cell: &Cell) -> Option<Warning> {
     let growth = |run: &RunRecord| {
         let epochs = record.epochs_of(cell, run.seed);
         let (second, last) = (epochs.get(1)?, epochs.last()?);
@@ -120,32 +101,19 @@ fn growing_memory(record: &Record, cell: &Cell) -> Option<String> {
         is_growth.then_some((grown, before, last.epoch))
     };
     let (grown, before, epoch) = record.runs_of(cell).filter_map(growth).max()?;
-    Some(format!(
-        "{cell}: its memory grew by {}, {:.0} %, from epoch 2 to {epoch}: it may leak",
-        bytes(grown),
-        100.0 * grown as f64 / before as f64
-    ))
+    Some(Warning::GrowingMemory { cell: cell.clone(), grown, before, epoch })
 }
 
 /// Says so when planned runs are missing.
-fn unfinished(record: &Record) -> Option<String> {
+fn unfinished(record: &Record) -> Option<Warning> {
     let plan = &record.started.plan;
     let planned = plan.cells.len() * plan.seeds.len();
     let ended = record.runs.iter().filter(|run| run.outcome != RunOutcome::Interrupted).count();
-    if ended >= planned {
-        return None;
-    }
-    let why = match record.outcome {
-        Some(Outcome::Budget) => "the time budget had no room for the rest",
-        Some(Outcome::Interrupted) => "it was interrupted; `--resume` continues it",
-        Some(Outcome::Complete) => "the rest has no end in the record",
-        None => "trainmark was killed, or still runs; `--resume` continues it",
-    };
-    Some(format!("{ended} of {} ended: {why}", count(planned, "planned run")))
+    (ended < planned).then_some(Warning::Unfinished { ended, planned, outcome: record.outcome })
 }
 
 /// Says which cells the time budget left out of later rounds, and of how many.
-fn left_out(record: &Record) -> Option<String> {
+fn left_out(record: &Record) -> Option<Warning> {
     let plan = &record.started.plan;
     let rounds_without = |(index, cell): (usize, &Cell)| {
         let is_missing = |seed: &u64| !record.runs.iter().any(|run| run.seed == *seed && run.cell == *cell);
@@ -157,24 +125,65 @@ fn left_out(record: &Record) -> Option<String> {
             .filter(is_missing)
             .collect();
         seeds.dedup();
-        (!seeds.is_empty()).then(|| format!("{cell} with {}", seed_names(&seeds)))
+        (!seeds.is_empty()).then(|| (cell.clone(), seeds))
     };
-    let cells: Vec<String> = plan.cells.iter().enumerate().filter_map(rounds_without).collect();
-    (!cells.is_empty()).then(|| {
-        format!(
-            "the dearest cells were left out to stay within the time budget: {}; their medians are over other \
-             seeds than those of the others, so compare them by the ratios, which are of the same seeds",
-            cells.join(", ")
-        )
-    })
+    let cells: Vec<(Cell, Vec<u64>)> = plan.cells.iter().enumerate().filter_map(rounds_without).collect();
+    (!cells.is_empty()).then_some(Warning::LeftOut(cells))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::example;
-    use crate::record::Purpose;
+    use crate::record::{Device, MergedRun, Outcome, Purpose};
     use crate::store::Repeat;
+
+    fn warnings(record: &Record) -> Vec<String> {
+        super::warnings(record).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_label_that_holds_a_warning_s_word_silences_none() {
+        let mut record = example::record_of_one_run();
+        record.started.plan.dataset.name = "synthetic".to_owned();
+        let run = MergedRun {
+            machine: "debugbox".to_owned(),
+            run_id: "a".to_owned(),
+            unix_time: 0.0,
+            command: String::new(),
+            seeds: vec![1],
+            environment: crate::record::Environment {
+                profile: "debug".to_owned(),
+                ..record.started.environment.clone()
+            },
+        };
+        record.started.merged = vec![run];
+        let with = |text: &str| {
+            let mut record = record.clone();
+            record.started.warnings = vec![text.to_owned()];
+            warnings(&record)
+        };
+        let found = [Warning::Synthetic, Warning::DebugBuild].map(|warning| warning.to_string());
+        let busy = "debugbox: the machine was busy at the start (load average 1.0), synthetic: no";
+        assert_eq!(with(busy)[..2], found);
+        let told = with("debugbox: data set synthetic: not comparable with numbers on fashion-mnist");
+        assert!(!told.contains(&found[0]) && told.contains(&found[1]), "{told:?}");
+        let told = with(&format!("debugbox: {}", found[1]));
+        assert!(told.contains(&found[0]) && !told.contains(&found[1]), "{told:?}");
+    }
+
+    #[test]
+    fn the_processor_is_one_by_any_of_its_names() {
+        let mut record = example::record_of_one_run();
+        let numbered = |cell: &mut Cell| cell.device = Device::from("cpu:0");
+        record.epochs.iter_mut().for_each(|epoch| numbered(&mut epoch.cell));
+        record.runs.iter_mut().for_each(|run| numbered(&mut run.cell));
+        record.started.plan.cells.iter_mut().for_each(numbered);
+        for epoch in &mut record.epochs {
+            epoch.train_cpu_seconds = Some(3.5 * epoch.train_seconds);
+        }
+        assert!(warnings(&record).iter().any(|warning| warning.contains("busy in training")));
+    }
 
     #[test]
     fn what_the_budget_left_out_is_told() {

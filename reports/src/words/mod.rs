@@ -12,7 +12,7 @@ use crate::number::{count, percent, significant};
 use crate::record::{Metric, Target};
 use crate::statistics::{Comparison, Interval, Verdict};
 use crate::store::Record;
-use crate::summary::Group;
+use crate::summary::{Group, why_nothing};
 
 /// The answer to one question.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -31,8 +31,8 @@ pub struct Answer {
 
 /// All answers, in the order of the report.
 pub fn answers(record: &Record, groups: &[Group]) -> Vec<Answer> {
-    if groups.iter().flat_map(|group| &group.cells).all(|summary| summary.ok_runs == 0) {
-        return vec![nothing(record)];
+    if let Some(why) = why_nothing(groups.iter().flat_map(|group| &group.cells)) {
+        return vec![nothing(record, why)];
     }
     let mut answers: Vec<Answer> = groups.iter().map(|group| time::per_epoch(record, group)).collect();
     for group in groups {
@@ -46,14 +46,14 @@ pub fn answers(record: &Record, groups: &[Group]) -> Vec<Answer> {
     answers
 }
 
-fn nothing(record: &Record) -> Answer {
+fn nothing(record: &Record, why: &str) -> Answer {
     let mut lines: Vec<String> =
         record.runs.iter().map(|run| format!("{}: {}", run.cell, run.outcome.name())).collect();
     lines.dedup();
     Answer {
         title: "Nothing to compare".to_owned(),
         figure: String::new(),
-        lead: "No run trained all its epochs.".to_owned(),
+        lead: format!("{why}."),
         lines,
         note: "The reasons stand under failures.".to_owned(),
     }
@@ -203,6 +203,28 @@ mod tests {
         let batch_norm = answers.iter().find(|answer| answer.title.starts_with("Batch norm")).unwrap();
         assert!(batch_norm.lead.starts_with("Training converges faster with batch norm: "), "{batch_norm:?}");
         assert!(batch_norm.lines.iter().any(|line| line.ends_with("needs more seeds")), "{batch_norm:?}");
+    }
+
+    #[test]
+    fn a_cell_that_one_seed_makes_unrankable_competes_for_nothing() {
+        let mut record = example::record();
+        let mut groups = group(summarize(&record));
+        let best =
+            answers(&record, &groups).into_iter().find(|one| one.title.starts_with("Time to")).unwrap();
+        let cells: Vec<_> = record.started.plan.cells.clone();
+        let is_best = |cell: &&crate::record::Cell| best.lead.starts_with(&groups[0].label(cell));
+        let fastest = cells.iter().find(is_best).unwrap().clone();
+        let run = record.runs.iter_mut().find(|run| run.cell == fastest).unwrap();
+        run.outcome = crate::record::RunOutcome::NotConformant;
+        let label = groups[0].label(&fastest);
+        groups = group(summarize(&record));
+        for answer in answers(&record, &groups) {
+            assert!(!answer.lead.starts_with(&label), "{answer:?}");
+            assert!(!answer.lines.iter().any(|line| line.contains("2 of 2 runs")), "{answer:?}");
+        }
+        let answers = answers(&record, &groups);
+        let target = answers.iter().find(|answer| answer.title == best.title).unwrap();
+        assert!(target.lines.contains(&format!("{label}: not ranked: not conformant")), "{target:?}");
     }
 
     #[test]

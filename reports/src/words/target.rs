@@ -5,7 +5,7 @@ use crate::comparison::{TimeToTarget, time_to_target};
 use crate::number::{count, seconds, seed_names, significant};
 use crate::record::{Cell, Target};
 use crate::store::Record;
-use crate::summary::{CellSummary, Group};
+use crate::summary::{CellSummary, Group, why_nothing};
 
 pub(super) fn answer(record: &Record, group: &Group, target: Target) -> Answer {
     let mut cells: Vec<(&CellSummary, TimeToTarget)> =
@@ -15,17 +15,15 @@ pub(super) fn answer(record: &Record, group: &Group, target: Target) -> Answer {
     let key = |time: &TimeToTarget| time.seconds.unwrap_or(f64::INFINITY);
     cells.sort_by(|a, b| missed(&a.1).total_cmp(&missed(&b.1)).then(key(&a.1).total_cmp(&key(&b.1))));
     let name = metric_name(target);
-    let lead = match cells.first() {
-        Some((summary, time)) if time.seconds.is_some() => format!(
+    let lead = match (cells.first(), why_nothing(group.cells.iter())) {
+        (Some((summary, time)), _) if time.seconds.is_some() => format!(
             "{} has the lowest median: {} of training ({} of {}).",
             group.label(&summary.cell),
             with_range(time),
             time.reached,
             count(time.tried, "run")
         ),
-        _ if group.cells.iter().all(|summary| summary.ok_runs == 0) => {
-            "No run trained all its epochs.".to_owned()
-        }
+        (_, Some(why)) => format!("{why}."),
         _ => format!("No cell reached {name} in {}.", count(record.started.plan.epochs as usize, "epoch")),
     };
     let figure = cells.first().and_then(|(_, time)| time.seconds).map_or_else(String::new, seconds);
@@ -91,6 +89,7 @@ pub(super) fn significant_epochs(epochs: f64) -> String {
 pub(super) fn reach(record: &Record, summary: &CellSummary, time: &TimeToTarget) -> String {
     let runs = format!("{} of {}{}", time.reached, count(time.tried, "run"), lacking(record, &summary.cell));
     match time.epochs {
+        _ if !time.is_ranked => "not ranked: not conformant".to_owned(),
         _ if time.tried == 0 => "not run".to_owned(),
         _ if summary.ok_runs == 0 => "no run trained all its epochs".to_owned(),
         Some(epochs) => {
@@ -106,9 +105,10 @@ pub(super) fn reach(record: &Record, summary: &CellSummary, time: &TimeToTarget)
 
 /// `, without seed 2`: a cell that lacks seeds which others ran is not compared by its medians.
 fn lacking(record: &Record, cell: &Cell) -> String {
-    let ran = |seed: &u64| record.runs_of(cell).any(|run| run.seed == *seed && run.outcome.is_tried());
-    let others = |seed: &u64| record.runs.iter().any(|run| run.seed == *seed && run.outcome.is_tried());
+    let has = |cell: &Cell, seed: &u64| record.tried_runs(cell).any(|run| run.seed == *seed);
+    let cells = record.cells();
+    let others = |seed: &u64| cells.iter().any(|other| has(other, seed));
     let seeds = record.started.plan.seeds.iter();
-    let lacks: Vec<u64> = seeds.copied().filter(|seed| !ran(seed) && others(seed)).collect();
+    let lacks: Vec<u64> = seeds.copied().filter(|seed| !has(cell, seed) && others(seed)).collect();
     if lacks.is_empty() { String::new() } else { format!(", without {}", seed_names(&lacks)) }
 }

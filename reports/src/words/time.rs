@@ -5,7 +5,7 @@ use crate::comparison::Relative;
 use crate::number::{ratio, seconds, significant};
 use crate::statistics::{Comparison, Verdict};
 use crate::store::Record;
-use crate::summary::{Basis, CellSummary, EpochSeconds, Group};
+use crate::summary::{Basis, CellSummary, EpochSeconds, Group, why_nothing};
 
 /// A cell that has a time, and its place in the group.
 struct Timed<'g> {
@@ -22,10 +22,11 @@ pub(super) fn per_epoch(record: &Record, group: &Group) -> Answer {
         .collect();
     let timed = timed(group);
     let Some((best, others)) = timed.split_first() else {
+        let why = why_nothing(group.cells.iter()).unwrap_or("No epoch was timed");
         return Answer {
             title,
             figure: String::new(),
-            lead: "No run trained all its epochs, so there is no time to compare.".to_owned(),
+            lead: format!("{why}, so there is no time to compare."),
             lines: untimed,
             note: String::new(),
         };

@@ -5,14 +5,14 @@
 //! left out in one line; one that was named is a row with the reason.
 
 use anyhow::bail;
-use trainmark_reports::record::Unavailable;
+use trainmark_reports::record::{Device, Unavailable};
 
 use super::super::BenchRequest;
 use super::super::progress::Progress;
 use super::Prepared;
 use crate::machine::gpu::{self, Found, NoGpu};
 use crate::plan::Selection;
-use crate::registry::{Backend, Library, Registry, device_kind};
+use crate::registry::{Backend, Library, Registry};
 
 /// The devices that a selection names, by itself or by `--device`; none: all that there are.
 fn named<'a>(selection: &'a Selection, request: &'a BenchRequest) -> Vec<&'a str> {
@@ -24,12 +24,12 @@ fn named<'a>(selection: &'a Selection, request: &'a BenchRequest) -> Vec<&'a str
 
 /// Those that are graphics processors.
 fn named_gpus<'a>(selection: &'a Selection, request: &'a BenchRequest) -> Vec<&'a str> {
-    named(selection, request).into_iter().filter(|device| device_kind(device) == gpu::KIND).collect()
+    named(selection, request).into_iter().filter(|device| Device::from(*device).is_cuda()).collect()
 }
 
 /// Why a device or kind of device cannot be used on this machine, whatever the backend.
 pub(super) fn missing(device: &str) -> Option<&'static NoGpu> {
-    if device_kind(device) == gpu::KIND { gpu::found().none.as_ref() } else { None }
+    if Device::from(device).is_cuda() { gpu::found().none.as_ref() } else { None }
 }
 
 /// Whether a library is to be built and loaded.
@@ -65,20 +65,20 @@ pub(super) fn check(
         }
         match &found.none {
             None => check_number(&named_gpus(selection, request), found)?,
-            Some(_) => leave_out(&backend.name, gpu::KIND, selection, request, progress, prepared),
+            Some(_) => leave_out(&backend.name, Device::CUDA, selection, request, progress, prepared),
         }
     }
     Ok(())
 }
 
 fn is_built_for_gpus(library: &Library) -> bool {
-    matches!(library, Library::Built(_)) && library.serves(gpu::KIND)
+    matches!(library, Library::Built(_)) && library.serves(Device::CUDA)
 }
 
 fn check_number(named: &[&str], found: &Found) -> anyhow::Result<()> {
     let devices = || found.gpus.iter().filter_map(|gpu| Some((gpu.device.as_deref()?, gpu.name.as_str())));
     for wanted in named {
-        if *wanted != gpu::KIND && !devices().any(|(device, _)| device == *wanted) {
+        if *wanted != Device::CUDA && !devices().any(|(device, _)| device == *wanted) {
             let there: Vec<String> = devices().map(|(device, name)| format!("{device} ({name})")).collect();
             let visible = found.visible.as_ref().map_or_else(String::new, |listed| {
                 format!(", of those that CUDA_VISIBLE_DEVICES={listed} makes visible")

@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 
 use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::{Device, Nvml};
-use trainmark_reports::record::Gpu;
+use trainmark_reports::record::{self, Gpu};
 
 use crate::machine;
 use driver::DriverFolders;
@@ -25,9 +25,6 @@ pub use watch::RunWatch;
 /// The library's name as the driver installs it; the loader searches for it, which
 /// `LD_LIBRARY_PATH` can direct. Where it finds none the driver's known folders are looked into.
 const LIBRARY: &str = "libnvidia-ml.so.1";
-
-/// Kind of the devices that these processors are.
-pub const KIND: &str = "cuda";
 
 /// The variable that chooses and orders devices.
 const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
@@ -111,8 +108,8 @@ impl Found {
     }
 
     fn open(&self, id: &str) -> Option<Result<Device<'_>, NvmlError>> {
-        let place = id.strip_prefix("cuda:")?.parse::<usize>().ok()?;
-        Some(self.handles.get(place)?.open(self.nvml.as_ref()?))
+        let number = record::Device::from(id).cuda_number()?;
+        Some(self.handles.get(number)?.open(self.nvml.as_ref()?))
     }
 
     /// Why a device cannot be computed on any more, where the driver says so. A device that is
@@ -150,7 +147,7 @@ fn begin(names: &[PathBuf]) -> Result<Nvml, NvmlError> {
 }
 
 fn describe(nvml: &Nvml, place: usize, handle: &Handle) -> Gpu {
-    let device = format!("{KIND}:{place}");
+    let device = record::Device::cuda(place).to_string();
     match handle.open(nvml) {
         Ok(opened) => describe::gpu(nvml, &opened, device),
         Err(_) => Gpu { device: Some(device), name: "unknown GPU".to_owned(), ..Gpu::default() },

@@ -109,7 +109,8 @@ impl Recipe {
             bail!("its build was killed by {}{remark}; see {see}", signal_name(signal));
         }
         if !status.success() {
-            let printed = fs::read(&log).unwrap_or_default();
+            let printed =
+                fs::read(&log).with_context(|| format!("its build failed, and {see} cannot be read"))?;
             bail!("its build failed{remark}: {}; see {see}", first_error(&String::from_utf8_lossy(&printed)));
         }
         if !self.library().is_file() {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::colours::{Colours, dash_of};
 use super::{Axes, Quantity};
-use crate::record::{EpochRecord, RunOutcome};
+use crate::record::EpochRecord;
 use crate::store::Record;
 use crate::summary::{Group, median};
 
@@ -92,14 +92,13 @@ pub(in super::super) fn rounded(value: f64) -> f64 {
     format!("{value:.5e}").parse().unwrap_or(value)
 }
 
-/// The lines of a group's cells that have a run; only runs that trained all
-/// their epochs enter.
+/// The lines of a group's cells that have a ranked run, which alone enter.
 pub(in super::super) fn series(record: &Record, group: &Group, colours: &Colours) -> Vec<Series> {
     let mut all = Vec::new();
     for summary in &group.cells {
         let cell = &summary.cell;
-        let ok = record.runs_of(cell).filter(|run| run.outcome == RunOutcome::Ok);
-        let runs: Vec<Vec<&EpochRecord>> = ok.map(|run| record.epochs_of(cell, run.seed)).collect();
+        let ranked = record.ranked_runs(cell);
+        let runs: Vec<Vec<&EpochRecord>> = ranked.map(|run| record.epochs_of(cell, run.seed)).collect();
         let points = points(&runs);
         if !points.is_empty() {
             let (label, colour) = (group.label(cell), colours.get(cell));

@@ -8,7 +8,7 @@ use crate::html::svg::Scale;
 use crate::number::{count, seconds};
 use crate::record::{RunRecord, Target};
 use crate::store::Record;
-use crate::summary::{CellSummary, Group, median, ranked_runs};
+use crate::summary::{CellSummary, Group, median};
 
 /// The chart as SVG; words in place of a bar where a cell has no time. `id` is unique in
 /// the document.
@@ -64,9 +64,8 @@ fn highest(time: &TimeToTarget, before: f64) -> Option<f64> {
 /// Seconds before the first epoch begins. The cold start without what the first epoch took
 /// beyond the others, which is a part of the training seconds too.
 fn before_training(record: &Record, summary: &CellSummary) -> f64 {
-    let before = |run: &&RunRecord| Some(run.load_seconds? + run.open_seconds?);
-    let runs = ranked_runs(record, &summary.cell);
-    median(runs.iter().filter_map(before)).unwrap_or(0.0)
+    let before = |run: &RunRecord| Some(run.load_seconds? + run.open_seconds?);
+    median(record.ranked_runs(&summary.cell).filter_map(before)).unwrap_or(0.0)
 }
 
 fn row(
@@ -118,6 +117,9 @@ fn epochs_of(parts: &Decomposition) -> Vec<Mark> {
 
 /// Why there is no bar.
 fn without_bar(record: &Record, summary: &CellSummary, time: &TimeToTarget) -> String {
+    if !time.is_ranked {
+        return "not ranked: not conformant".to_owned();
+    }
     if time.tried == 0 {
         return "not run".to_owned();
     }
