@@ -278,12 +278,17 @@ fn more_threads_than_allowed_are_told() {
         return skip("processors", "there is but one");
     }
     let Some(good) = minimal_c() else { return };
-    let out = tempfile::tempdir().unwrap();
-    let arguments = ["--epochs", "3", "--threads", "1"];
-    bench(out.path(), [&hostile(), good]).args(arguments).hostile("greedy@train_epoch").run().expect(0);
-    let report = RunFolder::only(out.path()).read("report.html");
-    let warned: Vec<&str> =
-        report.split("<li>").filter(|item| item.contains("processors busy in training")).collect();
+    // More than one is busy only while another is free, which other tests may leave none.
+    let told = (0..6).find_map(|_| {
+        let out = tempfile::tempdir().unwrap();
+        let arguments = ["--epochs", "3", "--threads", "1"];
+        bench(out.path(), [&hostile(), good]).args(arguments).hostile("greedy@train_epoch").run().expect(0);
+        let report = RunFolder::only(out.path()).read("report.html");
+        let items = report.split("<li>").filter(|item| item.contains("processors busy in training"));
+        let warned: Vec<String> = items.map(str::to_owned).collect();
+        (!warned.is_empty()).then_some(warned)
+    });
+    let warned = told.expect("six runs, and never a second processor");
     assert_eq!(warned.len(), 1, "only of the hostile one: {warned:?}");
     assert!(warned[0].starts_with("softmax hostile") && warned[0].contains("it was told to use 1"));
 }
