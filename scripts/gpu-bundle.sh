@@ -7,6 +7,8 @@
 # Usage: scripts/gpu-bundle.sh
 #        scripts/gpu-bundle.sh --variant NAME   the hand-written backend alone, into
 #            target/gpu-variants/NAME, for `gpu-lease.sh OUT --compare plain …/NAME`
+# With TRAINMARK_QUICK_KERNELS=1 it is target/gpu-bundle-quick.tar.gz, to see that it can be made:
+# Candle's kernels in it are hardly optimised.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +16,9 @@ cd "$(dirname "$0")/.."
 limit_mib=60
 # A driver of an older CUDA refuses PTX of a newer toolkit, and candle and dfdx bring PTX.
 oldest_cuda=13.0
-archive=target/gpu-bundle.tar.gz
+# What is only to show that it can be made is not taken for one to run.
+quick=${TRAINMARK_QUICK_KERNELS:+-quick}
+archive=target/gpu-bundle$quick.tar.gz
 builds=$PWD/target/backends
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -88,7 +92,8 @@ target/release/trainmark check all@cpu --workload softmax --dataset synthetic >"
     { cat "$work/check.log" >&2; exit 1; }
 handwritten "$bundle/tools"
 for name in candle dfdx; do build "$name" cuda build-cuda.sh; done
-for name in candle dfdx handwritten; do
+pack candle cpu=release/libtrainmark_candle.so "cuda=cuda$quick/release/libtrainmark_candle.so"
+for name in dfdx handwritten; do
     pack "$name" "cpu=release/libtrainmark_$name.so" "cuda=cuda/release/libtrainmark_$name.so"
 done
 pack tch "cpu,cuda=release/libtrainmark_tch.so"

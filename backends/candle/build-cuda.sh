@@ -3,6 +3,8 @@
 # that scripts/cuda-toolkit.sh finds or fetches; no GPU is needed. With --probe, says
 # whether that can be done: its last line is why not. Other arguments are a command of
 # cargo to run in the same way: `sh build-cuda.sh test --release --locked`.
+# With TRAINMARK_QUICK_KERNELS=1 the kernels are hardly optimised, into …/cuda-quick: a few minutes
+# less for who only wants to know whether it builds, and nothing to be timed.
 set -eu
 cd "$(dirname "$0")"
 [ "${1:-}" != --probe ] || exec sh ../../scripts/cuda-toolkit/probe.sh
@@ -15,6 +17,10 @@ export CUDA_HOME CUDA_COMPUTE_CAP CUDA_PATH="$CUDA_HOME" PATH="$CUDA_HOME/bin:$P
 # Kernels that the plugin carries but never calls are most of its size.
 export NVCC_APPEND_FLAGS="-Xfatbin=-compress-all --compress-mode=size"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/cuda"
+if [ -n "${TRAINMARK_QUICK_KERNELS:-}" ]; then
+    NVCC_APPEND_FLAGS="$NVCC_APPEND_FLAGS -Xcicc -O1 -Xptxas -O1"
+    CARGO_TARGET_DIR="$CARGO_TARGET_DIR-quick"
+fi
 [ $# -gt 0 ] || set -- build --release --locked --lib
 command=$1
 shift
