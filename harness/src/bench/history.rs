@@ -31,17 +31,17 @@ impl<'h> History<'h> {
     }
 
     /// The cells that were run twice in a round, the latest first.
-    pub(super) fn twins(&self) -> Vec<&'h Cell> {
+    pub(super) fn run_twice(&self) -> Vec<&'h Cell> {
         let Some(record) = self.earlier else { return Vec::new() };
-        let mut twins = Vec::new();
+        let mut run_twice = Vec::new();
         for round in record.rounds.iter().rev() {
             for (place, index) in round.order.iter().enumerate() {
                 if round.order[..place].contains(index) {
-                    twins.extend(record.started.plan.cells.get(*index));
+                    run_twice.extend(record.started.plan.cells.get(*index));
                 }
             }
         }
-        twins
+        run_twice
     }
 
     /// Cell and seed of the benchmark's first run that ended well.
@@ -54,8 +54,8 @@ impl<'h> History<'h> {
     pub(super) fn is_complete(&self, cell: &Cell) -> bool {
         let seeds = self.request.seeds();
         let is_sampled = seeds.iter().all(|seed| self.is_done(cell, *seed, Purpose::Sample));
-        let lacks_repeat =
-            self.twins().contains(&cell) && seeds.iter().any(|seed| self.lacks_repeat(&cell.device, *seed));
+        let lacks_repeat = self.run_twice().contains(&cell)
+            && seeds.iter().any(|seed| self.lacks_repeat(&cell.device, *seed));
         let lacks_drift = self.request.repeats
             && self
                 .first_run()

@@ -61,10 +61,10 @@ pub(super) fn run_cells(
         return Ok(Outcome::Complete);
     }
     let index_of = |cell: &Cell| contenders.iter().find(|one| one.ready.cell == *cell).map(|one| one.index);
-    let twins = history.twins().into_iter().filter_map(index_of).collect();
+    let run_twice = history.run_twice().into_iter().filter_map(index_of).collect();
     let first = history.first_run().and_then(|(cell, seed)| Some((index_of(cell)?, seed)));
     let is_over = history.first_run().is_some() && first.is_none();
-    Rounds { bench, request, history, contenders, twins, first, is_over }.run(&seeds)
+    Rounds { bench, request, history, contenders, run_twice, first, is_over }.run(&seeds)
 }
 
 /// The rounds of a benchmark, as they go on.
@@ -74,7 +74,7 @@ struct Rounds<'r, 'b> {
     history: History<'r>,
     contenders: Vec<Contender<'r>>,
     /// Cells that were run twice in a round, by their places in the plan, the latest first.
-    twins: Vec<usize>,
+    run_twice: Vec<usize>,
     /// Place and seed of the first run that ended well, if it can be made once more.
     first: Option<(usize, u64)>,
     /// Whether the first run was one that cannot be made once more now.
@@ -150,11 +150,12 @@ impl Rounds<'_, '_> {
         let able: Vec<&Contender<'_>> = self.contenders.iter().filter(|one| !one.is_out()).collect();
         let candidates = able.iter().filter(|one| self.history.lacks_repeat(&one.ready.cell.device, seed));
         let candidates: Vec<Candidate<'_>> = candidates.map(|one| Candidate::from(*one)).collect();
-        let twins = repeats::choose(&candidates, &self.twins);
+        let run_twice = repeats::choose(&candidates, &self.run_twice);
         let lacks_sample =
             |one: &Contender<'_>| !self.history.is_done(&one.ready.cell, seed, Purpose::Sample);
-        let runs =
-            |one: &Contender<'_>| usize::from(lacks_sample(one)) + usize::from(twins.contains(&one.index));
+        let runs = |one: &Contender<'_>| {
+            usize::from(lacks_sample(one)) + usize::from(run_twice.contains(&one.index))
+        };
         able.into_iter().map(|one| one.cost(runs(one), self.request.epochs)).collect()
     }
 
@@ -178,8 +179,8 @@ impl Rounds<'_, '_> {
             self.contenders.iter().filter(is_sampled).map(|one| one.index).collect();
         for index in round.order {
             let purpose = if sampled.insert(index) { Purpose::Sample } else { Purpose::Repeat };
-            if purpose == Purpose::Repeat && !self.twins.contains(&index) {
-                self.twins.push(index);
+            if purpose == Purpose::Repeat && !self.run_twice.contains(&index) {
+                self.run_twice.push(index);
             }
             if let Some(interrupted) = self.run_one(index, seed, purpose)? {
                 return Ok(Some(interrupted));
