@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::html;
 use crate::number::{count, seconds, utc};
-use crate::record::{Outcome, RunOutcome};
-use crate::store::{self, EVENTS_FILE, LATEST, Record, StoreError};
+use crate::record::Record;
+use crate::store::{self, EVENTS_FILE, LATEST, StoreError};
 use crate::summary::summarize;
 
 /// Its name in the folder of the run folders.
@@ -139,19 +139,12 @@ fn of_run(record: &Record, row: Row) -> Row {
 }
 
 fn outcome(record: &Record) -> String {
-    let how = match record.outcome {
-        Some(Outcome::Complete) => "complete",
-        Some(Outcome::Budget) => "ended by its time budget",
-        Some(Outcome::Interrupted) => "interrupted",
-        None => "not finished",
-    };
-    let ok = record.runs.iter().filter(|run| run.outcome == RunOutcome::Ok).count();
-    format!("{how}, {ok} of {} ok", count(record.runs.len(), "run"))
+    let ok = record.samples().filter(|run| run.is_ok()).count();
+    format!("{}, {ok} of {} ok", record.outcome_words(), count(record.samples().count(), "run"))
 }
 
 fn best(record: &Record) -> Option<Best> {
-    let summaries = summarize(record);
-    let timed = summaries.iter().filter_map(|summary| Some((&summary.cell, summary.train_seconds?.median)));
+    let timed = summarize(record).into_iter().filter_map(|summary| Some((summary.cell, summary.seconds()?)));
     let (cell, least) = timed.min_by(|a, b| a.1.total_cmp(&b.1))?;
     Some(Best { cell: cell.to_string(), seconds: least, shown: seconds(least) })
 }

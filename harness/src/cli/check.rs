@@ -1,6 +1,6 @@
 //! `check`
 
-use trainmark_reports::record::{Cell, CheckRecord, Purpose, RunRecord, Unavailable};
+use trainmark_reports::record::{Cell, CheckRecord, Purpose, Run, Unavailable};
 
 use super::arguments::CheckArguments;
 use super::exit;
@@ -108,7 +108,7 @@ impl Progress for Lines {
 
     fn epoch(&mut self, _cell: &Cell, _epoch: &EpochMessage) {}
 
-    fn ended(&mut self, _run: &RunRecord) {}
+    fn ended(&mut self, _run: &Run) {}
 
     fn finished(&mut self) {}
 }

@@ -4,8 +4,7 @@ use serde::Serialize;
 
 use super::matching::Matching;
 use crate::number::bytes;
-use crate::record::{Cell, Environment, RunRecord};
-use crate::store::Record;
+use crate::record::{Cell, Environment, Record, Run};
 
 /// Something that two runs do not share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -45,11 +44,9 @@ pub(super) fn list(a: &Record, b: &Record, matching: &Matching<'_>) -> Vec<Diffe
     for (one, other) in &matching.pairs {
         let prefix = one.machine.as_ref().map_or_else(String::new, |machine| format!("{machine}: "));
         let backend = &one.backend;
-        let framework = |run: &RunRecord| run.framework.clone();
-        let hash = |run: &RunRecord| run.library_hash.as_ref().map(|hash| shortened(hash));
-        for (what, field) in [("framework", framework as fn(&RunRecord) -> _), ("library", hash)] {
-            let values = [(a, one), (b, other)].map(|(record, cell)| told(record, cell, field));
-            if let [Some(value_a), Some(value_b)] = values {
+        for (what, field) in [("framework", framework as fn(&Run) -> _), ("library", library)] {
+            let values = (told(a, one, field), told(b, other, field));
+            if let (Some(value_a), Some(value_b)) = values {
                 add(format!("{prefix}{what} of {backend}"), value_a, value_b);
             }
         }
@@ -57,9 +54,12 @@ pub(super) fn list(a: &Record, b: &Record, matching: &Matching<'_>) -> Vec<Diffe
     found
 }
 
-fn shortened(hash: &str) -> String {
-    let head: String = hash.chars().take(HASH_DIGITS).collect();
-    format!("{head}…")
+fn framework(run: &Run) -> Option<String> {
+    run.end.framework.clone()
+}
+
+fn library(run: &Run) -> Option<String> {
+    run.end.library_hash.as_ref().map(|hash| format!("{hash:.HASH_DIGITS$}…"))
 }
 
 fn environment_rows(environment: &Environment) -> [(&'static str, String); 13] {
@@ -91,9 +91,9 @@ fn seeds(seeds: &[u64]) -> String {
 }
 
 /// What the runs of a cell tell of their framework or library, each value once.
-fn told(record: &Record, cell: &Cell, field: impl Fn(&RunRecord) -> Option<String>) -> Option<String> {
+fn told(record: &Record, cell: &Cell, field: fn(&Run) -> Option<String>) -> Option<String> {
     let mut values: Vec<String> = Vec::new();
-    for value in record.runs_of(cell).filter_map(field) {
+    for value in record.samples_of(cell).filter_map(field) {
         if !values.contains(&value) {
             values.push(value);
         }

@@ -1,11 +1,11 @@
 //! A comparison as tables of words, and what must be said beside them.
 
 use super::{CellPair, Judgement, RunComparison};
-use crate::comparison::TimeToTarget;
 use crate::formats::{Grid, shown};
 use crate::number::{count, fraction, percent, seconds, significant};
 use crate::record::{Metric, Target};
 use crate::statistics::Verdict;
+use crate::summary::TimeToTarget;
 use crate::words::bracket;
 
 /// The tables: seconds per epoch, then learning, then what else is different.

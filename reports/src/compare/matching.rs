@@ -1,8 +1,7 @@
 //! Which cell of one run is which of the other.
 
 use super::Refusal;
-use crate::record::{Cell, Device, Environment};
-use crate::store::Record;
+use crate::record::{Cell, Device, Environment, Record};
 
 /// The cells of two runs.
 pub(super) struct Matching<'a> {
@@ -88,7 +87,7 @@ pub(super) fn check_same_training(a: &Record, b: &Record) -> Result<(), Refusal>
         });
     }
     for workload in &plan_a.workloads {
-        let Some(other) = plan_b.workloads.iter().find(|other| other.name == workload.name) else { continue };
+        let Some(other) = plan_b.workload(&workload.name) else { continue };
         let what = workload.differences(other);
         if !what.is_empty() {
             return Err(Refusal::Workload { workload: workload.name.clone(), what: what.join("; ") });

@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::channels;
 use super::colours::{Colours, is_ring};
 use super::tables::{Column, Entry, Table, columns, word};
-use crate::record::Cell;
-use crate::store::Record;
-use crate::summary::{Group, median};
+use crate::record::{Cell, FirstBatchNorm, Record};
+use crate::statistics::median;
+use crate::summary::{CellSummary, Group};
 use crate::words::agreement;
 
 /// Channels that are shown.
@@ -47,15 +47,17 @@ pub(super) fn batch_norms(record: &Record, groups: &[Group], colours: &Colours) 
 fn batch_norm(record: &Record, group: &Group, colours: &Colours, index: usize) -> Option<BatchNorm> {
     let title = format!("{} on {}", group.workload, group.device);
     let mut section = BatchNorm { title, agreements: Vec::new(), legend: Vec::new(), parameters: Vec::new() };
-    for (name, symbol, gamma) in [("Scale", "γ", true), ("Shift", "β", false)] {
+    for (name, symbol, key, values) in
+        [("Scale", "γ", "gamma", gamma as fn(&FirstBatchNorm) -> &[f32]), ("Shift", "β", "beta", beta)]
+    {
         let cells: Vec<(&Cell, Vec<Vec<f64>>)> = group
             .cells
             .iter()
-            .map(|summary| (&summary.cell, learned(record, &summary.cell, gamma)))
+            .map(|summary| (summary.cell, learned(summary, values)))
             .filter(|(_, channels)| !channels.is_empty())
             .collect();
-        section.agreements.extend(agreement(symbol, &by_seed(record, group, gamma)));
-        let id = format!("batch-norm-{index}-{}", if gamma { "gamma" } else { "beta" });
+        section.agreements.extend(agreement(symbol, &by_seed(record, group, values)));
+        let id = format!("batch-norm-{index}-{key}");
         let title = format!("{name} {symbol} per channel");
         section.legend = cells.iter().map(|(cell, _)| mark(group, cell, colours)).collect();
         section.parameters.push(Parameter {
@@ -93,22 +95,32 @@ fn table(group: &Group, cells: &[(&Cell, Vec<Vec<f64>>)], title: &str, id: Strin
     })
 }
 
+fn gamma(learned: &FirstBatchNorm) -> &[f32] {
+    &learned.gamma
+}
+
+fn beta(learned: &FirstBatchNorm) -> &[f32] {
+    &learned.beta
+}
+
 /// For each seed the values of each cell that has a ranked run of it.
-fn by_seed<'r>(record: &'r Record, group: &Group, gamma: bool) -> Vec<(u64, Vec<&'r [f32]>)> {
-    let of_seed = |seed: u64| {
-        let runs = group.cells.iter().flat_map(|summary| record.ranked_runs(&summary.cell));
-        let learned = runs.filter(|run| run.seed == seed).filter_map(|run| run.first_batch_norm.as_ref());
-        learned.map(|one| if gamma { &*one.gamma } else { &*one.beta }).collect()
-    };
-    record.started.plan.seeds.iter().map(|&seed| (seed, of_seed(seed))).collect()
+fn by_seed<'g>(
+    record: &Record,
+    group: &'g Group<'_>,
+    values: fn(&FirstBatchNorm) -> &[f32],
+) -> Vec<(u64, Vec<&'g [f32]>)> {
+    let seeds = record.started.plan.seeds.iter().map(|&seed| {
+        let runs = group.cells.iter().flat_map(|summary| &summary.ranked).filter(|run| run.seed == seed);
+        (seed, runs.filter_map(|run| run.end.first_batch_norm.as_ref()).map(values).collect())
+    });
+    seeds.collect()
 }
 
 /// Per channel the values of all seeds, of ranked runs.
-fn learned(record: &Record, cell: &Cell, gamma: bool) -> Vec<Vec<f64>> {
+fn learned(summary: &CellSummary<'_>, values: fn(&FirstBatchNorm) -> &[f32]) -> Vec<Vec<f64>> {
     let mut channels: Vec<Vec<f64>> = Vec::new();
-    for run in record.ranked_runs(cell) {
-        let Some(batch_norm) = &run.first_batch_norm else { continue };
-        let values = if gamma { &batch_norm.gamma } else { &batch_norm.beta };
+    for learned in summary.ranked.iter().filter_map(|run| run.end.first_batch_norm.as_ref()) {
+        let values = values(learned);
         channels.resize_with(channels.len().max(values.len()), Vec::new);
         for (channel, value) in channels.iter_mut().zip(values) {
             channel.push(f64::from(*value));

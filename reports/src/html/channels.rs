@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::colours::{Colours, is_ring};
 use super::svg::{Scale, escape};
 use crate::record::Cell;
-use crate::summary::median;
+use crate::statistics::median;
 
 const WIDTH: f64 = 420.0;
 const HEIGHT: f64 = 230.0;

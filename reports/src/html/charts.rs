@@ -8,9 +8,8 @@ use super::curves::{self, Axes, Series};
 use super::rows::{relative::RelativeTimes, targets, times};
 use crate::comparison::Relative;
 use crate::number::count;
-use crate::record::Target;
-use crate::store::Record;
-use crate::summary::{Group, targets_of, why_nothing};
+use crate::record::{Record, Target};
+use crate::summary::{Group, why_nothing};
 use crate::words::metric_name;
 
 /// The charts of a group.
@@ -63,9 +62,9 @@ struct RelativeChart {
 impl Charts {
     /// Draws the charts of a group, which is the record's `index`th.
     pub(super) fn of(record: &Record, colours: &Colours, group: &Group, index: usize) -> Self {
-        let series = curves::series(record, group, colours);
+        let series = curves::series(group, colours);
         let relative = RelativeTimes::of(group, Relative::of(record, group));
-        let targets = group.cells.first().map_or(&[][..], |summary| targets_of(record, &summary.cell));
+        let targets = group.cells.first().map_or(&[][..], |summary| record.targets_of(summary.cell));
         let target_chart = |(number, target): (usize, &Target)| {
             target_chart(record, group, colours, *target, &format!("target-{index}-{number}"))
         };
@@ -73,7 +72,7 @@ impl Charts {
             index,
             title: format!("{} on {}", group.workload, group.device),
             curves: curves_of(record, group, &series, index),
-            times: times::chart(record, group, colours, usize::MAX, &format!("times-{index}")),
+            times: times::chart(group, colours, usize::MAX, &format!("times-{index}")),
             times_legend: times::legend(group),
             targets: targets.iter().enumerate().map(target_chart).collect(),
             relative: relative.as_ref().map(|relative| RelativeChart {

@@ -2,8 +2,7 @@
 
 use crate::ceiling::Peak;
 use crate::number::{bytes, count, seconds};
-use crate::record::{Environment, Started};
-use crate::store::Record;
+use crate::record::{Environment, Record, Started};
 
 /// Machine and versions as name and value, per machine where there are several.
 pub(super) fn machine(record: &Record) -> Vec<(String, String)> {
@@ -70,8 +69,8 @@ fn list(values: &[String]) -> String {
 
 fn frameworks(record: &Record) -> String {
     let mut frameworks: Vec<String> = Vec::new();
-    for run in &record.runs {
-        if let Some(framework) = &run.framework {
+    for run in record.samples() {
+        if let Some(framework) = &run.end.framework {
             let told = format!("{}: {framework}", run.cell.backend);
             if !frameworks.contains(&told) {
                 frameworks.push(told);
@@ -100,8 +99,8 @@ pub(super) fn method(record: &Record) -> Vec<String> {
         |budget| format!("a time budget of {}", seconds(budget)),
     );
     let seeds: Vec<String> = plan.seeds.iter().map(u64::to_string).collect();
-    let twice =
-        if record.repeats.is_empty() { "" } else { ", and one cell per device twice, for the noise floor" };
+    let any_twice = record.repeats().next().is_some();
+    let twice = if any_twice { ", and one cell per device twice, for the noise floor" } else { "" };
     let is_partial = record.rounds.iter().any(|round| !round.left_out.is_empty());
     let left_out = if is_partial { ", but those that the time budget left out (the dearest)" } else { "" };
     vec![

@@ -26,8 +26,8 @@ use self::charts::Charts;
 use self::colours::Colours;
 use crate::number::{count, utc};
 use crate::operations::RunOperations;
-use crate::record::{Note, Outcome, RunOutcome, Target, Unavailable, WorkloadInfo};
-use crate::store::{Record, StoreError};
+use crate::record::{Note, Record, Unavailable, WorkloadInfo};
+use crate::store::StoreError;
 use crate::summary::{group, summarize};
 use crate::{ceiling, csv, warnings, words};
 
@@ -69,8 +69,10 @@ const REPORT_SCRIPT: &str = concat!(
 /// # Errors
 /// When the template fails, which is a bug.
 pub fn render(record: &Record, of_run: Option<&RunOperations>) -> Result<String, StoreError> {
-    let groups = group(summarize(record));
-    let targets = targets(record);
+    let summaries = summarize(record);
+    let conformance = conformance::conformance(&summaries);
+    let groups = group(summaries);
+    let targets = record.started.plan.targets();
     let started = &record.started;
     let colours = Colours::of(record);
     let charts: Vec<Charts> =
@@ -86,7 +88,7 @@ pub fn render(record: &Record, of_run: Option<&RunOperations>) -> Result<String,
         answers: words::answers(record, &groups),
         headline: groups
             .first()
-            .and_then(|group| rows::times::chart(record, group, &colours, HEADLINE_ROWS, "headline")),
+            .and_then(|group| rows::times::chart(group, &colours, HEADLINE_ROWS, "headline")),
         headline_rows: HEADLINE_ROWS,
         headline_left: groups.first().map_or(0, |group| group.cells.len().saturating_sub(HEADLINE_ROWS)),
         charts,
@@ -98,12 +100,12 @@ pub fn render(record: &Record, of_run: Option<&RunOperations>) -> Result<String,
         failures: failures::failures(record),
         unavailable: &started.unavailable,
         notes: &started.notes,
-        conformance: conformance::conformance(record),
+        conformance,
         machine: machine::machine(record),
         workloads: &started.plan.workloads,
         method: machine::method(record).into_iter().chain(ceiling::paragraph(started)).collect(),
         command: &started.command,
-        run_count: record.runs.len(),
+        run_count: record.samples().count(),
     };
     fill(FILE, TEMPLATE, &page)
 }
@@ -153,39 +155,25 @@ struct Page<'a> {
     run_count: usize,
 }
 
-fn targets(record: &Record) -> Vec<Target> {
-    let mut targets: Vec<Target> = Vec::new();
-    for target in record.started.plan.workloads.iter().flat_map(|workload| &workload.targets) {
-        if !targets.contains(target) {
-            targets.push(*target);
-        }
-    }
-    targets
-}
-
 /// The line below the title.
 fn summary(record: &Record) -> String {
     let plan = &record.started.plan;
-    let ended = record.runs.iter().filter(|run| run.outcome == RunOutcome::Ok).count();
-    let how = match record.outcome {
-        Some(Outcome::Complete) => "complete",
-        Some(Outcome::Budget) => "ended by its time budget",
-        Some(Outcome::Interrupted) => "interrupted",
-        None => "not finished",
-    };
+    let runs = record.samples().count();
+    let ended = record.samples().filter(|run| run.is_ok()).count();
     let planned = plan.cells.len() * plan.seeds.len();
-    let of_plan = match planned.saturating_sub(record.runs.len()) {
+    let of_plan = match planned.saturating_sub(runs) {
         0 => String::new(),
         _ => format!(" ({planned} planned)"),
     };
     format!(
-        "{}, {} of {}, {} planned, {}, {ended} of {} ok{of_plan}, {how}",
+        "{}, {} of {}, {} planned, {}, {ended} of {} ok{of_plan}, {}",
         utc(record.started.unix_time),
         plan.dataset.name,
         count(plan.dataset.train_samples, "training sample"),
         count(plan.seeds.len(), "seed"),
         count(plan.epochs as usize, "epoch"),
-        count(record.runs.len(), "run"),
+        count(runs, "run"),
+        record.outcome_words(),
     )
 }
 

@@ -1,6 +1,5 @@
 use super::*;
 use crate::example;
-use crate::record::RunRecord;
 
 /// The page without the embedded CSV, which is tested by itself.
 fn page(record: &Record) -> String {
@@ -18,7 +17,7 @@ fn the_example_has_everything_in_order() {
         "Training loss against epochs",
         "Training seconds per epoch</figcaption>",
         "Seconds per epoch against <span class=\"baseline\">tch builtin</span>",
-        "0.688 s + 4 × 2.25 s = ",
+        "0.938 s + 4 × 2.25 s = ",
         "id=\"cells-table\"",
         "id=\"runs-table\"",
         "differ by at most",
@@ -57,18 +56,15 @@ fn hostile_text_is_text_everywhere() {
     record.started.unavailable[0].reason = evil.to_owned();
     for run in &mut record.runs {
         run.cell.backend = evil.to_owned();
-        run.framework = Some(evil.to_owned());
-        run.log = Some(evil.to_owned());
-        run.log_tail = Some(evil.to_owned());
-        let check = &mut run.conformance.as_mut().unwrap().checks[0];
+        run.end.framework = Some(evil.to_owned());
+        run.end.log = Some(evil.to_owned());
+        run.end.log_tail = Some(evil.to_owned());
+        let check = &mut run.end.conformance.as_mut().unwrap().checks[0];
         check.name = evil.to_owned();
         check.detail = evil.to_owned();
     }
     for cell in &mut record.started.plan.cells {
         cell.backend = evil.to_owned();
-    }
-    for epoch in &mut record.epochs {
-        epoch.cell.backend = evil.to_owned();
     }
     let mut of_run = example::run_operations();
     of_run.left_out.push(evil.to_owned());
@@ -182,7 +178,6 @@ fn a_graphics_processor_stands_with_what_a_run_took_of_it() {
 fn no_run_gives_words_instead_of_charts() {
     let mut record = example::record_of_one_run();
     record.runs.clear();
-    record.epochs.clear();
     let html = page(&record);
     assert!(!html.contains("class=\"curve\"") && !html.contains("class=\"bars\""));
     for words in
@@ -222,8 +217,7 @@ fn the_whisker_of_a_target_spans_the_runs_that_reached_it() {
     let mut record = example::record();
     let cell = record.started.plan.cells[2].clone();
     let run = record.runs.iter_mut().find(|run| run.cell == cell && run.seed == 1).unwrap();
-    run.targets[0].epochs = None;
-    run.targets[0].seconds = None;
+    run.epochs.iter_mut().for_each(|epoch| epoch.train_accuracy = Some(0.5));
     let html = page(&record);
     let (_, chart) = html.split_once("target-0-0-d").unwrap();
     let (chart, _) = chart.split_once("</svg>").unwrap();
@@ -264,7 +258,6 @@ fn columns_that_say_the_same_everywhere_are_in_the_caption() {
 fn an_empty_plan_gives_a_page() {
     let mut record = example::record_of_one_run();
     record.runs.clear();
-    record.epochs.clear();
     record.started.plan.cells.clear();
     record.started.plan.workloads.clear();
     assert!(page(&record).contains("Nothing to compare"));
@@ -273,7 +266,7 @@ fn an_empty_plan_gives_a_page() {
 #[test]
 fn one_epoch_of_one_seed_is_a_point() {
     let mut record = example::record_of_one_run();
-    record.epochs.truncate(1);
+    record.runs[0].epochs.truncate(1);
     let html = page(&record);
     assert!(html.contains("class=\"dots\"") && !html.contains("class=\"band\""));
     assert!(html.contains("first epochs, their warm-up included"));
@@ -282,15 +275,12 @@ fn one_epoch_of_one_seed_is_a_point() {
 #[test]
 fn values_that_are_not_finite_leave_gaps_and_words() {
     let mut record = example::record_of_one_run();
-    for epoch in &mut record.epochs {
+    for epoch in example::epochs_of(&mut record) {
         epoch.train_loss = Some(f64::NAN);
         epoch.test_accuracy = None;
     }
-    record.epochs[2].train_accuracy = Some(f64::INFINITY);
-    let RunRecord { first_batch_norm: Some(batch_norm), .. } = &mut record.runs[0] else {
-        panic!("no batch norm")
-    };
-    batch_norm.gamma[1] = f32::NAN;
+    record.runs[0].epochs[2].train_accuracy = Some(f64::INFINITY);
+    record.runs[0].end.first_batch_norm.as_mut().unwrap().gamma[1] = f32::NAN;
     let html = page(&record);
     assert_eq!(html.matches("No finite value was recorded").count(), 4);
     assert!(!html.contains("NaN") && !html.contains("\"inf"), "a number that is none was drawn");
@@ -306,7 +296,7 @@ fn numbers_near_nothing_and_far_out_are_drawn() {
         [(-5e-324, 5e-324), (1e16, 1e16), (1.0, 1.0 + f64::EPSILON), (f64::MIN, f64::MAX)]
     {
         let mut record = example::record();
-        for (index, epoch) in record.epochs.iter_mut().enumerate() {
+        for (index, epoch) in example::epochs_of(&mut record).enumerate() {
             epoch.train_loss = Some(if index % 2 == 0 { least } else { greatest });
         }
         let html = page(&record);
@@ -320,7 +310,7 @@ fn numbers_near_nothing_and_far_out_are_drawn() {
 #[test]
 fn an_epoch_of_a_high_number_is_one_epoch() {
     let mut record = example::record_of_one_run();
-    record.epochs[0].epoch = u32::MAX;
+    record.runs[0].epochs[0].number = u32::MAX;
     let start = std::time::Instant::now();
     assert!(page(&record).contains("data-y=\"loss\""));
     assert!(start.elapsed().as_secs() < 10);
@@ -330,10 +320,8 @@ fn an_epoch_of_a_high_number_is_one_epoch() {
 fn a_wide_range_of_times_has_a_logarithmic_axis() {
     let mut record = example::record();
     assert!(!page(&record).contains("(logarithmic)</text>"));
-    for epoch in &mut record.epochs {
-        if epoch.cell.backend == "handwritten" {
-            epoch.train_seconds *= 12.0;
-        }
+    for run in record.runs.iter_mut().filter(|run| run.cell.backend == "handwritten") {
+        run.epochs.iter_mut().for_each(|epoch| epoch.train_seconds *= 12.0);
     }
     let html = page(&record);
     assert_eq!(html.matches("seconds of training (logarithmic)</text>").count(), 6);

@@ -2,7 +2,7 @@
 
 use super::{MergeError, Naming, Source};
 use crate::number::count;
-use crate::record::{Cell, Environment, MergedRun, Plan, SCHEMA, Started, Unavailable, WorkloadInfo};
+use crate::record::{Environment, MergedRun, Plan, SCHEMA, Started, Unavailable, WorkloadInfo};
 use crate::warnings::{self, Warning};
 
 /// The longest label of a machine.
@@ -71,8 +71,7 @@ fn check_same_plan(first: &Source, source: &Source) -> Result<(), MergeError> {
 
 fn check_same_workloads(earlier: &Source, source: &Source) -> Result<(), MergeError> {
     for workload in &source.record.started.plan.workloads {
-        let others = &earlier.record.started.plan.workloads;
-        let Some(other) = others.iter().find(|other| other.name == workload.name) else { continue };
+        let Some(other) = earlier.record.started.plan.workload(&workload.name) else { continue };
         let mut what = other.differences(workload);
         if other.targets != workload.targets {
             what.push("targets".to_owned());
@@ -118,7 +117,7 @@ fn runs_of(source: &Source) -> Vec<MergedRun> {
         return started.merged.clone();
     }
     vec![MergedRun {
-        machine: source.machine.clone().unwrap_or_else(|| label(&started.environment)),
+        machine: source.label(),
         run_id: started.run_id.clone(),
         unix_time: started.unix_time,
         command: started.command.clone(),
@@ -135,10 +134,9 @@ fn plan(sources: &[Source], first: &Source) -> Plan {
             workloads.push(workload.clone());
         }
     }
-    let cells = sources.iter().flat_map(|source| {
-        let of_source = source.record.started.plan.cells.iter();
-        of_source.map(|cell| Cell { machine: Some(source.machine_of(cell)), ..cell.clone() })
-    });
+    let cells = sources
+        .iter()
+        .flat_map(|source| source.record.started.plan.cells.iter().map(|cell| source.placed(cell)));
     let mut seeds = distinct(plans().flat_map(|plan| plan.seeds.iter().copied()));
     seeds.sort_unstable();
     let one = &first.record.started.plan;
@@ -180,11 +178,10 @@ fn told(sources: &[Source], merged: &[MergedRun]) -> Vec<Warning> {
         // Those of a merged run name their machines already.
         match started.merged.is_empty() {
             true => {
-                let machine = source.machine.clone().unwrap_or_else(|| label(&started.environment));
                 told.extend(own.map(|warning| Warning::OfMachine {
-                    machine: machine.clone(),
+                    machine: source.label(),
                     warning: Box::new(warning),
-                }));
+                }))
             }
             false => told.extend(own),
         }
@@ -204,7 +201,7 @@ fn unavailable(source: &Source) -> Vec<Unavailable> {
     if !started.merged.is_empty() {
         return rows.collect();
     }
-    let machine = source.machine.clone().unwrap_or_else(|| label(&started.environment));
+    let machine = source.label();
     rows.map(|row| Unavailable { reason: format!("{machine}: {}", row.reason), ..row }).collect()
 }
 

@@ -95,6 +95,11 @@ pub struct GpuUse {
 }
 
 impl GpuUse {
+    /// What slowed it that should not: a power cap is how many of them work.
+    pub fn slowdowns(&self) -> impl Iterator<Item = &String> {
+        self.throttle_reasons.iter().flatten().filter(|reason| reason.contains("slowdown"))
+    }
+
     /// The reasons in one field: `none` where there was none.
     pub fn throttle_words(&self) -> Option<String> {
         let reasons = self.throttle_reasons.as_ref()?;

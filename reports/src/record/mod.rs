@@ -1,52 +1,28 @@
-//! The record format: every line of a run's `events.jsonl`.
+//! What a benchmark writes down: plan, machine, and [`Run`]s. [`Event`] is how it stands in
+//! `events.jsonl`, line by line; [`Record`] is what all readers use.
 
+mod conformance;
 mod device;
 mod environment;
+mod event;
 mod gpu;
 mod plan;
 mod run;
+mod runs;
 
 use serde::{Deserialize, Serialize};
 
+pub use conformance::{CheckRecord, Conformance};
 pub use device::Device;
 pub use environment::Environment;
+pub use event::{Ended, Event, OfRun, TargetRecord};
 pub use gpu::{Gpu, GpuUse, MemoryBasis};
 pub use plan::{Cell, DatasetInfo, Metric, Note, Plan, Target, Unavailable, WorkloadInfo};
-pub use run::{
-    CheckRecord, Conformance, EpochRecord, FirstBatchNorm, Purpose, RunOutcome, RunRecord, TargetRecord,
-};
+pub use run::{Begun, Epoch, FirstBatchNorm, Purpose, Run, RunEnd, RunOutcome};
+pub use runs::Record;
 
 /// Version of the record format; stands in every CSV row and run folder.
 pub const SCHEMA: u32 = 1;
-
-/// One line of `events.jsonl`, appended and flushed as it happens.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "`Started` is large, but a record has only one")]
-pub enum Event {
-    /// First line: what is about to be done, where, and how to repeat it.
-    Started(Started),
-    /// The order of a round's cells, drawn at random before the round.
-    Round(Round),
-    /// A run of a cell was handed to a worker.
-    Begun(Begun),
-    /// An epoch ended.
-    Epoch(EpochRecord),
-    /// A run of a cell ended, well or badly.
-    Ended(Box<RunRecord>),
-    /// A process continued the benchmark after an interruption.
-    Resumed {
-        /// Seconds since the Unix epoch.
-        unix_time: f64,
-    },
-    /// Last line of a process: how the benchmark ended.
-    Finished {
-        /// Why no further run was started.
-        outcome: Outcome,
-        /// Wall seconds of this process from plan to end.
-        seconds: f64,
-    },
-}
 
 /// How a benchmark ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,20 +102,4 @@ pub struct Round {
     /// them. They are the dearest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<usize>,
-}
-
-/// A run was handed to a worker.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Begun {
-    /// The cell.
-    pub cell: Cell,
-    /// The seed.
-    pub seed: u64,
-    /// Why it is run.
-    #[serde(default)]
-    pub purpose: Purpose,
-    /// One-minute load average just before.
-    pub load_average: Option<f64>,
-    /// Seconds since the Unix epoch.
-    pub unix_time: f64,
 }

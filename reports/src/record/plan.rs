@@ -23,6 +23,24 @@ pub struct Plan {
     pub timeout_seconds: f64,
 }
 
+impl Plan {
+    /// The workload of this name.
+    pub fn workload(&self, name: &str) -> Option<&WorkloadInfo> {
+        self.workloads.iter().find(|workload| workload.name == name)
+    }
+
+    /// Every target of its workloads once.
+    pub fn targets(&self) -> Vec<Target> {
+        let mut targets: Vec<Target> = Vec::new();
+        for target in self.workloads.iter().flat_map(|workload| &workload.targets) {
+            if !targets.contains(target) {
+                targets.push(*target);
+            }
+        }
+        targets
+    }
+}
+
 /// The parts of a workload that a reader needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WorkloadInfo {

@@ -11,9 +11,8 @@ use std::path::{Path, PathBuf};
 
 pub use error::StoreError;
 use lock::{LOCK_FILE, Lock};
-pub use read::{Record, Repeat, events};
 
-use crate::record::{Event, Started};
+use crate::record::{Event, Record, Started};
 
 /// Name of the record in a run folder.
 pub const EVENTS_FILE: &str = "events.jsonl";

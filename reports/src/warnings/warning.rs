@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::csv::one_line;
 use crate::number::{bytes, count, seconds, seed_names};
-use crate::record::{Cell, Outcome, RunRecord, Started};
+use crate::record::{Cell, Outcome, Run, Started};
 
 /// Something that makes numbers doubtful, with what was measured of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,7 +105,7 @@ pub enum Warning {
         ratio: f64,
     },
     /// A run failed when it was made once more; it stands in no table.
-    FailedRepeat(Box<RunRecord>),
+    FailedRepeat(Box<Run>),
     /// Work of a cell's epochs goes on after `train_epoch` has returned.
     WorkLeft {
         /// The cell.
@@ -250,9 +250,9 @@ impl Warning {
     fn write_of_cell(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FailedRepeat(run) => {
-                let RunRecord { cell, seed, purpose, outcome, reason, .. } = &**run;
-                write!(f, "{cell}, seed {seed}, run once more ({}): {}", purpose.name(), outcome.name())?;
-                reason.iter().try_for_each(|reason| write!(f, ": {}", one_line(reason)))
+                let Run { cell, seed, purpose, end, .. } = &**run;
+                write!(f, "{cell}, seed {seed}, run once more ({}): {}", purpose.name(), end.outcome.name())?;
+                end.reason.iter().try_for_each(|reason| write!(f, ": {}", one_line(reason)))
             }
             Self::WorkLeft { cell, seconds: left } => {
                 let place = if cell.device.is_cpu() { String::new() } else { format!(" on {}", cell.device) };

@@ -9,9 +9,8 @@ pub(super) use series::{Series, rounded, series};
 
 use super::svg::escape;
 use crate::number::{fraction, seconds, significant};
-use crate::record::{Metric, Target};
-use crate::store::Record;
-use crate::summary::{Group, targets_of};
+use crate::record::{Metric, Record, Target};
+use crate::summary::Group;
 
 /// What is drawn against what.
 #[derive(Clone, Copy)]
@@ -85,7 +84,7 @@ impl Axes {
 
 /// The targets that a chart of these axes shows for a group.
 pub(super) fn targets(record: &Record, group: &Group, axes: Axes) -> Vec<f64> {
-    let of_group = group.cells.first().map_or(&[][..], |summary| targets_of(record, &summary.cell));
+    let of_group = group.cells.first().map_or(&[][..], |summary| record.targets_of(summary.cell));
     of_group.iter().filter(|target| axes.is_of(target)).map(|target| target.at_least).collect()
 }
 

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::super::colours::{Colours, dash_of};
 use super::{Axes, Quantity};
-use crate::record::EpochRecord;
-use crate::store::Record;
-use crate::summary::{Group, median};
+use crate::record::{Epoch, Run};
+use crate::statistics::median;
+use crate::summary::Group;
 
 /// The line of one cell.
 pub(in super::super) struct Series {
@@ -93,13 +93,11 @@ pub(in super::super) fn rounded(value: f64) -> f64 {
 }
 
 /// The lines of a group's cells that have a ranked run, which alone enter.
-pub(in super::super) fn series(record: &Record, group: &Group, colours: &Colours) -> Vec<Series> {
+pub(in super::super) fn series(group: &Group<'_>, colours: &Colours) -> Vec<Series> {
     let mut all = Vec::new();
     for summary in &group.cells {
-        let cell = &summary.cell;
-        let ranked = record.ranked_runs(cell);
-        let runs: Vec<Vec<&EpochRecord>> = ranked.map(|run| record.epochs_of(cell, run.seed)).collect();
-        let points = points(&runs);
+        let cell = summary.cell;
+        let points = points(&summary.ranked);
         if !points.is_empty() {
             let (label, colour) = (group.label(cell), colours.get(cell));
             all.push(Series { label, colour, dash: dash_of(&cell.implementation), points });
@@ -111,25 +109,24 @@ pub(in super::super) fn series(record: &Record, group: &Group, colours: &Colours
 /// The samples of one epoch's number, of every run that has it.
 #[derive(Default)]
 struct Samples<'r> {
-    epochs: Vec<&'r EpochRecord>,
+    epochs: Vec<&'r Epoch>,
     /// Training seconds summed up to its end.
     seconds: Vec<f64>,
 }
 
-fn points(runs: &[Vec<&EpochRecord>]) -> Vec<Point> {
+fn points(runs: &[&Run]) -> Vec<Point> {
     let mut samples: BTreeMap<u32, Samples<'_>> = BTreeMap::new();
-    for epochs in runs {
+    for run in runs {
         let mut seconds = 0.0;
-        for epoch in epochs {
+        for epoch in &run.epochs {
             seconds += epoch.train_seconds;
-            let of_number = samples.entry(epoch.epoch).or_default();
+            let of_number = samples.entry(epoch.number).or_default();
             of_number.epochs.push(epoch);
             of_number.seconds.push(seconds);
         }
     }
     let point = |(number, Samples { epochs, seconds })| {
-        let of =
-            |value: fn(&EpochRecord) -> Option<f64>| Spread::of(epochs.iter().filter_map(|one| value(one)));
+        let of = |value: fn(&Epoch) -> Option<f64>| Spread::of(epochs.iter().filter_map(|one| value(one)));
         Some(Point {
             epoch: number,
             seconds: median(seconds)?,

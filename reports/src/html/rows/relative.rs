@@ -14,7 +14,7 @@ use crate::words::bracket;
 
 /// Ratios of the times of a group's cells.
 pub(in super::super) struct RelativeTimes<'g> {
-    group: &'g Group,
+    group: &'g Group<'g>,
     relative: Relative,
     /// Places of the cells that have a time, the fastest first.
     timed: Vec<usize>,
@@ -22,7 +22,7 @@ pub(in super::super) struct RelativeTimes<'g> {
 
 impl<'g> RelativeTimes<'g> {
     /// `None` where fewer than two cells have a time.
-    pub(in super::super) fn of(group: &'g Group, relative: Relative) -> Option<Self> {
+    pub(in super::super) fn of(group: &'g Group<'g>, relative: Relative) -> Option<Self> {
         let time = |place: usize| group.cells[place].train_seconds.map(|time| time.median);
         let mut timed: Vec<usize> = (0..group.cells.len()).filter(|&place| time(place).is_some()).collect();
         timed.sort_by(|&a, &b| time(a).unwrap_or(f64::NAN).total_cmp(&time(b).unwrap_or(f64::NAN)));
@@ -31,7 +31,7 @@ impl<'g> RelativeTimes<'g> {
 
     /// Place and name of every cell that can be a baseline, the default first.
     pub(in super::super) fn baselines(&self) -> Vec<(usize, String)> {
-        let label = |&place: &usize| (place, self.group.label(&self.group.cells[place].cell));
+        let label = |&place: &usize| (place, self.group.label(self.group.cells[place].cell));
         self.timed.iter().map(label).collect()
     }
 
@@ -47,7 +47,7 @@ impl<'g> RelativeTimes<'g> {
             id: id.to_owned(),
             title: format!(
                 "seconds per epoch as multiples of {}, {} on {}",
-                self.group.label(&self.group.cells[baseline].cell),
+                self.group.label(self.group.cells[baseline].cell),
                 self.group.workload,
                 self.group.device
             ),

@@ -1,14 +1,12 @@
 //! Time from nothing to a target: cold start + epochs × seconds per epoch.
 
 use super::{Mark, Row, RowChart};
-use crate::comparison::{Decomposition, TimeToTarget, time_to_target};
 use crate::html::colours::Colours;
 use crate::html::curves::rounded;
 use crate::html::svg::Scale;
 use crate::number::{count, seconds};
-use crate::record::{RunRecord, Target};
-use crate::store::Record;
-use crate::summary::{CellSummary, Group, median};
+use crate::record::{Record, Target};
+use crate::summary::{CellSummary, Decomposition, Group, TimeToTarget};
 
 /// The chart as SVG; words in place of a bar where a cell has no time. `id` is unique in
 /// the document.
@@ -23,15 +21,12 @@ pub(in super::super) fn chart(
         .cells
         .iter()
         .enumerate()
-        .map(|(place, summary)| (place, summary, time_to_target(record, summary, target)))
+        .map(|(place, summary)| (place, summary, summary.time_to(target)))
         .collect();
-    // One lucky run of three is no faster than three of three.
-    let missed = |time: &TimeToTarget| 1.0 - time.reached as f64 / time.tried.max(1) as f64;
-    cells.sort_by(|(_, _, a), (_, _, b)| missed(a).total_cmp(&missed(b)).then(total(a).total_cmp(&total(b))));
-    let highest = cells
-        .iter()
-        .filter_map(|(_, summary, time)| highest(time, before_training(record, summary)))
-        .reduce(f64::max)?;
+    cells.sort_by(|(_, _, a), (_, _, b)| {
+        a.missed().total_cmp(&b.missed()).then(total(a).total_cmp(&total(b)))
+    });
+    let highest = cells.iter().filter_map(|(_, summary, time)| highest(time, summary)).reduce(f64::max)?;
     let chart = RowChart {
         id: id.to_owned(),
         title: format!("time to {name}, {} on {}", group.workload, group.device),
@@ -55,17 +50,16 @@ fn start(parts: &Decomposition) -> f64 {
     parts.cold_start_seconds.max(0.0)
 }
 
-fn highest(time: &TimeToTarget, before: f64) -> Option<f64> {
-    let parts = time.decomposition?;
+fn highest(time: &TimeToTarget, summary: &CellSummary<'_>) -> Option<f64> {
+    let (parts, before) = (time.decomposition?, before_training(summary));
     let total = start(&parts) + parts.epochs * parts.seconds_per_epoch;
     Some(time.range.map_or(total, |(_, greatest)| total.max(before + greatest)))
 }
 
 /// Seconds before the first epoch begins. The cold start without what the first epoch took
 /// beyond the others, which is a part of the training seconds too.
-fn before_training(record: &Record, summary: &CellSummary) -> f64 {
-    let before = |run: &RunRecord| Some(run.load_seconds? + run.open_seconds?);
-    median(record.ranked_runs(&summary.cell).filter_map(before)).unwrap_or(0.0)
+fn before_training(summary: &CellSummary<'_>) -> f64 {
+    summary.start_seconds.unwrap_or_default()
 }
 
 fn row(
@@ -75,14 +69,14 @@ fn row(
     (place, summary): (usize, &CellSummary),
     time: &TimeToTarget,
 ) -> Row {
-    let cell = &summary.cell;
+    let cell = summary.cell;
     let row = Row::of(place, cell, group, colours);
     let runs = format!("{} of {}", time.reached, time.tried);
     let Some(parts) = time.decomposition else {
-        return Row { value: without_bar(record, summary, time), ..row };
+        return Row { value: without_bar(record, time), ..row };
     };
     let Decomposition { cold_start_seconds, epochs, seconds_per_epoch } = parts;
-    let (start, before) = (start(&parts), before_training(record, summary));
+    let (start, before) = (start(&parts), before_training(summary));
     let mut marks = vec![Mark::Bar { from: 0.0, to: rounded(start), shade: 1 }];
     marks.extend(epochs_of(&parts));
     marks.push(Mark::Point(rounded(start + epochs * seconds_per_epoch)));
@@ -116,14 +110,14 @@ fn epochs_of(parts: &Decomposition) -> Vec<Mark> {
 }
 
 /// Why there is no bar.
-fn without_bar(record: &Record, summary: &CellSummary, time: &TimeToTarget) -> String {
+fn without_bar(record: &Record, time: &TimeToTarget) -> String {
     if !time.is_ranked {
         return "not ranked: not conformant".to_owned();
     }
     if time.tried == 0 {
         return "not run".to_owned();
     }
-    if summary.ok_runs == 0 {
+    if time.finished == 0 {
         return "no run trained all its epochs".to_owned();
     }
     let runs = format!("{} of {}", time.reached, time.tried);
