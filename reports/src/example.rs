@@ -142,6 +142,7 @@ pub(crate) fn run(cell: &Cell, seed: u64, outcome: RunOutcome) -> RunRecord {
             passed: true,
             checks: vec![CheckRecord {
                 name: "train_step batch 256: gradients".to_owned(),
+                kind: Some(crate::record::CheckKind::StepGradients),
                 passed: true,
                 measured: Some(2.5e-6),
                 limit: Some(1e-3),

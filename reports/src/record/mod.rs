@@ -1,5 +1,6 @@
 //! The record format: every line of a run's `events.jsonl`.
 
+mod check;
 mod device;
 mod environment;
 mod gpu;
@@ -8,13 +9,12 @@ mod run;
 
 use serde::{Deserialize, Serialize};
 
+pub use check::{CheckKind, CheckRecord};
 pub use device::Device;
 pub use environment::Environment;
 pub use gpu::{Gpu, GpuUse, MemoryBasis};
 pub use plan::{Cell, DatasetInfo, Metric, Note, Plan, Target, Unavailable, WorkloadInfo};
-pub use run::{
-    CheckRecord, Conformance, EpochRecord, FirstBatchNorm, Purpose, RunOutcome, RunRecord, TargetRecord,
-};
+pub use run::{Conformance, EpochRecord, FirstBatchNorm, Purpose, RunOutcome, RunRecord, TargetRecord};
 
 /// Version of the record format; stands in every CSV row and run folder.
 pub const SCHEMA: u32 = 1;
