@@ -41,7 +41,7 @@ fn operations_per_epoch(started: &Started, workload: &WorkloadInfo) -> f64 {
 /// workload's work is not known.
 pub fn percent_of_peak(started: &Started, cell: &Cell, epoch_seconds: f64) -> Option<f64> {
     let peak = started.environment_of(cell).peak.as_ref()?;
-    let workload = started.plan.workloads.iter().find(|workload| workload.name == cell.workload)?;
+    let workload = started.plan.workload(&cell.workload)?;
     let is_of_cell = cell.device.is_cpu() && cell.threads == peak.threads;
     let percent =
         100.0 * operations_per_epoch(started, workload) / epoch_seconds / peak.operations_per_second;

@@ -214,8 +214,7 @@ pub fn group(summaries: Vec<CellSummary>) -> Vec<Group> {
 
 /// The targets of a cell's workload.
 pub(crate) fn targets_of<'a>(record: &'a Record, cell: &Cell) -> &'a [Target] {
-    let workloads = &record.started.plan.workloads;
-    workloads.iter().find(|workload| workload.name == cell.workload).map_or(&[], |workload| &workload.targets)
+    record.started.plan.workload(&cell.workload).map_or(&[], |workload| &workload.targets)
 }
 
 fn epoch_seconds(runs: &[Vec<&EpochRecord>]) -> Option<EpochSeconds> {
