@@ -78,6 +78,7 @@ fn started(cells: Vec<Cell>, seeds: Vec<u64>, epochs: u32) -> Started {
             workloads: vec![WorkloadInfo {
                 name: "lenet-bn".to_owned(),
                 summary: "LeNet with batch norm".to_owned(),
+                control: None,
                 learning_rate: 1.0,
                 batch_size: 256,
                 targets: vec![TARGET],

@@ -42,6 +42,7 @@ fn workload(name: &str, summary: &str) -> WorkloadInfo {
     WorkloadInfo {
         name: name.to_owned(),
         summary: summary.to_owned(),
+        control: None,
         learning_rate: 1.0,
         batch_size: 256,
         targets: vec![TARGET, TEST_TARGET],
@@ -128,6 +129,7 @@ fn end(cell: &Cell, seed: u64) -> RunEnd {
             passed: true,
             checks: vec![CheckRecord {
                 name: "train_step batch 256: gradients".to_owned(),
+                kind: Some(crate::record::CheckKind::StepGradients),
                 passed: true,
                 measured: Some(2.5e-6),
                 limit: Some(1e-3),

@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
 fn advice(verdict: &Verdict) -> Option<&'static str> {
     let broke_down = verdict.failure.as_ref().is_some_and(|failure| failure.cause != Cause::Unsupported);
     let mut failed = verdict.conformance.checks.iter().filter(|check| !check.passed);
-    if broke_down { None } else { failed.find_map(conformance::advice) }
+    if broke_down { None } else { failed.find_map(|check| conformance::advice(check.kind?)) }
 }
 
 /// Prints every check as a line of its own.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
-use trainmark_reports::record::{CheckRecord, Epoch};
+use trainmark_reports::record::{CheckKind, CheckRecord, Epoch};
 
 use crate::workload::Workload;
 
@@ -76,6 +76,7 @@ pub fn judge(workload: &Workload, dataset: &str, epochs: &[Epoch]) -> Vec<CheckR
 fn not_judged(why: String) -> CheckRecord {
     CheckRecord {
         name: "learning curve".into(),
+        kind: Some(CheckKind::LearningCurve),
         passed: true,
         measured: None,
         limit: None,
@@ -177,6 +178,7 @@ impl Position {
         let (distance, half_width) = (self.distance(), self.half_width());
         CheckRecord {
             name: name.into(),
+            kind: Some(CheckKind::LearningCurve),
             passed: distance <= half_width,
             measured: distance.is_finite().then_some(distance),
             limit: Some(half_width),

@@ -1,6 +1,7 @@
 //! What a benchmark writes down: plan, machine, and [`Run`]s. [`Event`] is how it stands in
 //! `events.jsonl`, line by line; [`Record`] is what all readers use.
 
+mod check;
 mod conformance;
 mod device;
 mod environment;
@@ -12,7 +13,8 @@ mod runs;
 
 use serde::{Deserialize, Serialize};
 
-pub use conformance::{CheckRecord, Conformance};
+pub use check::{CheckKind, CheckRecord};
+pub use conformance::Conformance;
 pub use device::Device;
 pub use environment::Environment;
 pub use event::{Ended, Event, OfRun, TargetRecord};

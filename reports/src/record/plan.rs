@@ -48,6 +48,9 @@ pub struct WorkloadInfo {
     pub name: String,
     /// One line on what it is.
     pub summary: String,
+    /// The workload that shows what batch norm buys: the same without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<String>,
     /// Learning rate of plain SGD.
     pub learning_rate: f64,
     /// Training batch size.
@@ -61,6 +64,12 @@ pub struct WorkloadInfo {
 }
 
 impl WorkloadInfo {
+    /// Name of its control, if it has one. In records of before it was written down, the
+    /// control of `x-bn` is `x`.
+    pub fn control(&self) -> Option<&str> {
+        self.control.as_deref().or_else(|| self.name.strip_suffix("-bn"))
+    }
+
     /// What makes it another training than a workload of the same name: each difference
     /// in words. Its summary and its targets do not.
     pub fn differences(&self, other: &Self) -> Vec<String> {

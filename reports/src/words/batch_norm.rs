@@ -8,13 +8,12 @@ use crate::record::Record;
 use crate::statistics::{Comparison, Verdict};
 use crate::summary::Group;
 
-/// A workload `x-bn` against its control `x`, by its primary target and the accuracy at the
+/// A workload against its control, by its primary target and the accuracy at the
 /// end.
 pub(super) fn convergence(record: &Record, groups: &[Group<'_>]) -> Vec<Answer> {
     let pairs = groups.iter().filter_map(|with| {
-        let name = with.workload.strip_suffix("-bn")?;
-        let is_control = |other: &&Group<'_>| other.workload == name && other.device == with.device;
-        Some((with, groups.iter().find(is_control)?))
+        let control = record.started.plan.workload(&with.workload)?.control()?;
+        Some((with, groups.iter().find(|group| group.workload == control && group.device == with.device)?))
     });
     pairs.filter_map(|(with, without)| against_control(record, with, without)).collect()
 }
@@ -49,8 +48,7 @@ fn difference(pair: &BatchNormPair<'_>) -> f64 {
 
 /// What the control is, and so how fair.
 fn control_note(record: &Record, without: &Group<'_>) -> String {
-    let workloads = &record.started.plan.workloads;
-    let control = workloads.iter().find(|one| one.name == without.workload);
+    let control = record.started.plan.workload(&without.workload);
     control.map_or_else(String::new, |control| format!("{}: {}. ", control.name, control.summary))
 }
 
