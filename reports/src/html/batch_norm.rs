@@ -4,9 +4,11 @@ use serde::Serialize;
 
 use super::channels;
 use super::colours::{Colours, is_ring};
+use super::drawn;
 use super::tables::{Column, Entry, Table, columns, word};
 use crate::record::{Cell, FirstBatchNorm, Record};
 use crate::statistics::median;
+use crate::store::StoreError;
 use crate::summary::{CellSummary, Group};
 use crate::words::agreement;
 
@@ -35,16 +37,29 @@ struct Mark {
 struct Parameter {
     title: String,
     /// `None`: no value is finite.
-    svg: Option<String>,
+    channels: Option<String>,
     table: Table,
 }
 
 /// The groups that have a batch norm.
-pub(super) fn batch_norms(record: &Record, groups: &[Group], colours: &Colours) -> Vec<BatchNorm> {
-    groups.iter().enumerate().filter_map(|(index, group)| batch_norm(record, group, colours, index)).collect()
+///
+/// # Errors
+/// Where a chart cannot be encoded, which is a bug.
+pub(super) fn batch_norms(
+    record: &Record,
+    groups: &[Group],
+    colours: &Colours,
+) -> Result<Vec<BatchNorm>, StoreError> {
+    let all = groups.iter().enumerate().map(|(index, group)| batch_norm(record, group, colours, index));
+    all.filter_map(Result::transpose).collect()
 }
 
-fn batch_norm(record: &Record, group: &Group, colours: &Colours, index: usize) -> Option<BatchNorm> {
+fn batch_norm(
+    record: &Record,
+    group: &Group,
+    colours: &Colours,
+    index: usize,
+) -> Result<Option<BatchNorm>, StoreError> {
     let title = format!("{} on {}", group.workload, group.device);
     let mut section = BatchNorm { title, agreements: Vec::new(), legend: Vec::new(), parameters: Vec::new() };
     for (name, symbol, key, values) in
@@ -60,13 +75,12 @@ fn batch_norm(record: &Record, group: &Group, colours: &Colours, index: usize) -
         let id = format!("batch-norm-{index}-{key}");
         let title = format!("{name} {symbol} per channel");
         section.legend = cells.iter().map(|(cell, _)| mark(group, cell, colours)).collect();
-        section.parameters.push(Parameter {
-            svg: channels::chart(&cells, colours, CHANNELS, &title, &format!("{id}-chart")),
-            table: table(group, &cells, &title, id)?,
-            title,
-        });
+        let chart = channels::chart(&cells, colours, CHANNELS, &title);
+        let Some(table) = table(group, &cells, &title, id) else { return Ok(None) };
+        let channels = chart.map(|chart| drawn(&chart)).transpose()?;
+        section.parameters.push(Parameter { title, channels, table });
     }
-    Some(section)
+    Ok(Some(section))
 }
 
 fn mark(group: &Group, cell: &Cell, colours: &Colours) -> Mark {
