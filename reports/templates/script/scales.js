@@ -75,7 +75,7 @@ const logarithmic = (low, high, inside = false) => {
 // As far below 1 as above.
 const RATIOS = [1.05, 1.1, 1.2, 1.5, ...[0, 1, 2, 3, 4, 5].flatMap((power) => [2, 3, 5, 10].map((digit) => digit * 10 ** power))];
 const ratios = (values) => {
-  const furthest = Math.max(1.01, ...values.filter((value) => value > 0).map((value) => (value > 1 ? value : 1 / value)));
+  const furthest = Math.max(1.01, ...values.map((value) => (value > 1 ? value : 1 / value)).filter((factor) => factor > 0 && Number.isFinite(factor)));
   const outer = RATIOS.find((ratio) => ratio >= furthest) ?? furthest;
   const inner = RATIOS.findLast((ratio) => ratio <= Math.sqrt(outer) * 1.02);
   const above = inner ? [inner, outer] : [outer];
