@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use trainmark_tests::{Finished, Repository, invoke, skip};
+use trainmark_tests::{Finished, Repository, invoke, invoke_program, repository_root, skip};
 
 fn printed(arguments: &[&str]) -> String {
     let Finished { stdout, stderr, .. } = invoke(arguments).run().expect(0);
@@ -31,6 +31,26 @@ fn every_command_has_help() {
     ] {
         insta::assert_snapshot!(format!("help-{command}"), printed(&[command, "--help"]));
         assert_eq!(printed(&["help", command]), printed(&[command, "--help"]));
+    }
+}
+
+/// What a script would do without is long, and some of it costs money.
+#[test]
+fn every_script_has_help_and_refuses_what_it_does_not_know() {
+    let files = std::fs::read_dir(repository_root().join("scripts")).unwrap();
+    let scripts = files.map(|file| file.unwrap().path()).filter(|path| {
+        path.extension().is_some_and(|extension| extension == "sh") && !path.ends_with("help.sh")
+    });
+    let scripts: Vec<_> = scripts.collect();
+    assert!(scripts.len() >= 7, "{scripts:?}");
+    for script in scripts {
+        let name = script.file_name().unwrap().to_str().unwrap();
+        for option in ["-h", "--help"] {
+            let Finished { stdout, stderr, .. } = invoke_program(&script, [option]).run().expect(0);
+            assert!(stdout.contains(&format!("\nUsage: scripts/{name}")) && stderr.is_empty(), "{stdout}");
+        }
+        let told = invoke_program(&script, ["--nosuch"]).run().refusal();
+        assert!(told.starts_with("error: --nosuch is not known; see "), "{told}");
     }
 }
 
@@ -136,7 +156,7 @@ fn doctor_describes_the_machine() {
 /// Whoever cites trainmark names the version that they ran.
 #[test]
 fn the_citation_is_of_this_version() {
-    let citation = std::fs::read_to_string(trainmark_tests::repository_root().join("CITATION.cff")).unwrap();
+    let citation = std::fs::read_to_string(repository_root().join("CITATION.cff")).unwrap();
     let version = format!("\nversion: {}\n", env!("CARGO_PKG_VERSION"));
     assert!(citation.contains(&version), "CITATION.cff lacks {version:?}");
 }
