@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use trainmark_tests::{Finished, Repository, invoke, invoke_program, repository_root, skip};
+use trainmark_tests::{
+    Finished, Repository, RunFolder, bench, hostile, invoke, invoke_program, repository_root, shell, skip,
+};
 
 fn printed(arguments: &[&str]) -> String {
     let Finished { stdout, stderr, .. } = invoke(arguments).run().expect(0);
@@ -31,6 +33,50 @@ fn every_command_has_help() {
     ] {
         insta::assert_snapshot!(format!("help-{command}"), printed(&[command, "--help"]));
         assert_eq!(printed(&["help", command]), printed(&[command, "--help"]));
+    }
+}
+
+/// A report that is not there must not look like one: only a reader who has gone is no error.
+#[test]
+fn what_cannot_be_printed_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    bench(folder.path(), [hostile()]).run().expect(0);
+    let run = RunFolder::only(folder.path()).path;
+    let run = run.to_str().unwrap();
+    for (command, code) in [
+        ("--help", 2),
+        ("list --help", 2),
+        ("--version", 2),
+        ("list", 2),
+        ("doctor", 2),
+        ("inspect", 2),
+        ("completions bash", 2),
+        ("operations --list", 2),
+        ("data --data-dir /nowhere", 1),
+        (&*format!("report {run} --format markdown"), 2),
+        (&*format!("compare {run} {run}"), 2),
+        (&*format!("check {} --workload softmax --dataset synthetic", hostile().display()), 2),
+        (
+            &*format!(
+                "bench {} --workload softmax --dataset synthetic --quick --out {out}/b",
+                hostile().display()
+            ),
+            2,
+        ),
+    ] {
+        let told = shell(&format!("cargo run -- {command} >/dev/full")).run().expect(code).stderr;
+        let expected = "error: cannot write to standard output: No space left on device (os error 28)\n";
+        assert!(told.ends_with(expected), "{command}: {told}");
+        assert_eq!(told.matches("error: ").count(), 1, "{command}: {told}");
+    }
+    assert!(
+        RunFolder::only(&folder.path().join("b")).path.join("report.html").is_file(),
+        "but for the words"
+    );
+    for command in ["--help", "list", "inspect", "completions bash"] {
+        let line = format!("cargo run -- {command} | true; exit ${{PIPESTATUS[0]}}");
+        assert_eq!(shell(&line).run().expect(0).stderr, "", "{command}");
     }
 }
 
