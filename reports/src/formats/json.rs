@@ -7,6 +7,7 @@ use crate::comparison::{NoiseFloor, Relative};
 use crate::csv::target_name;
 use crate::record::{
     Cell, DatasetInfo, Environment, MergedRun, Note, Outcome, Record, Run, Unavailable, WorkloadInfo,
+    distinct,
 };
 use crate::statistics::{Comparison, Interval};
 use crate::store::StoreError;
@@ -156,15 +157,10 @@ fn cell<'r>(summary: &CellSummary<'r>) -> CellDocument<'r> {
         greatest_seconds: time.range.map(|(_, greatest)| greatest),
         expected_seconds: time.expected_seconds,
     });
-    let mut library_hashes: Vec<&str> = Vec::new();
-    for hash in summary.runs.iter().filter_map(|run| run.end.library_hash.as_deref()) {
-        if !library_hashes.contains(&hash) {
-            library_hashes.push(hash);
-        }
-    }
+    let library_hashes = summary.runs.iter().filter_map(|run| run.end.library_hash.as_deref());
     CellDocument {
         targets: targets.collect(),
-        library_hashes,
+        library_hashes: distinct(library_hashes),
         status: summary.status(),
         runs: summary.runs.len(),
         ok_runs: summary.ranked.len(),

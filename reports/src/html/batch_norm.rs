@@ -91,20 +91,20 @@ fn table(group: &Group, cells: &[(&Cell, Vec<Vec<f64>>)], title: &str, id: Strin
     let all = cells.iter().map(|(_, channels)| channels.len()).max()?;
     let shown = all.min(CHANNELS);
     let of_all = if shown < all { format!("; the first {shown} of {all} channels") } else { String::new() };
-    let row = |(cell, channels): &(&Cell, Vec<Vec<f64>>)| {
+    let rows = cells.iter().map(|(cell, channels)| {
         let mut row: Vec<Entry> = std::iter::once(word(group.label(cell)))
             .chain(channels.iter().map(|seeds| spread(seeds)))
             .collect();
         row.resize_with(shown + 1, || word("no channel"));
         row
-    };
+    });
     let names =
         (1..=shown).map(|channel| Column { name: format!("Channel {channel}"), numeric: true, extra: false });
     Some(Table {
         id,
         caption: format!("{title}: median over seeds [least, greatest]{of_all}"),
         columns: columns(&[("Cell", false)]).into_iter().chain(names).collect(),
-        rows: cells.iter().map(row).collect(),
+        rows: rows.collect(),
         sortable: false,
     })
 }
@@ -148,12 +148,11 @@ fn spread(seeds: &[f64]) -> Entry {
         return word("not finite");
     }
     let (low, high) = (seeds.iter().copied().reduce(f64::min), seeds.iter().copied().reduce(f64::max));
-    let shown = |value: f64| format!("{value:.3}");
     match (median(seeds.iter().copied()), low, high) {
         (Some(middle), Some(low), Some(high)) if low < high => {
-            word(format!("{} [{}, {}]", shown(middle), shown(low), shown(high)))
+            word(format!("{middle:.3} [{low:.3}, {high:.3}]"))
         }
-        (Some(middle), ..) => word(shown(middle)),
+        (Some(middle), ..) => word(format!("{middle:.3}")),
         _ => word("not recorded"),
     }
 }

@@ -124,8 +124,7 @@ pub(super) fn cells(record: &Record, groups: &[Group], targets: &[Target]) -> Ta
 
 /// Whether some machine's peak was measured.
 fn has_peak(record: &Record) -> bool {
-    let merged = record.started.merged.iter().map(|run| &run.environment);
-    std::iter::once(&record.started.environment).chain(merged).any(|environment| environment.peak.is_some())
+    record.started.environments().any(|environment| environment.peak.is_some())
 }
 
 const GPU_COLUMNS: [(&str, bool); 2] = [("Peak device memory", true), ("Energy", true)];
