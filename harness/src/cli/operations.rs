@@ -9,7 +9,8 @@ use super::arguments::OperationsArguments;
 use super::exit;
 use crate::bench::prepare::{self, Prepared};
 use crate::bench::{self, BenchRequest, progress};
-use crate::executor::{Executor, Failure};
+use crate::executor::Executor;
+use crate::failure::Failure;
 use crate::operations::{self, Run};
 
 pub(super) fn run(arguments: &OperationsArguments) -> anyhow::Result<i32> {
@@ -66,9 +67,7 @@ fn prepared(
         prepare::prepare(request, &request.workloads()?, &mut registry, executor, progress.as_mut());
     progress.finished();
     let mut prepared = prepared?;
-    if executor.interrupt.is_set() {
-        anyhow::bail!(exit::Interrupted);
-    }
+    executor.interrupt.check()?;
     prepared.cells.sort_by(|a, b| a.cell.backend.cmp(&b.cell.backend));
     Ok(prepared)
 }
