@@ -23,7 +23,7 @@ use clap::{CommandFactory, Parser};
 use crate::bench::BenchRequest;
 use crate::data::DatasetChoice;
 use crate::executor::{Executor, Limits, MemoryLimit};
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, Interrupted};
 use crate::machine;
 use crate::output;
 use crate::registry::{self, Registry};
@@ -62,7 +62,7 @@ fn code() -> i32 {
     };
     match result {
         Ok(code) => code,
-        Err(error) if error.is::<exit::Interrupted>() => {
+        Err(error) if error.is::<Interrupted>() => {
             tell!("interrupted");
             exit::INTERRUPTED
         }

@@ -9,7 +9,8 @@ use super::arguments::OperationsArguments;
 use super::exit;
 use crate::bench::prepare::{self, Prepared};
 use crate::bench::{self, BenchRequest, progress};
-use crate::executor::{Executor, Failure};
+use crate::executor::Executor;
+use crate::failure::Failure;
 use crate::operations::{self, Run};
 use crate::registry::Registry;
 
@@ -67,9 +68,7 @@ fn prepared(
     let prepared = prepare::prepare(request, &request.workloads()?, registry, executor, progress.as_mut());
     progress.finished();
     let mut prepared = prepared?;
-    if executor.interrupt.is_set() {
-        anyhow::bail!(exit::Interrupted);
-    }
+    executor.interrupt.check()?;
     prepared.cells.sort_by(|a, b| a.cell.backend.cmp(&b.cell.backend));
     Ok(prepared)
 }

@@ -151,7 +151,7 @@ fn failures(record: &Record) -> Vec<String> {
 fn failure_line(run: &Run) -> String {
     let reason = run.end.reason.as_deref().unwrap_or("no reason was given");
     let log = run.end.log.as_deref().map(|log| format!(" (log: {log})")).unwrap_or_default();
-    format!("{} seed {}: {}: {reason}{log}", run.cell, run.seed, run.end.outcome.name())
+    format!("{} seed {}: {}{log}", run.cell, run.seed, run.end.outcome.with_reason(Some(reason)))
 }
 
 #[cfg(test)]

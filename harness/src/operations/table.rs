@@ -32,7 +32,7 @@ pub fn render(operations: &Operations) -> String {
 /// `candle builtin, train_step: 20.123 ms`, or why there is no time.
 pub fn line(cell: &OperationCell, result: &OperationResult) -> String {
     let what = match &result.reason {
-        Some(reason) => format!("{}: {reason}", result.outcome.name()),
+        Some(reason) => result.outcome.with_reason(Some(reason)),
         None if result.time.is_some() => format!("{} ms", entry(result)),
         None => result.status().to_owned(),
     };

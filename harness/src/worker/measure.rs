@@ -205,6 +205,7 @@ mod tests {
     use trainmark_plugin::{Error, StepOutcome};
 
     use super::*;
+    use crate::failure::{Failure, FailureKind};
     use crate::operations::Sign;
 
     /// Takes its time, leaves work, and fails or diverges at a step. Untrained it predicts slowly.
@@ -338,11 +339,9 @@ mod tests {
         let models = vec![model(session, "train_step", Sign::Plus)];
         let (errors, _) = measured(models, |measurement| {
             measurement.round().unwrap();
-            [(); 2].map(|()| super::super::classify(&measurement.round().unwrap_err()))
+            [(); 2].map(|()| Failure::from(measurement.round().unwrap_err()))
         });
-        use super::super::FailureKind::{Failed, Unsupported};
-        let words = |text: &str| text.to_owned();
-        assert_eq!(errors[0], (Unsupported, words("train_step: no more")));
-        assert_eq!(errors[1], (Failed, words("train_step: the loss is not finite")));
+        assert_eq!(errors[0], Failure::new(FailureKind::Unsupported, "train_step: no more"));
+        assert_eq!(errors[1], Failure::new(FailureKind::Failed, "train_step: the loss is not finite"));
     }
 }
