@@ -4,9 +4,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use trainmark_reports::record::{
-    DatasetInfo, Environment, Event, Note, Plan, RunOutcome, RunRecord, SCHEMA, Started,
-};
+use trainmark_reports::record::{DatasetInfo, Environment, Event, Note, Plan, SCHEMA, Started};
 use trainmark_reports::warnings::Warning;
 use trainmark_reports::{Record, RunStore, StoreError};
 
@@ -107,9 +105,9 @@ fn check_same_plan(record: &Record, request: &BenchRequest, prepared: &Prepared)
                 "cannot resume: {cell} cannot be run now (see `list`); mend it, or start a new run"
             );
         };
-        let changed =
-            |run: &&RunRecord| run.library_hash.as_ref().is_some_and(|hash| *hash != ready.library.hash);
-        if record.runs_of(cell).any(|run| run.outcome == RunOutcome::Ok && changed(&run)) {
+        let mut libraries =
+            record.samples_of(cell).filter(|run| run.is_ok()).filter_map(|run| run.end.library_hash.as_ref());
+        if libraries.any(|hash| *hash != ready.library.hash) {
             anyhow::bail!(
                 "cannot resume: the library of {cell} has changed since its first runs; start a new run"
             );
