@@ -10,7 +10,6 @@ use crate::comparison::Relative;
 use crate::number::count;
 use crate::record::{Record, Target};
 use crate::summary::{Group, why_nothing};
-use crate::words::metric_name;
 
 /// The charts of a group.
 #[derive(Serialize)]
@@ -117,7 +116,7 @@ fn target_data(record: &Record, group: &Group) -> Value {
 }
 
 fn target_chart(record: &Record, group: &Group, colours: &Colours, target: Target, id: &str) -> TargetChart {
-    let name = metric_name(target);
+    let name = target.name();
     let words = if let Some(why) = why_nothing(group.cells.iter()) {
         format!("{why}, so there is no time.")
     } else {
