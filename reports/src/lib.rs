@@ -19,6 +19,7 @@ pub mod record;
 pub mod statistics;
 pub mod store;
 pub mod summary;
+mod table;
 pub mod warnings;
 pub mod words;
 

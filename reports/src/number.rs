@@ -20,6 +20,11 @@ pub(crate) fn seconds(value: f64) -> String {
     format!("{} s", significant(value))
 }
 
+/// `12.3 J`.
+pub(crate) fn joules(value: f64) -> String {
+    format!("{} J", significant(value))
+}
+
 /// `2.33×`.
 pub(crate) fn ratio(value: f64) -> String {
     format!("{}×", significant(value))

@@ -25,8 +25,8 @@ fn schema_1_gives_the_same_summary() {
     use Purpose::{Drift, Repeat, Sample};
     assert_eq!(purposes, [Sample, Repeat, Sample, Repeat, Drift]);
     assert!(record.runs.iter().all(|run| run.epochs.len() == 3 && run.begun.is_some()));
-    insta::assert_snapshot!("schema_1_summary", csv::summary::text(&record).unwrap());
-    insta::assert_snapshot!("schema_1_runs", csv::runs::text(&record).unwrap());
+    insta::assert_snapshot!("schema_1_summary", csv::summary(&record).unwrap());
+    insta::assert_snapshot!("schema_1_runs", csv::runs(&record).unwrap());
 }
 
 #[test]

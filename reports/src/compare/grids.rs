@@ -3,7 +3,7 @@
 use super::{CellPair, Judgement, RunComparison};
 use crate::formats::{Grid, shown};
 use crate::number::{count, fraction, percent, seconds, significant};
-use crate::record::{Metric, Target, distinct};
+use crate::record::{Target, distinct};
 use crate::statistics::Verdict;
 use crate::summary::TimeToTarget;
 use crate::words::bracket;
@@ -50,10 +50,7 @@ fn learning(comparison: &RunComparison) -> Grid {
     let targets: Vec<Target> =
         distinct(comparison.cells.iter().flat_map(|pair| &pair.targets).map(|(target, _)| *target));
     let mut header = vec!["cell".to_owned()];
-    header.extend(targets.iter().map(|target| match target.metric {
-        Metric::TrainAccuracy => format!("train ≥ {}", target.at_least),
-        Metric::TestAccuracy => format!("test ≥ {}", target.at_least),
-    }));
+    header.extend(targets.iter().map(Target::title));
     header.extend(["train accuracy".to_owned(), "difference".to_owned()]);
     let rows = comparison.cells.iter().map(|pair| {
         let mut row = vec![pair.cell.to_string()];
@@ -73,14 +70,7 @@ fn learning(comparison: &RunComparison) -> Grid {
 }
 
 fn target_text(sides: &[TimeToTarget; 2]) -> String {
-    let words = sides.each_ref().map(|target| match target.seconds {
-        _ if !target.is_ranked => "not ranked".to_owned(),
-        Some(after) if target.reached == target.tried => seconds(after),
-        Some(after) => format!("{} ({} of {})", seconds(after), target.reached, target.tried),
-        None if target.tried == 0 => "not run".to_owned(),
-        None => "not reached".to_owned(),
-    });
-    match words {
+    match sides.each_ref().map(TimeToTarget::told) {
         [one, other] if one == other && sides[0].seconds.is_none() => one,
         [one, other] => format!("{one} → {other}"),
     }

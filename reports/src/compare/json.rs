@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use super::{Check, Difference, Judgement, RunComparison, Side, notes};
-use crate::csv::target_name;
 use crate::formats::json::{Times, to_text};
 use crate::record::Cell;
 use crate::statistics::Comparison;
@@ -99,7 +98,7 @@ fn pair(pair: &super::CellPair) -> Pair<'_> {
     let [seconds_a, seconds_b] = pair.seconds.map(|seconds| seconds.map(Times::from));
     let [train_accuracy_a, train_accuracy_b] = pair.train_accuracy;
     let targets = pair.targets.iter().map(|(target, [a, b])| Target {
-        target: target_name(target),
+        target: target.key(),
         a: reached(a),
         b: reached(b),
     });

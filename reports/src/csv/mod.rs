@@ -1,27 +1,22 @@
 //! The record as CSV, one plain header line each, without comment lines:
 //!
-//! - `epochs.csv`: a row per cell, seed and epoch ([`epochs`]);
-//! - `runs.csv`: a row per run, and per backend that cannot run here ([`runs`]);
-//! - `summary.csv`: a row per cell ([`summary`]);
-//! - `repeats.csv`: a row per epoch of the runs that were made once more ([`repeats`]), where
-//!   there are any;
-//! - `operations.csv`: a row per operation and cell ([`operations`]), where any were
-//!   measured.
+//! - `epochs.csv`: a row per cell, seed and epoch;
+//! - `runs.csv`: a row per run, and per backend that cannot run here;
+//! - `summary.csv`: a row per cell;
+//! - `repeats.csv`: a row per epoch of the runs that were made once more, where there are any;
+//! - `operations.csv`: a row per operation and cell, where any were measured.
 //!
 //! Seconds, bytes, and fractions of 1. An empty number does not exist, and a
 //! column beside it says why. Column by column: `docs/records.md`.
 
-pub mod epochs;
-pub mod operations;
-pub mod repeats;
-pub mod runs;
-pub mod summary;
-
-use serde::Serialize;
-
 use crate::operations::RunOperations;
-use crate::record::{Metric, Record, Target};
+use crate::record::Record;
 use crate::store::StoreError;
+use crate::summary::summarize;
+use crate::table::{self, Table};
+
+/// The file of medians, which a reader opens first.
+pub const SUMMARY: &str = "summary.csv";
 
 /// Name and content of every CSV file of a run folder.
 ///
@@ -31,67 +26,60 @@ pub fn files(
     record: &Record,
     of_run: Option<&RunOperations>,
 ) -> Result<Vec<(&'static str, String)>, StoreError> {
-    let mut files = vec![
-        (epochs::FILE, epochs::text(record)?),
-        (runs::FILE, runs::text(record)?),
-        (summary::FILE, summary::text(record)?),
-    ];
+    let mut files =
+        vec![("epochs.csv", epochs(record)?), ("runs.csv", runs(record)?), (SUMMARY, summary(record)?)];
     if record.repeats().next().is_some() {
-        files.push((repeats::FILE, repeats::text(record)?));
+        files.push(("repeats.csv", text(&table::repeats(record))?));
     }
     if let Some(operations) = of_run.and_then(|of_run| of_run.operations.as_ref()) {
-        files.push((operations::FILE, operations::text(record, operations)?));
+        files.push(("operations.csv", text(&table::operations(record, operations))?));
     }
     Ok(files)
 }
 
-/// `train_accuracy_0.88`: a target as part of a column's name.
-pub fn target_name(target: &Target) -> String {
-    let metric = match target.metric {
-        Metric::TrainAccuracy => "train_accuracy",
-        Metric::TestAccuracy => "test_accuracy",
-    };
-    format!("{metric}_{}", target.at_least)
+/// `epochs.csv`.
+///
+/// # Errors
+/// As [`files`].
+pub fn epochs(record: &Record) -> Result<String, StoreError> {
+    text(&table::epochs(record))
 }
 
-/// What every row begins with.
-#[derive(Serialize)]
-struct Origin<'a> {
-    schema: u32,
-    run_id: &'a str,
+/// `runs.csv`.
+///
+/// # Errors
+/// As [`files`].
+pub fn runs(record: &Record) -> Result<String, StoreError> {
+    text(&table::runs(record))
 }
 
-impl<'a> Origin<'a> {
-    fn of(record: &'a Record) -> Self {
-        Self { schema: record.started.schema, run_id: &record.started.run_id }
-    }
+/// `summary.csv`.
+///
+/// # Errors
+/// As [`files`].
+pub fn summary(record: &Record) -> Result<String, StoreError> {
+    text(&table::cells(record, &summarize(record)))
 }
 
-/// Header and rows as CSV. Rows may nest; their fields are written flat.
-fn table<R: Serialize>(
-    file: &'static str,
-    header: &[String],
-    rows: impl IntoIterator<Item = R>,
-) -> Result<String, StoreError> {
-    let fail = |cause: &dyn std::fmt::Display| StoreError::Render { file, cause: cause.to_string() };
+/// The columns that have a key.
+fn text<R>(table: &Table<'_, R>) -> Result<String, StoreError> {
+    written(table).map_err(|cause| StoreError::Render { file: "CSV", cause: cause.to_string() })
+}
+
+fn written<R>(table: &Table<'_, R>) -> Result<String, Box<dyn std::error::Error>> {
     let mut writer = ::csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-    writer.write_record(header).map_err(|cause| fail(&cause))?;
-    for row in rows {
-        writer.serialize(row).map_err(|cause| fail(&cause))?;
+    writer.write_record(table.columns.iter().filter_map(|column| column.key.as_deref()))?;
+    for row in &table.rows {
+        let columns = table.columns.iter().filter(|column| column.key.is_some());
+        writer.serialize(columns.map(|column| column.value(row)).collect::<Vec<_>>())?;
     }
-    let bytes = writer.into_inner().map_err(|cause| fail(&cause))?;
-    String::from_utf8(bytes).map_err(|cause| fail(&cause))
+    Ok(String::from_utf8(writer.into_inner()?)?)
 }
 
 /// Text on one line: control characters and line breaks become spaces.
 pub fn one_line(text: &str) -> String {
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     text.split(breaks).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// A number that exists.
-fn finite(value: Option<f64>) -> Option<f64> {
-    value.filter(|value| value.is_finite())
 }
 
 #[cfg(test)]

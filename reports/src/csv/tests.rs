@@ -29,12 +29,12 @@ fn the_files_of_the_example() {
 #[test]
 fn an_empty_number_has_its_reason_beside_it() {
     let record = example::record();
-    let text = epochs::text(&record).unwrap();
+    let text = epochs(&record).unwrap();
     let (losses, statuses) = (column(&text, "train_loss"), column(&text, "status"));
     for (loss, status) in losses.iter().zip(&statuses) {
         assert_eq!(loss.is_empty(), status != "ok", "{loss} {status}");
     }
-    let text = runs::text(&record).unwrap();
+    let text = runs(&record).unwrap();
     let reached = column(&text, "epochs_to_train_accuracy_0.88");
     for (epochs, status) in reached.iter().zip(column(&text, "status_of_train_accuracy_0.88")) {
         assert_eq!(epochs.is_empty(), status != "reached", "{epochs} {status}");
@@ -43,13 +43,13 @@ fn an_empty_number_has_its_reason_beside_it() {
 
 #[test]
 fn what_a_run_took_of_its_graphics_processor_has_columns() {
-    let text = runs::text(&example::record_on_gpu()).unwrap();
+    let text = runs(&example::record_on_gpu()).unwrap();
     let value = |name: &str| column(&text, name).swap_remove(0);
     let columns = ["peak_device_bytes", "device_memory_of", "energy_joules", "sm_clock_mhz"];
     assert_eq!(columns.map(value), ["629145600", "process", "1234.5", "345"]);
     assert_eq!(value("device_temperature_celsius"), "41");
     assert_eq!(value("throttle_reasons"), "software thermal slowdown");
-    let text = summary::text(&example::record_on_gpu()).unwrap();
+    let text = summary(&example::record_on_gpu()).unwrap();
     assert_eq!(column(&text, "peak_device_bytes")[0], "629145600");
 }
 
@@ -57,7 +57,7 @@ fn what_a_run_took_of_its_graphics_processor_has_columns() {
 fn without_a_peak_there_is_no_share_of_it() {
     let mut record = example::record();
     let filled = |record: &Record| {
-        let percents = column(&summary::text(record).unwrap(), "percent_of_peak");
+        let percents = column(&summary(record).unwrap(), "percent_of_peak");
         percents.iter().filter(|percent| !percent.is_empty()).count()
     };
     assert_eq!(filled(&record), 5, "all but the cell that crashes");
@@ -70,13 +70,13 @@ fn a_missing_metric_is_named_even_where_the_writer_says_ok() {
     let mut record = example::record();
     record.runs[0].epochs[0].train_loss = Some(f64::NAN);
     record.runs[0].epochs[0].test_accuracy = None;
-    let statuses = column(&epochs::text(&record).unwrap(), "status");
+    let statuses = column(&epochs(&record).unwrap(), "status");
     assert_eq!(statuses[0], "missing or not finite: train_loss test_accuracy");
 }
 
 #[test]
 fn what_did_not_run_is_a_row() {
-    let text = runs::text(&example::record()).unwrap();
+    let text = runs(&example::record()).unwrap();
     let outcomes = column(&text, "outcome");
     assert_eq!(outcomes.iter().filter(|outcome| *outcome == "failed").count(), 3);
     assert_eq!(outcomes.last().map(String::as_str), Some("unavailable"));
@@ -93,10 +93,7 @@ fn a_failed_check_is_named() {
     conformance.passed = false;
     conformance.checks[0].passed = false;
     record.runs[0].end.outcome = RunOutcome::NotConformant;
-    assert_eq!(
-        column(&runs::text(&record).unwrap(), "conformance")[0],
-        "failed: train_step batch 256: gradients"
-    );
+    assert_eq!(column(&runs(&record).unwrap(), "conformance")[0], "failed: train_step batch 256: gradients");
 }
 
 #[test]
@@ -104,8 +101,8 @@ fn a_record_without_runs_gives_headers_and_cells() {
     let parent = tempfile::tempdir().unwrap();
     let folder = example::write(parent.path(), &[Event::Started(example::started())]);
     let record = Record::read(&folder).unwrap();
-    assert_eq!(parse(&epochs::text(&record).unwrap()).1.len(), 0);
-    assert!(column(&summary::text(&record).unwrap(), "status").iter().all(|status| status == "not run"));
+    assert_eq!(parse(&epochs(&record).unwrap()).1.len(), 0);
+    assert!(column(&summary(&record).unwrap(), "status").iter().all(|status| status == "not run"));
 }
 
 /// The example, of whose first run there is one more.
@@ -152,7 +149,7 @@ proptest! {
         record.runs[0].cell.backend.clone_from(&backend);
         record.runs[0].end.reason = Some(reason.clone());
         record.runs[0].end.log = Some(log.clone());
-        let text = runs::text(&record).unwrap();
+        let text = runs(&record).unwrap();
         prop_assert_eq!(&column(&text, "backend")[0], &backend);
         prop_assert_eq!(&column(&text, "log")[0], &log);
         let shown = &column(&text, "reason")[0];
@@ -165,9 +162,9 @@ proptest! {
         let mut record = example::record_of_one_run();
         record.runs[0].epochs[0].train_seconds = seconds;
         record.runs[0].epochs[0].train_loss = Some(loss);
-        let text = epochs::text(&record).unwrap();
+        let text = epochs(&record).unwrap();
         prop_assert_eq!(column(&text, "train_seconds")[0].parse::<f64>().unwrap(), seconds);
         let shown = column(&text, "train_loss")[0].parse::<f64>().ok();
-        prop_assert_eq!(shown, finite(Some(loss)));
+        prop_assert_eq!(shown, Some(loss).filter(|loss| loss.is_finite()));
     }
 }

@@ -3,6 +3,9 @@
 use serde::Serialize;
 
 use super::markdown::escape;
+use crate::record::{Cell, Record};
+use crate::summary::Group;
+use crate::table::{self, Table};
 
 /// A table whose first column names the row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -16,6 +19,31 @@ pub struct Grid {
 }
 
 impl Grid {
+    /// The cells of a group, the lowest median first, each by a name that the caller gives it.
+    pub fn ranking(
+        record: &Record,
+        group: &Group<'_>,
+        title: String,
+        label: impl Fn(&Cell) -> String,
+    ) -> Self {
+        Self::of(title, &table::ranking(record, group, label))
+    }
+
+    /// The columns that have a short title.
+    fn of<R>(title: String, table: &Table<'_, R>) -> Self {
+        let mut grid = Self { title, header: Vec::new(), rows: vec![Vec::new(); table.rows.len()] };
+        for column in &table.columns {
+            let Some((short, values)) = column.short.as_ref().zip(column.values(&table.rows)) else {
+                continue;
+            };
+            grid.header.push(short.to_string());
+            for (row, value) in grid.rows.iter_mut().zip(values) {
+                row.push(value.told_in_short());
+            }
+        }
+        grid
+    }
+
     /// The table in Markdown, with its title as a heading. All columns but the first
     /// and those that are words keep to the right.
     pub fn markdown(&self, words: &[&str]) -> String {

@@ -1,17 +1,17 @@
 //! A record as one JSON document: everything of `summary.csv`, with intervals,
 //! comparisons, and what is needed to judge them.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::comparison::{NoiseFloor, Relative};
-use crate::csv::target_name;
 use crate::record::{
     Cell, DatasetInfo, Environment, MergedRun, Note, Outcome, Record, Run, Unavailable, WorkloadInfo,
     distinct,
 };
 use crate::statistics::{Comparison, Interval};
 use crate::store::StoreError;
-use crate::summary::{CellSummary, EpochSeconds, group, summarize};
+use crate::summary::{EpochSeconds, TimeToTarget, group, summarize};
+use crate::table::{self, CellRow, Column, Value};
 use crate::warnings::{Warning, warnings};
 
 /// Version of the document's format.
@@ -43,22 +43,20 @@ struct Document<'r> {
 #[derive(Serialize)]
 struct CellDocument<'r> {
     cell: &'r Cell,
-    framework: Option<&'r str>,
-    library_hashes: Vec<&'r str>,
-    status: String,
-    runs: usize,
-    ok_runs: usize,
+    #[serde(flatten)]
+    columns: Keyed<'r>,
     train_seconds: Option<Times>,
-    median_predict_seconds: Option<f64>,
-    train_loss: Option<f64>,
-    train_accuracy: Option<f64>,
-    test_accuracy: Option<f64>,
-    peak_rss_bytes: Option<u64>,
-    peak_device_bytes: Option<u64>,
-    energy_joules: Option<f64>,
-    cold_start_seconds: Option<f64>,
-    percent_of_peak: Option<f64>,
     targets: Vec<Target>,
+    library_hashes: Vec<&'r str>,
+}
+
+/// The columns of a cell that have a key, in their order.
+struct Keyed<'r>(Vec<(&'r str, Value<'r>)>);
+
+impl Serialize for Keyed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
 }
 
 /// Training seconds per epoch.
@@ -116,6 +114,8 @@ struct Failure<'r> {
 pub fn json(record: &Record) -> Result<String, StoreError> {
     let started = &record.started;
     let plan = &started.plan;
+    let summaries = summarize(record);
+    let cells = table::cells(record, &summaries);
     to_text(&Document {
         schema: SCHEMA,
         kind: "report",
@@ -129,7 +129,7 @@ pub fn json(record: &Record) -> Result<String, StoreError> {
         epochs: plan.epochs,
         seeds: &plan.seeds,
         noise_floor: record.noise_floor(),
-        cells: summarize(record).iter().map(cell).collect(),
+        cells: cells.rows.iter().map(|row| cell(&cells.columns, row)).collect(),
         comparisons: comparisons(record),
         failures: record.failures().map(failure).collect(),
         unavailable: &started.unavailable,
@@ -146,36 +146,32 @@ pub(crate) fn to_text(document: &impl Serialize) -> Result<String, StoreError> {
     Ok(text + "\n")
 }
 
-fn cell<'r>(summary: &CellSummary<'r>) -> CellDocument<'r> {
-    let targets = summary.targets.iter().map(|time| Target {
-        target: target_name(&time.target),
-        reached: time.reached,
-        tried: time.tried,
-        median_epochs: time.epochs,
-        median_seconds: time.seconds,
-        least_seconds: time.range.map(|(least, _)| least),
-        greatest_seconds: time.range.map(|(_, greatest)| greatest),
-        expected_seconds: time.expected_seconds,
-    });
-    let library_hashes = summary.runs.iter().filter_map(|run| run.end.library_hash.as_deref());
+fn cell<'t, 'r: 't>(columns: &'t [Column<'r, CellRow<'r>>], row: &CellRow<'r>) -> CellDocument<'t> {
+    let summary = row.summary;
+    let keyed = columns.iter().filter(|column| column.is_in_json);
     CellDocument {
-        targets: targets.collect(),
-        library_hashes: distinct(library_hashes),
-        status: summary.status(),
-        runs: summary.runs.len(),
-        ok_runs: summary.ranked.len(),
-        train_seconds: summary.train_seconds.map(Times::from),
-        median_predict_seconds: summary.predict_seconds,
-        train_loss: summary.train_loss,
-        train_accuracy: summary.train_accuracy,
-        test_accuracy: summary.test_accuracy,
-        peak_rss_bytes: summary.peak_rss_bytes,
-        peak_device_bytes: summary.peak_device_bytes,
-        energy_joules: summary.energy_joules,
-        cold_start_seconds: summary.cold_start_seconds,
-        percent_of_peak: summary.percent_of_peak,
-        framework: summary.framework,
         cell: summary.cell,
+        columns: Keyed(
+            keyed.filter_map(|column| Some((column.key.as_deref()?, column.value(row)))).collect(),
+        ),
+        train_seconds: summary.train_seconds.map(Times::from),
+        targets: summary.targets.iter().map(Target::from).collect(),
+        library_hashes: distinct(summary.runs.iter().filter_map(|run| run.end.library_hash.as_deref())),
+    }
+}
+
+impl From<&TimeToTarget> for Target {
+    fn from(time: &TimeToTarget) -> Self {
+        Self {
+            target: time.target.key(),
+            reached: time.reached,
+            tried: time.tried,
+            median_epochs: time.epochs,
+            median_seconds: time.seconds,
+            least_seconds: time.range.map(|(least, _)| least),
+            greatest_seconds: time.range.map(|(_, greatest)| greatest),
+            expected_seconds: time.expected_seconds,
+        }
     }
 }
 

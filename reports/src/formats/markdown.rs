@@ -1,13 +1,12 @@
 //! A record in Markdown, short enough for a pull request.
 
-use super::{Grid, shown};
-use crate::comparison::Relative;
+use super::Grid;
 use crate::csv::one_line;
-use crate::number::{bytes, count, fraction, ratio, seconds, significant, utc};
-use crate::record::{Environment, Metric, Record, Run, Target};
-use crate::summary::{Group, TimeToTarget, group, summarize, why_nothing};
+use crate::number::{bytes, count, utc};
+use crate::record::{Environment, Record, Run, Unavailable};
+use crate::summary::{group, summarize, why_nothing};
 use crate::warnings::warnings;
-use crate::words::{bracket, floor_in_words};
+use crate::words::floor_in_words;
 
 /// Text that Markdown shows as it is, on one line.
 pub fn escape(text: &str) -> String {
@@ -54,7 +53,9 @@ pub fn markdown(record: &Record) -> String {
     }
     let groups = group(summarize(record));
     for group in &groups {
-        text += &format!("\n{}", grid(record, group).markdown(&[]));
+        let title = format!("{} on {}", group.workload, group.device);
+        let grid = Grid::ranking(record, group, title, |cell| group.label(cell));
+        text += &format!("\n{}", grid.markdown(&[]));
     }
     text += &match why_nothing(groups.iter().flat_map(|group| &group.cells)) {
         Some(why) => format!("\n{why}.\n"),
@@ -64,58 +65,6 @@ pub fn markdown(record: &Record) -> String {
         ),
     };
     text + &failures(record) + &machines(record)
-}
-
-/// The cells of one workload on one device, the lowest median first.
-fn grid(record: &Record, group: &Group<'_>) -> Grid {
-    let mut header = vec!["cell".to_owned(), "s/epoch".to_owned(), "relative".to_owned()];
-    let targets: Vec<Target> =
-        group.cells.first().map_or_else(Vec::new, |cell| cell.targets.iter().map(|of| of.target).collect());
-    header.extend(targets.iter().map(|target| match target.metric {
-        Metric::TrainAccuracy => format!("train ≥ {}", target.at_least),
-        Metric::TestAccuracy => format!("test ≥ {}", target.at_least),
-    }));
-    header.extend(["train acc", "test acc", "memory"].map(str::to_owned));
-    let has_device_memory = group.cells.iter().any(|cell| cell.peak_device_bytes.is_some());
-    header.extend(has_device_memory.then(|| "device memory".to_owned()));
-    header.push("runs".to_owned());
-    let median = |place: usize| group.cells[place].train_seconds.map_or(f64::INFINITY, |time| time.median);
-    let mut order: Vec<usize> = (0..group.cells.len()).collect();
-    order.sort_by(|&a, &b| median(a).total_cmp(&median(b)));
-    let relative = Relative::of(record, group);
-    let rows = order.iter().map(|&place| {
-        let cell = &group.cells[place];
-        let time = cell.train_seconds;
-        let own = shown(time.map(|time| time.median), significant)
-            + &bracket(time.and_then(|time| time.interval), significant);
-        let comparison = relative.get(order[0], place);
-        let interval = comparison.and_then(|comparison| comparison.interval);
-        let times = interval.map_or(median(place) / median(order[0]), |interval| interval.estimate);
-        let against = shown(time.map(|_| times), ratio) + &bracket(interval, significant);
-        let mut row = vec![group.label(cell.cell), own, against];
-        row.extend(targets.iter().map(|&target| target_text(&cell.time_to(target))));
-        row.extend([
-            shown(cell.train_accuracy, fraction),
-            shown(cell.test_accuracy, fraction),
-            cell.peak_rss_bytes.map_or_else(|| "–".to_owned(), bytes),
-        ]);
-        if has_device_memory {
-            row.push(cell.peak_device_bytes.map_or_else(|| "–".to_owned(), bytes));
-        }
-        row.push(format!("{} of {}", cell.ranked.len(), cell.runs.len()));
-        row
-    });
-    Grid { title: format!("{} on {}", group.workload, group.device), header, rows: rows.collect() }
-}
-
-fn target_text(target: &TimeToTarget) -> String {
-    match target.seconds {
-        _ if !target.is_ranked => "not ranked".to_owned(),
-        Some(after) if target.reached == target.tried => seconds(after),
-        Some(after) => format!("{} ({} of {})", seconds(after), target.reached, target.tried),
-        None if target.tried == 0 => "not run".to_owned(),
-        None => format!("not reached (0 of {})", target.tried),
-    }
 }
 
 fn failures(record: &Record) -> String {
@@ -134,10 +83,11 @@ fn failures(record: &Record) -> String {
         let reason = run.end.reason.as_deref().unwrap_or("no reason recorded");
         (format!("{}, seed {}: {}", run.cell, seeds.join(", "), run.end.outcome.name()), reason)
     });
-    let unavailable = record.started.unavailable.iter().map(|row| {
-        let device = row.device.as_ref().map_or_else(String::new, |device| format!("@{device}"));
-        (format!("{}{device}: unavailable", row.backend), row.reason.as_str())
-    });
+    let unavailable = record
+        .started
+        .unavailable
+        .iter()
+        .map(|row| (format!("{row}: {}", Unavailable::OUTCOME), row.reason.as_str()));
     let lines: Vec<String> =
         runs.chain(unavailable).map(|(what, why)| format!("- {}: {}\n", escape(&what), code(why))).collect();
     if lines.is_empty() { String::new() } else { format!("\n### Failures\n\n{}", lines.concat()) }

@@ -80,7 +80,7 @@ fn the_example_as_json() {
 #[test]
 fn everything_of_the_summary_is_in_the_json() {
     let record = example::record();
-    let text = crate::csv::summary::text(&record).unwrap();
+    let text = crate::csv::summary(&record).unwrap();
     let mut reader = ::csv::Reader::from_reader(text.as_bytes());
     let rows: Vec<std::collections::HashMap<String, String>> =
         reader.deserialize().map(Result::unwrap).collect();

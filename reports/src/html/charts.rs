@@ -13,7 +13,6 @@ use crate::number::count;
 use crate::record::{Record, Target};
 use crate::store::StoreError;
 use crate::summary::{Group, why_nothing};
-use crate::words::metric_name;
 
 /// The charts of a group. Those of rows are JSON that stands with their figure, the curves'
 /// lines stand once for all of them.
@@ -120,7 +119,7 @@ impl Curve {
 
 impl TargetChart {
     fn of(record: &Record, group: &Group, colours: &Colours, target: Target) -> Result<Self, StoreError> {
-        let name = metric_name(target);
+        let name = target.name();
         let words = if let Some(why) = why_nothing(group.cells.iter()) {
             format!("{why}, so there is no time.")
         } else {

@@ -2,9 +2,8 @@
 
 use serde::Serialize;
 
-use crate::csv;
 use crate::number::{count, significant};
-use crate::record::CheckRecord;
+use crate::record::{CheckRecord, Conformance};
 use crate::summary::CellSummary;
 
 /// The conformance gate's verdict for one cell.
@@ -32,7 +31,7 @@ impl From<&CellSummary<'_>> for Verdict {
     fn from(summary: &CellSummary<'_>) -> Self {
         let conformance = summary.conformance();
         let checks = conformance.map_or(&[][..], |conformance| &conformance.checks);
-        let word = csv::runs::conformance_word(conformance);
+        let word = conformance.map_or_else(|| Conformance::MISSING.to_owned(), Conformance::words);
         Self {
             cell: summary.cell.to_string(),
             verdict: format!("{word}, {}", count(checks.len(), "check")),

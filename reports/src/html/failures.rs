@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use crate::number::count;
 use crate::record::{Record, Run};
 
 /// A run that did not train all its epochs.
@@ -20,10 +19,9 @@ pub(super) fn failures(record: &Record) -> Vec<Failure> {
 
 impl From<&Run> for Failure {
     fn from(run: &Run) -> Self {
-        let Run { cell, seed, epochs, end, .. } = run;
-        let after = count(epochs.len(), "epoch");
+        let Run { cell, seed, end, .. } = run;
         Self {
-            title: format!("{cell}, seed {seed}: {} after {after}", end.outcome.name()),
+            title: format!("{cell}, seed {seed}: {}", run.ended_after()),
             reason: end.reason.clone().unwrap_or_else(|| "no reason recorded".to_owned()),
             log: end.log.clone(),
             log_tail: end.log_tail.clone().filter(|tail| !tail.trim().is_empty()),

@@ -72,7 +72,6 @@ pub fn render(record: &Record, of_run: Option<&RunOperations>) -> Result<String,
     let summaries = summarize(record);
     let conformance = conformance::conformance(&summaries);
     let groups = group(summaries);
-    let targets = record.started.plan.targets();
     let started = &record.started;
     let colours = Colours::of(record);
     let charts = groups.iter().enumerate().map(|(index, group)| Charts::of(record, &colours, group, index));
@@ -92,8 +91,8 @@ pub fn render(record: &Record, of_run: Option<&RunOperations>) -> Result<String,
         headline_left: groups.first().map_or(0, |group| group.cells.len().saturating_sub(HEADLINE_ROWS)),
         charts,
         target_legend: rows::targets::LEGEND,
-        cells: tables::cells(record, &groups, &targets),
-        runs: tables::runs(record, &groups, &targets),
+        cells: tables::cells(record, &groups),
+        runs: tables::runs(record, &groups),
         batch_norms: batch_norm::batch_norms(record, &groups, &colours)?,
         operations: of_run.map(operations::section),
         failures: failures::failures(record),

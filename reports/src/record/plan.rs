@@ -92,6 +92,23 @@ pub struct Target {
     pub at_least: f64,
 }
 
+impl Target {
+    /// `train_accuracy_0.88`: its name for programs.
+    pub fn key(&self) -> String {
+        format!("{}_{}", self.metric.key(), self.at_least)
+    }
+
+    /// `training accuracy 0.88`: its name in a sentence.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.metric.names().0, self.at_least)
+    }
+
+    /// `train ≥ 0.88`: its name in the title of a column.
+    pub fn title(&self) -> String {
+        format!("{} ≥ {}", self.metric.names().1, self.at_least)
+    }
+}
+
 /// A metric that a target is set on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -100,6 +117,24 @@ pub enum Metric {
     TrainAccuracy,
     /// Test accuracy after an epoch.
     TestAccuracy,
+}
+
+impl Metric {
+    /// Its name for programs.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::TrainAccuracy => "train_accuracy",
+            Self::TestAccuracy => "test_accuracy",
+        }
+    }
+
+    /// Its name in a sentence, and the short one in the title of a column.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::TrainAccuracy => ("training accuracy", "train"),
+            Self::TestAccuracy => ("test accuracy", "test"),
+        }
+    }
 }
 
 /// The data set that all cells share.
@@ -170,6 +205,18 @@ pub struct Unavailable {
     pub device: Option<String>,
     /// Why, and what to install.
     pub reason: String,
+}
+
+impl Unavailable {
+    /// The word where a run has its outcome.
+    pub const OUTCOME: &str = "unavailable";
+}
+
+impl std::fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.backend)?;
+        self.device.as_ref().map_or(Ok(()), |device| write!(f, "@{device}"))
+    }
 }
 
 /// What a backend wants a reader of its numbers to know, such as a defect of its

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Cell, Conformance, GpuUse, Metric, Target};
+use crate::number::count;
 use crate::statistics::median;
 
 /// One run of one cell: its beginning, its epochs and its end.
@@ -50,6 +51,11 @@ impl Run {
     /// others doubtful, so that then none does.
     pub fn are_ranked<'r>(samples: impl IntoIterator<Item = &'r Self>) -> bool {
         samples.into_iter().all(|run| run.end.outcome != RunOutcome::NotConformant)
+    }
+
+    /// `failed after 2 epochs`.
+    pub(crate) fn ended_after(&self) -> String {
+        format!("{} after {}", self.end.outcome.name(), count(self.epochs.len(), "epoch"))
     }
 
     /// One-minute load average just before it.

@@ -16,6 +16,21 @@ pub struct Group<'r> {
 }
 
 impl Group<'_> {
+    /// The places of its cells, the lowest median first and those without one last.
+    pub fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.cells.len()).collect();
+        order.sort_by(|&a, &b| {
+            let [a, b] = [a, b].map(|place| self.cells[place].seconds().unwrap_or(f64::INFINITY));
+            a.total_cmp(&b)
+        });
+        order
+    }
+
+    /// The lowest median.
+    pub fn lowest(&self) -> Option<f64> {
+        self.cells.iter().filter_map(CellSummary::seconds).reduce(f64::min)
+    }
+
     /// Whether a cell belongs to it.
     pub fn holds(&self, cell: &Cell) -> bool {
         self.workload == cell.workload && self.device == cell.place()

@@ -13,7 +13,8 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use group::{Group, group};
-pub use target::{Decomposition, TimeToTarget};
+pub(crate) use target::not_reached_in;
+pub use target::{Decomposition, Reach, TimeToTarget};
 
 use crate::ceiling;
 use crate::record::{Cell, Conformance, Record, Run};
@@ -169,7 +170,7 @@ impl<'r> CellSummary<'r> {
     /// Why there is no median, where there is none.
     pub fn without_numbers(&self) -> Option<&'static str> {
         match self {
-            Self { is_ranked: false, .. } => Some("not ranked"),
+            Self { is_ranked: false, .. } => Some(Reach::NotRanked.name()),
             Self { ranked, .. } if ranked.is_empty() => Some("no ok run"),
             _ => None,
         }
@@ -186,7 +187,7 @@ impl<'r> CellSummary<'r> {
             }
         }
         if counts.is_empty() {
-            return "not run".to_owned();
+            return Reach::NotRun.name().to_owned();
         }
         counts.iter().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
     }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::CellSummary;
+use crate::number::{count, seconds};
 use crate::record::{Run, Target};
 use crate::statistics::{self, median};
 
@@ -40,6 +41,65 @@ impl TimeToTarget {
     pub fn missed(&self) -> f64 {
         1.0 - self.reached as f64 / self.tried.max(1) as f64
     }
+
+    /// How the runs fared together.
+    pub fn reach(&self) -> Reach {
+        match self {
+            Self { is_ranked: false, .. } => Reach::NotRanked,
+            Self { tried: 0, .. } => Reach::NotRun,
+            Self { finished: 0, .. } => Reach::NoneFinished,
+            Self { reached: 0, .. } => Reach::NotReached,
+            _ => Reach::Reached,
+        }
+    }
+
+    /// `2 of 3`: how many of the tried runs reached it.
+    pub fn share(&self) -> String {
+        format!("{} of {}", self.reached, self.tried)
+    }
+
+    /// `9.75 s`, with the share of the runs where not all reached it; or why there is no time.
+    pub fn told(&self) -> String {
+        match (self.seconds, self.reach()) {
+            (Some(after), _) if self.reached == self.tried => seconds(after),
+            (Some(after), _) => format!("{} ({})", seconds(after), self.share()),
+            (None, Reach::NoneFinished) => Reach::NotReached.name().to_owned(),
+            (None, reach) => reach.name().to_owned(),
+        }
+    }
+}
+
+/// How the runs of a cell fared with a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The cell's runs do not count.
+    NotRanked,
+    /// No run was tried.
+    NotRun,
+    /// No run trained all its epochs.
+    NoneFinished,
+    /// No run reached it.
+    NotReached,
+    /// Some run reached it.
+    Reached,
+}
+
+impl Reach {
+    /// The word of all outputs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotRanked => "not ranked",
+            Self::NotRun => "not run",
+            Self::NoneFinished => "no run trained all its epochs",
+            Self::NotReached => "not reached",
+            Self::Reached => "reached",
+        }
+    }
+}
+
+/// `not reached in 5 epochs`.
+pub(crate) fn not_reached_in(epochs: usize) -> String {
+    format!("{} in {}", Reach::NotReached.name(), count(epochs, "epoch"))
 }
 
 /// Time from nothing to the target: cold start + epochs × seconds per epoch.

@@ -42,7 +42,7 @@ fn no_run_counts_of_a_cell_that_once_computed_another_function() {
     let target = summary.targets[0];
     assert_eq!((target.reached, target.tried, target.finished, target.seconds), (0, 0, 0, None));
     assert_eq!(target.expected_seconds, None);
-    for text in [crate::formats::markdown::markdown(&record), crate::csv::summary::text(&record).unwrap()] {
+    for text in [crate::formats::markdown::markdown(&record), crate::csv::summary(&record).unwrap()] {
         assert!(text.contains("not ranked") && !text.contains("2 of 2"), "{text}");
     }
     assert!(!crate::html::render(&record, None).unwrap().contains("2 of 2"));

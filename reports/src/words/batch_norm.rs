@@ -1,7 +1,7 @@
 //! What does batch norm buy, and at what price?
 
 use super::target::reach;
-use super::{Answer, basis, basis_of_times, bracket, doubt, metric_name};
+use super::{Answer, basis, basis_of_times, bracket, doubt};
 use crate::comparison::{BatchNormPair, BuiltinPair, batch_norm_pairs, builtin_pairs};
 use crate::number::{count, ratio, seconds, significant};
 use crate::record::Record;
@@ -72,7 +72,7 @@ fn convergence_lead(
     format!(
         "{verdict}: {} reaches {} in {} within {}, {} in {}.",
         with.workload,
-        metric_name(target),
+        target.name(),
         share(&|pair| (pair.with_target.reached, pair.with_target.tried)),
         count(record.started.plan.epochs as usize, "epoch"),
         without.workload,

@@ -9,7 +9,7 @@ mod time;
 
 use crate::comparison::NoiseFloor;
 use crate::number::{count, percent, significant};
-use crate::record::{Metric, Record, Target};
+use crate::record::Record;
 use crate::statistics::{Comparison, Interval, Verdict};
 use crate::summary::{Group, why_nothing};
 
@@ -106,14 +106,6 @@ pub(crate) fn floor_in_words(floor: Option<NoiseFloor>) -> String {
             )
         },
     )
-}
-
-pub(crate) fn metric_name(target: Target) -> String {
-    let metric = match target.metric {
-        Metric::TrainAccuracy => "training accuracy",
-        Metric::TestAccuracy => "test accuracy",
-    };
-    format!("{metric} {}", target.at_least)
 }
 
 /// How far the cells of a group agree on values per channel: the greatest distance of two

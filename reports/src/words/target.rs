@@ -1,9 +1,9 @@
 //! Which cell reaches a target first?
 
-use super::{Answer, metric_name};
+use super::Answer;
 use crate::number::{count, seconds, seed_names, significant};
 use crate::record::{Record, Target};
-use crate::summary::{CellSummary, Group, TimeToTarget, why_nothing};
+use crate::summary::{CellSummary, Group, Reach, TimeToTarget, not_reached_in, why_nothing};
 
 pub(super) fn answer(record: &Record, group: &Group<'_>, target: Target) -> Answer {
     let mut cells: Vec<(&CellSummary<'_>, TimeToTarget)> =
@@ -12,7 +12,7 @@ pub(super) fn answer(record: &Record, group: &Group<'_>, target: Target) -> Answ
         let [time_a, time_b] = [a, b].map(|time| time.seconds.unwrap_or(f64::INFINITY));
         a.missed().total_cmp(&b.missed()).then(time_a.total_cmp(&time_b))
     });
-    let name = metric_name(target);
+    let name = target.name();
     let lead = match (cells.first(), why_nothing(group.cells.iter())) {
         (Some((summary, time)), _) if time.seconds.is_some() => format!(
             "{} has the lowest median: {} of training ({} of {}).",
@@ -86,18 +86,14 @@ pub(super) fn significant_epochs(epochs: f64) -> String {
 /// `in 4 epochs (3 of 3 runs)`, or that it does not.
 pub(super) fn reach(record: &Record, summary: &CellSummary<'_>, time: &TimeToTarget) -> String {
     let runs = format!("{} of {}{}", time.reached, count(time.tried, "run"), lacking(record, summary));
-    match time.epochs {
-        _ if !time.is_ranked => "not ranked: not conformant".to_owned(),
-        _ if time.tried == 0 => "not run".to_owned(),
-        _ if time.finished == 0 => "no run trained all its epochs".to_owned(),
-        Some(epochs) => {
+    match (time.reach(), time.epochs) {
+        (Reach::Reached, Some(epochs)) => {
             let plural = if epochs == 1.0 { "epoch" } else { "epochs" };
             format!("in {} {plural} ({runs})", significant_epochs(epochs))
         }
-        None => {
-            let epochs = count(record.started.plan.epochs as usize, "epoch");
-            format!("not reached in {epochs} ({runs})")
-        }
+        (Reach::NotReached, _) => format!("{} ({runs})", not_reached_in(record.started.plan.epochs as usize)),
+        (Reach::NotRanked, _) => format!("{}: not conformant", Reach::NotRanked.name()),
+        (other, _) => other.name().to_owned(),
     }
 }
 

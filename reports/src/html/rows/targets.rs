@@ -3,9 +3,9 @@
 use super::{Mark, Row, RowChart};
 use crate::html::colours::Colours;
 use crate::html::curves::rounded;
-use crate::number::{count, seconds};
+use crate::number::seconds;
 use crate::record::{Record, Target};
-use crate::summary::{CellSummary, Decomposition, Group, TimeToTarget};
+use crate::summary::{CellSummary, Decomposition, Group, Reach, TimeToTarget, not_reached_in};
 
 /// The chart, with words in place of a bar where a cell has no time; `None` where none has.
 pub(in super::super) fn chart(
@@ -83,19 +83,13 @@ fn epochs_of(parts: &Decomposition) -> Vec<Mark> {
 
 /// Why there is no bar.
 fn without_bar(record: &Record, time: &TimeToTarget) -> String {
-    if !time.is_ranked {
-        return "not ranked: not conformant".to_owned();
-    }
-    if time.tried == 0 {
-        return "not run".to_owned();
-    }
-    if time.finished == 0 {
-        return "no run trained all its epochs".to_owned();
-    }
-    let runs = format!("{} of {}", time.reached, time.tried);
-    match time.seconds {
-        Some(after) => format!("{} of training ({runs})", seconds(after)),
-        None => format!("not reached in {} ({runs})", count(record.started.plan.epochs as usize, "epoch")),
+    match (time.reach(), time.seconds) {
+        (Reach::Reached, Some(after)) => format!("{} of training ({})", seconds(after), time.share()),
+        (Reach::NotReached, _) => {
+            format!("{} ({})", not_reached_in(record.started.plan.epochs as usize), time.share())
+        }
+        (Reach::NotRanked, _) => format!("{}: not conformant", Reach::NotRanked.name()),
+        (other, _) => other.name().to_owned(),
     }
 }
 

@@ -1,0 +1,238 @@
+//! The summary: one row per cell, of the medians over its runs.
+
+use super::Showing::{OnDemand, WhereAny, WhereDifferent};
+use super::identity::{Row, identity, machine, threads};
+use super::target::NO_TARGET;
+use super::{Column, ON_THE_CPU, Table, Value};
+use crate::comparison::Relative;
+use crate::number::{bytes, count, fraction, joules, percent, ratio, seconds, significant};
+use crate::record::{Cell, Record, Target};
+use crate::statistics::Comparison;
+use crate::summary::{CellSummary, Group, Reach, TimeToTarget, not_reached_in};
+use crate::words::bracket;
+
+type Of<'a> = Column<'a, CellRow<'a>>;
+
+/// A cell, as people see it among those of its group.
+pub(crate) struct CellRow<'a> {
+    record: &'a Record,
+    pub(crate) summary: &'a CellSummary<'a>,
+    label: String,
+    /// The lowest median of its group.
+    lowest: Option<f64>,
+    /// How it compares to that cell, where it is shown.
+    relative: Option<Comparison>,
+}
+
+/// All cells, for programs.
+pub(crate) fn cells<'a>(record: &'a Record, cells: &'a [CellSummary<'a>]) -> Table<'a, CellRow<'a>> {
+    let rows = cells.iter().map(|summary| CellRow::of(record, summary));
+    Table { columns: columns(&record.started.plan.targets()), rows: rows.collect() }
+}
+
+/// All cells, by their labels within their groups.
+pub(crate) fn cells_of_groups<'a>(record: &'a Record, groups: &'a [Group<'a>]) -> Table<'a, CellRow<'a>> {
+    let rows = groups.iter().flat_map(|group| {
+        group.cells.iter().map(|summary| CellRow {
+            label: group.label(summary.cell),
+            lowest: group.lowest(),
+            ..CellRow::of(record, summary)
+        })
+    });
+    Table { columns: columns(&record.started.plan.targets()), rows: rows.collect() }
+}
+
+/// The cells of a group, the lowest median first, each by a name that the caller gives it.
+pub(crate) fn ranking<'a>(
+    record: &'a Record,
+    group: &'a Group<'a>,
+    label: impl Fn(&Cell) -> String,
+) -> Table<'a, CellRow<'a>> {
+    let order = group.order();
+    let relative = Relative::of(record, group);
+    let rows = order.iter().map(|&place| CellRow {
+        label: label(group.cells[place].cell),
+        lowest: group.lowest(),
+        relative: relative.get(order[0], place).copied(),
+        ..CellRow::of(record, &group.cells[place])
+    });
+    let targets: Vec<Target> = record
+        .started
+        .plan
+        .workload(&group.workload)
+        .map_or_else(Vec::new, |workload| workload.targets.clone());
+    Table { rows: rows.collect(), columns: columns(&targets) }
+}
+
+/// Every column of the summary, in the order of all outputs.
+fn columns<'a>(targets: &[Target]) -> Vec<Of<'a>> {
+    let mut columns = vec![Of::shown(|row| row.label.clone().into()).page("Cell").short("cell").words()];
+    columns.extend(identity());
+    columns.extend([
+        Of::shown(threads).page("Threads").showing(WhereDifferent),
+        Of::new("runs", |row| Value::count(row.summary.runs.len())),
+        Of::new("ok_runs", |row| Value::count(row.summary.ranked.len())),
+        Of::shown(|row| row.summary.status().into()).page("Runs").words(),
+        Of::new("timed_epochs", |row| Value::count(row.summary.train_seconds.map_or(0, |time| time.epochs)))
+            .only_csv(),
+        Of::new("timed", |row| {
+            Value::text(row.summary.train_seconds.map_or("nothing", |time| time.basis.name()))
+        })
+        .only_csv(),
+        Of::new("median_train_seconds", CellRow::median)
+            .only_csv()
+            .page("Seconds per epoch")
+            .short("s/epoch"),
+        Of::shown(|row| row.number(row.times_lowest(), ratio)).page("Median against lowest"),
+        Of::shown(CellRow::relative).short("relative"),
+    ]);
+    columns.extend(Of::short_of_targets(targets, CellRow::told_of));
+    columns.extend([
+        Of::new("min_train_seconds", |row| {
+            row.number(row.summary.train_seconds.map(|time| time.min), seconds)
+        })
+        .only_csv()
+        .page("Least")
+        .showing(OnDemand),
+        Of::new("median_predict_seconds", |row| row.number(row.summary.predict_seconds, seconds))
+            .page("Predict")
+            .showing(OnDemand),
+        Of::new("train_loss", |row| row.number(row.summary.train_loss, significant))
+            .page("Train loss")
+            .showing(OnDemand),
+        Of::new("train_accuracy", |row| row.number(row.summary.train_accuracy, fraction))
+            .page("Train accuracy")
+            .short("train acc")
+            .showing(OnDemand),
+        Of::new("test_accuracy", |row| row.number(row.summary.test_accuracy, fraction))
+            .page("Test accuracy")
+            .short("test acc"),
+    ]);
+    columns.extend(Of::page_of_targets(targets, CellRow::told_of));
+    columns.extend([
+        Of::new("peak_rss_bytes", |row| Value::whole(row.summary.peak_rss_bytes, bytes).or(row.missing()))
+            .page("Peak memory")
+            .short("memory"),
+        Of::new("cold_start_seconds", |row| row.number(row.summary.cold_start_seconds, seconds))
+            .page("Cold start"),
+        Of::new("status", |row| row.summary.status().into()),
+    ]);
+    columns.extend(Of::of_targets(
+        targets,
+        [
+            ("reached", |row, target| Value::count(row.time_to(target).map_or(0, |time| time.reached))),
+            ("tried", |row, target| Value::count(row.time_to(target).map_or(0, |time| time.tried))),
+            ("median_epochs_to", |row, target| {
+                Value::number(row.time_to(target).and_then(|time| time.epochs), significant)
+            }),
+            ("median_seconds_to", |row, target| {
+                Value::number(row.time_to(target).and_then(|time| time.seconds), seconds)
+            }),
+            ("status_of", |row, target| row.status_of(target).into()),
+        ],
+    ));
+    columns.extend([
+        Of::new("percent_of_peak", CellRow::percent_of_peak).page("Of the peak").showing(WhereAny),
+        Of::new("peak_device_bytes", |row| {
+            Value::whole(row.summary.peak_device_bytes, bytes).or(row.missing_of_device())
+        })
+        .page("Peak device memory")
+        .short("device memory")
+        .showing(WhereAny),
+        Of::new("energy_joules", |row| {
+            Value::number(row.summary.energy_joules, joules).or(row.missing_of_device())
+        })
+        .page("Energy")
+        .showing(WhereAny),
+        Of::shown(|row| format!("{} of {}", row.summary.ranked.len(), row.summary.runs.len()).into())
+            .short("runs"),
+        machine(),
+    ]);
+    columns
+}
+
+impl<'a> Row<'a> for CellRow<'a> {
+    fn record(&self) -> &'a Record {
+        self.record
+    }
+
+    fn cell(&self) -> Option<&'a Cell> {
+        Some(self.summary.cell)
+    }
+
+    fn framework(&self) -> Option<&'a str> {
+        self.summary.framework
+    }
+}
+
+impl<'a> CellRow<'a> {
+    fn of(record: &'a Record, summary: &'a CellSummary<'a>) -> Self {
+        Self { record, summary, label: String::new(), lowest: None, relative: None }
+    }
+
+    /// Why it lacks a number.
+    fn missing(&self) -> &'static str {
+        self.summary.without_numbers().unwrap_or("not measured")
+    }
+
+    fn missing_of_device(&self) -> &'static str {
+        if self.summary.cell.device.is_cpu() { ON_THE_CPU } else { self.missing() }
+    }
+
+    fn number(&self, value: Option<f64>, show: fn(f64) -> String) -> Value<'a> {
+        Value::number(value, show).or(self.missing())
+    }
+
+    fn median(&self) -> Value<'a> {
+        let interval = self.summary.train_seconds.and_then(|time| time.interval);
+        self.number(self.summary.seconds(), significant).with(&bracket(interval, significant))
+    }
+
+    fn times_lowest(&self) -> Option<f64> {
+        Some(self.summary.seconds()? / self.lowest?)
+    }
+
+    /// Paired by seed where that can be.
+    fn relative(&self) -> Value<'a> {
+        let interval = self.relative.and_then(|comparison| comparison.interval);
+        let times = interval.map(|interval| interval.estimate).or_else(|| self.times_lowest());
+        self.number(times, ratio).with(&bracket(interval, significant))
+    }
+
+    fn percent_of_peak(&self) -> Value<'a> {
+        let missing = if self.summary.cell.device.is_cpu() { self.missing() } else { "not the processor" };
+        Value::number(self.summary.percent_of_peak, percent).or(missing)
+    }
+
+    /// `None` where it is no target of the cell's workload.
+    fn time_to(&self, target: Target) -> Option<&'a TimeToTarget> {
+        self.summary.targets.iter().find(|time| time.target == target)
+    }
+
+    fn told_of(&self, target: Target) -> Value<'a> {
+        let Some(time) = self.time_to(target) else { return Value::text("no target") };
+        match (time.seconds, time.reach()) {
+            (Some(_), _) if time.reached == time.tried => Value::number(time.seconds, seconds),
+            (Some(_), _) => Value::number(time.seconds, seconds).with(&format!(" ({})", time.share())),
+            (None, Reach::NoneFinished | Reach::NotReached) => {
+                format!("{} ({})", time.told(), time.share()).into()
+            }
+            (None, _) => time.told().into(),
+        }
+    }
+
+    /// `reached by 2 of 3 runs`, or why it was not.
+    fn status_of(&self, target: Target) -> String {
+        let Some(time) = self.time_to(target) else { return NO_TARGET.to_owned() };
+        match time.reach() {
+            Reach::NotReached => {
+                let epochs = not_reached_in(self.record.started.plan.epochs as usize);
+                format!("{epochs} by any of {}", count(time.finished, "run"))
+            }
+            Reach::Reached => {
+                format!("{} by {} of {}", Reach::Reached.name(), time.reached, count(time.tried, "run"))
+            }
+            other => other.name().to_owned(),
+        }
+    }
+}
