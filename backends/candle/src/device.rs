@@ -12,7 +12,7 @@ const CPU: bool = false;
 
 /// Every device of this build on this machine, and why it cannot be used.
 pub(crate) fn list() -> Vec<Listed> {
-    let cpu = CPU.then(|| Listed { id: "cpu".into(), unavailable: None });
+    let cpu = CPU.then(|| Listed::available("cpu"));
     cpu.into_iter().chain(gpus()).collect()
 }
 
@@ -41,7 +41,7 @@ mod cuda {
     use candle_core::cuda_backend::cudarc::driver::result::{self, device};
     use candle_core::cuda_backend::cudarc::driver::sys::CUdevice_attribute as Attribute;
     use candle_core::cuda_backend::cudarc::driver::sys::CUresult;
-    use trainmark_plugin::{Device as Listed, Error, ErrorKind};
+    use trainmark_plugin::{Device as Listed, Error};
 
     use crate::failure::Failure;
 
@@ -52,9 +52,12 @@ mod cuda {
     pub(super) fn gpus() -> Vec<Listed> {
         match count() {
             Ok(count) => (0..count)
-                .map(|ordinal| Listed { id: format!("cuda:{ordinal}"), unavailable: unfit(ordinal) })
+                .map(|ordinal| match unfit(ordinal) {
+                    None => Listed::available(format!("cuda:{ordinal}")),
+                    Some(why) => Listed::unavailable(format!("cuda:{ordinal}"), why),
+                })
                 .collect(),
-            Err(why) => vec![Listed { id: "cuda:0".into(), unavailable: Some(why) }],
+            Err(why) => vec![Listed::unavailable("cuda:0", why)],
         }
     }
 
@@ -104,10 +107,9 @@ mod cuda {
         let listed = gpus();
         let known = listed.iter().find(|device| device.id == id);
         if let Some(why) = known.and_then(|device| device.unavailable.as_ref()) {
-            return Err(Error::new(ErrorKind::Device, format!("{id}: {why}")));
+            return Err(Error::device(format!("{id}: {why}")));
         }
-        let ordinal =
-            ordinal.parse().map_err(|_| Error::new(ErrorKind::Device, format!("no device {id}")))?;
+        let ordinal = ordinal.parse().map_err(|_| Error::device(format!("no device {id}")))?;
         // The default, said once more: no product in TF32.
         candle_core::cuda_backend::set_gemm_reduced_precision_f32(false);
         Device::new_cuda(ordinal).while_doing(&format!("open {id}"))

@@ -5,7 +5,7 @@ use cudarc::driver::result::{self, device};
 use cudarc::driver::sys::{CUdevice_attribute as Attribute, CUresult};
 use dfdx::prelude::Cpu;
 use dfdx::tensor::{Cuda, CudaError};
-use trainmark_plugin::{Device, Error, ErrorKind};
+use trainmark_plugin::{Device, Error};
 
 use crate::machine::Machine;
 
@@ -16,14 +16,14 @@ impl Machine for Cuda {
     fn failure(error: CudaError) -> Error {
         let memory = |error: &dyn std::fmt::Debug| {
             let next = "use smaller batches, or end what else holds the GPU's memory";
-            Error::new(ErrorKind::OutOfMemory, format!("dfdx: {error:?}; {next}"))
+            Error::out_of_memory(format!("dfdx: {error:?}; {next}"))
         };
         match error {
             CudaError::Cpu(error) => Cpu::failure(error),
             CudaError::Blas(error) if error.0 == cublasStatus_t::CUBLAS_STATUS_ALLOC_FAILED => memory(&error),
             CudaError::Driver(error) if error.0 == CUresult::CUDA_ERROR_OUT_OF_MEMORY => memory(&error),
             CudaError::Driver(error) => match advice(error.0) {
-                Some(next) => Error::new(ErrorKind::Device, format!("dfdx: {error:?}; {next}")),
+                Some(next) => Error::device(format!("dfdx: {error:?}; {next}")),
                 None => Error::failed(format!("dfdx: {error:?}")),
             },
             error => Error::failed(format!("dfdx: {error:?}")),
@@ -59,9 +59,12 @@ fn advice(error: CUresult) -> Option<&'static str> {
 pub(crate) fn gpus() -> Vec<Device> {
     match count() {
         Ok(count) => (0..count)
-            .map(|ordinal| Device { id: format!("cuda:{ordinal}"), unavailable: unfit(ordinal) })
+            .map(|ordinal| match unfit(ordinal) {
+                None => Device::available(format!("cuda:{ordinal}")),
+                Some(why) => Device::unavailable(format!("cuda:{ordinal}"), why),
+            })
             .collect(),
-        Err(why) => vec![Device { id: "cuda:0".into(), unavailable: Some(why) }],
+        Err(why) => vec![Device::unavailable("cuda:0", why)],
     }
 }
 
@@ -105,7 +108,7 @@ fn unfit(ordinal: i32) -> Option<String> {
 /// # Errors
 /// `device` where it is not there or cannot be used; dfdx would panic.
 pub(crate) fn open(id: &str) -> Result<Cuda, Error> {
-    let failed = |why: String| Error::new(ErrorKind::Device, format!("{id}: {why}"));
+    let failed = |why: String| Error::device(format!("{id}: {why}"));
     let listed = gpus();
     let device = listed.iter().find(|device| device.id == id);
     let device = device.ok_or_else(|| failed("there is no such device".into()))?;

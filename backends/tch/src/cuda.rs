@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use tch::TchError;
-use trainmark_plugin::{Device, Error, ErrorKind};
+use trainmark_plugin::{Device, Error};
 
 use crate::driver::{self, Driver};
 use crate::error::During;
@@ -22,10 +22,8 @@ const LIBTORCH_CUDA: &str = "libtorch_cuda.so";
 /// why there is none.
 pub(crate) fn devices() -> Vec<Device> {
     match usable(driver::ask(), Libtorch::linked().as_ref()) {
-        Ok((driver, _)) => {
-            (0..driver.devices).map(|index| Device { id: id(index), unavailable: None }).collect()
-        }
-        Err(reason) => vec![Device { id: id(0), unavailable: Some(reason) }],
+        Ok((driver, _)) => (0..driver.devices).map(|index| Device::available(id(index))).collect(),
+        Err(reason) => vec![Device::unavailable(id(0), reason)],
     }
 }
 
@@ -109,7 +107,7 @@ pub(crate) fn before_cpu() {
 /// `Device`, with the reason and what to do.
 pub(crate) fn before_device(index: usize) -> Result<(), Error> {
     let device = id(index);
-    let refuse = |reason: &str| Error::new(ErrorKind::Device, format!("{device} cannot be used: {reason}"));
+    let refuse = |reason: &str| Error::device(format!("{device} cannot be used: {reason}"));
     let libtorch = Libtorch::linked();
     let (driver, libtorch) = usable(driver::ask(), libtorch.as_ref()).map_err(|reason| refuse(&reason))?;
     if index >= driver.devices {
@@ -270,6 +268,8 @@ fn checked<T>(call: impl FnOnce() -> T) -> Result<T, TchError> {
 
 #[cfg(test)]
 mod tests {
+    use trainmark_plugin::ErrorKind;
+
     use super::*;
 
     const DRIVER: Driver = Driver { devices: 2, version: 13000 };

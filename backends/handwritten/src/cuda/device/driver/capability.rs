@@ -1,7 +1,7 @@
 //! Which GPUs there are, and whether the kernels run on them.
 
 use cudarc::driver::sys;
-use trainmark_plugin::{Error, ErrorKind};
+use trainmark_plugin::Error;
 
 use super::errors::check;
 
@@ -14,7 +14,7 @@ const NO_DRIVER: &str =
     "no NVIDIA driver (libcuda.so.1 does not load); install one of CUDA 13 (580 or newer)";
 
 fn device_error(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Device, message)
+    Error::device(message)
 }
 
 /// Starts the driver.
@@ -88,6 +88,8 @@ fn attribute(device: sys::CUdevice, name: sys::CUdevice_attribute) -> Result<i32
 
 #[cfg(test)]
 mod tests {
+    use trainmark_plugin::ErrorKind;
+
     use super::*;
 
     /// Holds with a driver and without: either there are devices, or one line says why not.

@@ -57,8 +57,9 @@ fn unavailable() -> String {
     assert_eq!(device.id, "cuda:0");
     let error = open_error(&case(), "cuda:0");
     assert_eq!(error.kind, ErrorKind::Device);
-    assert_eq!(device.unavailable.as_ref(), Some(&error.message));
-    error.message
+    let why = device.unavailable.clone().expect("a reason");
+    assert_eq!(error.message, format!("cuda:0 cannot be used: {why}"));
+    why
 }
 
 #[test]
