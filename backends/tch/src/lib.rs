@@ -6,7 +6,6 @@
 
 mod batch_norm;
 mod cuda;
-mod driver;
 mod error;
 mod library;
 mod memory;
@@ -64,7 +63,7 @@ impl Backend for Tch {
         request.check_choices(&Self::describe()?)?;
         // Without batch norm, asked for with `none`, either would do.
         let form = if request.implementation == "primitive" { Form::Primitive } else { Form::Builtin };
-        let device = match cuda::index(&request.device) {
+        let device = match trainmark_plugin::cuda::ordinal(&request.device) {
             Some(index) => {
                 cuda::before_device(index)?;
                 tch::Device::Cuda(index)

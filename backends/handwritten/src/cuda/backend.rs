@@ -1,7 +1,7 @@
 //! The library for CUDA: the same backend's name, other devices.
 
 use trainmark_plugin::{
-    Backend, Description, Device, Error, Implementation, OpenRequest, RunningVariance, Session,
+    Backend, Description, Error, Implementation, OpenRequest, RunningVariance, Session, cuda,
 };
 
 use super::device::driver::{self, Driver};
@@ -38,7 +38,7 @@ impl Backend for HandwrittenCuda {
                               frameworks",
                 ),
             ])
-            .with_devices(devices())
+            .with_devices(driver::devices())
             .with_notes([NOTE])
             .with_notes(switched))
     }
@@ -85,21 +85,7 @@ pub struct KernelTime {
     pub seconds: f64,
 }
 
-/// Every GPU, or one that says why there is none.
-fn devices() -> Vec<Device> {
-    match driver::devices() {
-        Ok(count) => (0..count)
-            .map(|ordinal| match driver::unavailable(ordinal) {
-                None => Device::available(format!("cuda:{ordinal}")),
-                Some(why) => Device::unavailable(format!("cuda:{ordinal}"), why),
-            })
-            .collect(),
-        Err(error) => vec![Device::unavailable("cuda:0", error.message)],
-    }
-}
-
 /// 1 of `cuda:1`.
 fn ordinal(device: &str) -> Result<usize, Error> {
-    let number = device.strip_prefix("cuda:").and_then(|number| number.parse().ok());
-    number.ok_or_else(|| Error::device(format!("no device {device}; ask for cuda:0")))
+    cuda::ordinal(device).ok_or_else(|| Error::device(format!("no device {device}; ask for cuda:0")))
 }
