@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use trainmark_reports::record::{
-    Cell, Conformance, DatasetInfo, Device, Environment, EpochRecord, FirstBatchNorm, Metric, Outcome, Plan,
-    Purpose, RunOutcome, RunRecord, SCHEMA, Started, Target, TargetRecord, WorkloadInfo,
+    Cell, Conformance, DatasetInfo, Device, Environment, Epoch, FirstBatchNorm, Metric, Outcome, Plan,
+    Purpose, Run, RunEnd, RunOutcome, SCHEMA, Started, Target, WorkloadInfo,
 };
 use trainmark_reports::{Record, html};
 
@@ -46,22 +46,14 @@ fn main() {
 fn record(cells: u32, seeds: u32, epochs: u32) -> Record {
     let cells: Vec<Cell> = (0..cells).map(cell).collect();
     let seeds: Vec<u64> = (1..=u64::from(seeds)).collect();
-    let samples: Vec<(RunRecord, Vec<EpochRecord>)> = seeds
+    let runs = seeds
         .iter()
-        .flat_map(|&seed| cells.iter().zip(0u32..).map(move |(cell, place)| (cell, place, seed)))
-        .map(|(cell, place, seed)| sample(cell, place, seed, epochs))
-        .collect();
-    let (runs, epoch_records): (Vec<_>, Vec<_>) = samples.into_iter().unzip();
+        .flat_map(|&seed| cells.iter().zip(0u32..).map(move |(cell, place)| run(cell, place, seed, epochs)));
     Record {
-        rounds: Vec::new(),
-        begun: Vec::new(),
-        epochs: epoch_records.into_iter().flatten().collect(),
-        runs,
-        repeats: Vec::new(),
-        resumed: Vec::new(),
+        runs: runs.collect(),
         outcome: Some(Outcome::Complete),
         seconds: 3600.0,
-        started: started(cells, seeds, epochs),
+        ..Record::new(started(cells.clone(), seeds.clone(), epochs))
     }
 }
 
@@ -86,6 +78,7 @@ fn started(cells: Vec<Cell>, seeds: Vec<u64>, epochs: u32) -> Started {
             workloads: vec![WorkloadInfo {
                 name: "lenet-bn".to_owned(),
                 summary: "LeNet with batch norm".to_owned(),
+                control: None,
                 learning_rate: 1.0,
                 batch_size: 256,
                 targets: vec![TARGET],
@@ -120,56 +113,44 @@ fn noise(place: u32, seed: u64, epoch: u32) -> f64 {
     (z >> 11) as f64 / (1u64 << 53) as f64
 }
 
-fn sample(cell: &Cell, place: u32, seed: u64, epochs: u32) -> (RunRecord, Vec<EpochRecord>) {
+fn epoch(place: u32, seed: u64, number: u32) -> Epoch {
     let epoch_seconds = 2.0 + 0.4 * f64::from(place);
-    let epoch = |number: u32| {
-        let noise = noise(place, seed, number);
-        let accuracy = 0.94 - 0.35 * (-0.4 * f64::from(number)).exp() - 0.004 * noise;
-        EpochRecord {
-            cell: cell.clone(),
-            seed,
-            purpose: Purpose::Sample,
-            epoch: number,
-            train_seconds: epoch_seconds * (1.0 + 0.05 * noise),
-            unfinished_seconds: Some(1e-5 * noise),
-            train_cpu_seconds: Some(epoch_seconds),
-            predict_seconds: 0.2 + 0.01 * noise,
-            train_loss: Some(2.7 * (1.0 - accuracy)),
-            train_accuracy: Some(accuracy),
-            test_accuracy: Some(((accuracy - 0.03) * 1e4).round() / 1e4),
-            rss_bytes: Some(300 << 20),
-            status: "ok".to_owned(),
-        }
-    };
-    let all: Vec<EpochRecord> = (1..=epochs).map(epoch).collect();
-    (run(cell, seed, &all), all)
+    let noise = noise(place, seed, number);
+    let accuracy = 0.94 - 0.35 * (-0.4 * f64::from(number)).exp() - 0.004 * noise;
+    Epoch {
+        number,
+        train_seconds: epoch_seconds * (1.0 + 0.05 * noise),
+        unfinished_seconds: Some(1e-5 * noise),
+        train_cpu_seconds: Some(epoch_seconds),
+        predict_seconds: 0.2 + 0.01 * noise,
+        train_loss: Some(2.7 * (1.0 - accuracy)),
+        train_accuracy: Some(accuracy),
+        test_accuracy: Some(((accuracy - 0.03) * 1e4).round() / 1e4),
+        rss_bytes: Some(300 << 20),
+        status: "ok".to_owned(),
+    }
 }
 
-fn run(cell: &Cell, seed: u64, epochs: &[EpochRecord]) -> RunRecord {
-    let target: TargetRecord = trainmark_reports::summary::time_to_target(TARGET, epochs);
-    let channels = |offset: f32| (0..6u8).map(|channel| offset + f32::from(channel) / 7.0).collect();
-    RunRecord {
-        cell: cell.clone(),
-        seed,
-        purpose: Purpose::Sample,
-        outcome: RunOutcome::Ok,
-        reason: None,
-        log_tail: None,
-        log: Some(format!("logs/{}-{seed}.log", cell.backend)),
-        epochs: epochs.len() as u32,
-        load_seconds: Some(0.0613),
-        open_seconds: Some(0.1274),
-        first_epoch_extra_seconds: Some(0.05),
-        cold_start_seconds: Some(0.2387),
-        peak_rss_bytes: Some(312 << 20),
-        cpu_seconds: Some(42.5),
-        load_average: Some(0.75),
-        frequency_mhz: Some(3000.0),
-        gpu: None,
-        targets: vec![target],
-        conformance: Some(Conformance { passed: true, ..Conformance::default() }),
-        framework: Some(format!("{} 1.2.3", cell.backend)),
-        library_hash: Some("cd".repeat(32)),
-        first_batch_norm: Some(FirstBatchNorm { gamma: channels(1.0), beta: channels(-0.5) }),
+fn run(cell: &Cell, place: u32, seed: u64, epochs: u32) -> Run {
+    let channels =
+        [1.0f32, -0.5].map(|offset| (0..6u8).map(move |channel| offset + f32::from(channel) / 7.0));
+    let [gamma, beta] = channels.map(Iterator::collect);
+    Run {
+        epochs: (1..=epochs).map(|number| epoch(place, seed, number)).collect(),
+        end: RunEnd {
+            outcome: RunOutcome::Ok,
+            log: Some(format!("logs/{}-{seed}.log", cell.backend)),
+            load_seconds: Some(0.0613),
+            open_seconds: Some(0.1274),
+            peak_rss_bytes: Some(312 << 20),
+            cpu_seconds: Some(42.5),
+            frequency_mhz: Some(3000.0),
+            conformance: Some(Conformance { passed: true, ..Conformance::default() }),
+            framework: Some(format!("{} 1.2.3", cell.backend)),
+            library_hash: Some("cd".repeat(32)),
+            first_batch_norm: Some(FirstBatchNorm { gamma, beta }),
+            ..RunEnd::default()
+        },
+        ..Run::new(cell.clone(), seed, Purpose::Sample)
     }
 }

@@ -41,7 +41,7 @@ fn operations_per_epoch(started: &Started, workload: &WorkloadInfo) -> f64 {
 /// workload's work is not known.
 pub fn percent_of_peak(started: &Started, cell: &Cell, epoch_seconds: f64) -> Option<f64> {
     let peak = started.environment_of(cell).peak.as_ref()?;
-    let workload = started.plan.workloads.iter().find(|workload| workload.name == cell.workload)?;
+    let workload = started.plan.workload(&cell.workload)?;
     let is_of_cell = cell.device.is_cpu() && cell.threads == peak.threads;
     let percent =
         100.0 * operations_per_epoch(started, workload) / epoch_seconds / peak.operations_per_second;
@@ -54,7 +54,8 @@ pub(crate) fn paragraph(started: &Started) -> Option<String> {
     let mut text = format!(
         "With nothing but multiply-adds in registers, the processor was measured to reach {peak}. At that rate, "
     );
-    let floor = |workload: &WorkloadInfo| {
+    let known = started.plan.workloads.iter().filter(|workload| workload.multiply_adds_per_sample > 0);
+    let floors = known.map(|workload| {
         let operations = operations_per_epoch(started, workload);
         format!(
             "an epoch of {}, {} GFLOP in convolutions and linear layers, takes {}",
@@ -62,9 +63,8 @@ pub(crate) fn paragraph(started: &Started) -> Option<String> {
             significant(operations / 1e9),
             seconds(operations / peak.operations_per_second)
         )
-    };
-    let known = started.plan.workloads.iter().filter(|workload| workload.multiply_adds_per_sample > 0);
-    let floors: Vec<String> = known.map(floor).collect();
+    });
+    let floors: Vec<String> = floors.collect();
     text += &floors.join("; ");
     text +=
         ". No framework must reach it: all other layers come on top, and memory is slower than registers.";

@@ -6,7 +6,6 @@ use crate::operations::{
     OperationCell, OperationInfo, OperationResult, OperationTime, Operations, RunOperations,
 };
 use crate::record::*;
-use crate::store::Record;
 
 pub(crate) const TARGET: Target = Target { metric: Metric::TrainAccuracy, at_least: 0.88 };
 pub(crate) const TEST_TARGET: Target = Target { metric: Metric::TestAccuracy, at_least: 0.80 };
@@ -24,12 +23,9 @@ pub(crate) fn cell(workload: &str, backend: &str, implementation: &str) -> Cell 
     }
 }
 
-pub(crate) fn epoch(number: u32, train_seconds: f64, train_accuracy: f64) -> EpochRecord {
-    EpochRecord {
-        cell: cell("lenet-bn", "handwritten", "primitive"),
-        seed: 1,
-        purpose: Purpose::Sample,
-        epoch: number,
+pub(crate) fn epoch(number: u32, train_seconds: f64, train_accuracy: f64) -> Epoch {
+    Epoch {
+        number,
         train_seconds,
         unfinished_seconds: Some(0.0),
         train_cpu_seconds: Some(2.0 * train_seconds),
@@ -46,6 +42,7 @@ fn workload(name: &str, summary: &str) -> WorkloadInfo {
     WorkloadInfo {
         name: name.to_owned(),
         summary: summary.to_owned(),
+        control: None,
         learning_rate: 1.0,
         batch_size: 256,
         targets: vec![TARGET, TEST_TARGET],
@@ -117,31 +114,22 @@ pub(crate) fn started() -> Started {
     }
 }
 
-pub(crate) fn run(cell: &Cell, seed: u64, outcome: RunOutcome) -> RunRecord {
+/// The end of a run that trained all its epochs.
+fn end(cell: &Cell, seed: u64) -> RunEnd {
     let shift = if cell.backend == "tch" { 0.0625 } else { 0.0 };
-    RunRecord {
-        cell: cell.clone(),
-        seed,
-        purpose: Purpose::Sample,
-        outcome,
-        reason: None,
-        log_tail: None,
+    RunEnd {
+        outcome: RunOutcome::Ok,
         log: Some(format!("logs/{}-{}-{seed}.log", cell.workload, cell.backend)),
-        epochs: 5,
         load_seconds: Some(0.0625),
         open_seconds: Some(0.125),
-        first_epoch_extra_seconds: Some(0.5),
-        cold_start_seconds: Some(0.6875),
         peak_rss_bytes: Some(312 << 20),
         cpu_seconds: Some(42.5),
-        load_average: Some(0.75),
         frequency_mhz: Some(3000.0),
-        gpu: None,
-        targets: Vec::new(),
         conformance: Some(Conformance {
             passed: true,
             checks: vec![CheckRecord {
                 name: "train_step batch 256: gradients".to_owned(),
+                kind: Some(crate::record::CheckKind::StepGradients),
                 passed: true,
                 measured: Some(2.5e-6),
                 limit: Some(1e-3),
@@ -155,7 +143,52 @@ pub(crate) fn run(cell: &Cell, seed: u64, outcome: RunOutcome) -> RunRecord {
             gamma: (0..6).map(|channel| 1.0 + 0.25 * channel as f32 + 0.125 * seed as f32 + shift).collect(),
             beta: (0..6).map(|channel| 0.5 - 0.25 * channel as f32).collect(),
         }),
+        ..RunEnd::default()
     }
+}
+
+/// A run with all that it gave: of `crashy` one epoch.
+pub(crate) fn run(cell: &Cell, seed: u64) -> Run {
+    let begun = Some(Begun { load_average: Some(0.75), unix_time: 1_769_864_701.0 });
+    let (epochs, end) = (epochs(cell, seed), end(cell, seed));
+    let mut run = Run { begun, epochs, end, ..Run::new(cell.clone(), seed, Purpose::Sample) };
+    if cell.backend == "crashy" {
+        run.epochs.truncate(1);
+        run.epochs[0].train_loss = None;
+        run.epochs[0].status = "loss is not finite".to_owned();
+        run.end.outcome = RunOutcome::Failed;
+        run.end.reason = Some(format!("killed by signal 11: {HOSTILE}"));
+        run.end.log_tail = Some(HOSTILE.to_owned());
+        run.end.first_batch_norm = None;
+    }
+    run
+}
+
+/// A run made once more, with epochs that take `factor` times as long.
+pub(crate) fn again(run: &Run, purpose: Purpose, factor: f64) -> Run {
+    let mut again = Run { purpose, ..run.clone() };
+    again.epochs.iter_mut().for_each(|epoch| epoch.train_seconds *= factor);
+    again
+}
+
+/// A record, every run of whose first cell is made once more, `factor` times as slow.
+pub(crate) fn with_repeats(mut record: Record, purpose: Purpose, factor: f64) -> Record {
+    let of_cell = record.samples_of(&record.started.plan.cells[0]);
+    let repeats: Vec<Run> = of_cell.map(|run| again(run, purpose, factor)).collect();
+    record.runs.extend(repeats);
+    record
+}
+
+/// The lines of a run.
+pub(crate) fn lines(run: &Run) -> Vec<Event> {
+    let begun = run.begun.iter().map(|begun| Event::Begun(run.line(begun.clone())));
+    let epochs = run.epochs.iter().map(|epoch| Event::Epoch(run.line(epoch.clone())));
+    begun.chain(epochs).chain([run.ended(&[TARGET, TEST_TARGET])]).collect()
+}
+
+/// Every epoch of a record, for tests to change.
+pub(crate) fn epochs_of(record: &mut Record) -> impl Iterator<Item = &mut Epoch> {
+    record.runs.iter_mut().flat_map(|run| &mut run.epochs)
 }
 
 pub(crate) fn gpu() -> Gpu {
@@ -181,13 +214,12 @@ pub(crate) fn gpu() -> Gpu {
 /// One run of one cell on a graphics processor.
 pub(crate) fn record_on_gpu() -> Record {
     let mut record = record_of_one_run();
-    let on_gpu = |cell: &mut Cell| cell.device = Device::cuda(0);
     record.started.environment.gpus = vec![gpu()];
-    record.started.plan.cells.iter_mut().for_each(on_gpu);
-    record.epochs.iter_mut().for_each(|epoch| on_gpu(&mut epoch.cell));
+    record.started.plan.cells.iter_mut().for_each(|cell| cell.device = Device::cuda(0));
     for run in &mut record.runs {
-        on_gpu(&mut run.cell);
-        run.gpu = Some(GpuUse {
+        run.cell.device = Device::cuda(0);
+        run.begun = Some(Begun { load_average: Some(0.1), unix_time: record.started.unix_time });
+        run.end.gpu = Some(GpuUse {
             peak_memory_bytes: Some(600 << 20),
             memory_basis: Some(MemoryBasis::Process),
             energy_joules: Some(1234.5),
@@ -196,13 +228,6 @@ pub(crate) fn record_on_gpu() -> Record {
             throttle_reasons: Some(vec!["software thermal slowdown".to_owned()]),
         });
     }
-    record.begun = vec![Begun {
-        cell: record.runs[0].cell.clone(),
-        seed: 1,
-        purpose: Purpose::Sample,
-        load_average: Some(0.1),
-        unix_time: record.started.unix_time,
-    }];
     record
 }
 
@@ -216,14 +241,14 @@ fn speed(cell: &Cell) -> (f64, f64) {
     (seconds, if cell.workload == "lenet-bn" { 1.0 } else { 0.25 })
 }
 
-fn epochs(cell: &Cell, seed: u64) -> Vec<EpochRecord> {
+fn epochs(cell: &Cell, seed: u64) -> Vec<Epoch> {
     let (seconds, pace) = speed(cell);
-    let one = |number: u32| {
+    let epoch_of = |number: u32| {
         let accuracy = 0.92 - 0.3 * (-pace * f64::from(number) * 0.6).exp() - 0.004 * pace * seed as f64;
         let seconds = if number == 1 { seconds + 1.0 } else { seconds + 0.125 * seed as f64 };
-        EpochRecord { cell: cell.clone(), seed, ..epoch(number, seconds, (accuracy * 1e4).round() / 1e4) }
+        epoch(number, seconds, (accuracy * 1e4).round() / 1e4)
     };
-    (1..=5).map(one).collect()
+    (1..=5).map(epoch_of).collect()
 }
 
 /// Every event of the example, in order.
@@ -237,35 +262,7 @@ pub(crate) fn events() -> Vec<Event> {
             order: (0..plan.cells.len()).collect(),
             left_out: Vec::new(),
         }));
-        for cell in &plan.cells {
-            let unix_time = 1_769_864_701.0;
-            events.push(Event::Begun(Begun {
-                cell: cell.clone(),
-                seed,
-                purpose: Purpose::Sample,
-                load_average: Some(0.75),
-                unix_time,
-            }));
-            let mut epochs = epochs(cell, seed);
-            let mut run = run(cell, seed, RunOutcome::Ok);
-            if cell.backend == "crashy" {
-                epochs.truncate(1);
-                epochs[0].train_loss = None;
-                epochs[0].status = "loss is not finite".to_owned();
-                run = RunRecord {
-                    outcome: RunOutcome::Failed,
-                    epochs: 1,
-                    reason: Some(format!("killed by signal 11: {HOSTILE}")),
-                    log_tail: Some(HOSTILE.to_owned()),
-                    first_batch_norm: None,
-                    ..run
-                };
-            }
-            run.targets =
-                [TARGET, TEST_TARGET].map(|target| crate::summary::time_to_target(target, &epochs)).to_vec();
-            events.extend(epochs.into_iter().map(Event::Epoch));
-            events.push(Event::Ended(Box::new(run)));
-        }
+        events.extend(plan.cells.iter().flat_map(|cell| lines(&run(cell, seed))));
     }
     events.push(Event::Finished { outcome: Outcome::Complete, seconds: 600.0 });
     events
@@ -290,17 +287,12 @@ pub(crate) fn write(parent: &std::path::Path, events: &[Event]) -> std::path::Pa
 /// The example's first run only, unavailable backends left out.
 pub(crate) fn record_of_one_run() -> Record {
     let started = Started { unavailable: Vec::new(), ..started() };
-    let cell = started.plan.cells[0].clone();
     Record {
         rounds: vec![Round { seed: 1, order: vec![0], left_out: Vec::new() }],
-        begun: Vec::new(),
-        epochs: epochs(&cell, 1),
-        runs: vec![run(&cell, 1, RunOutcome::Ok)],
-        repeats: Vec::new(),
-        resumed: Vec::new(),
+        runs: vec![run(&started.plan.cells[0], 1)],
         outcome: Some(Outcome::Budget),
         seconds: 60.0,
-        started,
+        ..Record::new(started)
     }
 }
 

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::html;
 use crate::number::{count, seconds, utc};
-use crate::record::{Outcome, RunOutcome};
-use crate::store::{self, EVENTS_FILE, LATEST, Record, StoreError};
+use crate::record::Record;
+use crate::store::{self, EVENTS_FILE, LATEST, StoreError};
 use crate::summary::summarize;
 
 /// Its name in the folder of the run folders.
@@ -78,15 +78,11 @@ fn render(parent: &Path) -> Result<String, StoreError> {
 
 /// The folders in `parent`, hidden ones and `latest` left out.
 fn folders(parent: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let fail = |cause| StoreError::io("read", parent, cause);
-    let mut folders = Vec::new();
-    for entry in fs::read_dir(parent).map_err(fail)? {
-        let entry = entry.map_err(fail)?;
-        let name = entry.file_name();
-        if entry.path().is_dir() && name != LATEST && !name.as_encoded_bytes().starts_with(b".") {
-            folders.push(entry.path());
-        }
-    }
+    let mut folders = store::entries(parent)?;
+    folders.retain(|path| {
+        let name = path.file_name().unwrap_or_default();
+        path.is_dir() && name != LATEST && !name.as_encoded_bytes().starts_with(b".")
+    });
     Ok(folders)
 }
 
@@ -139,28 +135,25 @@ fn of_run(record: &Record, row: Row) -> Row {
 }
 
 fn outcome(record: &Record) -> String {
-    let how = match record.outcome {
-        Some(Outcome::Complete) => "complete",
-        Some(Outcome::Budget) => "ended by its time budget",
-        Some(Outcome::Interrupted) => "interrupted",
-        None => "not finished",
-    };
-    let ok = record.runs.iter().filter(|run| run.outcome == RunOutcome::Ok).count();
-    format!("{how}, {ok} of {} ok", count(record.runs.len(), "run"))
+    let ok = record.samples().filter(|run| run.is_ok()).count();
+    format!("{}, {ok} of {} ok", record.outcome_words(), count(record.samples().count(), "run"))
 }
 
 fn best(record: &Record) -> Option<Best> {
-    let summaries = summarize(record);
-    let timed = summaries.iter().filter_map(|summary| Some((&summary.cell, summary.train_seconds?.median)));
+    let timed = summarize(record).into_iter().filter_map(|summary| Some((summary.cell, summary.seconds()?)));
     let (cell, least) = timed.min_by(|a, b| a.1.total_cmp(&b.1))?;
     Some(Best { cell: cell.to_string(), seconds: least, shown: seconds(least) })
 }
 
 /// A file name as a part of a relative address.
 fn encoded(name: &OsStr) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-~".contains(&byte);
-    let encode = |&byte: &u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    name.as_encoded_bytes().iter().map(encode).collect()
+    let bytes = name.as_encoded_bytes().iter();
+    bytes
+        .map(|byte| match byte {
+            byte if byte.is_ascii_alphanumeric() || b"._-~".contains(byte) => char::from(*byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -27,7 +27,8 @@ mod example;
 
 use std::path::Path;
 
-pub use store::{Record, Repeat, RunStore, StoreError, latest, list};
+pub use record::Record;
+pub use store::{RunStore, StoreError, latest, list};
 pub use summary::{CellSummary, summarize};
 
 /// Writes [`write_csv`]'s and [`write_html`]'s files.

@@ -175,6 +175,7 @@ mod tests {
     fn a_gate_without_a_check_or_an_estimate_is_none() {
         let checks = [CheckRecord {
             name: "prediction: any order".to_owned(),
+            kind: None,
             passed: true,
             measured: None,
             limit: None,

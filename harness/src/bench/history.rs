@@ -1,7 +1,7 @@
 //! What an earlier process of the same benchmark has recorded, and what it has left to do.
 
 use trainmark_reports::Record;
-use trainmark_reports::record::{Cell, Purpose, RunOutcome};
+use trainmark_reports::record::{Cell, Purpose};
 
 use super::BenchRequest;
 use super::prepare::ReadyCell;
@@ -46,7 +46,7 @@ impl<'h> History<'h> {
 
     /// Cell and seed of the benchmark's first run that ended well.
     pub(super) fn first_run(&self) -> Option<(&'h Cell, u64)> {
-        let run = self.earlier?.runs.iter().find(|run| run.outcome == RunOutcome::Ok)?;
+        let run = self.earlier?.samples().find(|run| run.is_ok())?;
         Some((&run.cell, run.seed))
     }
 
@@ -74,7 +74,6 @@ impl<'h> History<'h> {
 }
 
 fn has_repeat(record: &Record, device: &str, seed: u64) -> bool {
-    let runs = record.repeats.iter().map(|repeat| &repeat.run);
-    let mut of_round = runs.filter(|run| run.purpose == Purpose::Repeat && run.seed == seed);
-    of_round.any(|run| *run.cell.device == *device && record.has_result(&run.cell, seed, Purpose::Repeat))
+    let mut of_round = record.runs.iter().filter(|run| run.purpose == Purpose::Repeat && run.seed == seed);
+    of_round.any(|run| *run.cell.device == *device && run.has_result())
 }

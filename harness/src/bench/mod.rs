@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use trainmark_reports::Record;
-use trainmark_reports::record::{Event, Outcome, RunOutcome, RunRecord, Unavailable};
+use trainmark_reports::record::{Event, Outcome, Run, RunOutcome, Unavailable};
 
 use crate::cli::exit;
 use crate::executor::Executor;
@@ -111,18 +111,13 @@ pub fn list_beside(folder: &Path) {
 
 /// The exit code that a finished benchmark deserves.
 pub fn exit_code(finished: &Finished) -> i32 {
-    let failed = |run: &RunRecord| {
-        matches!(
-            run.outcome,
-            RunOutcome::Failed | RunOutcome::TimedOut | RunOutcome::OutOfMemory | RunOutcome::NotConformant
-        )
-    };
-    let repeats = finished.record.repeats.iter().map(|repeat| &repeat.run);
-    let mut tried = finished.record.runs.iter().chain(repeats);
-    let any_ok = finished.record.runs.iter().any(|run| run.outcome == RunOutcome::Ok);
+    use RunOutcome::{Failed, NotConformant, OutOfMemory, TimedOut};
+    let mut outcomes = finished.record.runs.iter().map(|run| run.end.outcome);
+    let any_failed =
+        outcomes.any(|outcome| matches!(outcome, Failed | TimedOut | OutOfMemory | NotConformant));
     match finished.outcome {
         Outcome::Interrupted => exit::INTERRUPTED,
-        _ if !any_ok || tried.any(failed) => exit::FAILED,
+        _ if any_failed || !finished.record.samples().any(Run::is_ok) => exit::FAILED,
         _ => exit::OK,
     }
 }

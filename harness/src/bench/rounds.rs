@@ -34,8 +34,8 @@ pub(super) fn run_cells(
     let seeds = request.seeds();
     let mut contenders = Vec::new();
     let mut gate = Gate::new(bench.dataset, bench.executor);
-    for run in earlier.iter().flat_map(|record| &record.runs) {
-        if let Some(conformance) = &run.conformance {
+    for run in earlier.iter().flat_map(|record| record.samples()) {
+        if let Some(conformance) = &run.end.conformance {
             gate.remember(&run.cell, conformance);
         }
     }
@@ -215,15 +215,15 @@ impl Rounds<'_, '_> {
             return Ok(None);
         }
         let start = Instant::now();
-        let record = self.bench.run(one.ready, one.workload, seed, purpose, &one.verdict.conformance)?;
-        if let Some(note) = one.ended(record.outcome, start.elapsed().as_secs_f64()) {
+        let run = self.bench.run(one.ready, one.workload, seed, purpose, &one.verdict.conformance)?;
+        if let Some(note) = one.ended(run.end.outcome, start.elapsed().as_secs_f64()) {
             self.bench.progress.note(&note);
         }
-        if record.outcome == RunOutcome::Ok && !self.is_over {
+        if run.is_ok() && !self.is_over {
             self.first.get_or_insert((index, seed));
         }
         let is_interrupted =
-            record.outcome == RunOutcome::Interrupted || self.bench.executor.interrupt.is_set();
+            run.end.outcome == RunOutcome::Interrupted || self.bench.executor.interrupt.is_set();
         Ok(is_interrupted.then_some(Interrupted))
     }
 }

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use trainmark_reports::RunStore;
 use trainmark_reports::record::{
-    Begun, Cell, CheckRecord, Conformance, EpochRecord, Event, Purpose, RunOutcome, RunRecord,
+    Begun, Cell, CheckRecord, Conformance, Epoch, Event, Purpose, Run, RunEnd, RunOutcome,
 };
-use trainmark_reports::{RunStore, summary};
 
 use super::gate;
 use super::lost;
@@ -33,16 +33,6 @@ pub(super) struct Bench<'b> {
     pub(super) progress: &'b mut dyn Progress,
 }
 
-/// Times what a worker says of one run.
-#[derive(Default)]
-struct Heard {
-    load_seconds: Option<f64>,
-    open_seconds: Option<f64>,
-    epochs: Vec<EpochRecord>,
-    /// Checks of the run itself, beside the gate's.
-    checks: Vec<CheckRecord>,
-}
-
 impl Bench<'_> {
     /// Runs a cell once, for this purpose, and writes it down.
     ///
@@ -55,56 +45,54 @@ impl Bench<'_> {
         seed: u64,
         purpose: Purpose,
         gate: &Conformance,
-    ) -> anyhow::Result<RunRecord> {
-        let load_average = machine::load_average();
-        let frequency_mhz = power::frequency_mhz(machine::root());
-        let cell = ready.cell.clone();
-        let unix_time = super::unix_time();
-        self.store.append(&Event::Begun(Begun { cell, seed, purpose, load_average, unix_time }))?;
+    ) -> anyhow::Result<Run> {
+        let mut run = new_run(ready, seed, purpose);
+        run.end.frequency_mhz = power::frequency_mhz(machine::root());
+        let begun = Begun { load_average: machine::load_average(), unix_time: super::unix_time() };
+        self.store.append(&Event::Begun(run.line(begun.clone())))?;
+        run.begun = Some(begun);
         self.progress.begun(&ready.cell, seed, purpose);
         let log = log_name(ready, &run_name(seed, purpose));
-        let mut heard = Heard::default();
+        let mut checks = Vec::new();
         let mut watch = RunWatch::start(&ready.cell.device);
         let (ending, log) = match lost::before(&ready.cell) {
             Some(failure) => (Ending::Failed(failure), None),
             None => {
                 let job = Job::Train(gate::task(ready, self.dataset, seed, self.epochs));
                 let path = self.store.folder().join(&log);
-                (self.follow(&job, ready, (seed, purpose), &path, watch.as_mut(), &mut heard)?, Some(log))
+                (self.follow(&job, &mut run, &path, watch.as_mut(), &mut checks)?, Some(log))
             }
         };
-        let mut record = run_record(ready, workload, seed, purpose, &heard);
-        record.load_average = load_average;
-        record.frequency_mhz = frequency_mhz;
-        record.gpu = watch.map(RunWatch::finish);
-        record.log = log;
-        self.judge(&mut record, &heard, ending, workload, gate);
-        self.finish(record)
+        run.end.gpu = watch.map(RunWatch::finish);
+        run.end.log = log;
+        self.judge(&mut run, checks, ending, workload, gate);
+        self.store.append(&run.ended(&workload.targets))?;
+        self.progress.ended(&run);
+        Ok(run)
     }
 
     /// Runs the job in a worker, and writes down each epoch as it ends.
     fn follow(
         &mut self,
         job: &Job,
-        ready: &ReadyCell,
-        (seed, purpose): (u64, Purpose),
+        run: &mut Run,
         log: &Path,
         mut watch: Option<&mut RunWatch>,
-        heard: &mut Heard,
+        checks: &mut Vec<CheckRecord>,
     ) -> anyhow::Result<Ending> {
-        self.executor.run(job, ready.cell.threads, log, &mut |message| {
+        self.executor.run(job, run.cell.threads, log, &mut |message| {
             if let Some(watch) = watch.as_deref_mut() {
                 watch.hear(message);
             }
             match message {
-                Message::Loaded { seconds, .. } => heard.load_seconds = Some(*seconds),
-                Message::Opened { seconds } => heard.open_seconds = Some(*seconds),
-                Message::Checked(check) => heard.checks.push(check.clone()),
-                Message::Epoch(epoch) => {
-                    let record = epoch_record(ready, seed, purpose, epoch);
-                    self.store.append(&Event::Epoch(record.clone()))?;
-                    self.progress.epoch(&ready.cell, epoch);
-                    heard.epochs.push(record);
+                Message::Loaded { seconds, .. } => run.end.load_seconds = Some(*seconds),
+                Message::Opened { seconds } => run.end.open_seconds = Some(*seconds),
+                Message::Checked(check) => checks.push(check.clone()),
+                Message::Epoch(message) => {
+                    let epoch = epoch_of(message);
+                    self.store.append(&Event::Epoch(run.line(epoch.clone())))?;
+                    self.progress.epoch(&run.cell, message);
+                    run.epochs.push(epoch);
                 }
                 _ => {}
             }
@@ -123,62 +111,53 @@ impl Bench<'_> {
         seed: u64,
         verdict: &gate::Verdict,
     ) -> anyhow::Result<()> {
-        let mut record = run_record(ready, workload, seed, Purpose::Sample, &Heard::default());
+        let mut run = new_run(ready, seed, Purpose::Sample);
         // Where the device was lost before, no worker has printed anything.
-        record.log = Some(log_name(ready, "check")).filter(|log| self.store.folder().join(log).is_file());
-        record.conformance = Some(verdict.conformance.clone());
+        run.end.log = Some(log_name(ready, "check")).filter(|log| self.store.folder().join(log).is_file());
+        run.end.conformance = Some(verdict.conformance.clone());
         match &verdict.failure {
-            Some(failure) => fail(&mut record, failure.clone()),
+            Some(failure) => fail(&mut run.end, failure.clone()),
             None => {
-                record.outcome = RunOutcome::NotConformant;
-                record.reason = gate::failed_checks(&verdict.conformance);
+                run.end.outcome = RunOutcome::NotConformant;
+                run.end.reason = gate::failed_checks(&verdict.conformance);
             }
         }
         // The gate has told the user already.
-        self.store.append(&Event::Ended(Box::new(record)))?;
+        self.store.append(&run.ended(&workload.targets))?;
         Ok(())
     }
 
     fn judge(
         &self,
-        record: &mut RunRecord,
-        heard: &Heard,
+        run: &mut Run,
+        checks: Vec<CheckRecord>,
         ending: Ending,
         workload: &Workload,
         gate: &Conformance,
     ) {
         let mut conformance = gate.clone();
         match ending {
-            Ending::Done(_) if record.epochs != self.epochs => {
-                record.outcome = RunOutcome::Failed;
-                let (told, asked) = (record.epochs, self.epochs);
-                record.reason =
+            Ending::Done(_) if run.epochs.len() != self.epochs as usize => {
+                run.end.outcome = RunOutcome::Failed;
+                let (told, asked) = (run.epochs.len(), self.epochs);
+                run.end.reason =
                     Some(format!("the worker said that it was done after {told} of {asked} epochs"));
             }
             Ending::Done(done) => {
-                record.peak_rss_bytes = done.peak_rss_bytes;
-                record.cpu_seconds = done.cpu_seconds;
-                record.first_batch_norm = done.first_batch_norm;
-                conformance.checks.extend(heard.checks.iter().cloned());
-                conformance.checks.extend(judge(workload, &self.dataset.name, &heard.epochs));
+                run.end.peak_rss_bytes = done.peak_rss_bytes;
+                run.end.cpu_seconds = done.cpu_seconds;
+                run.end.first_batch_norm = done.first_batch_norm;
+                conformance.checks.extend(checks);
+                conformance.checks.extend(judge(workload, &self.dataset.name, &run.epochs));
                 conformance.passed = conformance.checks.iter().all(|check| check.passed);
                 if !conformance.passed {
-                    record.outcome = RunOutcome::NotConformant;
-                    record.reason = gate::failed_checks(&conformance);
+                    run.end.outcome = RunOutcome::NotConformant;
+                    run.end.reason = gate::failed_checks(&conformance);
                 }
             }
-            Ending::Failed(failure) => {
-                let failure = lost::explained(failure, &record.cell);
-                fail(record, failure);
-            }
+            Ending::Failed(failure) => fail(&mut run.end, lost::explained(failure, &run.cell)),
         }
-        record.conformance = Some(conformance);
-    }
-
-    fn finish(&mut self, record: RunRecord) -> anyhow::Result<RunRecord> {
-        self.store.append(&Event::Ended(Box::new(record.clone())))?;
-        self.progress.ended(&record);
-        Ok(record)
+        run.end.conformance = Some(conformance);
     }
 }
 
@@ -202,70 +181,35 @@ fn run_name(seed: u64, purpose: Purpose) -> String {
     }
 }
 
-fn epoch_record(ready: &ReadyCell, seed: u64, purpose: Purpose, epoch: &EpochMessage) -> EpochRecord {
-    let status = if epoch.train_loss.is_some() { "ok" } else { "loss is not finite" };
-    EpochRecord {
-        cell: ready.cell.clone(),
-        seed,
-        purpose,
-        epoch: epoch.epoch,
-        train_seconds: epoch.train_seconds,
-        unfinished_seconds: Some(epoch.unfinished_seconds),
-        train_cpu_seconds: Some(epoch.train_cpu_seconds),
-        predict_seconds: epoch.predict_seconds,
-        train_loss: epoch.train_loss,
-        train_accuracy: Some(epoch.train_accuracy),
-        test_accuracy: Some(epoch.test_accuracy),
-        rss_bytes: epoch.rss_bytes,
+/// A run that is to end well, until something says that it did not.
+fn new_run(ready: &ReadyCell, seed: u64, purpose: Purpose) -> Run {
+    let end = RunEnd {
+        outcome: RunOutcome::Ok,
+        framework: Some(ready.library.info.framework.clone()),
+        library_hash: Some(ready.library.hash.clone()),
+        ..RunEnd::default()
+    };
+    Run { end, ..Run::new(ready.cell.clone(), seed, purpose) }
+}
+
+fn epoch_of(message: &EpochMessage) -> Epoch {
+    let status = if message.train_loss.is_some() { "ok" } else { "loss is not finite" };
+    Epoch {
+        number: message.epoch,
+        train_seconds: message.train_seconds,
+        unfinished_seconds: Some(message.unfinished_seconds),
+        train_cpu_seconds: Some(message.train_cpu_seconds),
+        predict_seconds: message.predict_seconds,
+        train_loss: message.train_loss,
+        train_accuracy: Some(message.train_accuracy),
+        test_accuracy: Some(message.test_accuracy),
+        rss_bytes: message.rss_bytes,
         status: status.to_owned(),
     }
 }
 
-fn run_record(
-    ready: &ReadyCell,
-    workload: &Workload,
-    seed: u64,
-    purpose: Purpose,
-    heard: &Heard,
-) -> RunRecord {
-    let first_epoch_extra_seconds = summary::first_epoch_extra(&heard.epochs);
-    let starts = heard.load_seconds.zip(heard.open_seconds);
-    let cold_start_seconds = starts
-        .zip(first_epoch_extra_seconds)
-        // A first epoch that happened to be fast is no negative cost.
-        .map(|((load, open), extra)| load + open + extra.max(0.0));
-    RunRecord {
-        cell: ready.cell.clone(),
-        seed,
-        purpose,
-        outcome: RunOutcome::Ok,
-        reason: None,
-        log_tail: None,
-        log: None,
-        epochs: heard.epochs.len() as u32,
-        load_seconds: heard.load_seconds,
-        open_seconds: heard.open_seconds,
-        first_epoch_extra_seconds,
-        cold_start_seconds,
-        peak_rss_bytes: None,
-        cpu_seconds: None,
-        load_average: None,
-        frequency_mhz: None,
-        gpu: None,
-        targets: workload
-            .targets
-            .iter()
-            .map(|target| summary::time_to_target(*target, &heard.epochs))
-            .collect(),
-        conformance: None,
-        framework: Some(ready.library.info.framework.clone()),
-        library_hash: Some(ready.library.hash.clone()),
-        first_batch_norm: None,
-    }
-}
-
-fn fail(record: &mut RunRecord, failure: Failure) {
-    record.outcome = failure.cause.outcome();
-    record.reason = Some(failure.reason);
-    record.log_tail = failure.log_tail;
+fn fail(end: &mut RunEnd, failure: Failure) {
+    end.outcome = failure.cause.outcome();
+    end.reason = Some(failure.reason);
+    end.log_tail = failure.log_tail;
 }

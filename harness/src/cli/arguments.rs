@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -87,6 +88,8 @@ const CHECK_EXAMPLES: &str = "Examples:
 const OPERATIONS_EXAMPLES: &str = "Examples:
   trainmark operations                             every operation of every backend
   trainmark operations candle --filter conv,pool   some of one backend
+  trainmark operations tch/builtin                 those with batch norm, by its own layer
+  trainmark operations tch/none                    those without batch norm
   trainmark operations --list                      their names, and what each computes
 
 Times are kept in operations.json, beside the runs; `bench` and `report` show those of a
@@ -133,7 +136,7 @@ pub struct BenchArguments {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub implementation: Vec<String>,
     /// Only these devices, such as cpu or cuda:0 [default: all that there are]
-    #[arg(long, value_name = "DEVICE", value_delimiter = ',')]
+    #[arg(long, value_name = "DEVICE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub device: Vec<String>,
     /// Workloads to train: lenet-bn, lenet, softmax
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_values = ["lenet-bn", "lenet"])]
@@ -181,7 +184,7 @@ pub struct CheckArguments {
     )]
     pub selections: Vec<String>,
     /// Only these devices, such as cpu or cuda:0 [default: all that there are]
-    #[arg(long, value_name = "DEVICE", value_delimiter = ',')]
+    #[arg(long, value_name = "DEVICE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub device: Vec<String>,
     /// Workloads to check: lenet-bn, lenet, softmax
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_values = ["lenet-bn", "lenet"])]
@@ -208,10 +211,10 @@ pub struct OperationsArguments {
     )]
     pub selections: Vec<String>,
     /// Only these devices, such as cpu or cuda:0 [default: all that there are]
-    #[arg(long, value_name = "DEVICE", value_delimiter = ',')]
+    #[arg(long, value_name = "DEVICE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub device: Vec<String>,
-    /// Only operations with this in their name, such as conv or batch_norm1 [default: all]
-    #[arg(long, value_name = "TEXT", value_delimiter = ',')]
+    /// Only operations with this in their lower-case name, such as conv or batch_norm1 [default: all]
+    #[arg(long, value_name = "TEXT", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub filter: Vec<String>,
     /// Name the operations and do nothing else
     #[arg(long)]

@@ -1,6 +1,6 @@
 //! `check`
 
-use trainmark_reports::record::{Cell, CheckRecord, Purpose, RunRecord, Unavailable};
+use trainmark_reports::record::{Cell, CheckRecord, Purpose, Run, Unavailable};
 
 use super::arguments::CheckArguments;
 use super::exit;
@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
 fn advice(verdict: &Verdict) -> Option<&'static str> {
     let broke_down = verdict.failure.as_ref().is_some_and(|failure| failure.cause != Cause::Unsupported);
     let mut failed = verdict.conformance.checks.iter().filter(|check| !check.passed);
-    if broke_down { None } else { failed.find_map(conformance::advice) }
+    if broke_down { None } else { failed.find_map(|check| conformance::advice(check.kind?)) }
 }
 
 /// Prints every check as a line of its own.
@@ -108,7 +108,7 @@ impl Progress for Lines {
 
     fn epoch(&mut self, _cell: &Cell, _epoch: &EpochMessage) {}
 
-    fn ended(&mut self, _run: &RunRecord) {}
+    fn ended(&mut self, _run: &Run) {}
 
     fn finished(&mut self) {}
 }

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use trainmark_reports::csv::one_line;
-use trainmark_reports::record::{Metric, RunOutcome, RunRecord};
-use trainmark_reports::summary::{CellSummary, TargetSummary};
+use trainmark_reports::record::{Metric, Run};
+use trainmark_reports::summary::{CellSummary, TimeToTarget};
 use trainmark_reports::warnings::warnings;
 use trainmark_reports::{Record, summarize};
 
@@ -39,8 +39,10 @@ fn results(record: &Record) -> String {
     let mut text = String::new();
     let summaries = summarize(record);
     for workload in &record.started.plan.workloads {
-        let mut cells: Vec<&CellSummary> =
-            summaries.iter().filter(|one| one.cell.workload == workload.name && one.ok_runs > 0).collect();
+        let mut cells: Vec<&CellSummary> = summaries
+            .iter()
+            .filter(|one| one.cell.workload == workload.name && !one.ranked.is_empty())
+            .collect();
         if cells.is_empty() {
             continue;
         }
@@ -102,7 +104,7 @@ fn table(cells: &[&CellSummary], epochs: u32) -> Table {
         if has_device_memory {
             row.push(cell.peak_device_bytes.map_or_else(|| "–".to_owned(), units::bytes));
         }
-        row.push(format!("{} of {}", cell.ok_runs, cell.runs));
+        row.push(format!("{} of {}", cell.ranked.len(), cell.runs.len()));
         table.add_row(row);
     }
     for index in 1..columns {
@@ -113,7 +115,7 @@ fn table(cells: &[&CellSummary], epochs: u32) -> Table {
     table
 }
 
-fn target_title(target: &TargetSummary) -> String {
+fn target_title(target: &TimeToTarget) -> String {
     let metric = match target.target.metric {
         Metric::TrainAccuracy => "train",
         Metric::TestAccuracy => "test",
@@ -121,7 +123,7 @@ fn target_title(target: &TargetSummary) -> String {
     format!("{metric} ≥ {:.2}", target.target.at_least)
 }
 
-fn target_text(target: &TargetSummary, epochs: u32) -> String {
+fn target_text(target: &TimeToTarget, epochs: u32) -> String {
     let Some((reached, seconds)) = target.epochs.zip(target.seconds) else {
         return format!("not in {epochs}");
     };
@@ -137,7 +139,7 @@ fn target_text(target: &TargetSummary, epochs: u32) -> String {
 /// One line per run or backend that gave no numbers; repeated reasons once.
 fn failures(record: &Record) -> Vec<String> {
     let mut lines = Vec::new();
-    for run in record.runs.iter().filter(|run| run.outcome != RunOutcome::Ok) {
+    for run in record.failures() {
         lines.push(failure_line(run));
     }
     for row in &record.started.unavailable {
@@ -146,10 +148,10 @@ fn failures(record: &Record) -> Vec<String> {
     lines
 }
 
-fn failure_line(run: &RunRecord) -> String {
-    let reason = run.reason.as_deref().unwrap_or("no reason was given");
-    let log = run.log.as_deref().map(|log| format!(" (log: {log})")).unwrap_or_default();
-    format!("{} seed {}: {}: {reason}{log}", run.cell, run.seed, run.outcome.name())
+fn failure_line(run: &Run) -> String {
+    let reason = run.end.reason.as_deref().unwrap_or("no reason was given");
+    let log = run.end.log.as_deref().map(|log| format!(" (log: {log})")).unwrap_or_default();
+    format!("{} seed {}: {}: {reason}{log}", run.cell, run.seed, run.end.outcome.name())
 }
 
 #[cfg(test)]

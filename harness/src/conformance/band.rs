@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
-use trainmark_reports::record::{CheckRecord, EpochRecord};
+use trainmark_reports::record::{CheckKind, CheckRecord, Epoch};
 
 use crate::workload::Workload;
 
@@ -62,12 +62,12 @@ enum Curve {
 /// against, one check says so, passed and with neither measure nor limit.
 ///
 /// `dataset` is the data set's name.
-pub fn judge(workload: &Workload, dataset: &str, epochs: &[EpochRecord]) -> Vec<CheckRecord> {
+pub fn judge(workload: &Workload, dataset: &str, epochs: &[Epoch]) -> Vec<CheckRecord> {
     let band = match band_for(workload, dataset) {
         Ok(band) => band,
         Err(why) => return vec![not_judged(why)],
     };
-    if !epochs.iter().any(|record| band.place(record.epoch).is_some()) {
+    if !epochs.iter().any(|epoch| band.place(epoch.number).is_some()) {
         return vec![not_judged(format!("none of the {} epochs has a recorded band", epochs.len()))];
     }
     vec![band.check(Curve::Loss, epochs), band.check(Curve::Accuracy, epochs)]
@@ -76,6 +76,7 @@ pub fn judge(workload: &Workload, dataset: &str, epochs: &[EpochRecord]) -> Vec<
 fn not_judged(why: String) -> CheckRecord {
     CheckRecord {
         name: "learning curve".into(),
+        kind: Some(CheckKind::LearningCurve),
         passed: true,
         measured: None,
         limit: None,
@@ -127,18 +128,18 @@ impl Band {
         (mean - half, mean + half)
     }
 
-    fn check(&self, curve: Curve, epochs: &[EpochRecord]) -> CheckRecord {
+    fn check(&self, curve: Curve, epochs: &[Epoch]) -> CheckRecord {
         let name = match curve {
             Curve::Loss => "learning curve: training loss",
             Curve::Accuracy => "learning curve: training accuracy",
         };
-        let judged = epochs.iter().filter_map(|record| Some((record, self.place(record.epoch)?)));
-        let positions = judged.map(|(record, place)| {
+        let judged = epochs.iter().filter_map(|epoch| Some((epoch, self.place(epoch.number)?)));
+        let positions = judged.map(|(epoch, place)| {
             let value = match curve {
-                Curve::Loss => record.train_loss,
-                Curve::Accuracy => record.train_accuracy,
+                Curve::Loss => epoch.train_loss,
+                Curve::Accuracy => epoch.train_accuracy,
             };
-            Position::new(record.epoch, value.unwrap_or(f64::NAN), self.interval(place, curve))
+            Position::new(epoch.number, value.unwrap_or(f64::NAN), self.interval(place, curve))
         });
         match positions.max_by(|a, b| a.outness().total_cmp(&b.outness())) {
             Some(worst) => worst.record(name, self),
@@ -177,6 +178,7 @@ impl Position {
         let (distance, half_width) = (self.distance(), self.half_width());
         CheckRecord {
             name: name.into(),
+            kind: Some(CheckKind::LearningCurve),
             passed: distance <= half_width,
             measured: distance.is_finite().then_some(distance),
             limit: Some(half_width),
@@ -197,22 +199,10 @@ impl Position {
 mod unit_tests {
     use super::*;
     use crate::workload::{lenet, lenet_bn, softmax};
-    use trainmark_reports::record::{Cell, Purpose};
 
-    fn epochs(curve: &[(f64, f64)]) -> Vec<EpochRecord> {
-        let cell = Cell {
-            workload: "lenet-bn".into(),
-            backend: "b".into(),
-            implementation: "builtin".into(),
-            device: "cpu".into(),
-            threads: 1,
-            machine: None,
-        };
-        let record = |(place, &(loss, accuracy)): (usize, &(f64, f64))| EpochRecord {
-            cell: cell.clone(),
-            seed: 1,
-            purpose: Purpose::Sample,
-            epoch: place as u32 + 1,
+    fn epochs(curve: &[(f64, f64)]) -> Vec<Epoch> {
+        let record = |(place, &(loss, accuracy)): (usize, &(f64, f64))| Epoch {
+            number: place as u32 + 1,
             train_seconds: 1.0,
             unfinished_seconds: None,
             train_cpu_seconds: None,

@@ -26,7 +26,7 @@ pub use parity::agree;
 pub use report::{line, render};
 
 use trainmark_plugin::{Dataset, Error, ErrorKind, OpenRequest, ParameterSpec, RunningVariance, Session};
-use trainmark_reports::record::{CheckRecord, Conformance};
+use trainmark_reports::record::{CheckKind, CheckRecord, Conformance};
 
 use crate::reference::{Batch, Reference};
 use crate::workload::Workload;
@@ -132,7 +132,12 @@ pub fn check_last_prediction(
     let found = Deviation::of_logits(&logits[..count * classes], &expected, classes);
     let mut ignored = |_: &CheckRecord| {};
     let mut recorder = Recorder::new(&mut ignored);
-    recorder.measured("timed run: last prediction", Ok(found), subject.workload.tolerances.logits);
+    recorder.measured(
+        CheckKind::LastPrediction,
+        "timed run: last prediction",
+        Ok(found),
+        subject.workload.tolerances.logits,
+    );
     recorder.checks.pop().ok_or_else(|| Error::failed("the check left no record"))
 }
 
@@ -167,24 +172,38 @@ impl<'p> Recorder<'p> {
     }
 
     /// A check that measures an error; a failed call fails it.
-    fn measured(&mut self, name: impl Into<String>, found: Result<Deviation, Error>, limit: f64) {
+    fn measured(
+        &mut self,
+        kind: CheckKind,
+        name: impl Into<String>,
+        found: Result<Deviation, Error>,
+        limit: f64,
+    ) {
         match found {
             Ok(Deviation { error, detail }) => self.push(CheckRecord {
                 name: name.into(),
+                kind: Some(kind),
                 passed: error <= limit,
                 measured: error.is_finite().then_some(error),
                 limit: Some(limit),
                 detail: if error.is_finite() { detail } else { format!("not finite: {detail}") },
             }),
-            Err(error) => self.stated(name, Err(error.to_string())),
+            Err(error) => self.stated(kind, name, Err(error.to_string())),
         }
     }
 
     /// A check that holds or does not; either way with its reason.
-    fn stated(&mut self, name: impl Into<String>, found: Result<String, String>) {
+    fn stated(&mut self, kind: CheckKind, name: impl Into<String>, found: Result<String, String>) {
         let passed = found.is_ok();
         let detail = found.unwrap_or_else(|why| why);
-        self.push(CheckRecord { name: name.into(), passed, measured: None, limit: None, detail });
+        self.push(CheckRecord {
+            name: name.into(),
+            kind: Some(kind),
+            passed,
+            measured: None,
+            limit: None,
+            detail,
+        });
     }
 
     fn push(&mut self, check: CheckRecord) {

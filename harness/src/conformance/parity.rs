@@ -1,6 +1,6 @@
 //! Whether an implementation computes the same on two devices.
 
-use trainmark_reports::record::CheckRecord;
+use trainmark_reports::record::{CheckKind, CheckRecord};
 
 use super::Recorder;
 use super::deviation::Deviation;
@@ -29,7 +29,12 @@ pub fn agree(devices: [&str; 2], losses: [&[f64]; 2], limit: f64) -> Option<Chec
     }
     let mut ignored = |_: &CheckRecord| {};
     let mut recorder = Recorder::new(&mut ignored);
-    recorder.measured(format!("{} and {} agree: losses", devices[0], devices[1]), Ok(worst), limit);
+    recorder.measured(
+        CheckKind::DevicesAgree,
+        format!("{} and {} agree: losses", devices[0], devices[1]),
+        Ok(worst),
+        limit,
+    );
     recorder.checks.pop()
 }
 

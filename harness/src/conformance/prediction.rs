@@ -2,6 +2,7 @@
 //! that a sample is in, and changes nothing.
 
 use trainmark_plugin::{Error, Session, Split};
+use trainmark_reports::record::CheckKind;
 
 use super::batches::samples;
 use super::deviation::Deviation;
@@ -17,12 +18,18 @@ pub(super) fn check(
     let tolerances = subject.workload.tolerances;
     let start = starts::telling(subject)?;
     if let Err(error) = starts::set(session, &start) {
-        recorder.stated("prediction: set_parameters", Err(error.to_string()));
+        recorder.stated(
+            CheckKind::PredictionParameters,
+            "prediction: set_parameters",
+            Err(error.to_string()),
+        );
         return Ok(());
     }
     let mut asked = Asked { subject, session, classes: subject.workload.model.classes()? };
     let size = subject.workload.batch_size;
-    for (split, name) in [(Split::Test, "test"), (Split::Train, "training")] {
+    let splits =
+        [(Split::Test, CheckKind::TestLogits, "test"), (Split::Train, CheckKind::TrainingLogits, "training")];
+    for (split, kind, name) in splits {
         let indices = chosen(subject, split);
         let reference = subject.reference(1.0, &start)?;
         let expected = reference.predict(&Batch::gather(subject.dataset.split(split), &indices).inputs);
@@ -33,10 +40,20 @@ pub(super) fn check(
             recorder.losses.push(loss(logits, labels, asked.classes));
         }
         let deviation = found.map(|logits| Deviation::of_logits(&logits, &expected, asked.classes));
-        recorder.measured(format!("prediction: logits of {name} samples"), deviation, tolerances.logits);
+        recorder.measured(
+            kind,
+            format!("prediction: logits of {name} samples"),
+            deviation,
+            tolerances.logits,
+        );
     }
-    recorder.measured("prediction: any batch size", asked.batch_sizes(), tolerances.independence);
-    recorder.measured("prediction: any order", asked.orders(), tolerances.independence);
+    recorder.measured(
+        CheckKind::AnyBatchSize,
+        "prediction: any batch size",
+        asked.batch_sizes(),
+        tolerances.independence,
+    );
+    recorder.measured(CheckKind::AnyOrder, "prediction: any order", asked.orders(), tolerances.independence);
     let specs = subject.specs()?;
     let after = starts::get(asked.session, &specs);
     let verdict = after.map_err(|error| error.to_string()).and_then(|after| {
@@ -45,7 +62,7 @@ pub(super) fn check(
             None => Ok("every bit as it was".into()),
         }
     });
-    recorder.stated("prediction: parameters untouched", verdict);
+    recorder.stated(CheckKind::ParametersUntouched, "prediction: parameters untouched", verdict);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! back as they went in.
 
 use trainmark_plugin::{Error, ErrorKind, Session, Split};
+use trainmark_reports::record::CheckKind;
 
 use super::{Recorder, Subject, starts, stop_if_unsupported};
 
@@ -13,12 +14,21 @@ pub(super) fn check(
     session: &mut dyn Session,
     recorder: &mut Recorder<'_>,
 ) -> Result<(), Error> {
-    recorder.stated("protocol: calls before set_parameters", refused(before_parameters(subject, session)?));
-    recorder.stated("protocol: wrong parameter lists", refused(wrong_lists(subject, session)?));
+    recorder.stated(
+        CheckKind::CallsBeforeParameters,
+        "protocol: calls before set_parameters",
+        refused(before_parameters(subject, session)?),
+    );
+    recorder.stated(
+        CheckKind::WrongParameters,
+        "protocol: wrong parameter lists",
+        refused(wrong_lists(subject, session)?),
+    );
     let start = starts::initial(subject)?;
     let ready = starts::set(session, &start);
     stop_if_unsupported("set_parameters", &ready)?;
     recorder.stated(
+        CheckKind::WrongSamples,
         "protocol: wrong samples and lengths",
         match &ready {
             Ok(()) => refused(wrong_samples(subject, session)?),
@@ -28,7 +38,11 @@ pub(super) fn check(
     if ready.is_ok() {
         stop_if_unsupported("get_parameters", &starts::get(session, &subject.specs()?))?;
     }
-    recorder.stated("protocol: parameters come back bit for bit", round_trip(subject, session)?);
+    recorder.stated(
+        CheckKind::ParametersReturn,
+        "protocol: parameters come back bit for bit",
+        round_trip(subject, session)?,
+    );
     Ok(())
 }
 

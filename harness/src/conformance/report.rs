@@ -37,7 +37,7 @@ mod unit_tests {
             Some(limit) => measured.is_some_and(|m| m <= limit),
             None => true,
         };
-        CheckRecord { name: name.into(), passed, measured, limit, detail: detail.into() }
+        CheckRecord { name: name.into(), kind: None, passed, measured, limit, detail: detail.into() }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! that prediction uses what the step left behind.
 
 use trainmark_plugin::{Error, ErrorKind, Layer, Outcome, ParameterSpec, Role, Session, Split};
+use trainmark_reports::record::CheckKind;
 
 use super::batches::{self, Chosen};
 use super::deviation::{Change, Deviation, Vanishing, finite_or_infinite, norm};
@@ -72,13 +73,18 @@ pub(super) fn check(
                 if size == subject.workload.batch_size {
                     let predicted = predict(subject, session, &reference);
                     let limit = subject.workload.tolerances.logits;
-                    recorder.measured(format!("{name}: prediction afterwards"), predicted, limit);
+                    recorder.measured(
+                        CheckKind::StepPrediction,
+                        format!("{name}: prediction afterwards"),
+                        predicted,
+                        limit,
+                    );
                 }
             }
             Err(error) if size == 1 && is_refusal(&error) => {
-                recorder.stated(name, Ok(format!("refused, as a backend may: {error}")));
+                recorder.stated(CheckKind::Step, name, Ok(format!("refused, as a backend may: {error}")));
             }
-            Err(error) => recorder.stated(name, Err(error.to_string())),
+            Err(error) => recorder.stated(CheckKind::Step, name, Err(error.to_string())),
         }
     }
     Ok(())
@@ -130,13 +136,23 @@ impl Compared<'_> {
     fn record(&self, name: &str, after: &[Vec<f32>], recorder: &mut Recorder<'_>) {
         let tolerances = self.subject.workload.tolerances;
         let loss = Deviation::relative(self.outcome.loss, self.pass.score.loss, LEAST_LOSS);
-        recorder.measured(format!("{name}: loss"), Ok(loss), tolerances.loss);
-        recorder.stated(format!("{name}: correct"), self.correct());
+        recorder.measured(CheckKind::StepLoss, format!("{name}: loss"), Ok(loss), tolerances.loss);
+        recorder.stated(CheckKind::StepCorrect, format!("{name}: correct"), self.correct());
         let gradients = self.gradients(after, tolerances.gradients);
-        recorder.measured(format!("{name}: gradients"), Ok(gradients), tolerances.gradients);
+        recorder.measured(
+            CheckKind::StepGradients,
+            format!("{name}: gradients"),
+            Ok(gradients),
+            tolerances.gradients,
+        );
         if self.subject.workload.model.has_batch_norm() {
             let name = format!("{name}: running statistics");
-            recorder.measured(name, Ok(self.running_statistics(after)), tolerances.running_statistics);
+            recorder.measured(
+                CheckKind::StepRunningStatistics,
+                name,
+                Ok(self.running_statistics(after)),
+                tolerances.running_statistics,
+            );
         }
     }
 

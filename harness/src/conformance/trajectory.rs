@@ -1,6 +1,7 @@
 //! Check 5: five steps stay on the reference's loss, and an epoch is its steps.
 
 use trainmark_plugin::{Error, Outcome, ParameterSpec, Session};
+use trainmark_reports::record::CheckKind;
 
 use super::deviation::{Change, Deviation, Vanishing};
 use super::{Recorder, Subject, batches, starts};
@@ -19,7 +20,7 @@ pub(super) fn check(
     let course = Course::new(subject)?;
     let steps = course.steps(session);
     let losses = steps.as_ref().map(|(outcomes, _)| course.losses(outcomes)).map_err(Clone::clone);
-    recorder.measured("five steps: loss", losses, tolerances.trajectory);
+    recorder.measured(CheckKind::Trajectory, "five steps: loss", losses, tolerances.trajectory);
     if let Ok((outcomes, _)) = &steps {
         recorder.losses.extend(outcomes.iter().map(|outcome| outcome.loss));
     }
@@ -28,21 +29,33 @@ pub(super) fn check(
     let (steps, epoch) = match (steps, epoch) {
         (Ok(steps), Ok(epoch)) => (steps, epoch),
         (_, Err(error)) => {
-            recorder.stated("train_epoch", Err(error.to_string()));
+            recorder.stated(CheckKind::Epoch, "train_epoch", Err(error.to_string()));
             return Ok(());
         }
         (Err(_), _) => {
-            recorder
-                .stated("train_epoch", Err("its steps failed, so that there is nothing to compare".into()));
+            recorder.stated(
+                CheckKind::Epoch,
+                "train_epoch",
+                Err("its steps failed, so that there is nothing to compare".into()),
+            );
             return Ok(());
         }
     };
     let total = course.total(&steps.0);
     let loss = Deviation::relative(epoch.0.loss, total.loss, 1e-2);
-    recorder.measured("train_epoch: loss", Ok(loss.against("its steps")), tolerances.trajectory);
-    recorder.stated("train_epoch: correct", correct(epoch.0.correct, total.correct, course.undecided));
+    recorder.measured(
+        CheckKind::EpochLoss,
+        "train_epoch: loss",
+        Ok(loss.against("its steps")),
+        tolerances.trajectory,
+    );
+    recorder.stated(
+        CheckKind::EpochCorrect,
+        "train_epoch: correct",
+        correct(epoch.0.correct, total.correct, course.undecided),
+    );
     let change = course.difference(&steps.1, &epoch.1, tolerances.epoch);
-    recorder.measured("train_epoch: parameters", Ok(change), tolerances.epoch);
+    recorder.measured(CheckKind::EpochParameters, "train_epoch: parameters", Ok(change), tolerances.epoch);
     Ok(())
 }
 

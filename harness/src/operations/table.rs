@@ -54,7 +54,8 @@ fn table(operations: &Operations, cells: &[&OperationCell]) -> Table {
             continue;
         }
         let mut row = vec![info.name.clone()];
-        row.extend(results.iter().map(|result| result.map_or_else(|| "–".to_owned(), entry)));
+        let entries = results.iter().map(|result| result.map_or_else(|| "–".to_owned(), entry));
+        row.extend(entries.map(|entry| entry.replacen(", ", ",\n", 1)));
         row.push(fastest(cells, &results));
         table.add_row(row);
     }
@@ -69,7 +70,7 @@ fn table(operations: &Operations, cells: &[&OperationCell]) -> Table {
 fn entry(result: &OperationResult) -> String {
     match result.time.filter(|_| result.outcome == RunOutcome::Ok) {
         Some(time) if time.is_above_noise() => milliseconds(time.seconds),
-        Some(time) if time.high > 0.0 => format!("under {}", milliseconds(time.high)),
+        Some(time) if time.high > 0.0 => format!("{}, under {}", result.status(), milliseconds(time.high)),
         _ => result.status().to_owned(),
     }
 }

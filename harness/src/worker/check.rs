@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Context;
 use trainmark_plugin::host::Plugin;
 use trainmark_plugin::{Dataset, Error, ErrorKind, Split};
-use trainmark_reports::record::Conformance;
+use trainmark_reports::record::{CheckKind, Conformance};
 
 use super::announced::Announcer;
 use super::calls::{self, named};
@@ -44,8 +44,8 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
 fn failure(announcer: &Announcer<'_>, conformance: &Conformance) -> Option<Error> {
     let error = announcer.take_failure()?;
     // These checks provoke errors; one of a wrong kind is theirs to report.
-    let is_provoked =
-        conformance.checks.iter().any(|check| !check.passed && check.name.starts_with("protocol"));
+    let mut failed = conformance.checks.iter().filter(|check| !check.passed).filter_map(|check| check.kind);
+    let is_provoked = failed.any(CheckKind::provokes_errors);
     let is_grave = matches!(error.kind, ErrorKind::Panic | ErrorKind::OutOfMemory | ErrorKind::Device);
     (is_grave || !is_provoked).then_some(error)
 }

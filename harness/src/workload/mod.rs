@@ -20,6 +20,8 @@ pub struct Workload {
     pub name: &'static str,
     /// One line on what it is.
     pub summary: &'static str,
+    /// Name of the workload that it is held against to see what batch norm buys.
+    pub control: Option<&'static str>,
     /// The network; its shapes fit.
     pub model: Model,
     /// Learning rate of plain stochastic gradient descent.
@@ -94,6 +96,7 @@ impl Workload {
         Ok(WorkloadInfo {
             name: self.name.into(),
             summary: self.summary.into(),
+            control: self.control.map(Into::into),
             learning_rate: self.learning_rate,
             batch_size: self.batch_size,
             targets: self.targets.clone(),
@@ -110,6 +113,7 @@ pub fn lenet_bn() -> Workload {
     Workload {
         name: "lenet-bn",
         summary: "LeNet with batch norm before every sigmoid, learning rate 1",
+        control: Some("lenet"),
         model: image_model("lenet-bn", lenet_layers(true)),
         learning_rate: 1.0,
         batch_size: 256,
@@ -124,6 +128,7 @@ pub fn lenet() -> Workload {
     Workload {
         name: "lenet",
         summary: "lenet-bn without batch norm, its control; the learning rate is its own best of 0.25, 0.5, 1, 2, 4",
+        control: None,
         model: image_model("lenet", lenet_layers(false)),
         ..lenet_bn()
     }
@@ -134,6 +139,7 @@ pub fn softmax() -> Workload {
     Workload {
         name: "softmax",
         summary: "softmax regression: one linear layer, for quick tries",
+        control: None,
         model: image_model("softmax", vec![Layer::Flatten, Layer::Linear { out_features: 10 }]),
         learning_rate: 0.1,
         batch_size: 256,
@@ -222,7 +228,8 @@ mod tests {
 
     #[test]
     fn the_control_differs_only_by_its_batch_norm() {
-        let (with, without) = (lenet_bn(), lenet());
+        let with = lenet_bn();
+        let without = find(with.control.unwrap()).unwrap();
         let kept: Vec<_> =
             with.model.layers.into_iter().filter(|l| !matches!(l, Layer::BatchNorm { .. })).collect();
         assert_eq!(kept, without.model.layers);

@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use super::{Check, Difference, Judgement, RunComparison, Side, notes};
-use crate::comparison::TimeToTarget;
 use crate::csv::target_name;
 use crate::formats::json::{Times, to_text};
 use crate::record::Cell;
 use crate::statistics::Comparison;
 use crate::store::StoreError;
+use crate::summary::TimeToTarget;
 
 /// Version of the document's format.
 const SCHEMA: u32 = 1;

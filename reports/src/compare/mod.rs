@@ -23,12 +23,11 @@ pub use json::json;
 pub use markdown::markdown;
 pub use refusal::Refusal;
 
-use crate::comparison::{NoiseFloor, TimeToTarget, noise_floor, pairs, seconds_by_seed, time_to_target};
+use crate::comparison::{NoiseFloor, pairs};
 use crate::number::count;
-use crate::record::{Cell, Target};
+use crate::record::{Cell, Record, Target};
 use crate::statistics::{self, Comparison, Verdict};
-use crate::store::Record;
-use crate::summary::{CellSummary, EpochSeconds, summarize};
+use crate::summary::{CellSummary, EpochSeconds, TimeToTarget};
 use crate::warnings::Warning;
 
 /// One of the two runs.
@@ -108,6 +107,23 @@ impl Judgement {
 }
 
 impl CellPair {
+    fn of(one: &CellSummary<'_>, other: &CellSummary<'_>, same_epochs: bool) -> Self {
+        let targets = one.targets.iter().filter_map(|of_one| {
+            let of_other = other.targets.iter().find(|of_other| of_other.target == of_one.target)?;
+            Some((of_one.target, [*of_one, *of_other]))
+        });
+        let accuracies = [other, one].map(CellSummary::final_accuracy_by_seed);
+        Self {
+            cell: one.cell.clone(),
+            seconds: [one.train_seconds, other.train_seconds],
+            ratio: ratio(one, other),
+            targets: targets.collect(),
+            train_accuracy: [one.train_accuracy, other.train_accuracy],
+            accuracy_difference: same_epochs
+                .then(|| statistics::difference(&pairs(&accuracies[0], &accuracies[1]))),
+        }
+    }
+
     /// What may be said of it.
     pub fn judgement(&self) -> Judgement {
         match self.ratio.as_ref().map(|ratio| ratio.verdict) {
@@ -122,8 +138,8 @@ impl CellPair {
     /// B's seconds per epoch over A's: by seed, or of the medians where there is one seed.
     pub fn times(&self) -> Option<f64> {
         let ratio = self.ratio.as_ref().ok()?;
-        let of_medians = || Some(self.seconds[1]?.median / self.seconds[0]?.median);
-        ratio.interval.map(|interval| interval.estimate).or_else(of_medians)
+        let interval = ratio.interval.map(|interval| interval.estimate);
+        interval.or_else(|| Some(self.seconds[1]?.median / self.seconds[0]?.median))
     }
 }
 
@@ -150,14 +166,9 @@ pub fn compare(a: &Record, b: &Record, across_machines: bool) -> Result<RunCompa
     if !matching.differences.is_empty() && !across_machines {
         return Err(Refusal::Machines { differences: matching.differences });
     }
-    let (summaries_a, summaries_b) = (summarize(a), summarize(b));
-    let summary = |summaries: &[CellSummary], cell: &Cell| {
-        summaries.iter().find(|summary| summary.cell == *cell).cloned()
-    };
-    let cells = matching.pairs.iter().filter_map(|(one, other)| {
-        let (one, other) = (summary(&summaries_a, one)?, summary(&summaries_b, other)?);
-        Some(pair((a, &one), (b, &other)))
-    });
+    let same_epochs = a.started.plan.epochs == b.started.plan.epochs;
+    let cells =
+        matching.pairs.iter().map(|(one, other)| CellPair::of(&a.cell(one), &b.cell(other), same_epochs));
     let mut comparison = RunComparison {
         sides: [side(a), side(b)],
         is_same_run: is_same(a, b),
@@ -184,7 +195,7 @@ fn side(record: &Record) -> Side {
         run_id: record.started.run_id.clone(),
         unix_time: record.started.unix_time,
         warnings: crate::warnings::warnings(record),
-        noise_floor: noise_floor(record),
+        noise_floor: record.noise_floor(),
     }
 }
 
@@ -196,38 +207,17 @@ fn judge(comparison: &mut RunComparison) {
     statistics::judge_differences(cells.iter_mut().filter_map(|pair| pair.accuracy_difference.as_mut()), 0.0);
 }
 
-fn pair((a, one): (&Record, &CellSummary), (b, other): (&Record, &CellSummary)) -> CellPair {
-    let is_common = |target: &Target| other.targets.iter().any(|of_other| of_other.target == *target);
-    let targets = one.targets.iter().map(|of_cell| of_cell.target).filter(is_common);
-    let accuracy = |record, cell| crate::comparison::final_accuracy_by_seed(record, cell);
-    let same_epochs = a.started.plan.epochs == b.started.plan.epochs;
-    CellPair {
-        cell: one.cell.clone(),
-        seconds: [one.train_seconds, other.train_seconds],
-        ratio: ratio((a, one), (b, other)),
-        targets: targets
-            .map(|target| (target, [time_to_target(a, one, target), time_to_target(b, other, target)]))
-            .collect(),
-        train_accuracy: [one.train_accuracy, other.train_accuracy],
-        accuracy_difference: same_epochs
-            .then(|| statistics::difference(&pairs(&accuracy(b, &other.cell), &accuracy(a, &one.cell)))),
+/// Seconds per epoch, B over A, by seed; or why they are not compared.
+fn ratio(one: &CellSummary<'_>, other: &CellSummary<'_>) -> Result<Comparison, String> {
+    let [one_basis, other_basis] = [("A", one), ("B", other)].map(|(name, summary)| {
+        let basis = summary.train_seconds.map(|seconds| seconds.basis);
+        basis.ok_or_else(|| format!("{name} has no time ({})", summary.status()))
+    });
+    let (one_basis, other_basis) = (one_basis?, other_basis?);
+    if one_basis != other_basis {
+        return Err(format!("A is timed by {}, B by {}", one_basis.name(), other_basis.name()));
     }
-}
-
-fn ratio(
-    (a, one): (&Record, &CellSummary),
-    (b, other): (&Record, &CellSummary),
-) -> Result<Comparison, String> {
-    for (name, record, summary) in [("A", a, one), ("B", b, other)] {
-        if summary.train_seconds.is_none() {
-            return Err(format!("{name} has no time ({})", crate::csv::summary::status(record, summary)));
-        }
-    }
-    let bases = one.train_seconds.zip(other.train_seconds).map(|(one, other)| (one.basis, other.basis));
-    if let Some((one, other)) = bases.filter(|(one, other)| one != other) {
-        return Err(format!("A is timed by {}, B by {}", one.name(), other.name()));
-    }
-    let values = [(a, one), (b, other)].map(|(record, summary)| seconds_by_seed(record, &summary.cell));
+    let values = [one, other].map(CellSummary::seconds_by_seed);
     let pairs = pairs(&values[1], &values[0]);
     if pairs.is_empty() {
         let seeds = values.map(|values| count(values.len(), "seed"));

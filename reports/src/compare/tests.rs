@@ -2,39 +2,22 @@ use serde_json::Value;
 
 use super::*;
 use crate::example;
-use crate::record::{Purpose, RunOutcome, RunRecord};
-use crate::store::Repeat;
+use crate::record::{Purpose, Record, RunOutcome};
 
 /// The example made another day, each epoch `factor(seed)` times as long.
 fn later(factor: impl Fn(u64) -> f64) -> Record {
     let mut record = example::record();
     record.started.run_id = "20260201T130500-later".to_owned();
     record.started.unix_time += 86_400.0;
-    for epoch in &mut record.epochs {
-        epoch.train_seconds *= factor(epoch.seed);
-    }
     for run in &mut record.runs {
-        for target in &mut run.targets {
-            target.seconds = target.seconds.map(|seconds| seconds * factor(run.seed));
-        }
+        run.epochs.iter_mut().for_each(|epoch| epoch.train_seconds *= factor(run.seed));
     }
     record
 }
 
 /// Repeats every run of the first cell, `factor` times as long.
-fn with_repeats(mut record: Record, factor: f64) -> Record {
-    let cell = record.started.plan.cells[0].clone();
-    for run in record.runs_of(&cell).cloned().collect::<Vec<_>>() {
-        let epochs = record.epochs_of(&cell, run.seed).into_iter().cloned();
-        let epochs = epochs.map(|epoch| crate::record::EpochRecord {
-            train_seconds: factor * epoch.train_seconds,
-            purpose: Purpose::Repeat,
-            ..epoch
-        });
-        let epochs = epochs.collect();
-        record.repeats.push(Repeat { run: RunRecord { purpose: Purpose::Repeat, ..run }, epochs });
-    }
-    record
+fn with_repeats(record: Record, factor: f64) -> Record {
+    example::with_repeats(record, Purpose::Repeat, factor)
 }
 
 /// About 8 % longer, not the same for every seed.
@@ -137,7 +120,6 @@ fn the_greater_noise_floor_of_both_counts() {
 fn one_seed_is_not_judged() {
     let mut b = slower();
     b.runs.retain(|run| run.seed == 1);
-    b.epochs.retain(|epoch| epoch.seed == 1);
     let comparison = compare(&example::record(), &b, false).unwrap();
     assert_eq!(comparison.cells[0].judgement(), Judgement::NeedsMoreSeeds);
     assert!(comparison.cells[0].times().is_some(), "a hint is given all the same");
@@ -193,8 +175,9 @@ fn a_check_that_is_decided_says_no_more() {
     let passed = lines("slower:20%");
     assert_eq!(passed.last().unwrap(), "passed: no cell of 5 is shown to be slower by more than 20%");
     let mut mixed = slower();
-    for epoch in mixed.epochs.iter_mut().filter(|epoch| epoch.cell.backend == "tch") {
-        epoch.train_seconds *= [1.0, 3.0, 0.5][epoch.seed as usize - 1];
+    for run in mixed.runs.iter_mut().filter(|run| run.cell.backend == "tch") {
+        let factor = [1.0, 3.0, 0.5][run.seed as usize - 1];
+        run.epochs.iter_mut().for_each(|epoch| epoch.train_seconds *= factor);
     }
     let mixed = compare(&example::record(), &mixed, false).unwrap();
     let failed = Check::of(&mixed, FailOn { slower_percent: 5.0 }).lines();
@@ -229,13 +212,11 @@ fn what_must_not_be_compared_is_refused() {
     let threads = |record: &mut Record| {
         record.started.plan.cells.iter_mut().for_each(|cell| cell.threads = 4);
         record.runs.iter_mut().for_each(|run| run.cell.threads = 4);
-        record.epochs.iter_mut().for_each(|epoch| epoch.cell.threads = 4);
     };
     let device = |record: &mut Record| {
         let on = |cell: &mut Cell| cell.device = crate::record::Device::cuda(0);
         record.started.plan.cells.iter_mut().for_each(on);
         record.runs.iter_mut().for_each(|run| on(&mut run.cell));
-        record.epochs.iter_mut().for_each(|epoch| on(&mut epoch.cell));
     };
     let refusals = [
         refusal(|record| record.started.plan.dataset.fingerprint = "cd".repeat(32)),
@@ -286,8 +267,8 @@ fn every_difference_is_listed() {
     b.started.plan.epochs = 6;
     b.started.plan.seeds = vec![1, 2, 3, 4];
     for run in b.runs.iter_mut().filter(|run| run.cell.backend == "tch") {
-        run.framework = Some("tch 2.0".to_owned());
-        run.library_hash = Some("ef".repeat(32));
+        run.end.framework = Some("tch 2.0".to_owned());
+        run.end.library_hash = Some("ef".repeat(32));
     }
     let comparison = compare(&example::record(), &b, false).unwrap();
     let listed: Vec<String> =
@@ -300,12 +281,12 @@ fn every_difference_is_listed() {
 fn other_epochs_and_no_numbers_leave_honest_gaps() {
     let a = example::record();
     let mut first_only = slower();
-    first_only.epochs.retain(|epoch| epoch.epoch == 1);
+    first_only.runs.iter_mut().for_each(|run| run.epochs.truncate(1));
     let comparison = compare(&a, &first_only, false).unwrap();
     let reason = comparison.cells[0].ratio.clone().unwrap_err();
     assert_eq!(reason, "A is timed by epochs after the first, B by first epochs only");
     let mut nan = slower();
-    for epoch in &mut nan.epochs {
+    for epoch in example::epochs_of(&mut nan) {
         (epoch.train_seconds, epoch.train_loss, epoch.train_accuracy) =
             (f64::NAN, Some(f64::NAN), Some(f64::NAN));
     }
@@ -313,12 +294,11 @@ fn other_epochs_and_no_numbers_leave_honest_gaps() {
     assert_eq!(comparison.cells[0].judgement(), Judgement::NotCompared);
     assert!(text(&comparison).contains("| 8.25 s | – | – | not compared |"), "{}", text(&comparison));
     let mut none = slower();
-    none.runs.iter_mut().for_each(|run| run.outcome = RunOutcome::Failed);
+    none.runs.iter_mut().for_each(|run| run.end.outcome = RunOutcome::Failed);
     let comparison = compare(&a, &none, false).unwrap();
     assert_eq!(comparison.cells[0].ratio.clone().unwrap_err(), "B has no time (3 failed)");
     let mut elsewhere = slower();
     elsewhere.runs.iter_mut().for_each(|run| run.seed += 10);
-    elsewhere.epochs.iter_mut().for_each(|epoch| epoch.seed += 10);
     let comparison = compare(&a, &elsewhere, false).unwrap();
     assert_eq!(
         comparison.cells[0].ratio.clone().unwrap_err(),

@@ -1,19 +1,18 @@
 //! The questions of batch norm: does training with it converge faster, and is a framework's
 //! own layer faster than one composed of its elementary operations?
 
-use super::{TimeToTarget, final_accuracy_by_seed, noise_floor, pairs, seconds_by_seed, time_to_target};
-use crate::record::{Cell, Target};
+use super::pairs;
+use crate::record::{Cell, Record, Target};
 use crate::statistics::{self, Comparison};
-use crate::store::Record;
-use crate::summary::{CellSummary, Group};
+use crate::summary::{CellSummary, Group, TimeToTarget};
 
 /// A cell with batch norm against its backend's cell without.
 #[derive(Debug, Clone, PartialEq)]
-pub struct BatchNormPair {
+pub struct BatchNormPair<'g> {
     /// The cell with batch norm.
-    pub with: CellSummary,
+    pub with: &'g CellSummary<'g>,
     /// The cell without.
-    pub without: CellSummary,
+    pub without: &'g CellSummary<'g>,
     /// How the former fared with its workload's primary target.
     pub with_target: TimeToTarget,
     /// How the latter fared with the same target.
@@ -24,14 +23,14 @@ pub struct BatchNormPair {
 
 /// Every cell of `with` against the cells of the control `without` on the same backend. Where
 /// the control was trained by one backend only, that one's cells are compared.
-pub fn batch_norm_pairs(record: &Record, with: &Group, without: &Group) -> Vec<BatchNormPair> {
+pub fn batch_norm_pairs<'g>(with: &'g Group<'g>, without: &'g Group<'g>) -> Vec<BatchNormPair<'g>> {
     let Some(target) = with.cells.first().and_then(|summary| summary.targets.first()) else {
         return Vec::new();
     };
     let mut found = Vec::new();
     for control in &without.cells {
         for cell in with.cells.iter().filter(|cell| cell.cell.backend == control.cell.backend) {
-            found.push(pair(record, cell, control, target.target));
+            found.push(BatchNormPair::of(cell, control, target.target));
         }
     }
     // A noise floor of times says nothing of accuracies.
@@ -39,46 +38,44 @@ pub fn batch_norm_pairs(record: &Record, with: &Group, without: &Group) -> Vec<B
     found
 }
 
-fn pair(record: &Record, with: &CellSummary, without: &CellSummary, target: Target) -> BatchNormPair {
-    let accuracy = |summary: &CellSummary| final_accuracy_by_seed(record, &summary.cell);
-    BatchNormPair {
-        with: with.clone(),
-        without: without.clone(),
-        with_target: time_to_target(record, with, target),
-        without_target: time_to_target(record, without, target),
-        accuracy: statistics::difference(&pairs(&accuracy(with), &accuracy(without))),
+impl<'g> BatchNormPair<'g> {
+    fn of(with: &'g CellSummary<'g>, without: &'g CellSummary<'g>, target: Target) -> Self {
+        let (with_seeds, without_seeds) = (with.final_accuracy_by_seed(), without.final_accuracy_by_seed());
+        Self {
+            with,
+            without,
+            with_target: with.time_to(target),
+            without_target: without.time_to(target),
+            accuracy: statistics::difference(&pairs(&with_seeds, &without_seeds)),
+        }
     }
 }
 
 /// A backend's primitive batch norm against its built-in layer.
 #[derive(Debug, Clone, PartialEq)]
-pub struct BuiltinPair {
+pub struct BuiltinPair<'g> {
     /// The built-in cell.
-    pub builtin: CellSummary,
+    pub builtin: &'g CellSummary<'g>,
     /// The primitive cell.
-    pub primitive: CellSummary,
+    pub primitive: &'g CellSummary<'g>,
     /// Seconds per epoch, primitive over built-in.
     pub seconds: Comparison,
 }
 
 /// Every built-in cell that has a primitive twin, both with times; one family.
-pub fn builtin_pairs(record: &Record, groups: &[Group]) -> Vec<BuiltinPair> {
+pub fn builtin_pairs<'g>(record: &Record, groups: &'g [Group<'g>]) -> Vec<BuiltinPair<'g>> {
     let mut found = Vec::new();
     for group in groups {
         for builtin in group.cells.iter().filter(|summary| summary.cell.implementation == "builtin") {
             let twin = Cell { implementation: "primitive".to_owned(), ..builtin.cell.clone() };
-            let Some(primitive) = group.cells.iter().find(|summary| summary.cell == twin) else { continue };
-            let seconds = |summary: &CellSummary| seconds_by_seed(record, &summary.cell);
+            let Some(primitive) = group.cells.iter().find(|summary| *summary.cell == twin) else { continue };
             if builtin.train_seconds.is_some() && primitive.train_seconds.is_some() {
-                found.push(BuiltinPair {
-                    seconds: statistics::compare(&pairs(&seconds(primitive), &seconds(builtin))),
-                    builtin: builtin.clone(),
-                    primitive: primitive.clone(),
-                });
+                let seconds = pairs(&primitive.seconds_by_seed(), &builtin.seconds_by_seed());
+                found.push(BuiltinPair { seconds: statistics::compare(&seconds), builtin, primitive });
             }
         }
     }
-    let floor = noise_floor(record).map_or(1.0, |floor| floor.ratio);
+    let floor = record.noise_floor().map_or(1.0, |floor| floor.ratio);
     statistics::judge(found.iter_mut().map(|pair| &mut pair.seconds), floor);
     found
 }

@@ -6,17 +6,14 @@
 //! stands in [`crate::statistics`].
 
 mod batch_norm;
-mod target;
 
 use std::collections::BTreeMap;
 
 pub use batch_norm::{BatchNormPair, BuiltinPair, batch_norm_pairs, builtin_pairs};
-pub use target::{Decomposition, TimeToTarget, time_to_target};
 
-use crate::record::{Cell, EpochRecord, Purpose, RunOutcome, RunRecord};
+use crate::record::{Purpose, Record};
 use crate::statistics::{self, Comparison};
-use crate::store::{Record, Repeat};
-use crate::summary::{Group, seconds_per_epoch};
+use crate::summary::{CellSummary, Group};
 
 /// How far two runs of the same cell and seed differed.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -34,42 +31,29 @@ impl NoiseFloor {
     }
 }
 
-/// The noise floor of a record's machine: the seconds per epoch of each [`Purpose::Repeat`]
-/// against those of the run that it repeats. `None` where nothing was run twice.
-pub fn noise_floor(record: &Record) -> Option<NoiseFloor> {
-    let pairs: Vec<(f64, f64)> =
-        repeated(record, Purpose::Repeat).map(|(first, second)| (second, first)).collect();
-    let ratio = statistics::noise_floor(&pairs)?;
-    Some(NoiseFloor { ratio, pairs: pairs.len() })
-}
+impl Record {
+    /// The noise floor of its machine: the seconds per epoch of each [`Purpose::Repeat`]
+    /// against those of the run that it repeats. `None` where nothing was run twice.
+    pub fn noise_floor(&self) -> Option<NoiseFloor> {
+        let pairs: Vec<(f64, f64)> = self.repeated(Purpose::Repeat).collect();
+        let ratio = statistics::noise_floor(&pairs)?;
+        Some(NoiseFloor { ratio, pairs: pairs.len() })
+    }
 
-/// How many times as long the benchmark's first run took at the end of it.
-pub fn drift(record: &Record) -> Option<f64> {
-    repeated(record, Purpose::Drift).map(|(first, second)| second / first).next()
-}
+    /// How many times as long the benchmark's first run took at the end of it.
+    pub fn drift(&self) -> Option<f64> {
+        self.repeated(Purpose::Drift).map(|(again, first)| again / first).next()
+    }
 
-/// Seconds per epoch of runs that were made twice: the sample's and the other's.
-fn repeated(record: &Record, purpose: Purpose) -> impl Iterator<Item = (f64, f64)> {
-    let is_one =
-        move |repeat: &&Repeat| repeat.run.purpose == purpose && repeat.run.outcome == RunOutcome::Ok;
-    record.repeats.iter().filter(is_one).filter_map(|repeat| {
-        let RunRecord { cell, seed, .. } = &repeat.run;
-        record.ranked_runs(cell).find(|run| run.seed == *seed)?;
-        let again: Vec<&EpochRecord> = repeat.epochs.iter().collect();
-        Some((seconds_per_epoch(&record.epochs_of(cell, *seed))?, seconds_per_epoch(&again)?))
-    })
-}
-
-/// Training seconds per epoch of a cell's runs, by seed.
-pub fn seconds_by_seed(record: &Record, cell: &Cell) -> BTreeMap<u64, f64> {
-    let of_run = |run: &RunRecord| seconds_per_epoch(&record.epochs_of(cell, run.seed));
-    record.ranked_runs(cell).filter_map(|run| Some((run.seed, of_run(run)?))).collect()
-}
-
-/// Training accuracy of a cell's runs after their last epoch, by seed.
-pub fn final_accuracy_by_seed(record: &Record, cell: &Cell) -> BTreeMap<u64, f64> {
-    let of_run = |run: &RunRecord| record.epochs_of(cell, run.seed).last()?.train_accuracy;
-    record.ranked_runs(cell).filter_map(|run| Some((run.seed, of_run(run)?))).collect()
+    /// Seconds per epoch of runs that were made once more for this purpose: the other's and
+    /// the sample's.
+    fn repeated(&self, purpose: Purpose) -> impl Iterator<Item = (f64, f64)> {
+        self.runs.iter().filter(move |run| run.purpose == purpose && run.is_ok()).filter_map(|again| {
+            let first = self.find(&again.cell, again.seed, Purpose::Sample)?;
+            let counts = first.is_ok() && self.is_ranked(&again.cell);
+            counts.then_some((again.seconds_per_epoch()?, first.seconds_per_epoch()?))
+        })
+    }
 }
 
 /// Subject and baseline of every seed that both have.
@@ -90,35 +74,38 @@ pub struct Relative {
 impl Relative {
     /// Compares every cell of a group with every other. A baseline's comparisons are a family
     /// of their own for Holm's correction: a reader looks at one baseline at a time.
-    pub fn of(record: &Record, group: &Group) -> Self {
-        let floor = noise_floor(record);
-        let seconds: Vec<BTreeMap<u64, f64>> =
-            group.cells.iter().map(|summary| seconds_by_seed(record, &summary.cell)).collect();
-        let compared = |subject: usize, baseline: usize| {
-            let (values, others) = (&seconds[subject], &seconds[baseline]);
-            let is_comparable = subject != baseline && !values.is_empty() && !others.is_empty();
-            is_comparable.then(|| statistics::compare(&pairs(values, others)))
-        };
+    pub fn of(record: &Record, group: &Group<'_>) -> Self {
+        let floor = record.noise_floor();
+        let seconds: Vec<BTreeMap<u64, f64>> = group.cells.iter().map(CellSummary::seconds_by_seed).collect();
         // Each pair once: the other way round it is the same.
         let below: Vec<Vec<Option<Comparison>>> = (0..seconds.len())
-            .map(|baseline| (0..baseline).map(|subject| compared(subject, baseline)).collect())
+            .map(|baseline| {
+                seconds[..baseline].iter().map(|subject| compared(subject, &seconds[baseline])).collect()
+            })
             .collect();
-        let against = |baseline: usize| {
-            let above = (baseline..seconds.len())
-                .map(|subject| below[subject].get(baseline).copied().flatten())
-                .map(|comparison| comparison.map(|comparison| comparison.reversed()));
-            let mut subjects: Vec<Option<Comparison>> =
-                below[baseline].iter().copied().chain(above).collect();
-            statistics::judge(subjects.iter_mut().flatten(), floor.map_or(1.0, |floor| floor.ratio));
-            subjects
-        };
-        Self { comparisons: (0..seconds.len()).map(against).collect(), floor }
+        let mut comparisons: Vec<Vec<Option<Comparison>>> = (0..seconds.len())
+            .map(|baseline| {
+                let above = below[baseline + 1..].iter().map(|of_subject| of_subject[baseline]);
+                let above = above.map(|comparison| comparison.map(|comparison| comparison.reversed()));
+                below[baseline].iter().copied().chain([None]).chain(above).collect()
+            })
+            .collect();
+        for of_baseline in &mut comparisons {
+            statistics::judge(of_baseline.iter_mut().flatten(), floor.map_or(1.0, |floor| floor.ratio));
+        }
+        Self { comparisons, floor }
     }
 
     /// How a cell did against a baseline, both by their places in the group.
     pub fn get(&self, baseline: usize, subject: usize) -> Option<&Comparison> {
         self.comparisons.get(baseline)?.get(subject)?.as_ref()
     }
+}
+
+/// `None` where one of the two has no run that counts.
+fn compared(subject: &BTreeMap<u64, f64>, baseline: &BTreeMap<u64, f64>) -> Option<Comparison> {
+    let is_comparable = !subject.is_empty() && !baseline.is_empty();
+    is_comparable.then(|| statistics::compare(&pairs(subject, baseline)))
 }
 
 #[cfg(test)]

@@ -1,34 +1,23 @@
 use super::*;
 use crate::example;
-use crate::record::{Metric, Target};
+use crate::record::{Metric, RunOutcome, Target};
 use crate::statistics::Verdict;
 use crate::summary::{group, summarize};
 
-fn groups(record: &Record) -> Vec<Group> {
+fn groups(record: &Record) -> Vec<Group<'_>> {
     group(summarize(record))
 }
 
 /// The example with its first cell run once more per seed, `factor` times as slow.
 fn with_repeats(purpose: Purpose, factor: f64) -> Record {
-    let mut record = example::record();
-    let cell = record.started.plan.cells[0].clone();
-    for run in record.runs_of(&cell).cloned().collect::<Vec<_>>() {
-        let slower = |epoch: &EpochRecord| EpochRecord {
-            purpose,
-            train_seconds: epoch.train_seconds * factor,
-            ..epoch.clone()
-        };
-        let epochs = record.epochs_of(&cell, run.seed).into_iter().map(slower).collect();
-        record.repeats.push(Repeat { run: RunRecord { purpose, ..run }, epochs });
-    }
-    record
+    example::with_repeats(example::record(), purpose, factor)
 }
 
 #[test]
 fn the_noise_floor_is_what_a_repeat_took_beyond_the_first() {
-    assert_eq!(noise_floor(&example::record()), None);
+    assert_eq!(example::record().noise_floor(), None);
     for factor in [1.04, 1.0 / 1.04] {
-        let floor = noise_floor(&with_repeats(Purpose::Repeat, factor)).unwrap();
+        let floor = with_repeats(Purpose::Repeat, factor).noise_floor().unwrap();
         assert!((floor.percent() - 4.0).abs() < 1e-9, "{floor:?}");
         assert_eq!(floor.pairs, 3);
     }
@@ -37,16 +26,16 @@ fn the_noise_floor_is_what_a_repeat_took_beyond_the_first() {
 #[test]
 fn a_failed_repeat_is_no_pair() {
     let mut record = with_repeats(Purpose::Repeat, 1.5);
-    for repeat in &mut record.repeats {
-        repeat.run.outcome = RunOutcome::Failed;
+    for run in record.runs.iter_mut().filter(|run| !run.is_sample()) {
+        run.end.outcome = RunOutcome::Failed;
     }
-    assert_eq!(noise_floor(&record), None);
+    assert_eq!(record.noise_floor(), None);
 }
 
 #[test]
 fn drift_is_the_last_run_over_the_first() {
-    assert_eq!(drift(&with_repeats(Purpose::Repeat, 1.1)), None);
-    let drift = drift(&with_repeats(Purpose::Drift, 1.1)).unwrap();
+    assert_eq!(with_repeats(Purpose::Repeat, 1.1).drift(), None);
+    let drift = with_repeats(Purpose::Drift, 1.1).drift().unwrap();
     assert!((drift - 1.1).abs() < 1e-12, "{drift}");
 }
 
@@ -77,8 +66,8 @@ fn a_cell_that_computes_another_function_is_compared_with_none() {
     let mut record = example::record();
     let cell = record.started.plan.cells[1].clone();
     let run = record.runs.iter_mut().find(|run| run.cell == cell).unwrap();
-    run.outcome = RunOutcome::NotConformant;
-    assert!(seconds_by_seed(&record, &cell).is_empty());
+    run.end.outcome = RunOutcome::NotConformant;
+    assert!(record.cell(&cell).seconds_by_seed().is_empty());
     assert_eq!(Relative::of(&record, &groups(&record)[0]).get(2, 1), None);
 }
 
@@ -86,16 +75,12 @@ fn a_cell_that_computes_another_function_is_compared_with_none() {
 fn a_run_that_did_not_reach_the_target_costs_expected_time() {
     let mut record = example::record();
     let cell = record.started.plan.cells[2].clone();
-    let late = record.epochs.iter_mut().filter(|epoch| epoch.cell == cell && epoch.seed == 1);
-    for epoch in late {
+    let late = record.runs.iter_mut().find(|run| run.cell == cell && run.seed == 1).unwrap();
+    for epoch in &mut late.epochs {
         epoch.train_accuracy = Some(0.5);
     }
-    for run in record.runs.iter_mut().filter(|run| run.cell == cell) {
-        run.targets.clear();
-    }
-    let groups = groups(&record);
     let target = Target { metric: Metric::TrainAccuracy, at_least: 0.88 };
-    let time = time_to_target(&record, &groups[0].cells[2], target);
+    let time = record.cell(&cell).time_to(target);
     assert_eq!((time.reached, time.tried), (2, 3));
     let (least, greatest) = time.range.unwrap();
     assert_eq!((least, greatest), (3.0 + 3.0 * 2.25, 3.0 + 3.0 * 2.375));
@@ -103,14 +88,14 @@ fn a_run_that_did_not_reach_the_target_costs_expected_time() {
     let spent = (3.0 + 4.0 * 2.125) + (3.0 + 3.0 * 2.25) + (3.0 + 3.0 * 2.375);
     assert!((time.expected_seconds.unwrap() - spent / 2.0).abs() < 1e-9, "{time:?}");
     let parts = time.decomposition.unwrap();
-    assert_eq!((parts.epochs, parts.cold_start_seconds, parts.seconds_per_epoch), (4.0, 0.6875, 2.25));
+    assert_eq!((parts.epochs, parts.cold_start_seconds, parts.seconds_per_epoch), (4.0, 0.9375, 2.25));
 }
 
 #[test]
 fn accuracies_are_compared_with_those_of_the_control() {
     let record = example::record();
     let groups = groups(&record);
-    let pairs = batch_norm_pairs(&record, &groups[0], &groups[1]);
+    let pairs = batch_norm_pairs(&groups[0], &groups[1]);
     assert_eq!(pairs.len(), 3, "handwritten once, tch twice");
     for pair in pairs {
         assert_eq!((pair.with_target.reached, pair.without_target.reached), (3, 0));
@@ -125,7 +110,7 @@ fn a_comparison_the_other_way_round_is_its_reciprocal() {
     let relative = Relative::of(&record, &groups(&record)[0]);
     for baseline in 0..4 {
         for subject in 0..4 {
-            let values = |place: usize| seconds_by_seed(&record, &groups(&record)[0].cells[place].cell);
+            let values = |place: usize| groups(&record)[0].cells[place].seconds_by_seed();
             let direct = statistics::compare(&pairs(&values(subject), &values(baseline)));
             let Some(found) = relative.get(baseline, subject) else {
                 assert!(baseline == subject || direct.seeds == 0);

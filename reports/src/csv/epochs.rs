@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::{Origin, finite, one_line, table};
-use crate::record::EpochRecord;
-use crate::store::{Record, StoreError};
+use crate::record::{Epoch, Record, Run};
+use crate::store::StoreError;
 
 /// Its name in a run folder.
 pub const FILE: &str = "epochs.csv";
@@ -62,11 +62,12 @@ struct Row<'a> {
 /// When a row does not fit the header, which is a bug.
 pub fn text(record: &Record) -> Result<String, StoreError> {
     let header = COLUMNS.map(str::to_owned);
-    table(FILE, &header, record.epochs.iter().map(|epoch| row(record, epoch)))
+    let rows = record.samples().flat_map(|run| run.epochs.iter().map(|epoch| row(record, run, epoch)));
+    table(FILE, &header, rows)
 }
 
-fn row<'a>(record: &'a Record, epoch: &'a EpochRecord) -> Row<'a> {
-    let cell = &epoch.cell;
+fn row<'a>(record: &'a Record, run: &'a Run, epoch: &'a Epoch) -> Row<'a> {
+    let cell = &run.cell;
     Row {
         origin: Origin::of(record),
         workload: &cell.workload,
@@ -75,8 +76,8 @@ fn row<'a>(record: &'a Record, epoch: &'a EpochRecord) -> Row<'a> {
         implementation: &cell.implementation,
         device: &cell.device,
         threads: cell.threads,
-        seed: epoch.seed,
-        epoch: epoch.epoch,
+        seed: run.seed,
+        epoch: epoch.number,
         train_seconds: finite(Some(epoch.train_seconds)),
         predict_seconds: finite(Some(epoch.predict_seconds)),
         train_loss: finite(epoch.train_loss),
@@ -91,7 +92,7 @@ fn row<'a>(record: &'a Record, epoch: &'a EpochRecord) -> Row<'a> {
 }
 
 /// The writer's word, and the columns left empty where it says `ok` of them.
-pub(super) fn status(epoch: &EpochRecord) -> String {
+pub(super) fn status(epoch: &Epoch) -> String {
     let values = [
         ("train_seconds", Some(epoch.train_seconds)),
         ("predict_seconds", Some(epoch.predict_seconds)),

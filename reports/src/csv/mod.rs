@@ -20,8 +20,8 @@ pub mod summary;
 use serde::Serialize;
 
 use crate::operations::RunOperations;
-use crate::record::{Metric, Target};
-use crate::store::{Record, StoreError};
+use crate::record::{Metric, Record, Target};
+use crate::store::StoreError;
 
 /// Name and content of every CSV file of a run folder.
 ///
@@ -36,7 +36,7 @@ pub fn files(
         (runs::FILE, runs::text(record)?),
         (summary::FILE, summary::text(record)?),
     ];
-    if !record.repeats.is_empty() {
+    if record.repeats().next().is_some() {
         files.push((repeats::FILE, repeats::text(record)?));
     }
     if let Some(operations) = of_run.and_then(|of_run| of_run.operations.as_ref()) {
@@ -52,19 +52,6 @@ pub fn target_name(target: &Target) -> String {
         Metric::TestAccuracy => "test_accuracy",
     };
     format!("{metric}_{}", target.at_least)
-}
-
-/// Every target of the record once: the workloads' in order, then any other.
-fn distinct_targets(record: &Record) -> Vec<Target> {
-    let planned = record.started.plan.workloads.iter().flat_map(|workload| &workload.targets);
-    let recorded = record.runs.iter().flat_map(|run| run.targets.iter().map(|result| &result.target));
-    let mut targets: Vec<Target> = Vec::new();
-    for target in planned.chain(recorded) {
-        if !targets.contains(target) {
-            targets.push(*target);
-        }
-    }
-    targets
 }
 
 /// What every row begins with.

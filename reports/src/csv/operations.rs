@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::{Origin, finite, one_line, table};
 use crate::operations::{OperationCell, OperationResult, Operations};
-use crate::store::{Record, StoreError};
+use crate::record::Record;
+use crate::store::StoreError;
 
 /// Its name in a run folder.
 pub const FILE: &str = "operations.csv";

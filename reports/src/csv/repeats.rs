@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::epochs::status;
 use super::{Origin, finite, table};
-use crate::record::EpochRecord;
-use crate::store::{Record, StoreError};
+use crate::record::{Epoch, Record, Run};
+use crate::store::StoreError;
 
 /// Its name in a run folder.
 pub const FILE: &str = "repeats.csv";
@@ -52,12 +52,12 @@ struct Row<'a> {
 /// # Errors
 /// When a row does not fit the header, which is a bug.
 pub fn text(record: &Record) -> Result<String, StoreError> {
-    let epochs = record.repeats.iter().flat_map(|repeat| &repeat.epochs);
-    table(FILE, &COLUMNS.map(str::to_owned), epochs.map(|epoch| row(record, epoch)))
+    let rows = record.repeats().flat_map(|run| run.epochs.iter().map(|epoch| row(record, run, epoch)));
+    table(FILE, &COLUMNS.map(str::to_owned), rows)
 }
 
-fn row<'a>(record: &'a Record, epoch: &'a EpochRecord) -> Row<'a> {
-    let cell = &epoch.cell;
+fn row<'a>(record: &'a Record, run: &'a Run, epoch: &'a Epoch) -> Row<'a> {
+    let cell = &run.cell;
     Row {
         origin: Origin::of(record),
         workload: &cell.workload,
@@ -66,9 +66,9 @@ fn row<'a>(record: &'a Record, epoch: &'a EpochRecord) -> Row<'a> {
         implementation: &cell.implementation,
         device: &cell.device,
         threads: cell.threads,
-        seed: epoch.seed,
-        purpose: epoch.purpose.name(),
-        epoch: epoch.epoch,
+        seed: run.seed,
+        purpose: run.purpose.name(),
+        epoch: epoch.number,
         train_seconds: finite(Some(epoch.train_seconds)),
         predict_seconds: finite(Some(epoch.predict_seconds)),
         status: status(epoch),

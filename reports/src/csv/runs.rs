@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
-use super::{Origin, distinct_targets, finite, one_line, table, target_name};
-use crate::record::{Conformance, GpuUse, MemoryBasis, RunOutcome, RunRecord, Target, Unavailable};
-use crate::store::{Record, StoreError};
-use crate::summary::{target_of_run, targets_of};
+use super::{Origin, finite, one_line, table, target_name};
+use crate::record::{Conformance, GpuUse, MemoryBasis, Record, Run, RunOutcome, Target, Unavailable};
+use crate::store::StoreError;
 
 /// Its name in a run folder.
 pub const FILE: &str = "runs.csv";
@@ -120,8 +119,8 @@ impl TargetColumns {
 /// # Errors
 /// When a row does not fit the header, which is a bug.
 pub fn text(record: &Record) -> Result<String, StoreError> {
-    let targets = distinct_targets(record);
-    let runs = record.runs.iter().map(|run| run_row(record, run, &targets));
+    let targets = record.started.plan.targets();
+    let runs = record.samples().map(|run| run_row(record, run, &targets));
     let unavailable =
         record.started.unavailable.iter().map(|what| unavailable_row(record, what, targets.len()));
     table(FILE, &header(&targets), runs.chain(unavailable))
@@ -136,58 +135,51 @@ fn header(targets: &[Target]) -> Vec<String> {
     before.chain(targets.iter().flat_map(of_target)).chain(after).collect()
 }
 
-fn run_row<'a>(record: &'a Record, run: &'a RunRecord, targets: &[Target]) -> Row<'a> {
-    let cell = &run.cell;
+fn run_row<'a>(record: &'a Record, run: &'a Run, targets: &[Target]) -> Row<'a> {
+    let (cell, end) = (&run.cell, &run.end);
     Row {
         origin: Origin::of(record),
         workload: &cell.workload,
         dataset: &record.started.plan.dataset.name,
         backend: &cell.backend,
-        framework: run.framework.as_deref(),
+        framework: end.framework.as_deref(),
         implementation: &cell.implementation,
         device: &cell.device,
         threads: Some(cell.threads),
         seed: Some(run.seed),
-        outcome: run.outcome.name(),
-        reason: one_line(run.reason.as_deref().unwrap_or_default()),
-        epochs: run.epochs,
-        load_seconds: finite(run.load_seconds),
-        open_seconds: finite(run.open_seconds),
-        first_epoch_extra_seconds: finite(run.first_epoch_extra_seconds),
-        cold_start_seconds: finite(run.cold_start_seconds),
-        peak_rss_bytes: run.peak_rss_bytes,
-        cpu_seconds: finite(run.cpu_seconds),
-        load_average: finite(run.load_average),
+        outcome: end.outcome.name(),
+        reason: one_line(end.reason.as_deref().unwrap_or_default()),
+        epochs: run.epochs.len() as u32,
+        load_seconds: finite(end.load_seconds),
+        open_seconds: finite(end.open_seconds),
+        first_epoch_extra_seconds: finite(run.first_epoch_extra_seconds()),
+        cold_start_seconds: finite(run.cold_start_seconds()),
+        peak_rss_bytes: end.peak_rss_bytes,
+        cpu_seconds: finite(end.cpu_seconds),
+        load_average: finite(run.load_average()),
         targets: targets.iter().map(|&target| target_columns(record, run, target)).collect(),
-        conformance: conformance_word(run.conformance.as_ref()),
-        log: run.log.as_deref(),
-        library_hash: run.library_hash.as_deref(),
-        frequency_mhz: finite(run.frequency_mhz),
-        gpu: run.gpu.as_ref().map(GpuColumns::from).unwrap_or_default(),
+        conformance: conformance_word(end.conformance.as_ref()),
+        log: end.log.as_deref(),
+        library_hash: end.library_hash.as_deref(),
+        frequency_mhz: finite(end.frequency_mhz),
+        gpu: end.gpu.as_ref().map(GpuColumns::from).unwrap_or_default(),
         machine: cell.machine.as_deref(),
     }
 }
 
-fn target_columns(record: &Record, run: &RunRecord, target: Target) -> TargetColumns {
-    let recorded = run.targets.iter().any(|result| result.target == target);
-    if !recorded && !targets_of(record, &run.cell).contains(&target) {
+fn target_columns(record: &Record, run: &Run, target: Target) -> TargetColumns {
+    if !record.targets_of(&run.cell).contains(&target) {
         return TargetColumns::without_number("not a target of this workload");
     }
-    let result = target_of_run(record, run, target);
-    match (result.epochs, run.outcome) {
-        (Some(epochs), _) => TargetColumns {
-            epochs: Some(epochs),
-            seconds: finite(result.seconds),
+    let epochs = crate::number::count(run.epochs.len(), "epoch");
+    match (run.reached(target), run.end.outcome) {
+        (Some((epoch, seconds)), _) => TargetColumns {
+            epochs: Some(epoch),
+            seconds: finite(Some(seconds)),
             status: "reached".to_owned(),
         },
-        (None, RunOutcome::Ok) => {
-            let epochs = crate::number::count(run.epochs as usize, "epoch");
-            TargetColumns::without_number(format!("not reached in {epochs}"))
-        }
-        (None, outcome) => {
-            let epochs = crate::number::count(run.epochs as usize, "epoch");
-            TargetColumns::without_number(format!("{} after {epochs}", outcome.name()))
-        }
+        (None, RunOutcome::Ok) => TargetColumns::without_number(format!("not reached in {epochs}")),
+        (None, outcome) => TargetColumns::without_number(format!("{} after {epochs}", outcome.name())),
     }
 }
 

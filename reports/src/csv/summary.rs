@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Origin, distinct_targets, finite, table, target_name};
-use crate::record::Target;
-use crate::store::{Record, StoreError};
-use crate::summary::{CellSummary, TargetSummary, summarize};
+use super::{Origin, finite, table, target_name};
+use crate::record::{Record, Target};
+use crate::store::StoreError;
+use crate::summary::{CellSummary, TimeToTarget, summarize};
 
 /// Its name in a run folder.
 pub const FILE: &str = "summary.csv";
@@ -84,7 +84,7 @@ struct TargetColumns {
 /// # Errors
 /// When a row does not fit the header, which is a bug.
 pub fn text(record: &Record) -> Result<String, StoreError> {
-    let targets = distinct_targets(record);
+    let targets = record.started.plan.targets();
     let summaries = summarize(record);
     table(FILE, &header(&targets), summaries.iter().map(|summary| row(record, summary, &targets)))
 }
@@ -99,19 +99,19 @@ fn header(targets: &[Target]) -> Vec<String> {
     before.chain(targets.iter().flat_map(of_target)).chain(after).collect()
 }
 
-fn row<'a>(record: &'a Record, summary: &'a CellSummary, targets: &[Target]) -> Row<'a> {
+fn row<'a>(record: &'a Record, summary: &'a CellSummary<'a>, targets: &[Target]) -> Row<'a> {
     let cell = &summary.cell;
     Row {
         origin: Origin::of(record),
         workload: &cell.workload,
         dataset: &record.started.plan.dataset.name,
         backend: &cell.backend,
-        framework: summary.framework.as_deref(),
+        framework: summary.framework,
         implementation: &cell.implementation,
         device: &cell.device,
         threads: cell.threads,
-        runs: summary.runs,
-        ok_runs: summary.ok_runs,
+        runs: summary.runs.len(),
+        ok_runs: summary.ranked.len(),
         timed_epochs: summary.train_seconds.map_or(0, |seconds| seconds.epochs),
         timed: summary.train_seconds.map_or("nothing", |seconds| seconds.basis.name()),
         median_train_seconds: finite(summary.train_seconds.map(|seconds| seconds.median)),
@@ -122,29 +122,13 @@ fn row<'a>(record: &'a Record, summary: &'a CellSummary, targets: &[Target]) -> 
         test_accuracy: finite(summary.test_accuracy),
         peak_rss_bytes: summary.peak_rss_bytes,
         cold_start_seconds: finite(summary.cold_start_seconds),
-        status: status(record, summary),
+        status: summary.status(),
         targets: targets.iter().map(|target| target_columns(record, summary, target)).collect(),
         percent_of_peak: finite(summary.percent_of_peak),
         peak_device_bytes: summary.peak_device_bytes,
         energy_joules: finite(summary.energy_joules),
         machine: cell.machine.as_deref(),
     }
-}
-
-/// How the cell's runs ended, such as `2 ok, 1 failed`.
-pub(crate) fn status(record: &Record, summary: &CellSummary) -> String {
-    let mut counts: Vec<(&str, usize)> = Vec::new();
-    for run in record.runs_of(&summary.cell) {
-        let name = run.outcome.name();
-        match counts.iter_mut().find(|(counted, _)| *counted == name) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((name, 1)),
-        }
-    }
-    if counts.is_empty() {
-        return "not run".to_owned();
-    }
-    counts.iter().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
 }
 
 fn target_columns(record: &Record, summary: &CellSummary, target: &Target) -> TargetColumns {
@@ -158,7 +142,7 @@ fn target_columns(record: &Record, summary: &CellSummary, target: &Target) -> Ta
     match summary.targets.iter().find(|of_cell| of_cell.target == *target) {
         None => none("not a target of this workload"),
         Some(_) if !summary.is_ranked => none("not ranked"),
-        Some(TargetSummary { tried: 0, .. }) => none("not run"),
+        Some(TimeToTarget { tried: 0, .. }) => none("not run"),
         Some(of_cell) => TargetColumns {
             reached: of_cell.reached,
             tried: of_cell.tried,
@@ -170,14 +154,14 @@ fn target_columns(record: &Record, summary: &CellSummary, target: &Target) -> Ta
 }
 
 /// `reached by 2 of 3 runs`, or why it was not.
-fn target_status(record: &Record, target: &TargetSummary) -> String {
+fn target_status(record: &Record, target: &TimeToTarget) -> String {
     let runs = |number| crate::number::count(number, "run");
     match target {
-        TargetSummary { finished: 0, .. } => "no run trained all its epochs".to_owned(),
-        TargetSummary { reached: 0, finished, .. } => {
+        TimeToTarget { finished: 0, .. } => "no run trained all its epochs".to_owned(),
+        TimeToTarget { reached: 0, finished, .. } => {
             let epochs = crate::number::count(record.started.plan.epochs as usize, "epoch");
             format!("not reached in {epochs} by any of {}", runs(*finished))
         }
-        TargetSummary { reached, tried, .. } => format!("reached by {reached} of {}", runs(*tried)),
+        TimeToTarget { reached, tried, .. } => format!("reached by {reached} of {}", runs(*tried)),
     }
 }

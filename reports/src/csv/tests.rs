@@ -2,8 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::example;
-use crate::record::{EpochRecord, Event, Purpose, RunOutcome, RunRecord};
-use crate::store::Repeat;
+use crate::record::{Event, Purpose, RunOutcome};
 
 /// Header and rows as another program reads them.
 fn parse(text: &str) -> (Vec<String>, Vec<Vec<String>>) {
@@ -69,8 +68,8 @@ fn without_a_peak_there_is_no_share_of_it() {
 #[test]
 fn a_missing_metric_is_named_even_where_the_writer_says_ok() {
     let mut record = example::record();
-    record.epochs[0].train_loss = Some(f64::NAN);
-    record.epochs[0].test_accuracy = None;
+    record.runs[0].epochs[0].train_loss = Some(f64::NAN);
+    record.runs[0].epochs[0].test_accuracy = None;
     let statuses = column(&epochs::text(&record).unwrap(), "status");
     assert_eq!(statuses[0], "missing or not finite: train_loss test_accuracy");
 }
@@ -90,10 +89,10 @@ fn what_did_not_run_is_a_row() {
 #[test]
 fn a_failed_check_is_named() {
     let mut record = example::record();
-    let conformance = record.runs[0].conformance.as_mut().unwrap();
+    let conformance = record.runs[0].end.conformance.as_mut().unwrap();
     conformance.passed = false;
     conformance.checks[0].passed = false;
-    record.runs[0].outcome = RunOutcome::NotConformant;
+    record.runs[0].end.outcome = RunOutcome::NotConformant;
     assert_eq!(
         column(&runs::text(&record).unwrap(), "conformance")[0],
         "failed: train_step batch 256: gradients"
@@ -112,11 +111,8 @@ fn a_record_without_runs_gives_headers_and_cells() {
 /// The example, of whose first run there is one more.
 fn record_with_a_repeat() -> Record {
     let mut record = example::record();
-    let run = RunRecord { purpose: Purpose::Repeat, ..record.runs[0].clone() };
-    let of_run = record.epochs_of(&run.cell, run.seed);
-    let epochs = of_run.into_iter().map(|epoch| EpochRecord { purpose: Purpose::Repeat, ..epoch.clone() });
-    let repeat = Repeat { run, epochs: epochs.collect() };
-    record.repeats.push(repeat);
+    let again = example::again(&record.runs[0], Purpose::Repeat, 1.0);
+    record.runs.push(again);
     record
 }
 
@@ -154,8 +150,8 @@ proptest! {
     fn hostile_text_comes_back_as_it_was(backend in hostile(), reason in hostile(), log in hostile()) {
         let mut record = example::record_of_one_run();
         record.runs[0].cell.backend.clone_from(&backend);
-        record.runs[0].reason = Some(reason.clone());
-        record.runs[0].log = Some(log.clone());
+        record.runs[0].end.reason = Some(reason.clone());
+        record.runs[0].end.log = Some(log.clone());
         let text = runs::text(&record).unwrap();
         prop_assert_eq!(&column(&text, "backend")[0], &backend);
         prop_assert_eq!(&column(&text, "log")[0], &log);
@@ -167,8 +163,8 @@ proptest! {
     #[test]
     fn numbers_come_back_as_they_were(seconds in 0.0..1e6, loss in any::<f64>()) {
         let mut record = example::record_of_one_run();
-        record.epochs[0].train_seconds = seconds;
-        record.epochs[0].train_loss = Some(loss);
+        record.runs[0].epochs[0].train_seconds = seconds;
+        record.runs[0].epochs[0].train_loss = Some(loss);
         let text = epochs::text(&record).unwrap();
         prop_assert_eq!(column(&text, "train_seconds")[0].parse::<f64>().unwrap(), seconds);
         let shown = column(&text, "train_loss")[0].parse::<f64>().ok();

@@ -3,15 +3,14 @@
 
 use serde::Serialize;
 
-use crate::comparison::{NoiseFloor, Relative, noise_floor, time_to_target};
-use crate::csv::summary::status;
+use crate::comparison::{NoiseFloor, Relative};
 use crate::csv::target_name;
 use crate::record::{
-    Cell, DatasetInfo, Environment, MergedRun, Note, Outcome, RunOutcome, RunRecord, Unavailable,
-    WorkloadInfo,
+    Cell, DatasetInfo, Environment, MergedRun, Note, Outcome, Record, Run, Unavailable, WorkloadInfo,
+    distinct,
 };
 use crate::statistics::{Comparison, Interval};
-use crate::store::{Record, StoreError};
+use crate::store::StoreError;
 use crate::summary::{CellSummary, EpochSeconds, group, summarize};
 use crate::warnings::{Warning, warnings};
 
@@ -32,8 +31,8 @@ struct Document<'r> {
     epochs: u32,
     seeds: &'r [u64],
     noise_floor: Option<NoiseFloor>,
-    cells: Vec<CellDocument>,
-    comparisons: Vec<Relation>,
+    cells: Vec<CellDocument<'r>>,
+    comparisons: Vec<Relation<'r>>,
     failures: Vec<Failure<'r>>,
     unavailable: &'r [Unavailable],
     notes: &'r [Note],
@@ -42,10 +41,10 @@ struct Document<'r> {
 }
 
 #[derive(Serialize)]
-struct CellDocument {
-    cell: Cell,
-    framework: Option<String>,
-    library_hashes: Vec<String>,
+struct CellDocument<'r> {
+    cell: &'r Cell,
+    framework: Option<&'r str>,
+    library_hashes: Vec<&'r str>,
     status: String,
     runs: usize,
     ok_runs: usize,
@@ -94,9 +93,9 @@ struct Target {
 
 /// Seconds per epoch of one cell over those of another.
 #[derive(Serialize)]
-struct Relation {
-    subject: Cell,
-    baseline: Cell,
+struct Relation<'r> {
+    subject: &'r Cell,
+    baseline: &'r Cell,
     comparison: Comparison,
 }
 
@@ -129,10 +128,10 @@ pub fn json(record: &Record) -> Result<String, StoreError> {
         workloads: &plan.workloads,
         epochs: plan.epochs,
         seeds: &plan.seeds,
-        noise_floor: noise_floor(record),
-        cells: summarize(record).into_iter().map(|summary| cell(record, summary)).collect(),
+        noise_floor: record.noise_floor(),
+        cells: summarize(record).iter().map(cell).collect(),
         comparisons: comparisons(record),
-        failures: record.runs.iter().filter(|run| run.outcome != RunOutcome::Ok).map(failure).collect(),
+        failures: record.failures().map(failure).collect(),
         unavailable: &started.unavailable,
         notes: &started.notes,
         environment: &started.environment,
@@ -147,32 +146,24 @@ pub(crate) fn to_text(document: &impl Serialize) -> Result<String, StoreError> {
     Ok(text + "\n")
 }
 
-fn cell(record: &Record, summary: CellSummary) -> CellDocument {
-    let targets = summary.targets.iter().map(|of_cell| {
-        let time = time_to_target(record, &summary, of_cell.target);
-        Target {
-            target: target_name(&time.target),
-            reached: time.reached,
-            tried: time.tried,
-            median_epochs: time.epochs,
-            median_seconds: time.seconds,
-            least_seconds: time.range.map(|(least, _)| least),
-            greatest_seconds: time.range.map(|(_, greatest)| greatest),
-            expected_seconds: time.expected_seconds,
-        }
+fn cell<'r>(summary: &CellSummary<'r>) -> CellDocument<'r> {
+    let targets = summary.targets.iter().map(|time| Target {
+        target: target_name(&time.target),
+        reached: time.reached,
+        tried: time.tried,
+        median_epochs: time.epochs,
+        median_seconds: time.seconds,
+        least_seconds: time.range.map(|(least, _)| least),
+        greatest_seconds: time.range.map(|(_, greatest)| greatest),
+        expected_seconds: time.expected_seconds,
     });
-    let mut library_hashes: Vec<String> = Vec::new();
-    for hash in record.runs_of(&summary.cell).filter_map(|run| run.library_hash.as_ref()) {
-        if !library_hashes.contains(hash) {
-            library_hashes.push(hash.clone());
-        }
-    }
+    let library_hashes = summary.runs.iter().filter_map(|run| run.end.library_hash.as_deref());
     CellDocument {
         targets: targets.collect(),
-        library_hashes,
-        status: status(record, &summary),
-        runs: summary.runs,
-        ok_runs: summary.ok_runs,
+        library_hashes: distinct(library_hashes),
+        status: summary.status(),
+        runs: summary.runs.len(),
+        ok_runs: summary.ranked.len(),
         train_seconds: summary.train_seconds.map(Times::from),
         median_predict_seconds: summary.predict_seconds,
         train_loss: summary.train_loss,
@@ -188,7 +179,7 @@ fn cell(record: &Record, summary: CellSummary) -> CellDocument {
     }
 }
 
-fn comparisons(record: &Record) -> Vec<Relation> {
+fn comparisons(record: &Record) -> Vec<Relation<'_>> {
     let mut relations = Vec::new();
     for group in group(summarize(record)) {
         let relative = Relative::of(record, &group);
@@ -196,8 +187,8 @@ fn comparisons(record: &Record) -> Vec<Relation> {
             for (subject, of_subject) in group.cells.iter().enumerate() {
                 let Some(comparison) = relative.get(baseline, subject) else { continue };
                 relations.push(Relation {
-                    subject: of_subject.cell.clone(),
-                    baseline: of_baseline.cell.clone(),
+                    subject: of_subject.cell,
+                    baseline: of_baseline.cell,
                     comparison: *comparison,
                 });
             }
@@ -206,13 +197,13 @@ fn comparisons(record: &Record) -> Vec<Relation> {
     relations
 }
 
-fn failure(run: &RunRecord) -> Failure<'_> {
+fn failure(run: &Run) -> Failure<'_> {
     Failure {
         cell: &run.cell,
         seed: run.seed,
-        outcome: run.outcome.name(),
-        reason: run.reason.as_deref(),
-        epochs: run.epochs,
-        log: run.log.as_deref(),
+        outcome: run.end.outcome.name(),
+        reason: run.end.reason.as_deref(),
+        epochs: run.epochs.len() as u32,
+        log: run.end.log.as_deref(),
     }
 }

@@ -1,12 +1,11 @@
 //! A record in Markdown, short enough for a pull request.
 
 use super::{Grid, shown};
-use crate::comparison::{Relative, TimeToTarget, time_to_target};
+use crate::comparison::Relative;
 use crate::csv::one_line;
 use crate::number::{bytes, count, fraction, ratio, seconds, significant, utc};
-use crate::record::{Environment, Metric, RunOutcome, RunRecord, Target};
-use crate::store::Record;
-use crate::summary::{Group, group, summarize, why_nothing};
+use crate::record::{Environment, Metric, Record, Run, Target};
+use crate::summary::{Group, TimeToTarget, group, summarize, why_nothing};
 use crate::warnings::warnings;
 use crate::words::{bracket, floor_in_words};
 
@@ -61,14 +60,14 @@ pub fn markdown(record: &Record) -> String {
         Some(why) => format!("\n{why}.\n"),
         None => format!(
             "\nMedians over seeds with 95% intervals; relative to the lowest median, paired by seed. {}\n",
-            floor_in_words(crate::comparison::noise_floor(record))
+            floor_in_words(record.noise_floor())
         ),
     };
     text + &failures(record) + &machines(record)
 }
 
 /// The cells of one workload on one device, the lowest median first.
-fn grid(record: &Record, group: &Group) -> Grid {
+fn grid(record: &Record, group: &Group<'_>) -> Grid {
     let mut header = vec!["cell".to_owned(), "s/epoch".to_owned(), "relative".to_owned()];
     let targets: Vec<Target> =
         group.cells.first().map_or_else(Vec::new, |cell| cell.targets.iter().map(|of| of.target).collect());
@@ -93,8 +92,8 @@ fn grid(record: &Record, group: &Group) -> Grid {
         let interval = comparison.and_then(|comparison| comparison.interval);
         let times = interval.map_or(median(place) / median(order[0]), |interval| interval.estimate);
         let against = shown(time.map(|_| times), ratio) + &bracket(interval, significant);
-        let mut row = vec![group.label(&cell.cell), own, against];
-        row.extend(targets.iter().map(|&target| target_text(&time_to_target(record, cell, target))));
+        let mut row = vec![group.label(cell.cell), own, against];
+        row.extend(targets.iter().map(|&target| target_text(&cell.time_to(target))));
         row.extend([
             shown(cell.train_accuracy, fraction),
             shown(cell.test_accuracy, fraction),
@@ -103,7 +102,7 @@ fn grid(record: &Record, group: &Group) -> Grid {
         if has_device_memory {
             row.push(cell.peak_device_bytes.map_or_else(|| "–".to_owned(), bytes));
         }
-        row.push(format!("{} of {}", cell.ok_runs, cell.runs));
+        row.push(format!("{} of {}", cell.ranked.len(), cell.runs.len()));
         row
     });
     Grid { title: format!("{} on {}", group.workload, group.device), header, rows: rows.collect() }
@@ -121,19 +120,19 @@ fn target_text(target: &TimeToTarget) -> String {
 
 fn failures(record: &Record) -> String {
     // Most often every seed of a cell fails in the same way.
-    let mut alike: Vec<(&RunRecord, Vec<String>)> = Vec::new();
-    for run in record.runs.iter().filter(|run| run.outcome != RunOutcome::Ok) {
-        let is_alike = |other: &RunRecord| {
-            (&other.cell, other.outcome, &other.reason) == (&run.cell, run.outcome, &run.reason)
-        };
-        match alike.iter_mut().find(|(other, _)| is_alike(other)) {
+    let mut alike: Vec<(&Run, Vec<String>)> = Vec::new();
+    for run in record.failures() {
+        match alike.iter_mut().find(|(other, _)| {
+            (&other.cell, other.end.outcome, &other.end.reason)
+                == (&run.cell, run.end.outcome, &run.end.reason)
+        }) {
             Some((_, seeds)) => seeds.push(run.seed.to_string()),
             None => alike.push((run, vec![run.seed.to_string()])),
         }
     }
     let runs = alike.iter().map(|(run, seeds)| {
-        let reason = run.reason.as_deref().unwrap_or("no reason recorded");
-        (format!("{}, seed {}: {}", run.cell, seeds.join(", "), run.outcome.name()), reason)
+        let reason = run.end.reason.as_deref().unwrap_or("no reason recorded");
+        (format!("{}, seed {}: {}", run.cell, seeds.join(", "), run.end.outcome.name()), reason)
     });
     let unavailable = record.started.unavailable.iter().map(|row| {
         let device = row.device.as_ref().map_or_else(String::new, |device| format!("@{device}"));

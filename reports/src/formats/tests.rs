@@ -17,7 +17,7 @@ fn one_run_in_markdown() {
 #[test]
 fn no_run_in_markdown_says_so() {
     let mut record = example::record_of_one_run();
-    record.runs[0].outcome = RunOutcome::Failed;
+    record.runs[0].end.outcome = RunOutcome::Failed;
     let text = markdown::markdown(&record);
     assert!(
         text.contains("\nNo run trained all its epochs.\n") && text.contains("no reason recorded"),
@@ -39,8 +39,8 @@ fn every_row_of_a_table_has_the_fields_of_its_header() {
 fn text_stays_text() {
     assert_eq!(markdown::escape("<b>|`x`_[y](z)\n# 1"), r"\<b\>\|\`x\`\_\[y\](z) \# 1");
     let mut record = example::record_of_one_run();
-    record.runs[0].outcome = RunOutcome::Failed;
-    record.runs[0].reason = Some("``` <script>\n| ` |".to_owned());
+    record.runs[0].end.outcome = RunOutcome::Failed;
+    record.runs[0].end.reason = Some("``` <script>\n| ` |".to_owned());
     record.started.run_id = "<img src=x>".to_owned();
     let text = markdown::markdown(&record);
     assert!(text.contains("failed: ```` ``` <script> | ` | ````\n"), "{text}");
@@ -115,7 +115,7 @@ fn everything_of_the_summary_is_in_the_json() {
 #[test]
 fn a_loss_that_is_no_number_is_null() {
     let mut record = example::record_of_one_run();
-    for epoch in &mut record.epochs {
+    for epoch in example::epochs_of(&mut record) {
         epoch.train_loss = Some(f64::NAN);
         epoch.train_seconds = f64::NAN;
     }

@@ -4,10 +4,12 @@ use serde::Serialize;
 
 use super::channels;
 use super::colours::{Colours, is_ring};
+use super::drawn;
 use super::tables::{Column, Entry, Table, columns, word};
-use crate::record::Cell;
-use crate::store::Record;
-use crate::summary::{Group, median};
+use crate::record::{Cell, FirstBatchNorm, Record};
+use crate::statistics::median;
+use crate::store::StoreError;
+use crate::summary::{CellSummary, Group};
 use crate::words::agreement;
 
 /// Channels that are shown.
@@ -35,36 +37,50 @@ struct Mark {
 struct Parameter {
     title: String,
     /// `None`: no value is finite.
-    svg: Option<String>,
+    channels: Option<String>,
     table: Table,
 }
 
 /// The groups that have a batch norm.
-pub(super) fn batch_norms(record: &Record, groups: &[Group], colours: &Colours) -> Vec<BatchNorm> {
-    groups.iter().enumerate().filter_map(|(index, group)| batch_norm(record, group, colours, index)).collect()
+///
+/// # Errors
+/// Where a chart cannot be encoded, which is a bug.
+pub(super) fn batch_norms(
+    record: &Record,
+    groups: &[Group],
+    colours: &Colours,
+) -> Result<Vec<BatchNorm>, StoreError> {
+    let all = groups.iter().enumerate().map(|(index, group)| batch_norm(record, group, colours, index));
+    all.filter_map(Result::transpose).collect()
 }
 
-fn batch_norm(record: &Record, group: &Group, colours: &Colours, index: usize) -> Option<BatchNorm> {
+fn batch_norm(
+    record: &Record,
+    group: &Group,
+    colours: &Colours,
+    index: usize,
+) -> Result<Option<BatchNorm>, StoreError> {
     let title = format!("{} on {}", group.workload, group.device);
     let mut section = BatchNorm { title, agreements: Vec::new(), legend: Vec::new(), parameters: Vec::new() };
-    for (name, symbol, gamma) in [("Scale", "γ", true), ("Shift", "β", false)] {
+    for (name, symbol, key, values) in
+        [("Scale", "γ", "gamma", gamma as fn(&FirstBatchNorm) -> &[f32]), ("Shift", "β", "beta", beta)]
+    {
         let cells: Vec<(&Cell, Vec<Vec<f64>>)> = group
             .cells
             .iter()
-            .map(|summary| (&summary.cell, learned(record, &summary.cell, gamma)))
+            .map(|summary| (summary.cell, learned(summary, values)))
             .filter(|(_, channels)| !channels.is_empty())
             .collect();
-        section.agreements.extend(agreement(symbol, &by_seed(record, group, gamma)));
-        let id = format!("batch-norm-{index}-{}", if gamma { "gamma" } else { "beta" });
+        section.agreements.extend(agreement(symbol, &by_seed(record, group, values)));
+        let id = format!("batch-norm-{index}-{key}");
         let title = format!("{name} {symbol} per channel");
         section.legend = cells.iter().map(|(cell, _)| mark(group, cell, colours)).collect();
-        section.parameters.push(Parameter {
-            svg: channels::chart(&cells, colours, CHANNELS, &title, &format!("{id}-chart")),
-            table: table(group, &cells, &title, id)?,
-            title,
-        });
+        let chart = channels::chart(&cells, colours, CHANNELS, &title);
+        let Some(table) = table(group, &cells, &title, id) else { return Ok(None) };
+        let channels = chart.map(|chart| drawn(&chart)).transpose()?;
+        section.parameters.push(Parameter { title, channels, table });
     }
-    Some(section)
+    Ok(Some(section))
 }
 
 fn mark(group: &Group, cell: &Cell, colours: &Colours) -> Mark {
@@ -75,40 +91,50 @@ fn table(group: &Group, cells: &[(&Cell, Vec<Vec<f64>>)], title: &str, id: Strin
     let all = cells.iter().map(|(_, channels)| channels.len()).max()?;
     let shown = all.min(CHANNELS);
     let of_all = if shown < all { format!("; the first {shown} of {all} channels") } else { String::new() };
-    let row = |(cell, channels): &(&Cell, Vec<Vec<f64>>)| {
+    let rows = cells.iter().map(|(cell, channels)| {
         let mut row: Vec<Entry> = std::iter::once(word(group.label(cell)))
             .chain(channels.iter().map(|seeds| spread(seeds)))
             .collect();
         row.resize_with(shown + 1, || word("no channel"));
         row
-    };
+    });
     let names =
         (1..=shown).map(|channel| Column { name: format!("Channel {channel}"), numeric: true, extra: false });
     Some(Table {
         id,
         caption: format!("{title}: median over seeds [least, greatest]{of_all}"),
         columns: columns(&[("Cell", false)]).into_iter().chain(names).collect(),
-        rows: cells.iter().map(row).collect(),
+        rows: rows.collect(),
         sortable: false,
     })
 }
 
+fn gamma(learned: &FirstBatchNorm) -> &[f32] {
+    &learned.gamma
+}
+
+fn beta(learned: &FirstBatchNorm) -> &[f32] {
+    &learned.beta
+}
+
 /// For each seed the values of each cell that has a ranked run of it.
-fn by_seed<'r>(record: &'r Record, group: &Group, gamma: bool) -> Vec<(u64, Vec<&'r [f32]>)> {
-    let of_seed = |seed: u64| {
-        let runs = group.cells.iter().flat_map(|summary| record.ranked_runs(&summary.cell));
-        let learned = runs.filter(|run| run.seed == seed).filter_map(|run| run.first_batch_norm.as_ref());
-        learned.map(|one| if gamma { &*one.gamma } else { &*one.beta }).collect()
-    };
-    record.started.plan.seeds.iter().map(|&seed| (seed, of_seed(seed))).collect()
+fn by_seed<'g>(
+    record: &Record,
+    group: &'g Group<'_>,
+    values: fn(&FirstBatchNorm) -> &[f32],
+) -> Vec<(u64, Vec<&'g [f32]>)> {
+    let seeds = record.started.plan.seeds.iter().map(|&seed| {
+        let runs = group.cells.iter().flat_map(|summary| &summary.ranked).filter(|run| run.seed == seed);
+        (seed, runs.filter_map(|run| run.end.first_batch_norm.as_ref()).map(values).collect())
+    });
+    seeds.collect()
 }
 
 /// Per channel the values of all seeds, of ranked runs.
-fn learned(record: &Record, cell: &Cell, gamma: bool) -> Vec<Vec<f64>> {
+fn learned(summary: &CellSummary<'_>, values: fn(&FirstBatchNorm) -> &[f32]) -> Vec<Vec<f64>> {
     let mut channels: Vec<Vec<f64>> = Vec::new();
-    for run in record.ranked_runs(cell) {
-        let Some(batch_norm) = &run.first_batch_norm else { continue };
-        let values = if gamma { &batch_norm.gamma } else { &batch_norm.beta };
+    for learned in summary.ranked.iter().filter_map(|run| run.end.first_batch_norm.as_ref()) {
+        let values = values(learned);
         channels.resize_with(channels.len().max(values.len()), Vec::new);
         for (channel, value) in channels.iter_mut().zip(values) {
             channel.push(f64::from(*value));
@@ -122,12 +148,11 @@ fn spread(seeds: &[f64]) -> Entry {
         return word("not finite");
     }
     let (low, high) = (seeds.iter().copied().reduce(f64::min), seeds.iter().copied().reduce(f64::max));
-    let shown = |value: f64| format!("{value:.3}");
     match (median(seeds.iter().copied()), low, high) {
         (Some(middle), Some(low), Some(high)) if low < high => {
-            word(format!("{} [{}, {}]", shown(middle), shown(low), shown(high)))
+            word(format!("{middle:.3} [{low:.3}, {high:.3}]"))
         }
-        (Some(middle), ..) => word(shown(middle)),
+        (Some(middle), ..) => word(format!("{middle:.3}")),
         _ => word("not recorded"),
     }
 }

@@ -1,7 +1,6 @@
 //! Colours and marks: a backend has the same in every chart of a report.
 
-use crate::record::Cell;
-use crate::store::Record;
+use crate::record::{Cell, Record};
 
 /// Colours that the style has.
 const COLOURS: usize = 8;

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::csv;
 use crate::number::{count, significant};
-use crate::store::Record;
+use crate::record::CheckRecord;
+use crate::summary::CellSummary;
 
 /// The conformance gate's verdict for one cell.
 #[derive(Serialize)]
@@ -23,31 +24,28 @@ struct CheckRow {
     detail: String,
 }
 
-/// A cell's verdict is that of the run that failed the gate, else of the last.
-pub(super) fn conformance(record: &Record) -> Vec<Verdict> {
-    let verdict_of = |cell: &crate::record::Cell| {
-        let verdicts = || record.runs_of(cell).filter_map(|run| run.conformance.as_ref());
-        let conformance = verdicts().find(|conformance| !conformance.passed).or(verdicts().last());
+pub(super) fn conformance(cells: &[CellSummary<'_>]) -> Vec<Verdict> {
+    cells.iter().map(Verdict::from).collect()
+}
+
+impl From<&CellSummary<'_>> for Verdict {
+    fn from(summary: &CellSummary<'_>) -> Self {
+        let conformance = summary.conformance();
         let checks = conformance.map_or(&[][..], |conformance| &conformance.checks);
-        let shown = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), significant);
-        Verdict {
-            cell: cell.to_string(),
-            verdict: format!(
-                "{}, {}",
-                csv::runs::conformance_word(conformance),
-                count(checks.len(), "check")
-            ),
-            checks: checks
-                .iter()
-                .map(|check| CheckRow {
-                    name: check.name.clone(),
-                    passed: check.passed,
-                    measured: shown(check.measured),
-                    limit: shown(check.limit),
-                    detail: check.detail.clone(),
-                })
-                .collect(),
+        let word = csv::runs::conformance_word(conformance);
+        Self {
+            cell: summary.cell.to_string(),
+            verdict: format!("{word}, {}", count(checks.len(), "check")),
+            checks: checks.iter().map(CheckRow::from).collect(),
         }
-    };
-    record.cells().into_iter().map(verdict_of).collect()
+    }
+}
+
+impl From<&CheckRecord> for CheckRow {
+    fn from(check: &CheckRecord) -> Self {
+        let [measured, limit] =
+            [check.measured, check.limit].map(|value| value.map_or_else(|| "none".to_owned(), significant));
+        let (name, detail) = (check.name.clone(), check.detail.clone());
+        Self { name, passed: check.passed, measured, limit, detail }
+    }
 }

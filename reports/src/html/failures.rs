@@ -3,8 +3,7 @@
 use serde::Serialize;
 
 use crate::number::count;
-use crate::record::RunOutcome;
-use crate::store::Record;
+use crate::record::{Record, Run};
 
 /// A run that did not train all its epochs.
 #[derive(Serialize)]
@@ -16,19 +15,18 @@ pub(super) struct Failure {
 }
 
 pub(super) fn failures(record: &Record) -> Vec<Failure> {
-    let failed = record.runs.iter().filter(|run| run.outcome != RunOutcome::Ok);
-    failed
-        .map(|run| Failure {
-            title: format!(
-                "{}, seed {}: {} after {}",
-                run.cell,
-                run.seed,
-                run.outcome.name(),
-                count(run.epochs as usize, "epoch")
-            ),
-            reason: run.reason.clone().unwrap_or_else(|| "no reason recorded".to_owned()),
-            log: run.log.clone(),
-            log_tail: run.log_tail.clone().filter(|tail| !tail.trim().is_empty()),
-        })
-        .collect()
+    record.failures().map(Failure::from).collect()
+}
+
+impl From<&Run> for Failure {
+    fn from(run: &Run) -> Self {
+        let Run { cell, seed, epochs, end, .. } = run;
+        let after = count(epochs.len(), "epoch");
+        Self {
+            title: format!("{cell}, seed {seed}: {} after {after}", end.outcome.name()),
+            reason: end.reason.clone().unwrap_or_else(|| "no reason recorded".to_owned()),
+            log: end.log.clone(),
+            log_tail: end.log_tail.clone().filter(|tail| !tail.trim().is_empty()),
+        }
+    }
 }

@@ -1,8 +1,7 @@
 //! `report.html`: one file that needs neither network nor server.
 //!
 //! Text from plugins and frameworks is hostile: the template escapes all of it,
-//! the charts escape theirs (`svg::escape`), the embedded data hides every `<`,
-//! and a content security policy forbids any request.
+//! the script escapes what it draws, the embedded data hides every `<`, and a content security policy forbids any request.
 
 mod batch_norm;
 mod channels;
@@ -14,7 +13,6 @@ mod failures;
 mod machine;
 mod operations;
 mod rows;
-mod svg;
 mod tables;
 
 use minijinja::Environment;
@@ -26,8 +24,8 @@ use self::charts::Charts;
 use self::colours::Colours;
 use crate::number::{count, utc};
 use crate::operations::RunOperations;
-use crate::record::{Note, Outcome, RunOutcome, Target, Unavailable, WorkloadInfo};
-use crate::store::{Record, StoreError};
+use crate::record::{Note, Record, Unavailable, WorkloadInfo};
+use crate::store::StoreError;
 use crate::summary::{group, summarize};
 use crate::{ceiling, csv, warnings, words};
 
@@ -62,6 +60,8 @@ const REPORT_SCRIPT: &str = concat!(
     include_str!("../../templates/script/plot.js"),
     include_str!("../../templates/script/curves.js"),
     include_str!("../../templates/script/rows.js"),
+    include_str!("../../templates/script/channels.js"),
+    "document.documentElement.dataset.ready = performance.now().toFixed();\n",
 );
 
 /// The report as one HTML document.
@@ -69,41 +69,42 @@ const REPORT_SCRIPT: &str = concat!(
 /// # Errors
 /// When the template fails, which is a bug.
 pub fn render(record: &Record, of_run: Option<&RunOperations>) -> Result<String, StoreError> {
-    let groups = group(summarize(record));
-    let targets = targets(record);
+    let summaries = summarize(record);
+    let conformance = conformance::conformance(&summaries);
+    let groups = group(summaries);
+    let targets = record.started.plan.targets();
     let started = &record.started;
     let colours = Colours::of(record);
-    let charts: Vec<Charts> =
-        groups.iter().enumerate().map(|(index, group)| Charts::of(record, &colours, group, index)).collect();
+    let charts = groups.iter().enumerate().map(|(index, group)| Charts::of(record, &colours, group, index));
+    let charts: Vec<Charts> = charts.collect::<Result<_, _>>()?;
+    let headline = groups.first().and_then(|group| rows::times::chart(group, &colours, HEADLINE_ROWS));
     let page = Page {
         style: [STYLE, REPORT_STYLE, PRINT_STYLE].concat(),
         script: [SCRIPT, REPORT_SCRIPT].concat(),
         data: data(record, of_run)?,
-        chart_data: json(&Charts::data(&charts))?,
+        lines: json(&Charts::lines(&charts))?,
         run_id: &started.run_id,
         summary: summary(record),
         warnings: warnings::warnings(record),
         answers: words::answers(record, &groups),
-        headline: groups
-            .first()
-            .and_then(|group| rows::times::chart(record, group, &colours, HEADLINE_ROWS, "headline")),
+        headline: headline.map(|chart| drawn(&chart)).transpose()?,
         headline_rows: HEADLINE_ROWS,
         headline_left: groups.first().map_or(0, |group| group.cells.len().saturating_sub(HEADLINE_ROWS)),
         charts,
         target_legend: rows::targets::LEGEND,
         cells: tables::cells(record, &groups, &targets),
         runs: tables::runs(record, &groups, &targets),
-        batch_norms: batch_norm::batch_norms(record, &groups, &colours),
+        batch_norms: batch_norm::batch_norms(record, &groups, &colours)?,
         operations: of_run.map(operations::section),
         failures: failures::failures(record),
         unavailable: &started.unavailable,
         notes: &started.notes,
-        conformance: conformance::conformance(record),
+        conformance,
         machine: machine::machine(record),
         workloads: &started.plan.workloads,
         method: machine::method(record).into_iter().chain(ceiling::paragraph(started)).collect(),
         command: &started.command,
-        run_count: record.runs.len(),
+        run_count: record.samples().count(),
     };
     fill(FILE, TEMPLATE, &page)
 }
@@ -119,14 +120,14 @@ pub(crate) fn fill(name: &'static str, template: &str, page: &impl Serialize) ->
     template.render(Serde(page)).map_err(|cause| fail(&cause))
 }
 
-/// What the template is filled with. `style`, `script`, `data` and the charts are
-/// markup; all else is text.
+/// What the template is filled with. `style` and `script` are markup, `data`, `lines` and
+/// the charts JSON; all else is text.
 #[derive(Serialize)]
 struct Page<'a> {
     style: String,
     script: String,
     data: String,
-    chart_data: String,
+    lines: String,
     run_id: &'a str,
     summary: String,
     warnings: Vec<warnings::Warning>,
@@ -153,39 +154,25 @@ struct Page<'a> {
     run_count: usize,
 }
 
-fn targets(record: &Record) -> Vec<Target> {
-    let mut targets: Vec<Target> = Vec::new();
-    for target in record.started.plan.workloads.iter().flat_map(|workload| &workload.targets) {
-        if !targets.contains(target) {
-            targets.push(*target);
-        }
-    }
-    targets
-}
-
 /// The line below the title.
 fn summary(record: &Record) -> String {
     let plan = &record.started.plan;
-    let ended = record.runs.iter().filter(|run| run.outcome == RunOutcome::Ok).count();
-    let how = match record.outcome {
-        Some(Outcome::Complete) => "complete",
-        Some(Outcome::Budget) => "ended by its time budget",
-        Some(Outcome::Interrupted) => "interrupted",
-        None => "not finished",
-    };
+    let runs = record.samples().count();
+    let ended = record.samples().filter(|run| run.is_ok()).count();
     let planned = plan.cells.len() * plan.seeds.len();
-    let of_plan = match planned.saturating_sub(record.runs.len()) {
+    let of_plan = match planned.saturating_sub(runs) {
         0 => String::new(),
         _ => format!(" ({planned} planned)"),
     };
     format!(
-        "{}, {} of {}, {} planned, {}, {ended} of {} ok{of_plan}, {how}",
+        "{}, {} of {}, {} planned, {}, {ended} of {} ok{of_plan}, {}",
         utc(record.started.unix_time),
         plan.dataset.name,
         count(plan.dataset.train_samples, "training sample"),
         count(plan.seeds.len(), "seed"),
         count(plan.epochs as usize, "epoch"),
-        count(record.runs.len(), "run"),
+        count(runs, "run"),
+        record.outcome_words(),
     )
 }
 
@@ -193,6 +180,11 @@ fn summary(record: &Record) -> String {
 fn data(record: &Record, of_run: Option<&RunOperations>) -> Result<String, StoreError> {
     let files: std::collections::BTreeMap<&str, String> = csv::files(record, of_run)?.into_iter().collect();
     json(&files)
+}
+
+/// A chart as the page's script draws it: JSON that cannot end its attribute's single quotes.
+fn drawn(chart: &impl Serialize) -> Result<String, StoreError> {
+    Ok(json(chart)?.replace('\'', "\\u0027"))
 }
 
 /// JSON that cannot end its `script` element.

@@ -4,9 +4,8 @@ use serde::Serialize;
 
 use crate::csv::runs::conformance_word;
 use crate::number::{bytes, fraction, percent, ratio, seconds, significant};
-use crate::record::{Cell, Metric, RunRecord, Target};
-use crate::store::Record;
-use crate::summary::{CellSummary, Group, target_of_run};
+use crate::record::{Cell, Metric, Record, Run, Target};
+use crate::summary::{CellSummary, Group};
 use crate::words::bracket;
 
 /// A table whose first column names the row.
@@ -125,8 +124,7 @@ pub(super) fn cells(record: &Record, groups: &[Group], targets: &[Target]) -> Ta
 
 /// Whether some machine's peak was measured.
 fn has_peak(record: &Record) -> bool {
-    let merged = record.started.merged.iter().map(|run| &run.environment);
-    std::iter::once(&record.started.environment).chain(merged).any(|environment| environment.peak.is_some())
+    record.started.environments().any(|environment| environment.peak.is_some())
 }
 
 const GPU_COLUMNS: [(&str, bool); 2] = [("Peak device memory", true), ("Energy", true)];
@@ -134,7 +132,7 @@ const NO_DEVICE: &str = "on the CPU";
 
 /// Whether some run tells of a graphics processor.
 fn has_gpu(record: &Record) -> bool {
-    record.runs.iter().any(|run| run.gpu.is_some())
+    record.samples().any(|run| run.end.gpu.is_some())
 }
 
 /// The entries of [`GPU_COLUMNS`].
@@ -156,7 +154,7 @@ fn cell_row(record: &Record, group: &Group, summary: &CellSummary, targets: &[Ta
         word(&cell.workload),
         word(cell.place()),
         number(Some(cell.threads as f64), |threads| format!("{threads}"), missing),
-        word(crate::csv::summary::status(record, summary)),
+        word(summary.status()),
         number(
             median_of(summary),
             |median| {
@@ -223,7 +221,7 @@ pub(super) fn runs(record: &Record, groups: &[Group], targets: &[Target]) -> Tab
         id: "runs-table".to_owned(),
         caption: "Every run, in the order of running; targets as epochs".to_owned(),
         columns,
-        rows: record.runs.iter().map(|run| run_row(record, groups, run, targets)).collect(),
+        rows: record.samples().map(|run| run_row(record, groups, run, targets)).collect(),
         sortable: true,
     };
     table.move_constants_to_caption(&["Workload", "Device"]);
@@ -231,12 +229,10 @@ pub(super) fn runs(record: &Record, groups: &[Group], targets: &[Target]) -> Tab
     table
 }
 
-fn run_row(record: &Record, groups: &[Group], run: &RunRecord, targets: &[Target]) -> Vec<Entry> {
-    let cell = &run.cell;
-    let epochs = record.epochs_of(cell, run.seed);
-    let total = epochs.iter().map(|epoch| epoch.train_seconds).reduce(|a, b| a + b);
+fn run_row(record: &Record, groups: &[Group], run: &Run, targets: &[Target]) -> Vec<Entry> {
+    let (cell, end) = (&run.cell, &run.end);
     let (missing, none) = ("not measured", "no epoch");
-    let last = epochs.last();
+    let last = run.epochs.last();
     let of_last = |value: Option<f64>, show: fn(f64) -> String| {
         number(value, show, if last.is_none() { none } else { "not finite" })
     };
@@ -245,27 +241,27 @@ fn run_row(record: &Record, groups: &[Group], run: &RunRecord, targets: &[Target
         word(&cell.workload),
         word(cell.place()),
         number(Some(run.seed as f64), |_| run.seed.to_string(), missing),
-        word(run.outcome.name()),
-        number(Some(f64::from(run.epochs)), |epochs| format!("{epochs}"), missing),
-        number(total, seconds, none),
+        word(end.outcome.name()),
+        number(Some(run.epochs.len() as f64), |epochs| format!("{epochs}"), missing),
+        number(run.train_seconds(), seconds, none),
         of_last(last.and_then(|epoch| epoch.train_loss), significant),
         of_last(last.and_then(|epoch| epoch.train_accuracy), fraction),
         of_last(last.and_then(|epoch| epoch.test_accuracy), fraction),
     ];
     row.extend(targets.iter().map(|&target| {
-        let epochs = target_of_run(record, run, target).epochs.map(f64::from);
+        let epochs = run.reached(target).map(|(epoch, _)| f64::from(epoch));
         number(epochs, |epochs| format!("{epochs}"), "not reached")
     }));
     row.extend([
-        number(run.cold_start_seconds, seconds, missing),
-        number(run.peak_rss_bytes.map(|peak| peak as f64), |peak| bytes(peak as u64), missing),
-        number(run.cpu_seconds, seconds, missing),
-        number(run.load_average, |load| format!("{load:.2}"), missing),
-        word(conformance_word(run.conformance.as_ref())),
+        number(run.cold_start_seconds(), seconds, missing),
+        number(end.peak_rss_bytes.map(|peak| peak as f64), |peak| bytes(peak as u64), missing),
+        number(end.cpu_seconds, seconds, missing),
+        number(run.load_average(), |load| format!("{load:.2}"), missing),
+        word(conformance_word(end.conformance.as_ref())),
     ]);
     if has_gpu(record) {
         let missing = if cell.device.is_cpu() { NO_DEVICE } else { missing };
-        let used = run.gpu.clone().unwrap_or_default();
+        let used = end.gpu.clone().unwrap_or_default();
         row.extend(gpu_entries(used.peak_memory_bytes, used.energy_joules, missing));
         let temperature = used.temperature_celsius.map(f64::from);
         row.push(number(temperature, |celsius| format!("{celsius} °C"), missing));

@@ -15,8 +15,8 @@ use std::path::{Component, Path, PathBuf};
 
 pub use error::MergeError;
 
-use crate::record::{Cell, Event, Outcome, Purpose, RunRecord, Started};
-use crate::store::{Record, RunStore, StoreError};
+use crate::record::{Cell, Event, Outcome, Purpose, Record, RunEnd, Started};
+use crate::store::{RunStore, StoreError};
 
 /// A run that is to be merged.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,15 +59,19 @@ impl Source {
     /// # Errors
     /// As [`Record::read`].
     pub fn read(machine: Option<String>, folder: PathBuf) -> Result<Self, StoreError> {
-        let events = crate::store::events(&folder)?;
-        let record = Record::read(&folder)?;
+        let (record, events) = Record::read_with_events(&folder)?;
         Ok(Self { machine, folder, record, events })
     }
 
-    /// The label of the machine of one of its cells.
-    fn machine_of(&self, cell: &Cell) -> String {
-        let own = cell.machine.clone().or_else(|| self.machine.clone());
-        own.unwrap_or_else(|| started::label(&self.record.started.environment))
+    /// The label of its machine, where it is of one.
+    fn label(&self) -> String {
+        self.machine.clone().unwrap_or_else(|| started::label(&self.record.started.environment))
+    }
+
+    /// One of its cells, as it is called beside those of other machines.
+    fn placed(&self, cell: &Cell) -> Cell {
+        let machine = cell.machine.clone().unwrap_or_else(|| self.label());
+        Cell { machine: Some(machine), ..cell.clone() }
     }
 }
 
@@ -110,13 +114,12 @@ impl Merged {
     }
 
     fn add(&mut self, source: &Source, number: usize) {
-        let plan = &source.record.started.plan;
-        let label = |cell: &Cell| Cell { machine: Some(source.machine_of(cell)), ..cell.clone() };
+        let cells = &source.record.started.plan.cells;
         // Where the source's cells stand in the merged plan.
-        let places: Vec<Option<usize>> = plan
-            .cells
+        let places: Vec<Option<usize>> = cells
             .iter()
-            .map(|cell| self.started.plan.cells.iter().position(|other| *other == label(cell)))
+            .map(|cell| source.placed(cell))
+            .map(|cell| self.started.plan.cells.iter().position(|other| *other == cell))
             .collect();
         for event in &source.events {
             let mut event = event.clone();
@@ -128,11 +131,11 @@ impl Merged {
                         *indices = known.collect();
                     }
                 }
-                Event::Begun(begun) => begun.cell = label(&begun.cell),
-                Event::Epoch(epoch) => epoch.cell = label(&epoch.cell),
+                Event::Begun(begun) => begun.cell = source.placed(&begun.cell),
+                Event::Epoch(epoch) => epoch.cell = source.placed(&epoch.cell),
                 Event::Ended(run) => {
-                    run.cell = label(&run.cell);
-                    self.move_log(source, number, run);
+                    run.cell = source.placed(&run.cell);
+                    self.move_log(source, number, &mut run.what.end);
                 }
             }
             self.events.push(event);
@@ -140,7 +143,7 @@ impl Merged {
     }
 
     /// Logs of several runs may have the same name: each run gets a folder.
-    fn move_log(&mut self, source: &Source, number: usize, run: &mut RunRecord) {
+    fn move_log(&mut self, source: &Source, number: usize, run: &mut RunEnd) {
         let Some(log) = &run.log else { return };
         let path = Path::new(log);
         // A record may come from anywhere, and must not make this copy any other file.
@@ -161,18 +164,12 @@ impl Merged {
 fn check_duplicates(sources: &[Source]) -> Result<(), MergeError> {
     let mut seen: Vec<HashSet<(Cell, u64, Purpose)>> = Vec::new();
     for source in sources {
-        let record = &source.record;
-        let runs = record.runs.iter().chain(record.repeats.iter().map(|repeat| &repeat.run));
-        let keys: HashSet<_> = runs
-            .map(|run| {
-                let cell = Cell { machine: Some(source.machine_of(&run.cell)), ..run.cell.clone() };
-                (cell, run.seed, run.purpose)
-            })
-            .collect();
+        let runs = source.record.runs.iter();
+        let keys: HashSet<_> = runs.map(|run| (source.placed(&run.cell), run.seed, run.purpose)).collect();
         for (earlier, other) in seen.iter().zip(sources) {
             // The least, so that the message is always the same.
-            let key = |(cell, seed, _): &&(Cell, u64, Purpose)| (*seed, cell.to_string());
-            if let Some((cell, seed, _)) = keys.iter().filter(|one| earlier.contains(one)).min_by_key(key) {
+            let both = keys.intersection(earlier).min_by_key(|(cell, seed, _)| (*seed, cell.to_string()));
+            if let Some((cell, seed, _)) = both {
                 return Err(MergeError::Duplicate {
                     cell: cell.to_string(),
                     seed: *seed,

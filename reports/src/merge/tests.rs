@@ -1,6 +1,5 @@
 use super::*;
 use crate::example;
-use crate::record::RunOutcome;
 
 /// The example as a run folder, after a change of its first line.
 fn source(parent: &Path, machine: &str, change: impl FnOnce(&mut Started)) -> Source {
@@ -36,7 +35,7 @@ fn machines_stay_apart() {
     let folder = merge(&sources, naming()).unwrap().write(parent.path()).unwrap();
     let record = Record::read(&folder).unwrap();
     assert_eq!(record.runs.len(), 2 * sources[0].record.runs.len());
-    assert_eq!(record.epochs.len(), 2 * sources[0].record.epochs.len());
+    assert_eq!(record.runs[18].epochs, sources[0].record.runs[0].epochs);
     assert_eq!(record.outcome, Some(Outcome::Complete));
     assert_eq!(record.seconds, 1200.0);
     let groups = crate::summary::group(crate::summarize(&record));
@@ -80,14 +79,14 @@ fn logs_come_along_and_no_other_file_does() {
     for event in &mut laptop.events {
         match event {
             Event::Ended(run) if run.cell.backend == "handwritten" => {
-                run.log = Some("logs/../../secret".to_owned());
+                run.what.end.log = Some("logs/../../secret".to_owned());
             }
             _ => {}
         }
     }
     let folder = merge(&[laptop, server], naming()).unwrap().write(parent.path()).unwrap();
     let record = Record::read(&folder).unwrap();
-    let logs: Vec<String> = record.runs.iter().filter_map(|run| run.log.clone()).collect();
+    let logs: Vec<String> = record.runs.iter().filter_map(|run| run.end.log.clone()).collect();
     // Two cells of tch, lenet-bn, write to one log in the example.
     assert_eq!(
         logs,
@@ -236,5 +235,5 @@ fn other_cells_of_the_same_machine_stand_beside() {
     assert_eq!(told, "laptop: its cells are of 2 benchmarks, between which the machine may have changed");
     let folder = merged.write(parent.path()).unwrap();
     let record = Record::read(&folder).unwrap();
-    assert_eq!(record.runs.iter().filter(|run| run.outcome == RunOutcome::Ok).count(), 30);
+    assert_eq!(record.runs.iter().filter(|run| run.is_ok()).count(), 30);
 }

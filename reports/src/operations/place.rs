@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{FILE, OperationCell, Operations, SCHEMA};
-use crate::store::{Record, StoreError, replace_file};
+use crate::record::Record;
+use crate::store::{StoreError, replace_file};
 
 /// What a run's report shows of operations.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -107,14 +108,13 @@ impl Operations {
         let mut left_out: Vec<String> = Vec::new();
         for cell in cells {
             let mut runs = record
-                .runs
-                .iter()
+                .samples()
                 .filter(|run| run.cell.backend == cell.backend && run.cell.device == cell.device)
                 .peekable();
             if runs.peek().is_none() {
                 continue;
             }
-            let hashes: Vec<&String> = runs.filter_map(|run| run.library_hash.as_ref()).collect();
+            let hashes: Vec<&String> = runs.filter_map(|run| run.end.library_hash.as_ref()).collect();
             if hashes.contains(&&cell.library_hash) {
                 self.cells.push(cell);
             } else {

@@ -2,7 +2,7 @@ use std::fs;
 
 use super::*;
 use crate::example;
-use crate::store::Record;
+use crate::record::Record;
 
 fn names(operations: &Operations) -> Vec<String> {
     operations.cells.iter().map(OperationCell::label).collect()

@@ -95,6 +95,11 @@ pub struct GpuUse {
 }
 
 impl GpuUse {
+    /// What slowed it that should not: a power cap is how many of them work.
+    pub fn slowdowns(&self) -> impl Iterator<Item = &String> {
+        self.throttle_reasons.iter().flatten().filter(|reason| reason.contains("slowdown"))
+    }
+
     /// The reasons in one field: `none` where there was none.
     pub fn throttle_words(&self) -> Option<String> {
         let reasons = self.throttle_reasons.as_ref()?;
@@ -133,11 +138,11 @@ enum Told {
 /// Reads processors as records or, in records of earlier versions, as names.
 pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Gpu>, D::Error> {
     let told = Vec::<Told>::deserialize(deserializer)?;
-    let gpu = |told| match told {
+    let gpus = told.into_iter().map(|told| match told {
         Told::Name(name) => Gpu { name, ..Gpu::default() },
         Told::Gpu(gpu) => gpu,
-    };
-    Ok(told.into_iter().map(gpu).collect())
+    });
+    Ok(gpus.collect())
 }
 
 #[cfg(test)]

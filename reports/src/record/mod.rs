@@ -1,51 +1,40 @@
-//! The record format: every line of a run's `events.jsonl`.
+//! What a benchmark writes down: plan, machine, and [`Run`]s. [`Event`] is how it stands in
+//! `events.jsonl`, line by line; [`Record`] is what all readers use.
 
+mod check;
+mod conformance;
 mod device;
 mod environment;
+mod event;
 mod gpu;
 mod plan;
 mod run;
+mod runs;
 
 use serde::{Deserialize, Serialize};
 
+pub use check::{CheckKind, CheckRecord};
+pub use conformance::Conformance;
 pub use device::Device;
 pub use environment::Environment;
+pub use event::{Ended, Event, OfRun, TargetRecord};
 pub use gpu::{Gpu, GpuUse, MemoryBasis};
 pub use plan::{Cell, DatasetInfo, Metric, Note, Plan, Target, Unavailable, WorkloadInfo};
-pub use run::{
-    CheckRecord, Conformance, EpochRecord, FirstBatchNorm, Purpose, RunOutcome, RunRecord, TargetRecord,
-};
+pub use run::{Begun, Epoch, FirstBatchNorm, Purpose, Run, RunEnd, RunOutcome};
+pub use runs::Record;
 
 /// Version of the record format; stands in every CSV row and run folder.
 pub const SCHEMA: u32 = 1;
 
-/// One line of `events.jsonl`, appended and flushed as it happens.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "`Started` is large, but a record has only one")]
-pub enum Event {
-    /// First line: what is about to be done, where, and how to repeat it.
-    Started(Started),
-    /// The order of a round's cells, drawn at random before the round.
-    Round(Round),
-    /// A run of a cell was handed to a worker.
-    Begun(Begun),
-    /// An epoch ended.
-    Epoch(EpochRecord),
-    /// A run of a cell ended, well or badly.
-    Ended(Box<RunRecord>),
-    /// A process continued the benchmark after an interruption.
-    Resumed {
-        /// Seconds since the Unix epoch.
-        unix_time: f64,
-    },
-    /// Last line of a process: how the benchmark ended.
-    Finished {
-        /// Why no further run was started.
-        outcome: Outcome,
-        /// Wall seconds of this process from plan to end.
-        seconds: f64,
-    },
+/// Every value once, in the order of first appearance.
+pub(crate) fn distinct<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut kept: Vec<T> = Vec::new();
+    for value in values {
+        if !kept.contains(&value) {
+            kept.push(value);
+        }
+    }
+    kept
 }
 
 /// How a benchmark ended.
@@ -89,10 +78,16 @@ pub struct Started {
 }
 
 impl Started {
+    /// Every machine that it tells of.
+    pub fn environments(&self) -> impl Iterator<Item = &Environment> {
+        std::iter::once(&self.environment).chain(self.merged.iter().map(|run| &run.environment))
+    }
+
     /// The machine and the tools of a cell.
     pub fn environment_of(&self, cell: &Cell) -> &Environment {
-        let of_machine = |run: &&MergedRun| cell.machine.as_ref() == Some(&run.machine);
-        self.merged.iter().find(of_machine).map_or(&self.environment, |run| &run.environment)
+        let mut merged = self.merged.iter();
+        let of_cell = merged.find(|run| cell.machine.as_ref() == Some(&run.machine));
+        of_cell.map_or(&self.environment, |run| &run.environment)
     }
 }
 
@@ -126,20 +121,4 @@ pub struct Round {
     /// them. They are the dearest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<usize>,
-}
-
-/// A run was handed to a worker.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Begun {
-    /// The cell.
-    pub cell: Cell,
-    /// The seed.
-    pub seed: u64,
-    /// Why it is run.
-    #[serde(default)]
-    pub purpose: Purpose,
-    /// One-minute load average just before.
-    pub load_average: Option<f64>,
-    /// Seconds since the Unix epoch.
-    pub unix_time: f64,
 }

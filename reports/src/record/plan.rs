@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Device;
+use super::{Device, distinct};
 
 /// What a benchmark is to run: every cell once for every seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,18 @@ pub struct Plan {
     pub timeout_seconds: f64,
 }
 
+impl Plan {
+    /// The workload of this name.
+    pub fn workload(&self, name: &str) -> Option<&WorkloadInfo> {
+        self.workloads.iter().find(|workload| workload.name == name)
+    }
+
+    /// Every target of its workloads once.
+    pub fn targets(&self) -> Vec<Target> {
+        distinct(self.workloads.iter().flat_map(|workload| &workload.targets).copied())
+    }
+}
+
 /// The parts of a workload that a reader needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WorkloadInfo {
@@ -30,6 +42,9 @@ pub struct WorkloadInfo {
     pub name: String,
     /// One line on what it is.
     pub summary: String,
+    /// The workload that shows what batch norm buys: the same without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<String>,
     /// Learning rate of plain SGD.
     pub learning_rate: f64,
     /// Training batch size.
@@ -43,6 +58,12 @@ pub struct WorkloadInfo {
 }
 
 impl WorkloadInfo {
+    /// Name of its control, if it has one. In records of before it was written down, the
+    /// control of `x-bn` is `x`.
+    pub fn control(&self) -> Option<&str> {
+        self.control.as_deref().or_else(|| self.name.strip_suffix("-bn"))
+    }
+
     /// What makes it another training than a workload of the same name: each difference
     /// in words. Its summary and its targets do not.
     pub fn differences(&self, other: &Self) -> Vec<String> {
@@ -113,6 +134,17 @@ pub struct Cell {
 }
 
 impl Cell {
+    /// What stands before something that is told of its machine: `laptop: `, or nothing.
+    pub(crate) fn machine_prefix(&self) -> String {
+        self.machine.as_ref().map_or_else(String::new, |machine| format!("{machine}: "))
+    }
+
+    /// Whether it is the same training of the same backend, wherever it runs.
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        (&self.workload, &self.backend, &self.implementation)
+            == (&other.workload, &other.backend, &other.implementation)
+    }
+
     /// Its device, with the machine where the record has several: `cpu of laptop`.
     pub fn place(&self) -> String {
         match &self.machine {

@@ -1,8 +1,120 @@
-//! What one run of a cell gave.
+//! One run of one cell, and what it gave.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cell, GpuUse, Target};
+use super::{Cell, Conformance, GpuUse, Metric, Target};
+use crate::statistics::median;
+
+/// One run of one cell: its beginning, its epochs and its end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// The cell.
+    pub cell: Cell,
+    /// The seed.
+    pub seed: u64,
+    /// Why it was run.
+    pub purpose: Purpose,
+    /// Its beginning; `None` of a cell that the conformance gate stopped.
+    pub begun: Option<Begun>,
+    /// The epochs that ended, in order.
+    pub epochs: Vec<Epoch>,
+    /// Its end. Of a run that has none it tells that: [`RunEnd::missing`].
+    pub end: RunEnd,
+}
+
+impl Run {
+    /// A run of which nothing is known yet.
+    pub fn new(cell: Cell, seed: u64, purpose: Purpose) -> Self {
+        Self { cell, seed, purpose, begun: None, epochs: Vec::new(), end: RunEnd::missing() }
+    }
+
+    /// Whether it is one of its cell's samples, of which all numbers are made.
+    pub fn is_sample(&self) -> bool {
+        self.purpose == Purpose::Sample
+    }
+
+    /// Whether it trained all its epochs.
+    pub fn is_ok(&self) -> bool {
+        self.end.outcome == RunOutcome::Ok
+    }
+
+    /// Whether it needs no repetition on resume: it trained all its epochs, the backend
+    /// declined it, or it computes another function. A run that failed, timed out, ran out of
+    /// memory or was interrupted is tried again.
+    pub fn has_result(&self) -> bool {
+        use RunOutcome::{NotConformant, Ok, Unsupported};
+        matches!(self.end.outcome, Ok | Unsupported | NotConformant)
+    }
+
+    /// Whether the samples of one cell count. One that computes another function makes the
+    /// others doubtful, so that then none does.
+    pub fn are_ranked<'r>(samples: impl IntoIterator<Item = &'r Self>) -> bool {
+        samples.into_iter().all(|run| run.end.outcome != RunOutcome::NotConformant)
+    }
+
+    /// One-minute load average just before it.
+    pub fn load_average(&self) -> Option<f64> {
+        self.begun.as_ref()?.load_average
+    }
+
+    /// Training seconds of its epochs; `None` where no epoch ended.
+    pub fn train_seconds(&self) -> Option<f64> {
+        self.epochs.iter().map(|epoch| epoch.train_seconds).reduce(|a, b| a + b)
+    }
+
+    /// Seconds of loading the library and opening the session, as far as they are known.
+    pub fn start_seconds(&self) -> Option<f64> {
+        Some(self.end.load_seconds? + self.end.open_seconds?)
+    }
+
+    /// Seconds that it is known to have taken; the harness's own work is not counted.
+    pub(crate) fn known_seconds(&self) -> f64 {
+        let starts = self.end.load_seconds.unwrap_or_default() + self.end.open_seconds.unwrap_or_default();
+        starts + self.epochs.iter().map(|epoch| epoch.train_seconds + epoch.predict_seconds).sum::<f64>()
+    }
+
+    /// The training seconds of its epochs that count: those after the first, which warms up,
+    /// or `with_first`.
+    pub(crate) fn timed_seconds(&self, with_first: bool) -> impl Iterator<Item = f64> {
+        let counted = self.epochs.iter().filter(move |epoch| with_first || epoch.number > 1);
+        counted.map(|epoch| epoch.train_seconds).filter(|seconds| seconds.is_finite())
+    }
+
+    /// Whether it has an epoch after the first.
+    pub(crate) fn is_warm(&self) -> bool {
+        self.epochs.iter().any(|epoch| epoch.number > 1)
+    }
+
+    /// Its training seconds per epoch: the median of those after the first, or the first where
+    /// there is no other.
+    pub fn seconds_per_epoch(&self) -> Option<f64> {
+        median(self.timed_seconds(!self.is_warm()))
+    }
+
+    /// The training seconds of its first epoch beyond the median of the later ones, which may
+    /// be negative; `None` with fewer than two epochs.
+    pub fn first_epoch_extra_seconds(&self) -> Option<f64> {
+        let (first, later) = self.epochs.split_first()?;
+        Some(first.train_seconds - median(later.iter().map(|epoch| epoch.train_seconds))?)
+    }
+
+    /// Seconds from loading the library to a warm epoch: load + open + first-epoch extra.
+    pub fn cold_start_seconds(&self) -> Option<f64> {
+        // A first epoch that happened to be fast is no negative cost.
+        Some(self.start_seconds()? + self.first_epoch_extra_seconds()?.max(0.0))
+    }
+
+    /// When it first reached a target: the epoch, and the training seconds summed up to its
+    /// end.
+    pub fn reached(&self, target: Target) -> Option<(u32, f64)> {
+        let mut seconds = 0.0;
+        self.epochs.iter().find_map(|epoch| {
+            seconds += epoch.train_seconds;
+            let is_reached = epoch.metric(target.metric).is_some_and(|value| value >= target.at_least);
+            is_reached.then_some((epoch.number, seconds))
+        })
+    }
+}
 
 /// Why a run was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -29,18 +141,21 @@ impl Purpose {
     }
 }
 
-/// One epoch of one run.
+/// The beginning of a run: it was handed to a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EpochRecord {
-    /// The cell.
-    pub cell: Cell,
-    /// The seed.
-    pub seed: u64,
-    /// Why it was run.
-    #[serde(default)]
-    pub purpose: Purpose,
+pub struct Begun {
+    /// One-minute load average just before.
+    pub load_average: Option<f64>,
+    /// Seconds since the Unix epoch.
+    pub unix_time: f64,
+}
+
+/// One epoch of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
     /// 1-based.
-    pub epoch: u32,
+    #[serde(rename = "epoch")]
+    pub number: u32,
     /// Wall seconds of training, prediction excluded.
     pub train_seconds: f64,
     /// Seconds of the epoch's work that were left when `train_epoch` returned: what the first
@@ -65,8 +180,37 @@ pub struct EpochRecord {
     pub status: String,
 }
 
+impl Epoch {
+    /// What a target is set on.
+    pub fn metric(&self, metric: Metric) -> Option<f64> {
+        match metric {
+            Metric::TrainAccuracy => self.train_accuracy,
+            Metric::TestAccuracy => self.test_accuracy,
+        }
+    }
+
+    /// Refuses numbers that no epoch can have: a table of them would be believed.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let Self { train_seconds, predict_seconds, .. } = *self;
+        if !(train_seconds.is_finite() && train_seconds > 0.0) {
+            return Err(format!("an epoch's train_seconds cannot be {train_seconds}"));
+        }
+        if !(predict_seconds.is_finite() && predict_seconds >= 0.0) {
+            return Err(format!("an epoch's predict_seconds cannot be {predict_seconds}"));
+        }
+        for (name, accuracy) in
+            [("train_accuracy", self.train_accuracy), ("test_accuracy", self.test_accuracy)]
+        {
+            if let Some(value) = accuracy.filter(|value| !(0.0..=1.0).contains(value)) {
+                return Err(format!("an epoch's {name} cannot be {value}: it is a fraction of 1"));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunOutcome {
     /// Trained all its epochs.
@@ -82,6 +226,7 @@ pub enum RunOutcome {
     /// The worker passed its memory limit and was killed.
     OutOfMemory,
     /// The benchmark was interrupted during the run.
+    #[default]
     Interrupted,
 }
 
@@ -106,44 +251,9 @@ impl RunOutcome {
     }
 }
 
-/// How the conformance gate ended for a run's cell.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Conformance {
-    /// Whether every check passed.
-    pub passed: bool,
-    /// Every check, in order.
-    pub checks: Vec<CheckRecord>,
-    /// The backend's own losses in the gate, by which its devices are held against each other:
-    /// of five training steps, and of a prediction. Empty where one of them is missing.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub losses: Vec<f64>,
-}
-
-/// One check of the conformance gate.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CheckRecord {
-    /// Short name, such as `train_step batch 96: gradients`.
-    pub name: String,
-    /// Whether it passed.
-    pub passed: bool,
-    /// The measured error, where the check measures one.
-    pub measured: Option<f64>,
-    /// The limit that it is held against.
-    pub limit: Option<f64>,
-    /// What a reader needs to know: the worst tensor, the reason of a refusal.
-    pub detail: String,
-}
-
-/// One run of one cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RunRecord {
-    /// The cell.
-    pub cell: Cell,
-    /// The seed.
-    pub seed: u64,
-    /// Why it was run.
-    #[serde(default)]
-    pub purpose: Purpose,
+/// The end of a run, and what was measured over all of it.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub struct RunEnd {
     /// How it ended.
     pub outcome: RunOutcome,
     /// Why, where it is not `ok`: signal or message, in one or two lines.
@@ -152,30 +262,19 @@ pub struct RunRecord {
     pub log_tail: Option<String>,
     /// Log of the worker's output, relative to the run folder.
     pub log: Option<String>,
-    /// Epochs that ended.
-    pub epochs: u32,
     /// Seconds to load the library.
     pub load_seconds: Option<f64>,
     /// Seconds to open the session and set its parameters.
     pub open_seconds: Option<f64>,
-    /// Training seconds of the first epoch beyond the median of the later ones.
-    pub first_epoch_extra_seconds: Option<f64>,
-    /// Load + open + first-epoch extra.
-    pub cold_start_seconds: Option<f64>,
     /// Peak resident memory of the worker.
     pub peak_rss_bytes: Option<u64>,
     /// User and system seconds of the worker.
     pub cpu_seconds: Option<f64>,
-    /// One-minute load average just before the run.
-    pub load_average: Option<f64>,
     /// The processors' mean clock just before the run, in MHz, where the system tells.
     #[serde(default)]
     pub frequency_mhz: Option<f64>,
     /// What it took of its graphics processor; `None` on the CPU, and where nothing is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<GpuUse>,
-    /// The targets of the workload and when they were reached.
-    pub targets: Vec<TargetRecord>,
     /// The conformance gate's verdict for this cell.
     pub conformance: Option<Conformance>,
     /// The framework, by the plugin's description.
@@ -186,15 +285,14 @@ pub struct RunRecord {
     pub first_batch_norm: Option<FirstBatchNorm>,
 }
 
-/// When a run reached a target.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct TargetRecord {
-    /// The target.
-    pub target: Target,
-    /// First epoch at which it was reached; `None`: not reached.
-    pub epochs: Option<u32>,
-    /// Training seconds up to the end of that epoch.
-    pub seconds: Option<f64>,
+impl RunEnd {
+    /// What stands for the end of a run that has none in the record.
+    pub fn missing() -> Self {
+        Self {
+            reason: Some("its end is not in the record: trainmark was killed, or still runs".to_owned()),
+            ..Self::default()
+        }
+    }
 }
 
 /// Learned scale and shift of the first batch norm.
@@ -213,4 +311,26 @@ pub struct FirstBatchNorm {
 fn null_as_nan<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
     let values = Vec::<Option<f32>>::deserialize(deserializer)?;
     Ok(values.into_iter().map(|value| value.unwrap_or(f32::NAN)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+
+    #[test]
+    fn the_time_to_a_target_is_the_sum_of_training_seconds() {
+        let epochs = [0.5, 0.8, 0.9, 0.95].iter().zip(1..).map(|(&a, n)| example::epoch(n, 2.0, a));
+        let cell = example::cell("lenet-bn", "handwritten", "primitive");
+        let mut run = Run { epochs: epochs.collect(), ..Run::new(cell, 1, Purpose::Sample) };
+        let target = Target { metric: Metric::TrainAccuracy, at_least: 0.88 };
+        assert_eq!(run.reached(target), Some((3, 6.0)));
+        assert_eq!(run.reached(Target { at_least: 0.99, ..target }), None);
+        assert_eq!((run.first_epoch_extra_seconds(), run.cold_start_seconds()), (Some(0.0), None));
+        (run.end.load_seconds, run.end.open_seconds) = (Some(0.25), Some(0.5));
+        run.epochs[0].train_seconds = 1.0;
+        assert_eq!(run.cold_start_seconds(), Some(0.75), "a fast first epoch is no negative cost");
+        run.epochs.truncate(1);
+        assert_eq!((run.first_epoch_extra_seconds(), run.cold_start_seconds()), (None, None));
+    }
 }

@@ -52,6 +52,7 @@ pub mod bootstrap;
 mod comparison;
 pub mod distributions;
 mod interval;
+mod median;
 mod noise;
 mod running_time;
 mod significance;
@@ -60,6 +61,7 @@ pub use comparison::{
     Comparison, Verdict, compare, difference, geometric_interval, judge, judge_differences,
 };
 pub use interval::{BOOTSTRAP_FROM, CONFIDENCE, Interval, Method, interval};
+pub use median::median;
 pub use noise::noise_floor;
 pub use running_time::expected_running_time;
 pub use significance::{holm, sign_test};

@@ -2,24 +2,24 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::example;
-use crate::record::{Begun, Cell, EpochRecord, Outcome, Purpose, RunOutcome, RunRecord};
+use crate::record::{Begun, Cell, Outcome, Purpose, Run, RunOutcome};
+
+fn sample(cell: &Cell, seed: u64) -> Run {
+    Run::new(cell.clone(), seed, Purpose::Sample)
+}
 
 fn begun(cell: &Cell, seed: u64) -> Event {
-    Event::Begun(Begun {
-        cell: cell.clone(),
-        seed,
-        purpose: Purpose::Sample,
-        load_average: Some(0.5),
-        unix_time: 1.0,
-    })
+    Event::Begun(sample(cell, seed).line(Begun { load_average: Some(0.5), unix_time: 1.0 }))
 }
 
 fn epoch(cell: &Cell, seed: u64, number: u32, train_seconds: f64) -> Event {
-    Event::Epoch(EpochRecord { cell: cell.clone(), seed, ..example::epoch(number, train_seconds, 0.5) })
+    Event::Epoch(sample(cell, seed).line(example::epoch(number, train_seconds, 0.5)))
 }
 
 fn ended(cell: &Cell, seed: u64, outcome: RunOutcome) -> Event {
-    Event::Ended(Box::new(RunRecord { targets: Vec::new(), ..example::run(cell, seed, outcome) }))
+    let mut run = sample(cell, seed);
+    run.end.outcome = outcome;
+    run.ended(&[])
 }
 
 /// Writes the example's head and these events, and reads them back.
@@ -28,6 +28,11 @@ fn recorded(events: &[Event]) -> Record {
     let mut all = vec![Event::Started(example::started())];
     all.extend_from_slice(events);
     Record::read(&example::write(parent.path(), &all)).unwrap()
+}
+
+/// The training seconds of every epoch.
+fn seconds(record: &Record) -> Vec<f64> {
+    record.runs.iter().flat_map(|run| &run.epochs).map(|epoch| epoch.train_seconds).collect()
 }
 
 fn a_cell() -> Cell {
@@ -96,20 +101,18 @@ fn what_was_appended_is_read_back() {
     let folder = example::write(parent.path(), &events);
     let record = Record::read(&folder).unwrap();
     assert_eq!(record.outcome, Some(Outcome::Complete));
-    let epochs: Vec<_> = events
-        .iter()
-        .filter_map(|event| if let Event::Epoch(epoch) = event { Some(epoch.clone()) } else { None })
-        .collect();
-    assert_eq!(record.epochs, epochs);
+    let read: Vec<Event> = record.runs.iter().flat_map(example::lines).collect();
+    let of_runs = |event: &&Event| matches!(event, Event::Begun(_) | Event::Epoch(_) | Event::Ended(_));
+    assert_eq!(read, events.iter().filter(of_runs).cloned().collect::<Vec<_>>());
     assert_eq!(record.runs.len(), 18);
 }
 
 #[test]
 fn a_diverged_batch_norm_can_be_read_back() {
-    let mut run = example::run(&a_cell(), 1, RunOutcome::Ok);
-    run.first_batch_norm.as_mut().unwrap().gamma[0] = f32::NAN;
-    let record = recorded(&[Event::Ended(Box::new(run))]);
-    assert!(record.runs[0].first_batch_norm.as_ref().unwrap().gamma[0].is_nan());
+    let mut run = example::run(&a_cell(), 1);
+    run.end.first_batch_norm.as_mut().unwrap().gamma[0] = f32::NAN;
+    let record = recorded(&[run.ended(&[])]);
+    assert!(record.runs[0].end.first_batch_norm.as_ref().unwrap().gamma[0].is_nan());
 }
 
 #[test]
@@ -119,7 +122,7 @@ fn an_event_that_could_not_be_read_back_is_refused() {
     let error = store.append(&epoch(&a_cell(), 1, 1, f64::INFINITY)).unwrap_err();
     assert!(matches!(error, StoreError::Event { .. }), "{error}");
     store.append(&epoch(&a_cell(), 1, 1, 1.0)).unwrap();
-    assert_eq!(Record::read(store.folder()).unwrap().epochs.len(), 1);
+    assert_eq!(seconds(&Record::read(store.folder()).unwrap()), [1.0]);
 }
 
 #[test]
@@ -143,7 +146,7 @@ fn a_torn_tail_costs_only_the_torn_line() {
             continue;
         }
         let (mut store, record) = RunStore::reopen(&folder).unwrap();
-        assert_eq!(record.epochs.len(), lines.saturating_sub(2), "cut at {length}");
+        assert_eq!(seconds(&record).len(), lines.saturating_sub(2), "cut at {length}");
         store.append(&Event::Resumed { unix_time: 5.0 }).unwrap();
         drop(store);
         let text = std::fs::read_to_string(&path).unwrap();
@@ -189,7 +192,7 @@ fn numbers_that_no_epoch_can_have_are_refused() {
     ] {
         let error = changed(field, value.into()).unwrap_err().to_string();
         assert!(error.contains(&format!("events.jsonl, line 3: {cause}")), "{error}");
-        assert!(RunStore::reopen(&folder).is_err() && super::events(&folder).is_err(), "{field}");
+        assert!(RunStore::reopen(&folder).is_err() && Record::read_with_events(&folder).is_err(), "{field}");
     }
     for (field, value) in [
         ("train_loss", serde_json::Value::Null),
@@ -198,7 +201,7 @@ fn numbers_that_no_epoch_can_have_are_refused() {
         ("test_accuracy", 0.0.into()),
         ("predict_seconds", 0.0.into()),
     ] {
-        assert_eq!(changed(field, value).unwrap().epochs.len(), 1, "{field}");
+        assert_eq!(seconds(&changed(field, value).unwrap()).len(), 1, "{field}");
     }
 }
 
@@ -242,9 +245,9 @@ fn a_repeated_run_supersedes_the_interrupted_one() {
         epoch(&cell, 1, 1, 20.0),
         ended(&cell, 1, RunOutcome::Ok),
     ]);
-    assert_eq!(record.epochs.iter().map(|epoch| epoch.train_seconds).collect::<Vec<_>>(), [20.0]);
-    assert_eq!((record.runs.len(), record.begun.len()), (1, 1));
-    assert!(record.is_done(&cell, 1));
+    assert_eq!(seconds(&record), [20.0]);
+    assert_eq!(record.runs.len(), 1);
+    assert!(record.runs[0].begun.is_some() && record.runs[0].has_result());
 }
 
 #[test]
@@ -252,7 +255,7 @@ fn a_repetition_without_begun_is_a_repetition() {
     let cell = a_cell();
     let record =
         recorded(&[epoch(&cell, 1, 1, 10.0), epoch(&cell, 1, 1, 20.0), ended(&cell, 1, RunOutcome::Ok)]);
-    assert_eq!(record.epochs.iter().map(|epoch| epoch.train_seconds).collect::<Vec<_>>(), [20.0]);
+    assert_eq!(seconds(&record), [20.0]);
 }
 
 #[test]
@@ -265,15 +268,15 @@ fn a_killed_repetition_does_not_hide_the_failure() {
         begun(&cell, 1),
         epoch(&cell, 1, 1, 20.0),
     ]);
-    assert_eq!(record.runs[0].outcome, RunOutcome::Failed);
-    assert_eq!(record.epochs.iter().map(|epoch| epoch.train_seconds).collect::<Vec<_>>(), [10.0]);
+    assert_eq!(record.runs[0].end.outcome, RunOutcome::Failed);
+    assert_eq!(seconds(&record), [10.0]);
 }
 
 #[test]
 fn a_run_without_an_end_is_interrupted() {
     let cell = a_cell();
     let record = recorded(&[begun(&cell, 3), epoch(&cell, 3, 1, 10.0)]);
-    assert_eq!((record.runs[0].outcome, record.runs[0].epochs), (RunOutcome::Interrupted, 1));
+    assert_eq!((record.runs[0].end.outcome, record.runs[0].epochs.len()), (RunOutcome::Interrupted, 1));
     assert_eq!(record.outcome, None);
 }
 
@@ -291,8 +294,8 @@ fn only_results_are_done() {
         (Interrupted, false),
     ] {
         let record = recorded(&[begun(&cell, 1), ended(&cell, 1, outcome)]);
-        assert_eq!(record.is_done(&cell, 1), done, "{outcome:?}");
-        assert!(!record.is_done(&cell, 2));
+        assert_eq!(record.has_result(&cell, 1, Purpose::Sample), done, "{outcome:?}");
+        assert!(!record.has_result(&cell, 2, Purpose::Sample));
     }
 }
 
@@ -325,7 +328,7 @@ proptest! {
         std::fs::write(&path, torn).unwrap();
         let (store, record) = RunStore::reopen(&folder).unwrap();
         drop(store);
-        prop_assert_eq!(record.epochs.len(), 1);
+        prop_assert_eq!(seconds(&record).len(), 1);
         prop_assert_eq!(std::fs::read(&path).unwrap(), whole);
     }
 }
@@ -341,19 +344,16 @@ fn a_run_made_once_more_is_kept_apart() {
         (Purpose::Repeat, RunOutcome::Ok),
         (Purpose::Drift, RunOutcome::Failed),
     ] {
-        let begun = Begun { cell: cell.clone(), seed: 1, purpose, load_average: None, unix_time: 1.0 };
-        store.append(&Event::Begun(begun)).unwrap();
-        store.append(&Event::Epoch(EpochRecord { purpose, ..example::epoch(1, 2.0, 0.5) })).unwrap();
-        let ended = RunRecord { purpose, ..example::run(&cell, 1, outcome) };
-        store.append(&Event::Ended(Box::new(ended))).unwrap();
+        let mut run = Run { purpose, ..example::run(&cell, 1) };
+        run.end.outcome = outcome;
+        example::lines(&run).iter().for_each(|line| store.append(line).unwrap());
     }
     let record = Record::read(store.folder()).unwrap();
-    assert_eq!((record.begun.len(), record.runs.len(), record.epochs.len()), (3, 1, 1));
-    let repeats: Vec<_> =
-        record.repeats.iter().map(|repeat| (repeat.run.purpose, repeat.epochs.len())).collect();
-    assert_eq!(repeats, [(Purpose::Repeat, 1), (Purpose::Drift, 1)]);
+    assert_eq!((record.runs.len(), record.samples().count()), (3, 1));
+    let repeats: Vec<_> = record.repeats().map(|run| (run.purpose, run.epochs.len())).collect();
+    assert_eq!(repeats, [(Purpose::Repeat, 5), (Purpose::Drift, 5)]);
     let has_result = |seed, purpose| record.has_result(&cell, seed, purpose);
-    assert!(record.is_done(&cell, 1) && has_result(1, Purpose::Repeat), "both ended well");
+    assert!(has_result(1, Purpose::Sample) && has_result(1, Purpose::Repeat), "both ended well");
     assert!(!has_result(1, Purpose::Drift), "it failed");
     assert!(!has_result(2, Purpose::Repeat), "another seed");
 }

@@ -1,10 +1,8 @@
 //! Whether the machine stayed the same while the benchmark ran: other load, the clock, drift.
 
 use super::Warning;
-use crate::comparison::drift;
-use crate::record::{Begun, EpochRecord, RunOutcome, RunRecord};
-use crate::store::Record;
-use crate::summary::median;
+use crate::record::{GpuUse, Record, Run};
+use crate::statistics::median;
 
 /// The time constant of the one-minute load average, in seconds.
 const LOAD_SECONDS: f64 = 60.0;
@@ -23,35 +21,13 @@ pub(super) fn conditions(record: &Record, noise_share: f64) -> Vec<Warning> {
         .collect()
 }
 
-/// A run and its place in time.
-struct Timed<'r> {
-    begun: &'r Begun,
-    run: &'r RunRecord,
-    /// Seconds that it is known to have taken; the harness's own work is not counted.
-    seconds: f64,
-}
-
-/// All runs, for whatever purpose, in the order of their beginning.
-fn timeline(record: &Record) -> Vec<Timed<'_>> {
-    let mut runs: Vec<Timed<'_>> = record.begun.iter().filter_map(|begun| timed(record, begun)).collect();
-    runs.sort_by(|a, b| a.begun.unix_time.total_cmp(&b.begun.unix_time));
+/// All runs that began, for whatever purpose, in the order of their beginning, each with the
+/// time of that.
+fn timeline(record: &Record) -> Vec<(f64, &Run)> {
+    let begun = record.runs.iter().filter_map(|run| Some((run.begun.as_ref()?.unix_time, run)));
+    let mut runs: Vec<(f64, &Run)> = begun.collect();
+    runs.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     runs
-}
-
-/// The run that began so.
-fn timed<'r>(record: &'r Record, begun: &'r Begun) -> Option<Timed<'r>> {
-    let Begun { cell, seed, purpose, .. } = begun;
-    let is_it = |run: &&RunRecord| run.cell == *cell && run.seed == *seed && run.purpose == *purpose;
-    let (run, epochs): (_, Vec<&EpochRecord>) = match record.runs.iter().find(is_it) {
-        Some(run) => (run, record.epochs_of(cell, *seed)),
-        None => {
-            let repeat = record.repeats.iter().find(|repeat| is_it(&&repeat.run))?;
-            (&repeat.run, repeat.epochs.iter().collect())
-        }
-    };
-    let starts = run.load_seconds.unwrap_or_default() + run.open_seconds.unwrap_or_default();
-    let epochs: f64 = epochs.iter().map(|epoch| epoch.train_seconds + epoch.predict_seconds).sum();
-    Some(Timed { begun, run, seconds: starts + epochs })
 }
 
 /// Says so when other programs loaded the machine before runs.
@@ -60,20 +36,18 @@ fn timed<'r>(record: &'r Record, begun: &'r Begun) -> Option<Timed<'r>> {
 /// runs explain at most their threads, weighted in the same way: `own` follows that, run by
 /// run. Before the first run of a process the gate has run, with as many threads, and after a run
 /// that failed nobody knows how long that went on: there the threads are the bound.
-fn other_load(record: &Record, runs: &[Timed<'_>]) -> Option<Warning> {
+fn other_load(record: &Record, runs: &[(f64, &Run)]) -> Option<Warning> {
     let mut own = 0.0;
     let mut ended: Option<f64> = None;
     let mut busy: Vec<(f64, f64)> = Vec::new();
-    for Timed { begun, run, seconds } in runs {
-        let threads = begun.cell.threads as f64;
-        let resumed = |ended: f64| record.resumed.iter().any(|time| (ended..=begun.unix_time).contains(time));
-        own = match ended {
-            Some(ended) if !resumed(ended) => own * weight(begun.unix_time - ended),
-            _ => threads,
-        };
-        busy.extend(begun.load_average.filter(|load| *load > own + OTHER_LOAD).map(|load| (load, own)));
-        own = threads + (own - threads) * weight(*seconds);
-        ended = (run.outcome == RunOutcome::Ok).then_some(begun.unix_time + seconds);
+    for (begun, run) in runs {
+        let (threads, seconds) = (run.cell.threads as f64, run.known_seconds());
+        let is_first =
+            ended.is_none_or(|ended| record.resumed.iter().any(|at| (ended..=*begun).contains(at)));
+        own = ended.filter(|_| !is_first).map_or(threads, |ended| own * weight(begun - ended));
+        busy.extend(run.load_average().filter(|load| *load > own + OTHER_LOAD).map(|load| (load, own)));
+        own = threads + (own - threads) * weight(seconds);
+        ended = run.is_ok().then_some(begun + seconds);
     }
     let (load, own) = busy.iter().copied().max_by(|a, b| (a.0 - a.1).total_cmp(&(b.0 - b.1)))?;
     Some(Warning::OtherLoad { busy: busy.len(), runs: runs.len(), load, own })
@@ -85,8 +59,8 @@ fn weight(seconds: f64) -> f64 {
 }
 
 /// Says so when the clock before the last third of the runs is lower than before the first.
-fn falling_clock(runs: &[Timed<'_>]) -> Option<Warning> {
-    let clocks: Vec<f64> = runs.iter().filter_map(|timed| timed.run.frequency_mhz).collect();
+fn falling_clock(runs: &[(f64, &Run)]) -> Option<Warning> {
+    let clocks: Vec<f64> = runs.iter().filter_map(|(_, run)| run.end.frequency_mhz).collect();
     let third = (clocks.len() / 3).max(1);
     if clocks.len() < 2 {
         return None;
@@ -96,29 +70,19 @@ fn falling_clock(runs: &[Timed<'_>]) -> Option<Warning> {
     (1.0 - last / first > CLOCK_FALL).then_some(Warning::FallingClock { first, last })
 }
 
-/// What slows a graphics processor that should not: a power cap is how many of them work.
-fn is_slowdown(reason: &str) -> bool {
-    reason.contains("slowdown")
-}
-
 /// Says so when a graphics processor was too hot, or short of power.
-fn throttled(runs: &[Timed<'_>]) -> Option<Warning> {
-    let slowdowns = |timed: &Timed<'_>| -> Vec<String> {
-        let used = timed.run.gpu.as_ref();
-        let reasons = used.and_then(|used| used.throttle_reasons.as_ref()).into_iter().flatten();
-        reasons.filter(|reason| is_slowdown(reason)).cloned().collect()
-    };
-    let slowed: Vec<Vec<String>> = runs.iter().map(slowdowns).filter(|reasons| !reasons.is_empty()).collect();
-    let on_gpu = runs.iter().filter(|timed| timed.run.gpu.is_some()).count();
-    let mut reasons: Vec<String> = slowed.iter().flatten().cloned().collect();
+fn throttled(runs: &[(f64, &Run)]) -> Option<Warning> {
+    let used: Vec<&GpuUse> = runs.iter().filter_map(|(_, run)| run.end.gpu.as_ref()).collect();
+    let slowed = used.iter().filter(|used| used.slowdowns().next().is_some()).count();
+    let mut reasons: Vec<String> = used.iter().flat_map(|used| used.slowdowns()).cloned().collect();
     reasons.sort_unstable();
     reasons.dedup();
-    (!slowed.is_empty()).then_some(Warning::Throttled { slowed: slowed.len(), runs: on_gpu, reasons })
+    (slowed > 0).then_some(Warning::Throttled { slowed, runs: used.len(), reasons })
 }
 
 /// Says so when the first run took another time at the end.
 fn drifted(record: &Record, noise_share: f64) -> Option<Warning> {
-    let ratio = drift(record)?;
+    let ratio = record.drift()?;
     let share = ratio.max(1.0 / ratio) - 1.0;
     (share > noise_share).then_some(Warning::Drifted { ratio })
 }
@@ -127,17 +91,15 @@ fn drifted(record: &Record, noise_share: f64) -> Option<Warning> {
 mod tests {
     use super::*;
     use crate::example;
-    use crate::record::Purpose;
-    use crate::store::Repeat;
+    use crate::record::{Begun, Purpose};
 
     /// The example with its runs one after another, with this load average before each.
     fn record(load: impl Fn(usize) -> f64) -> Record {
         let mut record = example::record();
-        let seconds: Vec<f64> = timeline(&record).iter().map(|timed| timed.seconds).collect();
         let mut unix_time = record.started.unix_time;
-        for (place, begun) in record.begun.iter_mut().enumerate() {
-            (begun.unix_time, begun.load_average) = (unix_time, Some(load(place)));
-            unix_time += seconds[place] + 0.5;
+        for (place, run) in record.runs.iter_mut().enumerate() {
+            run.begun = Some(Begun { unix_time, load_average: Some(load(place)) });
+            unix_time += run.known_seconds() + 0.5;
         }
         record
     }
@@ -153,11 +115,11 @@ mod tests {
         );
         // Five minutes after a run its load is forgotten, unless a gate has run again.
         let mut late = record(|place| if place == 9 { 1.0 } else { 0.2 });
-        for begun in &mut late.begun[9..] {
+        for begun in late.runs[9..].iter_mut().flat_map(|run| &mut run.begun) {
             begun.unix_time += 300.0;
         }
         assert!(told(&late).unwrap().ends_with("up to 1.0, of which the benchmark's own runs explain 0.0"));
-        late.resumed.push(late.begun[9].unix_time - 5.0);
+        late.resumed.push(late.runs[9].begun.as_ref().unwrap().unix_time - 5.0);
         assert_eq!(told(&late), None);
     }
 
@@ -166,7 +128,7 @@ mod tests {
         let told = |clock: &dyn Fn(usize) -> f64| {
             let mut record = record(|_| 0.1);
             for (place, run) in record.runs.iter_mut().enumerate() {
-                run.frequency_mhz = Some(clock(place));
+                run.end.frequency_mhz = Some(clock(place));
             }
             falling_clock(&timeline(&record)).map(|warning| warning.to_string())
         };
@@ -187,7 +149,7 @@ mod tests {
              power"
         );
         for run in &mut record.runs {
-            run.gpu.as_mut().unwrap().throttle_reasons = Some(vec!["power cap".to_owned()]);
+            run.end.gpu.as_mut().unwrap().throttle_reasons = Some(vec!["power cap".to_owned()]);
         }
         assert_eq!(told(&record), None);
         assert_eq!(told(&example::record_of_one_run()), None);
@@ -196,11 +158,7 @@ mod tests {
     #[test]
     fn drift_beyond_noise_is_told_either_way() {
         let told = |factor: f64, noise_share: f64| {
-            let mut record = example::record_of_one_run();
-            let mut epochs = record.epochs.clone();
-            epochs.iter_mut().for_each(|epoch| epoch.train_seconds *= factor);
-            let run = RunRecord { purpose: Purpose::Drift, ..record.runs[0].clone() };
-            record.repeats.push(Repeat { run, epochs });
+            let record = example::with_repeats(example::record_of_one_run(), Purpose::Drift, factor);
             conditions(&record, noise_share).iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         assert_eq!(told(1.04, 0.02), ["the machine got slower by 4 % from first to last run"]);

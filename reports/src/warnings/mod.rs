@@ -5,16 +5,13 @@ mod warning;
 
 pub use warning::Warning;
 
-use crate::comparison::noise_floor;
-use crate::record::{Cell, EpochRecord, RunOutcome, RunRecord};
-use crate::store::Record;
-use crate::summary::median;
+use crate::record::{Cell, Purpose, Record, Run, RunOutcome};
+use crate::statistics::median;
 
 /// What makes the numbers doubtful, the gravest first.
 pub fn warnings(record: &Record) -> Vec<Warning> {
     let started = &record.started;
-    let merged = started.merged.iter().map(|run| &run.environment);
-    let is_debug = std::iter::once(&started.environment).chain(merged).any(|one| one.profile == "debug");
+    let is_debug = started.environments().any(|one| one.profile == "debug");
     let is_synthetic = started.plan.dataset.name == "synthetic";
     let found = [(is_synthetic, Warning::Synthetic), (is_debug, Warning::DebugBuild)];
     let found = found.into_iter().filter(|(is_so, warning)| *is_so && !warning.is_recorded(started));
@@ -22,9 +19,10 @@ pub fn warnings(record: &Record) -> Vec<Warning> {
     warnings.extend(started.warnings.iter().cloned().map(Warning::Recorded));
     warnings.extend(of_benchmark(record));
     warnings.extend(failed_repeats(record));
-    warnings.extend(record.cells().into_iter().filter_map(|cell| work_left(record, cell)));
-    warnings.extend(record.cells().into_iter().filter_map(|cell| more_threads(record, cell)));
-    warnings.extend(record.cells().into_iter().filter_map(|cell| growing_memory(record, cell)));
+    let (cells, noise_share) = (record.by_cell(), noise_share(record));
+    warnings.extend(cells.iter().filter_map(|(cell, runs)| work_left(cell, runs, noise_share)));
+    warnings.extend(cells.iter().filter_map(|(cell, runs)| more_threads(cell, runs)));
+    warnings.extend(cells.iter().filter_map(|(cell, runs)| growing_memory(cell, runs)));
     warnings
 }
 
@@ -42,8 +40,7 @@ pub(crate) fn of_benchmark(record: &Record) -> Vec<Warning> {
 /// Says which runs failed when they were made once more; they stand in no table.
 fn failed_repeats(record: &Record) -> impl Iterator<Item = Warning> {
     use RunOutcome::{Interrupted, Ok};
-    let runs = record.repeats.iter().map(|repeat| &repeat.run);
-    let failed = runs.filter(|run| !matches!(run.outcome, Ok | Interrupted));
+    let failed = record.repeats().filter(|run| !matches!(run.end.outcome, Ok | Interrupted));
     failed.map(|run| Warning::FailedRepeat(Box::new(run.clone())))
 }
 
@@ -57,17 +54,16 @@ const LEAST_UNFINISHED_ON_DEVICE: f64 = 1e-4;
 
 /// The share beyond which a difference is more than noise.
 fn noise_share(record: &Record) -> f64 {
-    noise_floor(record).map_or(LEAST_SHARE, |floor| LEAST_SHARE.max(floor.ratio - 1.0))
+    record.noise_floor().map_or(LEAST_SHARE, |floor| LEAST_SHARE.max(floor.ratio - 1.0))
 }
 
 /// Says so when work of a cell's epochs goes on after `train_epoch` has returned.
-fn work_left(record: &Record, cell: &Cell) -> Option<Warning> {
-    let of_cell = |epoch: &&EpochRecord| epoch.cell == *cell && epoch.epoch > 1;
-    let epochs = || record.epochs.iter().filter(of_cell);
-    let share = median(epochs().filter_map(|epoch| Some(epoch.unfinished_seconds? / epoch.train_seconds)))?;
-    let left = median(epochs().filter_map(|epoch| epoch.unfinished_seconds))?;
+fn work_left(cell: &Cell, runs: &[&Run], noise_share: f64) -> Option<Warning> {
+    let epochs = runs.iter().flat_map(|run| &run.epochs).filter(|epoch| epoch.number > 1);
+    let shares = epochs.clone().filter_map(|epoch| Some(epoch.unfinished_seconds? / epoch.train_seconds));
+    let (share, left) = (median(shares)?, median(epochs.filter_map(|epoch| epoch.unfinished_seconds))?);
     let least = if cell.device.is_cpu() { LEAST_UNFINISHED_SECONDS } else { LEAST_UNFINISHED_ON_DEVICE };
-    let is_told = share > noise_share(record) && left > least;
+    let is_told = share > noise_share && left > least;
     is_told.then(|| Warning::WorkLeft { cell: cell.clone(), seconds: left })
 }
 
@@ -76,11 +72,10 @@ fn work_left(record: &Record, cell: &Cell) -> Option<Warning> {
 const PROCESSOR_TOLERANCE: f64 = 0.15;
 
 /// Says so when a cell on the processor keeps more of them busy than it was told to use.
-fn more_threads(record: &Record, cell: &Cell) -> Option<Warning> {
-    let of_cell = |epoch: &&EpochRecord| epoch.cell == *cell && cell.device.is_cpu();
-    let epochs = record.epochs.iter().filter(of_cell);
+fn more_threads(cell: &Cell, runs: &[&Run]) -> Option<Warning> {
+    let epochs = runs.iter().flat_map(|run| &run.epochs);
     let busy = median(epochs.filter_map(|epoch| Some(epoch.train_cpu_seconds? / epoch.train_seconds)))?;
-    let is_told = busy > cell.threads as f64 + PROCESSOR_TOLERANCE;
+    let is_told = cell.device.is_cpu() && busy > cell.threads as f64 + PROCESSOR_TOLERANCE;
     is_told.then(|| Warning::MoreProcessors { cell: cell.clone(), busy })
 }
 
@@ -91,43 +86,42 @@ const GROWTH_BYTES: u64 = 4 << 20;
 
 /// Says so when a cell's memory grows after the second epoch, by which everything
 /// should have been allocated: a framework that keeps what it no longer needs.
-fn growing_memory(record: &Record, cell: &Cell) -> Option<Warning> {
-    let growth = |run: &RunRecord| {
-        let epochs = record.epochs_of(cell, run.seed);
-        let (second, last) = (epochs.get(1)?, epochs.last()?);
-        let (before, after) = (second.rss_bytes?, last.rss_bytes?);
-        let grown = after.saturating_sub(before);
-        let is_growth = grown > GROWTH_BYTES && grown as f64 > GROWTH_SHARE * before as f64;
-        is_growth.then_some((grown, before, last.epoch))
-    };
-    let (grown, before, epoch) = record.runs_of(cell).filter_map(growth).max()?;
+fn growing_memory(cell: &Cell, runs: &[&Run]) -> Option<Warning> {
+    let (grown, before, epoch) = runs.iter().filter_map(|run| growth(run)).max()?;
     Some(Warning::GrowingMemory { cell: cell.clone(), grown, before, epoch })
+}
+
+/// By how much a run's memory grew, from how much, and up to which epoch.
+fn growth(run: &Run) -> Option<(u64, u64, u32)> {
+    let (second, last) = (run.epochs.get(1)?, run.epochs.last()?);
+    let before = second.rss_bytes?;
+    let grown = last.rss_bytes?.saturating_sub(before);
+    let is_growth = grown > GROWTH_BYTES && grown as f64 > GROWTH_SHARE * before as f64;
+    is_growth.then_some((grown, before, last.number))
 }
 
 /// Says so when planned runs are missing.
 fn unfinished(record: &Record) -> Option<Warning> {
     let plan = &record.started.plan;
     let planned = plan.cells.len() * plan.seeds.len();
-    let ended = record.runs.iter().filter(|run| run.outcome != RunOutcome::Interrupted).count();
+    let ended = record.samples().filter(|run| run.end.outcome != RunOutcome::Interrupted).count();
     (ended < planned).then_some(Warning::Unfinished { ended, planned, outcome: record.outcome })
 }
 
 /// Says which cells the time budget left out of later rounds, and of how many.
 fn left_out(record: &Record) -> Option<Warning> {
-    let plan = &record.started.plan;
-    let rounds_without = |(index, cell): (usize, &Cell)| {
-        let is_missing = |seed: &u64| !record.runs.iter().any(|run| run.seed == *seed && run.cell == *cell);
-        let mut seeds: Vec<u64> = record
-            .rounds
-            .iter()
-            .filter(|round| round.left_out.contains(&index))
+    let mut cells: Vec<(Cell, Vec<u64>)> = Vec::new();
+    for (index, cell) in record.started.plan.cells.iter().enumerate() {
+        let rounds = record.rounds.iter().filter(|round| round.left_out.contains(&index));
+        let mut seeds: Vec<u64> = rounds
             .map(|round| round.seed)
-            .filter(is_missing)
+            .filter(|&seed| record.find(cell, seed, Purpose::Sample).is_none())
             .collect();
         seeds.dedup();
-        (!seeds.is_empty()).then(|| (cell.clone(), seeds))
-    };
-    let cells: Vec<(Cell, Vec<u64>)> = plan.cells.iter().enumerate().filter_map(rounds_without).collect();
+        if !seeds.is_empty() {
+            cells.push((cell.clone(), seeds));
+        }
+    }
     (!cells.is_empty()).then_some(Warning::LeftOut(cells))
 }
 
@@ -135,8 +129,7 @@ fn left_out(record: &Record) -> Option<Warning> {
 mod tests {
     use super::*;
     use crate::example;
-    use crate::record::{Device, MergedRun, Outcome, Purpose};
-    use crate::store::Repeat;
+    use crate::record::{Device, MergedRun, Outcome};
 
     fn warnings(record: &Record) -> Vec<String> {
         super::warnings(record).iter().map(ToString::to_string).collect()
@@ -176,10 +169,9 @@ mod tests {
     fn the_processor_is_one_by_any_of_its_names() {
         let mut record = example::record_of_one_run();
         let numbered = |cell: &mut Cell| cell.device = Device::from("cpu:0");
-        record.epochs.iter_mut().for_each(|epoch| numbered(&mut epoch.cell));
         record.runs.iter_mut().for_each(|run| numbered(&mut run.cell));
         record.started.plan.cells.iter_mut().for_each(numbered);
-        for epoch in &mut record.epochs {
+        for epoch in example::epochs_of(&mut record) {
             epoch.train_cpu_seconds = Some(3.5 * epoch.train_seconds);
         }
         assert!(warnings(&record).iter().any(|warning| warning.contains("busy in training")));
@@ -212,14 +204,11 @@ mod tests {
     fn work_that_is_left_is_told_if_it_is_more_than_noise() {
         let left = |unfinished: f64, noise: f64| {
             let mut record = example::record_of_one_run();
-            for epoch in &mut record.epochs {
+            for epoch in example::epochs_of(&mut record) {
                 // Of 8.125 s each, but for the first, which does not count.
-                epoch.unfinished_seconds = Some(if epoch.epoch == 1 { 9.0 } else { unfinished });
+                epoch.unfinished_seconds = Some(if epoch.number == 1 { 9.0 } else { unfinished });
             }
-            let mut epochs = record.epochs.clone();
-            epochs.iter_mut().for_each(|epoch| epoch.train_seconds *= noise);
-            let run = RunRecord { purpose: Purpose::Repeat, ..record.runs[0].clone() };
-            record.repeats.push(Repeat { run, epochs });
+            let record = example::with_repeats(record, Purpose::Repeat, noise);
             warnings(&record).into_iter().filter(|warning| warning.contains("was left")).collect::<Vec<_>>()
         };
         assert_eq!(
@@ -235,7 +224,7 @@ mod tests {
     fn more_processors_than_threads_are_told() {
         let with = |processors: f64| {
             let mut record = example::record_of_one_run();
-            for epoch in &mut record.epochs {
+            for epoch in example::epochs_of(&mut record) {
                 epoch.train_cpu_seconds = Some(processors * epoch.train_seconds);
             }
             warnings(&record).into_iter().find(|warning| warning.contains("busy in training"))
@@ -248,7 +237,7 @@ mod tests {
     #[test]
     fn work_that_is_left_on_a_device_is_told_from_a_shorter_time_on() {
         let told = |mut record: Record| {
-            for epoch in &mut record.epochs {
+            for epoch in example::epochs_of(&mut record) {
                 (epoch.train_seconds, epoch.unfinished_seconds) = (7e-3, Some(0.5e-3));
             }
             warnings(&record).into_iter().filter(|warning| warning.contains("was left")).collect::<Vec<_>>()
@@ -266,10 +255,10 @@ mod tests {
     #[test]
     fn a_repeat_that_failed_is_told() {
         let mut record = example::record_of_one_run();
-        let reason = Some("was killed by SIGSEGV\nduring train_epoch".to_owned());
-        let (purpose, outcome) = (Purpose::Repeat, RunOutcome::Failed);
-        let run = RunRecord { purpose, outcome, reason, ..record.runs[0].clone() };
-        record.repeats.push(Repeat { run, epochs: Vec::new() });
+        let mut run = example::again(&record.runs[0], Purpose::Repeat, 1.0);
+        run.end.outcome = RunOutcome::Failed;
+        run.end.reason = Some("was killed by SIGSEGV\nduring train_epoch".to_owned());
+        record.runs.push(run);
         let told = "lenet-bn handwritten/primitive@cpu, seed 1, run once more (repeat): failed: was killed by \
                     SIGSEGV during train_epoch";
         assert!(warnings(&record).contains(&told.to_owned()), "{:?}", warnings(&record));
@@ -279,7 +268,7 @@ mod tests {
     fn a_leak_is_told_and_noise_is_not() {
         let grown = |bytes: [u64; 5]| {
             let mut record = example::record_of_one_run();
-            for (epoch, bytes) in record.epochs.iter_mut().zip(bytes) {
+            for (epoch, bytes) in example::epochs_of(&mut record).zip(bytes) {
                 epoch.rss_bytes = Some(bytes << 20);
             }
             warnings(&record).into_iter().filter(|warning| warning.contains("memory")).collect::<Vec<_>>()

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::csv::one_line;
 use crate::number::{bytes, count, seconds, seed_names};
-use crate::record::{Cell, Outcome, RunRecord, Started};
+use crate::record::{Cell, Outcome, Run, Started};
 
 /// Something that makes numbers doubtful, with what was measured of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,7 +105,7 @@ pub enum Warning {
         ratio: f64,
     },
     /// A run failed when it was made once more; it stands in no table.
-    FailedRepeat(Box<RunRecord>),
+    FailedRepeat(Box<Run>),
     /// Work of a cell's epochs goes on after `train_epoch` has returned.
     WorkLeft {
         /// The cell.
@@ -147,14 +147,11 @@ impl Warning {
             Self::DebugBuild => &[DEBUG_BUILD],
             _ => return false,
         };
-        let begins = |text: &str| heads.iter().any(|head| text.starts_with(head));
-        let of_machine =
-            |text: &str, machine: &str| text.strip_prefix(machine)?.strip_prefix(": ").map(begins);
-        let machines = || started.merged.iter().map(|run| &*run.machine);
-        started
-            .warnings
-            .iter()
-            .any(|text| begins(text) || machines().any(|machine| of_machine(text, machine).unwrap_or(false)))
+        let machines = started.merged.iter().map(|run| format!("{}: ", run.machine));
+        machines.chain([String::new()]).any(|prefix| {
+            let mut told = started.warnings.iter().filter_map(|text| text.strip_prefix(&prefix));
+            told.any(|text| heads.iter().any(|head| text.starts_with(head)))
+        })
     }
 }
 
@@ -250,9 +247,9 @@ impl Warning {
     fn write_of_cell(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FailedRepeat(run) => {
-                let RunRecord { cell, seed, purpose, outcome, reason, .. } = &**run;
-                write!(f, "{cell}, seed {seed}, run once more ({}): {}", purpose.name(), outcome.name())?;
-                reason.iter().try_for_each(|reason| write!(f, ": {}", one_line(reason)))
+                let Run { cell, seed, purpose, end, .. } = &**run;
+                write!(f, "{cell}, seed {seed}, run once more ({}): {}", purpose.name(), end.outcome.name())?;
+                end.reason.iter().try_for_each(|reason| write!(f, ": {}", one_line(reason)))
             }
             Self::WorkLeft { cell, seconds: left } => {
                 let place = if cell.device.is_cpu() { String::new() } else { format!(" on {}", cell.device) };

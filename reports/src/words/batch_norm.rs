@@ -4,23 +4,22 @@ use super::target::reach;
 use super::{Answer, basis, basis_of_times, bracket, doubt, metric_name};
 use crate::comparison::{BatchNormPair, BuiltinPair, batch_norm_pairs, builtin_pairs};
 use crate::number::{count, ratio, seconds, significant};
+use crate::record::Record;
 use crate::statistics::{Comparison, Verdict};
-use crate::store::Record;
 use crate::summary::Group;
 
-/// A workload `x-bn` against its control `x`, by its primary target and the accuracy at the
+/// A workload against its control, by its primary target and the accuracy at the
 /// end.
-pub(super) fn convergence(record: &Record, groups: &[Group]) -> Vec<Answer> {
+pub(super) fn convergence(record: &Record, groups: &[Group<'_>]) -> Vec<Answer> {
     let pairs = groups.iter().filter_map(|with| {
-        let name = with.workload.strip_suffix("-bn")?;
-        let is_control = |other: &&Group| other.workload == name && other.device == with.device;
-        Some((with, groups.iter().find(is_control)?))
+        let control = record.started.plan.workload(&with.workload)?.control()?;
+        Some((with, groups.iter().find(|group| group.workload == control && group.device == with.device)?))
     });
     pairs.filter_map(|(with, without)| against_control(record, with, without)).collect()
 }
 
-fn against_control(record: &Record, with: &Group, without: &Group) -> Option<Answer> {
-    let pairs = batch_norm_pairs(record, with, without);
+fn against_control(record: &Record, with: &Group<'_>, without: &Group<'_>) -> Option<Answer> {
+    let pairs = batch_norm_pairs(with, without);
     let target = pairs.first()?.with_target.target;
     let comparisons: Vec<&Comparison> =
         pairs.iter().map(|pair| &pair.accuracy).filter(|accuracy| accuracy.seeds > 0).collect();
@@ -43,30 +42,29 @@ fn against_control(record: &Record, with: &Group, without: &Group) -> Option<Ans
     })
 }
 
-fn difference(pair: &BatchNormPair) -> f64 {
+fn difference(pair: &BatchNormPair<'_>) -> f64 {
     pair.accuracy.interval.map_or(0.0, |interval| interval.estimate)
 }
 
 /// What the control is, and so how fair.
-fn control_note(record: &Record, without: &Group) -> String {
-    let workloads = &record.started.plan.workloads;
-    let control = workloads.iter().find(|one| one.name == without.workload);
+fn control_note(record: &Record, without: &Group<'_>) -> String {
+    let control = record.started.plan.workload(&without.workload);
     control.map_or_else(String::new, |control| format!("{}: {}. ", control.name, control.summary))
 }
 
 fn convergence_lead(
     record: &Record,
-    pairs: &[BatchNormPair],
-    with: &Group,
-    without: &Group,
+    pairs: &[BatchNormPair<'_>],
+    with: &Group<'_>,
+    without: &Group<'_>,
     target: crate::record::Target,
 ) -> String {
-    let judged: Vec<&BatchNormPair> = pairs.iter().filter(|pair| pair.accuracy.seeds > 0).collect();
+    let judged: Vec<&BatchNormPair<'_>> = pairs.iter().filter(|pair| pair.accuracy.seeds > 0).collect();
     if judged.is_empty() {
         return "No comparison: one of the two has no run that trained all its epochs.".to_owned();
     }
     let verdict = convergence_verdict(&judged);
-    let share = |reached: &dyn Fn(&BatchNormPair) -> (usize, usize)| {
+    let share = |reached: &dyn Fn(&BatchNormPair<'_>) -> (usize, usize)| {
         let counts = judged.iter().map(|pair| reached(pair));
         let (reached, tried) = counts.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         format!("{reached} of {}", count(tried, "run"))
@@ -83,7 +81,7 @@ fn convergence_lead(
 }
 
 /// What the comparisons with seeds enough say together.
-fn convergence_verdict(pairs: &[&BatchNormPair]) -> String {
+fn convergence_verdict(pairs: &[&BatchNormPair<'_>]) -> String {
     let judged: Vec<Verdict> =
         pairs.iter().filter(|pair| pair.accuracy.seeds > 1).map(|pair| pair.accuracy.verdict).collect();
     let number = |verdict: Verdict| judged.iter().filter(|one| **one == verdict).count();
@@ -104,7 +102,12 @@ fn convergence_verdict(pairs: &[&BatchNormPair]) -> String {
     }
 }
 
-fn convergence_line(record: &Record, pair: &BatchNormPair, with: &Group, without: &Group) -> String {
+fn convergence_line(
+    record: &Record,
+    pair: &BatchNormPair<'_>,
+    with: &Group<'_>,
+    without: &Group<'_>,
+) -> String {
     let medians =
         pair.with.train_accuracy.zip(pair.without.train_accuracy).map(|(with, without)| with - without);
     let told = pair.accuracy.interval.map(|interval| interval.estimate).or(medians).map_or_else(
@@ -116,11 +119,11 @@ fn convergence_line(record: &Record, pair: &BatchNormPair, with: &Group, without
     );
     format!(
         "{}: {} {}; {} {}{told}{}",
-        with.label(&pair.with.cell),
+        with.label(pair.with.cell),
         with.workload,
-        reach(record, &pair.with, &pair.with_target),
+        reach(record, pair.with, &pair.with_target),
         without.workload,
-        reach(record, &pair.without, &pair.without_target),
+        reach(record, pair.without, &pair.without_target),
         if pair.accuracy.seeds == 0 { "" } else { doubt(Some(&pair.accuracy)) }
     )
 }
@@ -131,7 +134,7 @@ fn signed(value: f64) -> String {
 }
 
 /// Is a framework's own layer faster than one composed of its elementary operations?
-pub(super) fn builtin_against_primitive(record: &Record, groups: &[Group]) -> Option<Answer> {
+pub(super) fn builtin_against_primitive(record: &Record, groups: &[Group<'_>]) -> Option<Answer> {
     let pairs = builtin_pairs(record, groups);
     let with = |verdict: Verdict| pairs.iter().filter(|pair| pair.seconds.verdict == verdict).count();
     let (faster, slower) = (with(Verdict::Higher), with(Verdict::Lower));
@@ -151,18 +154,17 @@ pub(super) fn builtin_against_primitive(record: &Record, groups: &[Group]) -> Op
     })
 }
 
-fn builtin_line(pair: &BuiltinPair) -> String {
+fn builtin_line(pair: &BuiltinPair<'_>) -> String {
     let BuiltinPair { builtin, primitive, seconds: comparison } = pair;
-    let median =
-        |summary: &crate::summary::CellSummary| summary.train_seconds.map_or(f64::NAN, |time| time.median);
-    let times = comparison.interval.map_or(median(primitive) / median(builtin), |one| one.estimate);
+    let [of_builtin, of_primitive] = [builtin, primitive].map(|one| one.seconds().unwrap_or(f64::NAN));
+    let times = comparison.interval.map_or(of_primitive / of_builtin, |one| one.estimate);
     format!(
         "{}, {} on {}: built-in {} per epoch, primitive {}, which is {}{} as long{}",
         builtin.cell.backend,
         builtin.cell.workload,
         builtin.cell.device,
-        seconds(median(builtin)),
-        seconds(median(primitive)),
+        seconds(of_builtin),
+        seconds(of_primitive),
         ratio(times),
         bracket(comparison.interval, significant),
         doubt(Some(comparison))

@@ -7,11 +7,10 @@ mod batch_norm;
 mod target;
 mod time;
 
-use crate::comparison::{NoiseFloor, noise_floor};
+use crate::comparison::NoiseFloor;
 use crate::number::{count, percent, significant};
-use crate::record::{Metric, Target};
+use crate::record::{Metric, Record, Target};
 use crate::statistics::{Comparison, Interval, Verdict};
-use crate::store::Record;
 use crate::summary::{Group, why_nothing};
 
 /// The answer to one question.
@@ -30,7 +29,7 @@ pub struct Answer {
 }
 
 /// All answers, in the order of the report.
-pub fn answers(record: &Record, groups: &[Group]) -> Vec<Answer> {
+pub fn answers(record: &Record, groups: &[Group<'_>]) -> Vec<Answer> {
     if let Some(why) = why_nothing(groups.iter().flat_map(|group| &group.cells)) {
         return vec![nothing(record, why)];
     }
@@ -48,7 +47,7 @@ pub fn answers(record: &Record, groups: &[Group]) -> Vec<Answer> {
 
 fn nothing(record: &Record, why: &str) -> Answer {
     let mut lines: Vec<String> =
-        record.runs.iter().map(|run| format!("{}: {}", run.cell, run.outcome.name())).collect();
+        record.samples().map(|run| format!("{}: {}", run.cell, run.end.outcome.name())).collect();
     lines.dedup();
     Answer {
         title: "Nothing to compare".to_owned(),
@@ -92,7 +91,7 @@ fn basis(comparisons: &[&Comparison]) -> String {
 
 /// The same for times, which must differ by more than the machine's noise.
 fn basis_of_times(record: &Record, comparisons: &[&Comparison]) -> String {
-    format!("{} {}", basis(comparisons), floor_in_words(noise_floor(record)))
+    format!("{} {}", basis(comparisons), floor_in_words(record.noise_floor()))
 }
 
 /// What running a cell twice has shown.
@@ -208,16 +207,16 @@ mod tests {
     #[test]
     fn a_cell_that_one_seed_makes_unrankable_competes_for_nothing() {
         let mut record = example::record();
-        let mut groups = group(summarize(&record));
+        let groups = group(summarize(&record));
         let best =
             answers(&record, &groups).into_iter().find(|one| one.title.starts_with("Time to")).unwrap();
         let cells: Vec<_> = record.started.plan.cells.clone();
         let is_best = |cell: &&crate::record::Cell| best.lead.starts_with(&groups[0].label(cell));
         let fastest = cells.iter().find(is_best).unwrap().clone();
-        let run = record.runs.iter_mut().find(|run| run.cell == fastest).unwrap();
-        run.outcome = crate::record::RunOutcome::NotConformant;
         let label = groups[0].label(&fastest);
-        groups = group(summarize(&record));
+        let run = record.runs.iter_mut().find(|run| run.cell == fastest).unwrap();
+        run.end.outcome = crate::record::RunOutcome::NotConformant;
+        let groups = group(summarize(&record));
         for answer in answers(&record, &groups) {
             assert!(!answer.lead.starts_with(&label), "{answer:?}");
             assert!(!answer.lines.iter().any(|line| line.contains("2 of 2 runs")), "{answer:?}");
@@ -239,7 +238,6 @@ mod tests {
     fn no_run_in_words() {
         let mut record = example::record_of_one_run();
         record.runs.clear();
-        record.epochs.clear();
         record.outcome = None;
         insta::assert_snapshot!(text(&record));
     }

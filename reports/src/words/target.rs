@@ -1,24 +1,22 @@
 //! Which cell reaches a target first?
 
 use super::{Answer, metric_name};
-use crate::comparison::{TimeToTarget, time_to_target};
 use crate::number::{count, seconds, seed_names, significant};
-use crate::record::{Cell, Target};
-use crate::store::Record;
-use crate::summary::{CellSummary, Group, why_nothing};
+use crate::record::{Record, Target};
+use crate::summary::{CellSummary, Group, TimeToTarget, why_nothing};
 
-pub(super) fn answer(record: &Record, group: &Group, target: Target) -> Answer {
-    let mut cells: Vec<(&CellSummary, TimeToTarget)> =
-        group.cells.iter().map(|summary| (summary, time_to_target(record, summary, target))).collect();
-    // One lucky run of three is no faster than three of three.
-    let missed = |time: &TimeToTarget| 1.0 - time.reached as f64 / time.tried.max(1) as f64;
-    let key = |time: &TimeToTarget| time.seconds.unwrap_or(f64::INFINITY);
-    cells.sort_by(|a, b| missed(&a.1).total_cmp(&missed(&b.1)).then(key(&a.1).total_cmp(&key(&b.1))));
+pub(super) fn answer(record: &Record, group: &Group<'_>, target: Target) -> Answer {
+    let mut cells: Vec<(&CellSummary<'_>, TimeToTarget)> =
+        group.cells.iter().map(|summary| (summary, summary.time_to(target))).collect();
+    cells.sort_by(|(_, a), (_, b)| {
+        let [time_a, time_b] = [a, b].map(|time| time.seconds.unwrap_or(f64::INFINITY));
+        a.missed().total_cmp(&b.missed()).then(time_a.total_cmp(&time_b))
+    });
     let name = metric_name(target);
     let lead = match (cells.first(), why_nothing(group.cells.iter())) {
         (Some((summary, time)), _) if time.seconds.is_some() => format!(
             "{} has the lowest median: {} of training ({} of {}).",
-            group.label(&summary.cell),
+            group.label(summary.cell),
             with_range(time),
             time.reached,
             count(time.tried, "run")
@@ -27,20 +25,20 @@ pub(super) fn answer(record: &Record, group: &Group, target: Target) -> Answer {
         _ => format!("No cell reached {name} in {}.", count(record.started.plan.epochs as usize, "epoch")),
     };
     let figure = cells.first().and_then(|(_, time)| time.seconds).map_or_else(String::new, seconds);
-    let line = |(summary, time): &(&CellSummary, TimeToTarget)| {
-        format!("{}: {}{}", group.label(&summary.cell), reach(record, summary, time), times(time))
-    };
+    let lines = cells.iter().map(|(summary, time)| {
+        format!("{}: {}{}", group.label(summary.cell), reach(record, summary, time), times(time))
+    });
     Answer {
         title: format!("Time to {name}: {} on {}", group.workload, group.device),
         figure,
         lead,
-        lines: cells.iter().map(line).collect(),
+        lines: lines.collect(),
         note: note(&cells),
     }
 }
 
 /// What the numbers are, as far as there are any.
-fn note(cells: &[(&CellSummary, TimeToTarget)]) -> String {
+fn note(cells: &[(&CellSummary<'_>, TimeToTarget)]) -> String {
     let mut note = String::new();
     if cells.iter().any(|(_, time)| time.seconds.is_some()) {
         note += "Medians over the runs that reached it, least to greatest, of training seconds, prediction left out.";
@@ -60,7 +58,7 @@ fn with_range(time: &TimeToTarget) -> String {
     format!("{median}{range}")
 }
 
-/// `, 9.75 s of training; with the cold start 0.688 s + 4 × 2.25 s`.
+/// `, 9.75 s of training; with the cold start 0.938 s + 4 × 2.25 s`.
 fn times(time: &TimeToTarget) -> String {
     if time.seconds.is_none() {
         return String::new();
@@ -86,12 +84,12 @@ pub(super) fn significant_epochs(epochs: f64) -> String {
 }
 
 /// `in 4 epochs (3 of 3 runs)`, or that it does not.
-pub(super) fn reach(record: &Record, summary: &CellSummary, time: &TimeToTarget) -> String {
-    let runs = format!("{} of {}{}", time.reached, count(time.tried, "run"), lacking(record, &summary.cell));
+pub(super) fn reach(record: &Record, summary: &CellSummary<'_>, time: &TimeToTarget) -> String {
+    let runs = format!("{} of {}{}", time.reached, count(time.tried, "run"), lacking(record, summary));
     match time.epochs {
         _ if !time.is_ranked => "not ranked: not conformant".to_owned(),
         _ if time.tried == 0 => "not run".to_owned(),
-        _ if summary.ok_runs == 0 => "no run trained all its epochs".to_owned(),
+        _ if time.finished == 0 => "no run trained all its epochs".to_owned(),
         Some(epochs) => {
             let plural = if epochs == 1.0 { "epoch" } else { "epochs" };
             format!("in {} {plural} ({runs})", significant_epochs(epochs))
@@ -104,11 +102,10 @@ pub(super) fn reach(record: &Record, summary: &CellSummary, time: &TimeToTarget)
 }
 
 /// `, without seed 2`: a cell that lacks seeds which others ran is not compared by its medians.
-fn lacking(record: &Record, cell: &Cell) -> String {
-    let has = |cell: &Cell, seed: &u64| record.tried_runs(cell).any(|run| run.seed == *seed);
-    let cells = record.cells();
-    let others = |seed: &u64| cells.iter().any(|other| has(other, seed));
-    let seeds = record.started.plan.seeds.iter();
-    let lacks: Vec<u64> = seeds.copied().filter(|seed| !has(cell, seed) && others(seed)).collect();
+fn lacking(record: &Record, summary: &CellSummary<'_>) -> String {
+    let seeds = record.started.plan.seeds.iter().copied();
+    let lacks: Vec<u64> = seeds
+        .filter(|&seed| !summary.tried().any(|run| run.seed == seed) && record.has_tried(seed))
+        .collect();
     if lacks.is_empty() { String::new() } else { format!(", without {}", seed_names(&lacks)) }
 }

@@ -3,23 +3,22 @@
 use super::{Answer, basis_of_times, bracket, doubt};
 use crate::comparison::Relative;
 use crate::number::{ratio, seconds, significant};
+use crate::record::Record;
 use crate::statistics::{Comparison, Verdict};
-use crate::store::Record;
 use crate::summary::{Basis, CellSummary, EpochSeconds, Group, why_nothing};
 
 /// A cell that has a time, and its place in the group.
 struct Timed<'g> {
     place: usize,
-    summary: &'g CellSummary,
+    summary: &'g CellSummary<'g>,
     time: EpochSeconds,
 }
 
-pub(super) fn per_epoch(record: &Record, group: &Group) -> Answer {
+pub(super) fn per_epoch(record: &Record, group: &Group<'_>) -> Answer {
     let title = format!("Time per epoch: {} on {}", group.workload, group.device);
     let untimed = group.cells.iter().filter(|summary| summary.train_seconds.is_none());
-    let untimed: Vec<String> = untimed
-        .map(|summary| format!("{}: {}", group.label(&summary.cell), outcomes(record, summary)))
-        .collect();
+    let untimed: Vec<String> =
+        untimed.map(|summary| format!("{}: {}", group.label(summary.cell), outcomes(summary))).collect();
     let timed = timed(group);
     let Some((best, others)) = timed.split_first() else {
         let why = why_nothing(group.cells.iter()).unwrap_or("No epoch was timed");
@@ -49,21 +48,17 @@ pub(super) fn per_epoch(record: &Record, group: &Group) -> Answer {
 }
 
 /// The cells that have a time, the shortest first.
-fn timed(group: &Group) -> Vec<Timed<'_>> {
-    let with_time =
-        |(place, summary): (usize, &'_ CellSummary)| summary.train_seconds.map(|time| (place, time));
-    let mut timed: Vec<Timed<'_>> = group
-        .cells
-        .iter()
-        .enumerate()
-        .filter_map(|cell| with_time(cell).map(|(place, time)| Timed { place, summary: cell.1, time }))
+fn timed<'g>(group: &'g Group<'g>) -> Vec<Timed<'g>> {
+    let cells = group.cells.iter().enumerate();
+    let mut timed: Vec<Timed<'_>> = cells
+        .filter_map(|(place, summary)| Some(Timed { place, summary, time: summary.train_seconds? }))
         .collect();
     timed.sort_by(|a, b| a.time.median.total_cmp(&b.time.median));
     timed
 }
 
-fn lead(group: &Group, best: &Timed<'_>, against: &[(&Timed<'_>, Option<&Comparison>)]) -> String {
-    let name = group.label(&best.summary.cell);
+fn lead(group: &Group<'_>, best: &Timed<'_>, against: &[(&Timed<'_>, Option<&Comparison>)]) -> String {
+    let name = group.label(best.summary.cell);
     let time = format!("{}{}", seconds(best.time.median), bracket(best.time.interval, significant));
     if against.is_empty() {
         return format!("{name}: {time} of training per epoch. There is no other cell to compare it with.");
@@ -73,7 +68,7 @@ fn lead(group: &Group, best: &Timed<'_>, against: &[(&Timed<'_>, Option<&Compari
             comparison.map_or(Verdict::NeedsMoreSeeds, |comparison| comparison.verdict) == verdict
         };
         let those = against.iter().filter(|(_, comparison)| is_one(*comparison));
-        those.map(|(other, _)| group.label(&other.summary.cell)).collect::<Vec<_>>()
+        those.map(|(other, _)| group.label(other.summary.cell)).collect::<Vec<_>>()
     };
     let (open, same) = (names(Verdict::NeedsMoreSeeds), names(Verdict::NoDifferenceShown));
     let but = if open.is_empty() {
@@ -98,12 +93,12 @@ fn lead(group: &Group, best: &Timed<'_>, against: &[(&Timed<'_>, Option<&Compari
 }
 
 /// `tch primitive: 3.25 s, 1.44× [1.40, 1.49] as long`.
-fn line(group: &Group, best: &Timed<'_>, other: &Timed<'_>, comparison: Option<&Comparison>) -> String {
+fn line(group: &Group<'_>, best: &Timed<'_>, other: &Timed<'_>, comparison: Option<&Comparison>) -> String {
     let interval = comparison.and_then(|comparison| comparison.interval);
     let times = interval.map_or(other.time.median / best.time.median, |interval| interval.estimate);
     format!(
         "{}: {}, {}{} as long{}",
-        group.label(&other.summary.cell),
+        group.label(other.summary.cell),
         seconds(other.time.median),
         ratio(times),
         bracket(interval, significant),
@@ -112,9 +107,9 @@ fn line(group: &Group, best: &Timed<'_>, other: &Timed<'_>, comparison: Option<&
 }
 
 /// Why a cell has no time.
-fn outcomes(record: &Record, summary: &CellSummary) -> String {
-    match crate::csv::summary::status(record, summary) {
-        status if summary.runs == 0 => status,
+fn outcomes(summary: &CellSummary<'_>) -> String {
+    match summary.status() {
+        status if summary.runs.is_empty() => status,
         status => format!("no time ({status})"),
     }
 }

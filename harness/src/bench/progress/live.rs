@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use trainmark_reports::record::{Cell, CheckRecord, Purpose, RunRecord, Unavailable};
+use trainmark_reports::record::{Cell, CheckRecord, Purpose, Run, Unavailable};
 
 use super::builds::{BuildView, LiveBuilds};
 use super::{Count, Progress, ended_text, epoch_text, gate_text, plan_text, seed_text};
@@ -108,7 +108,7 @@ impl Progress for Live {
         self.set_whole();
     }
 
-    fn ended(&mut self, run: &RunRecord) {
+    fn ended(&mut self, run: &Run) {
         self.count.end_run();
         self.keep(&ended_text(run));
         self.set_whole();

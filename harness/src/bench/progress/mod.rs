@@ -4,7 +4,7 @@
 mod builds;
 mod live;
 
-use trainmark_reports::record::{Cell, CheckRecord, Purpose, RunRecord, Unavailable};
+use trainmark_reports::record::{Cell, CheckRecord, Purpose, Run, Unavailable};
 
 use super::unavailable_name;
 use crate::registry::build::{BuildEvent, Recipe};
@@ -36,7 +36,7 @@ pub trait Progress {
     /// An epoch of it ended.
     fn epoch(&mut self, cell: &Cell, epoch: &EpochMessage);
     /// A run ended.
-    fn ended(&mut self, run: &RunRecord);
+    fn ended(&mut self, run: &Run);
     /// Nothing more will come.
     fn finished(&mut self);
 }
@@ -128,9 +128,9 @@ fn epoch_text(epoch: &EpochMessage) -> String {
     )
 }
 
-fn ended_text(run: &RunRecord) -> String {
-    let reason = run.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    format!("{} · {} · {}{reason}", run.cell, seed_text(run.seed, run.purpose), run.outcome.name())
+fn ended_text(run: &Run) -> String {
+    let reason = run.end.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("{} · {} · {}{reason}", run.cell, seed_text(run.seed, run.purpose), run.end.outcome.name())
 }
 
 /// `seed 2`, and why it is run again if it is.
@@ -201,7 +201,7 @@ impl Progress for Plain {
         tell!("{cell} · epoch {}/{} · {}{left}", epoch.epoch, self.count.epochs, epoch_text(epoch));
     }
 
-    fn ended(&mut self, run: &RunRecord) {
+    fn ended(&mut self, run: &Run) {
         self.count.end_run();
         tell!("[{}/{}] {}", self.count.done, self.count.runs, ended_text(run));
     }

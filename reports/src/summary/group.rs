@@ -1,0 +1,51 @@
+//! The cells that may be compared.
+
+use super::CellSummary;
+use crate::number::count;
+use crate::record::Cell;
+
+/// The cells of one workload on one device of one machine: what may be compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group<'r> {
+    /// Workload name.
+    pub workload: String,
+    /// The device, with its machine where the record has several: [`Cell::place`].
+    pub device: String,
+    /// Its cells, in the plan's order.
+    pub cells: Vec<CellSummary<'r>>,
+}
+
+impl Group<'_> {
+    /// Whether a cell belongs to it.
+    pub fn holds(&self, cell: &Cell) -> bool {
+        self.workload == cell.workload && self.device == cell.place()
+    }
+
+    /// A cell's name among those of its group: backend and implementation, and
+    /// the threads where the group has more than one number of them.
+    pub fn label(&self, cell: &Cell) -> String {
+        let mut label = cell.backend.clone();
+        if cell.implementation != "none" {
+            label = format!("{label} {}", cell.implementation);
+        }
+        if self.cells.iter().any(|other| other.cell.threads != cell.threads) {
+            label = format!("{label} ({})", count(cell.threads, "thread"));
+        }
+        label
+    }
+}
+
+/// The summaries by workload, device and machine, in the order of their first cells.
+pub fn group(summaries: Vec<CellSummary<'_>>) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for summary in summaries {
+        match groups.iter_mut().find(|group| group.holds(summary.cell)) {
+            Some(group) => group.cells.push(summary),
+            None => {
+                let (workload, device) = (summary.cell.workload.clone(), summary.cell.place());
+                groups.push(Group { workload, device, cells: vec![summary] });
+            }
+        }
+    }
+    groups
+}

@@ -1,0 +1,234 @@
+//! Statistics of a record: per cell the medians of its runs, and the time to a
+//! target.
+//!
+//! Only runs that trained all their epochs enter the medians. Whether a target
+//! was reached is told of every run that was tried, so that a backend that
+//! crashes before the target does not look better for it.
+
+mod group;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+pub use group::{Group, group};
+pub use target::{Decomposition, TimeToTarget};
+
+use crate::ceiling;
+use crate::record::{Cell, Conformance, Record, Run};
+use crate::statistics::{self, Interval, median};
+
+/// What the runs of one cell give together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CellSummary<'r> {
+    /// The cell.
+    pub cell: &'r Cell,
+    /// Its samples, in the order of their beginning, however they ended.
+    pub runs: Vec<&'r Run>,
+    /// Whether its runs count: [`Run::are_ranked`].
+    pub is_ranked: bool,
+    /// The runs that all numbers are made of: those that trained all their epochs; none where
+    /// the cell is not ranked.
+    pub ranked: Vec<&'r Run>,
+    /// The framework, by the plugin's description.
+    pub framework: Option<&'r str>,
+    /// Training seconds per epoch.
+    pub train_seconds: Option<EpochSeconds>,
+    /// Median seconds of predicting the test split, over all epochs.
+    pub predict_seconds: Option<f64>,
+    /// Median over runs of the last epoch's training loss.
+    pub train_loss: Option<f64>,
+    /// Median over runs of the last epoch's training accuracy.
+    pub train_accuracy: Option<f64>,
+    /// Median over runs of the last epoch's test accuracy.
+    pub test_accuracy: Option<f64>,
+    /// The targets of the cell's workload, in its order.
+    pub targets: Vec<TimeToTarget>,
+    /// Median peak resident memory in bytes.
+    pub peak_rss_bytes: Option<u64>,
+    /// Median peak of device memory in bytes.
+    pub peak_device_bytes: Option<u64>,
+    /// Median energy of the graphics processor over a run's training epochs, in joules.
+    pub energy_joules: Option<f64>,
+    /// Median seconds of loading the library and opening the session.
+    pub start_seconds: Option<f64>,
+    /// Median seconds from loading the library to a warm epoch.
+    pub cold_start_seconds: Option<f64>,
+    /// What part of the processor's peak the median time per epoch is, in per cent.
+    pub percent_of_peak: Option<f64>,
+}
+
+/// Training seconds per epoch over the runs of a cell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EpochSeconds {
+    /// The median over the runs of each run's median: one training is one sample.
+    pub median: f64,
+    /// Its 95% interval over the seeds; `None` with fewer than three.
+    pub interval: Option<Interval>,
+    /// The least of all epochs.
+    pub min: f64,
+    /// The greatest of all epochs.
+    pub max: f64,
+    /// How many epochs these are of.
+    pub epochs: usize,
+    /// Which epochs these are.
+    pub basis: Basis,
+}
+
+/// Which epochs a time is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// All epochs after the first, which warms up.
+    AfterFirst,
+    /// Runs of one epoch: only the first, its warm-up included.
+    FirstOnly,
+}
+
+impl Basis {
+    /// The words used in CSV and the report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AfterFirst => "epochs after the first",
+            Self::FirstOnly => "first epochs only",
+        }
+    }
+}
+
+/// One summary per cell: the plan's cells in order, then any other.
+pub fn summarize(record: &Record) -> Vec<CellSummary<'_>> {
+    let cells = record.by_cell().into_iter();
+    cells.map(|(cell, runs)| CellSummary::of(record, cell, runs)).collect()
+}
+
+impl Record {
+    /// What the runs of one of its cells give together.
+    pub fn cell<'r>(&'r self, cell: &'r Cell) -> CellSummary<'r> {
+        CellSummary::of(self, cell, self.samples_of(cell).collect())
+    }
+}
+
+impl<'r> CellSummary<'r> {
+    fn of(record: &'r Record, cell: &'r Cell, runs: Vec<&'r Run>) -> Self {
+        let is_ranked = Run::are_ranked(runs.iter().copied());
+        let ranked: Vec<&Run> = runs.iter().copied().filter(|run| is_ranked && run.is_ok()).collect();
+        let train_seconds = EpochSeconds::of(&ranked);
+        let mut summary = Self {
+            cell,
+            is_ranked,
+            framework: runs.iter().rev().find_map(|run| run.end.framework.as_deref()),
+            train_seconds,
+            predict_seconds: median(
+                ranked.iter().flat_map(|run| &run.epochs).map(|epoch| epoch.predict_seconds),
+            ),
+            train_loss: median_of(&ranked, |run| run.epochs.last()?.train_loss),
+            train_accuracy: median_of(&ranked, |run| run.epochs.last()?.train_accuracy),
+            test_accuracy: median_of(&ranked, |run| run.epochs.last()?.test_accuracy),
+            targets: Vec::new(),
+            peak_rss_bytes: whole(median_of(&ranked, |run| Some(run.end.peak_rss_bytes? as f64))),
+            peak_device_bytes: whole(median_of(&ranked, |run| {
+                Some(run.end.gpu.as_ref()?.peak_memory_bytes? as f64)
+            })),
+            energy_joules: median_of(&ranked, |run| run.end.gpu.as_ref()?.energy_joules),
+            start_seconds: median_of(&ranked, Run::start_seconds),
+            cold_start_seconds: median_of(&ranked, Run::cold_start_seconds),
+            percent_of_peak: train_seconds
+                .and_then(|seconds| ceiling::percent_of_peak(&record.started, cell, seconds.median)),
+            runs,
+            ranked,
+        };
+        summary.targets = record.targets_of(cell).iter().map(|&target| summary.time_to(target)).collect();
+        summary
+    }
+
+    /// The runs of which it is counted how many reached a target: those that were tried,
+    /// whether or not they trained all their epochs; none where the cell is not ranked.
+    pub fn tried(&self) -> impl Iterator<Item = &'r Run> {
+        self.runs.iter().copied().filter(|run| self.is_ranked && run.end.outcome.is_tried())
+    }
+
+    /// The median of the training seconds per epoch.
+    pub fn seconds(&self) -> Option<f64> {
+        Some(self.train_seconds?.median)
+    }
+
+    /// Training seconds per epoch of the ranked runs, by seed.
+    pub fn seconds_by_seed(&self) -> BTreeMap<u64, f64> {
+        self.by_seed(Run::seconds_per_epoch)
+    }
+
+    /// Training accuracy of the ranked runs after their last epoch, by seed.
+    pub fn final_accuracy_by_seed(&self) -> BTreeMap<u64, f64> {
+        self.by_seed(|run| run.epochs.last()?.train_accuracy)
+    }
+
+    fn by_seed(&self, value: impl Fn(&Run) -> Option<f64>) -> BTreeMap<u64, f64> {
+        self.ranked.iter().filter_map(|run| Some((run.seed, value(run)?))).collect()
+    }
+
+    /// Why there is no median, where there is none.
+    pub fn without_numbers(&self) -> Option<&'static str> {
+        match self {
+            Self { is_ranked: false, .. } => Some("not ranked"),
+            Self { ranked, .. } if ranked.is_empty() => Some("no ok run"),
+            _ => None,
+        }
+    }
+
+    /// How its runs ended, such as `2 ok, 1 failed`.
+    pub fn status(&self) -> String {
+        let mut counts: Vec<(&str, usize)> = Vec::new();
+        for run in &self.runs {
+            let name = run.end.outcome.name();
+            match counts.iter_mut().find(|(counted, _)| *counted == name) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((name, 1)),
+            }
+        }
+        if counts.is_empty() {
+            return "not run".to_owned();
+        }
+        counts.iter().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The conformance gate's verdict: that of the run that failed the gate, else of the last.
+    pub fn conformance(&self) -> Option<&'r Conformance> {
+        let mut verdicts = self.runs.iter().filter_map(|run| run.end.conformance.as_ref());
+        verdicts.clone().find(|conformance| !conformance.passed).or(verdicts.next_back())
+    }
+}
+
+fn median_of(runs: &[&Run], value: impl Fn(&Run) -> Option<f64>) -> Option<f64> {
+    median(runs.iter().filter_map(|run| value(run)))
+}
+
+fn whole(bytes: Option<f64>) -> Option<u64> {
+    bytes.map(|bytes| bytes as u64)
+}
+
+impl EpochSeconds {
+    fn of(runs: &[&Run]) -> Option<Self> {
+        let is_warm = runs.iter().any(|run| run.is_warm());
+        let medians: Vec<f64> = runs.iter().filter_map(|run| median(run.timed_seconds(!is_warm))).collect();
+        let all: Vec<f64> = runs.iter().flat_map(|run| run.timed_seconds(!is_warm)).collect();
+        Some(Self {
+            median: median(medians.iter().copied())?,
+            interval: statistics::geometric_interval(&medians),
+            min: all.iter().copied().reduce(f64::min)?,
+            max: all.iter().copied().reduce(f64::max)?,
+            epochs: all.len(),
+            basis: if is_warm { Basis::AfterFirst } else { Basis::FirstOnly },
+        })
+    }
+}
+
+/// Why there is nothing to tell of cells none of which has a run that counts, as the beginning
+/// of a sentence; `None` where one has.
+pub(crate) fn why_nothing<'s>(
+    mut cells: impl Iterator<Item = &'s CellSummary<'s>> + Clone,
+) -> Option<&'static str> {
+    let any_unranked = cells.clone().any(|cell| !cell.is_ranked);
+    let why =
+        if any_unranked { "No ranked run trained all its epochs" } else { "No run trained all its epochs" };
+    cells.all(|cell| cell.ranked.is_empty()).then_some(why)
+}
