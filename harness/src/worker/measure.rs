@@ -178,15 +178,10 @@ fn open<'d>(
     inputs: &'d Inputs<'_>,
     announcer: &mut Announcer<'_>,
 ) -> anyhow::Result<OpenModel<'d>> {
-    let request = OpenRequest {
-        model: term.model.clone(),
-        dataset: inputs.dataset(),
-        implementation: task.implementation.clone(),
-        device: task.device.clone(),
-        threads: task.threads,
-        learning_rate: term.learning_rate,
-        batch_size: BATCH,
-    };
+    let request = OpenRequest::new(term.model.clone(), inputs.dataset(), BATCH, term.learning_rate)
+        .with_implementation(task.implementation.clone())
+        .with_device(task.device.clone())
+        .with_threads(task.threads);
     announcer.calling("open")?;
     let mut session = plugin.open(&request).map_err(|error| named("open", error))?;
     let values = initial_parameters(&term.model, convention, SEED)?;
@@ -202,7 +197,7 @@ mod tests {
     use std::io::{BufRead, BufReader};
     use std::os::unix::net::UnixStream;
 
-    use trainmark_plugin::{Error, StepOutcome};
+    use trainmark_plugin::{Error, Outcome};
 
     use super::*;
     use crate::failure::{Failure, FailureKind};
@@ -231,7 +226,7 @@ mod tests {
             Ok(())
         }
 
-        fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
+        fn train_step(&mut self, batch: &[u32]) -> Result<Outcome, Error> {
             assert_eq!(batch.len(), BATCH);
             self.steps += 1;
             self.is_at_work = true;
@@ -240,7 +235,7 @@ mod tests {
                 return Err(Error::unsupported("no more"));
             }
             let loss = if self.steps == self.diverges_at { f64::NAN } else { 1.0 };
-            Ok(StepOutcome { loss, correct: 0 })
+            Ok(Outcome::new(loss, 0))
         }
 
         fn predict(
