@@ -12,6 +12,7 @@ pub mod cli;
 pub mod conformance;
 pub mod data;
 pub mod executor;
+mod grid;
 pub mod interrupt;
 pub mod machine;
 pub mod operations;
