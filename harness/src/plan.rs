@@ -7,11 +7,7 @@ use rand_chacha::rand_core::SeedableRng;
 use std::path::Path;
 
 use anyhow::bail;
-use trainmark_reports::record::{Device, Round};
-
-use crate::registry::suggestion;
-use crate::worker::protocol::BackendInfo;
-use crate::workload::Workload;
+use trainmark_reports::record::Round;
 
 /// Name of the implementation where a model has no batch norm to implement.
 pub const NO_BATCH_NORM: &str = "none";
@@ -89,43 +85,6 @@ fn split_last(text: &str, separator: char) -> (&str, Option<&str>) {
     text.rsplit_once(separator).map_or((text, None), |(left, right)| (left, Some(right)))
 }
 
-/// The implementations of a backend that a selection asks for, for a workload.
-///
-/// # Errors
-/// Where the selection names one that the backend does not have.
-pub fn implementations(
-    backend: &BackendInfo,
-    workload: &Workload,
-    selected: Option<&str>,
-    filter: &[String],
-) -> anyhow::Result<Vec<String>> {
-    if !workload.model.has_batch_norm() {
-        // Without batch norm there is nothing to choose between, unless the
-        // user asked for something else by name.
-        let wanted = selected.is_none_or(|name| name == NO_BATCH_NORM);
-        return Ok(if wanted { vec![NO_BATCH_NORM.to_owned()] } else { Vec::new() });
-    }
-    let names: Vec<&str> = backend.implementations.iter().map(|one| one.name.as_str()).collect();
-    let known = |name: &str| name == NO_BATCH_NORM || names.contains(&name);
-    if let Some(unknown) = selected.filter(|name| !known(name)) {
-        bail!("{} has no implementation {unknown}{}", backend.name, suggestion(unknown, names.into_iter()));
-    }
-    let chosen = |name: &str| match selected {
-        Some(selected) => selected == name,
-        None => filter.is_empty() || filter.iter().any(|wanted| wanted == name),
-    };
-    Ok(names.into_iter().filter(|name| chosen(name)).map(str::to_owned).collect())
-}
-
-/// Whether a device such as `cuda:0` was asked for; `cuda` asks for every such device.
-pub fn device_is_wanted(device: &str, selected: Option<&str>, filter: &[String]) -> bool {
-    let device = Device::from(device);
-    match selected {
-        Some(selected) => device.is_meant_by(selected),
-        None => filter.is_empty() || filter.iter().any(|wanted| device.is_meant_by(wanted)),
-    }
-}
-
 /// The order of a round: cells by their places in the plan, shuffled by the round's seed.
 pub fn round(mut order: Vec<usize>, seed: u64) -> Round {
     // Its own stream, so that the order does not repeat the sample order's numbers.
@@ -164,14 +123,6 @@ mod tests {
         ] {
             assert_eq!(Selection::parse(text).unwrap().short(), short);
         }
-    }
-
-    #[test]
-    fn a_kind_of_device_stands_for_all_of_it() {
-        assert!(device_is_wanted("cuda:1", Some("cuda"), &[]));
-        assert!(!device_is_wanted("cuda:1", Some("cuda:0"), &[]));
-        assert!(device_is_wanted("cpu", None, &[]));
-        assert!(!device_is_wanted("cpu", None, &["cuda".to_owned()]));
     }
 
     #[test]

@@ -5,12 +5,12 @@ use std::path::Path;
 use trainmark_reports::csv::one_line;
 use trainmark_reports::record::{Cell, CheckRecord, Conformance, RunOutcome};
 
-use super::lost;
+use super::event::{Happening, Sink};
 use super::prepare::ReadyCell;
-use super::progress::Progress;
-use crate::executor::{Ending, Executor};
+use super::runner::Runner;
+use crate::executor::Ending;
 use crate::failure::{Failure, FailureKind};
-use crate::worker::protocol::{Done, Job, Message, Task};
+use crate::worker::protocol::{Done, Job, Message};
 use crate::{conformance, data, workload};
 
 /// What the gate found of one cell.
@@ -27,15 +27,15 @@ pub struct Verdict {
 /// Checks one cell after another, and each cell's devices against each other.
 pub struct Gate<'g> {
     dataset: &'g data::Prepared,
-    executor: &'g Executor,
+    runner: &'g dyn Runner,
     /// The losses of the cells that have passed.
     passed: Vec<(Cell, Vec<f64>)>,
 }
 
 impl<'g> Gate<'g> {
     /// One that no cell has passed yet.
-    pub fn new(dataset: &'g data::Prepared, executor: &'g Executor) -> Self {
-        Self { dataset, executor, passed: Vec::new() }
+    pub fn new(dataset: &'g data::Prepared, runner: &'g dyn Runner) -> Self {
+        Self { dataset, runner, passed: Vec::new() }
     }
 
     /// Takes into account a cell that has passed before, with its losses.
@@ -46,62 +46,44 @@ impl<'g> Gate<'g> {
         }
     }
 
-    /// Runs the gate for one cell in a worker of its own.
+    /// Runs the gate for one cell, as a job of its own.
     ///
     /// # Errors
-    /// Where no worker can be started.
-    pub fn check(
-        &mut self,
-        ready: &ReadyCell,
-        log: &Path,
-        progress: &mut dyn Progress,
-    ) -> anyhow::Result<Verdict> {
-        progress.checking(&ready.cell);
+    /// Where no job can be started.
+    pub fn check(&mut self, ready: &ReadyCell, log: &Path, sink: &mut dyn Sink) -> anyhow::Result<Verdict> {
+        let cell = &ready.cell;
+        sink.hear(Happening::Checking(cell))?;
         let mut checks: Vec<CheckRecord> = Vec::new();
-        let ending = match lost::before(&ready.cell) {
-            Some(failure) => Ending::Failed(failure),
-            None => self.run(ready, log, progress, &mut checks)?,
-        };
-        let (failure, done) = match ending {
+        let job = Job::Check(ready.task(self.dataset, 1, 0));
+        let report = self.runner.run(&job, ready.threads(), log, &mut |message| {
+            if let Message::Checked(check) = message {
+                sink.hear(Happening::Checked(cell, check))?;
+                checks.push(check.clone());
+            }
+            Ok(())
+        })?;
+        let (failure, done) = match report.ending {
             Ending::Done(done) => (without_proof(&checks, &done), done),
-            Ending::Failed(failure) => (Some(lost::explained(failure, &ready.cell)), Box::default()),
+            Ending::Failed(failure) => (Some(failure), Box::default()),
         };
         if failure.is_none() {
-            for check in self.against_other_devices(ready, &done.losses)? {
-                progress.checked(&ready.cell, &check);
+            for check in self.against_other_devices(cell, &done.losses)? {
+                sink.hear(Happening::Checked(cell, &check))?;
                 checks.push(check);
             }
         }
         let passed = failure.is_none() && checks.iter().all(|check| check.passed);
         let conformance = Conformance { passed, checks, losses: done.losses };
-        self.remember(&ready.cell, &conformance);
-        progress.gate(&ready.cell, &summary(&conformance, failure.as_ref()));
+        self.remember(cell, &conformance);
+        sink.hear(Happening::Verdict(cell, &summary(&conformance, failure.as_ref())))?;
         // There is one but where the gate failed: what is not run costs no time.
         let epoch_seconds = done.epoch_estimate_seconds.unwrap_or_default();
         Ok(Verdict { conformance, failure, epoch_seconds })
     }
 
-    fn run(
-        &self,
-        ready: &ReadyCell,
-        log: &Path,
-        progress: &mut dyn Progress,
-        checks: &mut Vec<CheckRecord>,
-    ) -> anyhow::Result<Ending> {
-        let job = Job::Check(task(ready, self.dataset, 1, 0));
-        self.executor.run(&job, ready.threads(), log, &mut |message| {
-            if let Message::Checked(check) = message {
-                progress.checked(&ready.cell, check);
-                checks.push(check.clone());
-            }
-            Ok(())
-        })
-    }
-
     /// Holds the losses against those of the same implementation on the processor, or, on the
     /// processor, on other devices.
-    fn against_other_devices(&self, ready: &ReadyCell, losses: &[f64]) -> anyhow::Result<Vec<CheckRecord>> {
-        let cell = &ready.cell;
+    fn against_other_devices(&self, cell: &Cell, losses: &[f64]) -> anyhow::Result<Vec<CheckRecord>> {
         let limit = workload::find(&cell.workload)?.tolerances.trajectory;
         let others = self.passed.iter().filter(|(other, _)| is_other_device(cell, other));
         let checks = others.filter_map(|(other, of_other)| {
@@ -124,22 +106,9 @@ fn without_proof(checks: &[CheckRecord], done: &Done) -> Option<Failure> {
 
 /// Whether two cells differ by their device, one of which is the processor.
 fn is_other_device(one: &Cell, other: &Cell) -> bool {
-    let subject = |cell: &Cell| (cell.workload.clone(), cell.backend.clone(), cell.implementation.clone());
-    subject(one) == subject(other) && one.device.is_cpu() != other.device.is_cpu()
-}
-
-/// The work order of a cell.
-pub fn task(ready: &ReadyCell, dataset: &data::Prepared, seed: u64, epochs: u32) -> Task {
-    Task {
-        library: ready.library.path.clone(),
-        workload: ready.cell.workload.clone(),
-        dataset: dataset.clone(),
-        implementation: ready.cell.implementation.clone(),
-        device: ready.cell.device.to_string(),
-        threads: ready.cell.threads,
-        seed,
-        epochs,
-    }
+    (&one.workload, &one.backend, &one.implementation)
+        == (&other.workload, &other.backend, &other.implementation)
+        && one.device.is_cpu() != other.device.is_cpu()
 }
 
 /// The number of passed checks, or why the cell is not ranked.

@@ -1,23 +1,23 @@
 //! What an earlier process of the same benchmark has recorded, and what it has left to do.
 
 use trainmark_reports::Record;
-use trainmark_reports::record::{Cell, Purpose};
+use trainmark_reports::record::{Cell, Conformance, Purpose};
 
-use super::BenchRequest;
 use super::prepare::ReadyCell;
+use super::request::Schedule;
 
-/// The request and what has been done for it.
+/// The schedule and what of it has been done.
 #[derive(Clone, Copy)]
 pub(super) struct History<'h> {
-    request: &'h BenchRequest,
+    schedule: &'h Schedule,
     /// `None` where nothing was begun before.
     earlier: Option<&'h Record>,
 }
 
 impl<'h> History<'h> {
-    /// Of a request and what `earlier` holds of it.
-    pub(super) fn new(request: &'h BenchRequest, earlier: Option<&'h Record>) -> Self {
-        Self { request, earlier }
+    /// Of a schedule and what `earlier` holds of it.
+    pub(super) fn new(schedule: &'h Schedule, earlier: Option<&'h Record>) -> Self {
+        Self { schedule, earlier }
     }
 
     /// Whether a run of this purpose has a result.
@@ -27,7 +27,7 @@ impl<'h> History<'h> {
 
     /// Whether a round lacks its run that is made once more on a device.
     pub(super) fn lacks_repeat(&self, device: &str, seed: u64) -> bool {
-        self.request.repeats && !self.earlier.is_some_and(|record| has_repeat(record, device, seed))
+        self.schedule.repeats && !self.earlier.is_some_and(|record| has_repeat(record, device, seed))
     }
 
     /// The cells that were run twice in a round, the latest first.
@@ -50,17 +50,27 @@ impl<'h> History<'h> {
         Some((&run.cell, run.seed))
     }
 
+    /// What the gate found of cells, run by run.
+    pub(super) fn verdicts(&self) -> impl Iterator<Item = (&'h Cell, &'h Conformance)> {
+        let runs = self.earlier.into_iter().flat_map(Record::samples);
+        runs.filter_map(|run| Some((&run.cell, run.end.conformance.as_ref()?)))
+    }
+
+    /// The first seed whose run of a cell has no result.
+    pub(super) fn pending_seed(&self, cell: &Cell) -> Option<u64> {
+        self.schedule.seeds().into_iter().find(|seed| !self.is_done(cell, *seed, Purpose::Sample))
+    }
+
     /// Whether nothing of a cell is left to run.
     pub(super) fn is_complete(&self, cell: &Cell) -> bool {
-        let seeds = self.request.seeds();
-        let is_sampled = seeds.iter().all(|seed| self.is_done(cell, *seed, Purpose::Sample));
+        let seeds = self.schedule.seeds();
         let lacks_repeat = self.run_twice().contains(&cell)
             && seeds.iter().any(|seed| self.lacks_repeat(&cell.device, *seed));
-        let lacks_drift = self.request.repeats
+        let lacks_drift = self.schedule.repeats
             && self
                 .first_run()
                 .is_some_and(|(first, seed)| first == cell && !self.is_done(cell, seed, Purpose::Drift));
-        is_sampled && !lacks_repeat && !lacks_drift
+        self.pending_seed(cell).is_none() && !lacks_repeat && !lacks_drift
     }
 
     /// Place of a cell in the plan that the record begins with.

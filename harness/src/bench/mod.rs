@@ -3,29 +3,29 @@
 
 mod budget;
 mod contender;
+pub mod event;
 pub mod gate;
 mod history;
-pub(crate) mod lost;
 pub mod prepare;
 pub mod progress;
 mod repeats;
 mod request;
 mod rounds;
 mod run;
+pub mod runner;
 mod start;
-mod wishes;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use trainmark_reports::Record;
-use trainmark_reports::record::{Event, Outcome, Unavailable};
+use trainmark_reports::record::{Event, Outcome};
 
-use crate::executor::Executor;
-use crate::registry::Registry;
-
-use progress::Progress;
-pub use request::BenchRequest;
+use event::Fan;
+use prepare::Preparer;
+pub use request::{BenchRequest, Schedule, Selected};
 use run::Bench;
 pub(crate) use start::check_writable;
 
@@ -49,45 +49,30 @@ pub struct Finished {
     pub outcome: Outcome,
 }
 
-/// Runs a benchmark from request to report.
+/// Runs a benchmark from request to report, with what `preparer` finds of it.
 ///
 /// # Errors
 /// Where the request cannot be met at all, or the records cannot be written. A
 /// failing backend is a row instead.
-pub fn run(
-    request: &BenchRequest,
-    place: &Place,
-    registry: &mut Registry,
-    executor: &Executor,
-    progress: &mut dyn Progress,
-) -> anyhow::Result<Finished> {
-    let start = Instant::now();
-    request.check()?;
-    let workloads = request.workloads()?;
-    prepare::check_names(request, registry)?;
+pub fn run(request: &BenchRequest, place: &Place, mut preparer: Preparer<'_>) -> anyhow::Result<Finished> {
+    let start = preparer.runner.clock();
     if let Place::Within(parent) = place {
         check_writable(parent)?;
     }
-    let dataset = request.obtain_dataset()?;
-    if let Some(notice) = &dataset.notice {
-        progress.note(notice);
-    }
-    executor.interrupt.listen()?;
-    let prepared = prepare::prepare(request, &workloads, registry, executor, progress);
-    if prepared.is_err() || executor.interrupt.is_set() {
-        progress.finished();
-    }
-    let prepared = prepared?;
-    executor.interrupt.check()?;
-    let (mut store, earlier) = start::open_store(request, place, &workloads, &dataset, &prepared)?;
-    let outcome = {
-        let mut bench =
-            Bench { dataset: &dataset, executor, epochs: request.epochs, store: &mut store, progress };
-        rounds::run_cells(&mut bench, request, &workloads, &prepared.cells, earlier.as_ref())?
-    };
-    progress.finished();
-    store.append(&Event::Finished { outcome, seconds: start.elapsed().as_secs_f64() })?;
+    let ready = preparer.prepare()?;
+    let (mut store, earlier) = start::open_store(request, place, &ready)?;
     let folder = store.folder().to_owned();
+    let Preparer { runner, sink, .. } = preparer;
+    let mut bench = Bench {
+        ready: &ready,
+        schedule: &request.schedule,
+        runner,
+        sink: &mut Fan(vec![&mut store, sink]),
+        folder: folder.clone(),
+    };
+    let outcome = bench.run_cells(earlier.as_ref())?;
+    let seconds = (runner.clock() - start).as_secs_f64();
+    bench.record(&Event::Finished { outcome, seconds })?;
     let record = Record::read(&folder)?;
     trainmark_reports::write_all(&folder, &record)?;
     list_beside(&folder);
@@ -109,9 +94,4 @@ pub fn list_beside(folder: &Path) {
 /// Seconds since the Unix epoch.
 pub(crate) fn unix_time() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
-}
-
-/// Text of an unavailable row's subject: `candle` or `candle@cuda:0`.
-pub fn unavailable_name(row: &Unavailable) -> String {
-    row.to_string()
 }

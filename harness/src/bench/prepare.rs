@@ -3,35 +3,28 @@
 
 mod builds;
 mod devices;
+mod library;
+mod wanted;
+mod wishes;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
 use trainmark_reports::record::{Cell, Device, Unavailable};
 
-use super::progress::Progress;
-use super::{BenchRequest, wishes};
-use crate::executor::{Ending, Executor, LibraryPath, Threads};
-use crate::interrupt::Interrupted;
+use super::event::{Happening, Sink};
+use super::request::Selected;
+use super::runner::Runner;
+use crate::data::{self, DataRequest};
+use crate::executor::Threads;
 use crate::plan::{self, Selection};
-use crate::registry::build::file_hash;
-use crate::registry::{Backend, BackendName, Library, Registry};
-use crate::worker::protocol::{BackendInfo, Job, Message};
+use crate::registry::Registry;
+use crate::worker::protocol::{BackendInfo, DeviceInfo, Task};
 use crate::workload::Workload;
 
-/// A library that loads and has described itself.
-#[derive(Debug, Clone)]
-pub struct ReadyLibrary {
-    /// The file.
-    pub path: PathBuf,
-    /// SHA-256 of the file.
-    pub hash: String,
-    /// What the backend says of itself.
-    pub info: BackendInfo,
-    /// Variables that set its threads, besides the usual ones.
-    pub thread_variables: Vec<String>,
-}
+use library::library_file;
+pub use library::{ReadyLibrary, describe};
+use wanted::Wanted;
 
 /// A cell with the library that trains it.
 #[derive(Debug, Clone)]
@@ -47,86 +40,59 @@ impl ReadyCell {
     pub fn threads(&self) -> Threads<'_> {
         Threads { count: self.cell.threads, variables: &self.library.thread_variables }
     }
+
+    /// The work order of a job on it.
+    pub fn task(&self, dataset: &data::Prepared, seed: u64, epochs: u32) -> Task {
+        Task {
+            library: self.library.path.clone(),
+            workload: self.cell.workload.clone(),
+            dataset: dataset.clone(),
+            implementation: self.cell.implementation.clone(),
+            device: self.cell.device.to_string(),
+            threads: self.cell.threads,
+            seed,
+            epochs,
+        }
+    }
 }
 
 /// What can be run, and what cannot.
-#[derive(Debug, Clone, Default)]
-pub struct Prepared {
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// The data set.
+    pub dataset: data::Prepared,
+    /// The workloads that were asked for.
+    pub workloads: Vec<Workload>,
     /// Cells, workload by workload.
     pub cells: Vec<ReadyCell>,
     /// Backends and devices that cannot be run here.
     pub unavailable: Vec<Unavailable>,
     /// Whether a library was built just now.
     pub is_built: bool,
+}
+
+/// Brings what a request selects to where it can be run: data set, libraries, cells.
+pub struct Preparer<'p> {
+    selected: &'p Selected,
+    registry: Registry,
+    /// Who loads the libraries.
+    pub(super) runner: &'p dyn Runner,
+    /// Who is told how it goes.
+    pub(super) sink: &'p mut dyn Sink,
+    workloads: Vec<Workload>,
+    cells: Vec<ReadyCell>,
+    unavailable: Vec<Unavailable>,
+    is_built: bool,
     /// Devices that nobody asked for by name and that this machine does not have.
     left_out: Vec<Unavailable>,
 }
 
-impl Prepared {
-    fn add_unavailable(&mut self, row: Unavailable, progress: &mut dyn Progress) {
-        if !self.unavailable.contains(&row) {
-            progress.unavailable(&row);
-            self.unavailable.push(row);
-        }
-    }
-}
-
-/// Prepares every backend that the request selects.
+/// Checks what can be checked of names before anything is downloaded, built or loaded.
 ///
 /// # Errors
-/// Where the request names something that does not exist. A backend that cannot
-/// be built or loaded is a row of [`Prepared::unavailable`] instead.
-pub fn prepare(
-    request: &BenchRequest,
-    workloads: &[Workload],
-    registry: &mut Registry,
-    executor: &Executor,
-    progress: &mut dyn Progress,
-) -> anyhow::Result<Prepared> {
-    let mut prepared = Prepared::default();
-    let mut per_selection = Vec::new();
-    let selections = selections(request, registry, executor, progress, &mut prepared)?;
-    devices::check(&selections, request, registry, progress, &mut prepared)?;
-    let unbuilt = builds::build_stale(&selections, request, registry, executor, progress, &mut prepared)?;
-    for selection in selections {
-        let backend = registry.find(&selection.backend)?;
-        let libraries =
-            ready_libraries(backend, &selection, request, &unbuilt, executor, progress, &mut prepared)?;
-        per_selection.push((selection, libraries));
-    }
-    // Workload by workload, so that what is compared stands together.
-    for workload in workloads {
-        for (selection, libraries) in &per_selection {
-            for library in libraries {
-                add_cells(workload, selection, library, request, progress, &mut prepared)?;
-            }
-        }
-    }
-    let libraries = || per_selection.iter().flat_map(|(_, libraries)| libraries);
-    if prepared.unavailable.is_empty() && !libraries().any(has_device_here) {
-        // Where nothing else could be run, they are what was asked for.
-        for row in std::mem::take(&mut prepared.left_out) {
-            prepared.add_unavailable(row, progress);
-        }
-    }
-    if !executor.interrupt.is_set() {
-        wishes::check(request, &per_selection, registry, &prepared)?;
-    }
-    Ok(prepared)
-}
-
-/// Whether a library computes on a device that this machine has.
-fn has_device_here(library: &ReadyLibrary) -> bool {
-    library.info.devices.iter().any(|device| devices::missing(&device.id).is_none())
-}
-
-/// Checks what can be checked of the request's names before anything is
-/// downloaded, built or loaded.
-///
-/// # Errors
-/// Where the request names a backend or library that does not exist.
-pub fn check_names(request: &BenchRequest, registry: &Registry) -> anyhow::Result<()> {
-    for text in &request.selections {
+/// Where one names a backend or library that does not exist.
+pub fn check_names(selected: &Selected, registry: &Registry) -> anyhow::Result<()> {
+    for text in &selected.selections {
         let selection = Selection::parse(text)?;
         if plan::is_library_path(&selection.backend) {
             library_file(Path::new(&selection.backend))?;
@@ -137,192 +103,209 @@ pub fn check_names(request: &BenchRequest, registry: &Registry) -> anyhow::Resul
     Ok(())
 }
 
-/// The selections with `all` and libraries replaced by backends' names.
-fn selections(
-    request: &BenchRequest,
-    registry: &mut Registry,
-    executor: &Executor,
-    progress: &mut dyn Progress,
-    prepared: &mut Prepared,
-) -> anyhow::Result<Vec<Selection>> {
-    let mut selections = Vec::new();
-    for text in &request.selections {
-        let selection = Selection::parse(text)?;
-        if plan::is_library_path(&selection.backend) {
-            match given_library(Path::new(&selection.backend), executor)? {
-                Ok(backend) => {
-                    selections.push(Selection { backend: backend.name.clone(), ..selection });
-                    registry.insert(backend)?;
-                }
-                Err(reason) => {
-                    let row = Unavailable { backend: selection.backend, device: None, reason };
-                    prepared.add_unavailable(row, progress);
-                }
-            }
-        } else if selection.backend == "all" {
-            for (backend, reason) in &registry.broken {
-                let row = Unavailable { backend: backend.clone(), device: None, reason: reason.clone() };
-                prepared.add_unavailable(row, progress);
-            }
-            let names = registry.backends.iter().map(|backend| backend.name.clone());
-            selections.extend(names.map(|backend| Selection { backend, ..selection.clone() }));
-        } else {
-            selections.push(selection);
-        }
-    }
-    Ok(selections)
-}
-
-/// A library named by its path becomes a backend by the name in its table.
-fn given_library(path: &Path, executor: &Executor) -> anyhow::Result<Result<Backend, String>> {
-    let library = library_file(path)?;
-    Ok(describe(&library, executor)?.and_then(|info| {
-        BackendName::parse(&info.name)?;
-        Ok(Backend {
-            name: info.name,
-            summary: info.framework,
-            origin: library.clone(),
-            thread_variables: Vec::new(),
-            libraries: vec![Library::Given(library)],
+impl<'p> Preparer<'p> {
+    /// Of what a request selects among these backends.
+    ///
+    /// # Errors
+    /// Where the request names a workload, backend or library that does not exist.
+    pub fn new(
+        selected: &'p Selected,
+        registry: Registry,
+        runner: &'p dyn Runner,
+        sink: &'p mut dyn Sink,
+    ) -> anyhow::Result<Self> {
+        let workloads = selected.workloads()?;
+        check_names(selected, &registry)?;
+        let (cells, unavailable, left_out) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self {
+            selected,
+            registry,
+            runner,
+            sink,
+            workloads,
+            cells,
+            unavailable,
+            is_built: false,
+            left_out,
         })
-    }))
-}
+    }
 
-fn library_file(path: &Path) -> anyhow::Result<PathBuf> {
-    path.canonicalize().with_context(|| format!("no library {}", path.display()))
-}
+    /// Prepares it all, and listens for the user's interruption from the first build on. A
+    /// backend that cannot be built or loaded is a row of [`Ready::unavailable`].
+    ///
+    /// # Errors
+    /// Where the request names something that does not exist, the data set is not to be had, or
+    /// the user interrupts.
+    pub fn prepare(&mut self) -> anyhow::Result<Ready> {
+        let dataset = self.obtain_dataset()?;
+        self.runner.interrupt().listen()?;
+        self.find_cells()?;
+        self.runner.interrupt().check()?;
+        Ok(Ready {
+            dataset,
+            workloads: std::mem::take(&mut self.workloads),
+            cells: std::mem::take(&mut self.cells),
+            unavailable: std::mem::take(&mut self.unavailable),
+            is_built: self.is_built,
+        })
+    }
 
-fn ready_libraries(
-    backend: &Backend,
-    selection: &Selection,
-    request: &BenchRequest,
-    unbuilt: &HashSet<PathBuf>,
-    executor: &Executor,
-    progress: &mut dyn Progress,
-    prepared: &mut Prepared,
-) -> anyhow::Result<Vec<ReadyLibrary>> {
-    let mut libraries = Vec::new();
-    for library in &backend.libraries {
-        if !devices::is_asked_for(library, selection, request) || unbuilt.contains(&library.path()) {
-            continue;
+    fn obtain_dataset(&mut self) -> anyhow::Result<data::Prepared> {
+        let request = DataRequest {
+            dataset: self.selected.dataset,
+            data_dir: self.selected.data_dir.clone(),
+            offline: self.selected.offline,
+        };
+        let mut told = Ok(());
+        let dataset = data::obtain(&request, &mut |event| {
+            if told.is_ok() {
+                told = self.sink.hear(Happening::Download(event));
+            }
+        })?;
+        told?;
+        if let Some(notice) = &dataset.notice {
+            self.sink.hear(Happening::Note(notice))?;
         }
-        match ready_library(backend, library, executor)? {
-            Ok(ready) => libraries.push(ready),
-            Err(reason) => {
-                let device = devices::kinds_of(backend, library);
-                prepared
-                    .add_unavailable(Unavailable { backend: backend.name.clone(), device, reason }, progress);
+        Ok(dataset)
+    }
+
+    fn find_cells(&mut self) -> anyhow::Result<()> {
+        let mut wanted = self.wanted()?;
+        self.check_devices(&wanted)?;
+        let unbuilt = self.build_stale(&wanted)?;
+        for one in &mut wanted {
+            one.ready = self.load(one, &unbuilt)?;
+        }
+        // Workload by workload, so that what is compared stands together.
+        for workload in self.workloads.clone() {
+            for one in &wanted {
+                self.add_cells(&workload, one)?;
             }
         }
-        if executor.interrupt.is_set() {
-            break;
+        let is_here = wanted.iter().flat_map(|one| &one.ready).any(ReadyLibrary::has_device_here);
+        if self.unavailable.is_empty() && !is_here {
+            // Where nothing else could be run, they are what was asked for.
+            for row in std::mem::take(&mut self.left_out) {
+                self.add_unavailable(row)?;
+            }
         }
-    }
-    Ok(libraries)
-}
-
-/// Loads a library once. The inner error is the reason why it is unavailable.
-fn ready_library(
-    backend: &Backend,
-    library: &Library,
-    executor: &Executor,
-) -> anyhow::Result<Result<ReadyLibrary, String>> {
-    let path = library.path();
-    let info = match describe(&path, executor)? {
-        Ok(info) => info,
-        Err(reason) => return Ok(Err(with_remedy(reason, library))),
-    };
-    if info.name != backend.name {
-        let reason = format!("its library names itself {}, its backend.toml {}", info.name, backend.name);
-        return Ok(Err(reason));
-    }
-    let hash = file_hash(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(Ok(ReadyLibrary { path, hash, info, thread_variables: backend.thread_variables.clone() }))
-}
-
-/// A library that was built here and does not load any more has lost something that
-/// it was built with, such as a framework's library in a cache.
-fn with_remedy(reason: String, library: &Library) -> String {
-    match library {
-        Library::Built(_) if reason.starts_with("cannot load ") && !LibraryPath::has_explained(&reason) => {
-            format!(
-                "{reason}; if what it was built with has moved or gone, delete the library: it is built again"
-            )
-        }
-        _ => reason,
-    }
-}
-
-/// Asks a library what it is, in a worker of its own.
-///
-/// # Errors
-/// Where no worker can be started. The inner error is the reason why the
-/// library cannot be used.
-pub fn describe(library: &Path, executor: &Executor) -> anyhow::Result<Result<BackendInfo, String>> {
-    let mut info = None;
-    let log = tempfile::NamedTempFile::new().context("cannot create a temporary log")?;
-    let job = Job::Describe { library: library.to_owned() };
-    let ending = executor.run(&job, Threads::ONE, log.path(), &mut |message| {
-        if let Message::Loaded { backend, .. } = message {
-            info = Some(backend.clone());
+        if !self.runner.interrupt().is_set() {
+            self.check_wishes(&wanted)?;
         }
         Ok(())
-    })?;
-    for reason in
-        info.iter_mut().flat_map(|info| &mut info.devices).filter_map(|device| device.unavailable.as_mut())
-    {
-        // A plugin that loads its framework when it is asked says here what is missing.
-        *reason = LibraryPath::here().explain(std::mem::take(reason));
     }
-    Ok(match (ending, info) {
-        (Ending::Failed(failure), _) if failure.is_interruption() => bail!(Interrupted),
-        (Ending::Failed(failure), _) => Err(failure.reason),
-        (Ending::Done(_), Some(info)) => Ok(info),
-        (Ending::Done(_), None) => Err("the worker said nothing of the library".to_owned()),
-    })
-}
 
-fn add_cells(
-    workload: &Workload,
-    selection: &Selection,
-    library: &ReadyLibrary,
-    request: &BenchRequest,
-    progress: &mut dyn Progress,
-    prepared: &mut Prepared,
-) -> anyhow::Result<()> {
-    let info = &library.info;
-    let selected = selection.implementation.as_deref();
-    let implementations = plan::implementations(info, workload, selected, &request.implementations)?;
-    if workload.model.has_batch_norm() && info.implementations.is_empty() && selected.is_none() {
-        let reason = format!("it lists no implementation of batch norm, which {} needs", workload.name);
-        prepared.add_unavailable(Unavailable { backend: info.name.clone(), device: None, reason }, progress);
-    }
-    let wanted = |id: &str| plan::device_is_wanted(id, selection.device.as_deref(), &request.devices);
-    for device in info.devices.iter().filter(|device| wanted(&device.id)) {
-        if devices::missing(&device.id).is_some() {
-            devices::leave_out(&info.name, Device::CUDA, selection, request, progress, prepared);
-            continue;
-        }
-        if let Some(reason) = &device.unavailable {
-            let (backend, device) = (info.name.clone(), Some(device.id.clone()));
-            prepared.add_unavailable(Unavailable { backend, device, reason: reason.clone() }, progress);
-            continue;
-        }
-        let id = Device::from(&*device.id);
-        for implementation in &implementations {
-            let cell = Cell {
-                workload: workload.name.to_owned(),
-                backend: info.name.clone(),
-                implementation: implementation.clone(),
-                device: id.clone(),
-                // Threads are the processor's; a device computes with its own.
-                threads: if id.is_cpu() { request.threads } else { 1 },
-                machine: None,
-            };
-            if !prepared.cells.iter().any(|ready| ready.cell == cell) {
-                prepared.cells.push(ReadyCell { cell, library: library.clone() });
+    /// The selections with `all` and libraries replaced by backends.
+    fn wanted(&mut self) -> anyhow::Result<Vec<Wanted<'p>>> {
+        let mut selections = Vec::new();
+        for text in &self.selected.selections {
+            let selection = Selection::parse(text)?;
+            if plan::is_library_path(&selection.backend) {
+                match library::given_library(Path::new(&selection.backend), self.runner)? {
+                    Ok(backend) => {
+                        selections.push(Selection { backend: backend.name.clone(), ..selection });
+                        self.registry.insert(backend)?;
+                    }
+                    Err(reason) => {
+                        self.add_unavailable(Unavailable {
+                            backend: selection.backend,
+                            device: None,
+                            reason,
+                        })?;
+                    }
+                }
+            } else if selection.backend == "all" {
+                for (backend, reason) in self.registry.broken.clone() {
+                    self.add_unavailable(Unavailable { backend, device: None, reason })?;
+                }
+                let names = self.registry.backends.iter().map(|backend| backend.name.clone());
+                selections.extend(names.map(|backend| Selection { backend, ..selection.clone() }));
+            } else {
+                selections.push(selection);
             }
         }
+        selections
+            .into_iter()
+            .map(|selection| {
+                let backend = self.registry.find(&selection.backend)?.clone();
+                Ok(Wanted { selected: self.selected, selection, backend, ready: Vec::new() })
+            })
+            .collect()
     }
-    Ok(())
+
+    /// Loads the libraries of a backend.
+    fn load(&mut self, wanted: &Wanted<'_>, unbuilt: &HashSet<PathBuf>) -> anyhow::Result<Vec<ReadyLibrary>> {
+        let mut ready = Vec::new();
+        for library in wanted.libraries().filter(|library| !unbuilt.contains(&library.path())) {
+            match ReadyLibrary::load(&wanted.backend, library, self.runner)? {
+                Ok(one) => ready.push(one),
+                Err(reason) => self.add_unavailable(wanted.unavailable(library, reason))?,
+            }
+            if self.runner.interrupt().is_set() {
+                break;
+            }
+        }
+        Ok(ready)
+    }
+
+    fn add_cells(&mut self, workload: &Workload, wanted: &Wanted<'_>) -> anyhow::Result<()> {
+        for library in &wanted.ready {
+            let info = &library.info;
+            let implementations = wanted.implementations(info, workload)?;
+            if workload.model.has_batch_norm()
+                && info.implementations.is_empty()
+                && wanted.selection.implementation.is_none()
+            {
+                let reason =
+                    format!("it lists no implementation of batch norm, which {} needs", workload.name);
+                self.add_unavailable(Unavailable { backend: info.name.clone(), device: None, reason })?;
+            }
+            for device in self.usable_devices(wanted, info)? {
+                for implementation in &implementations {
+                    let cell = Cell {
+                        workload: workload.name.to_owned(),
+                        backend: info.name.clone(),
+                        implementation: implementation.clone(),
+                        // Threads are the processor's; a device computes with its own.
+                        threads: if device.is_cpu() { self.selected.threads } else { 1 },
+                        device: device.clone(),
+                        machine: None,
+                    };
+                    if !self.cells.iter().any(|ready| ready.cell == cell) {
+                        self.cells.push(ReadyCell { cell, library: library.clone() });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The devices that are wanted of those that a library names. The others have their rows.
+    fn usable_devices(&mut self, wanted: &Wanted<'_>, info: &BackendInfo) -> anyhow::Result<Vec<Device>> {
+        let mut usable = Vec::new();
+        for DeviceInfo { id, unavailable } in &info.devices {
+            let device = Device::from(&**id);
+            if !wanted.wants(&device) {
+                continue;
+            }
+            match unavailable {
+                _ if devices::missing(id).is_some() => self.leave_out(wanted, Device::CUDA)?,
+                Some(reason) => self.add_unavailable(Unavailable {
+                    backend: info.name.clone(),
+                    device: Some(id.clone()),
+                    reason: reason.clone(),
+                })?,
+                None => usable.push(device),
+            }
+        }
+        Ok(usable)
+    }
+
+    fn add_unavailable(&mut self, row: Unavailable) -> anyhow::Result<()> {
+        if !self.unavailable.contains(&row) {
+            self.sink.hear(Happening::Unavailable(&row))?;
+            self.unavailable.push(row);
+        }
+        Ok(())
+    }
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use trainmark_reports::Record;
 
-use crate::data::{self, DataRequest, DatasetChoice};
+use crate::data::DatasetChoice;
 use crate::executor::MemoryLimit;
 use crate::workload::{self, UnknownWorkload, Workload};
 
@@ -19,6 +19,19 @@ const FILE: &str = "request.json";
 /// The request, with every default filled in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BenchRequest {
+    /// The cells.
+    #[serde(flatten)]
+    pub selected: Selected,
+    /// How they are trained.
+    #[serde(flatten)]
+    pub schedule: Schedule,
+    /// The command line that repeats it.
+    pub command: String,
+}
+
+/// Which cells there are to be, and on what data.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Selected {
     /// `all`, backends, or libraries, each with implementation and device if wanted.
     pub selections: Vec<String>,
     /// Implementations to run; empty: all.
@@ -31,6 +44,17 @@ pub struct BenchRequest {
     pub dataset: DatasetChoice,
     /// Folder of the data set's files.
     pub data_dir: Option<PathBuf>,
+    /// Threads per backend.
+    pub threads: usize,
+    /// Further folders of backends.
+    pub backend_paths: Vec<PathBuf>,
+    /// Neither build nor download anything from the network.
+    pub offline: bool,
+}
+
+/// How often and for how long cells are trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Schedule {
     /// Epochs per run.
     pub epochs: u32,
     /// Number of seeds: 1, 2, 3, …
@@ -39,48 +63,25 @@ pub struct BenchRequest {
     /// benchmark's first run once more at its end, for the drift.
     #[serde(default)]
     pub repeats: bool,
-    /// Threads per backend.
-    pub threads: usize,
     /// Time budget.
     pub budget: Option<Duration>,
     /// Limit for one call of a plugin.
     pub timeout: Duration,
     /// Limit for a worker's memory.
     pub memory_limit: MemoryLimit,
-    /// Further folders of backends.
-    pub backend_paths: Vec<PathBuf>,
-    /// Neither build nor download anything from the network.
-    pub offline: bool,
-    /// The command line that repeats it.
-    pub command: String,
 }
 
-impl BenchRequest {
+impl Selected {
     /// Refuses what cannot be meant.
     ///
     /// # Errors
     /// Naming the option, what it may be, and what was given.
     pub fn check(&self) -> anyhow::Result<()> {
-        let within = |option: &str, value: u64, most: u64| {
-            if (1..=most).contains(&value) {
-                return Ok(());
-            }
-            bail!("{option} {value} is not within 1 to {most}")
-        };
-        within("--epochs", self.epochs.into(), 1000)?;
-        within("--seeds", self.seeds.into(), 1000)?;
-        within("--threads", self.threads as u64, 1024)?;
-        for implementation in &self.implementations {
-            if implementation.is_empty() {
-                bail!("--implementation is empty: write primitive or builtin");
-            }
+        check_within("--threads", self.threads as u64, 1024)?;
+        if self.implementations.iter().any(String::is_empty) {
+            bail!("--implementation is empty: write primitive or builtin");
         }
         Ok(())
-    }
-
-    /// The seeds, in the order of their rounds.
-    pub fn seeds(&self) -> Vec<u64> {
-        (1..=u64::from(self.seeds)).collect()
     }
 
     /// The workloads by their names.
@@ -90,17 +91,31 @@ impl BenchRequest {
     pub fn workloads(&self) -> Result<Vec<Workload>, UnknownWorkload> {
         self.workloads.iter().map(|name| workload::find(name)).collect()
     }
+}
 
-    /// The data set, decoded.
+impl Schedule {
+    /// The seeds, in the order of their rounds.
+    pub fn seeds(&self) -> Vec<u64> {
+        (1..=u64::from(self.seeds)).collect()
+    }
+}
+
+fn check_within(option: &str, value: u64, most: u64) -> anyhow::Result<()> {
+    if !(1..=most).contains(&value) {
+        bail!("{option} {value} is not within 1 to {most}");
+    }
+    Ok(())
+}
+
+impl BenchRequest {
+    /// Refuses what cannot be meant.
     ///
     /// # Errors
-    /// As [`data::obtain`].
-    pub fn obtain_dataset(&self) -> Result<data::Prepared, data::DataError> {
-        data::obtain(&DataRequest {
-            dataset: self.dataset,
-            data_dir: self.data_dir.clone(),
-            offline: self.offline,
-        })
+    /// As [`Selected::check`].
+    pub fn check(&self) -> anyhow::Result<()> {
+        check_within("--epochs", self.schedule.epochs.into(), 1000)?;
+        check_within("--seeds", self.schedule.seeds.into(), 1000)?;
+        self.selected.check()
     }
 
     /// Keeps it in the run folder.
@@ -136,4 +151,26 @@ impl BenchRequest {
 
 fn is_merged(folder: &Path) -> bool {
     Record::read(folder).is_ok_and(|record| !record.started.merged.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As versions wrote it whose request was one flat struct.
+    const FLAT: &str = r#"{
+        "selections": ["all"], "implementations": [], "devices": ["cpu"], "workloads": ["lenet"],
+        "dataset": "synthetic", "data_dir": null, "epochs": 5, "seeds": 3, "repeats": true, "threads": 2,
+        "budget": {"secs": 900, "nanos": 0}, "timeout": {"secs": 300, "nanos": 0},
+        "memory_limit": {"share_of_machine": 0.75}, "backend_paths": ["/b"], "offline": true,
+        "command": "cargo run -- bench all"
+    }"#;
+
+    #[test]
+    fn a_request_of_an_earlier_version_is_read_and_written_alike() {
+        let request: BenchRequest = serde_json::from_str(FLAT).expect("it can be read");
+        assert_eq!((request.schedule.seeds(), request.selected.threads), (vec![1, 2, 3], 2));
+        let flat: serde_json::Value = serde_json::from_str(FLAT).expect("it is JSON");
+        assert_eq!(serde_json::to_value(&request).expect("it can be written"), flat);
+    }
 }

@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use trainmark_reports::Record;
 use trainmark_reports::record::{Cell, Event, Outcome, Purpose, Round, RunOutcome};
 
-use super::BenchRequest;
-use super::budget::{self, Cost};
+use super::budget::{self, Cost, Forecast};
 use super::contender::Contender;
+use super::event::Happening;
 use super::gate::Gate;
 use super::history::History;
 use super::prepare::ReadyCell;
@@ -20,78 +20,100 @@ use crate::interrupt::Interrupted;
 use crate::plan;
 use crate::workload::Workload;
 
-/// Runs every cell that `earlier` does not hold yet.
-///
-/// # Errors
-/// Where the records cannot be written, or no worker can be started.
-pub(super) fn run_cells(
-    bench: &mut Bench<'_>,
-    request: &BenchRequest,
-    workloads: &[Workload],
-    cells: &[ReadyCell],
-    earlier: Option<&Record>,
-) -> anyhow::Result<Outcome> {
-    let history = History::new(request, earlier);
-    let seeds = request.seeds();
-    let mut contenders = Vec::new();
-    let mut gate = Gate::new(bench.dataset, bench.executor);
-    for run in earlier.iter().flat_map(|record| record.samples()) {
-        if let Some(conformance) = &run.end.conformance {
-            gate.remember(&run.cell, conformance);
+impl Bench<'_> {
+    /// Runs every cell that `earlier` does not hold yet.
+    ///
+    /// # Errors
+    /// Where the records cannot be written, or no job can be started.
+    pub(super) fn run_cells(&mut self, earlier: Option<&Record>) -> anyhow::Result<Outcome> {
+        let history = History::new(self.schedule, earlier);
+        let outcome = match self.pass_gate(&history) {
+            Ok(contenders) if contenders.is_empty() => Ok(Outcome::Complete),
+            Ok(contenders) => Rounds::new(self, history, contenders).run(),
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Err(error) if error.is::<Interrupted>() => Ok(Outcome::Interrupted),
+            outcome => outcome,
         }
     }
-    for ready in cells.iter().filter(|ready| !history.is_complete(&ready.cell)) {
-        let workload = workload_of(ready, workloads)?;
-        let log = bench.store.folder().join(run::log_name(ready, "check"));
-        let verdict = gate.check(ready, &log, bench.progress)?;
-        if verdict.failure.as_ref().is_some_and(Failure::is_interruption) {
-            return Ok(Outcome::Interrupted);
+}
+
+impl<'b> Bench<'b> {
+    /// Passes every cell through the gate of which something is left to run. Returns those that
+    /// may be timed.
+    fn pass_gate(&mut self, history: &History<'_>) -> anyhow::Result<Vec<Contender<'b>>> {
+        let ready = self.ready;
+        let mut contenders = Vec::new();
+        let mut gate = Gate::new(&ready.dataset, self.runner);
+        for (cell, conformance) in history.verdicts() {
+            gate.remember(cell, conformance);
         }
-        if verdict.conformance.passed {
-            let index = history.plan_index(&ready.cell, cells);
-            contenders.push(Contender::new(ready, workload, verdict, index));
-        } else {
-            // A run that has ended well before stays what it was.
-            let is_pending = |seed: &&u64| !history.is_done(&ready.cell, **seed, Purpose::Sample);
-            if let Some(seed) = seeds.iter().find(is_pending) {
-                bench.stopped(ready, workload, *seed, &verdict)?;
+        for one in ready.cells.iter().filter(|one| !history.is_complete(&one.cell)) {
+            let workload = workload_of(one, &ready.workloads)?;
+            let log = self.folder.join(run::log_name(one, "check"));
+            let verdict = gate.check(one, &log, self.sink)?;
+            if verdict.failure.as_ref().is_some_and(Failure::is_interruption) {
+                bail!(Interrupted);
+            }
+            if verdict.conformance.passed {
+                let index = history.plan_index(&one.cell, &ready.cells);
+                contenders.push(Contender::new(one, workload, verdict, index));
+            } else if let Some(seed) = history.pending_seed(&one.cell) {
+                // A run that has ended well before stays what it was.
+                self.stopped(one, workload, seed, verdict)?;
             }
         }
+        Ok(contenders)
     }
-    if contenders.is_empty() {
-        return Ok(Outcome::Complete);
-    }
-    let index_of = |cell: &Cell| contenders.iter().find(|one| one.ready.cell == *cell).map(|one| one.index);
-    let run_twice = history.run_twice().into_iter().filter_map(index_of).collect();
-    let first = history.first_run().and_then(|(cell, seed)| Some((index_of(cell)?, seed)));
-    let is_over = history.first_run().is_some() && first.is_none();
-    Rounds { bench, request, history, contenders, run_twice, first, is_over }.run(&seeds)
+}
+
+fn workload_of<'w>(ready: &ReadyCell, workloads: &'w [Workload]) -> anyhow::Result<&'w Workload> {
+    let found = workloads.iter().find(|workload| workload.name == ready.cell.workload);
+    found.with_context(|| format!("no workload {}", ready.cell.workload))
 }
 
 /// The rounds of a benchmark, as they go on.
 struct Rounds<'r, 'b> {
     bench: &'r mut Bench<'b>,
-    request: &'r BenchRequest,
     history: History<'r>,
-    contenders: Vec<Contender<'r>>,
+    contenders: Vec<Contender<'b>>,
     /// Cells that were run twice in a round, by their places in the plan, the latest first.
     run_twice: Vec<usize>,
     /// Place and seed of the first run that ended well, if it can be made once more.
     first: Option<(usize, u64)>,
     /// Whether the first run was one that cannot be made once more now.
     is_over: bool,
+    start: Instant,
 }
 
-impl Rounds<'_, '_> {
-    fn run(mut self, seeds: &[u64]) -> anyhow::Result<Outcome> {
-        let start = Instant::now();
-        let budget = self.request.budget.map(|budget| budget.as_secs_f64());
-        self.announce(seeds, budget);
+impl<'r, 'b> Rounds<'r, 'b> {
+    fn new(bench: &'r mut Bench<'b>, history: History<'r>, contenders: Vec<Contender<'b>>) -> Self {
+        let start = bench.runner.clock();
+        let (run_twice, first, is_over) = (Vec::new(), None, false);
+        let mut rounds = Self { bench, history, contenders, run_twice, first, is_over, start };
+        rounds.run_twice = history.run_twice().into_iter().filter_map(|cell| rounds.index_of(cell)).collect();
+        if let Some((cell, seed)) = history.first_run() {
+            rounds.first = rounds.index_of(cell).map(|index| (index, seed));
+            rounds.is_over = rounds.first.is_none();
+        }
+        rounds
+    }
+
+    fn index_of(&self, cell: &Cell) -> Option<usize> {
+        self.contenders.iter().find(|one| one.ready.cell == *cell).map(|one| one.index)
+    }
+
+    fn run(mut self) -> anyhow::Result<Outcome> {
+        let seeds = self.bench.schedule.seeds();
+        self.announce(&seeds)?;
         let mut is_first = true;
         let mut outcome = Outcome::Complete;
         for (place, &seed) in seeds.iter().enumerate() {
-            let left = |budget| budget - start.elapsed().as_secs_f64() - self.drift_seconds();
-            let available = budget.filter(|_| !is_first).map_or(f64::INFINITY, left);
+            let available = match self.budget_left().filter(|_| !is_first) {
+                Some(left) => left - self.drift_seconds().unwrap_or_default(),
+                None => f64::INFINITY,
+            };
             let Some(round) = self.round(seed, available, seeds.len() - place) else {
                 outcome = Outcome::Budget;
                 break;
@@ -103,61 +125,82 @@ impl Rounds<'_, '_> {
                 outcome = Outcome::Budget;
             }
             if !is_first {
-                let left = budget.map(|budget| budget - start.elapsed().as_secs_f64());
-                self.announce_rest(&round, &seeds[place + 1..], left);
+                self.announce_rest(&round, &seeds[place + 1..])?;
             }
             is_first = false;
-            if self.run_round(round)?.is_some() {
-                return Ok(Outcome::Interrupted);
-            }
+            self.run_round(round)?;
         }
-        if self.run_drift()?.is_some() {
-            return Ok(Outcome::Interrupted);
+        if let Some((index, seed)) = self.drifting().map(|(one, seed)| (one.index, seed)) {
+            self.run_one(index, seed, Purpose::Drift)?;
         }
         Ok(outcome)
     }
 
+    /// Seconds of the budget, if there is one.
+    fn budget(&self) -> Option<f64> {
+        self.bench.schedule.budget.map(|budget| budget.as_secs_f64())
+    }
+
+    /// What is left of it now.
+    fn budget_left(&self) -> Option<f64> {
+        let spent = self.bench.runner.clock() - self.start;
+        self.budget().map(|budget| budget - spent.as_secs_f64())
+    }
+
     /// Says how much there is to do, and how much of it the budget has room for.
-    fn announce(&mut self, seeds: &[u64], budget: Option<f64>) {
-        let epochs = self.request.epochs;
+    fn announce(&mut self, seeds: &[u64]) -> anyhow::Result<()> {
         let rounds: Vec<Vec<Cost<'_>>> = seeds.iter().map(|seed| self.costs(*seed)).collect();
         let rounds: Vec<_> =
             rounds.into_iter().filter(|round| round.iter().any(|cost| cost.runs > 0)).collect();
-        let first = self.first.map(|(index, _)| index);
-        let begins = |seed: &u64| self.round(*seed, f64::INFINITY, 1)?.order.first().copied();
-        let first = first.or_else(|| seeds.iter().find_map(begins));
-        let is_first = |one: &&Contender<'_>| self.request.repeats && Some(one.index) == first;
-        let drift = self.contenders.iter().find(is_first).map(|one| one.run_seconds(epochs));
-        let forecast = budget::forecast(&rounds, budget, drift);
-        self.bench.progress.plan(forecast.runs, epochs, forecast.seconds);
-        if let Some(budget) = budget {
-            self.bench.progress.note(&forecast.words(budget));
+        let forecast = budget::forecast(&rounds, self.budget(), self.drift_forecast(seeds));
+        let epochs = self.bench.schedule.epochs;
+        let Forecast { runs, seconds, .. } = forecast;
+        self.bench.sink.hear(Happening::Planned { runs, epochs, seconds })?;
+        if let Some(budget) = self.budget() {
+            self.bench.sink.hear(Happening::Note(&forecast.words(budget)))?;
         }
+        Ok(())
+    }
+
+    /// Seconds that the first run takes once more, before it is known which that is.
+    fn drift_forecast(&self, seeds: &[u64]) -> Option<f64> {
+        if !self.bench.schedule.repeats {
+            return None;
+        }
+        let first = match self.first {
+            Some((index, _)) => Some(index),
+            None => seeds.iter().find_map(|seed| self.round(*seed, f64::INFINITY, 1)?.order.first().copied()),
+        };
+        let one = self.contenders.iter().find(|one| Some(one.index) == first)?;
+        Some(one.run_seconds(self.bench.schedule.epochs))
     }
 
     /// Says how much there is left to do with a round and those of later seeds.
-    fn announce_rest(&mut self, round: &Round, later: &[u64], budget: Option<f64>) {
+    fn announce_rest(&mut self, round: &Round, later: &[u64]) -> anyhow::Result<()> {
         let mut kept = self.costs(round.seed);
         kept.retain(|cost| !round.left_out.contains(&cost.index));
         let rounds: Vec<_> =
             std::iter::once(kept).chain(later.iter().map(|seed| self.costs(*seed))).collect();
-        let drift = self.drifting().map(|(one, _)| one.run_seconds(self.request.epochs));
-        let forecast = budget::forecast(&rounds, budget, drift);
-        self.bench.progress.replan(forecast.runs, forecast.seconds);
+        let Forecast { runs, seconds, .. } =
+            budget::forecast(&rounds, self.budget_left(), self.drift_seconds());
+        self.bench.sink.hear(Happening::Replanned { runs, seconds })
     }
 
     /// What a round costs, cell by cell.
     fn costs(&self, seed: u64) -> Vec<Cost<'_>> {
-        let able: Vec<&Contender<'_>> = self.contenders.iter().filter(|one| !one.is_out()).collect();
-        let candidates = able.iter().filter(|one| self.history.lacks_repeat(&one.ready.cell.device, seed));
-        let candidates: Vec<Candidate<'_>> = candidates.map(|one| Candidate::from(*one)).collect();
+        let able = self.contenders.iter().filter(|one| !one.is_out());
+        let candidates: Vec<Candidate<'_>> = able
+            .clone()
+            .filter(|one| self.history.lacks_repeat(&one.ready.cell.device, seed))
+            .map(Candidate::from)
+            .collect();
         let run_twice = repeats::choose(&candidates, &self.run_twice);
-        let lacks_sample =
-            |one: &Contender<'_>| !self.history.is_done(&one.ready.cell, seed, Purpose::Sample);
-        let runs = |one: &Contender<'_>| {
-            usize::from(lacks_sample(one)) + usize::from(run_twice.contains(&one.index))
-        };
-        able.into_iter().map(|one| one.cost(runs(one), self.request.epochs)).collect()
+        able.map(|one| {
+            let lacks_sample = !self.history.is_done(&one.ready.cell, seed, Purpose::Sample);
+            let runs = usize::from(lacks_sample) + usize::from(run_twice.contains(&one.index));
+            one.cost(runs, self.bench.schedule.epochs)
+        })
+        .collect()
     }
 
     /// What is run of a round, the first of `rounds` that have so many seconds together; `None`
@@ -171,65 +214,54 @@ impl Rounds<'_, '_> {
         Some(Round { left_out, ..round })
     }
 
-    /// Runs a round. Returns `Some` where it was interrupted.
-    fn run_round(&mut self, round: Round) -> anyhow::Result<Option<Interrupted>> {
+    fn run_round(&mut self, round: Round) -> anyhow::Result<()> {
         let seed = round.seed;
-        self.bench.store.append(&Event::Round(round.clone()))?;
-        let is_sampled = |one: &&Contender<'_>| self.history.is_done(&one.ready.cell, seed, Purpose::Sample);
-        let mut sampled: HashSet<usize> =
-            self.contenders.iter().filter(is_sampled).map(|one| one.index).collect();
+        self.bench.record(&Event::Round(round.clone()))?;
+        let mut sampled: HashSet<usize> = self
+            .contenders
+            .iter()
+            .filter(|one| self.history.is_done(&one.ready.cell, seed, Purpose::Sample))
+            .map(|one| one.index)
+            .collect();
         for index in round.order {
             let purpose = if sampled.insert(index) { Purpose::Sample } else { Purpose::Repeat };
             if purpose == Purpose::Repeat && !self.run_twice.contains(&index) {
                 self.run_twice.push(index);
             }
-            if let Some(interrupted) = self.run_one(index, seed, purpose)? {
-                return Ok(Some(interrupted));
-            }
+            self.run_one(index, seed, purpose)?;
         }
-        Ok(None)
-    }
-
-    /// Seconds that making the first run once more will take.
-    fn drift_seconds(&self) -> f64 {
-        self.drifting().map_or(0.0, |(one, _)| one.run_seconds(self.request.epochs))
+        Ok(())
     }
 
     /// The cell and seed of the first run, if it is to be made once more.
-    fn drifting(&self) -> Option<(&Contender<'_>, u64)> {
-        let (index, seed) = self.first.filter(|_| self.request.repeats)?;
+    fn drifting(&self) -> Option<(&Contender<'b>, u64)> {
+        let (index, seed) = self.first.filter(|_| self.bench.schedule.repeats)?;
         let one = self.contenders.iter().find(|one| one.index == index && !one.is_out())?;
         (!self.history.is_done(&one.ready.cell, seed, Purpose::Drift)).then_some((one, seed))
     }
 
-    /// Makes the first run once more.
-    fn run_drift(&mut self) -> anyhow::Result<Option<Interrupted>> {
-        match self.drifting().map(|(one, seed)| (one.index, seed)) {
-            Some((index, seed)) => self.run_one(index, seed, Purpose::Drift),
-            None => Ok(None),
-        }
+    /// Seconds that making it once more will take.
+    fn drift_seconds(&self) -> Option<f64> {
+        self.drifting().map(|(one, _)| one.run_seconds(self.bench.schedule.epochs))
     }
 
-    fn run_one(&mut self, index: usize, seed: u64, purpose: Purpose) -> anyhow::Result<Option<Interrupted>> {
-        let Some(one) = self.contenders.iter_mut().find(|one| one.index == index) else { return Ok(None) };
+    fn run_one(&mut self, index: usize, seed: u64, purpose: Purpose) -> anyhow::Result<()> {
+        let Some(one) = self.contenders.iter_mut().find(|one| one.index == index) else { return Ok(()) };
         if purpose != Purpose::Sample && one.has_stumbled() {
-            return Ok(None);
+            return Ok(());
         }
-        let start = Instant::now();
-        let run = self.bench.run(one.ready, one.workload, seed, purpose, &one.verdict.conformance)?;
-        if let Some(note) = one.ended(run.end.outcome, start.elapsed().as_secs_f64()) {
-            self.bench.progress.note(&note);
+        let start = self.bench.runner.clock();
+        let run = self.bench.run(one, seed, purpose)?;
+        let seconds = (self.bench.runner.clock() - start).as_secs_f64();
+        if let Some(note) = one.ended(run.end.outcome, seconds) {
+            self.bench.sink.hear(Happening::Note(&note))?;
         }
         if run.is_ok() && !self.is_over {
             self.first.get_or_insert((index, seed));
         }
-        let is_interrupted =
-            run.end.outcome == RunOutcome::Interrupted || self.bench.executor.interrupt.is_set();
-        Ok(is_interrupted.then_some(Interrupted))
+        if run.end.outcome == RunOutcome::Interrupted {
+            bail!(Interrupted);
+        }
+        Ok(self.bench.runner.interrupt().check()?)
     }
-}
-
-fn workload_of<'w>(ready: &ReadyCell, workloads: &'w [Workload]) -> anyhow::Result<&'w Workload> {
-    let found = workloads.iter().find(|workload| workload.name == ready.cell.workload);
-    found.with_context(|| format!("no workload {}", ready.cell.workload))
 }

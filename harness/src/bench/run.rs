@@ -1,108 +1,100 @@
 //! One timed run of one cell: from a worker's messages to records.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use trainmark_reports::RunStore;
 use trainmark_reports::record::{
     Begun, Cell, CheckRecord, Conformance, Epoch, Event, Purpose, Run, RunEnd, RunOutcome,
 };
 
+use super::contender::Contender;
+use super::event::{Happening, Sink};
 use super::gate;
-use super::lost;
-use super::prepare::ReadyCell;
-use super::progress::Progress;
+use super::prepare::{Ready, ReadyCell};
+use super::request::Schedule;
+use super::runner::{JobReport, Runner, Surroundings};
 use crate::conformance::judge;
-use crate::data;
-use crate::executor::{Ending, Executor, Threads};
+use crate::executor::Ending;
 use crate::failure::Failure;
-use crate::machine::gpu::RunWatch;
-use crate::machine::{self, power};
 use crate::worker::protocol::{EpochMessage, Job, Message};
 use crate::workload::Workload;
 
 /// What all runs of a benchmark share.
 pub(super) struct Bench<'b> {
-    /// The data set.
-    pub(super) dataset: &'b data::Prepared,
-    /// Starts the workers.
-    pub(super) executor: &'b Executor,
-    /// Epochs per run.
-    pub(super) epochs: u32,
-    /// Where everything is written down.
-    pub(super) store: &'b mut RunStore,
-    /// What the user sees.
-    pub(super) progress: &'b mut dyn Progress,
+    /// Cells, workloads and data.
+    pub(super) ready: &'b Ready,
+    /// How they are trained.
+    pub(super) schedule: &'b Schedule,
+    /// Who trains them.
+    pub(super) runner: &'b dyn Runner,
+    /// Who hears of it.
+    pub(super) sink: &'b mut dyn Sink,
+    /// The run folder.
+    pub(super) folder: PathBuf,
 }
 
 impl Bench<'_> {
-    /// Runs a cell once, for this purpose, and writes it down.
+    /// Tells everyone of a line of the record.
     ///
     /// # Errors
-    /// Where the records cannot be written, or no worker can be started.
-    pub(super) fn run(
-        &mut self,
-        ready: &ReadyCell,
-        workload: &Workload,
-        seed: u64,
-        purpose: Purpose,
-        gate: &Conformance,
-    ) -> anyhow::Result<Run> {
-        let mut run = new_run(ready, seed, purpose);
-        run.end.frequency_mhz = power::frequency_mhz(machine::root());
-        let begun = Begun { load_average: machine::load_average(), unix_time: super::unix_time() };
-        self.store.append(&Event::Begun(run.line(begun.clone())))?;
+    /// Where the records cannot be written.
+    pub(super) fn record(&mut self, event: &Event) -> anyhow::Result<()> {
+        self.sink.hear(Happening::Recorded(event))
+    }
+
+    /// Runs a cell once, for this purpose.
+    ///
+    /// # Errors
+    /// Where the records cannot be written, or no job can be started.
+    pub(super) fn run(&mut self, one: &Contender<'_>, seed: u64, purpose: Purpose) -> anyhow::Result<Run> {
+        let mut run = new_run(one.ready, seed, purpose);
+        let Surroundings { unix_time, load_average, frequency_mhz } = self.runner.surroundings();
+        run.end.frequency_mhz = frequency_mhz;
+        let begun = Begun { load_average, unix_time };
+        self.record(&Event::Begun(run.line(begun.clone())))?;
         run.begun = Some(begun);
-        self.progress.begun(&ready.cell, seed, purpose);
-        let log = log_name(ready, &run_name(seed, purpose));
-        let mut checks = Vec::new();
-        let mut watch = RunWatch::start(&ready.cell.device);
-        let (ending, log) = match lost::before(&ready.cell) {
-            Some(failure) => (Ending::Failed(failure), None),
-            None => {
-                let job = Job::Train(gate::task(ready, self.dataset, seed, self.epochs));
-                let path = self.store.folder().join(&log);
-                (self.follow(&job, ready.threads(), &mut run, &path, watch.as_mut(), &mut checks)?, Some(log))
-            }
-        };
-        run.end.gpu = watch.map(RunWatch::finish);
-        run.end.log = log;
-        self.judge(&mut run, checks, ending, workload, gate);
-        self.store.append(&run.ended(&workload.targets))?;
-        self.progress.ended(&run);
+        let log = log_name(one.ready, &run_name(seed, purpose));
+        let (report, checks) = self.follow(one.ready, &mut run, &self.folder.join(&log))?;
+        run.end.gpu = report.gpu;
+        run.end.log = self.existing_log(log);
+        let conformance = self.judge(&mut run, report.ending, checks, one);
+        run.end.conformance = Some(conformance);
+        self.record(&run.ended(&one.workload.targets))?;
         Ok(run)
     }
 
-    /// Runs the job in a worker, and writes down each epoch as it ends.
+    /// Has a run made, and tells of each epoch as it ends. Returns what came of it, with the
+    /// checks of the run itself.
     fn follow(
         &mut self,
-        job: &Job,
-        threads: Threads<'_>,
+        ready: &ReadyCell,
         run: &mut Run,
         log: &Path,
-        mut watch: Option<&mut RunWatch>,
-        checks: &mut Vec<CheckRecord>,
-    ) -> anyhow::Result<Ending> {
-        self.executor.run(job, threads, log, &mut |message| {
-            if let Some(watch) = watch.as_deref_mut() {
-                watch.hear(message);
-            }
+    ) -> anyhow::Result<(JobReport, Vec<CheckRecord>)> {
+        let mut checks = Vec::new();
+        let job = Job::Train(ready.task(&self.ready.dataset, run.seed, self.schedule.epochs));
+        let report = self.runner.run(&job, ready.threads(), log, &mut |message| {
             match message {
                 Message::Loaded { seconds, .. } => run.end.load_seconds = Some(*seconds),
                 Message::Opened { seconds } => run.end.open_seconds = Some(*seconds),
                 Message::Checked(check) => checks.push(check.clone()),
                 Message::Epoch(message) => {
                     let epoch = epoch_of(message);
-                    self.store.append(&Event::Epoch(run.line(epoch.clone())))?;
-                    self.progress.epoch(&run.cell, message);
+                    self.sink.hear(Happening::Recorded(&Event::Epoch(run.line(epoch.clone()))))?;
                     run.epochs.push(epoch);
                 }
                 _ => {}
             }
             Ok(())
-        })
+        })?;
+        Ok((report, checks))
     }
 
-    /// Writes down a cell that the gate has stopped.
+    /// Where a job never began there is none.
+    fn existing_log(&self, log: String) -> Option<String> {
+        self.folder.join(&log).is_file().then_some(log)
+    }
+
+    /// Tells of a cell that the gate has stopped.
     ///
     /// # Errors
     /// Where the records cannot be written.
@@ -111,37 +103,30 @@ impl Bench<'_> {
         ready: &ReadyCell,
         workload: &Workload,
         seed: u64,
-        verdict: &gate::Verdict,
+        verdict: gate::Verdict,
     ) -> anyhow::Result<()> {
         let mut run = new_run(ready, seed, Purpose::Sample);
-        // Where the device was lost before, no worker has printed anything.
-        run.end.log = Some(log_name(ready, "check")).filter(|log| self.store.folder().join(log).is_file());
-        run.end.conformance = Some(verdict.conformance.clone());
-        match &verdict.failure {
-            Some(failure) => fail(&mut run.end, failure.clone()),
-            None => {
-                run.end.outcome = RunOutcome::NotConformant;
-                run.end.reason = gate::failed_checks(&verdict.conformance);
-            }
+        run.end.log = self.existing_log(log_name(ready, "check"));
+        match verdict.failure {
+            Some(failure) => fail(&mut run.end, failure),
+            None => not_conformant(&mut run.end, &verdict.conformance),
         }
-        // The gate has told the user already.
-        self.store.append(&run.ended(&workload.targets))?;
-        Ok(())
+        run.end.conformance = Some(verdict.conformance);
+        self.record(&run.ended(&workload.targets))
     }
 
     fn judge(
         &self,
         run: &mut Run,
-        checks: Vec<CheckRecord>,
         ending: Ending,
-        workload: &Workload,
-        gate: &Conformance,
-    ) {
-        let mut conformance = gate.clone();
+        checks: Vec<CheckRecord>,
+        one: &Contender<'_>,
+    ) -> Conformance {
+        let mut conformance = one.verdict.conformance.clone();
+        let (told, asked) = (run.epochs.len(), self.schedule.epochs);
         match ending {
-            Ending::Done(_) if run.epochs.len() != self.epochs as usize => {
+            Ending::Done(_) if told != asked as usize => {
                 run.end.outcome = RunOutcome::Failed;
-                let (told, asked) = (run.epochs.len(), self.epochs);
                 run.end.reason =
                     Some(format!("the worker said that it was done after {told} of {asked} epochs"));
             }
@@ -150,16 +135,15 @@ impl Bench<'_> {
                 run.end.cpu_seconds = done.cpu_seconds;
                 run.end.first_batch_norm = done.first_batch_norm;
                 conformance.checks.extend(checks);
-                conformance.checks.extend(judge(workload, &self.dataset.name, &run.epochs));
+                conformance.checks.extend(judge(one.workload, &self.ready.dataset.name, &run.epochs));
                 conformance.passed = conformance.checks.iter().all(|check| check.passed);
                 if !conformance.passed {
-                    run.end.outcome = RunOutcome::NotConformant;
-                    run.end.reason = gate::failed_checks(&conformance);
+                    not_conformant(&mut run.end, &conformance);
                 }
             }
-            Ending::Failed(failure) => fail(&mut run.end, lost::explained(failure, &run.cell)),
+            Ending::Failed(failure) => fail(&mut run.end, failure),
         }
-        run.end.conformance = Some(conformance);
+        conformance
     }
 }
 
@@ -214,4 +198,9 @@ fn fail(end: &mut RunEnd, failure: Failure) {
     end.outcome = failure.outcome();
     end.reason = Some(failure.reason);
     end.log_tail = failure.log_tail;
+}
+
+fn not_conformant(end: &mut RunEnd, conformance: &Conformance) {
+    end.outcome = RunOutcome::NotConformant;
+    end.reason = gate::failed_checks(conformance);
 }

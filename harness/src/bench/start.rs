@@ -9,7 +9,7 @@ use trainmark_reports::warnings::Warning;
 use trainmark_reports::{Record, RunStore, StoreError};
 
 use super::history::History;
-use super::prepare::{Prepared, ReadyCell};
+use super::prepare::Ready;
 use super::{BenchRequest, Place, unix_time};
 use crate::data;
 use crate::machine::{self, power};
@@ -36,21 +36,19 @@ pub(crate) fn check_writable(folder: &Path) -> anyhow::Result<()> {
 pub(super) fn open_store(
     request: &BenchRequest,
     place: &Place,
-    workloads: &[Workload],
-    dataset: &data::Prepared,
-    prepared: &Prepared,
+    ready: &Ready,
 ) -> anyhow::Result<(RunStore, Option<Record>)> {
     match place {
         Place::Within(parent) => {
-            let started = started(request, workloads, dataset, prepared)?;
+            let started = started(request, ready)?;
             let store = create_store(parent, request, started)?;
             request.write(store.folder())?;
             Ok((store, None))
         }
         Place::Resume(folder) => {
             let (mut store, record) = RunStore::reopen(folder)?;
-            check_same_data(&record, dataset)?;
-            check_same_plan(&record, request, prepared)?;
+            check_same_data(&record, &ready.dataset)?;
+            check_same_plan(&record, request, ready)?;
             store.append(&Event::Resumed { unix_time: unix_time() })?;
             Ok((store, Some(record)))
         }
@@ -64,7 +62,7 @@ fn create_store(parent: &Path, request: &BenchRequest, mut started: Started) -> 
     const TRIES: usize = 20;
     let mut tries = 1;
     loop {
-        started.run_id = run_id(parent, &request.selections);
+        started.run_id = run_id(parent, &request.selected.selections);
         match RunStore::create(parent, &started.run_id, &started) {
             Err(StoreError::Exists { .. } | StoreError::Locked { .. }) if tries < TRIES => tries += 1,
             made => return made,
@@ -88,26 +86,26 @@ fn check_same_data(record: &Record, dataset: &data::Prepared) -> anyhow::Result<
 }
 
 /// What is continued must be what was begun: the same plan, with the same libraries.
-fn check_same_plan(record: &Record, request: &BenchRequest, prepared: &Prepared) -> anyhow::Result<()> {
+fn check_same_plan(record: &Record, request: &BenchRequest, ready: &Ready) -> anyhow::Result<()> {
     let plan = &record.started.plan;
-    if plan.epochs != request.epochs || plan.seeds != request.seeds() {
+    if plan.epochs != request.schedule.epochs || plan.seeds != request.schedule.seeds() {
         anyhow::bail!(
             "cannot resume: request.json and events.jsonl tell of different epochs or seeds; start a new run"
         );
     }
-    let history = History::new(request, Some(record));
+    let history = History::new(&request.schedule, Some(record));
     for cell in &plan.cells {
         if history.is_complete(cell) {
             continue;
         }
-        let Some(ready) = prepared.cells.iter().find(|ready| ready.cell == *cell) else {
+        let Some(one) = ready.cells.iter().find(|one| one.cell == *cell) else {
             anyhow::bail!(
                 "cannot resume: {cell} cannot be run now (see `list`); mend it, or start a new run"
             );
         };
         let mut libraries =
             record.samples_of(cell).filter(|run| run.is_ok()).filter_map(|run| run.end.library_hash.as_ref());
-        if libraries.any(|hash| *hash != ready.library.hash) {
+        if libraries.any(|hash| *hash != one.library.hash) {
             anyhow::bail!(
                 "cannot resume: the library of {cell} has changed since its first runs; start a new run"
             );
@@ -117,58 +115,53 @@ fn check_same_plan(record: &Record, request: &BenchRequest, prepared: &Prepared)
 }
 
 /// The record's beginning, not yet with the run's name.
-fn started(
-    request: &BenchRequest,
-    workloads: &[Workload],
-    dataset: &data::Prepared,
-    prepared: &Prepared,
-) -> anyhow::Result<Started> {
-    let environment = environment(request, prepared);
+fn started(request: &BenchRequest, ready: &Ready) -> anyhow::Result<Started> {
+    let (schedule, dataset) = (&request.schedule, &ready.dataset);
+    let environment = environment(request.selected.threads, ready);
     Ok(Started {
         schema: SCHEMA,
         run_id: String::new(),
         unix_time: unix_time(),
         command: request.command.clone(),
         plan: Plan {
-            workloads: workloads.iter().map(Workload::info).collect::<Result<_, _>>()?,
+            workloads: ready.workloads.iter().map(Workload::info).collect::<Result<_, _>>()?,
             dataset: DatasetInfo {
                 name: dataset.name.clone(),
                 train_samples: dataset.train_samples,
                 test_samples: dataset.test_samples,
                 fingerprint: dataset.fingerprint.clone(),
             },
-            cells: prepared.cells.iter().map(|ready| ready.cell.clone()).collect(),
-            seeds: request.seeds(),
-            epochs: request.epochs,
-            budget_seconds: request.budget.map(|budget| budget.as_secs_f64()),
-            timeout_seconds: request.timeout.as_secs_f64(),
+            cells: ready.cells.iter().map(|one| one.cell.clone()).collect(),
+            seeds: schedule.seeds(),
+            epochs: schedule.epochs,
+            budget_seconds: schedule.budget.map(|budget| budget.as_secs_f64()),
+            timeout_seconds: schedule.timeout.as_secs_f64(),
         },
-        warnings: warnings(request, dataset, prepared, &environment)
+        warnings: warnings(request.selected.threads, ready, &environment)
             .iter()
             .map(ToString::to_string)
             .collect(),
         environment,
-        unavailable: prepared.unavailable.clone(),
-        notes: notes(prepared),
+        unavailable: ready.unavailable.clone(),
+        notes: notes(ready),
         merged: Vec::new(),
     })
 }
 
 /// The machine, with the peak of the threads that the cells compute on. A run without
 /// cells on the processor needs none.
-fn environment(request: &BenchRequest, prepared: &Prepared) -> Environment {
+fn environment(threads: usize, ready: &Ready) -> Environment {
     // First, since the probe is a load, too.
     let environment = machine::environment();
-    let on_processor = |ready: &ReadyCell| ready.cell.device.is_cpu();
-    let is_needed = prepared.cells.iter().any(on_processor);
-    let peak = is_needed.then(|| peak::measure(request.threads).ok()).flatten();
+    let is_needed = ready.cells.iter().any(|one| one.cell.device.is_cpu());
+    let peak = is_needed.then(|| peak::measure(threads).ok()).flatten();
     Environment { peak, ..environment }
 }
 
 /// What the backends want a reader of their numbers to know.
-fn notes(prepared: &Prepared) -> Vec<Note> {
+fn notes(ready: &Ready) -> Vec<Note> {
     let mut notes = Vec::new();
-    for info in prepared.cells.iter().map(|ready| &ready.library.info) {
+    for info in ready.cells.iter().map(|one| &one.library.info) {
         for text in &info.notes {
             let note = Note { backend: info.name.clone(), text: text.clone() };
             if !notes.contains(&note) {
@@ -180,18 +173,14 @@ fn notes(prepared: &Prepared) -> Vec<Note> {
 }
 
 /// What makes the numbers doubtful.
-fn warnings(
-    request: &BenchRequest,
-    dataset: &data::Prepared,
-    prepared: &Prepared,
-    environment: &Environment,
-) -> Vec<Warning> {
+fn warnings(threads: usize, ready: &Ready, environment: &Environment) -> Vec<Warning> {
+    let dataset = &ready.dataset;
     let mut warnings: Vec<Warning> = dataset.notice.clone().map(Warning::Recorded).into_iter().collect();
     if warnings.is_empty() && dataset.name != data::FASHION_MNIST.name {
         let (name, published) = (dataset.name.clone(), data::FASHION_MNIST.name.to_owned());
         warnings.push(Warning::OtherDataSet { name, published });
     }
-    let (threads, processors) = (request.threads, environment.logical_cpus);
+    let processors = environment.logical_cpus;
     if threads > processors {
         warnings.push(Warning::TooManyThreads { threads, processors });
     }
@@ -203,7 +192,7 @@ fn warnings(
     }
     // From before the peak was measured, which is a load, too. So is a build, but one that is
     // over; what is not shows in the load before the first run.
-    let load = environment.load_average.filter(|load| *load > 0.5 && !prepared.is_built);
+    let load = environment.load_average.filter(|load| *load > 0.5 && !ready.is_built);
     warnings.extend(load.map(|load| Warning::BusyAtStart { load }));
     warnings
 }

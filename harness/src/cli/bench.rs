@@ -7,9 +7,11 @@ use trainmark_reports::record::{Outcome, Run, RunOutcome};
 
 use super::arguments::BenchArguments;
 use super::{exit, table};
-use crate::bench::{self, BenchRequest, Finished, Place, progress};
+use crate::bench::prepare::Preparer;
+use crate::bench::{self, BenchRequest, Finished, Place, Schedule, Selected, progress};
 use crate::executor::Limits;
 use crate::plan::{self, Selection};
+use crate::registry::{self, Registry};
 use crate::{shell, workload};
 
 const DEFAULT_EPOCHS: u32 = 5;
@@ -18,11 +20,12 @@ const DEFAULT_SEEDS: u32 = 3;
 pub(super) fn run(arguments: BenchArguments) -> anyhow::Result<i32> {
     let (request, place) = request_and_place(arguments)?;
     request.check()?;
-    let executor = super::executor(Limits { call: request.timeout, memory: request.memory_limit })?;
-    let mut registry =
-        crate::registry::Registry::discover(&crate::registry::repository_root(), &request.backend_paths)?;
-    let mut progress = progress::for_stderr();
-    let finished = bench::run(&request, &place, &mut registry, &executor, progress.as_mut())?;
+    let schedule = &request.schedule;
+    let executor = super::executor(Limits { call: schedule.timeout, memory: schedule.memory_limit })?;
+    let registry = Registry::discover(&registry::repository_root(), &request.selected.backend_paths)?;
+    let mut screen = progress::for_stderr();
+    let preparer = Preparer::new(&request.selected, registry, &executor, screen.as_mut())?;
+    let finished = bench::run(&request, &place, preparer)?;
     report(&finished);
     Ok(exit_code(&finished))
 }
@@ -43,33 +46,28 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
     let (epochs, seeds) = if arguments.quick { (1, 1) } else { (DEFAULT_EPOCHS, DEFAULT_SEEDS) };
     let seeds = arguments.seeds.unwrap_or(seeds);
     let limits = arguments.worker.limits();
-    Ok(BenchRequest {
+    let schedule = Schedule {
+        epochs: arguments.epochs.unwrap_or(epochs),
+        seeds,
+        repeats: seeds > 1 && !arguments.quick,
+        budget: Some(arguments.budget),
+        timeout: limits.call,
+        memory_limit: limits.memory,
+    };
+    let selections = arguments.selections.iter().map(|text| absolute_selection(text));
+    let backend_paths = arguments.backends.backend_path.iter().map(|path| absolute(path));
+    let selected = Selected {
+        selections: selections.collect::<Result<_, _>>()?,
         implementations: arguments.implementation,
         devices: arguments.device,
         workloads: without_repeats(arguments.workload),
         dataset: arguments.data.dataset,
         data_dir: arguments.data.data_dir.as_deref().map(absolute).transpose()?,
-        epochs: arguments.epochs.unwrap_or(epochs),
-        seeds,
-        repeats: seeds > 1 && !arguments.quick,
         threads: arguments.worker.threads(),
-        budget: Some(arguments.budget),
-        timeout: limits.call,
-        memory_limit: limits.memory,
-        backend_paths: arguments
-            .backends
-            .backend_path
-            .iter()
-            .map(|path| absolute(path))
-            .collect::<Result<_, _>>()?,
+        backend_paths: backend_paths.collect::<Result<_, _>>()?,
         offline: arguments.data.offline,
-        command: command_line(),
-        selections: arguments
-            .selections
-            .iter()
-            .map(|text| absolute_selection(text))
-            .collect::<Result<_, _>>()?,
-    })
+    };
+    Ok(BenchRequest { selected, schedule, command: command_line() })
 }
 
 fn without_repeats(names: Vec<String>) -> Vec<String> {

@@ -1,47 +1,36 @@
 //! `check`
 
-use trainmark_reports::record::{Cell, CheckRecord, Purpose, Run, Unavailable};
-
 use super::arguments::CheckArguments;
 use super::exit;
+use crate::bench::Selected;
+use crate::bench::event::{Happening, Sink};
 use crate::bench::gate::{Gate, Verdict};
-use crate::bench::progress::{self, BuildView, Progress};
-use crate::bench::{BenchRequest, prepare, unavailable_name};
+use crate::bench::prepare::Preparer;
+use crate::bench::progress::Works;
 use crate::conformance;
 use crate::failure::FailureKind;
-use crate::registry::build::{BuildEvent, Recipe};
-use crate::worker::protocol::EpochMessage;
 
 pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
     let executor = super::executor(arguments.worker.limits())?;
-    let mut registry = super::registry(&arguments.backends)?;
-    let request = BenchRequest {
+    let registry = super::registry(&arguments.backends)?;
+    let selected = Selected {
+        selections: arguments.selections.clone(),
+        devices: arguments.device.clone(),
         workloads: arguments.workload.clone(),
         dataset: arguments.data.dataset,
         data_dir: arguments.data.data_dir.clone(),
+        threads: arguments.worker.threads(),
         offline: arguments.data.offline,
-        ..super::request_for_cells(
-            &arguments.selections,
-            &arguments.device,
-            &arguments.worker,
-            &arguments.backends,
-        )
+        ..Selected::default()
     };
-    request.check()?;
-    let workloads = request.workloads()?;
-    prepare::check_names(&request, &registry)?;
-    let dataset = request.obtain_dataset()?;
-    if let Some(notice) = &dataset.notice {
-        tell!("{notice}");
-    }
-    executor.interrupt.listen()?;
-    let mut lines = Lines { builds: progress::builds_for_stderr() };
-    let prepared = prepare::prepare(&request, &workloads, &mut registry, &executor, &mut lines)?;
+    selected.check()?;
+    let mut lines = Lines { works: Works::for_stderr() };
+    let ready = Preparer::new(&selected, registry, &executor, &mut lines)?.prepare()?;
     let log = tempfile::NamedTempFile::new()?;
-    let mut passed = prepared.unavailable.is_empty() && !prepared.cells.is_empty();
-    let mut gate = Gate::new(&dataset, &executor);
-    for ready in &prepared.cells {
-        let verdict = gate.check(ready, log.path(), &mut lines)?;
+    let mut passed = ready.unavailable.is_empty() && !ready.cells.is_empty();
+    let mut gate = Gate::new(&ready.dataset, &executor);
+    for one in &ready.cells {
+        let verdict = gate.check(one, log.path(), &mut lines)?;
         if let Some(failure) = &verdict.failure {
             if failure.is_interruption() {
                 return Ok(exit::INTERRUPTED);
@@ -68,47 +57,22 @@ fn advice(verdict: &Verdict) -> Option<&'static str> {
 
 /// Prints every check as a line of its own.
 struct Lines {
-    builds: Box<dyn BuildView>,
+    works: Works,
 }
 
-impl Progress for Lines {
-    fn note(&mut self, text: &str) {
-        tell!("{text}");
-    }
-
-    fn build(&mut self, recipe: &Recipe, event: &BuildEvent) {
-        self.builds.hear(recipe, event);
-    }
-
-    fn unavailable(&mut self, row: &Unavailable) {
-        let print = || say!("{}: unavailable: {}", unavailable_name(row), row.reason);
-        self.builds.aside(&mut { print });
-    }
-
-    fn checking(&mut self, cell: &Cell) {
-        say!("{cell}");
-    }
-
-    fn checked(&mut self, _cell: &Cell, check: &CheckRecord) {
-        say!("  {}", conformance::line(check));
-    }
-
-    fn gate(&mut self, _cell: &Cell, verdict: &Result<usize, String>) {
-        match verdict {
-            Ok(checks) => say!("  passed all {checks} checks"),
-            Err(reason) => say!("  {reason}"),
+impl Sink for Lines {
+    fn hear(&mut self, happening: Happening<'_>) -> anyhow::Result<()> {
+        match happening {
+            Happening::Note(text) => tell!("{text}"),
+            Happening::Unavailable(row) => {
+                self.works.aside(|| say!("{row}: unavailable: {}", row.reason));
+            }
+            Happening::Checking(cell) => say!("{cell}"),
+            Happening::Checked(_, check) => say!("  {}", conformance::line(check)),
+            Happening::Verdict(_, Ok(checks)) => say!("  passed all {checks} checks"),
+            Happening::Verdict(_, Err(reason)) => say!("  {reason}"),
+            _ => self.works.hear(happening)?,
         }
+        Ok(())
     }
-
-    fn plan(&mut self, _runs: usize, _epochs: u32, _estimate_seconds: f64) {}
-
-    fn replan(&mut self, _runs: usize, _seconds: f64) {}
-
-    fn begun(&mut self, _cell: &Cell, _seed: u64, _purpose: Purpose) {}
-
-    fn epoch(&mut self, _cell: &Cell, _epoch: &EpochMessage) {}
-
-    fn ended(&mut self, _run: &Run) {}
-
-    fn finished(&mut self) {}
 }

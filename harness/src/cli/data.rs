@@ -2,11 +2,13 @@
 
 use super::arguments::{DataAction, DataArguments};
 use super::exit;
+use crate::bench::progress::Works;
 use crate::data::{self, Status};
 
 pub(super) fn run(arguments: &DataArguments) -> anyhow::Result<i32> {
     if arguments.action == DataAction::Fetch {
-        let folder = data::fetch(arguments.data_dir.as_deref())?;
+        let mut works = Works::for_stderr();
+        let folder = data::fetch(arguments.data_dir.as_deref(), &mut |event| works.download(event))?;
         say!("fashion-mnist is in {}", folder.display());
         return Ok(exit::OK);
     }

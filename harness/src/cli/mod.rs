@@ -20,8 +20,6 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
 
-use crate::bench::BenchRequest;
-use crate::data::DatasetChoice;
 use crate::executor::{Executor, Limits, MemoryLimit};
 use crate::interrupt::{Interrupt, Interrupted};
 use crate::machine;
@@ -107,34 +105,6 @@ fn registry(arguments: &BackendArguments) -> anyhow::Result<Registry> {
 fn executor(limits: Limits) -> anyhow::Result<Executor> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     Ok(Executor { program, limits, interrupt: Interrupt::default() })
-}
-
-/// A request for cells that are not trained: of no workload yet, on the procedural data set.
-fn request_for_cells(
-    selections: &[String],
-    devices: &[String],
-    worker: &WorkerArguments,
-    backends: &BackendArguments,
-) -> BenchRequest {
-    let limits = worker.limits();
-    BenchRequest {
-        selections: selections.to_vec(),
-        implementations: Vec::new(),
-        devices: devices.to_vec(),
-        workloads: Vec::new(),
-        dataset: DatasetChoice::Synthetic,
-        data_dir: None,
-        epochs: 1,
-        seeds: 1,
-        repeats: false,
-        threads: worker.threads(),
-        budget: None,
-        timeout: limits.call,
-        memory_limit: limits.memory,
-        backend_paths: backends.backend_path.clone(),
-        offline: false,
-        command: String::new(),
-    }
 }
 
 impl WorkerArguments {

@@ -7,8 +7,9 @@ use trainmark_reports::record::RunOutcome;
 
 use super::arguments::OperationsArguments;
 use super::exit;
-use crate::bench::prepare::{self, Prepared};
-use crate::bench::{self, BenchRequest, progress};
+use crate::bench::prepare::{self, Preparer, Ready};
+use crate::bench::{self, Selected, progress};
+use crate::data::DatasetChoice;
 use crate::executor::Executor;
 use crate::failure::Failure;
 use crate::operations::{self, Run};
@@ -18,29 +19,31 @@ pub(super) fn run(arguments: &OperationsArguments) -> anyhow::Result<i32> {
     let chosen = operations::matching(&arguments.filter)?;
     let folder = arguments.out.clone().unwrap_or_else(super::runs_folder);
     let executor = super::executor(arguments.worker.limits())?;
-    let request = BenchRequest {
+    let selected = Selected {
+        selections: arguments.selections.clone(),
+        devices: arguments.device.clone(),
         workloads: operations::workloads(&chosen).iter().map(|one| one.name.to_owned()).collect(),
+        dataset: DatasetChoice::Synthetic,
+        threads: arguments.worker.threads(),
         offline: arguments.offline,
-        ..super::request_for_cells(
-            &arguments.selections,
-            &arguments.device,
-            &arguments.worker,
-            &arguments.backends,
-        )
+        ..Selected::default()
     };
-    let mut registry = super::registry(&arguments.backends)?;
-    request.check()?;
-    prepare::check_names(&request, &registry)?;
-    let left_out = operations::left_out(&request.selections, &chosen)?;
+    let registry = super::registry(&arguments.backends)?;
+    selected.check()?;
+    prepare::check_names(&selected, &registry)?;
+    let left_out = operations::left_out(&selected.selections, &chosen)?;
     if arguments.list {
         chosen.iter().for_each(|operation| say!("{:<12} {}", operation.name, operation.summary));
         return Ok(exit::OK);
     }
     left_out.iter().for_each(|text| tell!("note: {text}"));
-    let prepared = prepared(&mut registry, &request, &executor, &folder)?;
-    let dataset = request.obtain_dataset()?;
-    let run = Run { operations: &chosen, dataset: &dataset, is_quick: arguments.quick, executor: &executor };
-    let measured = run.measure(&prepared.cells, &mut tell)?;
+    bench::check_writable(&folder)?;
+    // Before time is spent on what would not go on top of it.
+    read(&folder)?;
+    let ready = prepared(&selected, registry, &executor)?;
+    let run =
+        Run { operations: &chosen, dataset: &ready.dataset, is_quick: arguments.quick, runner: &executor };
+    let measured = run.measure(&ready.cells, &mut tell)?;
     let is_interrupted = executor.interrupt.is_set();
     let code = if is_interrupted { exit::INTERRUPTED } else { exit_code(&measured) };
     if !measured.cells.is_empty() {
@@ -53,24 +56,12 @@ pub(super) fn run(arguments: &OperationsArguments) -> anyhow::Result<i32> {
     Ok(code)
 }
 
-/// Builds and describes what the request asks for; all cells of a backend stand together.
-fn prepared(
-    registry: &mut Registry,
-    request: &BenchRequest,
-    executor: &Executor,
-    folder: &Path,
-) -> anyhow::Result<Prepared> {
-    bench::check_writable(folder)?;
-    // Before time is spent on what would not go on top of it.
-    read(folder)?;
-    executor.interrupt.listen()?;
-    let mut progress = progress::for_stderr();
-    let prepared = prepare::prepare(request, &request.workloads()?, registry, executor, progress.as_mut());
-    progress.finished();
-    let mut prepared = prepared?;
-    executor.interrupt.check()?;
-    prepared.cells.sort_by(|a, b| a.cell.backend.cmp(&b.cell.backend));
-    Ok(prepared)
+/// Builds and describes what is selected; all cells of a backend stand together.
+fn prepared(selected: &Selected, registry: Registry, executor: &Executor) -> anyhow::Result<Ready> {
+    let mut screen = progress::for_stderr();
+    let mut ready = Preparer::new(selected, registry, executor, screen.as_mut())?.prepare()?;
+    ready.cells.sort_by(|a, b| a.cell.backend.cmp(&b.cell.backend));
+    Ok(ready)
 }
 
 fn tell(cell: &OperationCell, result: &OperationResult, failure: Option<&Failure>) {

@@ -2,8 +2,10 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::Path;
+use std::time::Instant;
 
 use super::error::{Absence, DataError};
+use super::event::{DownloadEvent, Heard};
 use super::publication::{Address, FileState, Publication, PublishedFile};
 use super::transfer::{Transfer, TransferError};
 
@@ -15,21 +17,35 @@ use super::transfer::{Transfer, TransferError};
 /// # Errors
 /// [`Absence::Download`] where all addresses fail for a file,
 /// [`Absence::Folder`] where `dir` cannot be written.
-pub fn download(publication: &Publication, addresses: &[Address], dir: &Path) -> Result<(), DataError> {
+pub fn download(
+    publication: &Publication,
+    addresses: &[Address],
+    dir: &Path,
+    heard: Heard<'_>,
+) -> Result<(), DataError> {
     fs::create_dir_all(dir).map_err(|error| Absence::folder("create", dir, error))?;
-    let _lock = lock(dir)?;
+    let _lock = lock(dir, heard)?;
     for file in &publication.files {
         if file.inspect(dir) != FileState::Good {
-            download_file(file, addresses, dir)?;
+            download_file(file, addresses, dir, heard)?;
         }
     }
     Ok(())
 }
 
-fn download_file(file: &PublishedFile, addresses: &[Address], dir: &Path) -> Result<(), DataError> {
+fn download_file(
+    file: &PublishedFile,
+    addresses: &[Address],
+    dir: &Path,
+    heard: Heard<'_>,
+) -> Result<(), DataError> {
     let mut attempts = Vec::new();
     for address in addresses {
-        match Transfer::new(file, address, dir).run() {
+        let (transfer, start) = (Transfer::new(file, address, dir), Instant::now());
+        heard(DownloadEvent::Begun { file, url: &transfer.url });
+        let result = transfer.run(heard);
+        heard(DownloadEvent::Ended { file, elapsed: result.is_ok().then(|| start.elapsed()) });
+        match result {
             Ok(()) => return Ok(()),
             Err(TransferError::Remote(reason)) => attempts.push(format!("{reason} ({})", address.label)),
             Err(TransferError::Local(absence)) => return Err(absence.into()),
@@ -39,13 +55,13 @@ fn download_file(file: &PublishedFile, addresses: &[Address], dir: &Path) -> Res
 }
 
 /// Keeps two processes from writing the same `.part`; released when dropped.
-fn lock(dir: &Path) -> Result<File, Absence> {
+fn lock(dir: &Path, heard: Heard<'_>) -> Result<File, Absence> {
     let path = dir.join(".download.lock");
     let file = File::create(&path).map_err(|error| Absence::folder("create", &path, error))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            tell!("waiting for another trainmark that downloads into {}", dir.display());
+            heard(DownloadEvent::Waiting(dir));
             file.lock().map_err(|error| Absence::folder("lock", &path, error))?;
         }
         // Some network file systems have no locks. The sums still guard the
@@ -83,7 +99,7 @@ mod tests {
                 .zip(servers)
                 .map(|(label, server)| Address { label: (*label).into(), base: server.base() })
                 .collect();
-            download(&self.published.publication, &addresses, self.dir.path())
+            download(&self.published.publication, &addresses, self.dir.path(), &mut |_| {})
         }
 
         fn assert_complete(&self) {
@@ -233,7 +249,8 @@ mod tests {
             Address { label: "publisher".into(), base: publisher.base() },
             Address { label: "fallback".into(), base: fixtures::closed_address() },
         ];
-        let error = download(&case.published.publication, &addresses, case.dir.path()).unwrap_err();
+        let error =
+            download(&case.published.publication, &addresses, case.dir.path(), &mut |_| {}).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!(
@@ -268,7 +285,7 @@ mod tests {
         let case = Case::new();
         let file = case.dir.path().join("file");
         fs::write(&file, b"").unwrap();
-        let error = download(&case.published.publication, &[], &file.join("sub")).unwrap_err();
+        let error = download(&case.published.publication, &[], &file.join("sub"), &mut |_| {}).unwrap_err();
         assert!(error.to_string().starts_with("cannot create "), "{error}");
     }
 

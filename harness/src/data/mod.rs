@@ -9,12 +9,12 @@
 mod decode;
 mod download;
 mod error;
+mod event;
 #[cfg(test)]
 mod fixtures;
 pub mod idx;
 mod locate;
 mod prepared;
-mod progress;
 mod publication;
 mod store;
 mod synthetic;
@@ -29,6 +29,7 @@ use trainmark_reports::warnings::Warning;
 
 pub use download::download;
 pub use error::{Absence, DataError};
+pub use event::{DownloadEvent, Heard};
 pub use locate::{Environment, Origin, Place};
 pub use prepared::{MappedDataset, Prepared};
 pub use publication::{
@@ -72,13 +73,14 @@ pub struct Status {
     pub cache: Option<PathBuf>,
 }
 
-/// The data set that was asked for, ready to be mapped by workers.
+/// The data set that was asked for, ready to be mapped by workers; `heard` is told of a
+/// download.
 ///
 /// # Errors
 /// A named folder that lacks files or holds corrupt ones; Fashion-MNIST asked
 /// for by name but not to be had; no place to write decoded files to.
-pub fn obtain(request: &DataRequest) -> Result<Prepared, DataError> {
-    obtain_in(&Environment::from_process(), &FASHION_MNIST, request)
+pub fn obtain(request: &DataRequest, heard: Heard<'_>) -> Result<Prepared, DataError> {
+    obtain_in(&Environment::from_process(), &FASHION_MNIST, request, heard)
 }
 
 /// Downloads what the folder lacks of Fashion-MNIST: `data_dir`, else
@@ -87,8 +89,8 @@ pub fn obtain(request: &DataRequest) -> Result<Prepared, DataError> {
 ///
 /// # Errors
 /// As [`download`], or no folder to download into.
-pub fn fetch(data_dir: Option<&Path>) -> Result<PathBuf, DataError> {
-    fetch_in(&Environment::from_process(), &FASHION_MNIST, data_dir)
+pub fn fetch(data_dir: Option<&Path>, heard: Heard<'_>) -> Result<PathBuf, DataError> {
+    fetch_in(&Environment::from_process(), &FASHION_MNIST, data_dir, heard)
 }
 
 /// Where [`obtain`] would look for Fashion-MNIST and what is there, file by file.
@@ -102,6 +104,7 @@ fn obtain_in(
     environment: &Environment,
     publication: &Publication,
     request: &DataRequest,
+    heard: Heard<'_>,
 ) -> Result<Prepared, DataError> {
     let synthetic = || synthetic::prepare(environment.cache.as_deref());
     match request.dataset {
@@ -109,8 +112,8 @@ fn obtain_in(
             "--dataset synthetic reads no files: drop --data-dir, or use --dataset fashion-mnist",
         )),
         DatasetChoice::Synthetic => synthetic(),
-        DatasetChoice::FashionMnist => obtain_published(environment, publication, request),
-        DatasetChoice::Auto => match obtain_published(environment, publication, request) {
+        DatasetChoice::FashionMnist => obtain_published(environment, publication, request, heard),
+        DatasetChoice::Auto => match obtain_published(environment, publication, request, heard) {
             Err(DataError::Absent(absence)) => {
                 let (because, published) = (absence.to_string(), publication.name.to_owned());
                 let notice = Warning::StandIn { because, published };
@@ -125,8 +128,9 @@ fn obtain_published(
     environment: &Environment,
     publication: &Publication,
     request: &DataRequest,
+    heard: Heard<'_>,
 ) -> Result<Prepared, DataError> {
-    let dir = locate_or_download(environment, publication, request)?;
+    let dir = locate_or_download(environment, publication, request, heard)?;
     store::store(publication.name, &publication.key(), environment.cache.as_deref(), || {
         decode::decode(publication, &dir)
     })
@@ -137,6 +141,7 @@ fn locate_or_download(
     environment: &Environment,
     publication: &Publication,
     request: &DataRequest,
+    heard: Heard<'_>,
 ) -> Result<PathBuf, DataError> {
     let Some(place) = environment.places(publication, request.data_dir.as_deref()).pop() else {
         return Err(Absence::NoCache.into());
@@ -147,7 +152,7 @@ fn locate_or_download(
         if request.offline {
             return Err(Absence::Offline { dataset: publication.name, found: place.to_string() }.into());
         }
-        download(publication, &environment.addresses, &place.dir)?;
+        download(publication, &environment.addresses, &place.dir, heard)?;
     }
     Ok(place.dir)
 }
@@ -156,11 +161,12 @@ fn fetch_in(
     environment: &Environment,
     publication: &Publication,
     data_dir: Option<&Path>,
+    heard: Heard<'_>,
 ) -> Result<PathBuf, DataError> {
     let Some(place) = environment.places(publication, data_dir).pop() else {
         return Err(Absence::NoCache.into());
     };
-    download(publication, &environment.addresses, &place.dir)?;
+    download(publication, &environment.addresses, &place.dir, heard)?;
     Ok(place.dir)
 }
 

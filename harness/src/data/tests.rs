@@ -25,7 +25,7 @@ impl Machine {
     }
 
     fn obtain(&self, request: &DataRequest) -> Result<Prepared, DataError> {
-        obtain_in(&self.environment, &self.published.publication, request)
+        obtain_in(&self.environment, &self.published.publication, request, &mut |_| {})
     }
 
     /// A folder that holds the published files.
@@ -162,7 +162,8 @@ fn fetch_completes_the_folder_that_is_named() {
     let server = TestServer::start(machine.published.named_files(), Behaviour::default());
     machine.environment.addresses[0].base = server.base();
     let dir = machine.root.path().join("named");
-    let fetched = fetch_in(&machine.environment, &machine.published.publication, Some(&dir)).unwrap();
+    let fetched =
+        fetch_in(&machine.environment, &machine.published.publication, Some(&dir), &mut |_| {}).unwrap();
     assert_eq!(fetched, dir);
     let data_dir = Some(dir);
     let request = DataRequest { dataset: DatasetChoice::FashionMnist, data_dir, offline: true };
@@ -187,7 +188,7 @@ fn fashion_mnist_itself_is_what_it_should_be() {
     let environment = Environment { cache: Some(cache.path().to_owned()), ..Environment::default() };
     let dataset = DatasetChoice::FashionMnist;
     let request = DataRequest { dataset, data_dir: Some(data_dir), offline: true };
-    let obtain = || obtain_in(&environment, &FASHION_MNIST, &request).unwrap();
+    let obtain = || obtain_in(&environment, &FASHION_MNIST, &request, &mut |_| {}).unwrap();
     let started = std::time::Instant::now();
     let prepared = obtain();
     let decoded = started.elapsed();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ureq::http::{HeaderMap, StatusCode, Uri, header};
 
 use super::error::Absence;
-use super::progress::Progress;
+use super::event::{DownloadEvent, Heard};
 use super::publication::{Address, PublishedFile};
 
 /// For name look-up, and again for the connection.
@@ -31,7 +31,8 @@ pub(super) enum TransferError {
 #[derive(Debug)]
 pub(super) struct Transfer<'a> {
     file: &'a PublishedFile,
-    url: String,
+    /// Where it comes from.
+    pub(super) url: String,
     target: PathBuf,
     part: PathBuf,
 }
@@ -57,21 +58,17 @@ impl<'a> Transfer<'a> {
     }
 
     /// Brings the file, checks its sum and gives it its name.
-    pub(super) fn run(&self) -> Result<(), TransferError> {
-        let progress = Progress::start(self.file, &self.url);
+    pub(super) fn run(&self, heard: Heard<'_>) -> Result<(), TransferError> {
         // A part may stem from another file or address: on doubt it is thrown
         // away, once.
         let mut may_restart = self.part_length()? > 0;
         for _ in 0..MAX_CONNECTIONS {
             let before = self.part_length()?;
             let received =
-                if before == self.file.bytes { Received::All } else { self.receive(before, &progress)? };
+                if before == self.file.bytes { Received::All } else { self.receive(before, heard)? };
             let failure = match received {
                 Received::All => match self.check_and_name()? {
-                    None => {
-                        progress.finish();
-                        return Ok(());
-                    }
+                    None => return Ok(()),
                     Some(found) => format!("sent a file with {found}"),
                 },
                 Received::Broken(_) if self.part_length()? > before => continue,
@@ -87,7 +84,7 @@ impl<'a> Transfer<'a> {
     }
 
     /// Receives what is missing after `before` bytes, over one connection.
-    fn receive(&self, before: u64, progress: &Progress) -> Result<Received, TransferError> {
+    fn receive(&self, before: u64, heard: Heard<'_>) -> Result<Received, TransferError> {
         let mut request = agent(&self.url).get(&self.url).header(header::ACCEPT_ENCODING, "identity");
         if before > 0 {
             request = request.header(header::RANGE, format!("bytes={before}-"));
@@ -110,7 +107,7 @@ impl<'a> Transfer<'a> {
         let mut output = self.open_part(from)?;
         // One byte more than is wanted shows whether the body is too long.
         let mut body = response.into_body().into_reader().take(length + 1);
-        self.copy(&mut body, &mut output, from, progress)
+        self.copy(&mut body, &mut output, from, heard)
     }
 
     fn copy(
@@ -118,7 +115,7 @@ impl<'a> Transfer<'a> {
         body: &mut impl Read,
         output: &mut File,
         from: u64,
-        progress: &Progress,
+        heard: Heard<'_>,
     ) -> Result<Received, TransferError> {
         let mut buffer = vec![0; 64 * 1024];
         let mut position = from;
@@ -140,7 +137,7 @@ impl<'a> Transfer<'a> {
             }
             output.write_all(&buffer[..count]).map_err(|error| self.local("write", error))?;
             position += count as u64;
-            progress.set(position);
+            heard(DownloadEvent::GoesOn(position));
         }
     }
 

@@ -9,8 +9,9 @@ use trainmark_reports::record::RunOutcome;
 
 use super::{BATCH, Operation, infos};
 use crate::bench::prepare::ReadyCell;
-use crate::bench::{gate, lost, unix_time};
-use crate::executor::{Ending, Executor};
+use crate::bench::runner::Runner;
+use crate::bench::unix_time;
+use crate::executor::Ending;
 use crate::failure::Failure;
 use crate::worker::protocol::{Job, Message};
 use crate::workload::{self, Workload};
@@ -34,8 +35,8 @@ pub struct Run<'r> {
     pub dataset: &'r data::Prepared,
     /// Whether fewer rounds will do.
     pub is_quick: bool,
-    /// Starts the workers.
-    pub executor: &'r Executor,
+    /// Who measures.
+    pub runner: &'r dyn Runner,
 }
 
 impl Run<'_> {
@@ -52,7 +53,7 @@ impl Run<'_> {
         let mut measured = Operations::new(machine::environment(), BATCH, infos()?);
         let log = tempfile::NamedTempFile::new().context("cannot create a temporary log")?;
         for ready in cells {
-            if self.executor.interrupt.is_set() {
+            if self.runner.interrupt().is_set() {
                 break;
             }
             let mut cell = empty_cell(ready);
@@ -78,20 +79,17 @@ impl Run<'_> {
         log: &Path,
     ) -> anyhow::Result<(OperationResult, Option<Failure>)> {
         let mut time = None;
-        let task = gate::task(ready, self.dataset, 1, 0);
+        let task = ready.task(self.dataset, 1, 0);
         let job = Job::Measure { task, operation: operation.to_owned(), is_quick: self.is_quick };
-        let ending = match lost::before(&ready.cell) {
-            Some(failure) => Ending::Failed(failure),
-            None => self.executor.run(&job, ready.threads(), log, &mut |message| {
-                if let Message::Measured(measured) = message {
-                    time = Some(*measured);
-                }
-                Ok(())
-            })?,
-        };
-        let failure = match ending {
+        let report = self.runner.run(&job, ready.threads(), log, &mut |message| {
+            if let Message::Measured(measured) = message {
+                time = Some(*measured);
+            }
+            Ok(())
+        })?;
+        let failure = match report.ending {
             Ending::Done(_) => None,
-            Ending::Failed(failure) => Some(lost::explained(failure, &ready.cell)),
+            Ending::Failed(failure) => Some(failure),
         };
         let result = OperationResult {
             operation: operation.to_owned(),

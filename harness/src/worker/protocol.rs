@@ -36,6 +36,16 @@ pub enum Job {
     },
 }
 
+impl Job {
+    /// What it works on; nothing, where a library only describes itself.
+    pub fn task(&self) -> Option<&Task> {
+        match self {
+            Self::Describe { .. } => None,
+            Self::Check(task) | Self::Train(task) | Self::Measure { task, .. } => Some(task),
+        }
+    }
+}
+
 /// The cell and seed that a worker works on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Task {

@@ -3,71 +3,75 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use trainmark_reports::record::Unavailable;
-
-use super::super::BenchRequest;
-use super::super::progress::Progress;
-use super::{Prepared, devices};
-use crate::executor::Executor;
-use crate::plan::Selection;
+use super::Preparer;
+use super::wanted::Wanted;
+use crate::bench::event::Happening;
+use crate::registry::Library;
 use crate::registry::build::{BuildEvent, Network, Recipe, build_all};
-use crate::registry::{Backend, Library, Registry};
 
-/// Builds what is stale among the selected libraries. Returns those that could
-/// not be built, each of which has its row in `prepared`.
-///
-/// # Errors
-/// Where a selection names no backend, or the user interrupts.
-pub(super) fn build_stale(
-    selections: &[Selection],
-    request: &BenchRequest,
-    registry: &Registry,
-    executor: &Executor,
-    progress: &mut dyn Progress,
-    prepared: &mut Prepared,
-) -> anyhow::Result<HashSet<PathBuf>> {
-    let mut unbuilt = HashSet::new();
-    let mut stale: Vec<(&Backend, &Recipe)> = Vec::new();
-    for selection in selections {
-        let backend = registry.find(&selection.backend)?;
-        for library in backend.libraries.iter().filter(|one| devices::is_asked_for(one, selection, request)) {
-            let Library::Built(recipe) = library else { continue };
-            match recipe.is_fresh() {
-                Ok(true) => {}
-                Ok(false) if stale.iter().any(|(_, known)| known.library() == recipe.library()) => {}
-                Ok(false) => stale.push((backend, recipe)),
-                Err(error) => {
-                    prepared.add_unavailable(row(backend, recipe, &format!("{error:#}")), progress);
-                    unbuilt.insert(recipe.library());
+/// A library that is to be built.
+struct Stale<'w> {
+    wanted: &'w Wanted<'w>,
+    library: &'w Library,
+    recipe: &'w Recipe,
+}
+
+impl Preparer<'_> {
+    /// Builds what is stale among the wanted libraries. Returns those that could
+    /// not be built, each of which has its row.
+    ///
+    /// # Errors
+    /// Where the user interrupts, or something cannot be told.
+    pub(super) fn build_stale(&mut self, wanted: &[Wanted<'_>]) -> anyhow::Result<HashSet<PathBuf>> {
+        let mut unbuilt = HashSet::new();
+        let mut stale: Vec<Stale<'_>> = Vec::new();
+        for one in wanted {
+            for library in one.libraries() {
+                let Library::Built(recipe) = library else { continue };
+                match recipe.is_fresh() {
+                    Ok(true) => {}
+                    Ok(false) if stale.iter().any(|known| known.recipe.library() == recipe.library()) => {}
+                    Ok(false) => stale.push(Stale { wanted: one, library, recipe }),
+                    Err(error) => {
+                        self.add_unavailable(one.unavailable(library, format!("{error:#}")))?;
+                        unbuilt.insert(recipe.library());
+                    }
                 }
             }
         }
+        self.is_built = !stale.is_empty();
+        // In the order of the request, however they ended.
+        for (one, result) in stale.iter().zip(self.build(&stale)?) {
+            if let Err(reason) = result {
+                self.unavailable.push(one.wanted.unavailable(one.library, reason));
+                unbuilt.insert(one.recipe.library());
+            }
+        }
+        Ok(unbuilt)
     }
-    prepared.is_built = !stale.is_empty();
-    let network = if request.offline { Network::Forbidden } else { Network::Allowed };
-    let (backends, recipes): (Vec<_>, Vec<_>) = stale.into_iter().unzip();
-    let results = build_all(&recipes, network, &executor.interrupt, &mut |index, event| {
-        progress.build(recipes[index], event);
+
+    fn build(&mut self, stale: &[Stale<'_>]) -> anyhow::Result<Vec<Result<(), String>>> {
+        let network = if self.selected.offline { Network::Forbidden } else { Network::Allowed };
+        let recipes: Vec<&Recipe> = stale.iter().map(|one| one.recipe).collect();
+        let interrupt = self.runner.interrupt();
+        let mut told = Ok(());
+        let results = build_all(&recipes, network, interrupt, &mut |index, event| {
+            if told.is_ok() {
+                told = self.tell_of_build(&stale[index], event);
+            }
+        });
+        interrupt.check()?;
+        told.map(|()| results)
+    }
+
+    fn tell_of_build(&mut self, one: &Stale<'_>, event: &BuildEvent) -> anyhow::Result<()> {
+        self.sink.hear(Happening::Build(one.recipe, event))?;
         // At once: another build may take minutes still.
         if let BuildEvent::Ended { result: Err(reason), .. } = event
-            && !executor.interrupt.is_set()
+            && !self.runner.interrupt().is_set()
         {
-            progress.unavailable(&row(backends[index], recipes[index], reason));
+            self.sink.hear(Happening::Unavailable(&one.wanted.unavailable(one.library, reason.clone())))?;
         }
-    });
-    executor.interrupt.check()?;
-    // In the order of the request, however they ended.
-    for (index, result) in results.into_iter().enumerate() {
-        if let Err(reason) = result {
-            prepared.unavailable.push(row(backends[index], recipes[index], &reason));
-            unbuilt.insert(recipes[index].library());
-        }
+        Ok(())
     }
-    Ok(unbuilt)
-}
-
-/// Names the device only where the backend has other libraries for others.
-fn row(backend: &Backend, recipe: &Recipe, reason: &str) -> Unavailable {
-    let device = (backend.libraries.len() > 1).then(|| recipe.device_kinds().join(","));
-    Unavailable { backend: backend.name.clone(), device, reason: reason.to_owned() }
 }

@@ -1,54 +1,25 @@
 //! What the user sees while a benchmark runs: live lines on a terminal, plain
 //! lines elsewhere.
 
-mod builds;
 mod live;
+mod plain;
+mod works;
 
-use trainmark_reports::record::{Cell, CheckRecord, Purpose, Run, Unavailable};
+use std::time::Instant;
 
-use super::unavailable_name;
-use crate::registry::build::{BuildEvent, Recipe};
+use trainmark_reports::record::{Cell, Ended, Epoch, OfRun, Purpose};
+
+use super::event::Sink;
 use crate::units;
-use crate::worker::protocol::EpochMessage;
 
-use builds::PlainBuilds;
+pub use works::Works;
 
-/// Shows how far a benchmark is.
-pub trait Progress {
-    /// A line that stays.
-    fn note(&mut self, text: &str);
-    /// How the build of a backend goes.
-    fn build(&mut self, recipe: &Recipe, event: &BuildEvent);
-    /// A backend cannot be used.
-    fn unavailable(&mut self, row: &Unavailable);
-    /// The gate of a cell begins.
-    fn checking(&mut self, cell: &Cell);
-    /// A check of the gate ended.
-    fn checked(&mut self, cell: &Cell, check: &CheckRecord);
-    /// The gate of a cell has ended.
-    fn gate(&mut self, cell: &Cell, verdict: &Result<usize, String>);
-    /// Timed runs begin: this many, each of so many epochs.
-    fn plan(&mut self, runs: usize, epochs: u32, estimate_seconds: f64);
-    /// What is left, now that earlier runs have shown how long one takes.
-    fn replan(&mut self, runs: usize, seconds: f64);
-    /// A run begins.
-    fn begun(&mut self, cell: &Cell, seed: u64, purpose: Purpose);
-    /// An epoch of it ended.
-    fn epoch(&mut self, cell: &Cell, epoch: &EpochMessage);
-    /// A run ended.
-    fn ended(&mut self, run: &Run);
-    /// Nothing more will come.
-    fn finished(&mut self);
-}
-
-pub use builds::{BuildView, builds_for_stderr};
-
-/// The progress that fits where standard error goes.
-pub fn for_stderr() -> Box<dyn Progress> {
+/// What fits where standard error goes.
+pub fn for_stderr() -> Box<dyn Sink> {
     if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
         Box::new(live::Live::new())
     } else {
-        Box::new(Plain::default())
+        Box::new(plain::Plain::default())
     }
 }
 
@@ -58,11 +29,12 @@ struct Count {
     runs: usize,
     done: usize,
     epochs: u32,
-    current_epoch: u32,
+    /// Epochs that have ended of the run under way, if one is.
+    current: Option<u32>,
     /// Runs that had been done when the rest was last planned, when that was, and the seconds
     /// that the rest was to take.
     planned_at: usize,
-    planned: Option<std::time::Instant>,
+    planned: Option<Instant>,
     planned_seconds: f64,
     /// Whether the plan is from the times of runs, and not from the gate's.
     is_from_runs: bool,
@@ -73,7 +45,7 @@ impl Count {
         *self = Self {
             runs,
             epochs,
-            planned: Some(std::time::Instant::now()),
+            planned: Some(Instant::now()),
             planned_seconds: estimate_seconds,
             ..Self::default()
         };
@@ -82,7 +54,7 @@ impl Count {
     fn replan(&mut self, runs: usize, seconds: f64) {
         self.runs = self.done + runs;
         self.planned_at = self.done;
-        self.planned = Some(std::time::Instant::now());
+        self.planned = Some(Instant::now());
         self.planned_seconds = seconds;
         self.is_from_runs = true;
     }
@@ -94,7 +66,7 @@ impl Count {
     /// Seconds left so long after the plan: of one from the gate's times, which a busy machine
     /// misses by far, at the pace so far once there is one; else what is left of the plan.
     fn seconds_left_after(&self, elapsed: f64) -> f64 {
-        let partial = f64::from(self.current_epoch) / f64::from(self.epochs.max(1));
+        let partial = f64::from(self.current.unwrap_or_default()) / f64::from(self.epochs.max(1));
         let done = (self.done - self.planned_at) as f64 + partial;
         let all = (self.runs - self.planned_at) as f64;
         if !self.is_from_runs && done >= 1.0 {
@@ -104,11 +76,13 @@ impl Count {
     }
 
     /// Counts a run that has ended. Where runs are faster than planned the budget has room for
-    /// more of them.
-    fn end_run(&mut self) {
-        self.done += 1;
+    /// more of them. Returns whether there was one: a cell that the gate has stopped ends
+    /// without, and is told of already.
+    fn end_run(&mut self) -> bool {
+        let is_run = self.current.take().is_some();
+        self.done += usize::from(is_run);
         self.runs = self.runs.max(self.done);
-        self.current_epoch = 0;
+        is_run
     }
 
     /// ` · 12 s left`, or nothing where nothing is left.
@@ -118,18 +92,18 @@ impl Count {
     }
 }
 
-fn epoch_text(epoch: &EpochMessage) -> String {
+fn epoch_text(epoch: &Epoch) -> String {
     let loss = epoch.train_loss.map_or_else(|| "not finite".to_owned(), |loss| format!("{loss:.4}"));
     format!(
         "{} · loss {loss} · train {:.1} % · test {:.1} %",
         units::seconds(epoch.train_seconds),
-        100.0 * epoch.train_accuracy,
-        100.0 * epoch.test_accuracy
+        100.0 * epoch.train_accuracy.unwrap_or(f64::NAN),
+        100.0 * epoch.test_accuracy.unwrap_or(f64::NAN)
     )
 }
 
-fn ended_text(run: &Run) -> String {
-    let how = run.end.outcome.with_reason(run.end.reason.as_deref());
+fn ended_text(run: &OfRun<Ended>) -> String {
+    let how = run.what.end.outcome.with_reason(run.what.end.reason.as_deref());
     format!("{} · {} · {how}", run.cell, seed_text(run.seed, run.purpose))
 }
 
@@ -154,61 +128,6 @@ fn gate_text(cell: &Cell, verdict: &Result<usize, String>) -> String {
     }
 }
 
-/// Plain lines on standard error.
-#[derive(Debug, Default)]
-pub struct Plain {
-    count: Count,
-    builds: PlainBuilds,
-}
-
-impl Progress for Plain {
-    fn note(&mut self, text: &str) {
-        tell!("{text}");
-    }
-
-    fn build(&mut self, recipe: &Recipe, event: &BuildEvent) {
-        self.builds.hear(recipe, event);
-    }
-
-    fn unavailable(&mut self, row: &Unavailable) {
-        tell!("{}: unavailable: {}", unavailable_name(row), row.reason);
-    }
-
-    fn checking(&mut self, _cell: &Cell) {}
-
-    fn checked(&mut self, _cell: &Cell, _check: &CheckRecord) {}
-
-    fn gate(&mut self, cell: &Cell, verdict: &Result<usize, String>) {
-        tell!("{}", gate_text(cell, verdict));
-    }
-
-    fn plan(&mut self, runs: usize, epochs: u32, estimate_seconds: f64) {
-        self.count.plan(runs, epochs, estimate_seconds);
-        tell!("{}", plan_text(runs, epochs, estimate_seconds));
-    }
-
-    fn replan(&mut self, runs: usize, seconds: f64) {
-        self.count.replan(runs, seconds);
-    }
-
-    fn begun(&mut self, _cell: &Cell, _seed: u64, _purpose: Purpose) {
-        self.count.current_epoch = 0;
-    }
-
-    fn epoch(&mut self, cell: &Cell, epoch: &EpochMessage) {
-        self.count.current_epoch = epoch.epoch;
-        let left = self.count.left_text();
-        tell!("{cell} · epoch {}/{} · {}{left}", epoch.epoch, self.count.epochs, epoch_text(epoch));
-    }
-
-    fn ended(&mut self, run: &Run) {
-        self.count.end_run();
-        tell!("[{}/{}] {}", self.count.done, self.count.runs, ended_text(run));
-    }
-
-    fn finished(&mut self) {}
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,16 +137,19 @@ mod tests {
         let mut count = Count::default();
         count.plan(10, 5, 100.0);
         assert_eq!(count.seconds_left_after(4.0), 96.0, "as planned until a run has ended");
+        assert!(!count.end_run(), "none was under way");
         for _ in 0..2 {
-            count.end_run();
+            count.current = Some(0);
+            assert!(count.end_run());
         }
         assert_eq!(count.seconds_left_after(60.0), 240.0, "eight more at 30 s each");
         // A round later its times are known, and the budget has room for fewer.
         count.replan(4, 150.0);
         assert_eq!(count.runs, 6);
-        count.current_epoch = 5;
+        count.current = Some(5);
         assert_eq!(count.seconds_left_after(20.0), 130.0, "cells differ: the forecast, not the pace");
         for _ in 0..4 {
+            count.current = Some(5);
             count.end_run();
         }
         assert_eq!(count.seconds_left_after(20.0), 0.0);

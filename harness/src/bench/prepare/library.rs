@@ -1,0 +1,120 @@
+//! Libraries that are loaded once, to say what they are.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::devices::missing;
+use crate::bench::runner::Runner;
+use crate::executor::{Ending, LibraryPath, Threads};
+use crate::interrupt::Interrupted;
+use crate::registry::build::file_hash;
+use crate::registry::{Backend, BackendName, Library};
+use crate::worker::protocol::{BackendInfo, Job, Message};
+
+/// A library that loads and has described itself.
+#[derive(Debug, Clone)]
+pub struct ReadyLibrary {
+    /// The file.
+    pub path: PathBuf,
+    /// SHA-256 of the file.
+    pub hash: String,
+    /// What the backend says of itself.
+    pub info: BackendInfo,
+    /// Variables that set its threads, besides the usual ones.
+    pub thread_variables: Vec<String>,
+}
+
+impl ReadyLibrary {
+    /// Whether it computes on a device that this machine has.
+    pub(super) fn has_device_here(&self) -> bool {
+        self.info.devices.iter().any(|device| missing(&device.id).is_none())
+    }
+
+    /// Loads a library once. The inner error is the reason why it is unavailable.
+    ///
+    /// # Errors
+    /// Where no job can be started, or the user interrupts.
+    pub(super) fn load(
+        backend: &Backend,
+        library: &Library,
+        runner: &dyn Runner,
+    ) -> anyhow::Result<Result<Self, String>> {
+        let path = library.path();
+        let info = match describe(&path, runner)? {
+            Ok(info) => info,
+            Err(reason) => return Ok(Err(with_remedy(reason, library))),
+        };
+        if info.name != backend.name {
+            let reason = format!("its library names itself {}, its backend.toml {}", info.name, backend.name);
+            return Ok(Err(reason));
+        }
+        let hash = file_hash(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(Ok(Self { path, hash, info, thread_variables: backend.thread_variables.clone() }))
+    }
+}
+
+/// A library named by its path becomes a backend by the name in its table.
+pub(super) fn given_library(path: &Path, runner: &dyn Runner) -> anyhow::Result<Result<Backend, String>> {
+    let library = library_file(path)?;
+    Ok(describe(&library, runner)?.and_then(|info| {
+        BackendName::parse(&info.name)?;
+        Ok(Backend {
+            name: info.name,
+            summary: info.framework,
+            origin: library.clone(),
+            thread_variables: Vec::new(),
+            libraries: vec![Library::Given(library)],
+        })
+    }))
+}
+
+/// The file of a library that is named by its path.
+///
+/// # Errors
+/// Where there is none.
+pub(super) fn library_file(path: &Path) -> anyhow::Result<PathBuf> {
+    path.canonicalize().with_context(|| format!("no library {}", path.display()))
+}
+
+/// A library that was built here and does not load any more has lost something that
+/// it was built with, such as a framework's library in a cache.
+fn with_remedy(reason: String, library: &Library) -> String {
+    match library {
+        Library::Built(_) if reason.starts_with("cannot load ") && !LibraryPath::has_explained(&reason) => {
+            format!(
+                "{reason}; if what it was built with has moved or gone, delete the library: it is built again"
+            )
+        }
+        _ => reason,
+    }
+}
+
+/// Asks a library what it is.
+///
+/// # Errors
+/// Where no job can be started. The inner error is the reason why the
+/// library cannot be used.
+pub fn describe(library: &Path, runner: &dyn Runner) -> anyhow::Result<Result<BackendInfo, String>> {
+    let mut info = None;
+    let log = tempfile::NamedTempFile::new().context("cannot create a temporary log")?;
+    let job = Job::Describe { library: library.to_owned() };
+    let report = runner.run(&job, Threads::ONE, log.path(), &mut |message| {
+        if let Message::Loaded { backend, .. } = message {
+            info = Some(backend.clone());
+        }
+        Ok(())
+    })?;
+    for reason in
+        info.iter_mut().flat_map(|info| &mut info.devices).filter_map(|device| device.unavailable.as_mut())
+    {
+        // A plugin that loads its framework when it is asked says here what is missing.
+        *reason = LibraryPath::here().explain(std::mem::take(reason));
+    }
+    Ok(match (report.ending, info) {
+        (Ending::Failed(failure), _) if failure.is_interruption() => bail!(Interrupted),
+        (Ending::Failed(failure), _) => Err(failure.reason),
+        (Ending::Done(_), Some(info)) => Ok(info),
+        (Ending::Done(_), None) => Err("the worker said nothing of the library".to_owned()),
+    })
+}

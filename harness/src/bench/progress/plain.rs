@@ -1,0 +1,49 @@
+//! Plain lines on standard error.
+
+use trainmark_reports::record::Event;
+
+use super::{Count, Works, ended_text, epoch_text, gate_text, plan_text};
+use crate::bench::event::{Happening, Sink};
+
+/// A line for what a reader of a log wants to know.
+#[derive(Debug, Default)]
+pub(super) struct Plain {
+    count: Count,
+    works: Works,
+}
+
+impl Sink for Plain {
+    fn hear(&mut self, happening: Happening<'_>) -> anyhow::Result<()> {
+        match happening {
+            Happening::Note(text) => tell!("{text}"),
+            Happening::Download(_) | Happening::Build(..) => self.works.hear(happening)?,
+            Happening::Unavailable(row) => tell!("{row}: unavailable: {}", row.reason),
+            Happening::Checking(_) | Happening::Checked(..) => {}
+            Happening::Verdict(cell, verdict) => tell!("{}", gate_text(cell, verdict)),
+            Happening::Planned { runs, epochs, seconds } => {
+                self.count.plan(runs, epochs, seconds);
+                tell!("{}", plan_text(runs, epochs, seconds));
+            }
+            Happening::Replanned { runs, seconds } => self.count.replan(runs, seconds),
+            Happening::Recorded(event) => self.recorded(event),
+        }
+        Ok(())
+    }
+}
+
+impl Plain {
+    fn recorded(&mut self, event: &Event) {
+        match event {
+            Event::Begun(_) => self.count.current = Some(0),
+            Event::Epoch(epoch) => {
+                self.count.current = Some(epoch.what.number);
+                let (number, epochs, left) = (epoch.what.number, self.count.epochs, self.count.left_text());
+                tell!("{} · epoch {number}/{epochs} · {}{left}", epoch.cell, epoch_text(&epoch.what));
+            }
+            Event::Ended(run) if self.count.end_run() => {
+                tell!("[{}/{}] {}", self.count.done, self.count.runs, ended_text(run));
+            }
+            _ => {}
+        }
+    }
+}

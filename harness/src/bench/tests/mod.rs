@@ -1,0 +1,1 @@
+//! Rounds, gate, budget, resume and history by a script.
