@@ -42,8 +42,9 @@ impl LibraryPath {
     /// not needed and holds the rest of the system; the known ones are added where the driver
     /// would not be found otherwise.
     fn divided(value: &OsStr, driver: &DriverFolders) -> Self {
-        let is_given = |folder: &PathBuf| is_drivers_folder(folder) && !driver.is_found_by_loader(folder);
-        let (mut given, withheld): (Vec<_>, Vec<_>) = folders(value).into_iter().partition(is_given);
+        let (mut given, withheld): (Vec<_>, Vec<_>) = folders(value)
+            .into_iter()
+            .partition(|folder| is_drivers_folder(folder) && !driver.is_found_by_loader(folder));
         if given.is_empty() && driver.found_by_loader.is_empty() {
             given = driver.known.iter().filter(|folder| is_drivers_folder(folder)).cloned().collect();
         }

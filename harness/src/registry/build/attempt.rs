@@ -55,9 +55,8 @@ impl Recipe {
             interrupt.check()?;
             bail!(missing);
         }
-        let unwritable = || format!("cannot write into {}", self.target.display());
-        fs::create_dir_all(&self.target).with_context(unwritable)?;
-        let _lock = self.lock(interrupt, heard).with_context(unwritable)?;
+        self.written(fs::create_dir_all(&self.target))?;
+        let _lock = self.written(self.lock(interrupt, heard))?;
         interrupt.check()?;
         if self.is_fresh()? {
             return Ok(());
@@ -65,18 +64,22 @@ impl Recipe {
         let fingerprint = self.fingerprint()?;
         // Whatever happens from here on, the library is not taken for a whole one.
         for file in [self.stamp(), self.failure()] {
-            remove(&file).with_context(unwritable)?;
+            self.written(remove(&file))?;
         }
-        let log = File::create(self.log()).with_context(unwritable)?;
+        let log = self.written(File::create(self.log()))?;
         heard(BuildEvent::Begun);
         let built = self.run(log, network, interrupt, heard);
         match &built {
-            Ok(()) => fs::write(self.stamp(), fingerprint).with_context(unwritable)?,
+            Ok(()) => self.written(fs::write(self.stamp(), fingerprint))?,
             Err(error) if error.is::<Interrupted>() => {}
             // For `list` and `doctor`; the build's own failure is what counts here.
             Err(error) => drop(fs::write(self.failure(), format!("{error:#}"))),
         }
         built
+    }
+
+    fn written<T>(&self, result: io::Result<T>) -> anyhow::Result<T> {
+        result.with_context(|| format!("cannot write into {}", self.target.display()))
     }
 
     /// Takes the target folder for one build, in whichever process, or waits until the user
