@@ -135,7 +135,7 @@ pub fn task(ready: &ReadyCell, dataset: &data::Prepared, seed: u64, epochs: u32)
         workload: ready.cell.workload.clone(),
         dataset: dataset.clone(),
         implementation: ready.cell.implementation.clone(),
-        device: ready.cell.device.to_string(),
+        device: ready.cell.device.clone(),
         threads: ready.cell.threads,
         seed,
         epochs,

@@ -313,7 +313,7 @@ fn add_cells(
             let cell = Cell {
                 workload: workload.name.to_owned(),
                 backend: info.name.clone(),
-                implementation: implementation.clone(),
+                implementation: implementation.as_str().into(),
                 device: id.clone(),
                 // Threads are the processor's; a device computes with its own.
                 threads: if id.is_cpu() { request.threads } else { 1 },

@@ -4,9 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::Table;
 use trainmark_reports::formats::Grid;
-use trainmark_reports::operations::{
-    NO_BATCH_NORM, OperationCell, OperationResult, OperationTime, Operations, ranks,
-};
+use trainmark_reports::operations::{OperationCell, OperationResult, OperationTime, Operations, ranks};
 use trainmark_reports::record::RunOutcome;
 
 use crate::grid;
@@ -15,7 +13,7 @@ use crate::grid;
 pub fn render(operations: &Operations) -> String {
     let mut text = String::new();
     for is_plain in [false, true] {
-        let of_group = |cell: &&OperationCell| (cell.implementation == NO_BATCH_NORM) == is_plain;
+        let of_group = |cell: &&OperationCell| (cell.implementation.is_none()) == is_plain;
         let cells: Vec<&OperationCell> = operations.cells.iter().filter(of_group).collect();
         if !cells.is_empty() {
             // Writing to a string does not fail.
@@ -92,7 +90,7 @@ mod tests {
     fn cell(backend: &str, implementation: &str, results: Vec<OperationResult>) -> OperationCell {
         OperationCell {
             backend: backend.to_owned(),
-            implementation: implementation.to_owned(),
+            implementation: implementation.into(),
             device: trainmark_reports::record::Device::cpu(),
             threads: 2,
             framework: "framework".to_owned(),
