@@ -12,6 +12,7 @@ pub mod csv;
 pub mod formats;
 pub mod html;
 pub mod index;
+mod lock;
 pub mod merge;
 mod number;
 pub mod operations;
@@ -28,6 +29,7 @@ mod example;
 
 use std::path::Path;
 
+pub use lock::lock;
 pub use record::Record;
 pub use store::{RunStore, StoreError, latest, list};
 pub use summary::{CellSummary, summarize};
