@@ -13,6 +13,7 @@ use trainmark_reports::record::{Cell, Device, Unavailable};
 use super::progress::Progress;
 use super::{BenchRequest, wishes};
 use crate::executor::{Ending, Executor, LibraryPath, Threads};
+use crate::failure::{Failure, FailureKind};
 use crate::interrupt::Interrupted;
 use crate::plan::{self, Selection};
 use crate::registry::build::file_hash;
@@ -176,7 +177,7 @@ fn selections(
 /// A library named by its path becomes a backend by the name in its table.
 fn given_library(path: &Path, executor: &Executor) -> anyhow::Result<Result<Backend, String>> {
     let library = library_file(path)?;
-    Ok(describe(&library, executor)?.and_then(|info| {
+    Ok(describe(&library, executor)?.map_err(|failure| failure.reason).and_then(|info| {
         BackendName::parse(&info.name)?;
         Ok(Backend {
             name: info.name,
@@ -230,7 +231,7 @@ fn ready_library(
     let path = library.path();
     let info = match describe(&path, executor)? {
         Ok(info) => info,
-        Err(reason) => return Ok(Err(with_remedy(reason, library))),
+        Err(failure) => return Ok(Err(with_remedy(failure, library))),
     };
     if info.name != backend.name {
         let reason = format!("its library names itself {}, its backend.toml {}", info.name, backend.name);
@@ -242,23 +243,23 @@ fn ready_library(
 
 /// A library that was built here and does not load any more has lost something that
 /// it was built with, such as a framework's library in a cache.
-fn with_remedy(reason: String, library: &Library) -> String {
-    match library {
-        Library::Built(_) if reason.starts_with("cannot load ") && !LibraryPath::has_explained(&reason) => {
-            format!(
-                "{reason}; if what it was built with has moved or gone, delete the library: it is built again"
-            )
-        }
-        _ => reason,
+fn with_remedy(failure: Failure, library: &Library) -> String {
+    let Failure { kind, reason, .. } = failure;
+    let is_lost = kind == FailureKind::NotLoaded && LibraryPath::here().advice(&reason).is_none();
+    if is_lost && matches!(library, Library::Built(_)) {
+        return format!(
+            "{reason}; if what it was built with has moved or gone, delete the library: it is built again"
+        );
     }
+    reason
 }
 
 /// Asks a library what it is, in a worker of its own.
 ///
 /// # Errors
-/// Where no worker can be started. The inner error is the reason why the
+/// Where no worker can be started, or the user interrupts. The inner error is why the
 /// library cannot be used.
-pub fn describe(library: &Path, executor: &Executor) -> anyhow::Result<Result<BackendInfo, String>> {
+pub fn describe(library: &Path, executor: &Executor) -> anyhow::Result<Result<BackendInfo, Failure>> {
     let mut info = None;
     let log = tempfile::NamedTempFile::new().context("cannot create a temporary log")?;
     let job = Job::Describe { library: library.to_owned() };
@@ -276,9 +277,11 @@ pub fn describe(library: &Path, executor: &Executor) -> anyhow::Result<Result<Ba
     }
     Ok(match (ending, info) {
         (Ending::Failed(failure), _) if failure.is_interruption() => bail!(Interrupted),
-        (Ending::Failed(failure), _) => Err(failure.reason),
+        (Ending::Failed(failure), _) => Err(failure),
         (Ending::Done(_), Some(info)) => Ok(info),
-        (Ending::Done(_), None) => Err("the worker said nothing of the library".to_owned()),
+        (Ending::Done(_), None) => {
+            Err(Failure::new(FailureKind::Failed, "the worker said nothing of the library"))
+        }
     })
 }
 
