@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
 # Prints the path of axe.min.js, which checks a page for accessibility, and
 # fetches it first where it is not there yet. Needs python3 with pip.
+# Usage: scripts/axe.sh
 set -euo pipefail
+# shellcheck source=scripts/help.sh
+. "$(dirname "$0")/help.sh"
+help_or_refuse '' "$@"
 cd "$(dirname "$0")/.."
 
 # The package that holds axe 4.12.1; nothing of it but that file is used.

@@ -8,6 +8,9 @@
 # PYTHON names a Python with torch 2.11.0 and numpy. Without it one is installed into
 # the cache, once: about 2.7 GB to download.
 set -euo pipefail
+# shellcheck source=scripts/help.sh
+. "$(dirname "$0")/help.sh"
+help_or_refuse '' "$@"
 cd "$(dirname "$0")/.."
 rounds=${1:-3} epochs=${2:-4} threads=${3:-$(nproc)}
 

@@ -7,20 +7,27 @@
 #   4. one that pip fetches into that cache now (693 MB; NVIDIA's licence for the CUDA
 #      toolkit holds for it: https://docs.nvidia.com/cuda/eula/).
 # With --probe it fetches nothing, and only says whether there is a way to one.
+# Usage: scripts/cuda-toolkit.sh [--probe]
 # What cannot be is told in one line that starts with "error: ".
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/cuda-toolkit/folder.sh
 . "$here/cuda-toolkit/folder.sh"
 
-probe=no
-[ "${1:-}" != --probe ] || probe=yes
 
 say() { printf '%s\n' "$*" >&2; }
 fail() {
     say "error: $*"
     exit 1
 }
+
+probe=no
+case "${1:-}" in
+    '') ;;
+    --probe) probe=yes ;;
+    -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit 0 ;;
+    *) say "error: $1 is not known; see $0 --help" && exit 2 ;;
+esac
 
 # The same folder as the harness's.
 cache() {

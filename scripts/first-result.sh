@@ -4,6 +4,9 @@
 # report. Needs the data set in TRAINMARK_DATA or the cache, and some minutes.
 # Usage: scripts/first-result.sh [FOLDER to clone into and keep]
 set -euo pipefail
+# shellcheck source=scripts/help.sh
+. "$(dirname "$0")/help.sh"
+help_or_refuse '' "$@"
 
 root=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
 if [ $# -gt 0 ]; then

@@ -10,6 +10,9 @@
 # With TRAINMARK_QUICK_KERNELS=1 it is target/gpu-bundle-quick.tar.gz, to see that it can be made:
 # Candle's kernels in it are hardly optimised.
 set -euo pipefail
+# shellcheck source=scripts/help.sh
+. "$(dirname "$0")/help.sh"
+help_or_refuse --variant "$@"
 cd "$(dirname "$0")/.."
 
 # Of the archive and the checkout's files together, which are what is sent to a rented machine.
@@ -82,7 +85,10 @@ if [ "${1:-}" = --variant ]; then
     echo "$folder: $(du -k "$folder" | cut -f 1) KiB"
     exit
 fi
-[ $# = 0 ] || fail "$1 is not known; known is --variant NAME"
+if [ $# != 0 ]; then
+    echo "error: $1 is not known; see $0 --help" >&2
+    exit 2
+fi
 
 cargo build --release --locked
 strip -o "$bundle/harness/trainmark" target/release/trainmark
@@ -103,7 +109,7 @@ source=${TRAINMARK_DATA:-${XDG_CACHE_HOME:-$HOME/.cache}/trainmark/fashion-mnist
 [ -f "$source/train-images-idx3-ubyte.gz" ] ||
     fail "no Fashion-MNIST in $source; run \`cargo run -- data fetch\`, or set TRAINMARK_DATA"
 cp "$source"/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz "$bundle/data"
-cp -r scripts/gpu-check.sh scripts/gpu-lease.sh scripts/gpu "$bundle"
+cp -r scripts/gpu-check.sh scripts/gpu-lease.sh scripts/help.sh scripts/gpu "$bundle"
 revision >"$bundle/REVISION"
 # 13.0 of 13000.
 toolkit=$(awk '/^#define CUDA_VERSION / { printf "%d.%d\n", $3 / 1000, $3 % 1000 / 10; exit }' \

@@ -8,6 +8,9 @@
 #            [default: target/gpu-bundle.tar.gz of this checkout, or this script's folder]
 # Exit code: 0 all passed; 1 a check or a run failed; 2 it could not begin.
 set -euo pipefail
+# shellcheck source=scripts/help.sh
+. "$(dirname "$0")/help.sh"
+help_or_refuse '' "$@"
 
 fail() {
     echo "error: $*" >&2
@@ -15,12 +18,12 @@ fail() {
 }
 
 [ $# -ge 1 ] || fail "name the folder for the results: $0 RESULTS [BUNDLE]"
-mkdir -p "$1"
-results=$(cd "$1" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 device=${TRAINMARK_DEVICE:-cuda:0}
 # shellcheck source=scripts/gpu/common.sh
 . "$here/gpu/common.sh"
+fresh_folder "$1" machine.txt || fail "$reason"
+results=$(cd "$1" && pwd)
 
 has_driver || fail "no NVIDIA driver on this machine; install one for CUDA 13"
 find_driver

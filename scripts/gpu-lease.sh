@@ -5,7 +5,7 @@
 # after every one. docs/gpu.md says how to read what comes out.
 # Usage: scripts/gpu-lease.sh OUT [BUNDLE]
 #        scripts/gpu-lease.sh OUT [BUNDLE] --compare VARIANT...
-#   OUT      folder for what comes out: summary.txt, results.tar.gz
+#   OUT      folder for what comes out: summary.txt, results.tar.gz; without those of before
 #   BUNDLE   the archive, or the folder it was unpacked to
 #            [default: target/gpu-bundle.tar.gz of this checkout, or this script's folder]
 #   VARIANT  of the hand-written backend, FOLDER+SWITCH+SWITCH: checked and timed in turn, the
@@ -17,6 +17,9 @@
 # Exit code: 0 every stage did its work, or lacked only a profiler; 1 one failed, was cut or
 # could not begin; 2 the command line cannot be used.
 set -uo pipefail
+# shellcheck source=scripts/help.sh
+. "$(dirname "$0")/help.sh"
+help_or_refuse --compare "$@"
 
 usage() {
     echo "error: $*; usage: $0 OUT [BUNDLE] [--compare VARIANT...]" >&2
@@ -45,11 +48,7 @@ if [ $# -ge 1 ]; then
     [ $# -ge 1 ] || usage "--compare names no variant"
     is_comparison=yes variants=("$@")
 fi
-mkdir -p "$out" || usage "$out cannot be made"
-out=$(cd "$out" && pwd)
 work=$(mktemp -d) || usage "there is no room for a temporary folder"
-export results=$work/results
-mkdir "$results"
 
 session='' warming='' watching=''
 # shellcheck disable=SC2317 # called by the trap
@@ -61,6 +60,16 @@ end_everything() {
 }
 trap end_everything EXIT
 trap 'exit 130' INT TERM
+
+export bundle=
+if ! find_bundle "$given" "$here" "$work"; then
+    [ -z "$given" ] || usage "$reason"
+    no_bundle=$reason
+fi
+fresh_folder "$out" summary.txt results.tar.gz || usage "$reason"
+out=$(cd "$out" && pwd)
+export results=$work/results
+mkdir "$results"
 
 # Ends what is left of a stage: the harness's workers have process groups of their own.
 end_session() {
@@ -152,9 +161,8 @@ warm_disk() {
 }
 
 find_driver
-export bundle=
-if ! find_bundle "$given" "$here" "$work"; then
-    conclude bundle 0 failed "$reason"
+if [ -z "$bundle" ]; then
+    conclude bundle 0 failed "$no_bundle"
 elif ! link_libraries 2>"$results/links.txt"; then
     conclude bundle 0 failed "CUDA's libraries cannot be linked to in $bundle; make it writable"
 fi

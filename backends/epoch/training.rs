@@ -30,16 +30,11 @@ impl Training {
 
     /// To open a session with, whose test set is the training set.
     pub(crate) fn request(&self, implementation: &str, device: &str, threads: usize) -> OpenRequest<'_> {
-        let train = Samples { pixels: &self.pixels, labels: &self.labels };
-        OpenRequest {
-            model: self.model.clone(),
-            dataset: Dataset { train, test: train },
-            implementation: implementation.into(),
-            device: device.into(),
-            threads,
-            learning_rate: 1.0,
-            batch_size: BATCH,
-        }
+        let train = Samples::new(&self.pixels, &self.labels);
+        OpenRequest::new(self.model.clone(), Dataset::new(train, train), BATCH, 1.0)
+            .with_implementation(implementation)
+            .with_device(device)
+            .with_threads(threads)
     }
 
     /// Initial values, in the order of the model's parameters.
@@ -53,10 +48,10 @@ fn lenet_with_batch_norm() -> Model {
     let batch_norm = Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 };
     let pool = Layer::MaxPool2d { window: 2, stride: 2 };
     let linear = |out_features| Layer::Linear { out_features };
-    Model {
-        name: "lenet-bn".into(),
-        input: Shape::Image { channels: 1, height: 28, width: 28 },
-        layers: vec![
+    Model::new(
+        "lenet-bn",
+        Shape::Image { channels: 1, height: 28, width: 28 },
+        [
             convolution(6),
             batch_norm,
             Layer::Sigmoid,
@@ -74,7 +69,7 @@ fn lenet_with_batch_norm() -> Model {
             Layer::Sigmoid,
             linear(10),
         ],
-    }
+    )
 }
 
 /// Xavier-uniform weights, biases within ±1/√fan_in, γ = 1, β = 0.

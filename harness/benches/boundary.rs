@@ -9,8 +9,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use trainmark_plugin::abi::BackendTable;
 use trainmark_plugin::host::Plugin;
 use trainmark_plugin::{
-    Backend, Dataset, Description, Error, Layer, Model, OpenRequest, Samples, Session, Shape, Split,
-    StepOutcome, export,
+    Backend, Dataset, Description, Error, Layer, Model, OpenRequest, Outcome, Samples, Session, Shape, Split,
+    export,
 };
 
 /// What the boundary may add to a call.
@@ -25,7 +25,7 @@ impl Backend for Null {
     const VERSION: &'static str = "0.0.0";
 
     fn describe() -> Result<Description, Error> {
-        Ok(Description { framework: "none".into(), implementations: vec![], devices: vec![], notes: vec![] })
+        Ok(Description::new("none"))
     }
 
     fn open<'d>(_request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
@@ -44,8 +44,8 @@ impl Session for NullSession {
         Ok(())
     }
 
-    fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
-        Ok(StepOutcome { loss: 0.0, correct: batch.len() as u64 })
+    fn train_step(&mut self, batch: &[u32]) -> Result<Outcome, Error> {
+        Ok(Outcome::new(0.0, batch.len() as u64))
     }
 
     fn predict(
@@ -64,20 +64,13 @@ static PIXELS: [u8; BATCH] = [0; BATCH];
 static LABELS: [u8; BATCH] = [0; BATCH];
 
 fn request() -> OpenRequest<'static> {
-    let samples = Samples { pixels: &PIXELS, labels: &LABELS };
-    OpenRequest {
-        model: Model {
-            name: "null".into(),
-            input: Shape::Vector(1),
-            layers: vec![Layer::Linear { out_features: 2 }],
-        },
-        dataset: Dataset { train: samples, test: samples },
-        implementation: "none".into(),
-        device: "cpu".into(),
-        threads: 1,
-        learning_rate: 1.0,
-        batch_size: BATCH,
-    }
+    let samples = Samples::new(&PIXELS, &LABELS);
+    OpenRequest::new(
+        Model::new("null", Shape::Vector(1), [Layer::Linear { out_features: 2 }]),
+        Dataset::new(samples, samples),
+        BATCH,
+        1.0,
+    )
 }
 
 /// The shortest mean time of a call over several rounds: noise only adds.

@@ -5,10 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 
+/// Exit code of a program that a signal of the user's has ended, as shells have it.
+pub const EXIT_CODE: i32 = 130;
+
 /// Whether the user asked to stop. The first signal asks for an orderly end, the
 /// second one ends the process at once.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt(Arc<AtomicBool>);
+
+/// The user has asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
 
 impl Interrupt {
     /// Listens for SIGINT, SIGTERM and SIGHUP from here on. Before, they end the
@@ -21,7 +29,7 @@ impl Interrupt {
         let flag = Arc::clone(&self.0);
         ctrlc::set_handler(move || {
             if flag.swap(true, Ordering::SeqCst) {
-                std::process::exit(crate::cli::exit::INTERRUPTED);
+                std::process::exit(EXIT_CODE);
             }
         })
         .context("cannot listen for Ctrl-C")
@@ -36,5 +44,13 @@ impl Interrupt {
     /// Whether a signal has come.
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::SeqCst)
+    }
+
+    /// Goes on where no signal has come.
+    ///
+    /// # Errors
+    /// Where one has.
+    pub fn check(&self) -> Result<(), Interrupted> {
+        if self.is_set() { Err(Interrupted) } else { Ok(()) }
     }
 }

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod conformance;
 pub mod data;
 pub mod executor;
+pub mod failure;
 mod grid;
 pub mod interrupt;
 pub mod machine;

@@ -1,12 +1,35 @@
 //! Printing that does not fail: whoever reads may be gone (`… | head`, a closed
-//! terminal), and neither a benchmark nor a list must end in a panic for that.
+//! terminal), and neither a benchmark nor a list must end in a panic for that. What cannot be
+//! written for another reason, such as a full disk, is an error at the command's end.
+
+use std::fmt::Arguments;
+use std::io::{self, ErrorKind, Write};
+use std::sync::OnceLock;
+
+static LOST: OnceLock<io::Error> = OnceLock::new();
+
+/// Why something that was to go to standard output is not there.
+pub(crate) fn lost() -> Option<&'static io::Error> {
+    LOST.get()
+}
+
+/// Remembers why standard output cannot be written to, unless nobody reads any more.
+pub(crate) fn keep_trouble(written: io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        // The first says what happened.
+        let _ = LOST.set(error);
+    }
+}
+
+pub(crate) fn say(text: Arguments<'_>) {
+    keep_trouble(writeln!(io::stdout(), "{text}"));
+}
 
 /// Prints a line on standard output.
 macro_rules! say {
-    ($($text:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($text)*);
-    }};
+    ($($text:tt)*) => { crate::output::say(format_args!($($text)*)) };
 }
 
 /// Prints a line on standard error.

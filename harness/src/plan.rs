@@ -4,6 +4,8 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use std::path::Path;
+
 use anyhow::bail;
 use trainmark_reports::record::{Device, Round};
 
@@ -52,6 +54,19 @@ impl Selection {
             implementation: implementation.map(str::to_owned),
             device: device.map(str::to_owned),
         })
+    }
+}
+
+impl Selection {
+    /// As a run's name has it: a library by its file's name without the ending.
+    pub fn short(&self) -> String {
+        let mut short = self.clone();
+        if is_library_path(&self.backend)
+            && let Some(stem) = Path::new(&self.backend).file_stem()
+        {
+            short.backend = stem.to_string_lossy().into_owned();
+        }
+        short.to_string()
     }
 }
 
@@ -136,6 +151,18 @@ mod tests {
         assert_eq!(parse("b.so/builtin"), Some(("b.so".into(), some("builtin"), None)));
         for bad in ["", "/x", "tch/", "tch@", "@cpu"] {
             assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_short_selection_names_a_library_without_its_path() {
+        for (text, short) in [
+            ("tch/builtin@cuda:0", "tch/builtin@cuda:0"),
+            ("/a.b/libmine.so/builtin", "libmine/builtin"),
+            ("/a/libmine.so@cpu", "libmine@cpu"),
+            ("/a/lib.mine.dylib", "lib.mine"),
+        ] {
+            assert_eq!(Selection::parse(text).unwrap().short(), short);
         }
     }
 

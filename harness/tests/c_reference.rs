@@ -61,7 +61,7 @@ fn every_layer() -> Workload {
         Layer::Linear { out_features: 10 },
     ];
     let input = Shape::Image { channels: 2, height: SIDE, width: SIDE };
-    let model = Model { name: "every-layer".into(), input, layers };
+    let model = Model::new("every-layer", input, layers);
     Workload { name: "every-layer", model, batch_size: 40, ..lenet_bn() }
 }
 
@@ -87,10 +87,7 @@ fn every_layer_agrees_with_the_reference() {
     // SAFETY: the test has just built it.
     let plugin = unsafe { Plugin::load(&library) }.unwrap();
     let ((train, train_labels), (test, test_labels)) = (samples(500), samples(90));
-    let dataset = Dataset {
-        train: Samples { pixels: &train, labels: &train_labels },
-        test: Samples { pixels: &test, labels: &test_labels },
-    };
+    let dataset = Dataset::new(Samples::new(&train, &train_labels), Samples::new(&test, &test_labels));
     for (implementation, running_variance) in
         [("primitive", RunningVariance::BiasedFromZero), ("builtin", RunningVariance::UnbiasedFromOne)]
     {

@@ -129,11 +129,11 @@ impl Case {
 
     fn model(&self) -> Model {
         let layers: Vec<serde_json::Value> = serde_json::from_str(&self.metadata["model"]).unwrap();
-        Model {
-            name: self.metadata["case"].clone(),
-            input: Shape::Image { channels: 1, height: 28, width: 28 },
-            layers: layers.iter().map(layer).collect(),
-        }
+        Model::new(
+            self.metadata["case"].clone(),
+            Shape::Image { channels: 1, height: 28, width: 28 },
+            layers.iter().map(layer).collect::<Vec<_>>(),
+        )
     }
 
     /// The reference with the generator's parameters, and the batch.
@@ -151,7 +151,7 @@ impl Case {
         assert_eq!(fnv1a(pixels.iter().copied()), self.metadata["fnv1a_images"]);
         assert_eq!(fnv1a(labels.iter().copied()), self.metadata["fnv1a_labels"]);
         let indices: Vec<u32> = (0..count as u32).collect();
-        let batch = Batch::gather(Samples { pixels: &pixels, labels: &labels }, &indices);
+        let batch = Batch::gather(Samples::new(&pixels, &labels), &indices);
         (reference, batch)
     }
 }

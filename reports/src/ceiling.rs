@@ -54,7 +54,8 @@ pub(crate) fn paragraph(started: &Started) -> Option<String> {
     let mut text = format!(
         "With nothing but multiply-adds in registers, the processor was measured to reach {peak}. At that rate, "
     );
-    let floor = |workload: &WorkloadInfo| {
+    let known = started.plan.workloads.iter().filter(|workload| workload.multiply_adds_per_sample > 0);
+    let floors = known.map(|workload| {
         let operations = operations_per_epoch(started, workload);
         format!(
             "an epoch of {}, {} GFLOP in convolutions and linear layers, takes {}",
@@ -62,9 +63,8 @@ pub(crate) fn paragraph(started: &Started) -> Option<String> {
             significant(operations / 1e9),
             seconds(operations / peak.operations_per_second)
         )
-    };
-    let known = started.plan.workloads.iter().filter(|workload| workload.multiply_adds_per_sample > 0);
-    let floors: Vec<String> = known.map(floor).collect();
+    });
+    let floors: Vec<String> = floors.collect();
     text += &floors.join("; ");
     text +=
         ". No framework must reach it: all other layers come on top, and memory is slower than registers.";

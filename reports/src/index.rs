@@ -78,15 +78,11 @@ fn render(parent: &Path) -> Result<String, StoreError> {
 
 /// The folders in `parent`, hidden ones and `latest` left out.
 fn folders(parent: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let fail = |cause| StoreError::io("read", parent, cause);
-    let mut folders = Vec::new();
-    for entry in fs::read_dir(parent).map_err(fail)? {
-        let entry = entry.map_err(fail)?;
-        let name = entry.file_name();
-        if entry.path().is_dir() && name != LATEST && !name.as_encoded_bytes().starts_with(b".") {
-            folders.push(entry.path());
-        }
-    }
+    let mut folders = store::entries(parent)?;
+    folders.retain(|path| {
+        let name = path.file_name().unwrap_or_default();
+        path.is_dir() && name != LATEST && !name.as_encoded_bytes().starts_with(b".")
+    });
     Ok(folders)
 }
 
@@ -151,9 +147,13 @@ fn best(record: &Record) -> Option<Best> {
 
 /// A file name as a part of a relative address.
 fn encoded(name: &OsStr) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-~".contains(&byte);
-    let encode = |&byte: &u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    name.as_encoded_bytes().iter().map(encode).collect()
+    let bytes = name.as_encoded_bytes().iter();
+    bytes
+        .map(|byte| match byte {
+            byte if byte.is_ascii_alphanumeric() || b"._-~".contains(byte) => char::from(*byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,19 @@
 # Folders in which the driver's libraries are laid without the loader's knowledge.
 readonly known_driver_folders="/usr/local/nvidia/lib64 /usr/local/nvidia/lib /usr/lib/wsl/lib /usr/lib64-nvidia"
 
+# fresh_folder FOLDER FILE...: makes the folder for what comes out; fails and says why in `reason`
+# where it cannot, or where one of these files is there from before.
+fresh_folder() {
+    local folder=$1 file
+    shift
+    for file in "$@"; do
+        reason="$folder holds the $file of an earlier visit; name another folder, or move them away"
+        [ ! -e "$folder/$file" ] || return 1
+    done
+    reason="$folder cannot be made"
+    mkdir -p "$folder" 2>/dev/null
+}
+
 # find_bundle [GIVEN] BASE TEMPORARY: sets `bundle` to the folder of the bundle, or fails and
 # says why in `reason`. BASE is the folder of the script that was called; an archive is
 # unpacked into TEMPORARY.
@@ -15,7 +28,7 @@ find_bundle() {
     [ -n "$given" ] || given=$base/../target/gpu-bundle.tar.gz
     if [ -f "$given" ]; then
         if ! reason=$(tar -C "$temporary" -xzf "$given" 2>&1); then
-            reason="cannot unpack $given: $(printf '%s' "$reason" | head -n 1); make it anew with scripts/gpu-bundle.sh"
+            reason="cannot unpack $given: $(grep -m 1 . <<<"$reason"); make it anew with scripts/gpu-bundle.sh"
             return 1
         fi
         given=$temporary/gpu-bundle

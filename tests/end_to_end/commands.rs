@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use trainmark_tests::{Finished, Repository, invoke, skip};
+use trainmark_tests::{
+    Finished, Repository, RunFolder, bench, hostile, invoke, invoke_program, repository_root, shell, skip,
+};
 
 fn printed(arguments: &[&str]) -> String {
     let Finished { stdout, stderr, .. } = invoke(arguments).run().expect(0);
@@ -31,6 +33,70 @@ fn every_command_has_help() {
     ] {
         insta::assert_snapshot!(format!("help-{command}"), printed(&[command, "--help"]));
         assert_eq!(printed(&["help", command]), printed(&[command, "--help"]));
+    }
+}
+
+/// A report that is not there must not look like one: only a reader who has gone is no error.
+#[test]
+fn what_cannot_be_printed_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    bench(folder.path(), [hostile()]).run().expect(0);
+    let run = RunFolder::only(folder.path()).path;
+    let run = run.to_str().unwrap();
+    for (command, code) in [
+        ("--help", 2),
+        ("list --help", 2),
+        ("--version", 2),
+        ("list", 2),
+        ("doctor", 2),
+        ("inspect", 2),
+        ("completions bash", 2),
+        ("operations --list", 2),
+        ("data --data-dir /nowhere", 1),
+        (&*format!("report {run} --format markdown"), 2),
+        (&*format!("compare {run} {run}"), 2),
+        (&*format!("check {} --workload softmax --dataset synthetic", hostile().display()), 2),
+        (
+            &*format!(
+                "bench {} --workload softmax --dataset synthetic --quick --out {out}/b",
+                hostile().display()
+            ),
+            2,
+        ),
+    ] {
+        let told = shell(&format!("cargo run -- {command} >/dev/full")).run().expect(code).stderr;
+        let expected = "error: cannot write to standard output: No space left on device (os error 28)\n";
+        assert!(told.ends_with(expected), "{command}: {told}");
+        assert_eq!(told.matches("error: ").count(), 1, "{command}: {told}");
+    }
+    assert!(
+        RunFolder::only(&folder.path().join("b")).path.join("report.html").is_file(),
+        "but for the words"
+    );
+    for command in ["--help", "list", "inspect", "completions bash"] {
+        let line = format!("cargo run -- {command} | true; exit ${{PIPESTATUS[0]}}");
+        assert_eq!(shell(&line).run().expect(0).stderr, "", "{command}");
+    }
+}
+
+/// What a script would do without is long, and some of it costs money.
+#[test]
+fn every_script_has_help_and_refuses_what_it_does_not_know() {
+    let files = std::fs::read_dir(repository_root().join("scripts")).unwrap();
+    let scripts = files.map(|file| file.unwrap().path()).filter(|path| {
+        path.extension().is_some_and(|extension| extension == "sh") && !path.ends_with("help.sh")
+    });
+    let scripts: Vec<_> = scripts.collect();
+    assert!(scripts.len() >= 7, "{scripts:?}");
+    for script in scripts {
+        let name = script.file_name().unwrap().to_str().unwrap();
+        for option in ["-h", "--help"] {
+            let Finished { stdout, stderr, .. } = invoke_program(&script, [option]).run().expect(0);
+            assert!(stdout.contains(&format!("\nUsage: scripts/{name}")) && stderr.is_empty(), "{stdout}");
+        }
+        let told = invoke_program(&script, ["--nosuch"]).run().refusal();
+        assert!(told.starts_with("error: --nosuch is not known; see "), "{told}");
     }
 }
 
@@ -136,7 +202,7 @@ fn doctor_describes_the_machine() {
 /// Whoever cites trainmark names the version that they ran.
 #[test]
 fn the_citation_is_of_this_version() {
-    let citation = std::fs::read_to_string(trainmark_tests::repository_root().join("CITATION.cff")).unwrap();
+    let citation = std::fs::read_to_string(repository_root().join("CITATION.cff")).unwrap();
     let version = format!("\nversion: {}\n", env!("CARGO_PKG_VERSION"));
     assert!(citation.contains(&version), "CITATION.cff lacks {version:?}");
 }

@@ -149,10 +149,14 @@ fn ctrl_c_keeps_what_was_measured() {
 fn a_backend_that_cannot_be_built_is_a_line() {
     let broken = trainmark_tests::manifest("broken", "false", "sh");
     let repository = Repository::new().library("handwritten", &handwritten()).backend("broken", &broken);
-    let Finished { stdout, .. } = operations(&repository, &["--filter", "conv1"]).run().expect(0);
-    assert_holds(&stdout, "broken: unavailable: ");
+    let Finished { stdout, stderr, .. } = operations(&repository, &["--filter", "conv1"]).run().expect(0);
+    assert_eq!(stderr.matches("broken: unavailable: ").count(), 1, "{stderr}");
+    assert!(!stdout.contains("broken"), "{stdout}");
     assert_eq!(results(&recorded(&repository.runs())), [["handwritten", "none", "conv1", "ok"]]);
-    operations(&repository, &["broken", "--filter", "conv1"]).run().expect(1);
+    let Finished { stdout, stderr, .. } =
+        operations(&repository, &["broken", "--filter", "conv1"]).run().expect(1);
+    assert_eq!(stderr.matches("broken: unavailable: ").count(), 1, "{stderr}");
+    assert_eq!(stdout, "", "there is no table of nothing");
 }
 
 #[test]
@@ -165,6 +169,32 @@ fn names_are_listed_without_building_anything() {
     assert!(!is_built(&repository, "hostile"));
 }
 
+/// What could not be kept is not measured, and what another program wrote is not overwritten.
+#[test]
+fn a_file_that_is_not_ours_is_left_as_it_is() {
+    let repository = Repository::new().library("hostile", &hostile());
+    let path = repository.path().join("kept/operations.json");
+    let refused =
+        || operations(&repository, &["hostile", "--filter", "conv1", "--out", "kept"]).run().refusal();
+    fs::create_dir_all(&path).unwrap();
+    assert_holds(&refused(), "kept/operations.json: Is a directory");
+    fs::remove_dir(&path).unwrap();
+    for (text, why) in [
+        ("{\"schema\": 1, \"cells\": [", "it is damaged: EOF"),
+        ("{}", "it names no schema"),
+        ("{\"schema\": 9}", "it has schema 9"),
+        ("", "it is damaged: EOF"),
+    ] {
+        fs::write(&path, text).unwrap();
+        let message = refused();
+        assert_holds(&message, why);
+        assert_holds(&message, "; move it away and measure again with `trainmark operations`\n");
+        assert_eq!(message.lines().count(), 1, "{message}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+    assert!(!is_built(&repository, "hostile"));
+}
+
 #[test]
 fn what_there_is_not_is_refused() {
     let repository = Repository::new().library("hostile", &hostile());
@@ -172,6 +202,14 @@ fn what_there_is_not_is_refused() {
     let message = refused(&["--filter", "conv7"]);
     assert_holds(&message, "error: no operation has `conv7` in its name; there are: train_step, predict, ");
     assert_holds(&refused(&["hostil"]), "did you mean hostile");
+    assert_holds(&refused(&["hostil", "--list"]), "did you mean hostile");
+    for filter in ["", ",,", "sigmoid1,"] {
+        assert_holds(&refused(&["--filter", filter]), "'--filter <TEXT>'");
+    }
+    assert_holds(&refused(&["--device", "cpu,"]), "'--device <DEVICE>'");
+    let without = "error: nothing to run: hostile/builtin leaves out conv1, computed without batch norm: name hostile, \
+                   or hostile/none\n";
+    assert_eq!(refused(&["hostile/builtin", "--filter", "conv1"]), without);
     assert_holds(&refused(&["--threads", "0"]), "--threads");
     assert!(!is_built(&repository, "hostile"));
     assert_holds(&refused(&["--device", "cuda:9", "hostile"]), "cuda:9");

@@ -32,30 +32,22 @@ impl Backend for Candle {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 
     fn describe() -> Result<Description, Error> {
-        Ok(Description {
-            framework: concat!("candle-core ", env!("CANDLE_VERSION")).into(),
-            implementations: vec![
-                Implementation {
-                    name: "primitive".into(),
-                    running_variance: RunningVariance::BiasedFromZero,
-                    summary: "mean, difference, square, root: Candle's elementary operations and autograd"
-                        .into(),
-                },
-                Implementation {
-                    name: "builtin".into(),
-                    running_variance: RunningVariance::UnbiasedFromOne,
-                    summary: "candle_nn::BatchNorm".into(),
-                },
-            ],
-            devices: device::list(),
-            notes: NOTES.iter().chain(CUDA_NOTES).map(|&note| note.to_owned()).collect(),
-        })
+        Ok(Description::new(concat!("candle-core ", env!("CANDLE_VERSION")))
+            .with_implementations([
+                Implementation::new(
+                    "primitive",
+                    RunningVariance::BiasedFromZero,
+                    "mean, difference, square, root: Candle's elementary operations and autograd",
+                ),
+                Implementation::new("builtin", RunningVariance::UnbiasedFromOne, "candle_nn::BatchNorm"),
+            ])
+            .with_devices(device::list())
+            .with_notes(NOTES)
+            .with_notes(CUDA_NOTES))
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
-        let devices = device::list();
-        let ids: Vec<&str> = devices.iter().map(|device| device.id.as_str()).collect();
-        request.check_choices(&["primitive", "builtin"], &ids)?;
+        request.check_choices(&Self::describe()?)?;
         let device = device::open(&request.device)?;
         Ok(Box::new(session::Training::open(request, device)?))
     }
@@ -93,11 +85,11 @@ const NOTES: [&str; 6] = [
 ];
 
 #[cfg(not(feature = "cuda"))]
-const CUDA_NOTES: &[&str] = &[];
+const CUDA_NOTES: [&str; 0] = [];
 
 /// What is different on a GPU, see README.md.
 #[cfg(feature = "cuda")]
-const CUDA_NOTES: &[&str] = &[
+const CUDA_NOTES: [&str; 3] = [
     concat!(
         "candle-core ",
         env!("CANDLE_VERSION"),

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{Optimizer, SGD};
-use trainmark_plugin::{EpochOutcome, Error, OpenRequest, Samples, Session, Shape, Split, StepOutcome};
+use trainmark_plugin::{Error, OpenRequest, Outcome, Samples, Session, Shape, Split};
 
 use crate::batch_norm::Implementation;
 use crate::failure::Failure;
@@ -50,7 +50,7 @@ impl Training {
 
     /// What the steps found out stays on the device until the last one is on its way:
     /// reading it makes the host wait.
-    fn epoch(&mut self, order: &[u32], batch_size: usize) -> candle_core::Result<EpochOutcome> {
+    fn epoch(&mut self, order: &[u32], batch_size: usize) -> candle_core::Result<Outcome> {
         let indices = self.indices(order)?;
         let (mut losses, mut correct) = (Vec::new(), Vec::new());
         for (start, length) in batches(order.len(), batch_size) {
@@ -60,9 +60,10 @@ impl Training {
         }
         let losses = Tensor::stack(&losses, 0)?.to_vec1::<f32>()?;
         let correct = Tensor::stack(&correct, 0)?.to_vec1::<u32>()?;
-        let weighted = losses.into_iter().zip(batches(order.len(), batch_size));
-        let sum: f64 = weighted.map(|(loss, (_, length))| f64::from(loss) * length as f64).sum();
-        Ok(EpochOutcome { loss: sum / order.len() as f64, correct: correct.into_iter().map(u64::from).sum() })
+        let steps = losses.into_iter().zip(correct).zip(batches(order.len(), batch_size));
+        Ok(Outcome::of_steps(
+            steps.map(|((loss, right), (_, length))| (Outcome::new(loss.into(), right.into()), length)),
+        ))
     }
 
     /// One after the other, the logits of each batch; read once all are on their way.
@@ -115,9 +116,9 @@ struct Score {
 }
 
 impl Score {
-    fn read(&self) -> candle_core::Result<StepOutcome> {
+    fn read(&self) -> candle_core::Result<Outcome> {
         let correct = self.correct.to_scalar::<u32>()?;
-        Ok(StepOutcome { loss: f64::from(self.loss.to_scalar::<f32>()?), correct: correct.into() })
+        Ok(Outcome::new(f64::from(self.loss.to_scalar::<f32>()?), correct.into()))
     }
 }
 
@@ -139,7 +140,7 @@ impl Session for Training {
         self.finish()
     }
 
-    fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
+    fn train_step(&mut self, batch: &[u32]) -> Result<Outcome, Error> {
         self.check_size(batch.len())?;
         let score = self.indices(batch).and_then(|batch| self.step(&batch));
         let outcome = score.and_then(|score| score.read()).while_doing("train on a batch")?;
@@ -147,7 +148,7 @@ impl Session for Training {
         Ok(outcome)
     }
 
-    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<EpochOutcome, Error> {
+    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<Outcome, Error> {
         for (_, length) in batches(order.len(), batch_size) {
             self.check_size(length)?;
         }

@@ -15,7 +15,7 @@ fn image(channels: usize, height: usize, width: usize) -> Shape {
 }
 
 fn model(input: Shape, layers: Vec<Layer>) -> Model {
-    Model { name: "m".into(), input, layers }
+    Model::new("m", input, layers)
 }
 
 /// Output and input gradient of one layer without parameters, for one sample and
@@ -122,16 +122,12 @@ fn open(
 ) -> std::result::Result<Box<dyn Session + 'static>, Error> {
     static PIXELS: [u8; 8] = [0, 50, 100, 150, 200, 250, 30, 60];
     static LABELS: [u8; 2] = [0, 1];
-    let samples = Samples { pixels: &PIXELS, labels: &LABELS };
-    Candle::open(OpenRequest {
-        model: model(image(1, 2, 2), layers),
-        dataset: Dataset { train: samples, test: samples },
-        implementation: implementation.into(),
-        device: device.into(),
-        threads: 1,
-        learning_rate: 1.0,
-        batch_size: 2,
-    })
+    let samples = Samples::new(&PIXELS, &LABELS);
+    Candle::open(
+        OpenRequest::new(model(image(1, 2, 2), layers), Dataset::new(samples, samples), 2, 1.0)
+            .with_implementation(implementation)
+            .with_device(device),
+    )
 }
 
 fn refusal(layers: Vec<Layer>, implementation: &str, device: &str) -> (ErrorKind, String) {

@@ -41,29 +41,26 @@ impl Backend for Dfdx {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 
     fn describe() -> Result<Description, Error> {
-        Ok(Description {
-            framework: "dfdx 0.13.0".into(),
-            implementations: vec![
-                Implementation {
-                    name: "primitive".into(),
-                    running_variance: RunningVariance::BiasedFromZero,
-                    summary: "mean, sub, square, sqrt, div, mul, add with dfdx's autograd".into(),
-                },
-                Implementation {
-                    name: "builtin".into(),
-                    running_variance: RunningVariance::UnbiasedFromOne,
-                    summary: "BatchNorm2D and BatchNorm1D of dfdx".into(),
-                },
-            ],
-            devices: devices(),
-            notes: DEVICE_NOTES.iter().chain(&NOTES).map(|&note| note.to_owned()).collect(),
-        })
+        Ok(Description::new("dfdx 0.13.0")
+            .with_implementations([
+                Implementation::new(
+                    "primitive",
+                    RunningVariance::BiasedFromZero,
+                    "mean, sub, square, sqrt, div, mul, add with dfdx's autograd",
+                ),
+                Implementation::new(
+                    "builtin",
+                    RunningVariance::UnbiasedFromOne,
+                    "BatchNorm2D and BatchNorm1D of dfdx",
+                ),
+            ])
+            .with_devices(devices())
+            .with_notes(DEVICE_NOTES)
+            .with_notes(NOTES))
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
-        let devices = devices();
-        let ids: Vec<&str> = devices.iter().map(|device| device.id.as_str()).collect();
-        request.check_choices(&["primitive", "builtin"], &ids)?;
+        request.check_choices(&Self::describe()?)?;
         #[cfg(feature = "cuda")]
         if request.device != "cpu" {
             let device = cuda::open(&request.device)?;
@@ -87,7 +84,7 @@ const NOTES: [&str; 3] = [
 
 /// Those of its code for the CPU, tested as well.
 #[cfg(not(feature = "cuda"))]
-const DEVICE_NOTES: &[&str] = &[
+const DEVICE_NOTES: [&str; 2] = [
     "dfdx 0.13.0: sum adds a whole batch one value after the other in float32, which puts BatchNorm2D's \
      variance off by up to 5e-4; built with sum in blocks of 256 (sum.patch)",
     "dfdx 0.13.0: slice's backward overwrites the gradient where slices overlap; windows that overlap are \
@@ -96,7 +93,7 @@ const DEVICE_NOTES: &[&str] = &[
 
 /// What is different on a GPU, see README.md.
 #[cfg(feature = "cuda")]
-const DEVICE_NOTES: &[&str] = &[
+const DEVICE_NOTES: [&str; 4] = [
     "dfdx 0.13.0 on CUDA: sums, and gradients of gather, slice and broadcast, are added with atomicAdd: no two \
      runs agree to the last bit",
     "dfdx 0.13.0 on CUDA: copies of permuted tensors and concat_along are compiled when they run, from dfdx's \
@@ -111,7 +108,7 @@ const DEVICE_NOTES: &[&str] = &[
 fn devices() -> Vec<Device> {
     let mut devices = Vec::new();
     if cfg!(any(test, not(feature = "cuda"))) {
-        devices.push(Device { id: "cpu".into(), unavailable: None });
+        devices.push(Device::available("cpu"));
     }
     #[cfg(feature = "cuda")]
     devices.extend(cuda::gpus());

@@ -2,7 +2,7 @@
 
 use dfdx::prelude::*;
 use dfdx::tensor::{Cache, CpuError, Synchronize};
-use trainmark_plugin::{Error, ErrorKind};
+use trainmark_plugin::Error;
 
 use crate::Values;
 
@@ -31,7 +31,7 @@ impl Machine for Cpu {
     /// into an error of the call.
     fn failure(error: CpuError) -> Error {
         match error {
-            CpuError::OutOfMemory => Error::new(ErrorKind::OutOfMemory, "dfdx: no memory for a tensor"),
+            CpuError::OutOfMemory => Error::out_of_memory("dfdx: no memory for a tensor"),
             CpuError::WrongNumElements => Error::failed("dfdx: a tensor of another size was expected"),
         }
     }

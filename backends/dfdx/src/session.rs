@@ -1,7 +1,7 @@
 //! Training and prediction: batches in, loss, gradients and update.
 
 use dfdx::prelude::*;
-use trainmark_plugin::{EpochOutcome, Error, OpenRequest, Session, Split, StepOutcome};
+use trainmark_plugin::{Error, OpenRequest, Outcome, Session, Split};
 
 use crate::Values;
 use crate::batch_norm::Recording;
@@ -57,12 +57,12 @@ impl<'d, D: Machine> Training<'d, D> {
         Ok(Scored { logits: scored, loss: mean })
     }
 
-    fn read(&self, scored: &Scored<D>, batch: &[u32]) -> StepOutcome {
+    fn read(&self, scored: &Scored<D>, batch: &[u32]) -> Outcome {
         let logits = scored.logits.as_vec();
         let right = |&(logits, label): &(&[f32], u8)| predicted(logits) == usize::from(label);
         let correct = logits.chunks_exact(self.classes).zip(self.train.labels(batch)).filter(right).count();
         let loss = scored.loss.as_vec().first().copied().unwrap_or(f32::NAN);
-        StepOutcome { loss: loss.into(), correct: correct as u64 }
+        Outcome::new(loss.into(), correct as u64)
     }
 
     /// Waits until the device has done all that it was given.
@@ -82,7 +82,7 @@ impl<D: Machine> Session for Training<'_, D> {
         self.finish()
     }
 
-    fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
+    fn train_step(&mut self, batch: &[u32]) -> Result<Outcome, Error> {
         let scored = self.step(batch).map_err(D::failure)?;
         let outcome = self.read(&scored, batch);
         self.finish()?;
@@ -91,16 +91,14 @@ impl<D: Machine> Session for Training<'_, D> {
 
     /// What the steps found out is read when all are on their way: reading makes the
     /// host wait.
-    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<EpochOutcome, Error> {
+    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<Outcome, Error> {
         let steps: Result<Vec<_>, _> = order.chunks(batch_size).map(|batch| self.step(batch)).collect();
-        let (mut loss, mut correct) = (0.0, 0);
-        for (scored, batch) in steps.map_err(D::failure)?.iter().zip(order.chunks(batch_size)) {
-            let outcome = self.read(scored, batch);
-            loss += outcome.loss * batch.len() as f64;
-            correct += outcome.correct;
-        }
+        let steps = steps.map_err(D::failure)?;
+        let scored = steps.iter().zip(order.chunks(batch_size));
+        let outcome =
+            Outcome::of_steps(scored.map(|(scored, batch)| (self.read(scored, batch), batch.len())));
         self.finish()?;
-        Ok(EpochOutcome { loss: loss / order.len() as f64, correct })
+        Ok(outcome)
     }
 
     fn predict(

@@ -40,27 +40,25 @@ impl Backend for Handwritten {
     fn describe() -> Result<Description, Error> {
         // A wrong choice is refused where it matters, when a fused session is opened.
         let width = Width::choose().map_or("no such vector width", Width::name);
-        Ok(Description {
-            framework: format!("plain Rust {}", Self::VERSION),
-            implementations: vec![
-                Implementation {
-                    name: "primitive".into(),
-                    running_variance: RunningVariance::BiasedFromZero,
-                    summary: "a loop per formula; running variance as in the d2l.ai chapter".into(),
-                },
-                Implementation {
-                    name: "builtin".into(),
-                    running_variance: fused::RUNNING_VARIANCE,
-                    summary: format!("layers fused, {width}; running variance as in the frameworks"),
-                },
-            ],
-            devices: vec![Device { id: "cpu".into(), unavailable: None }],
-            notes: vec![NOTE.into()],
-        })
+        Ok(Description::new(format!("plain Rust {}", Self::VERSION))
+            .with_implementations([
+                Implementation::new(
+                    "primitive",
+                    RunningVariance::BiasedFromZero,
+                    "a loop per formula; running variance as in the d2l.ai chapter",
+                ),
+                Implementation::new(
+                    "builtin",
+                    fused::RUNNING_VARIANCE,
+                    format!("layers fused, {width}; running variance as in the frameworks"),
+                ),
+            ])
+            .with_devices([Device::available("cpu")])
+            .with_notes([NOTE]))
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
-        request.check_choices(&["primitive", "builtin"], &["cpu"])?;
+        request.check_choices(&Self::describe()?)?;
         // A model without batch norm has no implementations to choose from: the best it can.
         if request.implementation != "primitive" && fused::fits(&request.model) {
             return fused::open(request, Width::choose()?);

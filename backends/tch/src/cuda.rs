@@ -10,33 +10,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use tch::TchError;
-use trainmark_plugin::{Device, Error, ErrorKind};
+use trainmark_plugin::cuda::{self, Driver};
+use trainmark_plugin::{Device, Error};
 
-use crate::driver::{self, Driver};
 use crate::error::During;
-use crate::library::{Library, loaded};
+use crate::library::{self, loaded};
 
 const LIBTORCH_CUDA: &str = "libtorch_cuda.so";
 
 /// The CUDA devices for the description: those that the driver shows, or one that says
 /// why there is none.
 pub(crate) fn devices() -> Vec<Device> {
-    match usable(driver::ask(), Libtorch::linked().as_ref()) {
-        Ok((driver, _)) => {
-            (0..driver.devices).map(|index| Device { id: id(index), unavailable: None }).collect()
-        }
-        Err(reason) => vec![Device { id: id(0), unavailable: Some(reason) }],
-    }
-}
-
-fn id(index: usize) -> String {
-    format!("cuda:{index}")
-}
-
-/// `0` of `cuda:0`.
-pub(crate) fn index(id: &str) -> Option<usize> {
-    let digits = id.strip_prefix("cuda:")?;
-    digits.parse().ok().filter(|&number: &usize| number.to_string() == digits)
+    cuda::devices(usable().map(|(driver, _)| driver), |_| Ok(()))
 }
 
 /// The libtorch that this library runs with.
@@ -45,7 +30,7 @@ struct Libtorch {
     /// Its folder `lib`.
     folder: PathBuf,
     /// Major version of the CUDA that it was built for, where a library's name says it.
-    cuda: Option<c_int>,
+    cuda: Option<u32>,
 }
 
 impl Libtorch {
@@ -57,31 +42,30 @@ impl Libtorch {
         let cuda = runtime.and_then(|name| name.strip_prefix(RUNTIME)?.split('.').next()?.parse().ok());
         Some(Self { folder, cuda })
     }
-}
 
-/// Whether this libtorch can use this driver's devices, as far as can be said without
-/// loading `libtorch_cuda.so`. The error is the reason why not, with what to do.
-fn usable(
-    driver: Result<Driver, String>,
-    libtorch: Option<&Libtorch>,
-) -> Result<(Driver, &Libtorch), String> {
-    let libtorch = libtorch.ok_or("libtorch has CUDA on Linux only")?;
-    let driver = driver?;
-    if !libtorch.folder.join(LIBTORCH_CUDA).is_file() {
-        return Err(format!(
+    /// The error is the reason why it has no part for CUDA, with what to do.
+    fn check(&self) -> Result<(), String> {
+        if self.folder.join(LIBTORCH_CUDA).is_file() {
+            return Ok(());
+        }
+        Err(format!(
             "{} has no {LIBTORCH_CUDA}; remove target/backends/tch and build again, with LIBTORCH unset or the \
              folder of a libtorch with CUDA",
-            libtorch.folder.display()
-        ));
+            self.folder.display()
+        ))
     }
-    match libtorch.cuda {
-        Some(cuda) if driver.version / 1000 < cuda => Err(format!(
-            "the NVIDIA driver is too old: it serves CUDA {}.{}, libtorch needs {cuda}; update the driver",
-            driver.version / 1000,
-            driver.version % 1000 / 10
-        )),
-        _ => Ok((driver, libtorch)),
-    }
+}
+
+/// The driver and the libtorch that can use its devices, as far as can be said without
+/// loading `libtorch_cuda.so`.
+///
+/// # Errors
+/// `device`: why not, with what to do.
+fn usable() -> Result<(Driver, Libtorch), Error> {
+    let libtorch = Libtorch::linked().ok_or_else(|| Error::device("libtorch has CUDA on Linux only"))?;
+    let driver = Driver::start(libtorch.cuda.unwrap_or(0))?;
+    libtorch.check().map_err(Error::device)?;
+    Ok((driver, libtorch))
 }
 
 /// What this process has done with libtorch.
@@ -108,25 +92,17 @@ pub(crate) fn before_cpu() {
 /// # Errors
 /// `Device`, with the reason and what to do.
 pub(crate) fn before_device(index: usize) -> Result<(), Error> {
-    let device = id(index);
-    let refuse = |reason: &str| Error::new(ErrorKind::Device, format!("{device} cannot be used: {reason}"));
-    let libtorch = Libtorch::linked();
-    let (driver, libtorch) = usable(driver::ask(), libtorch.as_ref()).map_err(|reason| refuse(&reason))?;
-    if index >= driver.devices {
-        let shown = driver.devices;
-        return Err(refuse(&format!(
-            "the NVIDIA driver shows {shown}, counted from cuda:0; ask for another"
-        )));
-    }
+    let device = format!("cuda:{index}");
+    let refuse = |reason: &str| Error::device(format!("{device} cannot be used: {reason}"));
+    let (driver, libtorch) = usable()?;
     load(&libtorch.folder).map_err(|reason| refuse(&reason))?;
     let count = device_count().during(|| format!("{device} cannot be used"))?;
-    if count != driver.devices {
+    if count != driver.device_count() {
         return Err(refuse(&format!(
             "the NVIDIA driver shows {} devices, libtorch {count}; see its warning in the log, and update the \
-             driver or use a libtorch for its CUDA {}.{}",
-            driver.devices,
-            driver.version / 1000,
-            driver.version % 1000 / 10
+             driver or use a libtorch for its CUDA {}",
+            driver.device_count(),
+            driver.cuda()
         )));
     }
     // NVIDIA's libraries obey this variable before libtorch; 0 turns TF32 off.
@@ -200,8 +176,8 @@ fn load(folder: &Path) -> Result<(), String> {
     let name = CString::new(path.as_os_str().as_bytes()).map_err(|error| error.to_string())?;
     // SAFETY: it is the part of the libtorch that is loaded already, of the same folder;
     // its initialisers register its kernels there.
-    let library = unsafe { Library::load(&name, libc::RTLD_NOW | libc::RTLD_GLOBAL) };
-    let result = library.map(drop).map_err(|reason| {
+    let loaded = unsafe { library::load(&name, libc::RTLD_NOW | libc::RTLD_GLOBAL) };
+    let result = loaded.map_err(|reason| {
         format!(
             "libtorch's part for CUDA does not load: {reason}; install what it needs, or set LIBTORCH to a \
              whole libtorch and build again"
@@ -250,7 +226,7 @@ fn device_count() -> Result<usize, TchError> {
 pub(crate) fn synchronize(index: usize) -> Result<(), Error> {
     // SAFETY: takes an integer, and keeps what C++ throws for `checked`. Not
     // `tch::Cuda::synchronize`, which panics then.
-    checked(|| unsafe { torch_sys::cuda::atc_synchronize(index as i64) }).during(|| id(index))
+    checked(|| unsafe { torch_sys::cuda::atc_synchronize(index as i64) }).during(|| format!("cuda:{index}"))
 }
 
 /// The error that a call through torch-sys has left on this thread, if it failed.
@@ -270,41 +246,19 @@ fn checked<T>(call: impl FnOnce() -> T) -> Result<T, TchError> {
 
 #[cfg(test)]
 mod tests {
+    use trainmark_plugin::ErrorKind;
+
     use super::*;
 
-    const DRIVER: Driver = Driver { devices: 2, version: 13000 };
-
     #[test]
-    fn an_index_is_written_in_one_way() {
-        assert_eq!([index("cuda:0"), index("cuda:12")], [Some(0), Some(12)]);
-        for other in ["cpu", "cuda", "cuda:", "cuda:01", "cuda:+1", "cuda:-1", "cuda:0 "] {
-            assert_eq!(index(other), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn a_device_is_unavailable_for_one_reason() {
+    fn a_libtorch_without_cuda_says_so() {
         let folder = std::env::temp_dir().join(format!("trainmark-tch-cuda-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let libtorch = Libtorch { folder: folder.clone(), cuda: Some(13) };
-        let reason = |driver, libtorch: Option<&Libtorch>| usable(driver, libtorch).unwrap_err();
-
-        assert_eq!(reason(Ok(DRIVER), None), "libtorch has CUDA on Linux only");
-        // Nothing else helps while there is no driver.
-        assert_eq!(reason(Err("no NVIDIA driver".into()), Some(&libtorch)), "no NVIDIA driver");
-        let light = reason(Ok(DRIVER), Some(&libtorch));
+        let light = libtorch.check().unwrap_err();
         assert!(light.starts_with(&format!("{} has no libtorch_cuda.so; ", folder.display())), "{light}");
-
         std::fs::write(folder.join(LIBTORCH_CUDA), "").unwrap();
-        let old = Driver { version: 12_040, ..DRIVER };
-        assert_eq!(
-            reason(Ok(old), Some(&libtorch)),
-            "the NVIDIA driver is too old: it serves CUDA 12.4, libtorch needs 13; update the driver"
-        );
-        for cuda in [Some(13), Some(12), None] {
-            let libtorch = Libtorch { cuda, ..libtorch.clone() };
-            assert_eq!(usable(Ok(DRIVER), Some(&libtorch)), Ok((DRIVER, &libtorch)));
-        }
+        assert_eq!(libtorch.check(), Ok(()));
         std::fs::remove_dir_all(&folder).unwrap();
     }
 

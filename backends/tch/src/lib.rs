@@ -6,7 +6,6 @@
 
 mod batch_norm;
 mod cuda;
-mod driver;
 mod error;
 mod library;
 mod memory;
@@ -33,7 +32,7 @@ impl Backend for Tch {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 
     fn describe() -> Result<Description, Error> {
-        let mut devices = vec![Device { id: "cpu".into(), unavailable: None }];
+        let mut devices = vec![Device::available("cpu")];
         devices.extend(cuda::devices());
         let has_cuda = devices.iter().any(|device| device.id != "cpu" && device.unavailable.is_none());
         let cudnn_note = match cuda::Algorithms::asked() {
@@ -41,34 +40,30 @@ impl Backend for Tch {
             // What cannot be read is refused when a device is opened.
             _ => BENCHMARK_NOTE,
         };
-        let cuda_notes = if has_cuda { &[CUDA_NOTE, cudnn_note][..] } else { &[] };
-        let notes = NOTES.iter().chain(cuda_notes);
-        Ok(Description {
-            framework: concat!("tch 0.24.0, libtorch ", env!("LIBTORCH_VERSION")).into(),
-            implementations: vec![
-                Implementation {
-                    name: "primitive".into(),
-                    running_variance: RunningVariance::BiasedFromZero,
-                    summary: "batch norm of tensor operations, differentiated by libtorch's autograd".into(),
-                },
-                Implementation {
-                    name: "builtin".into(),
-                    running_variance: RunningVariance::UnbiasedFromOne,
-                    summary: "libtorch's batch_norm, as tch's nn::batch_norm2d and 1d call it".into(),
-                },
-            ],
-            devices,
-            notes: notes.map(|&note| note.to_owned()).collect(),
-        })
+        let cuda_notes = has_cuda.then_some([CUDA_NOTE, cudnn_note]);
+        Ok(Description::new(concat!("tch 0.24.0, libtorch ", env!("LIBTORCH_VERSION")))
+            .with_implementations([
+                Implementation::new(
+                    "primitive",
+                    RunningVariance::BiasedFromZero,
+                    "batch norm of tensor operations, differentiated by libtorch's autograd",
+                ),
+                Implementation::new(
+                    "builtin",
+                    RunningVariance::UnbiasedFromOne,
+                    "libtorch's batch_norm, as tch's nn::batch_norm2d and 1d call it",
+                ),
+            ])
+            .with_devices(devices)
+            .with_notes(NOTES)
+            .with_notes(cuda_notes.into_iter().flatten()))
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
-        let cuda = cuda::index(&request.device);
-        let device = cuda.map_or("cuda:0", |_| &request.device);
-        request.check_choices(&["primitive", "builtin"], &["cpu", device])?;
+        request.check_choices(&Self::describe()?)?;
         // Without batch norm, asked for with `none`, either would do.
         let form = if request.implementation == "primitive" { Form::Primitive } else { Form::Builtin };
-        let device = match cuda {
+        let device = match trainmark_plugin::cuda::ordinal(&request.device) {
             Some(index) => {
                 cuda::before_device(index)?;
                 tch::Device::Cuda(index)

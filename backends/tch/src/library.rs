@@ -4,29 +4,17 @@ use std::ffi::{CStr, c_int, c_void};
 use std::path::PathBuf;
 use std::ptr::NonNull;
 
-/// A library that stays loaded until the process ends.
-#[derive(Debug)]
-pub(crate) struct Library(NonNull<c_void>);
-
-impl Library {
-    /// Loads a library with everything that it needs.
-    ///
-    /// # Errors
-    /// The loader's own words.
-    ///
-    /// # Safety
-    /// Its initialisers run: it must be the library that its name says.
-    pub(crate) unsafe fn load(name: &CStr, flags: c_int) -> Result<Self, String> {
-        // SAFETY: the name is a C string; the caller answers for the initialisers.
-        let handle = unsafe { libc::dlopen(name.as_ptr(), flags) };
-        NonNull::new(handle).map(Self).ok_or_else(last_error)
-    }
-
-    /// Address of a symbol, if the library has it.
-    pub(crate) fn symbol(&self, name: &CStr) -> Option<NonNull<c_void>> {
-        // SAFETY: the handle is `dlopen`'s and never closed; the name is a C string.
-        NonNull::new(unsafe { libc::dlsym(self.0.as_ptr(), name.as_ptr()) })
-    }
+/// Loads a library with everything that it needs; it stays loaded until the process ends.
+///
+/// # Errors
+/// The loader's own words.
+///
+/// # Safety
+/// Its initialisers run: it must be the library that its name says.
+pub(crate) unsafe fn load(name: &CStr, flags: c_int) -> Result<(), String> {
+    // SAFETY: the name is a C string; the caller answers for the initialisers.
+    let handle = unsafe { libc::dlopen(name.as_ptr(), flags) };
+    if handle.is_null() { Err(last_error()) } else { Ok(()) }
 }
 
 fn last_error() -> String {
@@ -92,7 +80,7 @@ mod tests {
     #[test]
     fn what_cannot_be_loaded_is_named() {
         // SAFETY: there is no such library, so nothing runs.
-        let error = unsafe { Library::load(c"/no/where.so", libc::RTLD_NOW) }.unwrap_err();
+        let error = unsafe { load(c"/no/where.so", libc::RTLD_NOW) }.unwrap_err();
         assert!(error.contains("/no/where.so"), "{error}");
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Once;
 
 use tch::{COptimizer, Device, Kind, Reduction, TchError, Tensor};
-use trainmark_plugin::{EpochOutcome, Error, OpenRequest, Session, Split, StepOutcome};
+use trainmark_plugin::{Error, OpenRequest, Outcome, Session, Split};
 
 use crate::batch_norm::Form;
 use crate::cuda;
@@ -120,12 +120,12 @@ impl Outcomes {
     }
 
     /// Mean loss and number of right predictions over all samples; waits for the device twice.
-    fn read(&self) -> Result<EpochOutcome, TchError> {
+    fn read(&self) -> Result<Outcome, TchError> {
         let mut losses = vec![0_f32; self.samples.len()];
         self.losses.f_copy_data(&mut losses, self.samples.len())?;
         let weighted = losses.iter().zip(&self.samples).map(|(&loss, &count)| f64::from(loss) * count as f64);
         let correct = self.correct.f_sum(Kind::Int64)?.f_int64_value(&[])? as u64;
-        Ok(EpochOutcome { loss: weighted.sum::<f64>() / self.samples.iter().sum::<usize>() as f64, correct })
+        Ok(Outcome::new(weighted.sum::<f64>() / self.samples.iter().sum::<usize>() as f64, correct))
     }
 }
 
@@ -159,14 +159,13 @@ impl Session for Training {
         self.network.get_parameters(values)
     }
 
-    fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
-        let EpochOutcome { loss, correct } = self.train_epoch(batch, batch.len())?;
-        Ok(StepOutcome { loss, correct })
+    fn train_step(&mut self, batch: &[u32]) -> Result<Outcome, Error> {
+        self.train_epoch(batch, batch.len())
     }
 
     /// Reads losses and predictions once, at the end: a device would have to wait for
     /// each of them.
-    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<EpochOutcome, Error> {
+    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<Outcome, Error> {
         let batches = self.batches(order, batch_size)?;
         let room = Outcomes::new(batches.len(), self.device);
         let mut outcomes = room.during(|| format!("cannot make room for {} losses", batches.len()))?;

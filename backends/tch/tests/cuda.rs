@@ -39,22 +39,14 @@ fn train(implementation: &str, device: &str) -> Results {
     let pixels: Vec<u8> =
         (0..COUNT * SIDE * SIDE).map(|place| if place * place % 7 < 3 { 255 } else { 0 }).collect();
     let labels: Vec<u8> = (0..COUNT).map(|sample| (sample * 7 % 3) as u8).collect();
-    let samples = Samples { pixels: &pixels, labels: &labels };
-    let model = Model {
-        name: "m".into(),
-        input: Shape::Image { channels: 1, height: SIDE, width: SIDE },
-        layers: LAYERS.to_vec(),
-    };
+    let samples = Samples::new(&pixels, &labels);
+    let model = Model::new("m", Shape::Image { channels: 1, height: SIDE, width: SIDE }, LAYERS.to_vec());
     let specs = model.parameters().unwrap();
-    let mut session = Tch::open(OpenRequest {
-        model,
-        dataset: Dataset { train: samples, test: samples },
-        implementation: implementation.into(),
-        device: device.into(),
-        threads: 1,
-        learning_rate: 0.5,
-        batch_size: 4,
-    })
+    let mut session = Tch::open(
+        OpenRequest::new(model, Dataset::new(samples, samples), 4, 0.5)
+            .with_implementation(implementation)
+            .with_device(device),
+    )
     .unwrap();
     let mut start: Vec<Vec<f32>> =
         specs.iter().map(|spec| (0..spec.len()).map(|i| (i % 5) as f32 / 4.0 - 0.4).collect()).collect();

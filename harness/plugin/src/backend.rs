@@ -1,10 +1,12 @@
 //! The safe interface: what a Rust backend implements, and what the harness
 //! sees of any loaded plugin.
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::model::Model;
 
 /// Which of the two conventions a backend's running variance follows.
+///
+/// A match on it is exhaustive: there is no doing by a convention that one does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunningVariance {
     /// The frameworks': starts at 1, updated with the unbiased batch variance
@@ -16,6 +18,7 @@ pub enum RunningVariance {
 
 /// One way in which a backend computes batch norm.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Implementation {
     /// `primitive`, `builtin`, or a further labelled name. A model without
     /// batch norm is asked for with `none`, which need not be listed.
@@ -26,8 +29,20 @@ pub struct Implementation {
     pub summary: String,
 }
 
+impl Implementation {
+    /// A way of this name.
+    pub fn new(
+        name: impl Into<String>,
+        running_variance: RunningVariance,
+        summary: impl Into<String>,
+    ) -> Self {
+        Self { name: name.into(), running_variance, summary: summary.into() }
+    }
+}
+
 /// One device as the backend sees it on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Device {
     /// `cpu`, `cuda:0`, …
     pub id: String,
@@ -35,8 +50,21 @@ pub struct Device {
     pub unavailable: Option<String>,
 }
 
+impl Device {
+    /// One that can be used.
+    pub fn available(id: impl Into<String>) -> Self {
+        Self { id: id.into(), unavailable: None }
+    }
+
+    /// One that cannot be used now, and why.
+    pub fn unavailable(id: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { id: id.into(), unavailable: Some(why.into()) }
+    }
+}
+
 /// What a backend says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Description {
     /// Framework and version, such as `candle-core 0.11.1`.
     pub framework: String,
@@ -49,7 +77,35 @@ pub struct Description {
     pub notes: Vec<String>,
 }
 
-/// A part of the data set.
+impl Description {
+    /// That of a framework with its version, and nothing else yet.
+    pub fn new(framework: impl Into<String>) -> Self {
+        Self { framework: framework.into(), implementations: vec![], devices: vec![], notes: vec![] }
+    }
+
+    /// With these ways to compute batch norm besides.
+    #[must_use]
+    pub fn with_implementations(mut self, more: impl IntoIterator<Item = Implementation>) -> Self {
+        self.implementations.extend(more);
+        self
+    }
+
+    /// With these devices besides.
+    #[must_use]
+    pub fn with_devices(mut self, more: impl IntoIterator<Item = Device>) -> Self {
+        self.devices.extend(more);
+        self
+    }
+
+    /// With these notes besides.
+    #[must_use]
+    pub fn with_notes(mut self, more: impl IntoIterator<Item: Into<String>>) -> Self {
+        self.notes.extend(more.into_iter().map(Into::into));
+        self
+    }
+}
+
+/// A part of the data set. There are two, and a match on it is exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Split {
     /// The samples that are trained on.
@@ -61,6 +117,7 @@ pub enum Split {
 /// Images and labels of one split. The memory stays mapped and unchanged
 /// until the session is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Samples<'d> {
     /// `count × channels·height·width` bytes, row-major. The network's input
     /// is pixel/255 in float32.
@@ -69,7 +126,12 @@ pub struct Samples<'d> {
     pub labels: &'d [u8],
 }
 
-impl Samples<'_> {
+impl<'d> Samples<'d> {
+    /// As many samples as there are labels.
+    pub const fn new(pixels: &'d [u8], labels: &'d [u8]) -> Self {
+        Self { pixels, labels }
+    }
+
     /// Number of samples.
     pub fn count(&self) -> usize {
         self.labels.len()
@@ -106,6 +168,7 @@ impl Samples<'_> {
 
 /// The data set that a session trains on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Dataset<'d> {
     /// Samples that are trained on.
     pub train: Samples<'d>,
@@ -114,6 +177,11 @@ pub struct Dataset<'d> {
 }
 
 impl<'d> Dataset<'d> {
+    /// Both parts.
+    pub const fn new(train: Samples<'d>, test: Samples<'d>) -> Self {
+        Self { train, test }
+    }
+
     /// The samples of a split.
     pub fn split(&self, split: Split) -> Samples<'d> {
         match split {
@@ -125,6 +193,7 @@ impl<'d> Dataset<'d> {
 
 /// What the harness asks for when it opens a session.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct OpenRequest<'d> {
     /// The model, already checked: its shapes fit.
     pub model: Model,
@@ -143,48 +212,94 @@ pub struct OpenRequest<'d> {
     pub batch_size: usize,
 }
 
-impl OpenRequest<'_> {
-    /// Refuses an implementation or device that is not among these.
+impl<'d> OpenRequest<'d> {
+    /// A model without batch norm on one thread of the processor, until said otherwise.
+    pub fn new(model: Model, dataset: Dataset<'d>, batch_size: usize, learning_rate: f64) -> Self {
+        let (implementation, device) = (NO_BATCH_NORM.into(), "cpu".into());
+        Self { model, dataset, implementation, device, threads: 1, learning_rate, batch_size }
+    }
+
+    /// With batch norm computed in this way.
+    #[must_use]
+    pub fn with_implementation(self, name: impl Into<String>) -> Self {
+        Self { implementation: name.into(), ..self }
+    }
+
+    /// On the device of this id.
+    #[must_use]
+    pub fn with_device(self, id: impl Into<String>) -> Self {
+        Self { device: id.into(), ..self }
+    }
+
+    /// With so many threads.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// Refuses what a backend does not list in its description, and a device of which it
+    /// says there why it cannot be used.
     ///
     /// # Errors
     /// `unsupported` for an implementation of batch norm that is not there, or one
     /// that is asked for where the model has no batch norm; `device` for a device.
-    pub fn check_choices(&self, implementations: &[&str], devices: &[&str]) -> Result<(), Error> {
-        let Self { model, implementation, device, .. } = self;
-        let offered: &[&str] = if model.has_batch_norm() { implementations } else { &["none"] };
-        if !offered.contains(&&**implementation) {
-            let why = match (model.has_batch_norm(), implementations) {
-                (false, _) => "it has no batch norm; ask for none".to_owned(),
-                (true, []) => "no way to compute its batch norm is offered".to_owned(),
-                (true, _) => format!("ask for {}", implementations.join(" or ")),
-            };
-            let message = format!("implementation {implementation} of model {}: {why}", model.name);
-            return Err(Error::unsupported(message));
+    pub fn check_choices(&self, offered: &Description) -> Result<(), Error> {
+        self.check_implementation(&offered.implementations)?;
+        let Some(device) = offered.devices.iter().find(|device| device.id == self.device) else {
+            let ids: Vec<&str> = offered.devices.iter().map(|device| &*device.id).collect();
+            return Err(Error::device(format!("no device {}; ask for {}", self.device, ids.join(" or "))));
+        };
+        match &device.unavailable {
+            Some(why) => Err(Error::device(format!("{} cannot be used: {why}", device.id))),
+            None => Ok(()),
         }
-        if !devices.contains(&&**device) {
-            let message = format!("no device {device}; ask for {}", devices.join(" or "));
-            return Err(Error::new(ErrorKind::Device, message));
-        }
-        Ok(())
+    }
+
+    fn check_implementation(&self, offered: &[Implementation]) -> Result<(), Error> {
+        let Self { model, implementation, .. } = self;
+        let names: Vec<&str> = offered.iter().map(|offered| &*offered.name).collect();
+        let why = match (model.has_batch_norm(), &*names) {
+            (true, names) if names.contains(&&**implementation) => return Ok(()),
+            (false, _) if implementation == NO_BATCH_NORM => return Ok(()),
+            (false, _) => format!("it has no batch norm; ask for {NO_BATCH_NORM}"),
+            (true, []) => "no way to compute its batch norm is offered".to_owned(),
+            (true, names) => format!("ask for {}", names.join(" or ")),
+        };
+        Err(Error::unsupported(format!("implementation {implementation} of model {}: {why}", model.name)))
     }
 }
 
-/// Outcome of one training step, measured in training mode before its update.
+/// The implementation that is asked for where a model has no batch norm.
+const NO_BATCH_NORM: &str = "none";
+
+/// Outcome of training on some samples, in one step or in an epoch of many: each sample is
+/// measured in training mode, before its step's update.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct StepOutcome {
-    /// Mean cross-entropy of the batch.
+#[non_exhaustive]
+pub struct Outcome {
+    /// Mean cross-entropy of the samples.
     pub loss: f64,
     /// Samples whose largest logit is their label's.
     pub correct: u64,
 }
 
-/// Outcome of one training epoch.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct EpochOutcome {
-    /// Mean cross-entropy over the epoch's samples: Σ(step loss · batch)/Σ batch.
-    pub loss: f64,
-    /// Samples predicted right, each in training mode before its step's update.
-    pub correct: u64,
+impl Outcome {
+    /// An outcome of this mean loss and so many right predictions.
+    pub const fn new(loss: f64, correct: u64) -> Self {
+        Self { loss, correct }
+    }
+
+    /// That of all steps together, each given with its number of samples: the mean of their
+    /// losses weighted by it, and all right predictions.
+    pub fn of_steps(steps: impl IntoIterator<Item = (Self, usize)>) -> Self {
+        let (mut loss, mut correct, mut samples) = (0.0, 0, 0);
+        for (step, count) in steps {
+            loss += step.loss * count as f64;
+            correct += step.correct;
+            samples += count;
+        }
+        Self { loss: loss / samples as f64, correct }
+    }
 }
 
 /// A model being trained. On return from any call all device work has finished.
@@ -208,21 +323,16 @@ pub trait Session {
     ///
     /// # Errors
     /// Whatever the framework reports.
-    fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error>;
+    fn train_step(&mut self, batch: &[u32]) -> Result<Outcome, Error>;
 
     /// Trains on `order` in consecutive batches of `batch_size`; the last one
     /// may be smaller and is kept.
     ///
     /// # Errors
     /// Whatever the framework reports.
-    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<EpochOutcome, Error> {
-        let (mut loss, mut correct) = (0.0, 0);
-        for batch in order.chunks(batch_size) {
-            let outcome = self.train_step(batch)?;
-            loss += outcome.loss * batch.len() as f64;
-            correct += outcome.correct;
-        }
-        Ok(EpochOutcome { loss: loss / order.len() as f64, correct })
+    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<Outcome, Error> {
+        let steps = order.chunks(batch_size).map(|batch| Ok((self.train_step(batch)?, batch.len())));
+        Ok(Outcome::of_steps(steps.collect::<Result<Vec<_>, Error>>()?))
     }
 
     /// Writes the logits of the samples with these indices in prediction mode
@@ -248,7 +358,7 @@ pub trait Backend {
     /// Version of the plugin itself.
     const VERSION: &'static str;
 
-    /// Describes the backend on this machine; asked once, before anything else.
+    /// Describes the backend on this machine; the harness asks once, before anything else.
     ///
     /// # Errors
     /// Where the framework cannot even be asked.
@@ -260,4 +370,58 @@ pub trait Backend {
     /// `unsupported`, with the reason, where the model cannot be done
     /// faithfully; `device` where the device cannot be used.
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::layer::{Layer, Shape};
+
+    #[test]
+    fn what_is_not_offered_is_refused_with_what_is() {
+        let offered = Description::new("f 1.0")
+            .with_devices([Device::available("cpu"), Device::unavailable("cuda:0", "no driver")]);
+        let both = offered.clone().with_implementations(
+            ["primitive", "builtin"]
+                .map(|name| Implementation::new(name, RunningVariance::UnbiasedFromOne, "")),
+        );
+        let samples = Samples::new(&[], &[]);
+        let request = |layer: Layer, implementation: &str| {
+            let model = Model::new("m", Shape::Vector(2), [layer]);
+            OpenRequest::new(model, Dataset::new(samples, samples), 1, 0.1)
+                .with_implementation(implementation)
+        };
+        let norm =
+            |implementation| request(Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 }, implementation);
+        let plain = request(Layer::Relu, "none");
+        for accepted in [norm("builtin"), plain.clone()] {
+            assert_eq!(accepted.check_choices(&both), Ok(()));
+        }
+        for (request, offered, why) in [
+            (norm("none"), &both, "none of model m: ask for primitive or builtin"),
+            (norm("builtin"), &offered, "builtin of model m: no way to compute its batch norm is offered"),
+            (
+                request(Layer::Relu, "builtin"),
+                &both,
+                "builtin of model m: it has no batch norm; ask for none",
+            ),
+        ] {
+            let refused = Error::unsupported(format!("implementation {why}"));
+            assert_eq!(request.check_choices(offered), Err(refused));
+        }
+        for (device, message) in [
+            ("tpu:0", "no device tpu:0; ask for cpu or cuda:0"),
+            ("cuda:0", "cuda:0 cannot be used: no driver"),
+        ] {
+            let refused = Error::new(ErrorKind::Device, message);
+            assert_eq!(plain.clone().with_device(device).check_choices(&both), Err(refused));
+        }
+    }
+
+    #[test]
+    fn an_outcome_weighs_its_steps_by_their_samples() {
+        let steps = [(Outcome::new(1.0, 3), 4), (Outcome::new(4.0, 0), 2)];
+        assert_eq!(Outcome::of_steps(steps), Outcome::new(2.0, 3));
+    }
 }

@@ -2,6 +2,7 @@
 
 /// Why a call of a plugin did not succeed. Each kind is a status of the C ABI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ErrorKind {
     /// The caller broke the contract: wrong order, shape, index or option.
     Invalid,
@@ -34,6 +35,7 @@ impl ErrorKind {
 /// A failed call: its kind, and a message in one or two lines.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {message}", kind.name())]
+#[non_exhaustive]
 pub struct Error {
     /// The kind, which decides how the harness records it.
     pub kind: ErrorKind,
@@ -60,5 +62,15 @@ impl Error {
     /// The framework failed.
     pub fn failed(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Failed, message)
+    }
+
+    /// Memory of host or device is exhausted.
+    pub fn out_of_memory(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::OutOfMemory, message)
+    }
+
+    /// The device is absent, lost or too old.
+    pub fn device(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Device, message)
     }
 }

@@ -1,7 +1,7 @@
 //! Checks that the SDK does for every Rust backend, so that an implementation
 //! sees only calls in order, with indices and lengths that fit.
 
-use crate::backend::{EpochOutcome, OpenRequest, Session, Split, StepOutcome};
+use crate::backend::{OpenRequest, Outcome, Session, Split};
 use crate::error::{Error, ErrorKind};
 
 /// A session whose every call is checked before it reaches the backend.
@@ -86,13 +86,13 @@ impl Session for GuardedSession<'_> {
         self.inner.get_parameters(values)
     }
 
-    fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
+    fn train_step(&mut self, batch: &[u32]) -> Result<Outcome, Error> {
         self.check_ready()?;
         check_indices(batch, self.train_count)?;
         self.inner.train_step(batch)
     }
 
-    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<EpochOutcome, Error> {
+    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<Outcome, Error> {
         self.check_ready()?;
         check_indices(order, self.train_count)?;
         check_batch_size(batch_size)?;

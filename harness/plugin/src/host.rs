@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::abi::{self, BackendTable, SessionData, Status};
 use crate::backend::{
-    Dataset, Description, Device, EpochOutcome, Implementation, OpenRequest, Samples, Session, Split,
-    StepOutcome,
+    Dataset, Description, Device, Implementation, OpenRequest, Outcome, Samples, Session, Split,
 };
 use crate::convert;
 use crate::error::Error;
@@ -16,6 +15,7 @@ use crate::prefix;
 /// Why a library is no usable plugin.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot load {}: {reason}", path.display())]
+#[non_exhaustive]
 pub struct LoadError {
     /// The library.
     pub path: PathBuf,
@@ -219,17 +219,17 @@ impl Session for PluginSession<'_> {
         }
     }
 
-    fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
+    fn train_step(&mut self, batch: &[u32]) -> Result<Outcome, Error> {
         let mut outcome = empty_outcome();
         let call = present(self.table.train_step)?;
         // SAFETY: the session is open, array and outcome outlive the call.
         unsafe {
             checked(|message| call(self.session, batch.as_ptr(), batch.len(), &raw mut outcome, message))?;
         }
-        Ok(StepOutcome { loss: outcome.loss, correct: outcome.correct })
+        Ok(Outcome::new(outcome.loss, outcome.correct))
     }
 
-    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<EpochOutcome, Error> {
+    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<Outcome, Error> {
         let mut outcome = empty_outcome();
         let call = present(self.table.train_epoch)?;
         // SAFETY: the session is open, array and outcome outlive the call.
@@ -238,7 +238,7 @@ impl Session for PluginSession<'_> {
                 call(self.session, order.as_ptr(), order.len(), batch_size, &raw mut outcome, message)
             })?;
         }
-        Ok(EpochOutcome { loss: outcome.loss, correct: outcome.correct })
+        Ok(Outcome::new(outcome.loss, outcome.correct))
     }
 
     fn predict(

@@ -1,6 +1,10 @@
 //! Layers and the shapes that pass between them.
 
 /// One layer of a sequential model. Tensors are float32, images N×C×H×W.
+///
+/// A match on a layer is exhaustive, in kinds and in fields: a new one changes what a model
+/// computes, and a backend's source is to be told by its compiler, not to train something
+/// else. A plugin that is built already answers `unsupported` to a kind that it does not know.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Layer {
     /// 2-D convolution (cross-correlation) with a square kernel and a bias.
@@ -87,7 +91,7 @@ impl Layer {
     }
 }
 
-/// Shape of one sample as it passes between layers.
+/// Shape of one sample as it passes between layers. A match on it is exhaustive, as on [`Layer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// channels × height × width

@@ -3,23 +3,29 @@
 //! A backend in Rust implements [`Backend`] and [`Session`] and ends with
 //! [`export_backend!`]; one in C includes `trainmark.h`. Both become a dynamic
 //! library that exports the table described in [`abi`]. The harness loads it
-//! with [`host::Plugin`] (feature `host`).
+//! with `host::Plugin` (feature `host`).
+//!
+//! What will grow is `non_exhaustive` and made by its constructor; what a backend must know
+//! all of, such as [`Layer`], is not, and says so. Backends on NVIDIA's GPUs share `cuda`
+//! (feature `cuda`).
 
 pub mod abi;
-pub mod backend;
+mod backend;
 mod convert;
-pub mod error;
+#[cfg(feature = "cuda")]
+pub mod cuda;
+mod error;
 pub mod export;
 mod guard;
 #[cfg(feature = "host")]
 pub mod host;
-pub mod layer;
-pub mod model;
+mod layer;
+mod model;
 mod prefix;
 
 pub use backend::{
-    Backend, Dataset, Description, Device, EpochOutcome, Implementation, OpenRequest, RunningVariance,
-    Samples, Session, Split, StepOutcome,
+    Backend, Dataset, Description, Device, Implementation, OpenRequest, Outcome, RunningVariance, Samples,
+    Session, Split,
 };
 pub use error::{Error, ErrorKind};
 pub use layer::{Layer, Shape};

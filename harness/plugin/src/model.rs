@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::layer::{Layer, Shape, output_shape};
 
-/// What a parameter tensor is for.
+/// What a parameter tensor is for. A match on it is exhaustive, as on [`Layer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Weight of a convolution or linear layer.
@@ -41,6 +41,7 @@ impl Role {
 
 /// Name, role and shape of one parameter tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ParameterSpec {
     /// `<layer index>.<role>`, such as `0.weight` or `1.running_mean`.
     pub name: String,
@@ -71,6 +72,7 @@ impl ParameterSpec {
 /// A sequential model whose last layer yields one logit per class; the loss is
 /// the mean cross-entropy of the batch.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Model {
     /// Name of the workload it belongs to, for messages only.
     pub name: String,
@@ -81,6 +83,11 @@ pub struct Model {
 }
 
 impl Model {
+    /// A model, whose shapes need not fit yet.
+    pub fn new(name: impl Into<String>, input: Shape, layers: impl Into<Vec<Layer>>) -> Self {
+        Self { name: name.into(), input, layers: layers.into() }
+    }
+
     /// Output shape of every layer.
     ///
     /// # Errors
@@ -175,7 +182,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn model(input: Shape, layers: Vec<Layer>) -> Model {
-        Model { name: "m".into(), input, layers }
+        Model::new("m", input, layers)
     }
 
     fn image(channels: usize, height: usize, width: usize) -> Shape {

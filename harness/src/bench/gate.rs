@@ -8,7 +8,8 @@ use trainmark_reports::record::{Cell, CheckRecord, Conformance, RunOutcome};
 use super::lost;
 use super::prepare::ReadyCell;
 use super::progress::Progress;
-use crate::executor::{Cause, Ending, Executor, Failure};
+use crate::executor::{Ending, Executor};
+use crate::failure::{Failure, FailureKind};
 use crate::worker::protocol::{Done, Job, Message, Task};
 use crate::{conformance, data, workload};
 
@@ -118,7 +119,7 @@ fn without_proof(checks: &[CheckRecord], done: &Done) -> Option<Failure> {
         Some(_) => return None,
     };
     let reason = format!("the worker ended the conformance gate without {lacks}");
-    Some(Failure { cause: Cause::Failed, reason, log_tail: None })
+    Some(Failure::new(FailureKind::Failed, reason))
 }
 
 /// Whether two cells differ by their device, one of which is the processor.
@@ -144,7 +145,7 @@ pub fn task(ready: &ReadyCell, dataset: &data::Prepared, seed: u64, epochs: u32)
 /// The number of passed checks, or why the cell is not ranked.
 fn summary(conformance: &Conformance, failure: Option<&Failure>) -> Result<usize, String> {
     if let Some(failure) = failure {
-        return Err(format!("{}: {}", failure.cause.outcome().name(), failure.reason));
+        return Err(failure.to_string());
     }
     match failed_checks(conformance) {
         Some(reason) => Err(format!("{}: {reason}", RunOutcome::NotConformant.name())),

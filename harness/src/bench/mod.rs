@@ -19,9 +19,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use trainmark_reports::Record;
-use trainmark_reports::record::{Event, Outcome, Run, RunOutcome, Unavailable};
+use trainmark_reports::record::{Event, Outcome, Unavailable};
 
-use crate::cli::exit;
 use crate::executor::Executor;
 use crate::registry::Registry;
 
@@ -79,9 +78,7 @@ pub fn run(
         progress.finished();
     }
     let prepared = prepared?;
-    if executor.interrupt.is_set() {
-        anyhow::bail!(exit::Interrupted);
-    }
+    executor.interrupt.check()?;
     let (mut store, earlier) = start::open_store(request, place, &workloads, &dataset, &prepared)?;
     let outcome = {
         let mut bench =
@@ -106,19 +103,6 @@ pub fn list_beside(folder: &Path) {
     };
     if let Err(error) = trainmark_reports::index::write(&parent) {
         tell!("note: the list of runs was not written: {error}");
-    }
-}
-
-/// The exit code that a finished benchmark deserves.
-pub fn exit_code(finished: &Finished) -> i32 {
-    use RunOutcome::{Failed, NotConformant, OutOfMemory, TimedOut};
-    let mut outcomes = finished.record.runs.iter().map(|run| run.end.outcome);
-    let any_failed =
-        outcomes.any(|outcome| matches!(outcome, Failed | TimedOut | OutOfMemory | NotConformant));
-    match finished.outcome {
-        Outcome::Interrupted => exit::INTERRUPTED,
-        _ if any_failed || !finished.record.samples().any(Run::is_ok) => exit::FAILED,
-        _ => exit::OK,
     }
 }
 

@@ -12,7 +12,8 @@ use trainmark_reports::record::{Cell, Device, Unavailable};
 
 use super::progress::Progress;
 use super::{BenchRequest, wishes};
-use crate::executor::{Cause, Ending, Executor, LibraryPath};
+use crate::executor::{Ending, Executor, LibraryPath};
+use crate::interrupt::Interrupted;
 use crate::plan::{self, Selection};
 use crate::registry::build::file_hash;
 use crate::registry::{Backend, BackendName, Library, Registry};
@@ -264,9 +265,7 @@ pub fn describe(library: &Path, executor: &Executor) -> anyhow::Result<Result<Ba
         *reason = LibraryPath::here().explain(std::mem::take(reason));
     }
     Ok(match (ending, info) {
-        (Ending::Failed(failure), _) if failure.cause == Cause::Interrupted => {
-            bail!(crate::cli::exit::Interrupted)
-        }
+        (Ending::Failed(failure), _) if failure.is_interruption() => bail!(Interrupted),
         (Ending::Failed(failure), _) => Err(failure.reason),
         (Ending::Done(_), Some(info)) => Ok(info),
         (Ending::Done(_), None) => Err("the worker said nothing of the library".to_owned()),

@@ -15,7 +15,8 @@ use super::history::History;
 use super::prepare::ReadyCell;
 use super::repeats::{self, Candidate};
 use super::run::{self, Bench};
-use crate::executor::Cause;
+use crate::failure::Failure;
+use crate::interrupt::Interrupted;
 use crate::plan;
 use crate::workload::Workload;
 
@@ -43,7 +44,7 @@ pub(super) fn run_cells(
         let workload = workload_of(ready, workloads)?;
         let log = bench.store.folder().join(run::log_name(ready, "check"));
         let verdict = gate.check(ready, &log, bench.progress)?;
-        if verdict.failure.as_ref().is_some_and(|failure| failure.cause == Cause::Interrupted) {
+        if verdict.failure.as_ref().is_some_and(Failure::is_interruption) {
             return Ok(Outcome::Interrupted);
         }
         if verdict.conformance.passed {
@@ -227,9 +228,6 @@ impl Rounds<'_, '_> {
         Ok(is_interrupted.then_some(Interrupted))
     }
 }
-
-/// The user has stopped the benchmark.
-struct Interrupted;
 
 fn workload_of<'w>(ready: &ReadyCell, workloads: &'w [Workload]) -> anyhow::Result<&'w Workload> {
     let found = workloads.iter().find(|workload| workload.name == ready.cell.workload);

@@ -13,7 +13,8 @@ use super::prepare::ReadyCell;
 use super::progress::Progress;
 use crate::conformance::judge;
 use crate::data;
-use crate::executor::{Ending, Executor, Failure};
+use crate::executor::{Ending, Executor};
+use crate::failure::Failure;
 use crate::machine::gpu::RunWatch;
 use crate::machine::{self, power};
 use crate::worker::protocol::{EpochMessage, Job, Message};
@@ -209,7 +210,7 @@ fn epoch_of(message: &EpochMessage) -> Epoch {
 }
 
 fn fail(end: &mut RunEnd, failure: Failure) {
-    end.outcome = failure.cause.outcome();
+    end.outcome = failure.outcome();
     end.reason = Some(failure.reason);
     end.log_tail = failure.log_tail;
 }

@@ -14,6 +14,7 @@ use super::{BenchRequest, Place, unix_time};
 use crate::data;
 use crate::machine::{self, power};
 use crate::peak;
+use crate::plan::Selection;
 use crate::workload::Workload;
 
 /// Makes the folder that results go into, before time is spent on anything that could
@@ -210,11 +211,29 @@ fn warnings(
 /// `<UTC time>-<name>`, with a number where that is taken.
 fn run_id(parent: &Path, selections: &[String]) -> String {
     let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    let legal = |character: char| if character.is_ascii_alphanumeric() { character } else { '-' };
-    let stem = |text: &String| Path::new(text).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let name: String =
-        selections.iter().map(stem).collect::<Vec<_>>().join("-").chars().map(legal).take(40).collect();
-    let id = format!("{time}-{}", name.trim_matches('-'));
+    let names: Vec<String> = selections
+        .iter()
+        .map(|text| Selection::parse(text).map_or_else(|_| text.clone(), |selection| selection.short()))
+        .collect();
+    let name: String = names.join("-").replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    let id = format!("{time}-{}", name[..name.len().min(40)].trim_matches('-'));
     let numbered = (2..).map(|number| format!("{id}-{number}"));
     std::iter::once(id.clone()).chain(numbered).find(|id| !parent.join(id).exists()).unwrap_or(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    #[test]
+    fn a_run_is_named_by_what_was_selected() {
+        let name = |selections: &[&str]| {
+            let selections: Vec<String> = selections.iter().map(|&text| text.to_owned()).collect();
+            super::run_id(Path::new("/nowhere"), &selections).split_once("Z-").unwrap().1.to_owned()
+        };
+        assert_eq!(name(&["handwritten", "tch/builtin"]), "handwritten-tch-builtin");
+        assert_eq!(name(&["all@cuda:0"]), "all-cuda-0");
+        assert_eq!(name(&["/a/libmine.so"]), "libmine");
+        assert_eq!(name(&["/a/über.so", &"x".repeat(40)]).len(), 39);
+    }
 }

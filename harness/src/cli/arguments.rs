@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::PossibleValuesParser;
 use clap::builder::styling::{AnsiColor, Styles};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use trainmark_reports::compare::FailOn;
-use trainmark_reports::formats::FORMATS;
+use trainmark_reports::formats::{FORMATS, document_names};
 
 use crate::data::DatasetChoice;
 use crate::scaffold::Language;
@@ -89,6 +89,8 @@ const CHECK_EXAMPLES: &str = "Examples:
 const OPERATIONS_EXAMPLES: &str = "Examples:
   trainmark operations                             every operation of every backend
   trainmark operations candle --filter conv,pool   some of one backend
+  trainmark operations tch/builtin                 those with batch norm, by its own layer
+  trainmark operations tch/none                    those without batch norm
   trainmark operations --list                      their names, and what each computes
 
 Times are kept in operations.json, beside the runs; `bench` and `report` show those of a
@@ -135,7 +137,7 @@ pub struct BenchArguments {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub implementation: Vec<String>,
     /// Only these devices, such as cpu or cuda:0 [default: all that there are]
-    #[arg(long, value_name = "DEVICE", value_delimiter = ',')]
+    #[arg(long, value_name = "DEVICE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub device: Vec<String>,
     /// Workloads to train: lenet-bn, lenet, softmax
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_values = ["lenet-bn", "lenet"])]
@@ -183,7 +185,7 @@ pub struct CheckArguments {
     )]
     pub selections: Vec<String>,
     /// Only these devices, such as cpu or cuda:0 [default: all that there are]
-    #[arg(long, value_name = "DEVICE", value_delimiter = ',')]
+    #[arg(long, value_name = "DEVICE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub device: Vec<String>,
     /// Workloads to check: lenet-bn, lenet, softmax
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_values = ["lenet-bn", "lenet"])]
@@ -210,10 +212,10 @@ pub struct OperationsArguments {
     )]
     pub selections: Vec<String>,
     /// Only these devices, such as cpu or cuda:0 [default: all that there are]
-    #[arg(long, value_name = "DEVICE", value_delimiter = ',')]
+    #[arg(long, value_name = "DEVICE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub device: Vec<String>,
-    /// Only operations with this in their name, such as conv or batch_norm1 [default: all]
-    #[arg(long, value_name = "TEXT", value_delimiter = ',')]
+    /// Only operations with this in their lower-case name, such as conv or batch_norm1 [default: all]
+    #[arg(long, value_name = "TEXT", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub filter: Vec<String>,
     /// Name the operations and do nothing else
     #[arg(long)]
@@ -248,8 +250,9 @@ pub struct ListArguments {
 pub struct ReportArguments {
     /// A run folder, or its name in reports/runs; none: the latest
     pub run: Option<PathBuf>,
-    /// csv and html: files in the run folder; any other: to standard output, nothing else
-    #[arg(long, value_name = "NAME", value_delimiter = ',', default_values = ["html", "csv"],
+    /// Names of [`FORMATS`].
+    #[arg(long, help = format!("csv and html: files in the run folder; {}: to standard output, nothing else",
+        document_names().join(" or ")), value_name = "NAME", value_delimiter = ',', default_values = ["html", "csv"],
         value_parser = PossibleValuesParser::new(FORMATS.map(|format| format.name)))]
     pub format: Vec<String>,
 }

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use trainmark_reports::record::Outcome;
+use trainmark_reports::record::{Outcome, Run, RunOutcome};
 
 use super::arguments::BenchArguments;
-use super::table;
+use super::{exit, table};
 use crate::bench::{self, BenchRequest, Finished, Place, progress};
 use crate::executor::Limits;
 use crate::plan::{self, Selection};
@@ -24,7 +24,7 @@ pub(super) fn run(arguments: BenchArguments) -> anyhow::Result<i32> {
     let mut progress = progress::for_stderr();
     let finished = bench::run(&request, &place, &mut registry, &executor, progress.as_mut())?;
     report(&finished);
-    Ok(bench::exit_code(&finished))
+    Ok(exit_code(&finished))
 }
 
 fn request_and_place(arguments: BenchArguments) -> anyhow::Result<(BenchRequest, Place)> {
@@ -117,6 +117,19 @@ pub(super) fn find_run(run: &Path) -> anyhow::Result<PathBuf> {
         }
     }
     bail!("no run {}: neither a folder nor a name in {}", run.display(), runs.display())
+}
+
+/// The exit code that a finished benchmark deserves.
+fn exit_code(finished: &Finished) -> i32 {
+    use RunOutcome::{Failed, NotConformant, OutOfMemory, TimedOut};
+    let mut outcomes = finished.record.runs.iter().map(|run| run.end.outcome);
+    let any_failed =
+        outcomes.any(|outcome| matches!(outcome, Failed | TimedOut | OutOfMemory | NotConformant));
+    match finished.outcome {
+        Outcome::Interrupted => exit::INTERRUPTED,
+        _ if any_failed || !finished.record.samples().any(Run::is_ok) => exit::FAILED,
+        _ => exit::OK,
+    }
 }
 
 fn report(finished: &Finished) {

@@ -8,7 +8,7 @@ use crate::bench::gate::{Gate, Verdict};
 use crate::bench::progress::{self, BuildView, Progress};
 use crate::bench::{BenchRequest, prepare, unavailable_name};
 use crate::conformance;
-use crate::executor::Cause;
+use crate::failure::FailureKind;
 use crate::registry::build::{BuildEvent, Recipe};
 use crate::worker::protocol::EpochMessage;
 
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
     for ready in &prepared.cells {
         let verdict = gate.check(ready, log.path(), &mut lines)?;
         if let Some(failure) = &verdict.failure {
-            if failure.cause == Cause::Interrupted {
+            if failure.is_interruption() {
                 return Ok(exit::INTERRUPTED);
             }
             for line in failure.log_tail.iter().flat_map(|tail| tail.lines()) {
@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
 /// Where to look for the mistake behind the first check that failed. A call that broke
 /// down has said more itself than one that is not there yet.
 fn advice(verdict: &Verdict) -> Option<&'static str> {
-    let broke_down = verdict.failure.as_ref().is_some_and(|failure| failure.cause != Cause::Unsupported);
+    let broke_down = verdict.failure.as_ref().is_some_and(|failure| failure.kind != FailureKind::Unsupported);
     let mut failed = verdict.conformance.checks.iter().filter(|check| !check.passed);
     if broke_down { None } else { failed.find_map(|check| conformance::advice(check.kind?)) }
 }

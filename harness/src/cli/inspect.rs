@@ -10,7 +10,7 @@ pub(super) fn run(name: Option<&str>) -> anyhow::Result<i32> {
     };
     for (index, workload) in workloads.iter().enumerate() {
         if index > 0 {
-            say!();
+            say!("");
         }
         say!("{}", workload::inspect(workload)?.trim_end());
     }

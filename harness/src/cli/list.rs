@@ -1,6 +1,5 @@
 //! `list`
 
-use anyhow::bail;
 use trainmark_reports::record::Device;
 
 use crate::bench::prepare::describe;
@@ -103,9 +102,7 @@ fn unbuilt(recipe: &Recipe, interrupt: &Interrupt) -> anyhow::Result<Option<Stri
         Err(error) => return Ok(Some(format!("unavailable: {error:#}"))),
     };
     let missing = recipe.missing_need(Network::Allowed, interrupt);
-    if interrupt.is_set() {
-        bail!(exit::Interrupted);
-    }
+    interrupt.check()?;
     if let Some(missing) = missing {
         return Ok(Some(format!("unavailable: {missing}")));
     }

@@ -23,14 +23,26 @@ use clap::{CommandFactory, Parser};
 use crate::bench::BenchRequest;
 use crate::data::DatasetChoice;
 use crate::executor::{Executor, Limits, MemoryLimit};
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, Interrupted};
 use crate::machine;
+use crate::output;
 use crate::registry::{self, Registry};
 
 use arguments::{BackendArguments, Cli, Command, WorkerArguments};
 
 /// Runs the command line and returns the exit code.
 pub fn main() -> i32 {
+    let code = code();
+    match output::lost() {
+        Some(error) => {
+            tell!("error: cannot write to standard output: {error}");
+            if code == exit::OK { exit::USAGE } else { code }
+        }
+        None => code,
+    }
+}
+
+fn code() -> i32 {
     // Not a command of the parser's, which would offer it in completions.
     let is_worker = std::env::args_os().nth(1).is_some_and(|first| first == crate::worker::COMMAND);
     let result = if is_worker {
@@ -39,15 +51,18 @@ pub fn main() -> i32 {
         match Cli::try_parse() {
             Ok(cli) => run(cli.command),
             Err(error) => {
-                // A closed pipe leaves nobody to tell.
-                let _ = error.print();
-                return if error.use_stderr() { exit::USAGE } else { exit::OK };
+                let printed = error.print();
+                if error.use_stderr() {
+                    return exit::USAGE;
+                }
+                output::keep_trouble(printed);
+                return exit::OK;
             }
         }
     };
     match result {
         Ok(code) => code,
-        Err(error) if error.is::<exit::Interrupted>() => {
+        Err(error) if error.is::<Interrupted>() => {
             tell!("interrupted");
             exit::INTERRUPTED
         }

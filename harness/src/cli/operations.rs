@@ -9,15 +9,13 @@ use super::arguments::OperationsArguments;
 use super::exit;
 use crate::bench::prepare::{self, Prepared};
 use crate::bench::{self, BenchRequest, progress};
-use crate::executor::{Executor, Failure};
+use crate::executor::Executor;
+use crate::failure::Failure;
 use crate::operations::{self, Run};
+use crate::registry::Registry;
 
 pub(super) fn run(arguments: &OperationsArguments) -> anyhow::Result<i32> {
     let chosen = operations::matching(&arguments.filter)?;
-    if arguments.list {
-        chosen.iter().for_each(|operation| say!("{:<12} {}", operation.name, operation.summary));
-        return Ok(exit::OK);
-    }
     let folder = arguments.out.clone().unwrap_or_else(super::runs_folder);
     let executor = super::executor(arguments.worker.limits())?;
     let request = BenchRequest {
@@ -30,17 +28,23 @@ pub(super) fn run(arguments: &OperationsArguments) -> anyhow::Result<i32> {
             &arguments.backends,
         )
     };
-    let prepared = prepared(arguments, &request, &executor, &folder)?;
+    let mut registry = super::registry(&arguments.backends)?;
+    request.check()?;
+    prepare::check_names(&request, &registry)?;
+    let left_out = operations::left_out(&request.selections, &chosen)?;
+    if arguments.list {
+        chosen.iter().for_each(|operation| say!("{:<12} {}", operation.name, operation.summary));
+        return Ok(exit::OK);
+    }
+    left_out.iter().for_each(|text| tell!("note: {text}"));
+    let prepared = prepared(&mut registry, &request, &executor, &folder)?;
     let dataset = request.obtain_dataset()?;
     let run = Run { operations: &chosen, dataset: &dataset, is_quick: arguments.quick, executor: &executor };
     let measured = run.measure(&prepared.cells, &mut tell)?;
-    say!("{}", operations::render(&measured).trim_end());
-    for row in &prepared.unavailable {
-        say!("{}: unavailable: {}", bench::unavailable_name(row), row.reason);
-    }
     let is_interrupted = executor.interrupt.is_set();
     let code = if is_interrupted { exit::INTERRUPTED } else { exit_code(&measured) };
     if !measured.cells.is_empty() {
+        say!("{}", operations::render(&measured).trim_end());
         keep(measured, &folder)?;
     }
     if is_interrupted {
@@ -51,24 +55,20 @@ pub(super) fn run(arguments: &OperationsArguments) -> anyhow::Result<i32> {
 
 /// Builds and describes what the request asks for; all cells of a backend stand together.
 fn prepared(
-    arguments: &OperationsArguments,
+    registry: &mut Registry,
     request: &BenchRequest,
     executor: &Executor,
     folder: &Path,
 ) -> anyhow::Result<Prepared> {
-    let mut registry = super::registry(&arguments.backends)?;
-    request.check()?;
-    prepare::check_names(request, &registry)?;
     bench::check_writable(folder)?;
+    // Before time is spent on what would not go on top of it.
+    read(folder)?;
     executor.interrupt.listen()?;
     let mut progress = progress::for_stderr();
-    let prepared =
-        prepare::prepare(request, &request.workloads()?, &mut registry, executor, progress.as_mut());
+    let prepared = prepare::prepare(request, &request.workloads()?, registry, executor, progress.as_mut());
     progress.finished();
     let mut prepared = prepared?;
-    if executor.interrupt.is_set() {
-        anyhow::bail!(exit::Interrupted);
-    }
+    executor.interrupt.check()?;
     prepared.cells.sort_by(|a, b| a.cell.backend.cmp(&b.cell.backend));
     Ok(prepared)
 }
@@ -91,13 +91,9 @@ fn exit_code(measured: &Operations) -> i32 {
 
 /// Writes what was measured beside the runs, on top of what was there.
 fn keep(measured: Operations, folder: &Path) -> anyhow::Result<()> {
-    let merged = match read(folder) {
-        Ok(Some(older)) => measured.on_top_of(older),
-        Ok(None) => measured,
-        Err(error) => {
-            tell!("the earlier times are replaced: {error}");
-            measured
-        }
+    let merged = match read(folder)? {
+        Some(older) => measured.on_top_of(older),
+        None => measured,
     };
     say!("\noperations  {}", write(folder, &merged)?.display());
     Ok(())

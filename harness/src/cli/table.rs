@@ -14,18 +14,10 @@ pub(super) fn render(record: &Record) -> String {
     let warnings = warnings(record);
     let warned = warnings
         .iter()
-        .map(|warning| format!("\nwarning: {}", short(&warning.to_string())))
+        .map(|warning| format!("\nwarning: {}", one_line(&warning.to_string())))
         .collect::<String>();
     let end = if warnings.is_empty() { "" } else { "\n" };
     warned + end + &results(record)
-}
-
-/// A warning on one line; the report has all of it.
-fn short(warning: &str) -> String {
-    /// With `warning: ` less than 130, which no other line is longer than.
-    const MOST: usize = 120;
-    let line = one_line(warning);
-    if line.chars().count() <= MOST { line } else { line.chars().take(MOST - 1).collect::<String>() + "…" }
 }
 
 /// The cells, fastest first among those that may be compared, then what did not run and why.
@@ -58,18 +50,5 @@ fn failures(record: &Record) -> Vec<String> {
 fn failure_line(run: &Run) -> String {
     let reason = run.end.reason.as_deref().unwrap_or("no reason was given");
     let log = run.end.log.as_deref().map(|log| format!(" (log: {log})")).unwrap_or_default();
-    format!("{} seed {}: {}: {reason}{log}", run.cell, run.seed, run.end.outcome.name())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_warning_is_one_short_line() {
-        assert_eq!(short("busy\nat the start"), "busy at the start");
-        let cut = short(&"×".repeat(200));
-        assert_eq!((cut.chars().count(), cut.chars().last()), (120, Some('…')));
-        assert_eq!(short(&"×".repeat(120)), "×".repeat(120));
-    }
+    format!("{} seed {}: {}{log}", run.cell, run.seed, run.end.outcome.with_reason(Some(reason)))
 }

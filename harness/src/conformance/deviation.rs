@@ -159,7 +159,7 @@ mod unit_tests {
 
     fn specs() -> Vec<ParameterSpec> {
         let layers = vec![Layer::Linear { out_features: 1 }];
-        Model { name: "m".into(), input: Shape::Vector(2), layers }.parameters().unwrap()
+        Model::new("m", Shape::Vector(2), layers).parameters().unwrap()
     }
 
     fn deviation(after: [f32; 2], bias: f32, expected: [f64; 2]) -> Deviation {

@@ -56,15 +56,10 @@ pub type Open<'o, 'd> = dyn FnMut(OpenRequest<'d>) -> Result<Box<dyn Session + '
 
 impl<'d> Subject<'d> {
     fn request(&self, learning_rate: f64) -> OpenRequest<'d> {
-        OpenRequest {
-            model: self.workload.model.clone(),
-            dataset: self.dataset,
-            implementation: self.implementation.clone(),
-            device: self.device.clone(),
-            threads: self.threads,
-            learning_rate,
-            batch_size: self.workload.batch_size,
-        }
+        OpenRequest::new(self.workload.model.clone(), self.dataset, self.workload.batch_size, learning_rate)
+            .with_implementation(self.implementation.clone())
+            .with_device(self.device.clone())
+            .with_threads(self.threads)
     }
 
     fn specs(&self) -> Result<Vec<ParameterSpec>, Error> {

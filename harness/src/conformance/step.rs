@@ -1,7 +1,7 @@
 //! Checks 2 and 3: loss, gradients and running statistics of one training step, and
 //! that prediction uses what the step left behind.
 
-use trainmark_plugin::{Error, ErrorKind, Layer, ParameterSpec, Role, Session, Split, StepOutcome};
+use trainmark_plugin::{Error, ErrorKind, Layer, Outcome, ParameterSpec, Role, Session, Split};
 use trainmark_reports::record::CheckKind;
 
 use super::batches::{self, Chosen};
@@ -95,7 +95,7 @@ fn step(
     start: &[Vec<f32>],
     indices: &[u32],
     specs: &[ParameterSpec],
-) -> Result<(StepOutcome, Vec<Vec<f32>>), Error> {
+) -> Result<(Outcome, Vec<Vec<f32>>), Error> {
     starts::set(session, start)?;
     let outcome = session.train_step(indices)?;
     Ok((outcome, starts::get(session, specs)?))
@@ -129,7 +129,7 @@ struct Compared<'a> {
     /// After its step.
     reference: &'a Reference,
     pass: &'a Pass,
-    outcome: StepOutcome,
+    outcome: Outcome,
 }
 
 impl Compared<'_> {
@@ -221,7 +221,7 @@ mod unit_tests {
     #[test]
     fn the_rate_lifts_small_gradients_above_rounding() {
         let layers = vec![Layer::Linear { out_features: 1 }];
-        let specs = Model { name: "m".into(), input: Shape::Vector(1), layers }.parameters().unwrap();
+        let specs = Model::new("m", Shape::Vector(1), layers).parameters().unwrap();
         let rate = |weight: f64, bias: f64| {
             measurable_rate(&specs, &[vec![1.0], vec![1.0]], &[vec![weight], vec![bias]])
         };

@@ -1,6 +1,6 @@
 //! Check 5: five steps stay on the reference's loss, and an epoch is its steps.
 
-use trainmark_plugin::{Error, ParameterSpec, Session, StepOutcome};
+use trainmark_plugin::{Error, Outcome, ParameterSpec, Session};
 use trainmark_reports::record::CheckKind;
 
 use super::deviation::{Change, Deviation, Vanishing};
@@ -102,20 +102,19 @@ impl Course {
         self.order.chunks(self.batch_size)
     }
 
-    fn steps(&self, session: &mut dyn Session) -> Result<(Vec<StepOutcome>, Vec<Vec<f32>>), Error> {
+    fn steps(&self, session: &mut dyn Session) -> Result<(Vec<Outcome>, Vec<Vec<f32>>), Error> {
         starts::set(session, &self.start)?;
         let outcomes = self.batches().map(|batch| session.train_step(batch)).collect::<Result<_, _>>()?;
         Ok((outcomes, starts::get(session, &self.specs)?))
     }
 
-    fn epoch(&self, session: &mut dyn Session) -> Result<(StepOutcome, Vec<Vec<f32>>), Error> {
+    fn epoch(&self, session: &mut dyn Session) -> Result<(Outcome, Vec<Vec<f32>>), Error> {
         starts::set(session, &self.start)?;
         let outcome = session.train_epoch(&self.order, self.batch_size)?;
-        let outcome = StepOutcome { loss: outcome.loss, correct: outcome.correct };
         Ok((outcome, starts::get(session, &self.specs)?))
     }
 
-    fn losses(&self, outcomes: &[StepOutcome]) -> Deviation {
+    fn losses(&self, outcomes: &[Outcome]) -> Deviation {
         let mut worst = Deviation { error: 0.0, detail: "equal".into() };
         for (number, (outcome, expected)) in outcomes.iter().zip(&self.losses).enumerate() {
             let found = Deviation::relative(outcome.loss, *expected, 1e-2);
@@ -127,13 +126,8 @@ impl Course {
     }
 
     /// What an epoch of these steps is to report.
-    fn total(&self, outcomes: &[StepOutcome]) -> StepOutcome {
-        let weighted =
-            outcomes.iter().zip(self.batches()).map(|(step, batch)| step.loss * batch.len() as f64);
-        StepOutcome {
-            loss: weighted.sum::<f64>() / self.order.len() as f64,
-            correct: outcomes.iter().map(|step| step.correct).sum(),
-        }
+    fn total(&self, outcomes: &[Outcome]) -> Outcome {
+        Outcome::of_steps(outcomes.iter().copied().zip(self.batches().map(<[u32]>::len)))
     }
 
     fn difference(&self, steps: &[Vec<f32>], epoch: &[Vec<f32>], limit: f64) -> Deviation {

@@ -82,16 +82,10 @@ impl Prepared {
 impl MappedDataset {
     /// Both splits, borrowed from the mapped files.
     pub fn dataset(&self) -> Dataset<'_> {
-        Dataset {
-            train: Samples {
-                pixels: &self.train_images[IMAGES_HEADER..],
-                labels: &self.train_labels[LABELS_HEADER..],
-            },
-            test: Samples {
-                pixels: &self.test_images[IMAGES_HEADER..],
-                labels: &self.test_labels[LABELS_HEADER..],
-            },
-        }
+        Dataset::new(
+            Samples::new(&self.train_images[IMAGES_HEADER..], &self.train_labels[LABELS_HEADER..]),
+            Samples::new(&self.test_images[IMAGES_HEADER..], &self.test_labels[LABELS_HEADER..]),
+        )
     }
 }
 

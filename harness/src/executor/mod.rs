@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use trainmark_reports::csv::one_line;
-use trainmark_reports::record::RunOutcome;
 
+use crate::failure::{Failure, FailureKind};
 use crate::interrupt::Interrupt;
-use crate::worker::protocol::{Done, FailureKind, Job, Message};
+use crate::worker::protocol::{Done, Job, Message};
 
 pub use library_path::LibraryPath;
 pub use memory::MemoryLimit;
@@ -55,47 +55,6 @@ pub enum Ending {
     Failed(Failure),
 }
 
-/// What went wrong with a job.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Failure {
-    /// The kind, which decides the outcome's name.
-    pub cause: Cause,
-    /// Why, in one or two lines.
-    pub reason: String,
-    /// Last lines that the worker printed.
-    pub log_tail: Option<String>,
-}
-
-/// Kinds of failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// The backend declined.
-    Unsupported,
-    /// Error, panic, crash or exit.
-    Failed,
-    /// A call took too long.
-    TimedOut,
-    /// Too much memory.
-    OutOfMemory,
-    /// The device is absent, lost or too old.
-    Device,
-    /// Ctrl-C.
-    Interrupted,
-}
-
-impl Cause {
-    /// The outcome that a run with this failure has.
-    pub fn outcome(self) -> RunOutcome {
-        match self {
-            Self::Unsupported => RunOutcome::Unsupported,
-            Self::Failed | Self::Device => RunOutcome::Failed,
-            Self::TimedOut => RunOutcome::TimedOut,
-            Self::OutOfMemory => RunOutcome::OutOfMemory,
-            Self::Interrupted => RunOutcome::Interrupted,
-        }
-    }
-}
-
 impl Executor {
     /// Runs a job with `threads` for the plugin; what the worker prints goes to
     /// `log`, what it says to `heard`.
@@ -134,7 +93,7 @@ impl Executor {
         loop {
             match worker.receive(WATCH_PERIOD) {
                 Input::Message(Message::Done(done)) => return Ok(Ending::Done(done)),
-                Input::Message(Message::Failed { kind, message }) => return Ok(declared(kind, message)),
+                Input::Message(Message::Failed(failure)) => return Ok(Ending::Failed(failure)),
                 Input::Message(message) => {
                     match &message {
                         Message::Calling { call: name } => {
@@ -150,47 +109,52 @@ impl Executor {
                         "something wrote onto the worker's event channel during {}: {line}",
                         call.name
                     );
-                    return Ok(failed(Cause::Failed, reason));
+                    return Ok(Ending::Failed(Failure::new(FailureKind::Failed, reason)));
                 }
                 Input::Nothing => {}
-                Input::Closed => return Ok(self.await_end(worker, &call, &mut memory)),
+                Input::Closed => return Ok(Ending::Failed(self.await_end(worker, &call, &mut memory))),
             }
-            if let Some(failure) = self.check_limits(worker, &call, &mut memory) {
-                return Ok(failure);
+            if let Err(failure) = self.check_limits(worker, &call, &mut memory) {
+                return Ok(Ending::Failed(failure));
             }
         }
     }
 
     /// Says how a worker ended that said no last word. Its limits hold until it has.
-    fn await_end(&self, worker: &mut WorkerProcess, call: &Call, memory: &mut MemoryWatch) -> Ending {
+    fn await_end(&self, worker: &mut WorkerProcess, call: &Call, memory: &mut MemoryWatch) -> Failure {
         let start = Instant::now();
         while start.elapsed() < PATIENCE_WITH_THE_DYING {
             if let Some(status) = worker.wait(WATCH_PERIOD) {
                 let reason = format!("the worker {} during {}", describe(status), call.name);
-                return failed(Cause::Failed, reason);
+                return Failure::new(FailureKind::Failed, reason);
             }
-            if let Some(failure) = self.check_limits(worker, call, memory) {
+            if let Err(failure) = self.check_limits(worker, call, memory) {
                 return failure;
             }
         }
         let reason = format!("the worker closed its event channel during {} but did not end", call.name);
-        failed(Cause::Failed, reason)
+        Failure::new(FailureKind::Failed, reason)
     }
 
-    fn check_limits(&self, worker: &WorkerProcess, call: &Call, memory: &mut MemoryWatch) -> Option<Ending> {
-        if self.interrupt.is_set() {
-            return Some(failed(Cause::Interrupted, "interrupted".to_owned()));
-        }
+    fn check_limits(
+        &self,
+        worker: &WorkerProcess,
+        call: &Call,
+        memory: &mut MemoryWatch,
+    ) -> Result<(), Failure> {
+        self.interrupt.check()?;
         if call.since.is_some_and(|since| since.elapsed() > self.limits.call) {
             let seconds = self.limits.call.as_secs_f64();
             let reason = format!("{} took longer than {seconds} s and was stopped (--timeout)", call.name);
-            return Some(failed(Cause::TimedOut, reason));
+            return Err(Failure::new(FailureKind::TimedOut, reason));
         }
-        let used = crate::machine::rss_bytes(worker.id())?;
-        let passed = memory.passed_by(used, crate::machine::memory_bytes)?;
+        let used = crate::machine::rss_bytes(worker.id());
+        let Some(passed) = used.and_then(|used| memory.passed_by(used, crate::machine::memory_bytes)) else {
+            return Ok(());
+        };
         let reason =
             format!("the worker used {passed} during {} and was stopped (--memory-limit)", call.name);
-        Some(failed(Cause::OutOfMemory, reason))
+        Err(Failure::new(FailureKind::OutOfMemory, reason))
     }
 }
 
@@ -198,20 +162,6 @@ impl Executor {
 struct Call {
     name: String,
     since: Option<Instant>,
-}
-
-fn failed(cause: Cause, reason: String) -> Ending {
-    Ending::Failed(Failure { cause, reason, log_tail: None })
-}
-
-fn declared(kind: FailureKind, message: String) -> Ending {
-    let cause = match kind {
-        FailureKind::Unsupported => Cause::Unsupported,
-        FailureKind::OutOfMemory => Cause::OutOfMemory,
-        FailureKind::Device => Cause::Device,
-        FailureKind::Failed => Cause::Failed,
-    };
-    failed(cause, message)
 }
 
 #[cfg(test)]
@@ -232,7 +182,7 @@ mod tests {
         let job = Job::Describe { library: "absent".into() };
         let ending = executor.run(&job, 1, &folder.path().join("log"), &mut |_| Ok(()));
         match ending.expect("there is a shell") {
-            Ending::Failed(failure) => assert_eq!(failure.cause, Cause::TimedOut, "{failure:?}"),
+            Ending::Failed(failure) => assert_eq!(failure.kind, FailureKind::TimedOut, "{failure:?}"),
             Ending::Done(done) => panic!("it has done nothing: {done:?}"),
         }
     }

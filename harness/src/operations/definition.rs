@@ -215,7 +215,7 @@ fn term(sign: Sign, input: Shape, layers: &[Layer]) -> Term {
         Shape::Vector(features) => image(1, 1, features),
         image @ Shape::Image { .. } => image,
     };
-    let model = Model { name: model_name(&layers), input, layers };
+    let model = Model::new(model_name(&layers), input, layers);
     Term { sign, model, call: Call::TrainStep, data: Data::Random, learning_rate: LEARNING_RATE }
 }
 
@@ -225,13 +225,13 @@ fn model_name(layers: &[Layer]) -> String {
 }
 
 fn output(input: Shape, layer: Layer) -> Result<Shape, Error> {
-    let model = Model { name: layer.kind().to_owned(), input, layers: vec![layer] };
+    let model = Model::new(layer.kind().to_owned(), input, [layer]);
     Ok(model.shapes()?[0])
 }
 
 /// Multiply-adds of a layer's forward pass of one sample, if it has any.
 fn forward(input: Shape, layer: Layer) -> Result<Option<u64>, Error> {
-    let model = Model { name: layer.kind().to_owned(), input, layers: vec![layer] };
+    let model = Model::new(layer.kind().to_owned(), input, [layer]);
     Ok(Some(multiply_adds(&model)?.forward).filter(|&count| count > 0))
 }
 

@@ -31,10 +31,10 @@ impl<'d> Inputs<'d> {
     pub fn new(term: &Term, synthetic: Dataset<'d>) -> Result<Self, Error> {
         match term.data {
             Data::Random => Self::random(&term.model),
-            Data::Synthetic => Ok(Self::Borrowed(Dataset {
-                train: first(synthetic.train, TRAIN_SAMPLES),
-                test: first(synthetic.test, PREDICTED),
-            })),
+            Data::Synthetic => Ok(Self::Borrowed(Dataset::new(
+                first(synthetic.train, TRAIN_SAMPLES),
+                first(synthetic.test, PREDICTED),
+            ))),
         }
     }
 
@@ -52,8 +52,8 @@ impl<'d> Inputs<'d> {
     pub fn dataset(&self) -> Dataset<'_> {
         match self {
             Self::Random { pixels, labels } => {
-                let samples = Samples { pixels, labels };
-                Dataset { train: samples, test: samples }
+                let samples = Samples::new(pixels, labels);
+                Dataset::new(samples, samples)
             }
             Self::Borrowed(dataset) => *dataset,
         }
@@ -63,7 +63,7 @@ impl<'d> Inputs<'d> {
 fn first(samples: Samples<'_>, count: usize) -> Samples<'_> {
     let count = count.min(samples.count());
     let size = samples.pixels.len() / samples.count().max(1);
-    Samples { pixels: &samples.pixels[..count * size], labels: &samples.labels[..count] }
+    Samples::new(&samples.pixels[..count * size], &samples.labels[..count])
 }
 
 #[cfg(test)]
@@ -74,8 +74,8 @@ mod tests {
     #[test]
     fn every_term_has_samples_of_its_shape_and_classes() {
         let (pixels, labels) = (vec![7; 5000 * 784], vec![3; 5000]);
-        let samples = Samples { pixels: &pixels, labels: &labels };
-        let synthetic = Dataset { train: samples, test: samples };
+        let samples = Samples::new(&pixels, &labels);
+        let synthetic = Dataset::new(samples, samples);
         for operation in all().unwrap() {
             for term in &operation.terms {
                 let inputs = Inputs::new(term, synthetic).unwrap();

@@ -19,7 +19,9 @@ pub use run::{Run, workloads};
 pub use table::{line, render};
 
 use anyhow::{Context, bail};
-use trainmark_reports::operations::OperationInfo;
+use trainmark_reports::operations::{NO_BATCH_NORM, OperationInfo};
+
+use crate::plan::Selection;
 
 /// The operation of a name.
 ///
@@ -46,6 +48,55 @@ pub fn matching(texts: &[String]) -> anyhow::Result<Vec<Operation>> {
     Ok(operations)
 }
 
+/// What implementations that the user names leave out of the operations, selection by selection:
+/// each operation is computed either with batch norm or without.
+///
+/// # Errors
+/// Where nothing is left.
+pub fn left_out(selections: &[String], operations: &[Operation]) -> anyhow::Result<Vec<String>> {
+    let selections = selections.iter().map(|text| Selection::parse(text));
+    let selections: Vec<Selection> = selections.collect::<Result<_, _>>()?;
+    let mut told = Vec::new();
+    for selection in selections.iter().filter(|one| one.implementation.is_some()) {
+        let of_backend: Vec<&Selection> =
+            selections.iter().filter(|other| other.backend == selection.backend).collect();
+        let names: Vec<&str> = operations
+            .iter()
+            .filter(|operation| !of_backend.iter().any(|one| one.asks_for(operation)))
+            .map(|operation| operation.name)
+            .collect();
+        // Whoever names `none` does not wonder where batch norm is.
+        if names.len() == operations.len() || !names.is_empty() && !selection.is_plain() {
+            told.push(selection.leaves_out(&names));
+        }
+    }
+    if !operations.iter().any(|operation| selections.iter().any(|one| one.asks_for(operation))) {
+        bail!("nothing to run: {}", told.join("; "));
+    }
+    Ok(told)
+}
+
+impl Selection {
+    fn asks_for(&self, operation: &Operation) -> bool {
+        self.implementation.as_deref().is_none_or(|implementation| operation.is_of(implementation))
+    }
+
+    fn is_plain(&self) -> bool {
+        self.implementation.as_deref() == Some(NO_BATCH_NORM)
+    }
+
+    fn leaves_out(&self, names: &[&str]) -> String {
+        let both = Self { implementation: None, ..self.clone() };
+        let with = if self.is_plain() { "with" } else { "without" };
+        let mut text =
+            format!("{self} leaves out {}, computed {with} batch norm: name {both}", names.join(", "));
+        if !self.is_plain() {
+            text += &format!(", or {}", Self { implementation: Some(NO_BATCH_NORM.to_owned()), ..both });
+        }
+        text
+    }
+}
+
 /// What a record keeps of the operations.
 ///
 /// # Errors
@@ -62,6 +113,30 @@ pub fn infos() -> Result<Vec<OperationInfo>, trainmark_plugin::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_named_implementation_leaves_out_is_told() {
+        let told = |selections: &[&str], filter: &str| {
+            let selections: Vec<String> = selections.iter().map(|&text| text.to_owned()).collect();
+            left_out(&selections, &matching(&[filter.to_owned()]).unwrap()).map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            told(&["a/builtin@cpu", "b"], "1"),
+            Ok(vec![
+                "a/builtin@cpu leaves out conv1, pool1, sigmoid1, linear1, computed without batch norm: name \
+                 a@cpu, or a/none@cpu"
+                    .to_owned()
+            ])
+        );
+        for selections in [&["a/none"] as &[&str], &["a/builtin", "a/none"], &["a/builtin", "a"], &["a"]] {
+            assert_eq!(told(selections, "1"), Ok(Vec::new()));
+        }
+        let without = "a/builtin leaves out conv1, computed without batch norm: name a, or a/none";
+        assert_eq!(told(&["a/builtin"], "conv1"), Err(format!("nothing to run: {without}")));
+        assert_eq!(told(&["a/builtin", "b"], "conv1"), Ok(vec![without.to_owned()]));
+        let with = "nothing to run: a/none leaves out predict, computed with batch norm: name a";
+        assert_eq!(told(&["a/none"], "predict"), Err(with.to_owned()));
+    }
 
     #[test]
     fn operations_are_chosen_by_parts_of_their_names() {

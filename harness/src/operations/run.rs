@@ -10,7 +10,8 @@ use trainmark_reports::record::RunOutcome;
 use super::{BATCH, Operation, infos};
 use crate::bench::prepare::ReadyCell;
 use crate::bench::{gate, lost, unix_time};
-use crate::executor::{Cause, Ending, Executor, Failure};
+use crate::executor::{Ending, Executor};
+use crate::failure::Failure;
 use crate::worker::protocol::{Job, Message};
 use crate::workload::{self, Workload};
 use crate::{data, machine};
@@ -57,7 +58,7 @@ impl Run<'_> {
             let mut cell = empty_cell(ready);
             for operation in self.operations.iter().filter(|one| one.is_of(&cell.implementation)) {
                 let (result, failure) = self.measure_one(ready, operation.name, log.path())?;
-                if failure.as_ref().is_some_and(|failure| failure.cause == Cause::Interrupted) {
+                if failure.as_ref().is_some_and(Failure::is_interruption) {
                     break;
                 }
                 told(&cell, &result, failure.as_ref());
@@ -94,7 +95,7 @@ impl Run<'_> {
         };
         let result = OperationResult {
             operation: operation.to_owned(),
-            outcome: failure.as_ref().map_or(RunOutcome::Ok, |failure| failure.cause.outcome()),
+            outcome: failure.as_ref().map_or(RunOutcome::Ok, Failure::outcome),
             reason: failure.as_ref().map(|failure| failure.reason.clone()),
             time: time.filter(|_| failure.is_none()),
             unix_time: unix_time().round(),

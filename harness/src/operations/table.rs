@@ -33,7 +33,7 @@ pub fn render(operations: &Operations) -> String {
 /// `candle builtin, train_step: 20.123 ms`, or why there is no time.
 pub fn line(cell: &OperationCell, result: &OperationResult) -> String {
     let what = match &result.reason {
-        Some(reason) => format!("{}: {reason}", result.outcome.name()),
+        Some(reason) => result.outcome.with_reason(Some(reason)),
         None if result.time.is_some() => format!("{} ms", entry(result)),
         None => result.status().to_owned(),
     };
@@ -54,6 +54,7 @@ fn row(cells: &[&OperationCell], name: &str) -> Option<Vec<String>> {
     let results: Vec<Option<&OperationResult>> = cells.iter().map(|cell| cell.result(name)).collect();
     results.iter().any(Option::is_some).then(|| {
         let entries = results.iter().map(|result| result.map_or_else(|| "–".to_owned(), entry));
+        let entries = entries.map(|entry| entry.replacen(", ", ",\n", 1));
         std::iter::once(name.to_owned()).chain(entries).chain([fastest(cells, &results)]).collect()
     })
 }
@@ -61,7 +62,7 @@ fn row(cells: &[&OperationCell], name: &str) -> Option<Vec<String>> {
 fn entry(result: &OperationResult) -> String {
     match result.time.filter(|_| result.outcome == RunOutcome::Ok) {
         Some(time) if time.is_above_noise() => milliseconds(time.seconds),
-        Some(time) if time.high > 0.0 => format!("under {}", milliseconds(time.high)),
+        Some(time) if time.high > 0.0 => format!("{}, under {}", result.status(), milliseconds(time.high)),
         _ => result.status().to_owned(),
     }
 }

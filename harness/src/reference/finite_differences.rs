@@ -37,7 +37,7 @@ fn model() -> impl Strategy<Value = Model> {
             layers.extend([activation, pool, Layer::Flatten, Layer::Linear { out_features: 3 }]);
             layers.extend(norm);
             layers.extend([Layer::Tanh, Layer::Linear { out_features: classes }]);
-            Model { name: "random".into(), input: Shape::Image { channels, height: 7, width: 8 }, layers }
+            Model::new("random", Shape::Image { channels, height: 7, width: 8 }, layers)
         },
     )
 }
@@ -98,11 +98,11 @@ proptest! {
 
 #[test]
 fn a_step_goes_down_the_gradient_and_moves_the_running_statistics() {
-    let model = Model {
-        name: "small".into(),
-        input: Shape::Vector(3),
-        layers: vec![Layer::Linear { out_features: 2 }, Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 }],
-    };
+    let model = Model::new(
+        "small",
+        Shape::Vector(3),
+        [Layer::Linear { out_features: 2 }, Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 }],
+    );
     let (mut reference, batch) = instance(&model, 1);
     let before = reference.parameters().to_vec();
     let pass = reference.train_step(&batch);
@@ -120,11 +120,11 @@ fn a_step_goes_down_the_gradient_and_moves_the_running_statistics() {
 
 #[test]
 fn dropout_is_unsupported() {
-    let model = Model {
-        name: "dropping".into(),
-        input: Shape::Vector(3),
-        layers: vec![Layer::Dropout { rate: 0.5 }, Layer::Linear { out_features: 2 }],
-    };
+    let model = Model::new(
+        "dropping",
+        Shape::Vector(3),
+        [Layer::Dropout { rate: 0.5 }, Layer::Linear { out_features: 2 }],
+    );
     let error = Reference::new(&model, RunningVariance::UnbiasedFromOne, 0.1).err().unwrap();
     assert_eq!(
         error.to_string(),

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use trainmark_plugin::host::Plugin;
-use trainmark_plugin::{EpochOutcome, Error, ErrorKind, OpenRequest, Session, Split, StepOutcome};
+use trainmark_plugin::{Error, ErrorKind, OpenRequest, Outcome, Session, Split};
 
 use super::Harness;
 use super::calls::{in_call, predict_guarded};
@@ -88,11 +88,11 @@ impl<S: Session> Session for Announced<'_, '_, S> {
         self.announcer.announce("get_parameters", || self.session.get_parameters(values))
     }
 
-    fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
+    fn train_step(&mut self, batch: &[u32]) -> Result<Outcome, Error> {
         self.announcer.announce("train_step", || self.session.train_step(batch))
     }
 
-    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<EpochOutcome, Error> {
+    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<Outcome, Error> {
         self.announcer.announce("train_epoch", || self.session.train_epoch(order, batch_size))
     }
 

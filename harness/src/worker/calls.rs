@@ -4,9 +4,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use trainmark_plugin::host::{Plugin, PluginSession};
-use trainmark_plugin::{
-    Dataset, Description, Error, ErrorKind, Model, OpenRequest, RunningVariance, Session, Split,
-};
+use trainmark_plugin::{Dataset, Description, Error, Model, OpenRequest, RunningVariance, Session, Split};
 
 use super::protocol::Task;
 use crate::conformance::Subject;
@@ -27,15 +25,10 @@ pub(super) fn open<'d>(
 
 /// What a task opens its session with.
 pub(super) fn request<'d>(task: &Task, workload: &Workload, dataset: Dataset<'d>) -> OpenRequest<'d> {
-    OpenRequest {
-        model: workload.model.clone(),
-        dataset,
-        implementation: task.implementation.clone(),
-        device: task.device.clone(),
-        threads: task.threads,
-        learning_rate: workload.learning_rate,
-        batch_size: workload.batch_size,
-    }
+    OpenRequest::new(workload.model.clone(), dataset, workload.batch_size, workload.learning_rate)
+        .with_implementation(task.implementation.clone())
+        .with_device(task.device.clone())
+        .with_threads(task.threads)
 }
 
 /// What a task holds against the reference.
@@ -69,7 +62,7 @@ pub(super) fn convention(description: &Description, implementation: &str) -> Res
     found.map(|one| one.running_variance).ok_or_else(|| {
         let names: Vec<_> = description.implementations.iter().map(|one| one.name.as_str()).collect();
         let names = names.join(", ");
-        Error::new(ErrorKind::Unsupported, format!("no implementation {implementation}; there are: {names}"))
+        Error::unsupported(format!("no implementation {implementation}; there are: {names}"))
     })
 }
 

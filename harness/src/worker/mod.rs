@@ -14,10 +14,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
+use trainmark_plugin::Description;
 use trainmark_plugin::host::Plugin;
-use trainmark_plugin::{Description, Error, ErrorKind};
 
-use protocol::{BackendInfo, Done, FailureKind, Job, Message};
+use protocol::{BackendInfo, Done, Job, Message};
 
 /// First argument of the program where it is to be a worker.
 pub const COMMAND: &str = "worker";
@@ -58,8 +58,7 @@ pub fn main() -> anyhow::Result<()> {
     let (job, mut harness) =
         connect().context("`worker` is started by other commands only, such as `bench`")?;
     if let Err(error) = run(&job, &mut harness) {
-        let (kind, message) = classify(&error);
-        harness.send(&Message::Failed { kind, message })?;
+        harness.send(&Message::Failed(error.into()))?;
     }
     Ok(())
 }
@@ -109,19 +108,6 @@ fn load(library: &Path, harness: &mut Harness) -> anyhow::Result<(Plugin, Descri
     let seconds = start.elapsed().as_secs_f64();
     harness.send(&Message::Loaded { seconds, backend, process: std::process::id() })?;
     Ok((plugin, description))
-}
-
-fn classify(error: &anyhow::Error) -> (FailureKind, String) {
-    let Some(plugin) = error.downcast_ref::<Error>() else {
-        return (FailureKind::Failed, format!("{error:#}"));
-    };
-    match plugin.kind {
-        ErrorKind::Unsupported => (FailureKind::Unsupported, plugin.message.clone()),
-        ErrorKind::OutOfMemory => (FailureKind::OutOfMemory, plugin.message.clone()),
-        ErrorKind::Device => (FailureKind::Device, format!("{error:#}")),
-        ErrorKind::Failed => (FailureKind::Failed, plugin.message.clone()),
-        _ => (FailureKind::Failed, format!("{error:#}")),
-    }
 }
 
 /// The last message of a job that was done.

@@ -10,6 +10,7 @@ use trainmark_reports::operations::OperationTime;
 use trainmark_reports::record::{CheckRecord, FirstBatchNorm};
 
 use crate::data::Prepared;
+use crate::failure::Failure;
 
 /// What a worker is to do, once, before it exits.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -90,33 +91,14 @@ pub enum Message {
     /// Everything was done.
     Done(Box<Done>),
     /// The job could not be done.
-    Failed {
-        /// What kind of failure.
-        kind: FailureKind,
-        /// Why, in one or two lines.
-        message: String,
-    },
+    Failed(Failure),
 }
 
 impl Message {
     /// Whether nothing follows it: the worker only has to end.
     pub fn is_last(&self) -> bool {
-        matches!(self, Self::Done(_) | Self::Failed { .. })
+        matches!(self, Self::Done(_) | Self::Failed(_))
     }
-}
-
-/// Why a job could not be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FailureKind {
-    /// The backend declined.
-    Unsupported,
-    /// Memory of host or device is exhausted.
-    OutOfMemory,
-    /// The device is absent, lost, too old, or has too old a driver.
-    Device,
-    /// Everything else.
-    Failed,
 }
 
 /// A backend's name and abilities.

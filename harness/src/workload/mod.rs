@@ -179,7 +179,7 @@ fn targets(train: f64, test: f64) -> Vec<Target> {
 }
 
 fn image_model(name: &str, layers: Vec<Layer>) -> Model {
-    Model { name: name.into(), input: Shape::Image { channels: 1, height: 28, width: 28 }, layers }
+    Model::new(name, Shape::Image { channels: 1, height: 28, width: 28 }, layers)
 }
 
 fn lenet_layers(batch_norm: bool) -> Vec<Layer> {

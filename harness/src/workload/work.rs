@@ -74,7 +74,7 @@ mod tests {
 
     fn work(layers: Vec<Layer>) -> MultiplyAdds {
         let input = Shape::Image { channels: 2, height: 5, width: 4 };
-        multiply_adds(&Model { name: "m".into(), input, layers }).unwrap()
+        multiply_adds(&Model::new("m", input, layers)).unwrap()
     }
 
     fn convolution(kernel: usize, stride: usize, padding: usize) -> Layer {

@@ -122,8 +122,9 @@ impl<'c> Check<'c> {
         if self.undecided.is_empty() {
             return None;
         }
-        let name = |(pair, high): &(&CellPair, f64)| format!("{} (up to {}×)", pair.cell, close(*high));
-        let names: Vec<String> = self.undecided.iter().map(name).collect();
+        let names = self.undecided.iter();
+        let names: Vec<String> =
+            names.map(|(pair, high)| format!("{} (up to {}×)", pair.cell, close(*high))).collect();
         // Below the noise floor no number of seeds decides.
         let remedy = if self.is_below_noise() { "" } else { "; more seeds would decide" };
         Some(format!("not decided for {}: {}{remedy}", names.len(), names.join(", ")))

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::matching::Matching;
 use crate::number::bytes;
-use crate::record::{Cell, Environment, Record, Run};
+use crate::record::{Cell, Environment, Record, Run, distinct};
 
 /// Something that two runs do not share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,35 +23,29 @@ const HASH_DIGITS: usize = 12;
 /// Machine, tools, plan, frameworks and libraries.
 pub(super) fn list(a: &Record, b: &Record, matching: &Matching<'_>) -> Vec<Difference> {
     let mut found: Vec<Difference> = Vec::new();
-    let mut add = |what: String, one: String, other: String| {
-        let difference = Difference { what, a: one, b: other };
-        if difference.a != difference.b && !found.contains(&difference) {
-            found.push(difference);
-        }
-    };
     for (one, other) in &matching.pairs {
         let (machine_a, machine_b) = (a.started.environment_of(one), b.started.environment_of(other));
-        let prefix = one.machine.as_ref().map_or_else(String::new, |machine| format!("{machine}: "));
         let rows = environment_rows(machine_a).into_iter().zip(environment_rows(machine_b));
-        for ((what, value_a), (_, value_b)) in rows {
-            add(format!("{prefix}{what}"), value_a, value_b);
-        }
+        let prefix = one.machine_prefix();
+        found.extend(rows.map(|((what, a), (_, b))| Difference { what: format!("{prefix}{what}"), a, b }));
     }
     let (plan_a, plan_b) = (&a.started.plan, &b.started.plan);
-    add("data set's name".to_owned(), plan_a.dataset.name.clone(), plan_b.dataset.name.clone());
-    add("epochs".to_owned(), plan_a.epochs.to_string(), plan_b.epochs.to_string());
-    add("seeds".to_owned(), seeds(&plan_a.seeds), seeds(&plan_b.seeds));
+    for (what, a, b) in [
+        ("data set's name", plan_a.dataset.name.clone(), plan_b.dataset.name.clone()),
+        ("epochs", plan_a.epochs.to_string(), plan_b.epochs.to_string()),
+        ("seeds", seeds(&plan_a.seeds), seeds(&plan_b.seeds)),
+    ] {
+        found.push(Difference { what: what.to_owned(), a, b });
+    }
     for (one, other) in &matching.pairs {
-        let prefix = one.machine.as_ref().map_or_else(String::new, |machine| format!("{machine}: "));
-        let backend = &one.backend;
         for (what, field) in [("framework", framework as fn(&Run) -> _), ("library", library)] {
-            let values = (told(a, one, field), told(b, other, field));
-            if let (Some(value_a), Some(value_b)) = values {
-                add(format!("{prefix}{what} of {backend}"), value_a, value_b);
+            if let (Some(a), Some(b)) = (told(a, one, field), told(b, other, field)) {
+                let what = format!("{}{what} of {}", one.machine_prefix(), one.backend);
+                found.push(Difference { what, a, b });
             }
         }
     }
-    found
+    distinct(found.into_iter().filter(|found| found.a != found.b))
 }
 
 fn framework(run: &Run) -> Option<String> {
@@ -63,7 +57,6 @@ fn library(run: &Run) -> Option<String> {
 }
 
 fn environment_rows(environment: &Environment) -> [(&'static str, String); 13] {
-    let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "not known".to_owned());
     let on_battery = match environment.on_battery {
         Some(true) => "yes",
         Some(false) => "no",
@@ -77,10 +70,10 @@ fn environment_rows(environment: &Environment) -> [(&'static str, String); 13] {
         ("graphics processors", environment.gpu_names().join(", ")),
         ("NVIDIA driver", environment.gpu_drivers()),
         ("system", format!("{}, kernel {}", environment.system, environment.kernel)),
-        ("frequency governor", known(&environment.governor)),
+        ("frequency governor", environment.governor_words()),
         ("on battery", on_battery.to_owned()),
         ("trainmark", environment.trainmark.clone()),
-        ("git revision", known(&environment.git_revision)),
+        ("git revision", environment.revision_words()),
         ("rustc", environment.rustc.clone()),
         ("profile", environment.profile.clone()),
     ]
@@ -92,11 +85,6 @@ fn seeds(seeds: &[u64]) -> String {
 
 /// What the runs of a cell tell of their framework or library, each value once.
 fn told(record: &Record, cell: &Cell, field: fn(&Run) -> Option<String>) -> Option<String> {
-    let mut values: Vec<String> = Vec::new();
-    for value in record.samples_of(cell).filter_map(field) {
-        if !values.contains(&value) {
-            values.push(value);
-        }
-    }
+    let values = distinct(record.samples_of(cell).filter_map(field));
     (!values.is_empty()).then(|| values.join(", "))
 }

@@ -3,7 +3,7 @@
 use super::{CellPair, Judgement, RunComparison};
 use crate::formats::{Grid, shown};
 use crate::number::{count, fraction, percent, seconds, significant};
-use crate::record::Target;
+use crate::record::{Target, distinct};
 use crate::statistics::Verdict;
 use crate::summary::TimeToTarget;
 use crate::words::bracket;
@@ -16,11 +16,11 @@ pub fn grids(comparison: &RunComparison) -> Vec<Grid> {
         grids.push(learning(comparison));
     }
     if !comparison.differences.is_empty() {
-        let row = |one: &super::Difference| vec![one.what.clone(), one.a.clone(), one.b.clone()];
+        let rows = comparison.differences.iter();
         grids.push(Grid {
             title: "Differences".to_owned(),
             header: ["", "A", "B"].map(str::to_owned).to_vec(),
-            rows: comparison.differences.iter().map(row).collect(),
+            rows: rows.map(|one| vec![one.what.clone(), one.a.clone(), one.b.clone()]).collect(),
         });
     }
     grids
@@ -29,10 +29,10 @@ pub fn grids(comparison: &RunComparison) -> Vec<Grid> {
 fn times(comparison: &RunComparison) -> Grid {
     let header = ["cell", "A", "B", "B / A", "verdict"];
     let rows = comparison.cells.iter().map(|pair| {
-        let side = |index: usize| shown(pair.seconds[index].map(|time| time.median), seconds);
+        let [one, other] = pair.seconds.map(|time| shown(time.map(|time| time.median), seconds));
         let interval = pair.ratio.as_ref().ok().and_then(|comparison| comparison.interval);
         let times = shown(pair.times(), |value| format!("{}×", close(value))) + &bracket(interval, close);
-        vec![pair.cell.to_string(), side(0), side(1), times, pair.judgement().name().to_owned()]
+        vec![pair.cell.to_string(), one, other, times, pair.judgement().name().to_owned()]
     });
     Grid {
         title: "Training seconds per epoch".to_owned(),
@@ -47,12 +47,8 @@ pub(super) fn close(ratio: f64) -> String {
 }
 
 fn learning(comparison: &RunComparison) -> Grid {
-    let mut targets: Vec<Target> = Vec::new();
-    for (target, _) in comparison.cells.iter().flat_map(|pair| &pair.targets) {
-        if !targets.contains(target) {
-            targets.push(*target);
-        }
-    }
+    let targets: Vec<Target> =
+        distinct(comparison.cells.iter().flat_map(|pair| &pair.targets).map(|(target, _)| *target));
     let mut header = vec!["cell".to_owned()];
     header.extend(targets.iter().map(Target::title));
     header.extend(["train accuracy".to_owned(), "difference".to_owned()]);
@@ -85,12 +81,11 @@ fn accuracy_difference(pair: &CellPair) -> String {
     let Some(interval) = difference.interval else {
         return if difference.seeds == 0 { "–".to_owned() } else { "needs more seeds".to_owned() };
     };
-    let signed = |value: f64| format!("{value:+.4}");
     if interval.low == 0.0 && interval.high == 0.0 {
         return "the same".to_owned();
     }
     let doubt = if difference.verdict == Verdict::NoDifferenceShown { ", none shown" } else { "" };
-    format!("{}{}{doubt}", signed(interval.estimate), bracket(Some(interval), signed))
+    format!("{:+.4}{}{doubt}", interval.estimate, bracket(Some(interval), |end| format!("{end:+.4}")))
 }
 
 /// What a reader must know, the gravest first; one line each.
@@ -130,9 +125,9 @@ pub fn notes(comparison: &RunComparison) -> Vec<String> {
 
 /// What the verdicts rest on.
 fn basis(comparison: &RunComparison) -> [String; 3] {
-    let judged =
-        |pair: &&CellPair| !matches!(pair.judgement(), Judgement::NeedsMoreSeeds | Judgement::NotCompared);
-    let family = comparison.cells.iter().filter(judged).count();
+    let judgements = comparison.cells.iter().map(CellPair::judgement);
+    let family =
+        judgements.filter(|one| !matches!(one, Judgement::NeedsMoreSeeds | Judgement::NotCompared)).count();
     let corrected = if family > 1 {
         format!(", corrected for {} (Holm)", count(family, "comparison"))
     } else {

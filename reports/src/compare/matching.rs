@@ -1,7 +1,7 @@
 //! Which cell of one run is which of the other.
 
 use super::Refusal;
-use crate::record::{Cell, Device, Environment, Record};
+use crate::record::{Cell, Device, Environment, Record, distinct};
 
 /// The cells of two runs.
 pub(super) struct Matching<'a> {
@@ -17,35 +17,24 @@ pub(super) struct Matching<'a> {
 /// differ in device, threads or the machine's label only, if it is clear which is which.
 pub(super) fn of<'a>(a: &'a Record, b: &'a Record) -> Matching<'a> {
     let (cells_a, cells_b) = (a.cells(), b.cells());
-    let twin_of = |cell: &Cell| -> Option<&'a Cell> {
-        if let Some(same) = cells_b.iter().find(|other| **other == cell) {
-            return Some(same);
-        }
-        let mut rest_a = cells_a.iter().filter(|one| is_alike(one, cell) && !cells_b.contains(one));
-        let mut rest_b = cells_b.iter().filter(|one| is_alike(one, cell) && !cells_a.contains(one));
-        let (_, twin) = (rest_a.next(), rest_b.next()?);
-        (rest_a.next().is_none() && rest_b.next().is_none()).then_some(*twin)
-    };
     let pairs: Vec<(&Cell, &Cell)> =
-        cells_a.iter().filter_map(|cell| Some((*cell, twin_of(cell)?))).collect();
-    let is_paired = |cell: &&Cell| pairs.iter().any(|(one, other)| one == cell || other == cell);
-    let only = [&cells_a, &cells_b]
-        .map(|cells| cells.iter().copied().filter(|cell| !is_paired(cell)).collect::<Vec<_>>());
-    let mut differences: Vec<String> = Vec::new();
-    for (one, other) in &pairs {
-        for difference in machine_differences((a, one), (b, other)) {
-            if !differences.contains(&difference) {
-                differences.push(difference);
-            }
-        }
+        cells_a.iter().filter_map(|cell| Some((*cell, twin_of(cell, &cells_a, &cells_b)?))).collect();
+    let mut only = [cells_a, cells_b];
+    for cells in &mut only {
+        cells.retain(|cell| !pairs.iter().any(|(one, other)| one == cell || other == cell));
     }
-    Matching { pairs, only, differences }
+    let of_pairs = pairs.iter().flat_map(|(one, other)| machine_differences((a, one), (b, other)));
+    Matching { differences: distinct(of_pairs), pairs, only }
 }
 
-/// The same backend and training, wherever it runs.
-fn is_alike(one: &Cell, other: &Cell) -> bool {
-    (&one.workload, &one.backend, &one.implementation)
-        == (&other.workload, &other.backend, &other.implementation)
+fn twin_of<'b>(cell: &Cell, cells_a: &[&Cell], cells_b: &[&'b Cell]) -> Option<&'b Cell> {
+    if let Some(same) = cells_b.iter().find(|other| **other == cell) {
+        return Some(same);
+    }
+    let rest_a = cells_a.iter().filter(|one| one.is_alike(cell) && !cells_b.contains(one));
+    let mut rest_b = cells_b.iter().filter(|one| one.is_alike(cell) && !cells_a.contains(one));
+    let twin = rest_b.next()?;
+    (rest_a.count() == 1 && rest_b.next().is_none()).then_some(*twin)
 }
 
 fn machine_differences((a, cell_a): (&Record, &Cell), (b, cell_b): (&Record, &Cell)) -> Vec<String> {

@@ -138,8 +138,8 @@ impl CellPair {
     /// B's seconds per epoch over A's: by seed, or of the medians where there is one seed.
     pub fn times(&self) -> Option<f64> {
         let ratio = self.ratio.as_ref().ok()?;
-        let of_medians = || Some(self.seconds[1]?.median / self.seconds[0]?.median);
-        ratio.interval.map(|interval| interval.estimate).or_else(of_medians)
+        let interval = ratio.interval.map(|interval| interval.estimate);
+        interval.or_else(|| Some(self.seconds[1]?.median / self.seconds[0]?.median))
     }
 }
 
@@ -210,8 +210,8 @@ fn judge(comparison: &mut RunComparison) {
 /// Seconds per epoch, B over A, by seed; or why they are not compared.
 fn ratio(one: &CellSummary<'_>, other: &CellSummary<'_>) -> Result<Comparison, String> {
     let [one_basis, other_basis] = [("A", one), ("B", other)].map(|(name, summary)| {
-        let no_time = || format!("{name} has no time ({})", summary.status());
-        summary.train_seconds.map(|seconds| seconds.basis).ok_or_else(no_time)
+        let basis = summary.train_seconds.map(|seconds| seconds.basis);
+        basis.ok_or_else(|| format!("{name} has no time ({})", summary.status()))
     });
     let (one_basis, other_basis) = (one_basis?, other_basis?);
     if one_basis != other_basis {

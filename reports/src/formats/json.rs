@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 use crate::comparison::{NoiseFloor, Relative};
 use crate::record::{
     Cell, DatasetInfo, Environment, MergedRun, Note, Outcome, Record, Run, Unavailable, WorkloadInfo,
+    distinct,
 };
 use crate::statistics::{Comparison, Interval};
 use crate::store::StoreError;
@@ -148,12 +149,6 @@ pub(crate) fn to_text(document: &impl Serialize) -> Result<String, StoreError> {
 fn cell<'t, 'r: 't>(columns: &'t [Column<'r, CellRow<'r>>], row: &CellRow<'r>) -> CellDocument<'t> {
     let summary = row.summary;
     let keyed = columns.iter().filter(|column| column.is_in_json);
-    let mut library_hashes: Vec<&str> = Vec::new();
-    for hash in summary.runs.iter().filter_map(|run| run.end.library_hash.as_deref()) {
-        if !library_hashes.contains(&hash) {
-            library_hashes.push(hash);
-        }
-    }
     CellDocument {
         cell: summary.cell,
         columns: Keyed(
@@ -161,7 +156,7 @@ fn cell<'t, 'r: 't>(columns: &'t [Column<'r, CellRow<'r>>], row: &CellRow<'r>) -
         ),
         train_seconds: summary.train_seconds.map(Times::from),
         targets: summary.targets.iter().map(Target::from).collect(),
-        library_hashes,
+        library_hashes: distinct(summary.runs.iter().filter_map(|run| run.end.library_hash.as_deref())),
     }
 }
 

@@ -4,9 +4,11 @@ use serde::Serialize;
 
 use super::channels;
 use super::colours::{Colours, is_ring};
+use super::drawn;
 use super::tables::{Column, Entry, Table, columns, word};
 use crate::record::{Cell, FirstBatchNorm, Record};
 use crate::statistics::median;
+use crate::store::StoreError;
 use crate::summary::{CellSummary, Group};
 use crate::words::agreement;
 
@@ -35,16 +37,29 @@ struct Mark {
 struct Parameter {
     title: String,
     /// `None`: no value is finite.
-    svg: Option<String>,
+    channels: Option<String>,
     table: Table,
 }
 
 /// The groups that have a batch norm.
-pub(super) fn batch_norms(record: &Record, groups: &[Group], colours: &Colours) -> Vec<BatchNorm> {
-    groups.iter().enumerate().filter_map(|(index, group)| batch_norm(record, group, colours, index)).collect()
+///
+/// # Errors
+/// Where a chart cannot be encoded, which is a bug.
+pub(super) fn batch_norms(
+    record: &Record,
+    groups: &[Group],
+    colours: &Colours,
+) -> Result<Vec<BatchNorm>, StoreError> {
+    let all = groups.iter().enumerate().map(|(index, group)| batch_norm(record, group, colours, index));
+    all.filter_map(Result::transpose).collect()
 }
 
-fn batch_norm(record: &Record, group: &Group, colours: &Colours, index: usize) -> Option<BatchNorm> {
+fn batch_norm(
+    record: &Record,
+    group: &Group,
+    colours: &Colours,
+    index: usize,
+) -> Result<Option<BatchNorm>, StoreError> {
     let title = format!("{} on {}", group.workload, group.device);
     let mut section = BatchNorm { title, agreements: Vec::new(), legend: Vec::new(), parameters: Vec::new() };
     for (name, symbol, key, values) in
@@ -60,13 +75,12 @@ fn batch_norm(record: &Record, group: &Group, colours: &Colours, index: usize) -
         let id = format!("batch-norm-{index}-{key}");
         let title = format!("{name} {symbol} per channel");
         section.legend = cells.iter().map(|(cell, _)| mark(group, cell, colours)).collect();
-        section.parameters.push(Parameter {
-            svg: channels::chart(&cells, colours, CHANNELS, &title, &format!("{id}-chart")),
-            table: table(group, &cells, &title, id)?,
-            title,
-        });
+        let chart = channels::chart(&cells, colours, CHANNELS, &title);
+        let Some(table) = table(group, &cells, &title, id) else { return Ok(None) };
+        let channels = chart.map(|chart| drawn(&chart)).transpose()?;
+        section.parameters.push(Parameter { title, channels, table });
     }
-    Some(section)
+    Ok(Some(section))
 }
 
 fn mark(group: &Group, cell: &Cell, colours: &Colours) -> Mark {
@@ -77,20 +91,20 @@ fn table(group: &Group, cells: &[(&Cell, Vec<Vec<f64>>)], title: &str, id: Strin
     let all = cells.iter().map(|(_, channels)| channels.len()).max()?;
     let shown = all.min(CHANNELS);
     let of_all = if shown < all { format!("; the first {shown} of {all} channels") } else { String::new() };
-    let row = |(cell, channels): &(&Cell, Vec<Vec<f64>>)| {
+    let rows = cells.iter().map(|(cell, channels)| {
         let mut row: Vec<Entry> = std::iter::once(word(group.label(cell)))
             .chain(channels.iter().map(|seeds| spread(seeds)))
             .collect();
         row.resize_with(shown + 1, || word("no channel"));
         row
-    };
+    });
     let names =
         (1..=shown).map(|channel| Column { name: format!("Channel {channel}"), numeric: true, extra: false });
     Some(Table {
         id,
         caption: format!("{title}: median over seeds [least, greatest]{of_all}"),
         columns: columns(&[("Cell", false)]).into_iter().chain(names).collect(),
-        rows: cells.iter().map(row).collect(),
+        rows: rows.collect(),
         sortable: false,
     })
 }
@@ -134,12 +148,11 @@ fn spread(seeds: &[f64]) -> Entry {
         return word("not finite");
     }
     let (low, high) = (seeds.iter().copied().reduce(f64::min), seeds.iter().copied().reduce(f64::max));
-    let shown = |value: f64| format!("{value:.3}");
     match (median(seeds.iter().copied()), low, high) {
         (Some(middle), Some(low), Some(high)) if low < high => {
-            word(format!("{} [{}, {}]", shown(middle), shown(low), shown(high)))
+            word(format!("{middle:.3} [{low:.3}, {high:.3}]"))
         }
-        (Some(middle), ..) => word(shown(middle)),
+        (Some(middle), ..) => word(format!("{middle:.3}")),
         _ => word("not recorded"),
     }
 }

@@ -1,17 +1,21 @@
-//! All charts of one workload on one device.
+//! All charts of one workload on one device: what the page's script draws, and words where
+//! there is nothing to draw.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::colours::Colours;
 use super::curves::{self, Axes, Series};
+use super::drawn;
 use super::rows::{relative::RelativeTimes, targets, times};
 use crate::comparison::Relative;
 use crate::number::count;
 use crate::record::{Record, Target};
+use crate::store::StoreError;
 use crate::summary::{Group, why_nothing};
 
-/// The charts of a group.
+/// The charts of a group. Those of rows are JSON that stands with their figure, the curves'
+/// lines stand once for all of them.
 #[derive(Serialize)]
 pub(super) struct Charts {
     index: usize,
@@ -22,9 +26,10 @@ pub(super) struct Charts {
     times: Option<String>,
     times_legend: String,
     targets: Vec<TargetChart>,
+    /// `None`: fewer than two cells have a time.
     relative: Option<RelativeChart>,
     #[serde(skip)]
-    data: Value,
+    lines: Value,
 }
 
 #[derive(Serialize)]
@@ -39,57 +44,64 @@ struct Curve {
     title: String,
     x: &'static str,
     y: &'static str,
-    /// `None`: no epoch has the quantity.
-    svg: Option<String>,
+    /// Whether any epoch has the quantity.
+    has_values: bool,
 }
 
 #[derive(Serialize)]
 struct TargetChart {
     title: String,
     /// `None`: no run reached it.
-    svg: Option<String>,
+    rows: Option<String>,
     /// What is said then.
     words: String,
 }
 
 #[derive(Serialize)]
 struct RelativeChart {
-    svg: String,
+    ratios: String,
     baselines: Vec<(usize, String)>,
 }
 
 impl Charts {
-    /// Draws the charts of a group, which is the record's `index`th.
-    pub(super) fn of(record: &Record, colours: &Colours, group: &Group, index: usize) -> Self {
+    /// The charts of a group, which is the record's `index`th.
+    ///
+    /// # Errors
+    /// Where one cannot be encoded, which is a bug.
+    pub(super) fn of(
+        record: &Record,
+        colours: &Colours,
+        group: &Group,
+        index: usize,
+    ) -> Result<Self, StoreError> {
         let series = curves::series(group, colours);
-        let relative = RelativeTimes::of(group, Relative::of(record, group));
+        let title = format!("{} on {}", group.workload, group.device);
         let targets = group.cells.first().map_or(&[][..], |summary| record.targets_of(summary.cell));
-        let target_chart = |(number, target): (usize, &Target)| {
-            target_chart(record, group, colours, *target, &format!("target-{index}-{number}"))
-        };
-        Self {
+        Ok(Self {
             index,
-            title: format!("{} on {}", group.workload, group.device),
-            curves: curves_of(record, group, &series, index),
-            times: times::chart(group, colours, usize::MAX, &format!("times-{index}")),
+            curves: Axes::all().map(|axes| Curve::of(axes, &series)).collect(),
+            times: times::chart(group, colours, usize::MAX).map(|chart| drawn(&chart)).transpose()?,
             times_legend: times::legend(group),
-            targets: targets.iter().enumerate().map(target_chart).collect(),
-            relative: relative.as_ref().map(|relative| RelativeChart {
-                svg: relative.chart(colours, &format!("relative-{index}")),
-                baselines: relative.baselines(),
-            }),
-            data: json!({
+            targets: targets
+                .iter()
+                .map(|target| TargetChart::of(record, group, colours, *target))
+                .collect::<Result<_, _>>()?,
+            relative: RelativeTimes::of(group, Relative::of(record, group))
+                .map(|relative| RelativeChart::of(&relative, colours))
+                .transpose()?,
+            lines: json!({
+                "title": title,
                 "series": series.iter().map(Series::data).collect::<Vec<_>>(),
-                "targets": target_data(record, group),
-                "relative": relative.as_ref().map(RelativeTimes::data),
+                "targets": curves::targets(record, group),
             }),
+            title,
             legend: series.into_iter().map(LegendEntry::from).collect(),
-        }
+        })
     }
 
-    /// What the page's script needs to draw them again.
-    pub(super) fn data(all: &[Self]) -> Value {
-        all.iter().map(|charts| charts.data.clone()).collect()
+    /// The lines of all groups' curves.
+    pub(super) fn lines(all: &[Self]) -> Value {
+        all.iter().map(|charts| charts.lines.clone()).collect()
     }
 }
 
@@ -99,33 +111,32 @@ impl From<Series> for LegendEntry {
     }
 }
 
-fn curves_of(record: &Record, group: &Group, series: &[Series], index: usize) -> Vec<Curve> {
-    let curve = |(number, axes): (usize, Axes)| Curve {
-        title: axes.title(),
-        x: axes.x_key(),
-        y: axes.y_key(),
-        svg: curves::chart(record, group, series, axes, &format!("curve-{index}-{number}")),
-    };
-    Axes::all().enumerate().map(curve).collect()
+impl Curve {
+    fn of(axes: Axes, series: &[Series]) -> Self {
+        Self { title: axes.title(), x: axes.x_key(), y: axes.y_key(), has_values: axes.has_values(series) }
+    }
 }
 
-/// The values of target lines by the quantity that they are of.
-fn target_data(record: &Record, group: &Group) -> Value {
-    let of_axes = |axes: Axes| (axes.y_key().to_owned(), Value::from(curves::targets(record, group, axes)));
-    Value::Object(Axes::all().map(of_axes).collect())
+impl TargetChart {
+    fn of(record: &Record, group: &Group, colours: &Colours, target: Target) -> Result<Self, StoreError> {
+        let name = target.name();
+        let words = if let Some(why) = why_nothing(group.cells.iter()) {
+            format!("{why}, so there is no time.")
+        } else {
+            let epochs = count(record.started.plan.epochs as usize, "epoch");
+            format!("No run of any cell reached {name} in {epochs}.")
+        };
+        let chart = targets::chart(record, group, colours, (target, &name));
+        Ok(Self {
+            title: format!("Time to {name}"),
+            rows: chart.map(|chart| drawn(&chart)).transpose()?,
+            words,
+        })
+    }
 }
 
-fn target_chart(record: &Record, group: &Group, colours: &Colours, target: Target, id: &str) -> TargetChart {
-    let name = target.name();
-    let words = if let Some(why) = why_nothing(group.cells.iter()) {
-        format!("{why}, so there is no time.")
-    } else {
-        let epochs = count(record.started.plan.epochs as usize, "epoch");
-        format!("No run of any cell reached {name} in {epochs}.")
-    };
-    TargetChart {
-        title: format!("Time to {name}"),
-        svg: targets::chart(record, group, colours, (target, &name), id),
-        words,
+impl RelativeChart {
+    fn of(relative: &RelativeTimes<'_>, colours: &Colours) -> Result<Self, StoreError> {
+        Ok(Self { ratios: drawn(&relative.data(colours))?, baselines: relative.baselines() })
     }
 }

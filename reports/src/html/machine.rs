@@ -2,7 +2,7 @@
 
 use crate::ceiling::Peak;
 use crate::number::{bytes, count, seconds};
-use crate::record::{Environment, Record, Started};
+use crate::record::{Environment, Record, Started, distinct};
 
 /// Machine and versions as name and value, per machine where there are several.
 pub(super) fn machine(record: &Record) -> Vec<(String, String)> {
@@ -22,7 +22,6 @@ pub(super) fn machine(record: &Record) -> Vec<(String, String)> {
 
 /// The rows of one machine, with a prefix to their names.
 fn environment_rows(environment: &Environment, prefix: &str) -> Vec<(String, String)> {
-    let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "not known".to_owned());
     let rows = vec![
         ("System", format!("{}, kernel {}", environment.system, environment.kernel)),
         (
@@ -30,7 +29,7 @@ fn environment_rows(environment: &Environment, prefix: &str) -> Vec<(String, Str
             format!("{}, {}", environment.cpu, count(environment.logical_cpus, "logical processor")),
         ),
         ("Instruction sets", list(&environment.cpu_features)),
-        ("Frequency governor", known(&environment.governor)),
+        ("Frequency governor", environment.governor_words()),
         ("Peak", environment.peak.as_ref().map_or_else(|| "not measured".to_owned(), Peak::to_string)),
         ("Memory", bytes(environment.memory_bytes)),
         ("Graphics processors", graphics_processors(environment)),
@@ -39,7 +38,7 @@ fn environment_rows(environment: &Environment, prefix: &str) -> Vec<(String, Str
             environment.load_average.map_or_else(|| "not known".to_owned(), |load| format!("{load:.2}")),
         ),
         ("trainmark", format!("{}, {} build", environment.trainmark, environment.profile)),
-        ("Git revision", known(&environment.git_revision)),
+        ("Git revision", environment.revision_words()),
         ("rustc", environment.rustc.clone()),
     ];
     rows.into_iter().map(|(name, value)| (format!("{prefix}{name}"), value)).collect()
@@ -68,16 +67,9 @@ fn list(values: &[String]) -> String {
 }
 
 fn frameworks(record: &Record) -> String {
-    let mut frameworks: Vec<String> = Vec::new();
-    for run in record.samples() {
-        if let Some(framework) = &run.end.framework {
-            let told = format!("{}: {framework}", run.cell.backend);
-            if !frameworks.contains(&told) {
-                frameworks.push(told);
-            }
-        }
-    }
-    list(&frameworks)
+    let told = record.samples().filter_map(|run| Some((&run.cell.backend, run.end.framework.as_ref()?)));
+    let told = distinct(told).into_iter().map(|(backend, framework)| format!("{backend}: {framework}"));
+    list(&told.collect::<Vec<_>>())
 }
 
 fn data_set(started: &Started) -> String {

@@ -1,8 +1,7 @@
 //! `report.html`: one file that needs neither network nor server.
 //!
 //! Text from plugins and frameworks is hostile: the template escapes all of it,
-//! the charts escape theirs (`svg::escape`), the embedded data hides every `<`,
-//! and a content security policy forbids any request.
+//! the script escapes what it draws, the embedded data hides every `<`, and a content security policy forbids any request.
 
 mod batch_norm;
 mod channels;
@@ -14,7 +13,6 @@ mod failures;
 mod machine;
 mod operations;
 mod rows;
-mod svg;
 mod tables;
 
 use minijinja::Environment;
@@ -62,6 +60,8 @@ const REPORT_SCRIPT: &str = concat!(
     include_str!("../../templates/script/plot.js"),
     include_str!("../../templates/script/curves.js"),
     include_str!("../../templates/script/rows.js"),
+    include_str!("../../templates/script/channels.js"),
+    "document.documentElement.dataset.ready = performance.now().toFixed();\n",
 );
 
 /// The report as one HTML document.
@@ -74,27 +74,26 @@ pub fn render(record: &Record, of_run: Option<&RunOperations>) -> Result<String,
     let groups = group(summaries);
     let started = &record.started;
     let colours = Colours::of(record);
-    let charts: Vec<Charts> =
-        groups.iter().enumerate().map(|(index, group)| Charts::of(record, &colours, group, index)).collect();
+    let charts = groups.iter().enumerate().map(|(index, group)| Charts::of(record, &colours, group, index));
+    let charts: Vec<Charts> = charts.collect::<Result<_, _>>()?;
+    let headline = groups.first().and_then(|group| rows::times::chart(group, &colours, HEADLINE_ROWS));
     let page = Page {
         style: [STYLE, REPORT_STYLE, PRINT_STYLE].concat(),
         script: [SCRIPT, REPORT_SCRIPT].concat(),
         data: data(record, of_run)?,
-        chart_data: json(&Charts::data(&charts))?,
+        lines: json(&Charts::lines(&charts))?,
         run_id: &started.run_id,
         summary: summary(record),
         warnings: warnings::warnings(record),
         answers: words::answers(record, &groups),
-        headline: groups
-            .first()
-            .and_then(|group| rows::times::chart(group, &colours, HEADLINE_ROWS, "headline")),
+        headline: headline.map(|chart| drawn(&chart)).transpose()?,
         headline_rows: HEADLINE_ROWS,
         headline_left: groups.first().map_or(0, |group| group.cells.len().saturating_sub(HEADLINE_ROWS)),
         charts,
         target_legend: rows::targets::LEGEND,
         cells: tables::cells(record, &groups),
         runs: tables::runs(record, &groups),
-        batch_norms: batch_norm::batch_norms(record, &groups, &colours),
+        batch_norms: batch_norm::batch_norms(record, &groups, &colours)?,
         operations: of_run.map(operations::section),
         failures: failures::failures(record),
         unavailable: &started.unavailable,
@@ -120,14 +119,14 @@ pub(crate) fn fill(name: &'static str, template: &str, page: &impl Serialize) ->
     template.render(Serde(page)).map_err(|cause| fail(&cause))
 }
 
-/// What the template is filled with. `style`, `script`, `data` and the charts are
-/// markup; all else is text.
+/// What the template is filled with. `style` and `script` are markup, `data`, `lines` and
+/// the charts JSON; all else is text.
 #[derive(Serialize)]
 struct Page<'a> {
     style: String,
     script: String,
     data: String,
-    chart_data: String,
+    lines: String,
     run_id: &'a str,
     summary: String,
     warnings: Vec<warnings::Warning>,
@@ -180,6 +179,11 @@ fn summary(record: &Record) -> String {
 fn data(record: &Record, of_run: Option<&RunOperations>) -> Result<String, StoreError> {
     let files: std::collections::BTreeMap<&str, String> = csv::files(record, of_run)?.into_iter().collect();
     json(&files)
+}
+
+/// A chart as the page's script draws it: JSON that cannot end its attribute's single quotes.
+fn drawn(chart: &impl Serialize) -> Result<String, StoreError> {
+    Ok(json(chart)?.replace('\'', "\\u0027"))
 }
 
 /// JSON that cannot end its `script` element.

@@ -2,7 +2,7 @@
 
 use super::{MergeError, Naming, Source};
 use crate::number::count;
-use crate::record::{Environment, MergedRun, Plan, SCHEMA, Started, Unavailable, WorkloadInfo};
+use crate::record::{Environment, MergedRun, Plan, SCHEMA, Started, Unavailable, WorkloadInfo, distinct};
 use crate::warnings::{self, Warning};
 
 /// The longest label of a machine.
@@ -90,21 +90,18 @@ fn check_same_workloads(earlier: &Source, source: &Source) -> Result<(), MergeEr
 /// One label is one machine, and one run is merged once.
 fn check_machines(earlier: &Source, source: &Source) -> Result<(), MergeError> {
     let (earlier_runs, runs) = (runs_of(earlier), runs_of(source));
+    let pairs = earlier_runs.iter().flat_map(|one| runs.iter().map(move |other| (one, other)));
+    let folders = [earlier.folder.clone(), source.folder.clone()];
     // Two machines may begin runs of one name at the same time.
-    let is_same = |one: &MergedRun, other: &MergedRun| {
+    if let Some((one, _)) = pairs.clone().find(|(one, other)| {
         (&one.run_id, one.unix_time) == (&other.run_id, other.unix_time)
             && one.environment.machine_difference(&other.environment).is_none()
-    };
-    if let Some(one) = earlier_runs.iter().find(|one| runs.iter().any(|other| is_same(one, other))) {
-        let folders = [earlier.folder.clone(), source.folder.clone()];
+    }) {
         return Err(MergeError::SameRun { folders, run_id: one.run_id.clone() });
     }
-    for one in &earlier_runs {
-        for other in runs.iter().filter(|other| other.machine == one.machine) {
-            if let Some(what) = one.environment.machine_difference(&other.environment) {
-                let folders = [earlier.folder.clone(), source.folder.clone()];
-                return Err(MergeError::Machine { folders, label: one.machine.clone(), what });
-            }
+    for (one, other) in pairs.filter(|(one, other)| one.machine == other.machine) {
+        if let Some(what) = one.environment.machine_difference(&other.environment) {
+            return Err(MergeError::Machine { folders, label: one.machine.clone(), what });
         }
     }
     Ok(())
@@ -127,9 +124,9 @@ fn runs_of(source: &Source) -> Vec<MergedRun> {
 }
 
 fn plan(sources: &[Source], first: &Source) -> Plan {
-    let plans = || sources.iter().map(|source| &source.record.started.plan);
+    let plans: Vec<&Plan> = sources.iter().map(|source| &source.record.started.plan).collect();
     let mut workloads: Vec<WorkloadInfo> = Vec::new();
-    for workload in plans().flat_map(|plan| &plan.workloads) {
+    for workload in plans.iter().flat_map(|plan| &plan.workloads) {
         if !workloads.iter().any(|known| known.name == workload.name) {
             workloads.push(workload.clone());
         }
@@ -137,7 +134,7 @@ fn plan(sources: &[Source], first: &Source) -> Plan {
     let cells = sources
         .iter()
         .flat_map(|source| source.record.started.plan.cells.iter().map(|cell| source.placed(cell)));
-    let mut seeds = distinct(plans().flat_map(|plan| plan.seeds.iter().copied()));
+    let mut seeds = distinct(plans.iter().flat_map(|plan| plan.seeds.iter().copied()));
     seeds.sort_unstable();
     let one = &first.record.started.plan;
     Plan {
@@ -148,23 +145,24 @@ fn plan(sources: &[Source], first: &Source) -> Plan {
         epochs: one.epochs,
         budget_seconds: one
             .budget_seconds
-            .filter(|budget| plans().all(|plan| plan.budget_seconds == Some(*budget))),
-        timeout_seconds: plans().map(|plan| plan.timeout_seconds).fold(0.0, f64::max),
+            .filter(|budget| plans.iter().all(|plan| plan.budget_seconds == Some(*budget))),
+        timeout_seconds: plans.iter().map(|plan| plan.timeout_seconds).fold(0.0, f64::max),
     }
+}
+
+fn all_of(merged: &[MergedRun], field: fn(&Environment) -> &str) -> String {
+    distinct(merged.iter().map(|run| field(&run.environment))).join(", ")
 }
 
 /// What stands for the environment of all: no processor and no peak, which are each machine's.
 fn environment(merged: &[MergedRun]) -> Environment {
-    let all = |field: fn(&Environment) -> String| {
-        distinct(merged.iter().map(|run| field(&run.environment))).join(", ")
-    };
     let machines = distinct(merged.iter().map(|run| run.machine.clone()));
     Environment {
-        system: all(|one| one.system.clone()),
+        system: all_of(merged, |one| &one.system),
         cpu: format!("{}: {}", count(machines.len(), "machine"), machines.join(", ")),
-        trainmark: all(|one| one.trainmark.clone()),
-        rustc: all(|one| one.rustc.clone()),
-        profile: all(|one| one.profile.clone()),
+        trainmark: all_of(merged, |one| &one.trainmark),
+        rustc: all_of(merged, |one| &one.rustc),
+        profile: all_of(merged, |one| &one.profile),
         ..Environment::default()
     }
 }
@@ -192,7 +190,7 @@ fn told(sources: &[Source], merged: &[MergedRun]) -> Vec<Warning> {
             told.push(Warning::SeveralBenchmarks { machine: machine.clone(), runs });
         }
     }
-    distinct(told.into_iter())
+    distinct(told)
 }
 
 fn unavailable(source: &Source) -> Vec<Unavailable> {
@@ -203,14 +201,4 @@ fn unavailable(source: &Source) -> Vec<Unavailable> {
     }
     let machine = source.label();
     rows.map(|row| Unavailable { reason: format!("{machine}: {}", row.reason), ..row }).collect()
-}
-
-fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
-    let mut kept: Vec<T> = Vec::new();
-    for value in values {
-        if !kept.contains(&value) {
-            kept.push(value);
-        }
-    }
-    kept
 }

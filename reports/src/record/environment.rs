@@ -62,6 +62,16 @@ impl Environment {
         (self.gpu_names() != other.gpu_names()).then_some("graphics processors")
     }
 
+    /// The frequency governor, or that it is not known.
+    pub fn governor_words(&self) -> String {
+        self.governor.clone().unwrap_or_else(|| "not known".to_owned())
+    }
+
+    /// The git revision, or that it is not known.
+    pub fn revision_words(&self) -> String {
+        self.git_revision.clone().unwrap_or_else(|| "not known".to_owned())
+    }
+
     /// The models of the graphics processors, in order.
     pub fn gpu_names(&self) -> Vec<&str> {
         self.gpus.iter().map(|gpu| gpu.name.as_str()).collect()

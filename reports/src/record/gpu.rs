@@ -138,11 +138,11 @@ enum Told {
 /// Reads processors as records or, in records of earlier versions, as names.
 pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Gpu>, D::Error> {
     let told = Vec::<Told>::deserialize(deserializer)?;
-    let gpu = |told| match told {
+    let gpus = told.into_iter().map(|told| match told {
         Told::Name(name) => Gpu { name, ..Gpu::default() },
         Told::Gpu(gpu) => gpu,
-    };
-    Ok(told.into_iter().map(gpu).collect())
+    });
+    Ok(gpus.collect())
 }
 
 #[cfg(test)]

@@ -26,6 +26,17 @@ pub use runs::Record;
 /// Version of the record format; stands in every CSV row and run folder.
 pub const SCHEMA: u32 = 1;
 
+/// Every value once, in the order of first appearance.
+pub(crate) fn distinct<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut kept: Vec<T> = Vec::new();
+    for value in values {
+        if !kept.contains(&value) {
+            kept.push(value);
+        }
+    }
+    kept
+}
+
 /// How a benchmark ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -67,10 +78,16 @@ pub struct Started {
 }
 
 impl Started {
+    /// Every machine that it tells of.
+    pub fn environments(&self) -> impl Iterator<Item = &Environment> {
+        std::iter::once(&self.environment).chain(self.merged.iter().map(|run| &run.environment))
+    }
+
     /// The machine and the tools of a cell.
     pub fn environment_of(&self, cell: &Cell) -> &Environment {
-        let of_machine = |run: &&MergedRun| cell.machine.as_ref() == Some(&run.machine);
-        self.merged.iter().find(of_machine).map_or(&self.environment, |run| &run.environment)
+        let mut merged = self.merged.iter();
+        let of_cell = merged.find(|run| cell.machine.as_ref() == Some(&run.machine));
+        of_cell.map_or(&self.environment, |run| &run.environment)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Device;
+use super::{Device, distinct};
 
 /// What a benchmark is to run: every cell once for every seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,13 +31,7 @@ impl Plan {
 
     /// Every target of its workloads once.
     pub fn targets(&self) -> Vec<Target> {
-        let mut targets: Vec<Target> = Vec::new();
-        for target in self.workloads.iter().flat_map(|workload| &workload.targets) {
-            if !targets.contains(target) {
-                targets.push(*target);
-            }
-        }
-        targets
+        distinct(self.workloads.iter().flat_map(|workload| &workload.targets).copied())
     }
 }
 
@@ -175,6 +169,17 @@ pub struct Cell {
 }
 
 impl Cell {
+    /// What stands before something that is told of its machine: `laptop: `, or nothing.
+    pub(crate) fn machine_prefix(&self) -> String {
+        self.machine.as_ref().map_or_else(String::new, |machine| format!("{machine}: "))
+    }
+
+    /// Whether it is the same training of the same backend, wherever it runs.
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        (&self.workload, &self.backend, &self.implementation)
+            == (&other.workload, &other.backend, &other.implementation)
+    }
+
     /// Its device, with the machine where the record has several: `cpu of laptop`.
     pub fn place(&self) -> String {
         match &self.machine {

@@ -255,6 +255,15 @@ impl RunOutcome {
             Self::Interrupted => "interrupted",
         }
     }
+
+    /// The word with the reason, where that says more.
+    pub fn with_reason(self, reason: Option<&str>) -> String {
+        let name = self.name();
+        match reason {
+            Some(reason) if reason != name => format!("{name}: {reason}"),
+            _ => name.to_owned(),
+        }
+    }
 }
 
 /// The end of a run, and what was measured over all of it.

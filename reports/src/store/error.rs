@@ -113,7 +113,7 @@ pub enum StoreError {
     },
     /// The times of operations cannot be used.
     #[error(
-        "cannot use {}: {cause}; measure them again with `trainmark operations`",
+        "cannot use {}: {cause}; move it away and measure again with `trainmark operations`",
         path.display()
     )]
     Operations {

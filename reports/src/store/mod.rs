@@ -150,14 +150,7 @@ fn open_events(folder: &Path) -> Result<File, StoreError> {
 }
 
 fn is_empty(folder: &Path) -> Result<bool, StoreError> {
-    let entries = fs::read_dir(folder).map_err(|cause| StoreError::io("read", folder, cause))?;
-    for entry in entries {
-        let entry = entry.map_err(|cause| StoreError::io("read", folder, cause))?;
-        if entry.file_name() != LOCK_FILE {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    Ok(entries(folder)?.iter().all(|path| path.file_name().is_some_and(|name| name == LOCK_FILE)))
 }
 
 /// `latest` is a convenience: where it cannot be made, [`latest`] falls back on
@@ -195,20 +188,23 @@ pub fn latest(parent: &Path) -> Result<PathBuf, StoreError> {
 /// # Errors
 /// When `parent` cannot be read.
 pub fn list(parent: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let entries = match fs::read_dir(parent) {
-        Ok(entries) => entries,
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(cause) => return Err(StoreError::io("read", parent, cause)),
-    };
-    let mut folders = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|cause| StoreError::io("read", parent, cause))?.path();
-        if path.file_name().is_some_and(|name| name != LATEST) && path.join(EVENTS_FILE).is_file() {
-            folders.push(path);
-        }
+    if matches!(parent.try_exists(), Ok(false)) {
+        return Ok(Vec::new());
     }
+    let mut folders = entries(parent)?;
+    folders.retain(|path| {
+        path.file_name().is_some_and(|name| name != LATEST) && path.join(EVENTS_FILE).is_file()
+    });
     folders.sort();
     Ok(folders)
+}
+
+/// What is in a folder.
+pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let entries = fs::read_dir(folder).and_then(|entries| {
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<PathBuf>>>()
+    });
+    entries.map_err(|cause| StoreError::io("read", folder, cause))
 }
 
 /// Writes a file under a temporary name and renames it, so that a reader sees

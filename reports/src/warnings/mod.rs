@@ -11,8 +11,7 @@ use crate::statistics::median;
 /// What makes the numbers doubtful, the gravest first.
 pub fn warnings(record: &Record) -> Vec<Warning> {
     let started = &record.started;
-    let merged = started.merged.iter().map(|run| &run.environment);
-    let is_debug = std::iter::once(&started.environment).chain(merged).any(|one| one.profile == "debug");
+    let is_debug = started.environments().any(|one| one.profile == "debug");
     let is_synthetic = started.plan.dataset.name == "synthetic";
     let found = [(is_synthetic, Warning::Synthetic), (is_debug, Warning::DebugBuild)];
     let found = found.into_iter().filter(|(is_so, warning)| *is_so && !warning.is_recorded(started));

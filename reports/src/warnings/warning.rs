@@ -147,14 +147,11 @@ impl Warning {
             Self::DebugBuild => &[DEBUG_BUILD],
             _ => return false,
         };
-        let begins = |text: &str| heads.iter().any(|head| text.starts_with(head));
-        let of_machine =
-            |text: &str, machine: &str| text.strip_prefix(machine)?.strip_prefix(": ").map(begins);
-        let machines = || started.merged.iter().map(|run| &*run.machine);
-        started
-            .warnings
-            .iter()
-            .any(|text| begins(text) || machines().any(|machine| of_machine(text, machine).unwrap_or(false)))
+        let machines = started.merged.iter().map(|run| format!("{}: ", run.machine));
+        machines.chain([String::new()]).any(|prefix| {
+            let mut told = started.warnings.iter().filter_map(|text| text.strip_prefix(&prefix));
+            told.any(|text| heads.iter().any(|head| text.starts_with(head)))
+        })
     }
 }
 

@@ -18,9 +18,8 @@
   };
 
   const inWords = (plot, { label, epoch, y: [median, low, high] }) => {
-    const show = plot.quantity === "loss" ? significant : (value) => value.toFixed(4);
     const after = plot.against === "seconds" ? `, epoch ${epoch}` : "";
-    return [label, `${show(median)}${low < high ? ` [${show(low)}, ${show(high)}]` : ""}${after}`];
+    return [label, `${plot.show(median)}${low < high ? ` [${plot.show(low)}, ${plot.show(high)}]` : ""}${after}`];
   };
 
   const place = (plot, x) => (plot.against === "epochs" ? `Epoch ${x}` : `Near ${significant(x)} s`);

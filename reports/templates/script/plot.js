@@ -1,18 +1,83 @@
-// Draws a plot of curves again, as `plot.rs` does, for another range or another axis.
-const SVG_SIZE = { width: 420, height: 270 };
+// A plot of curves: drawn whole once, then again for another range or another axis.
+const SVG_SIZE = { width: FRAME.width, height: 270 };
+
+// Room around the plot for what lies on its edge, and where more names than these could not be
+// told apart at the right: the legend has them.
+const [MARGIN, MOST_LABELS] = [5, 16];
+const LABEL = { longest: 21, character: 6.6, indent: 28, gap: 14 };
+const nameOf = ({ label }) => shortened(label, LABEL.longest);
+
+// Heights for labels that want to be at `wanted`, at least `gap` apart and within the plot as
+// far as they fit there.
+const spread = (wanted, gap, low, high) => {
+  const order = wanted.map((_, index) => index).sort((a, b) => wanted[a] - wanted[b]);
+  const found = [...wanted];
+  let least = low;
+  for (const index of order) least = (found[index] = Math.max(found[index], least)) + gap;
+  let most = high;
+  for (const index of order.reverse()) most = (found[index] = Math.min(found[index], most)) - gap;
+  return found;
+};
 
 class Plot {
   constructor(figure) {
     const { group, x, y } = figure.dataset;
     this.figure = figure;
-    this.svg = figure.querySelector(".plot > svg");
-    [this.left, this.top, this.right, this.bottom] = this.svg.dataset.plot.split(" ").map(Number);
     this.group = groups[group];
     this.against = x;
     this.quantity = y;
-    this.isLogarithmic = this.svg.dataset.scale === "logarithmic";
-    this.range = null;
+    const { series } = this.group;
+    this.hasLabels = series.length <= MOST_LABELS;
+    const room = this.hasLabels ? LABEL.indent + LABEL.character * Math.max(...series.map((one) => [...nameOf(one)].length)) : 14;
+    Object.assign(this, { left: FRAME.left, top: FRAME.top, right: FRAME.width - room, bottom: SVG_SIZE.height - 42, range: null });
+    const seconds = x === "seconds" ? series.flatMap((one) => this.points(one).map((point) => point.x)) : [];
+    const [least, greatest] = [Math.min(...seconds), Math.max(...seconds)];
+    this.isLogarithmic = seconds.length > 0 && least > 0 && greatest > 20 * least;
     this.setScales();
+    const plot = figure.querySelector(".plot");
+    plot.innerHTML = this.frame();
+    this.svg = plot.firstElementChild;
+    this.draw();
+  }
+
+  // Everything but what depends on the scales.
+  frame() {
+    const { left, top, right, bottom, group } = this;
+    const [x, y, width, height] = [left - MARGIN, top - MARGIN, right - left + 2 * MARGIN, bottom - top + 2 * MARGIN];
+    const curves = this.series.map(({ colour, dash, points }, index) => {
+      const band = points.some((point) => point.y[1] < point.y[2]) ? '<path class="band"/>' : "";
+      return `<g class="series c${colour}" data-series="${index}">${band}<path class="line" stroke-dasharray="${dash}"/><path class="dots"/></g>`;
+    });
+    // An inner svg element cuts off what a zoomed curve has outside.
+    const inner = `<svg x="${x}" y="${y}" width="${width}" height="${height}" viewBox="${x} ${y} ${width} ${height}">${curves.join("")}</svg>`;
+    const axes = { loss: "training loss", train: "training accuracy", test: "test accuracy" }[this.quantity];
+    return chart(`class="curve" viewBox="0 0 ${SVG_SIZE.width} ${SVG_SIZE.height}"`, `${axes} against ${this.against}, ${group.title}`, this.inWords(),
+      `<g class="axes"></g><g class="targets"></g>${inner}${this.hasLabels ? this.labels() : ""}`);
+  }
+
+  show(value) {
+    return this.quantity === "loss" ? significant(value) : value.toFixed(4);
+  }
+
+  // The last values, for those who do not see the plot.
+  inWords() {
+    const ends = this.series.filter(({ points }) => points.length).map(({ label, points }) => {
+      const { epoch, seconds, y } = points.at(-1);
+      return `${label}: ${this.show(y[0])} after epoch ${epoch}${this.against === "seconds" ? `, ${significant(seconds)} s` : ""}`;
+    });
+    return ends.join("; ");
+  }
+
+  // Names at the right, each joined to its line's end.
+  labels() {
+    const named = this.series.map((one, index) => ({ ...one, index })).filter(({ points }) => points.length);
+    const gap = Math.min(LABEL.gap, Math.max(1, (this.bottom - this.top) / named.length));
+    const places = spread(named.map(({ points }) => this.py(points.at(-1).y[0])), gap, this.top, this.bottom);
+    const [from, to] = [this.right + 6, this.right + 20];
+    return named.map((one, place) => {
+      const y = places[place].toFixed(1);
+      return `<g class="series label c${one.colour}" data-series="${one.index}"><path class="leader" d="M0 0L${from} ${y}"/><path class="line" stroke-dasharray="${one.dash}" d="M${from} ${y}H${to}"/><text class="name" x="${to + 4}" y="${Number(y) + 4}">${escaped(nameOf(one))}</text></g>`;
+    }).join("");
   }
 
   // A series' points that have the quantity.
@@ -28,7 +93,7 @@ class Plot {
   }
 
   setScales() {
-    this.series = this.group.series.map((series) => ({ label: series.label, colour: series.colour, points: this.points(series) }));
+    this.series = this.group.series.map((series) => ({ ...series, points: this.points(series) }));
     const points = this.series.flatMap((series) => series.points);
     const inside = points.filter((point) => this.isInside(point));
     const shown = inside.length ? inside : points;
@@ -73,15 +138,16 @@ class Plot {
 
   axes() {
     const { left, right, bottom } = this;
-    const label = (x, y, anchor, text) => `<text class="tick" x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}">${text}</text>`;
     const name = { epochs: "epoch", seconds: `seconds of training${this.isLogarithmic ? " (logarithmic)" : ""}` }[this.against];
-    const heights = this.y.ticks.map((tick) => [this.py(tick), this.y.label(tick)]);
-    const places = this.x.ticks.map((tick) => [this.px(tick), this.x.label(tick)]);
+    const marks = this.x.ticks.map((value) => {
+      const x = this.px(value).toFixed(1);
+      return `<line class="axis" x1="${x}" x2="${x}" y1="${bottom}" y2="${bottom + 4}"/>${tick(x, bottom + 17, "middle", this.x.label(value))}`;
+    });
     return [
-      ...heights.map(([y, text]) => `<line class="grid" x1="${left}" x2="${right}" y1="${y}" y2="${y}"/>${label(left - 8, y + 4, "end", text)}`),
-      ...places.map(([x, text]) => `<line class="axis" x1="${x}" x2="${x}" y1="${bottom}" y2="${bottom + 4}"/>${label(x, bottom + 17, "middle", text)}`),
+      heights(this.y, right, (value) => this.py(value)),
+      ...marks,
       `<line class="axis" x1="${left}" x2="${right}" y1="${bottom}" y2="${bottom}"/>`,
-      label((left + right) / 2, bottom + 35, "middle", name),
+      tick((left + right) / 2, bottom + 35, "middle", name),
     ].join("");
   }
 
@@ -91,7 +157,7 @@ class Plot {
     return inside.map((target) => {
       const y = this.py(target);
       const [x, anchor] = passed(target) ? [this.right - 4, "end"] : [this.left + 5, "start"];
-      return `<line class="target" x1="${this.left}" x2="${this.right}" y1="${y}" y2="${y}"/><text class="tick" x="${x}" y="${y + 14}" text-anchor="${anchor}">target ${target}</text>`;
+      return `<line class="target" x1="${this.left}" x2="${this.right}" y1="${y}" y2="${y}"/>${tick(x, y + 14, anchor, `target ${target}`)}`;
     }).join("");
   }
 

@@ -1,89 +1,115 @@
-// Charts of rows: their marks carry their values and are placed again on another scale.
+// Charts of one row per cell. Lengths are percentages and text is not scaled, so that a chart is
+// as legible on a telephone as on a wide screen.
 {
-  const TO = 96;
-  const numbers = (svg) => all("[data-at], [data-low], [data-from]", svg).flatMap((mark) =>
-    ["at", "low", "high", "to"].filter((name) => name in mark.dataset).map((name) => Number(mark.dataset[name])));
+  // Heights, the per cent of the width that the scale fills (the rest is room for the last
+  // number), and characters of a name that leave room for its value.
+  const [ROW, ROW_OF_WORDS, AXIS, TO, LONGEST_NAME] = [56, 50, 40, 96, 26];
 
-  const setAxes = (svg, scale, place, note) => {
-    const axes = svg.querySelector(".axes");
-    const bottom = Number(svg.dataset.bottom);
-    const name = axes.lastElementChild;
-    name.querySelector(".axis-note").textContent = note;
-    axes.innerHTML = scale.ticks.map((tick) => {
-      const x = place(tick);
-      const isOne = svg.dataset.scale === "ratio" && tick === 1;
-      return `<line class="${isOne ? "one" : "grid"}" x1="${x}%" x2="${x}%" y1="22" y2="${bottom}"/><text class="tick" x="${x}%" y="${bottom + 16}" text-anchor="${x < 4 ? "start" : "middle"}">${scale.label(tick)}</text>`;
-    }).join("");
-    axes.append(name);
+  // The values that a mark stands at, by its kind.
+  const valuesOf = (mark) => {
+    const [[kind, value]] = Object.entries(mark);
+    return { bar: () => value.slice(0, 2), point: () => [value], whisker: () => value, sample: () => [value[0]] }[kind]();
+  };
+  const values = (rows) => rows.flatMap(({ marks }) => marks.flatMap(valuesOf));
+  // A bar has no length on a logarithmic axis and is hidden there: the point at its end remains.
+  const valuesWithoutBars = (rows) => rows.flatMap(({ marks }) => marks.filter((mark) => !mark.bar && !mark.sample).flatMap(valuesOf));
+
+  const SCALES = {
+    linear: (rows) => linear(0, Math.max(...values(rows))),
+    logarithmic: (rows) => {
+      const positive = (list) => list.filter((value) => value > 0);
+      return logarithmic(Math.min(...positive(valuesWithoutBars(rows))), Math.max(...positive(values(rows))));
+    },
+    ratio: (rows) => ratios(values(rows)),
   };
 
-  const setMarks = (svg, place) => {
-    const set = (mark, values) => { for (const [name, value] of Object.entries(values)) mark.setAttribute(name, `${value}%`); };
-    for (const mark of all("[data-at]", svg)) {
-      const x = place(Number(mark.dataset.at));
-      set(mark, mark.tagName === "circle" ? { cx: x } : { x1: x, x2: x });
-    }
-    for (const mark of all("[data-from]", svg)) {
-      const x = place(Number(mark.dataset.from));
-      set(mark, { x, width: Math.max(0, place(Number(mark.dataset.to)) - x) });
-    }
-    for (const mark of all("[data-low]", svg)) {
-      const [low, high] = [place(Number(mark.dataset.low)), place(Number(mark.dataset.high))];
-      [[low, high], [low, low], [high, high]].forEach(([x1, x2], index) => set(mark.children[index], { x1, x2 }));
-    }
+  const axisOf = ({ axis, kind }, scale, place, bottom) => {
+    const ticks = scale.ticks.map((value) => {
+      const x = place(value);
+      const line = `<line class="${kind === "ratio" && value === 1 ? "one" : "grid"}" x1="${x}%" x2="${x}%" y1="22" y2="${bottom}"/>`;
+      return line + tick(`${x}%`, bottom + 16, x < 4 ? "start" : "middle", scale.label(value));
+    });
+    const note = kind === "linear" ? "" : " (logarithmic axis)";
+    return `<g class="axes">${ticks.join("")}<text class="tick" x="0" y="${bottom + 34}">${axis}${note}</text></g>`;
   };
 
-  const draw = (svg, scale, note = "") => {
-    const place = (value) => scale.at(value) * TO;
-    setAxes(svg, scale, place, note);
-    setMarks(svg, place);
+  const MARKS = {
+    bar: ([from, to, shade], place, top) =>
+      `<rect class="bar s${shade}" x="${place(from)}%" y="${top + 23}" width="${(place(to) - place(from)).toFixed(2)}%" height="14"/>`,
+    point: (at, place, top) => `<circle class="point" cx="${place(at)}%" cy="${top + 30}" r="5"/>`,
+    whisker: (ends, place, top) => {
+      const [low, high] = ends.map(place);
+      const line = (x1, x2, y1, y2) => `<line x1="${x1}%" x2="${x2}%" y1="${top + y1}" y2="${top + y2}"/>`;
+      return `<g class="whisker">${line(low, high, 30, 30)}${line(low, low, 25, 35)}${line(high, high, 25, 35)}</g>`;
+    },
+    sample: ([at, told], place, top) =>
+      `<line class="sample" x1="${place(at)}%" x2="${place(at)}%" y1="${top + 40}" y2="${top + 46}"><title>${escaped(told)}</title></line>`,
   };
 
-  for (const figure of all('figure[data-chart="rows"]')) {
-    const svg = figure.querySelector(".plot > svg");
-    const title = svg.querySelector("title").textContent;
-    giveTools(figure, toggle("axis", "log", `log axis: ${title}`, false, (on) => {
-      const values = numbers(svg).filter((value) => value > 0);
-      svg.dataset.scale = on ? "logarithmic" : "linear";
-      // The marks of a bar's parts are hidden then, so that the axis is of what remains.
-      const shown = on ? all(".point", svg).map((mark) => Number(mark.dataset.at)).concat(all("[data-low]", svg).map((mark) => Number(mark.dataset.low))).filter((value) => value > 0) : values;
-      draw(svg, on ? logarithmic(Math.min(...shown), Math.max(...values)) : linear(0, Math.max(...values)), on ? " (logarithmic axis)" : "");
-    }));
+  const drawRow = ({ colour, ring, name, detail, value, after, marks }, place, top) => {
+    const begun = `<g class="row c${colour}${ring ? " ring" : ""}"><text class="name" x="0" y="${top + 15}">${escaped(shortened(name, LONGEST_NAME))}</text>`;
+    if (!marks.length) return `${begun}<text class="words" x="0" y="${top + 33}">${escaped(value)}</text></g>`;
+    const part = (kind, text) => `<tspan class="${kind}">${escaped(text)}</tspan>`;
+    const said = part("detail", detail) + part("shown", value) + part("detail", after);
+    const drawn = marks.map((mark) => {
+      const [[kind, values]] = Object.entries(mark);
+      return MARKS[kind](values, place, top);
+    });
+    return `${begun}<text class="value" x="${TO}%" y="${top + 15}" text-anchor="end">${said}</text>${drawn.join("")}</g>`;
+  };
+
+  // `kind` is one of the scales.
+  const draw = (plot, rowChart) => {
+    const { title, rows, kind } = rowChart;
+    const scale = SCALES[kind](rows);
+    const place = (value) => Number((scale.at(value) * TO).toFixed(2));
+    let bottom = 0;
+    const drawn = rows.map((row) => {
+      const top = bottom;
+      bottom += row.marks.length ? ROW : ROW_OF_WORDS;
+      return drawRow(row, place, top);
+    });
+    const told = rows.map(({ name, detail, value, after }) => `${name}: ${detail}${value}${after}`).join("; ");
+    plot.innerHTML = chart(`class="rows" width="100%" height="${bottom + AXIS}" data-scale="${kind}"`, title, told,
+      axisOf(rowChart, scale, place, bottom) + drawn.join(""));
+  };
+
+  for (const plot of all('.headline .plot, figure[data-chart="rows"] .plot')) {
+    const rowChart = JSON.parse(plot.dataset.drawn);
+    draw(plot, { ...rowChart, kind: "linear" });
+    const figure = plot.closest("figure");
+    if (!figure) continue;
+    giveTools(figure, toggle("axis", "log", `log axis: ${rowChart.title}`, false, (on) =>
+      draw(plot, { ...rowChart, kind: on ? "logarithmic" : "linear" })));
   }
 
   // The baseline: every row says how many times as long it takes.
-  const compare = (figure, baseline, name) => {
-    const svg = figure.querySelector(".plot > svg");
-    const ratiosOf = groups[figure.dataset.group].relative[baseline];
-    for (const row of all(".row", svg)) {
-      const [estimate, low, high, verdict] = ratiosOf[row.dataset.cell] ?? [1, null, null, "baseline"];
-      const isBaseline = row.dataset.cell === baseline;
+  const against = ({ cells, against }, baseline, group) => ({
+    title: `seconds per epoch as multiples of ${cells.find(({ place }) => place === baseline).name}, ${group.title}`,
+    axis: "times as long as the baseline",
+    kind: "ratio",
+    rows: cells.map((cell) => {
+      const [estimate, low, high, verdict] = against[baseline][cell.place] ?? [1, null, null, "baseline"];
       const bracket = low === null ? "" : ` [${significant(low)}, ${significant(high)}]`;
-      row.querySelector(".detail").textContent = isBaseline ? "" : `${significant(estimate)}×${bracket} `;
-      row.querySelector(".shown").textContent = verdict;
-      row.querySelector(".point").dataset.at = estimate;
-      row.querySelector(".whisker")?.remove();
-      if (low !== null) addWhisker(row, low, high);
-    }
-    for (const title of all(".baseline", figure)) title.textContent = name;
-    svg.querySelector("title").textContent = `seconds per epoch as multiples of ${name}`;
-    svg.querySelector("desc").textContent = all(".row", svg).map((row) => `${row.querySelector(".name").textContent}: ${row.querySelector(".value").textContent}`).join("; ");
-    draw(svg, ratios(numbers(svg)), " (logarithmic axis)");
-    tell(`Compared with ${name}`);
-  };
-
-  const addWhisker = (row, low, high) => {
-    const middle = Number(row.querySelector(".point").getAttribute("cy"));
-    const line = (y1, y2) => `<line y1="${y1}" y2="${y2}"/>`;
-    row.insertAdjacentHTML("beforeend", `<g class="whisker" data-low="${low}" data-high="${high}">${line(middle, middle)}${line(middle - 5, middle + 5).repeat(2)}</g>`);
-  };
+      const marks = low === null ? [{ point: estimate }] : [{ point: estimate }, { whisker: [low, high] }];
+      return { ...cell, detail: cell.place === baseline ? "" : `${significant(estimate)}×${bracket} `, value: verdict, after: "", marks };
+    }),
+  });
 
   for (const figure of all('figure[data-chart="relative"]')) {
-    giveTools(figure);
+    const plot = figure.querySelector(".plot");
+    const ratiosOf = JSON.parse(plot.dataset.drawn);
     const select = figure.querySelector("select");
+    const compare = () => {
+      draw(plot, against(ratiosOf, Number(select.value), groups[figure.dataset.group]));
+      figure.querySelector(".baseline").textContent = select.selectedOptions[0].textContent;
+    };
+    compare();
+    giveTools(figure);
     select.closest(".choice").hidden = false;
-    select.addEventListener("change", () => compare(figure, select.value, select.selectedOptions[0].textContent));
-    if (select.selectedIndex > 0) compare(figure, select.value, select.selectedOptions[0].textContent);
+    select.addEventListener("change", () => {
+      compare();
+      tell(`Compared with ${select.selectedOptions[0].textContent}`);
+    });
   }
 }
-document.documentElement.dataset.ready = performance.now().toFixed();

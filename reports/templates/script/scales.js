@@ -1,4 +1,4 @@
-// Scales, as `svg.rs` has them: numbers onto 0..1, and round ticks.
+// Scales: numbers onto 0..1, and round ticks.
 const niceStep = (step) => {
   const power = 10 ** Math.floor(Math.log10(step));
   return power * ([1, 2, 5].find((digit) => digit * power >= step * (1 - 1e-9)) ?? 10);
@@ -68,12 +68,14 @@ const logarithmic = (low, high, inside = false) => {
   const [first, last] = inside ? [low, high] : [shown[0], shown.at(-1)];
   shown = shown.filter((tick) => tick >= first && tick <= last);
   if (shown.length > 6) shown = shown.filter((tick) => Math.abs(Math.log10(tick) % 1) < 1e-9);
-  return { low: first, high: last, at: between(first, last, (value) => Math.log10(Math.max(value, 1e-12))), ticks: shown, label: String };
+  return { low: first, high: last, at: between(first, last, (value) => Math.log10(Math.max(value, Number.MIN_VALUE))), ticks: shown,
+    label: (tick) => (tick >= 1e-3 && tick < 1e5 ? String(tick) : tick.toExponential().replace("e+", "e")) };
 };
 
+// As far below 1 as above.
 const RATIOS = [1.05, 1.1, 1.2, 1.5, ...[0, 1, 2, 3, 4, 5].flatMap((power) => [2, 3, 5, 10].map((digit) => digit * 10 ** power))];
 const ratios = (values) => {
-  const furthest = Math.max(1.01, ...values.filter((value) => value > 0).map((value) => (value > 1 ? value : 1 / value)));
+  const furthest = Math.max(1.01, ...values.map((value) => (value > 1 ? value : 1 / value)).filter((factor) => factor > 0 && Number.isFinite(factor)));
   const outer = RATIOS.find((ratio) => ratio >= furthest) ?? furthest;
   const inner = RATIOS.findLast((ratio) => ratio <= Math.sqrt(outer) * 1.02);
   const above = inner ? [inner, outer] : [outer];

@@ -6,6 +6,7 @@ mod charts;
 mod interaction;
 mod large_record;
 mod rendering;
+mod scales;
 mod speed;
 mod watching;
 

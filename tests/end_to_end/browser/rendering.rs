@@ -47,7 +47,7 @@ fn a_reader_without_scripts_sees_all_but_what_needs_them() {
         assert_eq!(page.count_visible(dead), 0, "a {dead} that does nothing");
     }
     for shown in
-        ["#answers .lead", "#curves svg .line", "#times svg rect", "#cells-table td", "#runs-table td"]
+        ["#answers .lead", "#curves noscript", "#times noscript", "#cells-table td", "#runs-table td"]
     {
         assert_eq!(page.count_visible(shown), page.count(shown), "{shown}");
         assert!(page.count(shown) > 0, "{shown}");

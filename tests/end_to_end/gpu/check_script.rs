@@ -26,6 +26,11 @@ fn what_it_lacks_is_named() {
     fs::create_dir(&bin).unwrap();
     let told = gpu_check(&[], &bin).stderr;
     assert!(told.starts_with("error: name the folder for the results: "), "{told}");
+    let before = folder.path().join("before");
+    fs::create_dir(&before).unwrap();
+    fs::write(before.join("machine.txt"), "").unwrap();
+    let told = gpu_check(&[&before], &bin).stderr;
+    assert!(told.contains("before holds the machine.txt of an earlier visit; name another folder"), "{told}");
     let told = gpu_check(&[&results], &bin).stderr;
     assert_eq!(told, "error: no NVIDIA driver on this machine; install one for CUDA 13\n");
 

@@ -194,7 +194,12 @@ fn a_missing_bundle_and_driver_are_lines() {
     }
     let visit = Visit::new();
     fs::remove_file(visit.path("bin/nvidia-smi")).unwrap();
-    let finished = visit.invoke("nowhere", &[]).run().expect(1);
+    // Beside no bundle, as in a checkout where none was made.
+    let scripts = visit.path("scripts");
+    let arguments = [Path::new("-r"), &repository_root().join("scripts"), &scripts];
+    invoke_program("cp", arguments).run().expect(0);
+    let invocation = invoke_program(scripts.join("gpu-lease.sh"), [visit.path("out")]);
+    let finished = invocation.env("TRAINMARK_LEASE_SECONDS", "120").run().expect(1);
     let told = line(&finished.stdout, "bundle");
     assert!(told.ends_with("; make one with scripts/gpu-bundle.sh"), "{told}");
     assert!(
@@ -262,6 +267,7 @@ fn variants_are_compared_in_turn_and_the_first_again() {
     assert_eq!(visit.read("checked"), "bundle's\nbundle's\nother\n", "the first is not checked again");
     assert!(visit.packed("table.txt").contains("µs per step"));
 
+    let visit = Visit::new();
     let finished = visit.invoke("bundle", &["--compare", "/nowhere+staged"]).run().expect(1);
     let told = line(&finished.stdout, "variant-1");
     assert!(
@@ -278,4 +284,28 @@ fn a_command_line_that_cannot_be_used_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let told = invoke_program(&script, [folder.path(), Path::new("--compare")]).run().refusal();
     assert!(told.starts_with("error: --compare names no variant; usage: "), "{told}");
+
+    let visit = Visit::new();
+    let told = visit.invoke("bundel", &[]).run().refusal();
+    let expected = format!("error: no bundle in {}; make one with ", visit.path("bundel").display());
+    assert!(told.starts_with(&expected), "{told}");
+    fs::write(visit.path("README.md"), "no archive\n").unwrap();
+    let told = visit.invoke("README.md", &["--compare", "plain"]).run().refusal();
+    assert!(told.contains("README.md: gzip: stdin: not in gzip format; make it anew with "), "{told}");
+    let Finished { stdout, .. } = visit.invoke("bundle", &["--compare", "--help"]).run().expect(0);
+    assert!(stdout.contains("\nUsage: scripts/gpu-lease.sh OUT [BUNDLE]\n"), "{stdout}");
+    assert!(fs::read_dir(visit.path("out")).unwrap().next().is_none(), "nothing was begun");
+}
+
+#[test]
+fn results_of_an_earlier_visit_are_kept() {
+    for name in ["summary.txt", "results.tar.gz"] {
+        let visit = Visit::new();
+        fs::write(visit.path("out").join(name), "of before").unwrap();
+        let told = visit.invoke("bundle", &[]).run().refusal();
+        let expected =
+            format!("out holds the {name} of an earlier visit; name another folder, or move them away");
+        assert!(told.contains(&expected), "{told}");
+        assert_eq!(visit.read(name), "of before");
+    }
 }

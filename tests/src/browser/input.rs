@@ -145,17 +145,19 @@ impl Page {
         let _ = fs::remove_dir_all(&self.downloads);
         fs::create_dir(&self.downloads).unwrap();
         self.click(selector);
-        let mut name = None;
-        // A download gets its name when it is whole.
+        let mut saved = None;
+        // A download gets its name when it is whole; until then an empty file may hold the place.
         let is_there = wait_until(PATIENCE, || {
             let entries = fs::read_dir(&self.downloads).unwrap().map(|entry| entry.unwrap().file_name());
             let mut names = entries.filter_map(|name| name.into_string().ok());
-            name = names.find(|name| !name.starts_with('.') && !name.ends_with(".crdownload"));
-            name.is_some()
+            saved = names
+                .find(|name| !name.starts_with('.') && !name.ends_with(".crdownload"))
+                .and_then(|name| Some((fs::read_to_string(self.downloads.join(&name)).ok()?, name)))
+                .filter(|(text, _)| !text.is_empty());
+            saved.is_some()
         });
         assert!(is_there, "{selector} saved no file within {PATIENCE:?}");
-        let name = name.unwrap();
-        let text = fs::read_to_string(self.downloads.join(&name)).unwrap();
+        let (text, name) = saved.unwrap();
         (name, text)
     }
 }

@@ -38,7 +38,7 @@ fn image(channels: usize, height: usize, width: usize) -> Shape {
 }
 
 fn model(input: Shape, layers: &[Layer]) -> Model {
-    Model { name: "test".into(), input, layers: layers.to_vec() }
+    Model::new("test", input, layers.to_vec())
 }
 
 fn open<'d>(
@@ -48,16 +48,11 @@ fn open<'d>(
     labels: &'d [u8],
     learning_rate: f64,
 ) -> Result<Box<dyn Session + 'd>, Error> {
-    let samples = Samples { pixels, labels };
-    Dfdx::open(OpenRequest {
-        model: model.clone(),
-        dataset: Dataset { train: samples, test: samples },
-        implementation: implementation.into(),
-        device: "cpu".into(),
-        threads: 1,
-        learning_rate,
-        batch_size: labels.len(),
-    })
+    let samples = Samples::new(pixels, labels);
+    Dfdx::open(
+        OpenRequest::new(model.clone(), Dataset::new(samples, samples), labels.len(), learning_rate)
+            .with_implementation(implementation),
+    )
 }
 
 /// The operations of a GPU, computed on the CPU.
@@ -68,16 +63,11 @@ fn open_as_for_gpu<'d>(
     labels: &'d [u8],
     learning_rate: f64,
 ) -> Result<Box<dyn Session + 'd>, Error> {
-    let samples = Samples { pixels, labels };
-    let request = OpenRequest {
-        model: model.clone(),
-        dataset: Dataset { train: samples, test: samples },
-        implementation: implementation.into(),
-        device: "cuda:0".into(),
-        threads: 1,
-        learning_rate,
-        batch_size: labels.len(),
-    };
+    let samples = Samples::new(pixels, labels);
+    let request =
+        OpenRequest::new(model.clone(), Dataset::new(samples, samples), labels.len(), learning_rate)
+            .with_implementation(implementation)
+            .with_device("cuda:0");
     Ok(Box::new(Training::open(request, Cpu::default(), Composition::Gpu)?))
 }
 

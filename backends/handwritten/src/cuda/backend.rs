@@ -1,7 +1,7 @@
 //! The library for CUDA: the same backend's name, other devices.
 
 use trainmark_plugin::{
-    Backend, Description, Device, Error, ErrorKind, Implementation, OpenRequest, RunningVariance, Session,
+    Backend, Description, Error, Implementation, OpenRequest, RunningVariance, Session, cuda,
 };
 
 use super::device::driver::{self, Driver};
@@ -24,31 +24,27 @@ impl Backend for HandwrittenCuda {
         let switched = Switches::from_environment()?.names();
         let switched =
             switched.map(|names| format!("builtin with what {} switches on: {names}", switches::VARIABLE));
-        Ok(Description {
-            framework: format!("CUDA C++ (nvcc {})", env!("NVCC_VERSION")),
-            implementations: vec![
-                Implementation {
-                    name: "primitive".into(),
-                    running_variance: RunningVariance::BiasedFromZero,
-                    summary: "a kernel per formula; running variance as in the d2l.ai chapter".into(),
-                },
-                Implementation {
-                    name: "builtin".into(),
-                    running_variance: RunningVariance::UnbiasedFromOne,
-                    summary: "ten kernels per step, an epoch as one graph; running variance as in the \
-                              frameworks"
-                        .into(),
-                },
-            ],
-            devices: devices(),
-            notes: [NOTE.to_owned()].into_iter().chain(switched).collect(),
-        })
+        Ok(Description::new(format!("CUDA C++ (nvcc {})", env!("NVCC_VERSION")))
+            .with_implementations([
+                Implementation::new(
+                    "primitive",
+                    RunningVariance::BiasedFromZero,
+                    "a kernel per formula; running variance as in the d2l.ai chapter",
+                ),
+                Implementation::new(
+                    "builtin",
+                    RunningVariance::UnbiasedFromOne,
+                    "ten kernels per step, an epoch as one graph; running variance as in the \
+                              frameworks",
+                ),
+            ])
+            .with_devices(driver::devices())
+            .with_notes([NOTE])
+            .with_notes(switched))
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
-        let ids: Vec<String> = devices().into_iter().map(|device| device.id).collect();
-        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        request.check_choices(&["primitive", "builtin"], &ids)?;
+        request.check_choices(&Self::describe()?)?;
         let switches = Switches::from_environment()?;
         let device = Box::new(Driver::open(ordinal(&request.device)?, switches)?);
         // A model without batch norm has no implementations to choose from: the best it can.
@@ -89,17 +85,7 @@ pub struct KernelTime {
     pub seconds: f64,
 }
 
-/// Every GPU, or one that says why there is none.
-fn devices() -> Vec<Device> {
-    let device = |ordinal: usize, unavailable| Device { id: format!("cuda:{ordinal}"), unavailable };
-    match driver::devices() {
-        Ok(count) => (0..count).map(|ordinal| device(ordinal, driver::unavailable(ordinal))).collect(),
-        Err(error) => vec![device(0, Some(error.message))],
-    }
-}
-
 /// 1 of `cuda:1`.
 fn ordinal(device: &str) -> Result<usize, Error> {
-    let number = device.strip_prefix("cuda:").and_then(|number| number.parse().ok());
-    number.ok_or_else(|| Error::new(ErrorKind::Device, format!("no device {device}; ask for cuda:0")))
+    cuda::ordinal(device).ok_or_else(|| Error::device(format!("no device {device}; ask for cuda:0")))
 }

@@ -19,7 +19,7 @@ pub mod stages;
 mod tile;
 mod width;
 
-use trainmark_plugin::{Dataset, Error, Model, OpenRequest, Session, Split, StepOutcome};
+use trainmark_plugin::{Dataset, Error, Model, OpenRequest, Outcome, Session, Split};
 
 #[cfg(target_arch = "aarch64")]
 use lanes::Neon;
@@ -157,7 +157,7 @@ impl<V: Lanes> Session for Training<'_, V> {
         Ok(())
     }
 
-    fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
+    fn train_step(&mut self, batch: &[u32]) -> Result<Outcome, Error> {
         let Self { parameters: Parameters(parameters), dataset, team, networks, .. } = &mut *self;
         let parts = Part::split(batch, team.threads(), V::COUNT);
         team.run(networks.iter_mut().zip(parts), |member, (network, part)| {
@@ -168,7 +168,7 @@ impl<V: Lanes> Session for Training<'_, V> {
         self.descend();
         let loss: f64 = self.networks.iter().map(|network| network.score.loss).sum();
         let correct = self.networks.iter().map(|network| network.score.correct).sum();
-        Ok(StepOutcome { loss: loss / batch.len() as f64, correct })
+        Ok(Outcome::new(loss / batch.len() as f64, correct))
     }
 
     /// Samples do not influence each other in prediction, so they go through a few

@@ -166,7 +166,7 @@ fn whole_step<V: Lanes>(plan: &Plan, parameters: Vec<Vec<f32>>) -> Stage {
         name: "whole step".into(),
         multiply_adds: (758_520 * SAMPLES) as u64,
         run: Box::new(move || {
-            let samples = Samples { pixels: &pixels, labels: &labels };
+            let samples = Samples::new(&pixels, &labels);
             values.with_part(|_, part, member| network.train(&parameters, samples, part, member));
         }),
     }
@@ -223,9 +223,5 @@ fn lenet_with_batch_norm() -> Model {
         &linear(84)[..],
         &[Layer::Linear { out_features: 10 }][..],
     ];
-    Model {
-        name: "lenet-bn".into(),
-        input: Shape::Image { channels: 1, height: 28, width: 28 },
-        layers: layers.concat(),
-    }
+    Model::new("lenet-bn", Shape::Image { channels: 1, height: 28, width: 28 }, layers.concat())
 }

@@ -14,7 +14,7 @@ mod loss;
 mod network;
 mod pooling;
 
-use trainmark_plugin::{Dataset, Error, OpenRequest, RunningVariance, Session, Split, StepOutcome};
+use trainmark_plugin::{Dataset, Error, OpenRequest, Outcome, RunningVariance, Session, Split};
 
 use crate::parameters::Parameters;
 use crate::part::Part;
@@ -81,7 +81,7 @@ impl Session for Training<'_> {
         Ok(())
     }
 
-    fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
+    fn train_step(&mut self, batch: &[u32]) -> Result<Outcome, Error> {
         let Self {
             network,
             parameters: Parameters(parameters),
@@ -101,7 +101,7 @@ impl Session for Training<'_> {
         self.descend();
         let loss: f64 = self.workspaces.iter().map(|workspace| workspace.score.loss).sum();
         let correct = self.workspaces.iter().map(|workspace| workspace.score.correct).sum();
-        Ok(StepOutcome { loss: loss / batch.len() as f64, correct })
+        Ok(Outcome::new(loss / batch.len() as f64, correct))
     }
 
     /// Samples do not influence each other in prediction, so they go through

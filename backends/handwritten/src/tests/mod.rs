@@ -45,7 +45,7 @@ impl Case {
     }
 
     fn samples(&self) -> Samples<'_> {
-        Samples { pixels: &self.pixels, labels: &self.labels }
+        Samples::new(&self.pixels, &self.labels)
     }
 
     fn indices(&self) -> Vec<u32> {
@@ -53,15 +53,9 @@ impl Case {
     }
 
     fn request(&self, implementation: &str, threads: usize, learning_rate: f64) -> OpenRequest<'_> {
-        OpenRequest {
-            model: self.model.clone(),
-            dataset: Dataset { train: self.samples(), test: self.samples() },
-            implementation: implementation.into(),
-            device: "cpu".into(),
-            threads,
-            learning_rate,
-            batch_size: 256,
-        }
+        OpenRequest::new(self.model.clone(), Dataset::new(self.samples(), self.samples()), 256, learning_rate)
+            .with_implementation(implementation)
+            .with_threads(threads)
     }
 
     /// A session with the case's parameters set.
@@ -100,7 +94,7 @@ fn image(channels: usize, height: usize, width: usize) -> Shape {
 }
 
 fn model(input: Shape, layers: Vec<Layer>) -> Model {
-    Model { name: "test".into(), input, layers }
+    Model::new("test", input, layers)
 }
 
 const BATCH_NORM: Layer = Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 };

@@ -1,6 +1,6 @@
 //! An epoch against its steps.
 
-use trainmark_plugin::{Layer, StepOutcome};
+use trainmark_plugin::{Layer, Outcome};
 
 use super::{Images, parameters};
 
@@ -32,8 +32,7 @@ fn an_epoch_is_its_steps_to_the_last_bit() {
         let (mut whole, mut stepwise) = (open(), open());
         // The last batch has three samples.
         let epoch = whole.train_epoch(&order, 4).unwrap();
-        let steps: Vec<StepOutcome> =
-            order.chunks(4).map(|batch| stepwise.train_step(batch).unwrap()).collect();
+        let steps: Vec<Outcome> = order.chunks(4).map(|batch| stepwise.train_step(batch).unwrap()).collect();
         let weighted = steps.iter().zip([4.0, 4.0, 3.0]).map(|(step, weight)| step.loss * weight);
         assert_eq!(epoch.loss, weighted.sum::<f64>() / 11.0);
         assert_eq!(epoch.correct, steps.iter().map(|step| step.correct).sum::<u64>());

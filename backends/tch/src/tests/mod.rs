@@ -31,20 +31,21 @@ impl Images {
         implementation: &str,
         device: &str,
     ) -> Result<Box<dyn Session + '_>, Error> {
-        let samples = Samples { pixels: &self.pixels, labels: &self.labels };
-        Tch::open(OpenRequest {
-            model: Model {
-                name: "m".into(),
-                input: Shape::Image { channels: 1, height: self.height, width: self.width },
-                layers: layers.to_vec(),
-            },
-            dataset: Dataset { train: samples, test: samples },
-            implementation: implementation.into(),
-            device: device.into(),
-            threads: 1,
-            learning_rate: 1.0,
-            batch_size: self.labels.len(),
-        })
+        let samples = Samples::new(&self.pixels, &self.labels);
+        Tch::open(
+            OpenRequest::new(
+                Model::new(
+                    "m",
+                    Shape::Image { channels: 1, height: self.height, width: self.width },
+                    layers.to_vec(),
+                ),
+                Dataset::new(samples, samples),
+                self.labels.len(),
+                1.0,
+            )
+            .with_implementation(implementation)
+            .with_device(device),
+        )
     }
 
     /// Logits of the first image with these parameters.

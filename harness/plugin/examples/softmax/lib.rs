@@ -4,7 +4,7 @@ mod regression;
 
 use regression::Regression;
 use trainmark_plugin::{
-    Backend, Dataset, Description, Device, Error, Layer, Model, OpenRequest, Session, Split, StepOutcome,
+    Backend, Dataset, Description, Device, Error, Layer, Model, OpenRequest, Outcome, Session, Split,
     export_backend,
 };
 
@@ -16,18 +16,13 @@ impl Backend for Softmax {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 
     fn describe() -> Result<Description, Error> {
-        Ok(Description {
-            framework: "plain Rust".into(),
-            // The ways to compute batch norm: this backend has none.
-            implementations: vec![],
-            devices: vec![Device { id: "cpu".into(), unavailable: None }],
-            notes: vec![],
-        })
+        // It has no way to compute batch norm, else `with_implementations` would list it.
+        Ok(Description::new("plain Rust").with_devices([Device::available("cpu")]))
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
         let classes = classes(&request.model)?;
-        request.check_choices(&[], &["cpu"])?;
+        request.check_choices(&Self::describe()?)?;
         Ok(Box::new(Training {
             regression: Regression::new(request.model.input.len(), classes),
             features: request.model.input.len(),
@@ -80,10 +75,10 @@ impl Session for Training<'_> {
     }
 
     // `train_epoch` has a default that calls this for each batch.
-    fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
+    fn train_step(&mut self, batch: &[u32]) -> Result<Outcome, Error> {
         let batch: Vec<_> = batch.iter().map(|&index| self.sample(Split::Train, index)).collect();
         let (loss, correct) = self.regression.step(&batch, self.learning_rate);
-        Ok(StepOutcome { loss, correct })
+        Ok(Outcome::new(loss, correct))
     }
 
     fn predict(

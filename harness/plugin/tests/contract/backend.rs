@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use trainmark_plugin::abi::BackendTable;
 use trainmark_plugin::host::{Plugin, PluginSession};
 use trainmark_plugin::{
-    Backend, Dataset, Description, Device, Error, Implementation, Layer, Model, OpenRequest, RunningVariance,
-    Samples, Session, Shape, Split, StepOutcome, export,
+    Backend, Dataset, Description, Device, Error, Implementation, Layer, Model, OpenRequest, Outcome,
+    RunningVariance, Samples, Session, Shape, Split, export,
 };
 
 /// What a call shall do instead of its work.
@@ -75,46 +75,31 @@ impl Backend for TestBackend {
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
         arrive("open", String::new())?;
-        let OpenRequest { model, implementation, device, threads, learning_rate, batch_size, .. } = &request;
-        let (train, test) = (leaked(request.dataset.train), leaked(request.dataset.test));
-        let copy = OpenRequest {
-            model: model.clone(),
-            dataset: Dataset { train, test },
-            implementation: implementation.clone(),
-            device: device.clone(),
-            threads: *threads,
-            learning_rate: *learning_rate,
-            batch_size: *batch_size,
-        };
+        let OpenRequest { model, dataset, batch_size, learning_rate, .. } = request;
+        let dataset = Dataset::new(leaked(dataset.train), leaked(dataset.test));
+        let copy = OpenRequest::new(model, dataset, batch_size, learning_rate)
+            .with_implementation(request.implementation)
+            .with_device(request.device)
+            .with_threads(request.threads);
         OPENED.set(Some(copy));
         Ok(Box::new(TestSession { parameters: Vec::new() }))
     }
 }
 
 fn leaked(samples: Samples<'_>) -> Samples<'static> {
-    Samples { pixels: samples.pixels.to_vec().leak(), labels: samples.labels.to_vec().leak() }
+    Samples::new(samples.pixels.to_vec().leak(), samples.labels.to_vec().leak())
 }
 
 /// What [`TestBackend`] says of itself: both conventions, a device that works
 /// and one that does not, and text beyond ASCII.
 pub(crate) fn description() -> Description {
-    let implementation = |name: &str, running_variance, summary: &str| Implementation {
-        name: name.into(),
-        running_variance,
-        summary: summary.into(),
-    };
-    Description {
-        framework: "no framework 1.0 (größer)".into(),
-        implementations: vec![
-            implementation("primitive", RunningVariance::BiasedFromZero, "γ·x̂ + β by hand"),
-            implementation("builtin", RunningVariance::UnbiasedFromOne, ""),
-        ],
-        devices: vec![
-            Device { id: "cpu".into(), unavailable: None },
-            Device { id: "cuda:0".into(), unavailable: Some("no driver".into()) },
-        ],
-        notes: vec!["its pooling is slow".into(), "größer is no ASCII".into()],
-    }
+    Description::new("no framework 1.0 (größer)")
+        .with_implementations([
+            Implementation::new("primitive", RunningVariance::BiasedFromZero, "γ·x̂ + β by hand"),
+            Implementation::new("builtin", RunningVariance::UnbiasedFromOne, ""),
+        ])
+        .with_devices([Device::available("cpu"), Device::unavailable("cuda:0", "no driver")])
+        .with_notes(["its pooling is slow", "größer is no ASCII"])
 }
 
 struct TestSession {
@@ -136,9 +121,9 @@ impl Session for TestSession {
         Ok(())
     }
 
-    fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
+    fn train_step(&mut self, batch: &[u32]) -> Result<Outcome, Error> {
         arrive("train_step", format!(" {batch:?}"))?;
-        Ok(StepOutcome { loss: 0.25 + f64::from(batch[0]), correct: batch.len() as u64 })
+        Ok(Outcome::new(0.25 + f64::from(batch[0]), batch.len() as u64))
     }
 
     fn predict(
@@ -173,32 +158,27 @@ pub(crate) fn plugin() -> Plugin {
 }
 
 /// Four training and two test samples of 1×2×2 pixels.
-pub(crate) const DATASET: Dataset<'static> = Dataset {
-    train: Samples {
-        pixels: &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
-        labels: &[0, 1, 2, 1],
-    },
-    test: Samples { pixels: &[255, 254, 253, 252, 0, 0, 0, 9], labels: &[2, 0] },
-};
+pub(crate) const DATASET: Dataset<'static> = Dataset::new(
+    Samples::new(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16], &[0, 1, 2, 1]),
+    Samples::new(&[255, 254, 253, 252, 0, 0, 0, 9], &[2, 0]),
+);
 
 /// Parameter lengths of the model in [`request`].
 pub(crate) const LENGTHS: [usize; 2] = [12, 3];
 
 /// Asks for a linear layer with three classes.
 pub(crate) fn request() -> OpenRequest<'static> {
-    OpenRequest {
-        model: Model {
-            name: "tiny".into(),
-            input: Shape::Image { channels: 1, height: 2, width: 2 },
-            layers: vec![Layer::Flatten, Layer::Linear { out_features: 3 }],
-        },
-        dataset: DATASET,
-        implementation: "none".into(),
-        device: "cpu".into(),
-        threads: 2,
-        learning_rate: 0.5,
-        batch_size: 2,
-    }
+    OpenRequest::new(
+        Model::new(
+            "tiny",
+            Shape::Image { channels: 1, height: 2, width: 2 },
+            [Layer::Flatten, Layer::Linear { out_features: 3 }],
+        ),
+        DATASET,
+        2,
+        0.5,
+    )
+    .with_threads(2)
 }
 
 /// A session with parameters; what was reached so far is forgotten.

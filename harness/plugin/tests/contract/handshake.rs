@@ -4,11 +4,11 @@ use std::ffi::{CStr, c_char};
 use std::mem::offset_of;
 
 use proptest::prelude::*;
+use trainmark_plugin::Error;
 use trainmark_plugin::abi::{
     BackendTable, DescriptionData, ImplementationData, Status, TABLE_PREFIX, TM_MAGIC, TM_OK, Text,
 };
 use trainmark_plugin::host::Plugin;
-use trainmark_plugin::{Error, ErrorKind};
 
 use crate::backend::{TABLE, description, request};
 
@@ -209,8 +209,8 @@ fn a_status_without_a_message_and_an_unknown_status_are_failures() {
     }
     let answer = |function| load(|table| table.describe = Some(function)).unwrap().describe().unwrap_err();
     assert_eq!(answer(unknown), Error::failed("status -3 without a message"));
-    assert_eq!(answer(overlong), Error::new(ErrorKind::Device, "z".repeat(4096)));
-    assert_eq!(answer(not_text), Error::new(ErrorKind::OutOfMemory, "caf\u{fffd}"));
+    assert_eq!(answer(overlong), Error::device("z".repeat(4096)));
+    assert_eq!(answer(not_text), Error::out_of_memory("caf\u{fffd}"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What one side gives arrives at the other.
 
-use trainmark_plugin::{Error, ErrorKind, Layer, Model, Session, Shape, Split};
+use trainmark_plugin::{Error, ErrorKind, Layer, Session, Shape, Split};
 
 use crate::backend::{
     DATASET, LENGTHS, Misbehaviour, description, opened, plan, plugin, reached, ready_session, request,
@@ -26,7 +26,7 @@ fn every_layer() -> Vec<Layer> {
 #[test]
 fn the_request_arrives_whole() {
     let mut request = request();
-    request.model = Model { layers: every_layer(), ..request.model };
+    request.model.layers = every_layer();
     request.model.name = "größer".into();
     request.implementation = "builtin".into();
     request.device = "cuda:1".into();

@@ -26,20 +26,17 @@ static LABELS: [u8; SAMPLES] = [0, 1, 2, 2, 0, 1, 2];
 
 /// A request for the model [flatten, linear].
 pub(crate) fn request() -> OpenRequest<'static> {
-    let samples = Samples { pixels: &PIXELS, labels: &LABELS };
-    OpenRequest {
-        model: Model {
-            name: "softmax".into(),
-            input: Shape::Image { channels: 1, height: 3, width: 3 },
-            layers: vec![Layer::Flatten, Layer::Linear { out_features: CLASSES }],
-        },
-        dataset: Dataset { train: samples, test: samples },
-        implementation: "none".into(),
-        device: "cpu".into(),
-        threads: 1,
-        learning_rate: LEARNING_RATE,
-        batch_size: 3,
-    }
+    let samples = Samples::new(&PIXELS, &LABELS);
+    OpenRequest::new(
+        Model::new(
+            "softmax",
+            Shape::Image { channels: 1, height: 3, width: 3 },
+            [Layer::Flatten, Layer::Linear { out_features: CLASSES }],
+        ),
+        Dataset::new(samples, samples),
+        3,
+        LEARNING_RATE,
+    )
 }
 
 /// Softmax regression in float64, one sample at a time.

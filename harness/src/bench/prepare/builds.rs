@@ -3,13 +3,11 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use anyhow::bail;
 use trainmark_reports::record::Unavailable;
 
 use super::super::BenchRequest;
 use super::super::progress::Progress;
 use super::{Prepared, devices};
-use crate::cli::exit::Interrupted;
 use crate::executor::Executor;
 use crate::plan::Selection;
 use crate::registry::build::{BuildEvent, Network, Recipe, build_all};
@@ -57,9 +55,7 @@ pub(super) fn build_stale(
             progress.unavailable(&row(backends[index], recipes[index], reason));
         }
     });
-    if executor.interrupt.is_set() {
-        bail!(Interrupted);
-    }
+    executor.interrupt.check()?;
     // In the order of the request, however they ended.
     for (index, result) in results.into_iter().enumerate() {
         if let Err(reason) = result {

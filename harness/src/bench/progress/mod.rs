@@ -129,8 +129,8 @@ fn epoch_text(epoch: &EpochMessage) -> String {
 }
 
 fn ended_text(run: &Run) -> String {
-    let reason = run.end.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    format!("{} · {} · {}{reason}", run.cell, seed_text(run.seed, run.purpose), run.end.outcome.name())
+    let how = run.end.outcome.with_reason(run.end.reason.as_deref());
+    format!("{} · {} · {how}", run.cell, seed_text(run.seed, run.purpose))
 }
 
 /// `seed 2`, and why it is run again if it is.

@@ -1,8 +1,8 @@
 //! A backend in float32, made of the reference; with a defect where one is asked for.
 
 use trainmark_plugin::{
-    Dataset, EpochOutcome, Error, Layer, OpenRequest, ParameterSpec, Role, RunningVariance, Samples, Session,
-    Shape, Split, StepOutcome,
+    Dataset, Error, Layer, OpenRequest, Outcome, ParameterSpec, Role, RunningVariance, Samples, Session,
+    Shape, Split,
 };
 
 use super::defects::{Defect, WrongNorm, WrongPool};
@@ -192,7 +192,7 @@ impl Session for FloatSession<'_> {
         Ok(())
     }
 
-    fn train_step(&mut self, indices: &[u32]) -> Result<StepOutcome, Error> {
+    fn train_step(&mut self, indices: &[u32]) -> Result<Outcome, Error> {
         self.ready()?;
         let batch = self.batch(self.dataset.train, indices)?;
         if self.defect == Defect::DeclinesBatchOfOne && indices.len() == 1 {
@@ -218,10 +218,10 @@ impl Session for FloatSession<'_> {
             }
             _ => {}
         }
-        Ok(StepOutcome { loss: score.loss, correct: score.correct })
+        Ok(Outcome::new(score.loss, score.correct))
     }
 
-    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<EpochOutcome, Error> {
+    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<Outcome, Error> {
         self.ready()?;
         if batch_size == 0 || order.is_empty() {
             return Err(Error::invalid("no sample, or batches of 0"));
@@ -245,7 +245,7 @@ impl Session for FloatSession<'_> {
             Defect::EpochLossUnweighted => mean.iter().sum::<f64>() / mean.len() as f64,
             _ => loss / samples as f64,
         };
-        Ok(EpochOutcome { loss, correct })
+        Ok(Outcome::new(loss, correct))
     }
 
     fn predict(

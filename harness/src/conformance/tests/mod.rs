@@ -29,7 +29,7 @@ fn small() -> Workload {
         Layer::Linear { out_features: 10 },
     ];
     let input = Shape::Image { channels: 1, height: 12, width: 12 };
-    let model = Model { name: "small".into(), input, layers };
+    let model = Model::new("small", input, layers);
     Workload { name: "small", model, batch_size: 32, ..lenet_bn() }
 }
 

@@ -35,7 +35,7 @@ impl Patterns {
     }
 
     pub(super) fn dataset(&self) -> Dataset<'_> {
-        let samples = |split: usize| Samples { pixels: &self.pixels[split], labels: &self.labels[split] };
-        Dataset { train: samples(0), test: samples(1) }
+        let samples = |split: usize| Samples::new(&self.pixels[split], &self.labels[split]);
+        Dataset::new(samples(0), samples(1))
     }
 }

@@ -12,9 +12,8 @@ use super::lock::Lock;
 use super::process::{Ending, Running};
 use super::reason::first_error;
 use super::{Network, Recipe};
-use crate::cli::exit::Interrupted;
 use crate::executor::signal_name;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, Interrupted};
 
 /// What there is to tell of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +52,7 @@ impl Recipe {
         heard: &mut dyn FnMut(BuildEvent),
     ) -> anyhow::Result<()> {
         if let Some(missing) = self.missing_need(network, interrupt) {
-            self.check_interrupt(interrupt)?;
+            interrupt.check()?;
             bail!(missing);
         }
         let unwritable = || format!("cannot write into {}", self.target.display());
@@ -78,10 +77,6 @@ impl Recipe {
             Err(error) => drop(fs::write(self.failure(), format!("{error:#}"))),
         }
         built
-    }
-
-    fn check_interrupt(&self, interrupt: &Interrupt) -> Result<(), Interrupted> {
-        if interrupt.is_set() { Err(Interrupted) } else { Ok(()) }
     }
 
     fn run(

@@ -4,8 +4,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::{BuildEvent, Network, Recipe};
-use crate::cli::exit::Interrupted;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, Interrupted};
 use crate::machine;
 
 /// What builds that run at the same time may use together.

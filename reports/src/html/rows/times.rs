@@ -3,41 +3,28 @@
 use super::{Mark, Row, RowChart};
 use crate::html::colours::Colours;
 use crate::html::curves::rounded;
-use crate::html::svg::Scale;
 use crate::number::seconds;
 use crate::summary::{Basis, CellSummary, EpochSeconds, Group};
 use crate::words::bracket;
 
-/// The chart of the `most` fastest cells as SVG, or `None` where no cell of the group has a
-/// time. `id` is unique in the document.
-pub(in super::super) fn chart(group: &Group, colours: &Colours, most: usize, id: &str) -> Option<String> {
-    let mut cells: Vec<(usize, &CellSummary)> = group.cells.iter().enumerate().collect();
-    cells.sort_by(|(_, a), (_, b)| {
+/// The chart of the `most` fastest cells, or `None` where no cell of the group has a time.
+pub(in super::super) fn chart(group: &Group, colours: &Colours, most: usize) -> Option<RowChart> {
+    let mut cells: Vec<&CellSummary> = group.cells.iter().collect();
+    cells.iter().find_map(|summary| summary.train_seconds)?;
+    cells.sort_by(|a, b| {
         let [a, b] = [a, b].map(|summary| summary.seconds().unwrap_or(f64::INFINITY));
         a.total_cmp(&b)
     });
-    cells.truncate(most);
-    let highest = cells.iter().filter_map(|(_, summary)| highest(summary)).reduce(f64::max)?;
-    let chart = RowChart {
-        id: id.to_owned(),
+    Some(RowChart {
         title: format!("training seconds per epoch, {} on {}", group.workload, group.device),
         axis: "seconds per epoch",
-        scale: Scale::linear(0.0, highest),
-        rows: cells.into_iter().map(|(place, summary)| row(group, colours, (place, summary))).collect(),
-    };
-    Some(chart.draw())
+        rows: cells.into_iter().take(most).map(|summary| row(group, colours, summary)).collect(),
+    })
 }
 
-/// Where the marks of a cell end.
-fn highest(summary: &CellSummary<'_>) -> Option<f64> {
-    let time = summary.train_seconds?;
-    let seeds = summary.seconds_by_seed().into_values().fold(time.median, f64::max);
-    Some(time.interval.map_or(seeds, |ends| ends.high.max(seeds)))
-}
-
-fn row(group: &Group<'_>, colours: &Colours, (place, summary): (usize, &CellSummary)) -> Row {
+fn row(group: &Group<'_>, colours: &Colours, summary: &CellSummary) -> Row {
     let cell = summary.cell;
-    let row = Row::of(place, cell, group, colours);
+    let row = Row::of(cell, group, colours);
     let Some(time) = summary.train_seconds else {
         return Row { value: format!("no time ({})", summary.status()), ..row };
     };
@@ -46,14 +33,12 @@ fn row(group: &Group<'_>, colours: &Colours, (place, summary): (usize, &CellSumm
         Some(_) => bracket(interval, crate::number::significant),
         None => ", needs more seeds".to_owned(),
     };
-    let mut marks = vec![Mark::Bar { from: 0.0, to: rounded(median), shade: 0 }];
+    let mut marks = vec![Mark::Bar(0.0, rounded(median), 0)];
     for (seed, at) in summary.seconds_by_seed() {
-        marks.push(Mark::Sample { at: rounded(at), told: format!("seed {seed}: {}", seconds(at)) });
+        marks.push(Mark::Sample(rounded(at), format!("seed {seed}: {}", seconds(at))));
     }
     marks.push(Mark::Point(rounded(median)));
-    marks.extend(
-        interval.map(|ends| Mark::Whisker { low: rounded(ends.low.max(0.0)), high: rounded(ends.high) }),
-    );
+    marks.extend(interval.map(|ends| Mark::Whisker(rounded(ends.low.max(0.0)), rounded(ends.high))));
     Row { value: seconds(median), after, marks, ..row }
 }
 

@@ -11,7 +11,7 @@ mod workspace;
 
 use std::collections::HashMap;
 
-use trainmark_plugin::{EpochOutcome, Error, Model, OpenRequest, Session, Split, StepOutcome};
+use trainmark_plugin::{Error, Model, OpenRequest, Outcome, Session, Split};
 
 use super::data::DeviceSamples;
 use super::device::{Address, Device, Pinned, Recording};
@@ -279,7 +279,7 @@ impl Session for Training {
         Ok(())
     }
 
-    fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
+    fn train_step(&mut self, batch: &[u32]) -> Result<Outcome, Error> {
         self.make_room(batch.len())?;
         let list = self.send(batch)?;
         let on_device = Batch {
@@ -291,13 +291,13 @@ impl Session for Training {
         };
         self.network.train(&*self.device, &self.workspace, &on_device, (list.outcomes, 0))?;
         let outcome = self.outcome(list, batch.len().div_ceil(TILE))?;
-        Ok(StepOutcome { loss: outcome.loss / batch.len() as f64, correct: outcome.correct as u64 })
+        Ok(Outcome::new(outcome.loss / batch.len() as f64, outcome.correct as u64))
     }
 
-    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<EpochOutcome, Error> {
+    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<Outcome, Error> {
         let epoch = self.epoch(order.len(), batch_size)?;
         let outcome = self.replay(epoch, order, tiles(order.len(), batch_size))?;
-        Ok(EpochOutcome { loss: outcome.loss / order.len() as f64, correct: outcome.correct as u64 })
+        Ok(Outcome::new(outcome.loss / order.len() as f64, outcome.correct as u64))
     }
 
     fn predict(

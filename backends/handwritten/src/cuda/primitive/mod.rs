@@ -13,7 +13,7 @@ mod memory;
 mod network;
 mod pass;
 
-use trainmark_plugin::{EpochOutcome, Error, OpenRequest, RunningVariance, Session, Split, StepOutcome};
+use trainmark_plugin::{Error, OpenRequest, Outcome, RunningVariance, Session, Split};
 
 use super::data::DeviceSamples;
 use super::device::{Device, Recording, int};
@@ -147,14 +147,14 @@ impl Session for Training {
         Ok(())
     }
 
-    fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
+    fn train_step(&mut self, batch: &[u32]) -> Result<Outcome, Error> {
         let Totals { loss, correct } = self.train(batch, batch.len())?;
-        Ok(StepOutcome { loss: loss / batch.len() as f64, correct })
+        Ok(Outcome::new(loss / batch.len() as f64, correct))
     }
 
-    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<EpochOutcome, Error> {
+    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<Outcome, Error> {
         let Totals { loss, correct } = self.train(order, batch_size)?;
-        Ok(EpochOutcome { loss: loss / order.len() as f64, correct })
+        Ok(Outcome::new(loss / order.len() as f64, correct))
     }
 
     fn predict(

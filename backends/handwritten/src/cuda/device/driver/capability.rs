@@ -1,107 +1,58 @@
 //! Which GPUs there are, and whether the kernels run on them.
 
 use cudarc::driver::sys;
-use trainmark_plugin::{Error, ErrorKind};
+use trainmark_plugin::{Device, Error, cuda};
 
 use super::errors::check;
 
-/// The compute capability from which on the kernels are built.
-const OLDEST: (i32, i32) = (8, 0);
-/// The CUDA version that a driver must know, as it gives it: 1000·major + 10·minor.
-const CUDA: i32 = 13_000;
+/// The major version of CUDA that the kernels are compiled with.
+const CUDA: u32 = 13;
 
-const NO_DRIVER: &str =
-    "no NVIDIA driver (libcuda.so.1 does not load); install one of CUDA 13 (580 or newer)";
-
-fn device_error(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Device, message)
+/// Every GPU, or one that says why there is none.
+pub(crate) fn devices() -> Vec<Device> {
+    cuda::devices(cuda::Driver::start(CUDA), fits)
 }
 
-/// Starts the driver.
-fn start() -> Result<(), Error> {
-    // SAFETY: this only tries to load the library.
-    if !unsafe { sys::is_culib_present() } {
-        return Err(device_error(NO_DRIVER));
-    }
-    let mut version = 0;
-    // SAFETY: the library is there, and these two may be called before all others.
-    unsafe {
-        check(sys::cuDriverGetVersion(&raw mut version), "asking the NVIDIA driver's version")?;
-        if version < CUDA {
-            return Err(device_error(format!(
-                "the NVIDIA driver knows CUDA {}.{} only; update it to one of CUDA 13 (580 or newer)",
-                version / 1000,
-                version % 1000 / 10
-            )));
-        }
-        check(sys::cuInit(0), "starting the NVIDIA driver")
-    }
-}
-
-/// How many GPUs there are.
-///
-/// # Errors
-/// Why there are none.
-pub(crate) fn devices() -> Result<usize, Error> {
-    start()?;
-    let mut count = 0;
-    // SAFETY: the driver has started.
-    unsafe { check(sys::cuDeviceGetCount(&raw mut count), "counting the GPUs")? };
-    match usize::try_from(count) {
-        Ok(count @ 1..) => Ok(count),
-        _ => Err(device_error(
-            "no GPU is visible; `nvidia-smi -L` lists them, CUDA_VISIBLE_DEVICES hides some",
+fn fits(capability: u32) -> Result<(), String> {
+    match capability {
+        80.. => Ok(()),
+        _ => Err(format!(
+            "its compute capability is {}.{}; the kernels need 8.0 (Ampere) or newer",
+            capability / 10,
+            capability % 10
         )),
     }
 }
 
-/// Why a GPU cannot be used, if so.
-pub(crate) fn unavailable(ordinal: usize) -> Option<String> {
-    device(ordinal).err().map(|error| error.message)
-}
-
 /// The driver's handle of a GPU that the kernels run on.
 pub(super) fn device(ordinal: usize) -> Result<sys::CUdevice, Error> {
-    let count = devices()?;
-    let number = i32::try_from(ordinal).ok().filter(|_| ordinal < count);
-    let number = number.ok_or_else(|| device_error(format!("no GPU {ordinal}, there are {count}")))?;
+    // Without a driver, cudarc would panic.
+    let driver = cuda::Driver::start(CUDA)?;
+    fits(driver.compute_capability(ordinal)?).map_err(Error::device)?;
     let mut device = 0;
-    // SAFETY: the driver has started and the number is that of a device.
-    unsafe { check(sys::cuDeviceGet(&raw mut device, number), "finding the device")? };
-    use sys::CUdevice_attribute::*;
-    let major = attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
-    let minor = attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
-    if (major, minor) < OLDEST {
-        return Err(device_error(format!(
-            "its compute capability is {major}.{minor}; the kernels need 8.0 (Ampere) or newer"
-        )));
+    // SAFETY: the driver is there, and has a device of this number.
+    unsafe {
+        check(sys::cuInit(0), "starting the NVIDIA driver")?;
+        check(sys::cuDeviceGet(&raw mut device, ordinal as i32), "finding the device")?;
     }
     Ok(device)
 }
 
-fn attribute(device: sys::CUdevice, name: sys::CUdevice_attribute) -> Result<i32, Error> {
-    let mut value = 0;
-    // SAFETY: the device is one of the driver's.
-    unsafe { check(sys::cuDeviceGetAttribute(&raw mut value, name, device), "asking what the device can")? };
-    Ok(value)
-}
-
 #[cfg(test)]
 mod tests {
+    use trainmark_plugin::ErrorKind;
+
     use super::*;
 
-    /// Holds with a driver and without: either there are devices, or one line says why not.
+    /// Holds with a driver and without: either a device can be used, or one line says why not.
     #[test]
-    fn devices_are_counted_or_the_reason_is_said() {
-        match devices() {
-            Ok(count) => {
-                assert!((0..count).all(|ordinal| device(ordinal).is_ok() || unavailable(ordinal).is_some()))
-            }
-            Err(error) => {
-                assert_eq!(error.kind, ErrorKind::Device);
-                assert!(!error.message.contains('\n'), "{error}");
-                assert_eq!(unavailable(0), Some(error.message));
-            }
+    fn every_device_can_be_used_or_says_why_not() {
+        for (ordinal, listed) in devices().into_iter().enumerate() {
+            let error = device(ordinal).err();
+            assert!(
+                error.iter().all(|error| error.kind == ErrorKind::Device && !error.message.contains('\n'))
+            );
+            assert_eq!(listed.unavailable, error.map(|error| error.message), "{}", listed.id);
         }
     }
 }

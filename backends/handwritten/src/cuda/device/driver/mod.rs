@@ -13,7 +13,7 @@ use trainmark_plugin::Error;
 
 use super::{Address, Argument, Device, Launch, Launcher, Pinned, Recording};
 use crate::cuda::switches::{Switch, Switches};
-pub(crate) use capability::{devices, unavailable};
+pub(crate) use capability::devices;
 use errors::check;
 use kernels::Kernels;
 

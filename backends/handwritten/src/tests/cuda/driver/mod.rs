@@ -21,7 +21,11 @@ fn library() -> Option<&'static Path> {
     let made = FOLDER.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tests/cuda/driver/pretended.cpp");
-        compile(Some(&source), &folder.path().join("libcuda.so")).then_some(folder)
+        let library = folder.path().join("libcuda.so.1");
+        let is_compiled = compile(Some(&source), &library);
+        // The name that cudarc looks for first.
+        std::os::unix::fs::symlink(&library, folder.path().join("libcuda.so")).unwrap();
+        is_compiled.then_some(folder)
     });
     made.as_ref().map(TempDir::path)
 }
@@ -57,8 +61,9 @@ fn unavailable() -> String {
     assert_eq!(device.id, "cuda:0");
     let error = open_error(&case(), "cuda:0");
     assert_eq!(error.kind, ErrorKind::Device);
-    assert_eq!(device.unavailable.as_ref(), Some(&error.message));
-    error.message
+    let why = device.unavailable.clone().expect("a reason");
+    assert_eq!(error.message, format!("cuda:0 cannot be used: {why}"));
+    why
 }
 
 #[test]
@@ -179,7 +184,8 @@ fn an_old_driver_is_named() {
 #[test]
 #[ignore = "needs the pretended driver: run by the test above"]
 fn old_driver() {
-    let expected = "the NVIDIA driver knows CUDA 12.4 only; update it to one of CUDA 13 (580 or newer)";
+    let expected =
+        "the NVIDIA driver is too old: it serves CUDA 12.4, this backend needs 13; update the driver";
     assert_eq!(unavailable(), expected);
 }
 
@@ -204,7 +210,7 @@ fn a_driver_without_a_device_is_named() {
 #[ignore = "needs the pretended driver: run by the test above"]
 fn no_device() {
     let message = unavailable();
-    assert!(message.starts_with("no GPU is visible; "), "{message}");
+    assert!(message.starts_with("the NVIDIA driver shows no GPU; "), "{message}");
 }
 
 #[test]
@@ -233,7 +239,7 @@ fn small_memory() {
     let error = open_error(&case(), "cuda:0");
     assert_eq!(error.kind, ErrorKind::OutOfMemory, "{error}");
     assert!(
-        error.message.contains("bytes on the device: CUDA_ERROR_OUT_OF_MEMORY (out of memory); free"),
+        error.message.contains("bytes on the device: CUDA_ERROR_OUT_OF_MEMORY (out of memory); use smaller"),
         "{error}"
     );
     assert_eq!(leftovers(), 0);

@@ -15,26 +15,23 @@ impl Backend for Plugin {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 
     fn describe() -> Result<Description, Error> {
-        Ok(Description {
-            // Name and version of the framework.
-            framework: "{{name}}".into(),
+        // Name and version of the framework.
+        Ok(Description::new("{{name}}")
             // The ways to compute batch norm. Behind `primitive`, add `builtin` if the
-            // framework has a layer of its own.
-            implementations: vec![Implementation {
-                name: "primitive".into(),
-                // BiasedFromZero is the other convention; check shows which one it is.
-                running_variance: RunningVariance::UnbiasedFromOne,
-                summary: "composed of elementary tensor operations".into(),
-            }],
-            devices: vec![Device { id: "cpu".into(), unavailable: None }],
-            // What a reader of the numbers should know, a line each: a defect of the
-            // framework that you work around, a choice that matters.
-            notes: vec![],
-        })
+            // framework has a layer of its own. BiasedFromZero is the other convention;
+            // check shows which one it is.
+            .with_implementations([Implementation::new(
+                "primitive",
+                RunningVariance::UnbiasedFromOne,
+                "composed of elementary tensor operations",
+            )])
+            .with_devices([Device::available("cpu")]))
+        // `with_notes` adds what a reader of the numbers should know, a line each: a defect
+        // of the framework that you work around, a choice that matters.
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
-        request.check_choices(&["primitive"], &["cpu"])?;
+        request.check_choices(&Self::describe()?)?;
         Ok(Box::new(Training::open(request)?))
     }
 }

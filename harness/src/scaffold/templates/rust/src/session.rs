@@ -4,7 +4,7 @@
 //! The SDK has checked every argument: the model's shapes fit, indices lie in their
 //! split, lengths are right, and parameters are set before they are used.
 
-use trainmark_plugin::{Dataset, Error, Layer, OpenRequest, Session, Split, StepOutcome};
+use trainmark_plugin::{Dataset, Error, Layer, OpenRequest, Outcome, Session, Split};
 
 /// A model with its parameters.
 pub struct Training<'d> {
@@ -63,7 +63,7 @@ impl Session for Training<'_> {
     /// One step of plain gradient descent on the mean cross-entropy of these training
     /// samples. Loss and correct answers are those of before the update.
     /// `train_epoch` calls this for each batch, unless you write your own.
-    fn train_step(&mut self, batch: &[u32]) -> Result<StepOutcome, Error> {
+    fn train_step(&mut self, batch: &[u32]) -> Result<Outcome, Error> {
         let _inputs = self.dataset.train.inputs(batch);
         let _labels = self.dataset.train.labels_at(batch);
         let _learning_rate = self.learning_rate;
