@@ -5,6 +5,7 @@ mod library_path;
 mod log;
 mod memory;
 mod process;
+mod threads;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ pub use memory::MemoryLimit;
 use memory::MemoryWatch;
 pub(crate) use process::signal_name;
 use process::{Input, WorkerProcess, describe};
+pub use threads::Threads;
 
 /// How often a worker's limits are looked at.
 const WATCH_PERIOD: Duration = Duration::from_millis(20);
@@ -64,7 +66,7 @@ impl Executor {
     pub fn run(
         &self,
         job: &Job,
-        threads: usize,
+        threads: Threads<'_>,
         log: &Path,
         heard: &mut dyn FnMut(&Message) -> anyhow::Result<()>,
     ) -> anyhow::Result<Ending> {
@@ -180,7 +182,7 @@ mod tests {
         let limits = Limits { call: Duration::from_millis(300), memory: MemoryLimit::NONE };
         let executor = Executor { program, limits, interrupt: Interrupt::default() };
         let job = Job::Describe { library: "absent".into() };
-        let ending = executor.run(&job, 1, &folder.path().join("log"), &mut |_| Ok(()));
+        let ending = executor.run(&job, Threads::ONE, &folder.path().join("log"), &mut |_| Ok(()));
         match ending.expect("there is a shell") {
             Ending::Failed(failure) => assert_eq!(failure.kind, FailureKind::TimedOut, "{failure:?}"),
             Ending::Done(done) => panic!("it has done nothing: {done:?}"),

@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::library_path::LibraryPath;
 use super::log::LogDrain;
+use super::threads::Threads;
 use crate::worker;
 use crate::worker::protocol::{Job, Message};
 
@@ -43,7 +44,7 @@ pub(super) struct WorkerProcess {
 }
 
 impl WorkerProcess {
-    pub(super) fn start(program: &Path, job: &Job, threads: usize, log: &Path) -> anyhow::Result<Self> {
+    pub(super) fn start(program: &Path, job: &Job, threads: Threads<'_>, log: &Path) -> anyhow::Result<Self> {
         let (ours, theirs) = UnixStream::pair().context("cannot make a socket for the worker")?;
         let (output, output_for_worker) =
             std::io::pipe().context("cannot make a pipe for the worker's log")?;
@@ -118,26 +119,12 @@ impl WorkerProcess {
 }
 
 /// Sets what a process that loads a plugin must find in its environment.
-fn set_environment(command: &mut Command, threads: usize) {
+fn set_environment(command: &mut Command, threads: Threads<'_>) {
+    threads.set(command);
     LibraryPath::here().set(command);
-    for variable in THREAD_VARIABLES {
-        command.env(variable, threads.to_string());
-    }
     // As the management library numbers them, else `cuda:1` may be another one here and there.
     command.env("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
 }
-
-/// Variables that set the size of the usual thread pools; they are read when a
-/// library is loaded, so a plugin itself could not set them in time.
-const THREAD_VARIABLES: [&str; 7] = [
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "RAYON_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "CANDLE_NUM_THREADS",
-];
 
 fn read_messages(socket: UnixStream) -> Receiver<Input> {
     let (sender, receiver) = channel();
@@ -213,8 +200,8 @@ mod tests {
         fs::write(&program, script).expect("writable");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
         let job = Job::Describe { library: "absent".into() };
-        let mut worker =
-            WorkerProcess::start(&program, &job, 1, &folder.path().join("log")).expect("there is a shell");
+        let mut worker = WorkerProcess::start(&program, &job, Threads::ONE, &folder.path().join("log"))
+            .expect("there is a shell");
         while matches!(worker.receive(Duration::from_secs(10)), Input::Nothing) {}
         worker.kill_group();
         flag.exists()

@@ -19,6 +19,10 @@ pub struct Manifest {
     pub name: String,
     /// One line for `list`.
     pub summary: String,
+    /// Variables of the environment that set the size of its thread pools, besides those that
+    /// every worker gets: `OMP_NUM_THREADS`, `RAYON_NUM_THREADS` and their like.
+    #[serde(default)]
+    pub thread_variables: Vec<String>,
     /// Libraries, each for some devices: one that links to CUDA does not load
     /// on a machine without it.
     #[serde(rename = "artifact")]
@@ -45,7 +49,7 @@ pub struct Artifact {
     #[serde(default = "default_memory", deserialize_with = "size")]
     pub memory: u64,
     /// What the build fetches and how large it is, shown when it starts:
-    /// `"libtorch 2.11.0, 543 MB, unless one is found"`.
+    /// `"a toolkit, 693 MB, unless one is found"`.
     #[serde(default)]
     pub downloads: Option<String>,
     /// Variables of the environment whose values decide, as the inputs do,
@@ -142,6 +146,11 @@ impl Manifest {
         for artifact in &self.artifacts {
             artifact.check()?;
         }
+        if let Some(name) = self.thread_variables.iter().find(|name| !is_variable(name)) {
+            return Err(format!(
+                "thread_variables names {name:?}; a variable is made of letters, digits and _"
+            ));
+        }
         let mut kinds: Vec<&String> = self.artifacts.iter().flat_map(|artifact| &artifact.devices).collect();
         kinds.sort_unstable();
         match kinds.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -167,6 +176,12 @@ impl Artifact {
         }
         Ok(())
     }
+}
+
+/// Whether a shell could set a variable of this name.
+fn is_variable(name: &str) -> bool {
+    name.starts_with(|letter: char| !letter.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// A TOML error's own message with its line, without the excerpt.
@@ -209,14 +224,15 @@ mod tests {
     fn every_key_is_read() {
         let text = GOOD.replace(
             "inputs = [\".\"]",
-            "inputs = [\".\"]\nmemory = \"3GiB\"\ndownloads = \"libtorch, 543 MB\"\nenvironment = [\"LIBTORCH\"]",
+            "inputs = [\".\"]\nmemory = \"3GiB\"\ndownloads = \"a toolkit, 693 MB\"\nenvironment = [\"TOOLKIT\"]",
         );
-        let manifest =
-            read(&text.replace("tool = \"make\"", "probe = [\"sh\", \"build.sh\"]")).expect("good");
+        let text = text.replace("tool = \"make\"", "probe = [\"sh\", \"build.sh\"]");
+        let manifest = read(&format!("thread_variables = [\"MINE_NUM_THREADS\"]\n{text}")).expect("good");
+        assert_eq!(manifest.thread_variables, ["MINE_NUM_THREADS"]);
         let artifact = &manifest.artifacts[0];
         assert_eq!(artifact.memory, 3 << 30);
-        assert_eq!(artifact.downloads.as_deref(), Some("libtorch, 543 MB"));
-        assert_eq!(artifact.environment, ["LIBTORCH"]);
+        assert_eq!(artifact.downloads.as_deref(), Some("a toolkit, 693 MB"));
+        assert_eq!(artifact.environment, ["TOOLKIT"]);
         let probe = ["sh", "build.sh"].map(str::to_owned).to_vec();
         assert_eq!(artifact.needs[0].requirement, Requirement::Probe(probe));
     }
@@ -240,6 +256,9 @@ mod tests {
             (GOOD.replace("tool = \"make\"", "probe = []"), "not an empty one"),
             (GOOD.replace("inputs", "environment = [\"A=B\"]\ninputs"), "A=B"),
             (GOOD.replace("[\"cpu\"]", "[\"../cpu\"]"), "a kind such as cpu"),
+            (format!("thread_variables = [\"\"]\n{GOOD}"), "thread_variables names \"\""),
+            (format!("thread_variables = [\"A=B\"]\n{GOOD}"), "thread_variables names \"A=B\""),
+            (format!("thread_variables = [\"4A\"]\n{GOOD}"), "thread_variables names \"4A\""),
             (GOOD.to_owned() + second, "two [[artifact]]s serve cpu"),
         ];
         for (text, expected) in cases {
