@@ -12,13 +12,9 @@ use crate::grid;
 /// Rows operations, columns cells; then why some have no time.
 pub fn render(operations: &Operations) -> String {
     let mut text = String::new();
-    for is_plain in [false, true] {
-        let of_group = |cell: &&OperationCell| (cell.implementation.is_none()) == is_plain;
-        let cells: Vec<&OperationCell> = operations.cells.iter().filter(of_group).collect();
-        if !cells.is_empty() {
-            // Writing to a string does not fail.
-            let _ = writeln!(text, "\n{}", table(operations, &cells));
-        }
+    for cells in operations.by_norm().iter().filter(|cells| !cells.is_empty()) {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "\n{}", table(operations, cells));
     }
     for cell in &operations.cells {
         for result in cell.results.iter().filter(|result| result.outcome != RunOutcome::Ok) {
