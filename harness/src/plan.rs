@@ -7,14 +7,11 @@ use rand_chacha::rand_core::SeedableRng;
 use std::path::Path;
 
 use anyhow::bail;
-use trainmark_reports::record::{Device, Round};
+use trainmark_reports::record::{Device, Implementation, Round};
 
 use crate::registry::suggestion;
 use crate::worker::protocol::BackendInfo;
 use crate::workload::Workload;
-
-/// Name of the implementation where a model has no batch norm to implement.
-pub const NO_BATCH_NORM: &str = "none";
 
 /// `backend[/implementation][@device]`, as the user writes it; the backend may
 /// be a path to a library.
@@ -102,11 +99,11 @@ pub fn implementations(
     if !workload.model.has_batch_norm() {
         // Without batch norm there is nothing to choose between, unless the
         // user asked for something else by name.
-        let wanted = selected.is_none_or(|name| name == NO_BATCH_NORM);
-        return Ok(if wanted { vec![NO_BATCH_NORM.to_owned()] } else { Vec::new() });
+        let wanted = selected.is_none_or(|name| name == Implementation::NONE);
+        return Ok(if wanted { vec![Implementation::NONE.to_owned()] } else { Vec::new() });
     }
     let names: Vec<&str> = backend.implementations.iter().map(|one| one.name.as_str()).collect();
-    let known = |name: &str| name == NO_BATCH_NORM || names.contains(&name);
+    let known = |name: &str| name == Implementation::NONE || names.contains(&name);
     if let Some(unknown) = selected.filter(|name| !known(name)) {
         bail!("{} has no implementation {unknown}{}", backend.name, suggestion(unknown, names.into_iter()));
     }

@@ -89,7 +89,7 @@ impl<'g> Gate<'g> {
         checks: &mut Vec<CheckRecord>,
     ) -> anyhow::Result<Ending> {
         let job = Job::Check(task(ready, self.dataset, 1, 0));
-        self.executor.run(&job, ready.cell.threads, log, &mut |message| {
+        self.executor.run(&job, ready.threads(), log, &mut |message| {
             if let Message::Checked(check) = message {
                 progress.checked(&ready.cell, check);
                 checks.push(check.clone());
@@ -135,7 +135,7 @@ pub fn task(ready: &ReadyCell, dataset: &data::Prepared, seed: u64, epochs: u32)
         workload: ready.cell.workload.clone(),
         dataset: dataset.clone(),
         implementation: ready.cell.implementation.clone(),
-        device: ready.cell.device.to_string(),
+        device: ready.cell.device.clone(),
         threads: ready.cell.threads,
         seed,
         epochs,

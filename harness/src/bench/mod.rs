@@ -113,8 +113,5 @@ pub(crate) fn unix_time() -> f64 {
 
 /// Text of an unavailable row's subject: `candle` or `candle@cuda:0`.
 pub fn unavailable_name(row: &Unavailable) -> String {
-    match &row.device {
-        Some(device) => format!("{}@{device}", row.backend),
-        None => row.backend.clone(),
-    }
+    row.to_string()
 }

@@ -12,7 +12,7 @@ use trainmark_reports::record::{Cell, Device, Unavailable};
 
 use super::progress::Progress;
 use super::{BenchRequest, wishes};
-use crate::executor::{Ending, Executor, LibraryPath};
+use crate::executor::{Ending, Executor, LibraryPath, Threads};
 use crate::interrupt::Interrupted;
 use crate::plan::{self, Selection};
 use crate::registry::build::file_hash;
@@ -29,6 +29,8 @@ pub struct ReadyLibrary {
     pub hash: String,
     /// What the backend says of itself.
     pub info: BackendInfo,
+    /// Variables that set its threads, besides the usual ones.
+    pub thread_variables: Vec<String>,
 }
 
 /// A cell with the library that trains it.
@@ -38,6 +40,13 @@ pub struct ReadyCell {
     pub cell: Cell,
     /// Its library.
     pub library: ReadyLibrary,
+}
+
+impl ReadyCell {
+    /// The threads that its library computes with.
+    pub fn threads(&self) -> Threads<'_> {
+        Threads { count: self.cell.threads, variables: &self.library.thread_variables }
+    }
 }
 
 /// What can be run, and what cannot.
@@ -173,6 +182,7 @@ fn given_library(path: &Path, executor: &Executor) -> anyhow::Result<Result<Back
             name: info.name,
             summary: info.framework,
             origin: library.clone(),
+            thread_variables: Vec::new(),
             libraries: vec![Library::Given(library)],
         })
     }))
@@ -227,7 +237,7 @@ fn ready_library(
         return Ok(Err(reason));
     }
     let hash = file_hash(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(Ok(ReadyLibrary { path, hash, info }))
+    Ok(Ok(ReadyLibrary { path, hash, info, thread_variables: backend.thread_variables.clone() }))
 }
 
 /// A library that was built here and does not load any more has lost something that
@@ -252,7 +262,7 @@ pub fn describe(library: &Path, executor: &Executor) -> anyhow::Result<Result<Ba
     let mut info = None;
     let log = tempfile::NamedTempFile::new().context("cannot create a temporary log")?;
     let job = Job::Describe { library: library.to_owned() };
-    let ending = executor.run(&job, 1, log.path(), &mut |message| {
+    let ending = executor.run(&job, Threads::ONE, log.path(), &mut |message| {
         if let Message::Loaded { backend, .. } = message {
             info = Some(backend.clone());
         }
@@ -303,7 +313,7 @@ fn add_cells(
             let cell = Cell {
                 workload: workload.name.to_owned(),
                 backend: info.name.clone(),
-                implementation: implementation.clone(),
+                implementation: implementation.as_str().into(),
                 device: id.clone(),
                 // Threads are the processor's; a device computes with its own.
                 threads: if id.is_cpu() { request.threads } else { 1 },

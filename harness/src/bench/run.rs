@@ -13,7 +13,7 @@ use super::prepare::ReadyCell;
 use super::progress::Progress;
 use crate::conformance::judge;
 use crate::data;
-use crate::executor::{Ending, Executor};
+use crate::executor::{Ending, Executor, Threads};
 use crate::failure::Failure;
 use crate::machine::gpu::RunWatch;
 use crate::machine::{self, power};
@@ -61,7 +61,7 @@ impl Bench<'_> {
             None => {
                 let job = Job::Train(gate::task(ready, self.dataset, seed, self.epochs));
                 let path = self.store.folder().join(&log);
-                (self.follow(&job, &mut run, &path, watch.as_mut(), &mut checks)?, Some(log))
+                (self.follow(&job, ready.threads(), &mut run, &path, watch.as_mut(), &mut checks)?, Some(log))
             }
         };
         run.end.gpu = watch.map(RunWatch::finish);
@@ -76,12 +76,13 @@ impl Bench<'_> {
     fn follow(
         &mut self,
         job: &Job,
+        threads: Threads<'_>,
         run: &mut Run,
         log: &Path,
         mut watch: Option<&mut RunWatch>,
         checks: &mut Vec<CheckRecord>,
     ) -> anyhow::Result<Ending> {
-        self.executor.run(job, run.cell.threads, log, &mut |message| {
+        self.executor.run(job, threads, log, &mut |message| {
             if let Some(watch) = watch.as_deref_mut() {
                 watch.hear(message);
             }

@@ -2,10 +2,11 @@
 //! nowhere is a slip of the keyboard, and must not end in an empty report.
 
 use anyhow::bail;
+use trainmark_reports::record::Implementation;
 
 use super::BenchRequest;
 use super::prepare::{Prepared, ReadyLibrary};
-use crate::plan::{NO_BATCH_NORM, Selection, device_is_wanted};
+use crate::plan::{Selection, device_is_wanted};
 use crate::registry::{Library, Registry, suggestion};
 
 /// Checks what was asked for, once every selected library has described itself.
@@ -36,7 +37,7 @@ pub(super) fn check(
     implementations.sort_unstable();
     implementations.dedup();
     for wanted in &request.implementations {
-        if wanted != NO_BATCH_NORM && !implementations.contains(&&**wanted) {
+        if wanted != Implementation::NONE && !implementations.contains(&&**wanted) {
             let known = suggestion(wanted, implementations.into_iter());
             bail!("no selected backend has the implementation {wanted}{known}");
         }

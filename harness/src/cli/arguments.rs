@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::NonEmptyStringValueParser;
 use clap::builder::styling::{AnsiColor, Styles};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use trainmark_reports::compare::FailOn;
+use trainmark_reports::formats::FORMATS;
 
 use crate::data::DatasetChoice;
 use crate::scaffold::Language;
@@ -249,20 +250,10 @@ pub struct ListArguments {
 pub struct ReportArguments {
     /// A run folder, or its name in reports/runs; none: the latest
     pub run: Option<PathBuf>,
-    /// csv and html: files in the run folder; markdown or json: to standard output, nothing else
-    #[arg(long, value_enum, value_name = "NAME", value_delimiter = ',',
-        default_values_t = [ReportFormat::Html, ReportFormat::Csv])]
-    pub format: Vec<ReportFormat>,
-}
-
-/// In what form a run is reported on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum ReportFormat {
-    Html,
-    Csv,
-    Markdown,
-    Json,
+    /// csv and html: files in the run folder; any other: to standard output, nothing else
+    #[arg(long, value_name = "NAME", value_delimiter = ',', default_values = ["html", "csv"],
+        value_parser = PossibleValuesParser::new(FORMATS.map(|format| format.name)))]
+    pub format: Vec<String>,
 }
 
 /// Arguments of `compare`.

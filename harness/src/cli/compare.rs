@@ -7,7 +7,8 @@ use trainmark_reports::Record;
 use trainmark_reports::compare::{self, Check, RunComparison};
 
 use super::arguments::{CompareArguments, CompareFormat};
-use super::{bench, exit, table};
+use super::{bench, exit};
+use crate::grid::drawn;
 
 pub(super) fn run(arguments: &CompareArguments) -> anyhow::Result<i32> {
     let [a, b] = [("A", &arguments.a), ("B", &arguments.b)].map(|(name, run)| read(name, run));
@@ -37,7 +38,7 @@ fn text(comparison: &RunComparison) -> String {
     }
     for grid in compare::grids(comparison) {
         let words: &[&str] = if grid.header[0].is_empty() { &["A", "B"] } else { &["verdict"] };
-        text += &format!("\n{}\n{}\n", grid.title, table::grid(&grid.header, &grid.rows, words));
+        text += &format!("\n{}\n{}\n", grid.title, drawn(&grid, words));
     }
     let notes = compare::notes(comparison);
     if !notes.is_empty() {

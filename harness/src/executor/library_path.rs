@@ -1,7 +1,7 @@
 //! `LD_LIBRARY_PATH` of a process that loads a plugin.
 //!
 //! The loader searches its folders before those that a library was linked with: a foreign
-//! libtorch or CUDA there would win over the plugin's own. But on many images for GPUs the
+//! framework or CUDA there would win over the plugin's own. But on many images for GPUs the
 //! driver is found through it alone, so the driver's folders are handed on and no others.
 
 use std::ffi::{OsStr, OsString};

@@ -2,9 +2,8 @@
 //! limit, interruption, and what killed it.
 
 mod library_path;
-mod log;
-mod memory;
 mod process;
+mod threads;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,13 +12,13 @@ use trainmark_reports::csv::one_line;
 
 use crate::failure::{Failure, FailureKind};
 use crate::interrupt::Interrupt;
+pub use crate::process::MemoryLimit;
+use crate::process::{self as processes, MemoryWatch};
 use crate::worker::protocol::{Done, Job, Message};
 
 pub use library_path::LibraryPath;
-pub use memory::MemoryLimit;
-use memory::MemoryWatch;
-pub(crate) use process::signal_name;
-use process::{Input, WorkerProcess, describe};
+use process::{Input, WorkerProcess};
+pub use threads::Threads;
 
 /// How often a worker's limits are looked at.
 const WATCH_PERIOD: Duration = Duration::from_millis(20);
@@ -64,20 +63,20 @@ impl Executor {
     pub fn run(
         &self,
         job: &Job,
-        threads: usize,
+        threads: Threads<'_>,
         log: &Path,
         heard: &mut dyn FnMut(&Message) -> anyhow::Result<()>,
     ) -> anyhow::Result<Ending> {
         let mut worker = WorkerProcess::start(&self.program, job, threads, log)?;
         let ending = self.watch(&mut worker, heard);
         // Whatever a plugin has started must not disturb the next run.
-        worker.kill_group();
-        let tail = worker.log_tail();
+        worker.end();
+        let log_tail = worker.process.last_lines();
         match ending? {
             Ending::Failed(failure) => {
                 // It may quote a plugin, whose words must not move a terminal's cursor.
                 let reason = LibraryPath::here().explain(one_line(&failure.reason));
-                Ok(Ending::Failed(Failure { reason, log_tail: tail, ..failure }))
+                Ok(Ending::Failed(Failure { reason, log_tail, ..failure }))
             }
             done => Ok(done),
         }
@@ -124,9 +123,9 @@ impl Executor {
     fn await_end(&self, worker: &mut WorkerProcess, call: &Call, memory: &mut MemoryWatch) -> Failure {
         let start = Instant::now();
         while start.elapsed() < PATIENCE_WITH_THE_DYING {
-            if let Some(status) = worker.wait(WATCH_PERIOD) {
-                let reason = format!("the worker {} during {}", describe(status), call.name);
-                return Failure::new(FailureKind::Failed, reason);
+            if worker.process.ends_within(WATCH_PERIOD) {
+                let how = processes::describe(worker.process.end());
+                return Failure::new(FailureKind::Failed, format!("the worker {how} during {}", call.name));
             }
             if let Err(failure) = self.check_limits(worker, call, memory) {
                 return failure;
@@ -148,8 +147,9 @@ impl Executor {
             let reason = format!("{} took longer than {seconds} s and was stopped (--timeout)", call.name);
             return Err(Failure::new(FailureKind::TimedOut, reason));
         }
-        let used = crate::machine::rss_bytes(worker.id());
-        let Some(passed) = used.and_then(|used| memory.passed_by(used, crate::machine::memory_bytes)) else {
+        let Some(passed) =
+            worker.process.memory().and_then(|used| memory.passed_by(used, crate::machine::memory_bytes))
+        else {
             return Ok(());
         };
         let reason =
@@ -180,7 +180,7 @@ mod tests {
         let limits = Limits { call: Duration::from_millis(300), memory: MemoryLimit::NONE };
         let executor = Executor { program, limits, interrupt: Interrupt::default() };
         let job = Job::Describe { library: "absent".into() };
-        let ending = executor.run(&job, 1, &folder.path().join("log"), &mut |_| Ok(()));
+        let ending = executor.run(&job, Threads::ONE, &folder.path().join("log"), &mut |_| Ok(()));
         match ending.expect("there is a shell") {
             Ending::Failed(failure) => assert_eq!(failure.kind, FailureKind::TimedOut, "{failure:?}"),
             Ending::Done(done) => panic!("it has done nothing: {done:?}"),

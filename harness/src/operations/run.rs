@@ -82,7 +82,7 @@ impl Run<'_> {
         let job = Job::Measure { task, operation: operation.to_owned(), is_quick: self.is_quick };
         let ending = match lost::before(&ready.cell) {
             Some(failure) => Ending::Failed(failure),
-            None => self.executor.run(&job, ready.cell.threads, log, &mut |message| {
+            None => self.executor.run(&job, ready.threads(), log, &mut |message| {
                 if let Message::Measured(measured) = message {
                     time = Some(*measured);
                 }

@@ -2,19 +2,18 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
-use trainmark_reports::operations::{
-    NO_BATCH_NORM, OperationCell, OperationResult, OperationTime, Operations, ranks,
-};
+use comfy_table::Table;
+use trainmark_reports::formats::Grid;
+use trainmark_reports::operations::{OperationCell, OperationResult, OperationTime, Operations, ranks};
 use trainmark_reports::record::RunOutcome;
 
-const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
+use crate::grid;
 
 /// Rows operations, columns cells; then why some have no time.
 pub fn render(operations: &Operations) -> String {
     let mut text = String::new();
     for is_plain in [false, true] {
-        let of_group = |cell: &&OperationCell| (cell.implementation == NO_BATCH_NORM) == is_plain;
+        let of_group = |cell: &&OperationCell| (cell.implementation.is_none()) == is_plain;
         let cells: Vec<&OperationCell> = operations.cells.iter().filter(of_group).collect();
         if !cells.is_empty() {
             // Writing to a string does not fail.
@@ -40,31 +39,22 @@ pub fn line(cell: &OperationCell, result: &OperationResult) -> String {
 }
 
 fn table(operations: &Operations, cells: &[&OperationCell]) -> Table {
-    let mut table = Table::new();
-    table.load_style(STYLE);
     let mut header = vec![format!("ms per batch of {}", operations.batch_size)];
     // On two lines: there may be many cells.
     header.extend(cells.iter().map(|cell| cell.label().replacen(' ', "\n", 1)));
     header.push("fastest".to_owned());
-    table.set_header(header);
-    for info in &operations.operations {
-        let results: Vec<Option<&OperationResult>> =
-            cells.iter().map(|cell| cell.result(&info.name)).collect();
-        if results.iter().all(Option::is_none) {
-            continue;
-        }
-        let mut row = vec![info.name.clone()];
+    let rows = operations.operations.iter().filter_map(|info| row(cells, &info.name));
+    grid::drawn(&Grid { title: String::new(), header, rows: rows.collect() }, &["fastest"])
+}
+
+/// `None` where no cell has the operation.
+fn row(cells: &[&OperationCell], name: &str) -> Option<Vec<String>> {
+    let results: Vec<Option<&OperationResult>> = cells.iter().map(|cell| cell.result(name)).collect();
+    results.iter().any(Option::is_some).then(|| {
         let entries = results.iter().map(|result| result.map_or_else(|| "–".to_owned(), entry));
-        row.extend(entries.map(|entry| entry.replacen(", ", ",\n", 1)));
-        row.push(fastest(cells, &results));
-        table.add_row(row);
-    }
-    for column in 1..=cells.len() {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
+        let entries = entries.map(|entry| entry.replacen(", ", ",\n", 1));
+        std::iter::once(name.to_owned()).chain(entries).chain([fastest(cells, &results)]).collect()
+    })
 }
 
 fn entry(result: &OperationResult) -> String {
@@ -100,7 +90,7 @@ mod tests {
     fn cell(backend: &str, implementation: &str, results: Vec<OperationResult>) -> OperationCell {
         OperationCell {
             backend: backend.to_owned(),
-            implementation: implementation.to_owned(),
+            implementation: implementation.into(),
             device: trainmark_reports::record::Device::cpu(),
             threads: 2,
             framework: "framework".to_owned(),

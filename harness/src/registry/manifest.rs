@@ -19,6 +19,10 @@ pub struct Manifest {
     pub name: String,
     /// One line for `list`.
     pub summary: String,
+    /// Variables of the environment that set the size of its thread pools, besides those that
+    /// every worker gets: `OMP_NUM_THREADS`, `RAYON_NUM_THREADS` and their like.
+    #[serde(default)]
+    pub thread_variables: Vec<String>,
     /// Libraries, each for some devices: one that links to CUDA does not load
     /// on a machine without it.
     #[serde(rename = "artifact")]
@@ -45,7 +49,7 @@ pub struct Artifact {
     #[serde(default = "default_memory", deserialize_with = "size")]
     pub memory: u64,
     /// What the build fetches and how large it is, shown when it starts:
-    /// `"libtorch 2.11.0, 543 MB, unless one is found"`.
+    /// `"a toolkit, 693 MB, unless one is found"`.
     #[serde(default)]
     pub downloads: Option<String>,
     /// Variables of the environment whose values decide, as the inputs do,
@@ -127,10 +131,13 @@ impl Manifest {
     /// Where the file is unreadable, no TOML, or lacks something.
     pub fn read(folder: &Path) -> Result<Self, ManifestError> {
         let path = folder.join(FILE);
-        let fail = |reason: String| ManifestError { path: path.clone(), reason };
-        let text = fs::read_to_string(&path).map_err(|error| fail(error.to_string()))?;
-        let manifest: Self = toml::from_str(&text).map_err(|error| fail(one_line(&error)))?;
-        manifest.check().map_err(fail)?;
+        Self::parse(&path).map_err(|reason| ManifestError { path, reason })
+    }
+
+    fn parse(path: &Path) -> Result<Self, String> {
+        let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+        let manifest: Self = toml::from_str(&text).map_err(|error| one_line(&error))?;
+        manifest.check()?;
         Ok(manifest)
     }
 
@@ -141,6 +148,11 @@ impl Manifest {
         }
         for artifact in &self.artifacts {
             artifact.check()?;
+        }
+        if let Some(name) = self.thread_variables.iter().find(|name| !is_variable(name)) {
+            return Err(format!(
+                "thread_variables names {name:?}; a variable is made of letters, digits and _"
+            ));
         }
         let mut kinds: Vec<&String> = self.artifacts.iter().flat_map(|artifact| &artifact.devices).collect();
         kinds.sort_unstable();
@@ -156,9 +168,7 @@ impl Artifact {
         if self.build.is_empty() || self.devices.is_empty() || self.inputs.is_empty() {
             return Err("an [[artifact]] needs a non-empty build, devices and inputs".to_owned());
         }
-        // They are part of file names.
-        let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        if let Some(kind) = self.devices.iter().find(|kind| kind.is_empty() || !kind.bytes().all(legal)) {
+        if let Some(kind) = self.devices.iter().find(|kind| !is_kind(kind)) {
             return Err(format!("device {kind:?} must be a kind such as cpu or cuda"));
         }
         if let Some(name) = self.environment.iter().find(|name| name.is_empty() || name.contains(['=', '\0']))
@@ -169,9 +179,20 @@ impl Artifact {
     }
 }
 
+/// Whether a shell could set a variable of this name.
+fn is_variable(name: &str) -> bool {
+    name.starts_with(|letter: char| !letter.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
 /// A TOML error's own message with its line, without the excerpt.
 fn one_line(error: &toml::de::Error) -> String {
     error.to_string().lines().filter(|line| !line.contains('|')).collect::<Vec<_>>().join(": ")
+}
+
+/// Kinds of device are part of file names.
+fn is_kind(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -209,14 +230,15 @@ mod tests {
     fn every_key_is_read() {
         let text = GOOD.replace(
             "inputs = [\".\"]",
-            "inputs = [\".\"]\nmemory = \"3GiB\"\ndownloads = \"libtorch, 543 MB\"\nenvironment = [\"LIBTORCH\"]",
+            "inputs = [\".\"]\nmemory = \"3GiB\"\ndownloads = \"a toolkit, 693 MB\"\nenvironment = [\"TOOLKIT\"]",
         );
-        let manifest =
-            read(&text.replace("tool = \"make\"", "probe = [\"sh\", \"build.sh\"]")).expect("good");
+        let text = text.replace("tool = \"make\"", "probe = [\"sh\", \"build.sh\"]");
+        let manifest = read(&format!("thread_variables = [\"MINE_NUM_THREADS\"]\n{text}")).expect("good");
+        assert_eq!(manifest.thread_variables, ["MINE_NUM_THREADS"]);
         let artifact = &manifest.artifacts[0];
         assert_eq!(artifact.memory, 3 << 30);
-        assert_eq!(artifact.downloads.as_deref(), Some("libtorch, 543 MB"));
-        assert_eq!(artifact.environment, ["LIBTORCH"]);
+        assert_eq!(artifact.downloads.as_deref(), Some("a toolkit, 693 MB"));
+        assert_eq!(artifact.environment, ["TOOLKIT"]);
         let probe = ["sh", "build.sh"].map(str::to_owned).to_vec();
         assert_eq!(artifact.needs[0].requirement, Requirement::Probe(probe));
     }
@@ -240,6 +262,9 @@ mod tests {
             (GOOD.replace("tool = \"make\"", "probe = []"), "not an empty one"),
             (GOOD.replace("inputs", "environment = [\"A=B\"]\ninputs"), "A=B"),
             (GOOD.replace("[\"cpu\"]", "[\"../cpu\"]"), "a kind such as cpu"),
+            (format!("thread_variables = [\"\"]\n{GOOD}"), "thread_variables names \"\""),
+            (format!("thread_variables = [\"A=B\"]\n{GOOD}"), "thread_variables names \"A=B\""),
+            (format!("thread_variables = [\"4A\"]\n{GOOD}"), "thread_variables names \"4A\""),
             (GOOD.to_owned() + second, "two [[artifact]]s serve cpu"),
         ];
         for (text, expected) in cases {

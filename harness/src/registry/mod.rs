@@ -25,6 +25,8 @@ pub struct Backend {
     pub summary: String,
     /// Where it comes from: its folder, or its library.
     pub origin: PathBuf,
+    /// Variables that set its threads, besides the usual ones.
+    pub thread_variables: Vec<String>,
     /// Its libraries.
     pub libraries: Vec<Library>,
 }
@@ -117,6 +119,7 @@ impl Registry {
             name: manifest.name,
             summary: one_line(&manifest.summary),
             origin: folder.to_owned(),
+            thread_variables: manifest.thread_variables,
             libraries,
         })
     }
@@ -213,6 +216,7 @@ mod tests {
             name: "mine".to_owned(),
             summary: String::new(),
             origin: origin.into(),
+            thread_variables: Vec::new(),
             libraries: Vec::new(),
         };
         let mut registry = Registry::default();

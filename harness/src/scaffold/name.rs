@@ -39,6 +39,7 @@ mod tests {
             name: "mine".to_owned(),
             summary: String::new(),
             origin: "/there/mine".into(),
+            thread_variables: Vec::new(),
             libraries: Vec::new(),
         };
         let registry = Registry { backends: vec![backend], broken: vec![("odd".to_owned(), String::new())] };

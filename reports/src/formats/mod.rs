@@ -1,11 +1,52 @@
-//! Documents for other programs and places than a browser: Markdown for a pull
-//! request, JSON for a script.
+//! The forms in which a run is reported on: files in its folder, and documents for other
+//! programs and places than a browser, such as Markdown for a pull request and JSON for a
+//! script. A new one is a file here and a line in [`FORMATS`].
 
 mod grid;
 pub mod json;
 pub mod markdown;
 
+use std::path::Path;
+
 pub use grid::Grid;
+
+use crate::record::Record;
+use crate::store::StoreError;
+use crate::{csv, html};
+
+/// A form in which a run is reported on.
+#[derive(Debug, Clone, Copy)]
+pub struct Format {
+    /// What a reader asks for it by.
+    pub name: &'static str,
+    /// What becomes of it.
+    pub output: Output,
+}
+
+/// Where a report goes.
+#[derive(Debug, Clone, Copy)]
+pub enum Output {
+    /// Into files in the run folder.
+    Files {
+        /// Writes them.
+        write: fn(&Path, &Record) -> Result<(), StoreError>,
+        /// What a reader opens first, and what that is called.
+        first: (&'static str, &'static str),
+    },
+    /// Into one text.
+    Document(fn(&Record) -> Result<String, StoreError>),
+}
+
+/// All of them; where several files are written, a reader is told of the first one's.
+pub const FORMATS: [Format; 4] = [
+    Format {
+        name: "html",
+        output: Output::Files { write: crate::write_html, first: (html::FILE, "report") },
+    },
+    Format { name: "csv", output: Output::Files { write: crate::write_csv, first: (csv::SUMMARY, "csv") } },
+    Format { name: "markdown", output: Output::Document(|record| Ok(markdown::markdown(record))) },
+    Format { name: "json", output: Output::Document(json::json) },
+];
 
 /// A number, or `–` where there is none.
 pub(crate) fn shown(value: Option<f64>, show: impl Fn(f64) -> String) -> String {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::tables::{Entry, Table, columns, word};
 use crate::number::{count, significant, utc};
 use crate::operations::{
-    NO_BATCH_NORM, OperationCell, OperationInfo, OperationResult, Operations, Rank, RunOperations, ranks,
+    OperationCell, OperationInfo, OperationResult, Operations, Rank, RunOperations, ranks,
 };
 use crate::record::RunOutcome;
 
@@ -27,7 +27,7 @@ pub(super) fn section(of_run: &RunOperations) -> Section {
         return Section { tables: Vec::new(), reasons: Vec::new(), left_out, definitions: Vec::new() };
     };
     let (plain, normed): (Vec<_>, Vec<_>) =
-        operations.cells.iter().partition(|cell| cell.implementation == NO_BATCH_NORM);
+        operations.cells.iter().partition(|cell| cell.implementation.is_none());
     let groups = [
         ("operations-network", "Whole network and batch norm", normed),
         ("operations-layers", "Layers without batch norm", plain),

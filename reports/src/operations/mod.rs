@@ -11,7 +11,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Device, Environment, RunOutcome};
+use crate::record::{Device, Environment, Implementation, RunOutcome};
 
 pub use place::{RunOperations, of_run, read, write};
 pub use rank::{Rank, ranks};
@@ -21,9 +21,6 @@ pub const SCHEMA: u32 = 1;
 
 /// Its name, beside the run folders and in one.
 pub const FILE: &str = "operations.json";
-
-/// Implementation of a cell whose operations hold no batch norm.
-pub const NO_BATCH_NORM: &str = "none";
 
 /// Everything that was measured on one machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,8 +53,8 @@ pub struct OperationInfo {
 pub struct OperationCell {
     /// Backend name.
     pub backend: String,
-    /// Of batch norm; [`NO_BATCH_NORM`] for the layers without it.
-    pub implementation: String,
+    /// Of batch norm; [`Implementation::NONE`] for the layers without it.
+    pub implementation: Implementation,
     /// `cpu`, …
     pub device: Device,
     /// Threads that the backend was told to use.
@@ -134,9 +131,8 @@ impl Operations {
 
     /// Cells by name, results in the order of the operations.
     fn sort(&mut self) {
-        let key =
-            |cell: &OperationCell| (cell.backend.clone(), cell.implementation.clone(), cell.device.clone());
-        self.cells.sort_by_key(key);
+        self.cells
+            .sort_by_key(|cell| (cell.backend.clone(), cell.implementation.clone(), cell.device.clone()));
         let names = &self.operations;
         for cell in &mut self.cells {
             cell.results.sort_by_key(|result| names.iter().position(|info| info.name == result.operation));
@@ -155,10 +151,7 @@ impl Operations {
 impl OperationCell {
     /// `candle builtin`, or `candle` where there is no batch norm.
     pub fn label(&self) -> String {
-        let mut label = self.backend.clone();
-        if self.implementation != NO_BATCH_NORM {
-            label = format!("{label} {}", self.implementation);
-        }
+        let mut label = self.implementation.label(&self.backend);
         if !self.device.is_cpu() {
             label = format!("{label} on {}", self.device);
         }

@@ -2,10 +2,7 @@
 
 mod attempt;
 mod fingerprint;
-mod lock;
-mod log;
 mod needs;
-mod process;
 mod reason;
 mod schedule;
 
@@ -186,7 +183,12 @@ mod tests {
 
     fn recipe(folder: &Path, script: &str) -> Recipe {
         let artifacts = vec![artifact(&["sh", "-c", script])];
-        let manifest = Manifest { name: "mine".to_owned(), summary: String::new(), artifacts };
+        let manifest = Manifest {
+            name: "mine".to_owned(),
+            summary: String::new(),
+            thread_variables: Vec::new(),
+            artifacts,
+        };
         fs::write(folder.join("source"), "one").expect("writable");
         Recipe::new(&manifest, 0, folder, &folder.join("builds"))
     }
