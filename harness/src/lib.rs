@@ -19,6 +19,7 @@ pub mod machine;
 pub mod operations;
 pub mod peak;
 pub mod plan;
+mod process;
 pub mod reference;
 pub mod registry;
 pub mod scaffold;

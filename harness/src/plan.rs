@@ -9,9 +9,6 @@ use std::path::Path;
 use anyhow::bail;
 use trainmark_reports::record::Round;
 
-/// Name of the implementation where a model has no batch norm to implement.
-pub const NO_BATCH_NORM: &str = "none";
-
 /// `backend[/implementation][@device]`, as the user writes it; the backend may
 /// be a path to a library.
 #[derive(Debug, Clone, PartialEq, Eq)]

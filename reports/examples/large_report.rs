@@ -61,7 +61,7 @@ fn cell(number: u32) -> Cell {
     Cell {
         workload: "lenet-bn".to_owned(),
         backend: format!("backend{}", number / 2),
-        implementation: if number.is_multiple_of(2) { "primitive" } else { "builtin" }.to_owned(),
+        implementation: if number.is_multiple_of(2) { "primitive" } else { "builtin" }.into(),
         device: Device::cpu(),
         machine: None,
         threads: 2,

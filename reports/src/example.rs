@@ -16,7 +16,7 @@ pub(crate) fn cell(workload: &str, backend: &str, implementation: &str) -> Cell 
     Cell {
         workload: workload.to_owned(),
         backend: backend.to_owned(),
-        implementation: implementation.to_owned(),
+        implementation: implementation.into(),
         device: Device::cpu(),
         threads: 2,
         machine: None,
@@ -233,7 +233,7 @@ pub(crate) fn record_on_gpu() -> Record {
 
 /// Training seconds of a later epoch, and how fast a cell learns.
 fn speed(cell: &Cell) -> (f64, f64) {
-    let seconds = match (cell.backend.as_str(), cell.implementation.as_str()) {
+    let seconds = match (cell.backend.as_str(), &*cell.implementation) {
         ("handwritten", _) => 8.0,
         (_, "builtin") => 2.0,
         _ => 3.0,
@@ -352,7 +352,7 @@ pub(crate) fn run_operations() -> RunOperations {
 fn operation_cell(backend: &str, implementation: &str, results: Vec<OperationResult>) -> OperationCell {
     OperationCell {
         backend: backend.to_owned(),
-        implementation: implementation.to_owned(),
+        implementation: implementation.into(),
         device: Device::cpu(),
         threads: 2,
         framework: format!("{backend} 1.2.3"),

@@ -1,5 +1,7 @@
 //! trainmark's records: what a benchmark writes down, where it is kept, and how
-//! it is shown. Knows neither plugins nor devices.
+//! it is shown. It loads no plugin and opens no device; of devices and batch norm it knows the
+//! names that decide ([`record::Device`], [`record::Implementation`]), of machines what a record
+//! tells of them.
 //!
 //! [`RunStore`] appends [`record::Event`]s to a run folder, [`Record::read`]
 //! reads them back, and [`write_all`] makes the CSV files and `report.html` of
@@ -12,6 +14,7 @@ pub mod csv;
 pub mod formats;
 pub mod html;
 pub mod index;
+mod lock;
 pub mod merge;
 mod number;
 pub mod operations;
@@ -28,6 +31,7 @@ mod example;
 
 use std::path::Path;
 
+pub use lock::lock;
 pub use record::Record;
 pub use store::{RunStore, StoreError, latest, list};
 pub use summary::{CellSummary, summarize};

@@ -273,3 +273,34 @@ fn the_build_of_dfdx_ends_with_its_first_failure() {
     assert_eq!((code, &*told), (Some(1), "error: `cargo metadata` lists no source of dfdx 0.13.0\n"));
     assert!(!target.exists(), "nothing was copied");
 }
+
+/// Without its manifest, a library gets the usual variables alone.
+#[test]
+fn the_variables_that_a_backend_names_set_its_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let teller = folder.path().join("teller.c");
+    let text = r#"
+        #include <stdio.h>
+        #include <stdlib.h>
+        __attribute__((constructor)) static void tell(void)
+        {
+            const char *named = getenv("MINE_NUM_THREADS"), *usual = getenv("OMP_NUM_THREADS");
+            printf("told %s and %s\n", named ? named : "nothing", usual);
+            fflush(stdout);
+        }
+    "#;
+    fs::write(&teller, text).unwrap();
+    let arguments = [teller.to_str().unwrap()];
+    let Some(plugin) = c_library("plugin.c", &arguments, "libtells_threads.so") else { return };
+    let manifest = manifest("minimal-c", &copy(&plugin), "sh");
+    let repository = Repository::new()
+        .backend("minimal-c", &format!("thread_variables = [\"MINE_NUM_THREADS\"]\n{manifest}"));
+    let log_of = |backend: &str| {
+        let out = tempfile::tempdir().unwrap();
+        let run = repository.invoke(["bench", backend, "--threads", "2"]).args(QUICK);
+        run.args(["--out", out.path().to_str().unwrap()]).run().expect(0);
+        RunFolder::only(out.path()).read("logs/softmax-minimal-c-none-cpu-1.log")
+    };
+    assert!(log_of("minimal-c").starts_with("told 2 and 2\n"));
+    assert!(log_of(plugin.to_str().unwrap()).starts_with("told nothing and 2\n"));
+}

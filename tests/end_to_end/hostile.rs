@@ -207,7 +207,7 @@ fn what_cannot_be_described_is_unavailable() {
     }
 }
 
-/// 100 MB on each of stdout and stderr: read, cut off, and not shown.
+/// 100 MB on each of stdout and stderr: read, cut short, and not shown.
 #[test]
 fn a_flood_goes_into_a_bounded_log() {
     let Some(good) = minimal_c() else { return };
@@ -221,7 +221,7 @@ fn a_flood_goes_into_a_bounded_log() {
     for log in ["check", "1"] {
         let text = folder.read(&format!("logs/softmax-hostile-none-cpu-{log}.log"));
         assert!(text.starts_with("the hostile plugin has a lot to say"));
-        assert!(text.ends_with("\n[output cut here: more than 1 MiB]\n"), "{}", &text[text.len() - 99..]);
+        assert!(text.contains(" bytes left out]\n") && text.len() < 5 << 20, "{}", text.len());
     }
 }
 

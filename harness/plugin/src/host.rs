@@ -12,15 +12,68 @@ use crate::convert;
 use crate::error::Error;
 use crate::prefix;
 
-/// Why a library is no usable plugin.
+/// A library that is no usable plugin, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot load {}: {reason}", path.display())]
+#[error("cannot load {}: {fault}", path.display())]
 #[non_exhaustive]
 pub struct LoadError {
     /// The library.
     pub path: PathBuf,
-    /// What is wrong with it and what to do.
-    pub reason: String,
+    /// What is wrong with it.
+    pub fault: LoadFault,
+}
+
+/// Why a library is no usable plugin; its text says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadFault {
+    /// There is no such file, or it cannot be looked at.
+    #[error("{0}")]
+    NotFound(String),
+    /// It is a folder.
+    #[error("it is a folder; name the library in it")]
+    Folder,
+    /// It is another kind of file, or of another machine.
+    #[error("it is no dynamic library of this machine ({0})")]
+    NoLibrary(String),
+    /// The dynamic loader's own words, which name the library or symbol that it needs and lacks.
+    #[error("{0}")]
+    Loader(String),
+    /// It is a library of something else.
+    #[error("it exports no table tm_backend_v1, so it is no trainmark plugin; see docs/writing-a-backend.md")]
+    NoPlugin,
+    /// Its table is another one than trainmark's.
+    #[error(
+        "its table does not begin with trainmark's magic number; rebuild it with trainmark-plugin 1 \
+         or the current trainmark.h"
+    )]
+    NoMagic,
+    /// It speaks another major version of the ABI.
+    #[error(
+        "built for ABI {major}.{minor}, this harness speaks {own}.x; rebuild it against trainmark-plugin {own}",
+        own = abi::TM_ABI_MAJOR
+    )]
+    OtherAbi {
+        /// Its major version.
+        major: u32,
+        /// Its minor version.
+        minor: u32,
+    },
+    /// Its table lacks a function.
+    #[error("its table lacks the function {0}; every function but `extension` is required")]
+    NoFunction(&'static str),
+    /// Its name is none.
+    #[error("its name {0:?} is not made of lower-case letters, digits and dashes")]
+    Name(String),
+    /// Its table cannot be read.
+    #[error("{0}")]
+    Table(String),
+}
+
+impl From<Error> for LoadFault {
+    fn from(error: Error) -> Self {
+        Self::Table(error.message)
+    }
 }
 
 /// A loaded plugin. Its library stays loaded until the process ends: frameworks
@@ -43,22 +96,25 @@ impl Plugin {
     /// Loading runs the library's initialisers, and nothing but the table's own
     /// words vouches for its functions: load only libraries that you would run.
     pub unsafe fn load(path: &Path) -> Result<Self, LoadError> {
-        let fail = |reason: String| LoadError { path: path.to_owned(), reason };
-        let absolute = path.canonicalize().map_err(|error| fail(error.to_string()))?;
+        // SAFETY: the caller vouches for the library.
+        unsafe { Self::load_file(path) }.map_err(|fault| LoadError { path: path.to_owned(), fault })
+    }
+
+    /// # Safety
+    /// As [`Plugin::load`].
+    unsafe fn load_file(path: &Path) -> Result<Self, LoadFault> {
+        let absolute = path.canonicalize().map_err(|error| LoadFault::NotFound(error.to_string()))?;
         if absolute.is_dir() {
-            return Err(fail("it is a folder; name the library in it".into()));
+            return Err(LoadFault::Folder);
         }
         // SAFETY: the caller vouches for the library.
-        let library = unsafe { open_library(&absolute) };
-        let library = library.map_err(|error| fail(loader_text(&error, &absolute)))?;
+        let library = unsafe { open_library(&absolute) }.map_err(|error| loader_fault(&error, &absolute))?;
         // SAFETY: the symbol, if present, is the table by the ABI's contract.
         let table = unsafe { library.get::<*const BackendTable>(b"tm_backend_v1\0") };
-        let table = *table.map_err(|_| {
-            fail("it exports no table tm_backend_v1, so it is no trainmark plugin; see docs/writing-a-backend.md".into())
-        })?;
+        let table = *table.map_err(|_| LoadFault::NoPlugin)?;
         std::mem::forget(library);
         // SAFETY: as above; the library is never unloaded.
-        unsafe { Self::from_table(table) }.map_err(fail)
+        unsafe { Self::from_table(table) }
     }
 
     /// Uses a table that is part of this program, or was found in a library.
@@ -68,36 +124,27 @@ impl Plugin {
     ///
     /// # Safety
     /// `table` points to a table that lives for ever, as the ABI describes it.
-    pub unsafe fn from_table(table: *const BackendTable) -> Result<Self, String> {
-        prefix::check_pointer(table, "the plugin's table").map_err(|error| error.message)?;
+    pub unsafe fn from_table(table: *const BackendTable) -> Result<Self, LoadFault> {
+        prefix::check_pointer(table, "the plugin's table")?;
         // Before the size, which means nothing in a table that is not ours.
         // SAFETY: the caller vouches for the table; its prefix is the same in every version.
         if unsafe { (&raw const (*table).magic).read() } != abi::TM_MAGIC {
-            return Err(
-                "its table does not begin with trainmark's magic number; rebuild it with trainmark-plugin 1 \
-                        or the current trainmark.h"
-                    .into(),
-            );
+            return Err(LoadFault::NoMagic);
         }
         // SAFETY: as above.
-        let table = unsafe { prefix::read(table, "the plugin's table") }.map_err(|error| error.message)?;
+        let table = unsafe { prefix::read(table, "the plugin's table") }?;
         if table.major != abi::TM_ABI_MAJOR {
-            return Err(format!(
-                "built for ABI {}.{}, this harness speaks {major}.x; rebuild it against trainmark-plugin {major}",
-                table.major,
-                table.minor,
-                major = abi::TM_ABI_MAJOR
-            ));
+            return Err(LoadFault::OtherAbi { major: table.major, minor: table.minor });
         }
         // SAFETY: names are static, zero-terminated strings by the ABI.
-        let text = |pointer, what| unsafe { prefix::string(pointer, what) }.map_err(|error| error.message);
-        let name = text(table.name, "its name")?;
-        let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if name.is_empty() || !name.bytes().all(legal) {
-            return Err(format!("its name {name:?} is not made of lower-case letters, digits and dashes"));
+        let name = unsafe { prefix::string(table.name, "its name") }?;
+        // SAFETY: as above.
+        let version = unsafe { prefix::string(table.version, "its version") }?;
+        if name.is_empty() || !name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')) {
+            return Err(LoadFault::Name(name));
         }
         check_functions(&table)?;
-        Ok(Self { table, name, version: text(table.version, "its version")? })
+        Ok(Self { table, name, version })
     }
 
     /// What the backend says of itself.
@@ -166,7 +213,7 @@ impl Plugin {
 }
 
 /// Checks once that a table has every function that is called later.
-fn check_functions(table: &BackendTable) -> Result<(), String> {
+fn check_functions(table: &BackendTable) -> Result<(), LoadFault> {
     let present = [
         ("describe", table.describe.is_some()),
         ("open", table.open.is_some()),
@@ -178,9 +225,7 @@ fn check_functions(table: &BackendTable) -> Result<(), String> {
         ("close", table.close.is_some()),
     ];
     match present.iter().find(|(_, present)| !present) {
-        Some((name, _)) => {
-            Err(format!("its table lacks the function {name}; every function but `extension` is required"))
-        }
+        Some((name, _)) => Err(LoadFault::NoFunction(name)),
         None => Ok(()),
     }
 }
@@ -286,15 +331,16 @@ unsafe fn open_library(path: &Path) -> Result<libloading::Library, libloading::E
     unsafe { libloading::Library::new(path) }
 }
 
-/// The dynamic loader's own words, which name the missing library or symbol.
-fn loader_text(error: &libloading::Error, path: &Path) -> String {
+/// Why the dynamic loader refuses a library. It tells by its text alone.
+fn loader_fault(error: &libloading::Error, path: &Path) -> LoadFault {
     let text = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
     // The error around this one names the path already.
-    let text = text.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&text);
-    if ["file too short", "invalid ELF header"].contains(&text) {
-        return format!("it is no dynamic library of this machine ({text})");
+    let text = text.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&text).to_owned();
+    if ["file too short", "invalid ELF header"].contains(&&*text) {
+        LoadFault::NoLibrary(text)
+    } else {
+        LoadFault::Loader(text)
     }
-    text.to_owned()
 }
 
 /// # Safety

@@ -174,7 +174,7 @@ fn a_library_that_is_no_plugin_is_refused() {
 fn reason_of(path: &Path) -> String {
     let error = load(path).err().expect("it is refused");
     assert_eq!(error.path, path);
-    error.reason
+    error.fault.to_string()
 }
 
 #[test]

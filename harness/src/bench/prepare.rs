@@ -48,7 +48,7 @@ impl ReadyCell {
             workload: self.cell.workload.clone(),
             dataset: dataset.clone(),
             implementation: self.cell.implementation.clone(),
-            device: self.cell.device.to_string(),
+            device: self.cell.device.clone(),
             threads: self.cell.threads,
             seed,
             epochs,
@@ -265,7 +265,7 @@ impl<'p> Preparer<'p> {
                     let cell = Cell {
                         workload: workload.name.to_owned(),
                         backend: info.name.clone(),
-                        implementation: implementation.clone(),
+                        implementation: implementation.as_str().into(),
                         // Threads are the processor's; a device computes with its own.
                         threads: if device.is_cpu() { self.selected.threads } else { 1 },
                         device: device.clone(),

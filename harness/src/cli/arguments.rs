@@ -8,7 +8,7 @@ use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use trainmark_reports::compare::FailOn;
-use trainmark_reports::formats::FORMATS;
+use trainmark_reports::formats::{FORMATS, document_names};
 
 use crate::data::DatasetChoice;
 use crate::scaffold::Language;
@@ -250,8 +250,9 @@ pub struct ListArguments {
 pub struct ReportArguments {
     /// A run folder, or its name in reports/runs; none: the latest
     pub run: Option<PathBuf>,
-    /// csv and html: files in the run folder; any other: to standard output, nothing else
-    #[arg(long, value_name = "NAME", value_delimiter = ',', default_values = ["html", "csv"],
+    /// Names of [`FORMATS`].
+    #[arg(long, help = format!("csv and html: files in the run folder; {}: to standard output, nothing else",
+        document_names().join(" or ")), value_name = "NAME", value_delimiter = ',', default_values = ["html", "csv"],
         value_parser = PossibleValuesParser::new(FORMATS.map(|format| format.name)))]
     pub format: Vec<String>,
 }

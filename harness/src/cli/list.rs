@@ -73,7 +73,7 @@ pub(super) fn backend_lines(backend: &Backend, executor: &Executor) -> anyhow::R
             continue;
         }
         match describe(&library.path(), executor)? {
-            Err(reason) => lines.push(format!("unavailable: {reason}")),
+            Err(failure) => lines.push(format!("unavailable: {}", failure.reason)),
             Ok(info) => {
                 lines.push(format!("framework        {}", info.framework));
                 for one in &info.implementations {

@@ -74,10 +74,11 @@ fn tell(cell: &OperationCell, result: &OperationResult, failure: Option<&Failure
 /// The exit code of what was measured to the end: an operation that a backend declines is no
 /// failure, as long as one was timed.
 fn exit_code(measured: &Operations) -> i32 {
-    let outcomes = || measured.cells.iter().flat_map(|cell| &cell.results).map(|result| result.outcome);
-    let is_fine = |outcome| matches!(outcome, RunOutcome::Ok | RunOutcome::Unsupported);
-    let any_ok = outcomes().any(|outcome| outcome == RunOutcome::Ok);
-    if any_ok && outcomes().all(is_fine) { exit::OK } else { exit::FAILED }
+    let results: Vec<_> = measured.cells.iter().flat_map(|cell| &cell.results).collect();
+    let any_ok = results.iter().any(|result| result.outcome == RunOutcome::Ok);
+    let any_failed =
+        results.iter().any(|result| !matches!(result.outcome, RunOutcome::Ok | RunOutcome::Unsupported));
+    if any_ok && !any_failed { exit::OK } else { exit::FAILED }
 }
 
 /// Writes what was measured beside the runs, on top of what was there.

@@ -35,30 +35,28 @@ pub(super) fn decode(publication: &Publication, dir: &Path) -> Result<[Vec<u8>; 
 
 fn decode_file(file: &PublishedFile, dir: &Path, length: usize) -> Result<Vec<u8>, DataError> {
     let path = dir.join(file.name);
-    let malformed = |expected: String, found: String| DataError::Malformed {
-        path: path.clone(),
-        expected,
-        found,
-        remedy: REMEDY.into(),
+    let compressed = match fs::read(&path) {
+        Ok(compressed) => compressed,
+        Err(cause) => return Err(DataError::Io { action: "read", path, cause, remedy: REMEDY }),
     };
-    let compressed = fs::read(&path).map_err(|cause| DataError::Io {
-        action: "read",
-        path: path.clone(),
-        cause,
-        remedy: REMEDY,
-    })?;
-    file.verify(&compressed).map_err(|(expected, found)| malformed(expected, found))?;
+    file.verify(&compressed)
+        .and_then(|()| unpack(&compressed, length))
+        .map_err(|(expected, found)| DataError::Malformed { path, expected, found, remedy: REMEDY.into() })
+}
+
+/// The bytes of a gzip that are to be so many, or what was expected and what was found.
+fn unpack(compressed: &[u8], length: usize) -> Result<Vec<u8>, (String, String)> {
     let mut bytes = Vec::with_capacity(length);
     // One byte more than is wanted shows whether there is too much, and a
     // decompression bomb gets no further.
-    let result = GzDecoder::new(compressed.as_slice()).take(length as u64 + 1).read_to_end(&mut bytes);
-    let expected = || format!("gzip of {length} bytes");
-    match result {
-        Err(error) => Err(malformed(expected(), format!("broken gzip after {} bytes: {error}", bytes.len()))),
-        Ok(count) if count > length => Err(malformed(expected(), "gzip of more bytes".into())),
-        Ok(count) if count < length => Err(malformed(expected(), format!("gzip of {count} bytes"))),
-        Ok(_) => Ok(bytes),
-    }
+    let result = GzDecoder::new(compressed).take(length as u64 + 1).read_to_end(&mut bytes);
+    let found = match result {
+        Err(error) => format!("broken gzip after {} bytes: {error}", bytes.len()),
+        Ok(count) if count > length => "gzip of more bytes".into(),
+        Ok(count) if count < length => format!("gzip of {count} bytes"),
+        Ok(_) => return Ok(bytes),
+    };
+    Err((format!("gzip of {length} bytes"), found))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Downloading the files of a publication that a folder lacks.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::path::Path;
 use std::time::Instant;
 
@@ -58,16 +58,14 @@ fn download_file(
 fn lock(dir: &Path, heard: Heard<'_>) -> Result<File, Absence> {
     let path = dir.join(".download.lock");
     let file = File::create(&path).map_err(|error| Absence::folder("create", &path, error))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
+    // Some network file systems have no locks. The sums still guard the files, so two downloads
+    // at once cost time there, not correctness.
+    let _ = trainmark_reports::lock(&file, |tries| {
+        if tries == 1 {
             heard(DownloadEvent::Waiting(dir));
-            file.lock().map_err(|error| Absence::folder("lock", &path, error))?;
         }
-        // Some network file systems have no locks. The sums still guard the
-        // files, so two downloads at once cost time there, not correctness.
-        Err(TryLockError::Error(_)) => {}
-    }
+        true
+    });
     Ok(file)
 }
 

@@ -49,18 +49,19 @@ pub(super) fn store(
     if let Some(dir) = kept.filter(|dir| keep(dir, &files, &contents).is_ok()) {
         return Ok(prepared(name, &dir, contents, None));
     }
-    let temporary = || {
-        let dir = tempfile::Builder::new().prefix("trainmark-data-").tempdir()?;
-        write(dir.path(), &files, &contents)?;
-        io::Result::Ok(dir)
-    };
-    let dir = Arc::new(temporary().map_err(|cause| DataError::Io {
+    let dir = Arc::new(write_temporarily(&files, &contents).map_err(|cause| DataError::Io {
         action: "write the decoded data set to",
         path: std::env::temp_dir(),
         cause,
         remedy: "free some space there (55 MB), or set TMPDIR or XDG_CACHE_HOME to a folder that can be written",
     })?);
     Ok(prepared(name, dir.path(), contents, Some(Arc::clone(&dir))))
+}
+
+fn write_temporarily(files: &[Vec<u8>; 4], contents: &Contents) -> io::Result<TempDir> {
+    let dir = tempfile::Builder::new().prefix("trainmark-data-").tempdir()?;
+    write(dir.path(), files, contents)?;
+    Ok(dir)
 }
 
 fn prepared(name: &str, dir: &Path, contents: Contents, temporary: Option<Arc<TempDir>>) -> Prepared {
@@ -85,13 +86,11 @@ fn prepared(name: &str, dir: &Path, contents: Contents, temporary: Option<Arc<Te
 fn reusable(dir: &Path) -> Option<Contents> {
     let contents: Contents = serde_json::from_slice(&fs::read(dir.join(CONTENTS)).ok()?).ok()?;
     let image = contents.height.checked_mul(contents.width)?;
-    let length = |count: usize| Some(count.checked_mul(image)?.checked_add(IMAGES_HEADER)? as u64);
-    let lengths = [
-        length(contents.train_samples)?,
-        contents.train_samples.checked_add(LABELS_HEADER)? as u64,
-        length(contents.test_samples)?,
-        contents.test_samples.checked_add(LABELS_HEADER)? as u64,
-    ];
+    let mut lengths = Vec::with_capacity(FILES.len());
+    for count in [contents.train_samples, contents.test_samples] {
+        lengths.push(count.checked_mul(image)?.checked_add(IMAGES_HEADER)? as u64);
+        lengths.push(count.checked_add(LABELS_HEADER)? as u64);
+    }
     let paths = FILES.map(|file| dir.join(file));
     for (path, length) in paths.iter().zip(lengths) {
         fs::metadata(path).ok().filter(|metadata| metadata.is_file() && metadata.len() == length)?;

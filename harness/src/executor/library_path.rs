@@ -42,8 +42,9 @@ impl LibraryPath {
     /// not needed and holds the rest of the system; the known ones are added where the driver
     /// would not be found otherwise.
     fn divided(value: &OsStr, driver: &DriverFolders) -> Self {
-        let is_given = |folder: &PathBuf| is_drivers_folder(folder) && !driver.is_found_by_loader(folder);
-        let (mut given, withheld): (Vec<_>, Vec<_>) = folders(value).into_iter().partition(is_given);
+        let (mut given, withheld): (Vec<_>, Vec<_>) = folders(value)
+            .into_iter()
+            .partition(|folder| is_drivers_folder(folder) && !driver.is_found_by_loader(folder));
         if given.is_empty() && driver.found_by_loader.is_empty() {
             given = driver.known.iter().filter(|folder| is_drivers_folder(folder)).cloned().collect();
         }
@@ -63,26 +64,26 @@ impl LibraryPath {
         (!texts.is_empty()).then(|| OsString::from_vec(texts.join(&b':')))
     }
 
-    /// A reason with what is behind it and what to do, where it is a library that only a withheld
-    /// folder has.
+    /// A reason with [`LibraryPath::advice`], where there is any.
     pub fn explain(&self, reason: String) -> String {
-        let Some((library, folder)) = missing_library(&reason).and_then(|library| {
-            Some((library, self.withheld.iter().find(|one| one.join(library).is_file())?))
-        }) else {
-            return reason;
-        };
-        let option = shell::quoted(&format!("-Wl,-rpath,{}", folder.display()));
-        let folder = folder.display();
-        format!(
-            "{reason}; {library} lies in {folder}, which {VARIABLE} names but workers do not get (a foreign \
-             libtorch or CUDA there would win over the plugin's own): link the plugin with {option}, \
-             or with -Wl,-rpath,'$ORIGIN' and put the library beside it"
-        )
+        match self.advice(&reason) {
+            Some(advice) => format!("{reason}; {advice}"),
+            None => reason,
+        }
     }
 
-    /// Whether a reason was explained.
-    pub fn has_explained(reason: &str) -> bool {
-        reason.contains(NOT_FOUND) && reason.contains(VARIABLE)
+    /// What is behind a reason and what to do, where it is a library that only a withheld folder
+    /// has. A plugin, too, may quote the loader, so that there is only its text.
+    pub fn advice(&self, reason: &str) -> Option<String> {
+        let library = missing_library(reason)?;
+        let folder = self.withheld.iter().find(|one| one.join(library).is_file())?;
+        let option = shell::quoted(&format!("-Wl,-rpath,{}", folder.display()));
+        let folder = folder.display();
+        Some(format!(
+            "{library} lies in {folder}, which {VARIABLE} names but workers do not get (a foreign \
+             libtorch or CUDA there would win over the plugin's own): link the plugin with {option}, \
+             or with -Wl,-rpath,'$ORIGIN' and put the library beside it"
+        ))
     }
 }
 
@@ -170,7 +171,7 @@ mod tests {
             "{explained}"
         );
         assert!(explained.contains(&format!("-Wl,-rpath,{folder}, or")), "{explained}");
-        assert!(LibraryPath::has_explained(&explained) && !LibraryPath::has_explained(&reason));
+        assert!(path.advice(&explained).is_some(), "it is not forgotten once it is given");
         for unknown in
             [failed("libelse.so"), failed("/a/libhelper.so.2"), "libhelper.so.2 is asleep".to_owned()]
         {

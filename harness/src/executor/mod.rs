@@ -2,8 +2,6 @@
 //! limit, interruption, and what killed it.
 
 mod library_path;
-mod log;
-mod memory;
 mod process;
 mod threads;
 
@@ -14,13 +12,12 @@ use trainmark_reports::csv::one_line;
 
 use crate::failure::{Failure, FailureKind};
 use crate::interrupt::Interrupt;
+pub use crate::process::MemoryLimit;
+use crate::process::{self as processes, MemoryWatch};
 use crate::worker::protocol::{Done, Job, Message};
 
 pub use library_path::LibraryPath;
-pub use memory::MemoryLimit;
-use memory::MemoryWatch;
-pub(crate) use process::signal_name;
-use process::{Input, WorkerProcess, describe};
+use process::{Input, WorkerProcess};
 pub use threads::Threads;
 
 /// How often a worker's limits are looked at.
@@ -73,13 +70,13 @@ impl Executor {
         let mut worker = WorkerProcess::start(&self.program, job, threads, log)?;
         let ending = self.watch(&mut worker, heard);
         // Whatever a plugin has started must not disturb the next run.
-        worker.kill_group();
-        let tail = worker.log_tail();
+        worker.end();
+        let log_tail = worker.process.last_lines();
         match ending? {
             Ending::Failed(failure) => {
                 // It may quote a plugin, whose words must not move a terminal's cursor.
                 let reason = LibraryPath::here().explain(one_line(&failure.reason));
-                Ok(Ending::Failed(Failure { reason, log_tail: tail, ..failure }))
+                Ok(Ending::Failed(Failure { reason, log_tail, ..failure }))
             }
             done => Ok(done),
         }
@@ -126,9 +123,9 @@ impl Executor {
     fn await_end(&self, worker: &mut WorkerProcess, call: &Call, memory: &mut MemoryWatch) -> Failure {
         let start = Instant::now();
         while start.elapsed() < PATIENCE_WITH_THE_DYING {
-            if let Some(status) = worker.wait(WATCH_PERIOD) {
-                let reason = format!("the worker {} during {}", describe(status), call.name);
-                return Failure::new(FailureKind::Failed, reason);
+            if worker.process.ends_within(WATCH_PERIOD) {
+                let how = processes::describe(worker.process.end());
+                return Failure::new(FailureKind::Failed, format!("the worker {how} during {}", call.name));
             }
             if let Err(failure) = self.check_limits(worker, call, memory) {
                 return failure;
@@ -150,8 +147,9 @@ impl Executor {
             let reason = format!("{} took longer than {seconds} s and was stopped (--timeout)", call.name);
             return Err(Failure::new(FailureKind::TimedOut, reason));
         }
-        let used = crate::machine::rss_bytes(worker.id());
-        let Some(passed) = used.and_then(|used| memory.passed_by(used, crate::machine::memory_bytes)) else {
+        let Some(passed) =
+            worker.process.memory().and_then(|used| memory.passed_by(used, crate::machine::memory_bytes))
+        else {
             return Ok(());
         };
         let reason =

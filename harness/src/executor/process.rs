@@ -1,20 +1,19 @@
 //! A worker process with its socket and its log.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::Command;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
-use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::library_path::LibraryPath;
-use super::log::LogDrain;
 use super::threads::Threads;
+use crate::process::Process;
 use crate::worker;
 use crate::worker::protocol::{Job, Message};
 
@@ -34,9 +33,8 @@ pub(super) enum Input {
 }
 
 pub(super) struct WorkerProcess {
-    child: Child,
+    pub(super) process: Process,
     messages: Receiver<Input>,
-    log: LogDrain,
     /// Whether it has said its last word, so that it only has to end.
     is_done: bool,
     /// Kept open: its end tells the worker that the harness is gone.
@@ -46,31 +44,18 @@ pub(super) struct WorkerProcess {
 impl WorkerProcess {
     pub(super) fn start(program: &Path, job: &Job, threads: Threads<'_>, log: &Path) -> anyhow::Result<Self> {
         let (ours, theirs) = UnixStream::pair().context("cannot make a socket for the worker")?;
-        let (output, output_for_worker) =
-            std::io::pipe().context("cannot make a pipe for the worker's log")?;
-        let log = LogDrain::start(output, log)?;
+        let log = File::create(log).with_context(|| format!("cannot create the log {}", log.display()))?;
         let mut command = Command::new(program);
-        command
-            .arg(worker::COMMAND)
-            .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(output_for_worker.try_clone()?)
-            .stderr(output_for_worker)
-            .process_group(0);
+        command.arg(worker::COMMAND).stdin(OwnedFd::from(theirs));
         set_environment(&mut command, threads);
-        let child =
-            command.spawn().with_context(|| format!("cannot start a worker from {}", program.display()))?;
-        // The command holds copies of the log's pipe, whose end is awaited.
-        drop(command);
+        let process = Process::start(command, Some(log))
+            .with_context(|| format!("cannot start a worker from {}", program.display()))?;
         let mut socket = ours.try_clone()?;
         let mut line = serde_json::to_vec(job).context("cannot encode a job")?;
         line.push(b'\n');
         // A worker that is gone already is reported with its cause of death.
         let _ = socket.write_all(&line);
-        Ok(Self { child, messages: read_messages(ours), log, is_done: false, _socket: socket })
-    }
-
-    pub(super) fn id(&self) -> u32 {
-        self.child.id()
+        Ok(Self { process, messages: read_messages(ours), is_done: false, _socket: socket })
     }
 
     pub(super) fn receive(&mut self, patience: Duration) -> Input {
@@ -84,37 +69,14 @@ impl WorkerProcess {
         }
     }
 
-    /// How the worker ended, if it does within so much time.
-    pub(super) fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
-        let start = Instant::now();
-        loop {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                return Some(status);
-            }
-            if start.elapsed() > patience {
-                return None;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
     /// Ends the worker and everything that it has started: at once, unless it has said its
     /// last word. One that is too large or too late would go on being so meanwhile.
-    pub(super) fn kill_group(&mut self) {
+    pub(super) fn end(&mut self) {
         if self.is_done {
             // Then it ends by itself; its destructors are the framework's, and may hang.
-            let _ = self.wait(Duration::from_millis(500));
+            self.process.ends_within(Duration::from_millis(500));
         }
-        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            // Already gone is as good.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        let _ = self.child.wait();
-    }
-
-    /// Last lines of the log, once the worker is gone.
-    pub(super) fn log_tail(&mut self) -> Option<String> {
-        self.log.tail()
+        self.process.end();
     }
 }
 
@@ -152,36 +114,6 @@ fn garbled(line: &[u8]) -> Input {
     Input::Garbled(text.trim_end().to_owned())
 }
 
-/// How a process ended that was to say a last word first.
-pub(super) fn describe(status: ExitStatus) -> String {
-    if let Some(signal) = status.signal() {
-        return format!("was killed by {}", signal_name(signal));
-    }
-    match status.code() {
-        Some(code) => format!("exited with code {code} without finishing"),
-        None => "ended".to_owned(),
-    }
-}
-
-/// `SIGKILL` of 9.
-pub(crate) fn signal_name(signal: i32) -> String {
-    let names = [
-        (Signal::ABORT, "SIGABRT"),
-        (Signal::BUS, "SIGBUS"),
-        (Signal::FPE, "SIGFPE"),
-        (Signal::HUP, "SIGHUP"),
-        (Signal::ILL, "SIGILL"),
-        (Signal::INT, "SIGINT"),
-        (Signal::KILL, "SIGKILL"),
-        (Signal::PIPE, "SIGPIPE"),
-        (Signal::SEGV, "SIGSEGV"),
-        (Signal::TERM, "SIGTERM"),
-        (Signal::TRAP, "SIGTRAP"),
-    ];
-    let known = names.iter().find(|(known, _)| known.as_raw() == signal);
-    known.map_or_else(|| format!("signal {signal}"), |(_, name)| (*name).to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -203,7 +135,7 @@ mod tests {
         let mut worker = WorkerProcess::start(&program, &job, Threads::ONE, &folder.path().join("log"))
             .expect("there is a shell");
         while matches!(worker.receive(Duration::from_secs(10)), Input::Nothing) {}
-        worker.kill_group();
+        worker.end();
         flag.exists()
     }
 

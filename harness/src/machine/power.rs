@@ -18,12 +18,11 @@ pub fn frequency_mhz(root: &Path) -> Option<f64> {
 /// The kernel's own word on each processor.
 fn scaled_clocks(root: &Path) -> Option<Vec<f64>> {
     let entries = fs::read_dir(root.join("sys/devices/system/cpu")).ok()?;
-    let file = |entry: fs::DirEntry| {
-        let text = fs::read_to_string(entry.path().join("cpufreq/scaling_cur_freq")).ok()?;
+    let clocks = entries.flatten().filter_map(|processor| {
+        let text = fs::read_to_string(processor.path().join("cpufreq/scaling_cur_freq")).ok()?;
         Some(text.trim().parse::<f64>().ok()? / 1000.0)
-    };
-    let clocks: Vec<f64> = entries.flatten().filter_map(file).collect();
-    (!clocks.is_empty()).then_some(clocks)
+    });
+    Some(clocks.collect()).filter(|clocks: &Vec<f64>| !clocks.is_empty())
 }
 
 /// What virtual machines tell, too.
@@ -56,16 +55,19 @@ pub fn on_battery(root: &Path) -> Option<bool> {
     let supplies = fs::read_dir(root.join("sys/class/power_supply")).ok()?;
     let (mut is_emptied, mut is_supplied) = (false, false);
     for supply in supplies.flatten() {
-        let read = |file| fs::read_to_string(supply.path().join(file)).unwrap_or_default();
-        let is = |file, value| read(file).trim() == value;
-        if is("type", "Battery") {
+        let supply = supply.path();
+        if says(&supply, "type", "Battery") {
             // A mouse has a battery as well: its scope is a device.
-            is_emptied |= is("status", "Discharging") && !is("scope", "Device");
+            is_emptied |= says(&supply, "status", "Discharging") && !says(&supply, "scope", "Device");
         } else {
-            is_supplied |= is("online", "1");
+            is_supplied |= says(&supply, "online", "1");
         }
     }
     Some(is_emptied && !is_supplied)
+}
+
+fn says(supply: &Path, file: &str, value: &str) -> bool {
+    fs::read_to_string(supply.join(file)).is_ok_and(|text| text.trim() == value)
 }
 
 #[cfg(test)]

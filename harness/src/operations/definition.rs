@@ -1,7 +1,7 @@
 //! The operations: which models' times make up each.
 
 use trainmark_plugin::{Error, Layer, Model, Shape};
-use trainmark_reports::operations::NO_BATCH_NORM;
+use trainmark_reports::record::Implementation;
 
 use crate::workload::{self, multiply_adds};
 
@@ -102,9 +102,9 @@ impl Operation {
         self.terms.iter().any(|term| term.model.has_batch_norm())
     }
 
-    /// Whether an implementation of batch norm, or [`NO_BATCH_NORM`], has it.
+    /// Whether an implementation of batch norm, or [`Implementation::NONE`], has it.
     pub fn is_of(&self, implementation: &str) -> bool {
-        self.has_batch_norm() == (implementation != NO_BATCH_NORM)
+        self.has_batch_norm() == (implementation != Implementation::NONE)
     }
 }
 

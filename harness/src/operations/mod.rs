@@ -19,7 +19,8 @@ pub use run::{Run, workloads};
 pub use table::{line, render};
 
 use anyhow::{Context, bail};
-use trainmark_reports::operations::{NO_BATCH_NORM, OperationInfo};
+use trainmark_reports::operations::OperationInfo;
+use trainmark_reports::record::Implementation;
 
 use crate::plan::Selection;
 
@@ -82,7 +83,7 @@ impl Selection {
     }
 
     fn is_plain(&self) -> bool {
-        self.implementation.as_deref() == Some(NO_BATCH_NORM)
+        self.implementation.as_deref() == Some(Implementation::NONE)
     }
 
     fn leaves_out(&self, names: &[&str]) -> String {
@@ -91,7 +92,8 @@ impl Selection {
         let mut text =
             format!("{self} leaves out {}, computed {with} batch norm: name {both}", names.join(", "));
         if !self.is_plain() {
-            text += &format!(", or {}", Self { implementation: Some(NO_BATCH_NORM.to_owned()), ..both });
+            text +=
+                &format!(", or {}", Self { implementation: Some(Implementation::NONE.to_owned()), ..both });
         }
         text
     }

@@ -4,9 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::Table;
 use trainmark_reports::formats::Grid;
-use trainmark_reports::operations::{
-    NO_BATCH_NORM, OperationCell, OperationResult, OperationTime, Operations, ranks,
-};
+use trainmark_reports::operations::{OperationCell, OperationResult, OperationTime, Operations, ranks};
 use trainmark_reports::record::RunOutcome;
 
 use crate::grid;
@@ -14,13 +12,9 @@ use crate::grid;
 /// Rows operations, columns cells; then why some have no time.
 pub fn render(operations: &Operations) -> String {
     let mut text = String::new();
-    for is_plain in [false, true] {
-        let of_group = |cell: &&OperationCell| (cell.implementation == NO_BATCH_NORM) == is_plain;
-        let cells: Vec<&OperationCell> = operations.cells.iter().filter(of_group).collect();
-        if !cells.is_empty() {
-            // Writing to a string does not fail.
-            let _ = writeln!(text, "\n{}", table(operations, &cells));
-        }
+    for cells in operations.by_norm().iter().filter(|cells| !cells.is_empty()) {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "\n{}", table(operations, cells));
     }
     for cell in &operations.cells {
         for result in cell.results.iter().filter(|result| result.outcome != RunOutcome::Ok) {
@@ -92,7 +86,7 @@ mod tests {
     fn cell(backend: &str, implementation: &str, results: Vec<OperationResult>) -> OperationCell {
         OperationCell {
             backend: backend.to_owned(),
-            implementation: implementation.to_owned(),
+            implementation: implementation.into(),
             device: trainmark_reports::record::Device::cpu(),
             threads: 2,
             framework: "framework".to_owned(),

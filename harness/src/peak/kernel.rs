@@ -84,14 +84,16 @@ mod x86_64 {
 fn vector_kernels() -> Vec<Kernel> {
     let mut kernels = Vec::new();
     if is_x86_feature_detected!("avx512f") {
-        // SAFETY: the processor has AVX-512F, as was just asked.
-        let run = |rounds| unsafe { x86_64::avx512(rounds) };
-        kernels.push(Kernel::new("AVX-512, fused multiply-add", 16, 16, run));
+        kernels.push(Kernel::new("AVX-512, fused multiply-add", 16, 16, |rounds| {
+            // SAFETY: the processor has AVX-512F, as was just asked.
+            unsafe { x86_64::avx512(rounds) }
+        }));
     }
     if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        // SAFETY: the processor has AVX2 and FMA, as was just asked.
-        let run = |rounds| unsafe { x86_64::avx2(rounds) };
-        kernels.push(Kernel::new("AVX2, fused multiply-add", 12, 8, run));
+        kernels.push(Kernel::new("AVX2, fused multiply-add", 12, 8, |rounds| {
+            // SAFETY: the processor has AVX2 and FMA, as was just asked.
+            unsafe { x86_64::avx2(rounds) }
+        }));
     }
     kernels
 }
@@ -109,9 +111,10 @@ fn vector_kernels() -> Vec<Kernel> {
     if !std::arch::is_aarch64_feature_detected!("neon") {
         return Vec::new();
     }
-    // SAFETY: the processor has NEON, as was just asked.
-    let run = |rounds| unsafe { neon(rounds) };
-    vec![Kernel::new("NEON, fused multiply-add", 24, 4, run)]
+    vec![Kernel::new("NEON, fused multiply-add", 24, 4, |rounds| {
+        // SAFETY: the processor has NEON, as was just asked.
+        unsafe { neon(rounds) }
+    })]
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]

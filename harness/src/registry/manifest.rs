@@ -131,10 +131,13 @@ impl Manifest {
     /// Where the file is unreadable, no TOML, or lacks something.
     pub fn read(folder: &Path) -> Result<Self, ManifestError> {
         let path = folder.join(FILE);
-        let fail = |reason: String| ManifestError { path: path.clone(), reason };
-        let text = fs::read_to_string(&path).map_err(|error| fail(error.to_string()))?;
-        let manifest: Self = toml::from_str(&text).map_err(|error| fail(one_line(&error)))?;
-        manifest.check().map_err(fail)?;
+        Self::parse(&path).map_err(|reason| ManifestError { path, reason })
+    }
+
+    fn parse(path: &Path) -> Result<Self, String> {
+        let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+        let manifest: Self = toml::from_str(&text).map_err(|error| one_line(&error))?;
+        manifest.check()?;
         Ok(manifest)
     }
 
@@ -165,9 +168,7 @@ impl Artifact {
         if self.build.is_empty() || self.devices.is_empty() || self.inputs.is_empty() {
             return Err("an [[artifact]] needs a non-empty build, devices and inputs".to_owned());
         }
-        // They are part of file names.
-        let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        if let Some(kind) = self.devices.iter().find(|kind| kind.is_empty() || !kind.bytes().all(legal)) {
+        if let Some(kind) = self.devices.iter().find(|kind| !is_kind(kind)) {
             return Err(format!("device {kind:?} must be a kind such as cpu or cuda"));
         }
         if let Some(name) = self.environment.iter().find(|name| name.is_empty() || name.contains(['=', '\0']))
@@ -187,6 +188,11 @@ fn is_variable(name: &str) -> bool {
 /// A TOML error's own message with its line, without the excerpt.
 fn one_line(error: &toml::de::Error) -> String {
     error.to_string().lines().filter(|line| !line.contains('|')).collect::<Vec<_>>().join(": ")
+}
+
+/// Kinds of device are part of file names.
+fn is_kind(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -189,13 +189,12 @@ fn backend_folders(path: &Path) -> std::io::Result<Vec<PathBuf>> {
 /// The repository's root: the nearest folder upwards from the working folder that
 /// holds `backends/` and `harness/`, else where the harness was built from.
 pub fn repository_root() -> PathBuf {
-    let is_root = |folder: &&Path| folder.join("backends").is_dir() && folder.join("harness").is_dir();
     let here = std::env::current_dir().unwrap_or_default();
-    let found = here.ancestors().find(is_root).map(Path::to_owned);
-    found.unwrap_or_else(|| {
-        let built_from = Path::new(env!("CARGO_MANIFEST_DIR"));
-        built_from.parent().unwrap_or(built_from).to_owned()
-    })
+    let built_from = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors()
+        .find(|folder| folder.join("backends").is_dir() && folder.join("harness").is_dir())
+        .unwrap_or(built_from.parent().unwrap_or(built_from))
+        .to_owned()
 }
 
 #[cfg(test)]

@@ -31,11 +31,10 @@ impl<'n> BackendName<'n> {
 }
 
 fn fault(name: &str) -> Option<String> {
-    let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.is_empty() {
         return Some("it is empty".to_owned());
     }
-    if !name.bytes().all(legal) {
+    if !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
         return Some("it is made of lower-case letters, digits and dashes".to_owned());
     }
     if name.starts_with('-') || name.ends_with('-') {

@@ -44,7 +44,6 @@ impl<'h> Announcer<'h> {
 
     /// Tells the harness that a call begins, and that it has returned.
     fn announce<T>(&self, name: &str, call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-        let gone = |error: anyhow::Error| Error::failed(format!("{error:#}"));
         self.harness.borrow_mut().calling(name).map_err(gone)?;
         let result = call();
         self.send(&Message::Returned).map_err(gone)?;
@@ -55,6 +54,11 @@ impl<'h> Announcer<'h> {
         }
         result
     }
+}
+
+/// Nobody hears a call any more.
+fn gone(error: anyhow::Error) -> Error {
+    Error::failed(format!("{error:#}"))
 }
 
 struct Announced<'h, 'r, S> {
@@ -103,7 +107,8 @@ impl<S: Session> Session for Announced<'_, '_, S> {
         batch_size: usize,
         logits: &mut [f32],
     ) -> Result<(), Error> {
-        let call = || predict_guarded(&mut self.session, split, indices, batch_size, logits);
-        self.announcer.announce("predict", call).map(|_seconds| ())
+        self.announcer
+            .announce("predict", || predict_guarded(&mut self.session, split, indices, batch_size, logits))
+            .map(|_seconds| ())
     }
 }

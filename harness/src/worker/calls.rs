@@ -26,8 +26,8 @@ pub(super) fn open<'d>(
 /// What a task opens its session with.
 pub(super) fn request<'d>(task: &Task, workload: &Workload, dataset: Dataset<'d>) -> OpenRequest<'d> {
     OpenRequest::new(workload.model.clone(), dataset, workload.batch_size, workload.learning_rate)
-        .with_implementation(task.implementation.clone())
-        .with_device(task.device.clone())
+        .with_implementation(&*task.implementation)
+        .with_device(&*task.device)
         .with_threads(task.threads)
 }
 
@@ -41,9 +41,9 @@ pub(super) fn subject<'d>(
     Subject {
         workload: workload.clone(),
         dataset,
-        implementation: task.implementation.clone(),
+        implementation: task.implementation.to_string(),
         running_variance,
-        device: task.device.clone(),
+        device: task.device.to_string(),
         threads: task.threads,
         seed: task.seed,
     }
@@ -55,7 +55,7 @@ pub(super) fn subject<'d>(
 /// # Errors
 /// `Unsupported`, naming the implementations that there are.
 pub(super) fn convention(description: &Description, implementation: &str) -> Result<RunningVariance, Error> {
-    if implementation == crate::plan::NO_BATCH_NORM {
+    if implementation == trainmark_reports::record::Implementation::NONE {
         return Ok(RunningVariance::UnbiasedFromOne);
     }
     let found = description.implementations.iter().find(|one| one.name == implementation);

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use trainmark_plugin::host::Plugin;
 use trainmark_plugin::{OpenRequest, RunningVariance, Session, Split};
-use trainmark_reports::record::Device;
 
 use super::calls::{self, named};
 use super::protocol::{Message, Task};
@@ -179,8 +178,8 @@ fn open<'d>(
     announcer: &mut Announcer<'_>,
 ) -> anyhow::Result<OpenModel<'d>> {
     let request = OpenRequest::new(term.model.clone(), inputs.dataset(), BATCH, term.learning_rate)
-        .with_implementation(task.implementation.clone())
-        .with_device(task.device.clone())
+        .with_implementation(&*task.implementation)
+        .with_device(&*task.device)
         .with_threads(task.threads);
     announcer.calling("open")?;
     let mut session = plugin.open(&request).map_err(|error| named("open", error))?;
@@ -188,7 +187,7 @@ fn open<'d>(
     let slices: Vec<&[f32]> = values.iter().map(Vec::as_slice).collect();
     announcer.calling("set_parameters")?;
     session.set_parameters(&slices).map_err(|error| named("set_parameters", error))?;
-    let may_work_on = !Device::from(&*task.device).is_cpu();
+    let may_work_on = !task.device.is_cpu();
     Ok(OpenModel { session: Box::new(session), term: term.clone(), may_work_on })
 }
 

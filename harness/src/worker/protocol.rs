@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use trainmark_plugin as plugin;
 use trainmark_reports::csv::one_line;
 use trainmark_reports::operations::OperationTime;
-use trainmark_reports::record::{CheckRecord, FirstBatchNorm};
+use trainmark_reports::record::{CheckRecord, Device, FirstBatchNorm, Implementation};
 
 use crate::data::Prepared;
 use crate::failure::Failure;
@@ -55,10 +55,10 @@ pub struct Task {
     pub workload: String,
     /// The decoded data set.
     pub dataset: Prepared,
-    /// Name of the implementation.
-    pub implementation: String,
-    /// Device id.
-    pub device: String,
+    /// Its way of batch norm.
+    pub implementation: Implementation,
+    /// What it computes on.
+    pub device: Device,
     /// Threads.
     pub threads: usize,
     /// Seed of initial values and shuffles.

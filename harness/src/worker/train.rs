@@ -119,9 +119,9 @@ impl<'w> Epochs<'w> {
 
 fn first_batch_norm(values: &[Vec<f32>], workload: &Workload) -> anyhow::Result<Option<FirstBatchNorm>> {
     let specs = workload.model.parameters()?;
-    let first = |role| {
+    let [gamma, beta] = [Role::Gamma, Role::Beta].map(|role| {
         let position = specs.iter().position(|spec| spec.role == role)?;
         Some(values[position].clone())
-    };
-    Ok(first(Role::Gamma).zip(first(Role::Beta)).map(|(gamma, beta)| FirstBatchNorm { gamma, beta }))
+    });
+    Ok(gamma.zip(beta).map(|(gamma, beta)| FirstBatchNorm { gamma, beta }))
 }

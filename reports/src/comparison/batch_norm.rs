@@ -2,7 +2,7 @@
 //! own layer faster than one composed of its elementary operations?
 
 use super::pairs;
-use crate::record::{Cell, Record, Target};
+use crate::record::{Cell, Implementation, Record, Target};
 use crate::statistics::{self, Comparison};
 use crate::summary::{CellSummary, Group, TimeToTarget};
 
@@ -62,13 +62,13 @@ pub struct BuiltinPair<'g> {
     pub seconds: Comparison,
 }
 
-/// Every built-in cell that has a primitive twin, both with times; one family.
+/// Every built-in cell that has a primitive one beside it, both with times; one family.
 pub fn builtin_pairs<'g>(record: &Record, groups: &'g [Group<'g>]) -> Vec<BuiltinPair<'g>> {
     let mut found = Vec::new();
     for group in groups {
-        for builtin in group.cells.iter().filter(|summary| summary.cell.implementation == "builtin") {
-            let twin = Cell { implementation: "primitive".to_owned(), ..builtin.cell.clone() };
-            let Some(primitive) = group.cells.iter().find(|summary| *summary.cell == twin) else { continue };
+        for builtin in group.cells.iter().filter(|summary| summary.cell.implementation.is_builtin()) {
+            let other = Cell { implementation: Implementation::primitive(), ..builtin.cell.clone() };
+            let Some(primitive) = group.cells.iter().find(|summary| *summary.cell == other) else { continue };
             if builtin.train_seconds.is_some() && primitive.train_seconds.is_some() {
                 let seconds = pairs(&primitive.seconds_by_seed(), &builtin.seconds_by_seed());
                 found.push(BuiltinPair { seconds: statistics::compare(&seconds), builtin, primitive });

@@ -47,19 +47,19 @@ impl Grid {
     /// The table in Markdown, with its title as a heading. All columns but the first
     /// and those that are words keep to the right.
     pub fn markdown(&self, words: &[&str]) -> String {
-        let line = |fields: &[String]| {
-            let fields: Vec<String> = fields.iter().map(|field| escape(field)).collect();
-            format!("| {} |\n", fields.join(" | "))
-        };
-        let is_left = |(index, name): (usize, &String)| index == 0 || words.contains(&name.as_str());
         let rule: Vec<&str> = self
             .header
             .iter()
             .enumerate()
-            .map(|column| if is_left(column) { "---" } else { "--:" })
+            .map(|(place, name)| if place == 0 || words.contains(&name.as_str()) { "---" } else { "--:" })
             .collect();
         let mut text = format!("### {}\n\n{}|{}|\n", escape(&self.title), line(&self.header), rule.join("|"));
         text.extend(self.rows.iter().map(|row| line(row)));
         text
     }
+}
+
+fn line(fields: &[String]) -> String {
+    let fields: Vec<String> = fields.iter().map(|field| escape(field)).collect();
+    format!("| {} |\n", fields.join(" | "))
 }

@@ -3,7 +3,7 @@
 use super::Grid;
 use crate::csv::one_line;
 use crate::number::{bytes, count, utc};
-use crate::record::{Environment, Record, Run, Unavailable};
+use crate::record::{Environment, Record, Run, RunOutcome, Unavailable};
 use crate::summary::{group, summarize, why_nothing};
 use crate::warnings::warnings;
 use crate::words::floor_in_words;
@@ -80,7 +80,7 @@ fn failures(record: &Record) -> String {
         }
     }
     let runs = alike.iter().map(|(run, seeds)| {
-        let reason = run.end.reason.as_deref().unwrap_or("no reason recorded");
+        let reason = run.end.reason.as_deref().unwrap_or(RunOutcome::NO_REASON);
         (format!("{}, seed {}: {}", run.cell, seeds.join(", "), run.end.outcome.name()), reason)
     });
     let unavailable = record
@@ -95,24 +95,25 @@ fn failures(record: &Record) -> String {
 
 fn machines(record: &Record) -> String {
     let started = &record.started;
-    let line = |environment: &Environment| {
-        let gpus: String = environment.gpus.iter().map(|gpu| format!("; {}", gpu.summary())).collect();
-        format!(
-            "{}, {}, {}, {}{gpus}; trainmark {}",
-            environment.cpu,
-            count(environment.logical_cpus, "logical processor"),
-            bytes(environment.memory_bytes),
-            environment.system,
-            environment.trainmark
-        )
-    };
     let mut text = "\n".to_owned();
     if started.merged.is_empty() {
-        text += &format!("- Machine: {}\n", escape(&line(&started.environment)));
+        text += &format!("- Machine: {}\n", escape(&machine(&started.environment)));
     }
     for run in &started.merged {
-        let machine = format!("{}, {}: {}", run.machine, run.run_id, line(&run.environment));
-        text += &format!("- {}\n", escape(&machine));
+        let line = format!("{}, {}: {}", run.machine, run.run_id, machine(&run.environment));
+        text += &format!("- {}\n", escape(&line));
     }
     text + &format!("- Repeat: {}\n", code(&started.command))
+}
+
+fn machine(environment: &Environment) -> String {
+    let gpus: String = environment.gpus.iter().map(|gpu| format!("; {}", gpu.summary())).collect();
+    format!(
+        "{}, {}, {}, {}{gpus}; trainmark {}",
+        environment.cpu,
+        count(environment.logical_cpus, "logical processor"),
+        bytes(environment.memory_bytes),
+        environment.system,
+        environment.trainmark
+    )
 }

@@ -53,5 +53,11 @@ pub(crate) fn shown(value: Option<f64>, show: impl Fn(f64) -> String) -> String 
     value.filter(|value| value.is_finite()).map_or_else(|| "–".to_owned(), show)
 }
 
+/// The names of the documents.
+pub fn document_names() -> Vec<&'static str> {
+    let documents = FORMATS.iter().filter(|format| matches!(format.output, Output::Document(_)));
+    documents.map(|format| format.name).collect()
+}
+
 #[cfg(test)]
 mod tests;

@@ -2,13 +2,11 @@
 
 use serde::Serialize;
 
-use super::channels;
-use super::colours::{Colours, is_ring};
-use super::drawn;
+use super::colours::{Colours, Look};
+use super::curves::{self, Spread};
 use super::tables::{Column, Entry, Table, columns, word};
 use crate::record::{Cell, FirstBatchNorm, Record};
 use crate::statistics::median;
-use crate::store::StoreError;
 use crate::summary::{CellSummary, Group};
 use crate::words::agreement;
 
@@ -20,46 +18,34 @@ const CHANNELS: usize = 16;
 pub(super) struct BatchNorm {
     title: String,
     agreements: Vec<String>,
-    legend: Vec<Mark>,
+    legend: Vec<Look>,
     parameters: Vec<Parameter>,
-}
-
-/// A cell's mark in the charts.
-#[derive(Serialize)]
-struct Mark {
-    label: String,
-    colour: usize,
-    is_ring: bool,
 }
 
 /// γ or β: a chart and its numbers.
 #[derive(Serialize)]
 struct Parameter {
     title: String,
-    /// `None`: no value is finite.
-    channels: Option<String>,
+    /// Empty: no value is finite.
+    cells: Vec<Learned>,
     table: Table,
 }
 
-/// The groups that have a batch norm.
-///
-/// # Errors
-/// Where a chart cannot be encoded, which is a bug.
-pub(super) fn batch_norms(
-    record: &Record,
-    groups: &[Group],
-    colours: &Colours,
-) -> Result<Vec<BatchNorm>, StoreError> {
-    let all = groups.iter().enumerate().map(|(index, group)| batch_norm(record, group, colours, index));
-    all.filter_map(Result::transpose).collect()
+/// What one cell learned, for the page's script to draw.
+#[derive(Serialize)]
+struct Learned {
+    #[serde(flatten)]
+    look: Look,
+    /// Per channel; `None` where no value is finite.
+    points: Vec<Option<Spread>>,
 }
 
-fn batch_norm(
-    record: &Record,
-    group: &Group,
-    colours: &Colours,
-    index: usize,
-) -> Result<Option<BatchNorm>, StoreError> {
+/// The groups that have a batch norm.
+pub(super) fn batch_norms(record: &Record, groups: &[Group], colours: &Colours) -> Vec<BatchNorm> {
+    groups.iter().enumerate().filter_map(|(index, group)| batch_norm(record, group, colours, index)).collect()
+}
+
+fn batch_norm(record: &Record, group: &Group, colours: &Colours, index: usize) -> Option<BatchNorm> {
     let title = format!("{} on {}", group.workload, group.device);
     let mut section = BatchNorm { title, agreements: Vec::new(), legend: Vec::new(), parameters: Vec::new() };
     for (name, symbol, key, values) in
@@ -74,17 +60,24 @@ fn batch_norm(
         section.agreements.extend(agreement(symbol, &by_seed(record, group, values)));
         let id = format!("batch-norm-{index}-{key}");
         let title = format!("{name} {symbol} per channel");
-        section.legend = cells.iter().map(|(cell, _)| mark(group, cell, colours)).collect();
-        let chart = channels::chart(&cells, colours, CHANNELS, &title);
-        let Some(table) = table(group, &cells, &title, id) else { return Ok(None) };
-        let channels = chart.map(|chart| drawn(&chart)).transpose()?;
-        section.parameters.push(Parameter { title, channels, table });
+        section.legend = cells.iter().map(|(cell, _)| colours.look(group, cell)).collect();
+        let table = table(group, &cells, &title, id)?;
+        section.parameters.push(Parameter { title, cells: drawn(group, &cells, colours), table });
     }
-    Ok(Some(section))
+    Some(section)
 }
 
-fn mark(group: &Group, cell: &Cell, colours: &Colours) -> Mark {
-    Mark { label: group.label(cell), colour: colours.get(cell), is_ring: is_ring(&cell.implementation) }
+/// What the chart shows; nothing where no value is finite.
+fn drawn(group: &Group, cells: &[(&Cell, Vec<Vec<f64>>)], colours: &Colours) -> Vec<Learned> {
+    let learned = cells.iter().map(|(cell, channels)| Learned {
+        look: colours.look(group, cell),
+        points: channels.iter().take(CHANNELS).map(|seeds| curves::spread(seeds.clone())).collect(),
+    });
+    let mut learned: Vec<Learned> = learned.collect();
+    if learned.iter().flat_map(|cell| &cell.points).all(Option::is_none) {
+        learned.clear();
+    }
+    learned
 }
 
 fn table(group: &Group, cells: &[(&Cell, Vec<Vec<f64>>)], title: &str, id: String) -> Option<Table> {

@@ -1,42 +1,38 @@
 //! All charts of one workload on one device: what the page's script draws, and words where
 //! there is nothing to draw.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::colours::Colours;
 use super::curves::{self, Axes, Series};
-use super::drawn;
-use super::rows::{relative::RelativeTimes, targets, times};
+use super::rows::{RowChart, relative::RelativeTimes, targets, times};
 use crate::comparison::Relative;
 use crate::number::count;
 use crate::record::{Record, Target};
-use crate::store::StoreError;
 use crate::summary::{Group, why_nothing};
 
-/// The charts of a group. Those of rows are JSON that stands with their figure, the curves'
-/// lines stand once for all of them.
+/// The charts of a group.
 #[derive(Serialize)]
 pub(super) struct Charts {
-    index: usize,
-    title: String,
-    legend: Vec<LegendEntry>,
+    /// What its six charts of curves share.
+    lines: Lines,
     curves: Vec<Curve>,
     /// Seconds per epoch; `None`: no cell has a time.
-    times: Option<String>,
+    times: Option<RowChart>,
     times_legend: String,
     targets: Vec<TargetChart>,
     /// `None`: fewer than two cells have a time.
-    relative: Option<RelativeChart>,
-    #[serde(skip)]
-    lines: Value,
+    relative: Option<Value>,
 }
 
 #[derive(Serialize)]
-struct LegendEntry {
-    label: String,
-    colour: usize,
-    dash: &'static str,
+struct Lines {
+    title: String,
+    series: Vec<Series>,
+    targets: BTreeMap<&'static str, Vec<f64>>,
 }
 
 #[derive(Serialize)]
@@ -52,62 +48,28 @@ struct Curve {
 struct TargetChart {
     title: String,
     /// `None`: no run reached it.
-    rows: Option<String>,
+    rows: Option<RowChart>,
     /// What is said then.
     words: String,
 }
 
-#[derive(Serialize)]
-struct RelativeChart {
-    ratios: String,
-    baselines: Vec<(usize, String)>,
-}
-
 impl Charts {
-    /// The charts of a group, which is the record's `index`th.
-    ///
-    /// # Errors
-    /// Where one cannot be encoded, which is a bug.
-    pub(super) fn of(
-        record: &Record,
-        colours: &Colours,
-        group: &Group,
-        index: usize,
-    ) -> Result<Self, StoreError> {
+    /// The charts of a group.
+    pub(super) fn of(record: &Record, colours: &Colours, group: &Group) -> Self {
         let series = curves::series(group, colours);
-        let title = format!("{} on {}", group.workload, group.device);
         let targets = group.cells.first().map_or(&[][..], |summary| record.targets_of(summary.cell));
-        Ok(Self {
-            index,
+        Self {
             curves: Axes::all().map(|axes| Curve::of(axes, &series)).collect(),
-            times: times::chart(group, colours, usize::MAX).map(|chart| drawn(&chart)).transpose()?,
+            times: times::chart(group, colours, usize::MAX),
             times_legend: times::legend(group),
-            targets: targets
-                .iter()
-                .map(|target| TargetChart::of(record, group, colours, *target))
-                .collect::<Result<_, _>>()?,
-            relative: RelativeTimes::of(group, Relative::of(record, group))
-                .map(|relative| RelativeChart::of(&relative, colours))
-                .transpose()?,
-            lines: json!({
-                "title": title,
-                "series": series.iter().map(Series::data).collect::<Vec<_>>(),
-                "targets": curves::targets(record, group),
-            }),
-            title,
-            legend: series.into_iter().map(LegendEntry::from).collect(),
-        })
-    }
-
-    /// The lines of all groups' curves.
-    pub(super) fn lines(all: &[Self]) -> Value {
-        all.iter().map(|charts| charts.lines.clone()).collect()
-    }
-}
-
-impl From<Series> for LegendEntry {
-    fn from(series: Series) -> Self {
-        Self { label: series.label, colour: series.colour, dash: series.dash }
+            targets: targets.iter().map(|target| TargetChart::of(record, group, colours, *target)).collect(),
+            relative: RelativeTimes::of(group, Relative::of(record, group)).map(|times| times.data(colours)),
+            lines: Lines {
+                title: format!("{} on {}", group.workload, group.device),
+                series,
+                targets: curves::targets(record, group),
+            },
+        }
     }
 }
 
@@ -118,7 +80,7 @@ impl Curve {
 }
 
 impl TargetChart {
-    fn of(record: &Record, group: &Group, colours: &Colours, target: Target) -> Result<Self, StoreError> {
+    fn of(record: &Record, group: &Group, colours: &Colours, target: Target) -> Self {
         let name = target.name();
         let words = if let Some(why) = why_nothing(group.cells.iter()) {
             format!("{why}, so there is no time.")
@@ -126,17 +88,7 @@ impl TargetChart {
             let epochs = count(record.started.plan.epochs as usize, "epoch");
             format!("No run of any cell reached {name} in {epochs}.")
         };
-        let chart = targets::chart(record, group, colours, (target, &name));
-        Ok(Self {
-            title: format!("Time to {name}"),
-            rows: chart.map(|chart| drawn(&chart)).transpose()?,
-            words,
-        })
-    }
-}
-
-impl RelativeChart {
-    fn of(relative: &RelativeTimes<'_>, colours: &Colours) -> Result<Self, StoreError> {
-        Ok(Self { ratios: drawn(&relative.data(colours))?, baselines: relative.baselines() })
+        let rows = targets::chart(record, group, colours, (target, &name));
+        Self { title: format!("Time to {name}"), rows, words }
     }
 }

@@ -1,12 +1,25 @@
-//! Colours and marks: a backend has the same in every chart of a report.
+//! How cells look: a backend has the same colour in every chart of a report.
+
+use serde::Serialize;
 
 use crate::record::{Cell, Record};
+use crate::summary::Group;
 
 /// Colours that the style has.
 const COLOURS: usize = 8;
 
 /// The backends of a record in the order of their colours.
 pub(super) struct Colours<'r>(Vec<&'r str>);
+
+/// A cell's name and look in the charts of its group.
+#[derive(Serialize)]
+pub(super) struct Look {
+    label: String,
+    /// Index of its colour: one per backend.
+    colour: usize,
+    /// Dashes of its lines: one pattern per implementation, so that two of one backend differ.
+    dash: &'static str,
+}
 
 impl<'r> Colours<'r> {
     pub(super) fn of(record: &'r Record) -> Self {
@@ -19,22 +32,14 @@ impl<'r> Colours<'r> {
         Self(backends)
     }
 
-    /// Index of a cell's colour.
-    pub(super) fn get(&self, cell: &Cell) -> usize {
-        self.0.iter().position(|known| *known == cell.backend).unwrap_or(0) % COLOURS
+    /// How a cell looks in the charts of its group.
+    pub(super) fn look(&self, group: &Group, cell: &Cell) -> Look {
+        let backend = self.0.iter().position(|known| *known == cell.backend);
+        let dash = match &*cell.implementation {
+            "builtin" | "none" => "none",
+            "primitive" => "6 3",
+            _ => "2 3",
+        };
+        Look { label: group.label(cell), colour: backend.unwrap_or(0) % COLOURS, dash }
     }
-}
-
-/// Dashes of an implementation's lines, so that two of one backend differ.
-pub(super) fn dash_of(implementation: &str) -> &'static str {
-    match implementation {
-        "builtin" | "none" => "none",
-        "primitive" => "6 3",
-        _ => "2 3",
-    }
-}
-
-/// Whether an implementation's points are rings instead of dots.
-pub(super) fn is_ring(implementation: &str) -> bool {
-    dash_of(implementation) != "none"
 }

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use super::colours::{Colours, dash_of};
+use super::colours::{Colours, Look};
 use crate::record::{Epoch, Metric, Record, Run};
 use crate::statistics::median;
 use crate::summary::Group;
@@ -85,74 +85,40 @@ impl Axes {
 
     /// Whether any of the lines has a value of the quantity.
     pub(super) fn has_values(self, all: &[Series]) -> bool {
-        all.iter().flat_map(|series| &series.points).any(|point| !self.quantity.spread(point).is_null())
+        all.iter().flat_map(|series| &series.spreads[self.y_key()]).any(Option::is_some)
     }
 }
 
-/// The values of a group's target lines, by the quantity that they are of.
-pub(super) fn targets(record: &Record, group: &Group) -> Value {
+/// The values of a group's target lines, by the [`Quantity::key`] that they are of.
+pub(super) fn targets(record: &Record, group: &Group) -> BTreeMap<&'static str, Vec<f64>> {
     let targets = group.cells.first().map_or(&[][..], |summary| record.targets_of(summary.cell));
     let of_quantities = Quantity::ALL.into_iter().map(|quantity| {
         let own = targets.iter().filter(|target| quantity.is_target_of(target.metric));
-        (quantity.key().to_owned(), own.map(|target| target.at_least).collect())
+        (quantity.key(), own.map(|target| target.at_least).collect())
     });
-    Value::Object(of_quantities.collect())
+    of_quantities.collect()
 }
 
-/// The line of one cell.
+/// The line of one cell, as the page's script draws it and reads it out.
+#[derive(Serialize)]
 pub(super) struct Series {
-    /// Its name in the group.
-    pub(super) label: String,
-    /// Index of its colour: one per backend.
-    pub(super) colour: usize,
-    /// Its dashes: one pattern per implementation.
-    pub(super) dash: &'static str,
-    points: Vec<Point>,
+    #[serde(flatten)]
+    look: Look,
+    epochs: Vec<u32>,
+    /// Per epoch the median of the training seconds summed up to its end.
+    seconds: Vec<f64>,
+    /// Per epoch the values of every seed, by [`Quantity::key`]; `None` where none is finite.
+    #[serde(flatten)]
+    spreads: BTreeMap<&'static str, Vec<Option<Spread>>>,
 }
 
-/// The same epoch of every seed.
-struct Point {
-    epoch: u32,
-    /// Median of the training seconds summed up to its end.
-    seconds: f64,
-    /// Of each [`Quantity`] median, least and greatest; `null` where no value is finite.
-    spreads: [Value; Quantity::ALL.len()],
-}
-
-impl Quantity {
-    fn spread(self, point: &Point) -> &Value {
-        &point.spreads[self as usize]
-    }
-}
+/// Median, least and greatest.
+pub(super) type Spread = [f64; 3];
 
 /// The lines of a group's cells that have a ranked run, which alone enter.
 pub(super) fn series(group: &Group<'_>, colours: &Colours) -> Vec<Series> {
-    let mut all = Vec::new();
-    for summary in &group.cells {
-        let (cell, points) = (summary.cell, points(&summary.ranked));
-        if !points.is_empty() {
-            let (label, colour) = (group.label(cell), colours.get(cell));
-            all.push(Series { label, colour, dash: dash_of(&cell.implementation), points });
-        }
-    }
-    all
-}
-
-impl Series {
-    /// What the page's script draws and reads out.
-    pub(super) fn data(&self) -> Value {
-        let mut data = json!({
-            "label": self.label,
-            "colour": self.colour,
-            "dash": self.dash,
-            "epochs": self.points.iter().map(|point| point.epoch).collect::<Vec<_>>(),
-            "seconds": self.points.iter().map(|point| rounded(point.seconds)).collect::<Vec<_>>(),
-        });
-        for quantity in Quantity::ALL {
-            data[quantity.key()] = self.points.iter().map(|point| quantity.spread(point).clone()).collect();
-        }
-        data
-    }
+    let all = group.cells.iter().map(|summary| line(colours.look(group, summary.cell), &summary.ranked));
+    all.filter(|series| !series.epochs.is_empty()).collect()
 }
 
 /// The samples of one epoch's number, of every run that has it.
@@ -163,7 +129,7 @@ struct Samples<'r> {
     seconds: Vec<f64>,
 }
 
-fn points(runs: &[&Run]) -> Vec<Point> {
+fn line(look: Look, runs: &[&Run]) -> Series {
     let mut samples: BTreeMap<u32, Samples<'_>> = BTreeMap::new();
     for run in runs {
         let mut seconds = 0.0;
@@ -174,23 +140,25 @@ fn points(runs: &[&Run]) -> Vec<Point> {
             of_number.seconds.push(seconds);
         }
     }
-    let points = samples.into_iter().filter_map(|(epoch, Samples { epochs, seconds })| {
-        let spreads = Quantity::ALL
-            .map(|quantity| spread(epochs.iter().filter_map(|epoch| quantity.of(epoch)).collect()));
-        Some(Point { epoch, seconds: median(seconds)?, spreads })
-    });
-    points.collect()
+    let mut line = Series { look, epochs: Vec::new(), seconds: Vec::new(), spreads: BTreeMap::new() };
+    for (number, Samples { epochs, seconds }) in samples {
+        let Some(seconds) = median(seconds) else { continue };
+        line.epochs.push(number);
+        line.seconds.push(rounded(seconds));
+        for quantity in Quantity::ALL {
+            let values = epochs.iter().filter_map(|epoch| quantity.of(epoch)).collect();
+            line.spreads.entry(quantity.key()).or_default().push(spread(values));
+        }
+    }
+    line
 }
 
-/// Median, least and greatest of the finite values; `null` where there is none.
-pub(super) fn spread(mut values: Vec<f64>) -> Value {
+/// The spread of the finite values; `None` where there is none.
+pub(super) fn spread(mut values: Vec<f64>) -> Option<Spread> {
     values.retain(|value| value.is_finite());
-    let low = values.iter().copied().reduce(f64::min);
-    let high = values.iter().copied().reduce(f64::max);
-    match (median(values), low, high) {
-        (Some(median), Some(low), Some(high)) => json!([median, low, high].map(rounded)),
-        _ => Value::Null,
-    }
+    let low = values.iter().copied().reduce(f64::min)?;
+    let high = values.iter().copied().reduce(f64::max)?;
+    Some([median(values)?, low, high].map(rounded))
 }
 
 /// Six significant digits: what a chart can show at most.

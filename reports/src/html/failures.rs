@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::record::{Record, Run};
+use crate::record::{Record, Run, RunOutcome};
 
 /// A run that did not train all its epochs.
 #[derive(Serialize)]
@@ -22,7 +22,7 @@ impl From<&Run> for Failure {
         let Run { cell, seed, end, .. } = run;
         Self {
             title: format!("{cell}, seed {seed}: {}", run.ended_after()),
-            reason: end.reason.clone().unwrap_or_else(|| "no reason recorded".to_owned()),
+            reason: end.reason.clone().unwrap_or_else(|| RunOutcome::NO_REASON.to_owned()),
             log: end.log.clone(),
             log_tail: end.log_tail.clone().filter(|tail| !tail.trim().is_empty()),
         }

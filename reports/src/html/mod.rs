@@ -1,10 +1,10 @@
 //! `report.html`: one file that needs neither network nor server.
 //!
 //! Text from plugins and frameworks is hostile: the template escapes all of it,
-//! the script escapes what it draws, the embedded data hides every `<`, and a content security policy forbids any request.
+//! the script escapes what it draws, the embedded data hides every `<`, and a
+//! content security policy forbids any request.
 
 mod batch_norm;
-mod channels;
 mod charts;
 mod colours;
 mod conformance;
@@ -15,9 +15,11 @@ mod operations;
 mod rows;
 mod tables;
 
+use std::collections::BTreeMap;
+
 use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
+use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
 use self::charts::Charts;
@@ -74,26 +76,22 @@ pub fn render(record: &Record, of_run: Option<&RunOperations>) -> Result<String,
     let groups = group(summaries);
     let started = &record.started;
     let colours = Colours::of(record);
-    let charts = groups.iter().enumerate().map(|(index, group)| Charts::of(record, &colours, group, index));
-    let charts: Vec<Charts> = charts.collect::<Result<_, _>>()?;
-    let headline = groups.first().and_then(|group| rows::times::chart(group, &colours, HEADLINE_ROWS));
     let page = Page {
         style: [STYLE, REPORT_STYLE, PRINT_STYLE].concat(),
         script: [SCRIPT, REPORT_SCRIPT].concat(),
-        data: data(record, of_run)?,
-        lines: json(&Charts::lines(&charts))?,
+        data: csv::files(record, of_run)?.into_iter().collect(),
         run_id: &started.run_id,
         summary: summary(record),
         warnings: warnings::warnings(record),
         answers: words::answers(record, &groups),
-        headline: headline.map(|chart| drawn(&chart)).transpose()?,
+        headline: groups.first().and_then(|group| rows::times::chart(group, &colours, HEADLINE_ROWS)),
         headline_rows: HEADLINE_ROWS,
         headline_left: groups.first().map_or(0, |group| group.cells.len().saturating_sub(HEADLINE_ROWS)),
-        charts,
+        charts: groups.iter().map(|group| Charts::of(record, &colours, group)).collect(),
         target_legend: rows::targets::LEGEND,
         cells: tables::cells(record, &groups),
         runs: tables::runs(record, &groups),
-        batch_norms: batch_norm::batch_norms(record, &groups, &colours)?,
+        batch_norms: batch_norm::batch_norms(record, &groups, &colours),
         operations: of_run.map(operations::section),
         failures: failures::failures(record),
         unavailable: &started.unavailable,
@@ -110,29 +108,31 @@ pub fn render(record: &Record, of_run: Option<&RunOperations>) -> Result<String,
 
 /// A template filled in. Its name ends in `.html`, so that all text is escaped.
 pub(crate) fn fill(name: &'static str, template: &str, page: &impl Serialize) -> Result<String, StoreError> {
-    let fail = |cause: &dyn std::fmt::Display| StoreError::Render { file: name, cause: cause.to_string() };
-    let mut environment = Environment::new();
-    let blocks = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-    environment.set_syntax(blocks.map_err(|cause| fail(&cause))?);
-    environment.add_template(name, template).map_err(|cause| fail(&cause))?;
-    let template = environment.get_template(name).map_err(|cause| fail(&cause))?;
-    template.render(Serde(page)).map_err(|cause| fail(&cause))
+    filled(name, template, page).map_err(|cause| StoreError::Render { file: name, cause: cause.to_string() })
 }
 
-/// What the template is filled with. `style` and `script` are markup, `data`, `lines` and
-/// the charts JSON; all else is text.
+fn filled(name: &'static str, template: &str, page: &impl Serialize) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.add_filter("json", as_json);
+    environment.add_template(name, template)?;
+    environment.get_template(name)?.render(Serde(page))
+}
+
+/// What the template is filled with. `style` and `script` are markup, what passes its filter
+/// `json` is JSON; all else is text.
 #[derive(Serialize)]
 struct Page<'a> {
     style: String,
     script: String,
-    data: String,
-    lines: String,
+    /// The CSV files by their names.
+    data: BTreeMap<&'static str, String>,
     run_id: &'a str,
     summary: String,
     warnings: Vec<warnings::Warning>,
     answers: Vec<words::Answer>,
     /// The chart beside the first answer.
-    headline: Option<String>,
+    headline: Option<rows::RowChart>,
     headline_rows: usize,
     /// Cells that it leaves out.
     headline_left: usize,
@@ -175,22 +175,15 @@ fn summary(record: &Record) -> String {
     )
 }
 
-/// The CSV files.
-fn data(record: &Record, of_run: Option<&RunOperations>) -> Result<String, StoreError> {
-    let files: std::collections::BTreeMap<&str, String> = csv::files(record, of_run)?.into_iter().collect();
-    json(&files)
-}
-
-/// A chart as the page's script draws it: JSON that cannot end its attribute's single quotes.
-fn drawn(chart: &impl Serialize) -> Result<String, StoreError> {
-    Ok(json(chart)?.replace('\'', "\\u0027"))
-}
-
-/// JSON that cannot end its `script` element.
-fn json(value: &impl Serialize) -> Result<String, StoreError> {
-    let json = serde_json::to_string(value)
-        .map_err(|cause| StoreError::Render { file: FILE, cause: cause.to_string() })?;
-    Ok(json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026"))
+/// JSON that can end neither its `script` element nor its attribute's single quotes.
+fn as_json(value: &Value) -> Result<Value, minijinja::Error> {
+    let mut json = serde_json::to_string(value).map_err(|cause| {
+        minijinja::Error::new(minijinja::ErrorKind::BadSerialization, "JSON").with_source(cause)
+    })?;
+    for (character, escaped) in [('<', "\\u003c"), ('>', "\\u003e"), ('&', "\\u0026"), ('\'', "\\u0027")] {
+        json = json.replace(character, escaped);
+    }
+    Ok(Value::from_safe_string(json))
 }
 
 #[cfg(test)]

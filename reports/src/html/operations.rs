@@ -4,9 +4,7 @@ use serde::Serialize;
 
 use super::tables::{Entry, Table, columns, word};
 use crate::number::{count, significant, utc};
-use crate::operations::{
-    NO_BATCH_NORM, OperationCell, OperationInfo, OperationResult, Operations, Rank, RunOperations, ranks,
-};
+use crate::operations::{OperationCell, OperationResult, Operations, Rank, RunOperations, ranks};
 use crate::record::RunOutcome;
 
 /// What the section shows.
@@ -26,8 +24,7 @@ pub(super) fn section(of_run: &RunOperations) -> Section {
     let Some(operations) = &of_run.operations else {
         return Section { tables: Vec::new(), reasons: Vec::new(), left_out, definitions: Vec::new() };
     };
-    let (plain, normed): (Vec<_>, Vec<_>) =
-        operations.cells.iter().partition(|cell| cell.implementation == NO_BATCH_NORM);
+    let [normed, plain] = operations.by_norm();
     let groups = [
         ("operations-network", "Whole network and batch norm", normed),
         ("operations-layers", "Layers without batch norm", plain),
@@ -37,12 +34,11 @@ pub(super) fn section(of_run: &RunOperations) -> Section {
         .filter(|(_, _, cells)| !cells.is_empty())
         .map(|(id, title, cells)| table(id, title, operations, &cells))
         .collect();
-    let definition = |info: &OperationInfo| (info.name.clone(), info.summary.clone());
     Section {
         tables,
         reasons: operations.cells.iter().flat_map(reasons).collect(),
         left_out,
-        definitions: operations.operations.iter().map(definition).collect(),
+        definitions: operations.operations.iter().cloned().map(|info| (info.name, info.summary)).collect(),
     }
 }
 
@@ -50,8 +46,7 @@ fn table(id: &str, title: &str, operations: &Operations, cells: &[&OperationCell
     let labels: Vec<String> = cells.iter().map(|cell| cell.label()).collect();
     let mut names = vec![("Operation", false)];
     names.extend(labels.iter().map(|label| (label.as_str(), true)));
-    let is_measured = |info: &&OperationInfo| cells.iter().any(|cell| cell.result(&info.name).is_some());
-    let rows = operations.operations.iter().filter(is_measured).map(|info| row(operations, cells, info));
+    let rows = operations.operations.iter().filter_map(|info| row(operations, cells, &info.name));
     Table {
         id: id.to_owned(),
         caption: format!("{title}: {}", caption(operations, cells)),
@@ -65,8 +60,8 @@ fn table(id: &str, title: &str, operations: &Operations, cells: &[&OperationCell
 fn caption(operations: &Operations, cells: &[&OperationCell]) -> String {
     let mut threads: Vec<String> = cells.iter().map(|cell| count(cell.threads, "thread")).collect();
     threads.dedup();
-    let times = || cells.iter().flat_map(|cell| &cell.results).map(|result| result.unix_time);
-    let (first, last) = (times().reduce(f64::min), times().reduce(f64::max));
+    let times = cells.iter().flat_map(|cell| &cell.results).map(|result| result.unix_time);
+    let (first, last) = (times.clone().reduce(f64::min), times.reduce(f64::max));
     let when = match (first.map(utc), last.map(utc)) {
         (Some(first), Some(last)) if first == last => format!(", measured {first}"),
         (Some(first), Some(last)) => format!(", measured from {first} to {last}"),
@@ -80,26 +75,28 @@ fn caption(operations: &Operations, cells: &[&OperationCell]) -> String {
     )
 }
 
-fn row(operations: &Operations, cells: &[&OperationCell], info: &OperationInfo) -> Vec<Entry> {
-    let results: Vec<Option<&OperationResult>> = cells.iter().map(|cell| cell.result(&info.name)).collect();
-    let times: Vec<_> = results.iter().map(|result| result.and_then(|result| result.time)).collect();
-    let entries = results.iter().zip(ranks(&times)).map(|(result, rank)| entry(operations, *result, rank));
-    std::iter::once(word(&info.name)).chain(entries).collect()
+/// `None` where no cell has the operation.
+fn row(operations: &Operations, cells: &[&OperationCell], name: &str) -> Option<Vec<Entry>> {
+    let results: Vec<Option<&OperationResult>> = cells.iter().map(|cell| cell.result(name)).collect();
+    results.iter().any(Option::is_some).then(|| {
+        let times: Vec<_> = results.iter().map(|result| result.and_then(|result| result.time)).collect();
+        let ranked = results.iter().zip(ranks(&times));
+        let entries = ranked.map(|(result, rank)| entry(operations, *result, rank));
+        std::iter::once(word(name)).chain(entries).collect()
+    })
 }
 
 fn entry(operations: &Operations, result: Option<&OperationResult>, rank: Rank) -> Entry {
     let Some(result) = result else { return word("not measured") };
     let (RunOutcome::Ok, Some(time)) = (result.outcome, result.time) else { return word(result.status()) };
-    let shown = |seconds: f64| significant(1e3 * seconds);
-    let mut parts = Vec::new();
-    if time.is_above_noise() {
-        let (middle, low, high) = (shown(time.seconds), shown(time.low), shown(time.high));
-        parts.push(format!("{middle} ms [{low}, {high}]"));
+    let [middle, low, high] = [time.seconds, time.low, time.high].map(|seconds| significant(1e3 * seconds));
+    let mut parts = vec![if time.is_above_noise() {
+        format!("{middle} ms [{low}, {high}]")
     } else if time.high > 0.0 {
-        parts.push(format!("below the noise, under {} ms", shown(time.high)));
+        format!("{}, under {high} ms", result.status())
     } else {
-        parts.push("below the noise".to_owned());
-    }
+        result.status().to_owned()
+    }];
     parts.extend(operations.gflops(result).map(|flops| format!("{} GFLOP/s", significant(flops))));
     parts.extend(rank.words().map(str::to_owned));
     word(parts.join(", "))
@@ -108,9 +105,10 @@ fn entry(operations: &Operations, result: Option<&OperationResult>, rank: Rank) 
 /// One line per operation without a time.
 fn reasons(cell: &OperationCell) -> Vec<String> {
     let without = cell.results.iter().filter(|result| result.outcome != RunOutcome::Ok);
-    let line = |result: &OperationResult| {
-        let reason = result.reason.as_deref().unwrap_or("no reason was given");
-        format!("{}, {}: {}: {reason}", cell.label(), result.operation, result.outcome.name())
-    };
-    without.map(line).collect()
+    without
+        .map(|result| {
+            let reason = result.reason.as_deref().unwrap_or(RunOutcome::NO_REASON);
+            format!("{}, {}: {}: {reason}", cell.label(), result.operation, result.outcome.name())
+        })
+        .collect()
 }

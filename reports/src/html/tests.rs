@@ -21,7 +21,7 @@ fn lines(html: &str) -> serde_json::Value {
 
 /// The row of a cell.
 fn row<'c>(chart: &'c serde_json::Value, name: &str) -> &'c serde_json::Value {
-    chart["rows"].as_array().unwrap().iter().find(|row| row["name"] == name).unwrap()
+    chart["rows"].as_array().unwrap().iter().find(|row| row["label"] == name).unwrap()
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Device, Environment, RunOutcome};
+use crate::record::{Device, Environment, Implementation, RunOutcome};
 
 pub use place::{RunOperations, of_run, read, write};
 pub use rank::{Rank, ranks};
@@ -21,9 +21,6 @@ pub const SCHEMA: u32 = 1;
 
 /// Its name, beside the run folders and in one.
 pub const FILE: &str = "operations.json";
-
-/// Implementation of a cell whose operations hold no batch norm.
-pub const NO_BATCH_NORM: &str = "none";
 
 /// Everything that was measured on one machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,8 +53,8 @@ pub struct OperationInfo {
 pub struct OperationCell {
     /// Backend name.
     pub backend: String,
-    /// Of batch norm; [`NO_BATCH_NORM`] for the layers without it.
-    pub implementation: String,
+    /// Of batch norm; [`Implementation::NONE`] for the layers without it.
+    pub implementation: Implementation,
     /// `cpu`, …
     pub device: Device,
     /// Threads that the backend was told to use.
@@ -116,14 +113,11 @@ impl Operations {
     /// another machine, another definition of the operations, or for a cell with another library.
     #[must_use]
     pub fn on_top_of(mut self, older: Self) -> Self {
-        let machine = |one: &Self| (one.environment.cpu.clone(), one.environment.logical_cpus);
-        let is_comparable = machine(&self) == machine(&older)
-            && (self.batch_size, &self.operations) == (older.batch_size, &older.operations);
-        if !is_comparable {
+        if !self.is_comparable(&older) {
             return self;
         }
         for old in older.cells {
-            match self.cells.iter_mut().find(|cell| cell.is_place_of(&old)) {
+            match self.cells.iter_mut().find(|cell| cell.place() == old.place()) {
                 None => self.cells.push(old),
                 Some(cell) => cell.keep(old),
             }
@@ -132,11 +126,22 @@ impl Operations {
         self
     }
 
+    /// The cells with a batch norm, and those of the layers without, which do not compare.
+    pub fn by_norm(&self) -> [Vec<&OperationCell>; 2] {
+        let (plain, normed) = self.cells.iter().partition(|cell| cell.implementation.is_none());
+        [normed, plain]
+    }
+
+    /// Whether they were measured on the same machine, and are of the same operations.
+    fn is_comparable(&self, other: &Self) -> bool {
+        let (one, two) = (&self.environment, &other.environment);
+        (&one.cpu, one.logical_cpus, self.batch_size, &self.operations)
+            == (&two.cpu, two.logical_cpus, other.batch_size, &other.operations)
+    }
+
     /// Cells by name, results in the order of the operations.
     fn sort(&mut self) {
-        let key =
-            |cell: &OperationCell| (cell.backend.clone(), cell.implementation.clone(), cell.device.clone());
-        self.cells.sort_by_key(key);
+        self.cells.sort_by(|a, b| a.place().cmp(&b.place()));
         let names = &self.operations;
         for cell in &mut self.cells {
             cell.results.sort_by_key(|result| names.iter().position(|info| info.name == result.operation));
@@ -155,10 +160,7 @@ impl Operations {
 impl OperationCell {
     /// `candle builtin`, or `candle` where there is no batch norm.
     pub fn label(&self) -> String {
-        let mut label = self.backend.clone();
-        if self.implementation != NO_BATCH_NORM {
-            label = format!("{label} {}", self.implementation);
-        }
+        let mut label = self.implementation.label(&self.backend);
         if !self.device.is_cpu() {
             label = format!("{label} on {}", self.device);
         }
@@ -170,9 +172,8 @@ impl OperationCell {
         self.results.iter().find(|result| result.operation == operation)
     }
 
-    fn is_place_of(&self, other: &Self) -> bool {
+    fn place(&self) -> (&str, &str, &Device) {
         (&self.backend, &self.implementation, &self.device)
-            == (&other.backend, &other.implementation, &other.device)
     }
 
     fn keep(&mut self, old: Self) {

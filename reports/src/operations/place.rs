@@ -34,18 +34,21 @@ fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
 }
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<Operations, StoreError> {
-    let fail = |cause: String| StoreError::Operations { path: path.to_path_buf(), cause };
+    parsed(bytes).map_err(|cause| StoreError::Operations { path: path.to_path_buf(), cause })
+}
+
+fn parsed(bytes: &[u8]) -> Result<Operations, String> {
+    let damaged = "it is damaged";
     let value: serde_json::Value =
-        serde_json::from_slice(bytes).map_err(|cause| fail(format!("it is damaged: {cause}")))?;
+        serde_json::from_slice(bytes).map_err(|cause| format!("{damaged}: {cause}"))?;
     // Another schema may not even parse, so its number is looked at first.
     match value.get("schema").and_then(serde_json::Value::as_u64) {
-        Some(schema) if schema == u64::from(SCHEMA) => {}
-        Some(other) => {
-            return Err(fail(format!("it has schema {other}, this trainmark reads schema {SCHEMA}")));
+        Some(schema) if schema == u64::from(SCHEMA) => {
+            serde_json::from_value(value).map_err(|cause| format!("{damaged}: {cause}"))
         }
-        None => return Err(fail("it names no schema".to_owned())),
+        Some(other) => Err(format!("it has schema {other}, this trainmark reads schema {SCHEMA}")),
+        None => Err("it names no schema".to_owned()),
     }
-    serde_json::from_value(value).map_err(|cause| fail(format!("it is damaged: {cause}")))
 }
 
 /// Writes the file into a folder, which is made if need be.

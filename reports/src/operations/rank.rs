@@ -30,16 +30,15 @@ impl Rank {
 
 /// The rank of every time of a row; a lone time has none.
 pub fn ranks(times: &[Option<OperationTime>]) -> Vec<Rank> {
-    let measured = || times.iter().flatten();
-    let lowest = measured().map(|time| BETWEEN_PROCESSES * time.high.max(0.0)).reduce(f64::min);
-    let (Some(lowest), true) = (lowest, measured().count() > 1) else {
+    let measured: Vec<&OperationTime> = times.iter().flatten().collect();
+    let lowest = measured.iter().map(|time| BETWEEN_PROCESSES * time.high.max(0.0)).reduce(f64::min);
+    let (Some(lowest), true) = (lowest, measured.len() > 1) else {
         return vec![Rank::Other; times.len()];
     };
-    let near = measured().filter(|time| time.low <= lowest).count();
-    let rank = |time: &Option<OperationTime>| match time {
-        Some(time) if time.low <= lowest && near == 1 => Rank::Fastest,
-        Some(time) if time.low <= lowest => Rank::AmongFastest,
-        _ => Rank::Other,
+    let first = match measured.iter().filter(|time| time.low <= lowest).count() {
+        1 => Rank::Fastest,
+        _ => Rank::AmongFastest,
     };
-    times.iter().map(rank).collect()
+    let is_first = times.iter().map(|time| time.is_some_and(|time| time.low <= lowest));
+    is_first.map(|is_first| if is_first { first } else { Rank::Other }).collect()
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Device, distinct};
+use super::{Device, Implementation, distinct};
 
 /// What a benchmark is to run: every cell once for every seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -158,7 +158,7 @@ pub struct Cell {
     /// Backend name.
     pub backend: String,
     /// `primitive`, `builtin`, `none`, or a further label.
-    pub implementation: String,
+    pub implementation: Implementation,
     /// `cpu`, `cuda:0`, …
     pub device: Device,
     /// Threads the backend was told to use.

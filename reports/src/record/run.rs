@@ -256,6 +256,9 @@ impl RunOutcome {
         }
     }
 
+    /// What stands for a reason that the record lacks.
+    pub const NO_REASON: &str = "no reason recorded";
+
     /// The word with the reason, where that says more.
     pub fn with_reason(self, reason: Option<&str>) -> String {
         let name = self.name();

@@ -2,7 +2,6 @@
 //! files that are made from the record.
 
 mod error;
-mod lock;
 mod read;
 
 use std::fs::{self, File, OpenOptions};
@@ -10,8 +9,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 pub use error::StoreError;
-use lock::{LOCK_FILE, Lock};
 
+use crate::lock;
 use crate::record::{Event, Record, Started};
 
 /// Name of the record in a run folder.
@@ -19,6 +18,13 @@ pub const EVENTS_FILE: &str = "events.jsonl";
 /// Name of the folder of worker logs in a run folder.
 pub const LOGS_FOLDER: &str = "logs";
 const ENVIRONMENT_FILE: &str = "env.json";
+/// Name of the lock file. It stays behind, empty: removing it would let a third process lock a
+/// new file while a second still waits for the old one. The record is not locked itself: on
+/// Windows a lock keeps readers out too, and a record may be read while it grows.
+const LOCK_FILE: &str = ".lock";
+/// A process that is just being started holds a copy of all open files until it becomes its
+/// program, so that a lock may outlive its owner by an instant.
+const LOCK_TRIES: u32 = 10;
 /// Name of the link to the newest run folder.
 pub(crate) const LATEST: &str = "latest";
 
@@ -29,7 +35,8 @@ pub struct RunStore {
     events: File,
     /// Length of the whole lines.
     length: u64,
-    _lock: Lock,
+    /// Keeps other writers out.
+    _lock: File,
 }
 
 impl RunStore {
@@ -57,7 +64,7 @@ impl RunStore {
         }
         let folder = parent.join(id);
         fs::create_dir_all(&folder).map_err(|cause| StoreError::io("create", &folder, cause))?;
-        let lock = Lock::acquire(&folder)?;
+        let lock = lock_folder(&folder)?;
         if !is_empty(&folder)? {
             return Err(StoreError::Exists { folder });
         }
@@ -89,7 +96,7 @@ impl RunStore {
         if !path.is_file() {
             return Err(StoreError::NotARun { folder: folder.to_path_buf() });
         }
-        let lock = Lock::acquire(folder)?;
+        let lock = lock_folder(folder)?;
         let (record, length) = read::read(folder)?;
         let events = open_events(folder)?;
         events.set_len(length).map_err(|cause| StoreError::io("truncate", &path, cause))?;
@@ -147,6 +154,18 @@ fn open_events(folder: &Path) -> Result<File, StoreError> {
         .append(true)
         .open(&path)
         .map_err(|cause| StoreError::io("open", &path, cause))
+}
+
+/// Takes a folder, which exists, for one writer.
+fn lock_folder(folder: &Path) -> Result<File, StoreError> {
+    let path = folder.join(LOCK_FILE);
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(|cause| StoreError::io("open", &path, cause))?;
+    match lock(&file, |tries| tries < LOCK_TRIES) {
+        Ok(true) => Ok(file),
+        Ok(false) => Err(StoreError::Locked { folder: folder.to_path_buf() }),
+        Err(cause) => Err(StoreError::io("lock", &path, cause)),
+    }
 }
 
 fn is_empty(folder: &Path) -> Result<bool, StoreError> {

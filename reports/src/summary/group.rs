@@ -39,10 +39,7 @@ impl Group<'_> {
     /// A cell's name among those of its group: backend and implementation, and
     /// the threads where the group has more than one number of them.
     pub fn label(&self, cell: &Cell) -> String {
-        let mut label = cell.backend.clone();
-        if cell.implementation != "none" {
-            label = format!("{label} {}", cell.implementation);
-        }
+        let mut label = cell.implementation.label(&cell.backend);
         if self.cells.iter().any(|other| other.cell.threads != cell.threads) {
             label = format!("{label} ({})", count(cell.threads, "thread"));
         }

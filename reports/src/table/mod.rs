@@ -13,6 +13,8 @@ mod identity;
 mod operation;
 mod run;
 mod target;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use std::borrow::Cow;

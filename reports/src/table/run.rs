@@ -204,8 +204,8 @@ impl<'a> RunRow<'a> {
 
     /// `None` where it is no target of the run's workload.
     fn reached(&self, target: Target) -> Option<(u32, f64)> {
-        let is_own = |run: &&Run| self.record.targets_of(&run.cell).contains(&target);
-        self.run().filter(is_own)?.reached(target)
+        let run = self.run()?;
+        self.record.targets_of(&run.cell).contains(&target).then(|| run.reached(target))?
     }
 
     fn epochs_to(&self, target: Target) -> Value<'a> {

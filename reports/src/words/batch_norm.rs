@@ -6,7 +6,7 @@ use crate::comparison::{BatchNormPair, BuiltinPair, batch_norm_pairs, builtin_pa
 use crate::number::{count, ratio, seconds, significant};
 use crate::record::Record;
 use crate::statistics::{Comparison, Verdict};
-use crate::summary::Group;
+use crate::summary::{Group, TimeToTarget};
 
 /// A workload against its control, by its primary target and the accuracy at the
 /// end.
@@ -64,28 +64,28 @@ fn convergence_lead(
         return "No comparison: one of the two has no run that trained all its epochs.".to_owned();
     }
     let verdict = convergence_verdict(&judged);
-    let share = |reached: &dyn Fn(&BatchNormPair<'_>) -> (usize, usize)| {
-        let counts = judged.iter().map(|pair| reached(pair));
-        let (reached, tried) = counts.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-        format!("{reached} of {}", count(tried, "run"))
-    };
     format!(
         "{verdict}: {} reaches {} in {} within {}, {} in {}.",
         with.workload,
         target.name(),
-        share(&|pair| (pair.with_target.reached, pair.with_target.tried)),
+        share(judged.iter().map(|pair| &pair.with_target)),
         count(record.started.plan.epochs as usize, "epoch"),
         without.workload,
-        share(&|pair| (pair.without_target.reached, pair.without_target.tried)),
+        share(judged.iter().map(|pair| &pair.without_target)),
     )
+}
+
+/// `9 of 12 runs`: how many reached a target, of all cells.
+fn share<'t>(times: impl Iterator<Item = &'t TimeToTarget> + Clone) -> String {
+    let reached: usize = times.clone().map(|time| time.reached).sum();
+    format!("{reached} of {}", count(times.map(|time| time.tried).sum(), "run"))
 }
 
 /// What the comparisons with seeds enough say together.
 fn convergence_verdict(pairs: &[&BatchNormPair<'_>]) -> String {
-    let judged: Vec<Verdict> =
-        pairs.iter().filter(|pair| pair.accuracy.seeds > 1).map(|pair| pair.accuracy.verdict).collect();
-    let number = |verdict: Verdict| judged.iter().filter(|one| **one == verdict).count();
-    let (faster, slower) = (number(Verdict::Higher), number(Verdict::Lower));
+    let judged: Vec<&Comparison> =
+        pairs.iter().map(|pair| &pair.accuracy).filter(|accuracy| accuracy.seeds > 1).collect();
+    let [faster, slower] = [Verdict::Higher, Verdict::Lower].map(|verdict| number_of(&judged, verdict));
     let of = count(judged.len(), "comparison");
     match (faster, slower) {
         _ if judged.is_empty() => {
@@ -128,6 +128,10 @@ fn convergence_line(
     )
 }
 
+fn number_of(comparisons: &[&Comparison], verdict: Verdict) -> usize {
+    comparisons.iter().filter(|comparison| comparison.verdict == verdict).count()
+}
+
 /// With its sign, since an interval of a difference may hold 0.
 fn signed(value: f64) -> String {
     format!("{}{}", if value < 0.0 { "−" } else { "+" }, significant(value.abs()))
@@ -136,15 +140,15 @@ fn signed(value: f64) -> String {
 /// Is a framework's own layer faster than one composed of its elementary operations?
 pub(super) fn builtin_against_primitive(record: &Record, groups: &[Group<'_>]) -> Option<Answer> {
     let pairs = builtin_pairs(record, groups);
-    let with = |verdict: Verdict| pairs.iter().filter(|pair| pair.seconds.verdict == verdict).count();
-    let (faster, slower) = (with(Verdict::Higher), with(Verdict::Lower));
-    let (same, open) = (with(Verdict::NoDifferenceShown), with(Verdict::NeedsMoreSeeds));
+    let comparisons: Vec<&Comparison> = pairs.iter().map(|pair| &pair.seconds).collect();
+    use Verdict::{Higher, Lower, NeedsMoreSeeds, NoDifferenceShown};
+    let [faster, slower, same, open] =
+        [Higher, Lower, NoDifferenceShown, NeedsMoreSeeds].map(|verdict| number_of(&comparisons, verdict));
     let mut parts = vec![format!("faster in {faster}"), format!("slower in {slower}")];
     parts.extend((same > 0).then(|| format!("no difference is shown in {same}")));
     parts.extend(
         (open > 0).then(|| format!("{open} {} more seeds", if open == 1 { "needs" } else { "need" })),
     );
-    let comparisons: Vec<&Comparison> = pairs.iter().map(|pair| &pair.seconds).collect();
     (!pairs.is_empty()).then(|| Answer {
         title: "Built-in against primitive batch norm".to_owned(),
         figure: format!("{faster} of {}", pairs.len()),

@@ -74,8 +74,8 @@ fn doubt(comparison: Option<&Comparison>) -> &'static str {
 
 /// What intervals and verdicts rest on: seeds and number of comparisons.
 fn basis(comparisons: &[&Comparison]) -> String {
-    let seeds = || comparisons.iter().map(|comparison| comparison.seeds);
-    let (least, most) = (seeds().min().unwrap_or(0), seeds().max().unwrap_or(0));
+    let seeds = comparisons.iter().map(|comparison| comparison.seeds);
+    let (least, most) = (seeds.clone().min().unwrap_or(0), seeds.max().unwrap_or(0));
     if most < 2 {
         return "One seed gives no interval, and nothing here is more than a hint: repeat it with --seeds 3 \
                 or more."
@@ -112,18 +112,9 @@ pub(crate) fn floor_in_words(floor: Option<NoiseFloor>) -> String {
 /// cells with the same seed, and where. `seeds` holds for each seed the values of each cell
 /// that ran it; what is not finite is passed over.
 pub(crate) fn agreement(symbol: &str, seeds: &[(u64, Vec<&[f32]>)]) -> Option<String> {
-    let widest = |(seed, cells): &(u64, Vec<&[f32]>)| {
-        let channels = cells.iter().map(|cell| cell.len()).max()?;
-        let distance = |channel: usize| {
-            let values = cells.iter().filter_map(|cell| cell.get(channel).copied()).map(f64::from);
-            let values = values.filter(|value| value.is_finite());
-            let (low, high) = (values.clone().reduce(f64::min)?, values.reduce(f64::max)?);
-            Some((high - low, channel + 1, *seed))
-        };
-        (0..channels).filter_map(distance).max_by(|a, b| a.0.total_cmp(&b.0))
-    };
     let compared = seeds.iter().filter(|(_, cells)| cells.len() > 1);
-    let (distance, channel, seed) = compared.filter_map(widest).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let widest = compared.filter_map(|(seed, cells)| Some((widest(cells)?, seed)));
+    let ((distance, channel), seed) = widest.max_by(|a, b| a.0.0.total_cmp(&b.0.0))?;
     if distance == 0.0 {
         return Some(format!("With the same seed, all cells learn the same {symbol}."));
     }
@@ -131,6 +122,17 @@ pub(crate) fn agreement(symbol: &str, seeds: &[(u64, Vec<&[f32]>)]) -> Option<St
         "With the same seed, the cells' {symbol} differ by at most {} (channel {channel}, seed {seed}).",
         significant(distance)
     ))
+}
+
+/// The greatest distance of two cells on a channel, and the channel's number.
+fn widest(cells: &[&[f32]]) -> Option<(f64, usize)> {
+    let channels = cells.iter().map(|cell| cell.len()).max()?;
+    let distances = (0..channels).filter_map(|channel| {
+        let values = cells.iter().filter_map(|cell| cell.get(channel).copied()).map(f64::from);
+        let values = values.filter(|value| value.is_finite());
+        Some((values.clone().reduce(f64::max)? - values.reduce(f64::min)?, channel + 1))
+    });
+    distances.max_by(|a, b| a.0.total_cmp(&b.0))
 }
 
 #[cfg(test)]

@@ -63,14 +63,14 @@ fn lead(group: &Group<'_>, best: &Timed<'_>, against: &[(&Timed<'_>, Option<&Com
     if against.is_empty() {
         return format!("{name}: {time} of training per epoch. There is no other cell to compare it with.");
     }
-    let names = |verdict: Verdict| {
-        let is_one = |comparison: Option<&Comparison>| {
-            comparison.map_or(Verdict::NeedsMoreSeeds, |comparison| comparison.verdict) == verdict
-        };
-        let those = against.iter().filter(|(_, comparison)| is_one(*comparison));
-        those.map(|(other, _)| group.label(other.summary.cell)).collect::<Vec<_>>()
-    };
-    let (open, same) = (names(Verdict::NeedsMoreSeeds), names(Verdict::NoDifferenceShown));
+    let (mut open, mut same) = (Vec::new(), Vec::new());
+    for (other, comparison) in against {
+        match comparison.map(|comparison| comparison.verdict) {
+            Some(Verdict::NeedsMoreSeeds) | None => open.push(group.label(other.summary.cell)),
+            Some(Verdict::NoDifferenceShown) => same.push(group.label(other.summary.cell)),
+            Some(Verdict::Lower | Verdict::Higher) => {}
+        }
+    }
     let but = if open.is_empty() {
         String::new()
     } else {

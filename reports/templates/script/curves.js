@@ -6,11 +6,10 @@
 
   // Of every shown series the point nearest to x, the best value first.
   const nearest = (plot, x) => {
-    const isShown = (index) => !plot.svg.querySelector(`[data-series="${index}"]`)?.classList.contains("off");
     const distance = (point) => Math.abs(plot.px(point.x) - plot.px(x));
     const found = plot.series.flatMap(({ label, colour, points }, index) => {
       const near = points.filter((point) => plot.isInside(point));
-      if (!near.length || !isShown(index)) return [];
+      if (!near.length || plot.group.series[index].isHidden) return [];
       return [{ label, colour, ...near.reduce((best, point) => (distance(point) < distance(best) ? point : best)) }];
     });
     const direction = plot.quantity === "loss" ? 1 : -1;
@@ -89,7 +88,7 @@
     const { plot } = state;
     const middle = state.x !== null && plot.isInside({ x: state.x }) ? (plot.px(state.x) - plot.left) / (plot.right - plot.left) : 0.5;
     const from = Math.min(0.5, Math.max(0, middle - 0.25));
-    zoom(state, [plot.valueAt(from), plot.valueAt(from + 0.5)]);
+    zoom(state, [plot.x.valueAt(from), plot.x.valueAt(from + 0.5)]);
   };
 
   const step = (state, key) => {
@@ -110,7 +109,7 @@
       event.preventDefault();
     });
     state.cursor.addEventListener("focus", () => {
-      const first = stopNear(state.plot, state.x ?? state.plot.valueAt(1));
+      const first = stopNear(state.plot, state.x ?? state.plot.x.valueAt(1));
       if (first !== null) read(state, first);
     });
     state.cursor.addEventListener("blur", () => leave(state));
@@ -134,7 +133,7 @@
       document.removeEventListener("pointercancel", end);
       marked.hidden = true;
       const to = part(event);
-      if (event.type === "pointerup" && Math.abs(to - from) > 0.03) zoom(state, [plot.valueAt(Math.min(from, to)), plot.valueAt(Math.max(from, to))]);
+      if (event.type === "pointerup" && Math.abs(to - from) > 0.03) zoom(state, [plot.x.valueAt(Math.min(from, to)), plot.x.valueAt(Math.max(from, to))]);
     };
     cursor.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
@@ -144,14 +143,14 @@
       document.addEventListener("pointercancel", end);
     });
     cursor.addEventListener("pointermove", (event) => {
-      const stop = stopNear(plot, plot.valueAt(part(event)));
+      const stop = stopNear(plot, plot.x.valueAt(part(event)));
       if (stop !== null) read(state, stop);
     });
     cursor.addEventListener("pointerleave", () => { if (document.activeElement !== cursor) leave(state); });
     cursor.addEventListener("dblclick", () => zoom(state, null));
   };
 
-  for (const figure of all('figure[data-chart="curve"]')) {
+  const drawCurves = (figure) => {
     const plot = new Plot(figure);
     const title = plot.svg.querySelector("title").textContent;
     const at = make("div", { className: "at", hidden: true });
@@ -177,13 +176,15 @@
     plot.svg.after(cursor);
     listenToKeys(state);
     listenToPointer(state);
-  }
+  };
 
   // Legend: a box hides its cell in all curves of the group.
   for (const box of all(".legend input")) {
     box.hidden = false;
     const show = () => {
-      for (const series of all(`[data-series="${box.value}"]`, box.closest(".group"))) series.classList.toggle("off", !box.checked);
+      const group = box.closest(".group");
+      groups[group.dataset.group].series[box.value].isHidden = !box.checked;
+      for (const series of all(`[data-series="${box.value}"]`, group)) series.classList.toggle("off", !box.checked);
     };
     box.addEventListener("change", show);
     if (!box.checked) show();
@@ -201,4 +202,6 @@
     });
     legend.append(button);
   }
+
+  for (const figure of all('figure[data-chart="curve"]')) drawWhenNear(figure, () => drawCurves(figure));
 }

@@ -12,6 +12,8 @@ const chart = (attributes, title, description, content) => {
   const id = `chart-${(charts += 1)}`;
   return `<svg ${attributes} role="img" aria-labelledby="${id}-t ${id}-d"><title id="${id}-t">${escaped(title)}</title><desc id="${id}-d">${escaped(description)}</desc>${content}</svg>`;
 };
+// A backend has a colour; an implementation whose lines have dashes has rings for points.
+const look = (colour, dash) => `c${colour}${dash === "none" ? "" : " ring"}`;
 const tick = (x, y, anchor, text) => `<text class="tick" x="${x}" y="${y}" text-anchor="${anchor}">${text}</text>`;
 
 // Curves and channels share a frame, in the units of their view box.
@@ -21,8 +23,25 @@ const heights = (scale, right, place) => scale.ticks.map((value) => {
   return `<line class="grid" x1="${FRAME.left}" x2="${right}" y1="${y}" y2="${y}"/>${tick(FRAME.left - 8, Number(y) + 4, "end", scale.label(value))}`;
 }).join("");
 
-// Every figure gets a head: its caption and its tools.
+// The charts of a large page are drawn as they come near, and all of them for paper; those of a
+// small one at once.
+const undrawn = new Map();
+const drawUndrawn = (figure) => {
+  near.unobserve(figure);
+  undrawn.get(figure)();
+  undrawn.delete(figure);
+};
+const near = new IntersectionObserver((figures) => {
+  for (const { target, isIntersecting } of figures) if (isIntersecting) drawUndrawn(target);
+}, { rootMargin: "100%" });
+const drawWhenNear = (figure, draw) => {
+  if (!figure.closest(".large")) return draw();
+  undrawn.set(figure, draw);
+  return near.observe(figure);
+};
+addEventListener("beforeprint", () => [...undrawn.keys()].forEach(drawUndrawn));
 
+// Every figure gets a head: its caption and its tools.
 const tool = (action, text, name, act) => {
   const button = make("button", { type: "button", textContent: text, title: name, "data-action": action, "aria-label": name });
   button.addEventListener("click", () => act(button));

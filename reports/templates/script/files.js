@@ -6,12 +6,10 @@ const save = (name, text, type) => {
   tell(`Saved ${name}`);
 };
 {
-  const files = JSON.parse(document.getElementById("data").textContent);
   const place = document.getElementById("save");
-  for (const [name, text] of Object.entries(files)) {
-    const button = make("button", { type: "button", textContent: name });
-    button.addEventListener("click", () => save(name, text, "text/csv"));
-    place.append(button);
+  for (const button of all("button", place)) {
+    const name = button.textContent;
+    button.addEventListener("click", () => save(name, JSON.parse(document.getElementById("data").textContent)[name], "text/csv"));
   }
   place.hidden = false;
 }

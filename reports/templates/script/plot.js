@@ -28,30 +28,30 @@ class Plot {
     this.quantity = y;
     const { series } = this.group;
     this.hasLabels = series.length <= MOST_LABELS;
-    const room = this.hasLabels ? LABEL.indent + LABEL.character * Math.max(...series.map((one) => [...nameOf(one)].length)) : 14;
+    const room = this.hasLabels ? LABEL.indent + LABEL.character * ends(series, (one) => [0, [...nameOf(one)].length])[1] : 14;
     Object.assign(this, { left: FRAME.left, top: FRAME.top, right: FRAME.width - room, bottom: SVG_SIZE.height - 42, range: null });
-    const seconds = x === "seconds" ? series.flatMap((one) => this.points(one).map((point) => point.x)) : [];
-    const [least, greatest] = [Math.min(...seconds), Math.max(...seconds)];
-    this.isLogarithmic = seconds.length > 0 && least > 0 && greatest > 20 * least;
+    this.whole = series.map((one) => ({ ...one, points: this.points(one) }));
+    const [from, to] = ends(this.whole.flatMap(({ points }) => points), (point) => [point.x, point.x]);
+    this.isLogarithmic = x === "seconds" && from > 0 && to > 20 * from;
     this.setScales();
     const plot = figure.querySelector(".plot");
     plot.innerHTML = this.frame();
     this.svg = plot.firstElementChild;
-    this.draw();
+    this.drawInside();
   }
 
   // Everything but what depends on the scales.
   frame() {
     const { left, top, right, bottom, group } = this;
     const [x, y, width, height] = [left - MARGIN, top - MARGIN, right - left + 2 * MARGIN, bottom - top + 2 * MARGIN];
-    const curves = this.series.map(({ colour, dash, points }, index) => {
+    const curves = this.series.map(({ colour, dash, points, isHidden }, index) => {
       const band = points.some((point) => point.y[1] < point.y[2]) ? '<path class="band"/>' : "";
-      return `<g class="series c${colour}" data-series="${index}">${band}<path class="line" stroke-dasharray="${dash}"/><path class="dots"/></g>`;
+      return `<g class="series c${colour}${isHidden ? " off" : ""}" data-series="${index}">${band}<path class="line" stroke-dasharray="${dash}"/><path class="dots"/></g>`;
     });
     // An inner svg element cuts off what a zoomed curve has outside.
     const inner = `<svg x="${x}" y="${y}" width="${width}" height="${height}" viewBox="${x} ${y} ${width} ${height}">${curves.join("")}</svg>`;
-    const axes = { loss: "training loss", train: "training accuracy", test: "test accuracy" }[this.quantity];
-    return chart(`class="curve" viewBox="0 0 ${SVG_SIZE.width} ${SVG_SIZE.height}"`, `${axes} against ${this.against}, ${group.title}`, this.inWords(),
+    const caption = this.figure.querySelector(".title") ?? this.figure.querySelector("figcaption");
+    return chart(`class="curve" viewBox="0 0 ${SVG_SIZE.width} ${SVG_SIZE.height}"`, `${caption.textContent}, ${group.title}`, this.inWords(),
       `<g class="axes"></g><g class="targets"></g>${inner}${this.hasLabels ? this.labels() : ""}`);
   }
 
@@ -76,7 +76,7 @@ class Plot {
     const [from, to] = [this.right + 6, this.right + 20];
     return named.map((one, place) => {
       const y = places[place].toFixed(1);
-      return `<g class="series label c${one.colour}" data-series="${one.index}"><path class="leader" d="M0 0L${from} ${y}"/><path class="line" stroke-dasharray="${one.dash}" d="M${from} ${y}H${to}"/><text class="name" x="${to + 4}" y="${Number(y) + 4}">${escaped(nameOf(one))}</text></g>`;
+      return `<g class="series label c${one.colour}${one.isHidden ? " off" : ""}" data-series="${one.index}"><path class="leader" d="M0 0L${from} ${y}"/><path class="line" stroke-dasharray="${one.dash}" d="M${from} ${y}H${to}"/><text class="name" x="${to + 4}" y="${Number(y) + 4}">${escaped(nameOf(one))}</text></g>`;
     }).join("");
   }
 
@@ -85,7 +85,7 @@ class Plot {
     const points = series.epochs.map((epoch, index) => ({
       epoch, seconds: series.seconds[index], x: series[this.against][index], y: series[this.quantity][index],
     }));
-    return points.filter((point) => point.y && (!this.isLogarithmic || point.x > 0));
+    return points.filter((point) => point.y);
   }
 
   isInside(point) {
@@ -93,47 +93,42 @@ class Plot {
   }
 
   setScales() {
-    this.series = this.group.series.map((series) => ({ ...series, points: this.points(series) }));
+    const isPlaced = (point) => !this.isLogarithmic || point.x > 0;
+    this.series = this.whole.map((series) => ({ ...series, points: series.points.filter(isPlaced) }));
     const points = this.series.flatMap((series) => series.points);
-    const inside = points.filter((point) => this.isInside(point));
-    const shown = inside.length ? inside : points;
-    const values = shown.flatMap((point) => [point.y[1], point.y[2]]).concat(this.range ? [] : this.group.targets[this.quantity]);
-    const xs = points.map((point) => point.x);
-    const [least, greatest] = this.range ?? [Math.min(...xs), Math.max(...xs)];
-    if (this.isLogarithmic) this.x = logarithmic(least, greatest, Boolean(this.range));
-    else if (this.range) this.x = range(least, greatest, this.against === "epochs");
-    else this.x = this.against === "epochs" ? whole(greatest) : linear(0, greatest);
-    this.y = linear(Math.min(...values), Math.max(...values));
+    const inside = this.range ? points.filter((point) => this.isInside(point)) : points;
+    const [lowest, highest] = ends(inside.length ? inside : points, ({ y }) => [y[1], y[2]]);
+    const targets = this.range ? [] : this.group.targets[this.quantity];
+    const [from, to] = this.range ?? ends(points, ({ x }) => [x, x]);
+    if (this.isLogarithmic) this.x = logarithmic(from, to, Boolean(this.range));
+    else if (this.range) this.x = range(from, to, this.against === "epochs");
+    else this.x = this.against === "epochs" ? whole(to) : linear(0, to);
+    this.y = linear(Math.min(lowest, ...targets), Math.max(highest, ...targets));
   }
 
+  // Outside of the range too, so that lines lead there; the inner svg element cuts them off.
   px(x) {
-    // Outside of the range too, so that lines lead there; the inner svg element cuts them off.
-    const { low, high } = this.x;
-    const part = this.isLogarithmic ? Math.log(x / low) / Math.log(high / low) : (x - low) / (high - low);
-    return this.left + part * (this.right - this.left);
+    return this.left + this.x.part(x) * (this.right - this.left);
   }
 
   py(y) {
-    return this.bottom - ((y - this.y.low) / (this.y.high - this.y.low)) * (this.bottom - this.top);
-  }
-
-  // The value at a part of the plot's width.
-  valueAt(part) {
-    const { low, high } = this.x;
-    return this.isLogarithmic ? low * (high / low) ** part : low + part * (high - low);
+    return this.bottom - this.y.part(y) * (this.bottom - this.top);
   }
 
   draw() {
     this.setScales();
+    this.drawInside();
+  }
+
+  drawInside() {
     this.svg.dataset.scale = this.isLogarithmic ? "logarithmic" : "linear";
     this.svg.querySelector(".axes").innerHTML = this.axes();
     this.svg.querySelector(".targets").innerHTML = this.targets();
-    this.series.forEach((series, index) => {
-      for (const drawn of all(`[data-series="${index}"]`, this.svg)) {
-        if (drawn.classList.contains("label")) this.lead(drawn, series);
-        else this.curve(drawn, series);
-      }
-    });
+    for (const drawn of all("[data-series]", this.svg)) {
+      const series = this.series[drawn.dataset.series];
+      if (drawn.classList.contains("label")) this.lead(drawn, series);
+      else this.curve(drawn, series);
+    }
   }
 
   axes() {
@@ -162,14 +157,14 @@ class Plot {
   }
 
   curve(drawn, { points }) {
-    const at = (point, index) => `${this.px(point.x).toFixed(1)} ${this.py(point.y[index]).toFixed(1)}`;
-    const path = (list, index) => list.map((point) => at(point, index)).join("L");
-    const set = (part, d) => drawn.querySelector(part)?.setAttribute("d", points.length ? d : "");
-    set(".band", `M${path(points, 2)}L${path([...points].reverse(), 1)}Z`);
+    const xs = points.map(({ x }) => this.px(x).toFixed(1));
+    const places = (index) => points.map(({ y }, point) => `${xs[point]} ${this.py(y[index]).toFixed(1)}`);
+    const [line, dots, band] = [drawn.querySelector(".line"), drawn.querySelector(".dots"), drawn.querySelector(".band")];
+    const medians = places(0);
     // Broken where an epoch lacks the value.
-    const line = points.map((point, index) => `${index && points[index - 1].epoch === point.epoch - 1 ? "L" : "M"}${at(point, 0)}`);
-    set(".line", line.join(""));
-    set(".dots", points.map((point) => `M${at(point, 0)}h0`).join(""));
+    line.setAttribute("d", medians.map((place, index) => `${points[index - 1]?.epoch === points[index].epoch - 1 ? "L" : "M"}${place}`).join(""));
+    dots.setAttribute("d", medians.map((place) => `M${place}h0`).join(""));
+    band?.setAttribute("d", points.length ? `M${places(2).join("L")}L${places(1).reverse().join("L")}Z` : "");
   }
 
   // The thin line from a name to its curve's end, where that is in sight.

@@ -5,20 +5,17 @@
   // number), and characters of a name that leave room for its value.
   const [ROW, ROW_OF_WORDS, AXIS, TO, LONGEST_NAME] = [56, 50, 40, 96, 26];
 
-  // The values that a mark stands at, by its kind.
-  const valuesOf = (mark) => {
-    const [[kind, value]] = Object.entries(mark);
-    return { bar: () => value.slice(0, 2), point: () => [value], whisker: () => value, sample: () => [value[0]] }[kind]();
-  };
+  // The values that a mark stands at.
+  const valuesOf = ({ bar, point, whisker, sample }) => bar?.slice(0, 2) ?? whisker ?? sample?.slice(0, 1) ?? [point];
   const values = (rows) => rows.flatMap(({ marks }) => marks.flatMap(valuesOf));
   // A bar has no length on a logarithmic axis and is hidden there: the point at its end remains.
   const valuesWithoutBars = (rows) => rows.flatMap(({ marks }) => marks.filter((mark) => !mark.bar && !mark.sample).flatMap(valuesOf));
 
   const SCALES = {
-    linear: (rows) => linear(0, Math.max(...values(rows))),
+    linear: (rows) => linear(0, ends(values(rows))[1]),
     logarithmic: (rows) => {
       const positive = (list) => list.filter((value) => value > 0);
-      return logarithmic(Math.min(...positive(valuesWithoutBars(rows))), Math.max(...positive(values(rows))));
+      return logarithmic(ends(positive(valuesWithoutBars(rows)))[0], ends(values(rows))[1]);
     },
     ratio: (rows) => ratios(values(rows)),
   };
@@ -46,8 +43,8 @@
       `<line class="sample" x1="${place(at)}%" x2="${place(at)}%" y1="${top + 40}" y2="${top + 46}"><title>${escaped(told)}</title></line>`,
   };
 
-  const drawRow = ({ colour, ring, name, detail, value, after, marks }, place, top) => {
-    const begun = `<g class="row c${colour}${ring ? " ring" : ""}"><text class="name" x="0" y="${top + 15}">${escaped(shortened(name, LONGEST_NAME))}</text>`;
+  const drawRow = ({ colour, dash, label, detail, value, after, marks }, place, top) => {
+    const begun = `<g class="row ${look(colour, dash)}"><text class="name" x="0" y="${top + 15}">${escaped(shortened(label, LONGEST_NAME))}</text>`;
     if (!marks.length) return `${begun}<text class="words" x="0" y="${top + 33}">${escaped(value)}</text></g>`;
     const part = (kind, text) => `<tspan class="${kind}">${escaped(text)}</tspan>`;
     const said = part("detail", detail) + part("shown", value) + part("detail", after);
@@ -69,23 +66,23 @@
       bottom += row.marks.length ? ROW : ROW_OF_WORDS;
       return drawRow(row, place, top);
     });
-    const told = rows.map(({ name, detail, value, after }) => `${name}: ${detail}${value}${after}`).join("; ");
+    const told = rows.map(({ label, detail, value, after }) => `${label}: ${detail}${value}${after}`).join("; ");
     plot.innerHTML = chart(`class="rows" width="100%" height="${bottom + AXIS}" data-scale="${kind}"`, title, told,
       axisOf(rowChart, scale, place, bottom) + drawn.join(""));
   };
 
-  for (const plot of all('.headline .plot, figure[data-chart="rows"] .plot')) {
+  const drawRows = (figure) => {
+    const plot = figure.querySelector(".plot");
     const rowChart = JSON.parse(plot.dataset.drawn);
     draw(plot, { ...rowChart, kind: "linear" });
-    const figure = plot.closest("figure");
-    if (!figure) continue;
+    if (!figure.querySelector("figcaption")) return;
     giveTools(figure, toggle("axis", "log", `log axis: ${rowChart.title}`, false, (on) =>
       draw(plot, { ...rowChart, kind: on ? "logarithmic" : "linear" })));
-  }
+  };
 
   // The baseline: every row says how many times as long it takes.
   const against = ({ cells, against }, baseline, group) => ({
-    title: `seconds per epoch as multiples of ${cells.find(({ place }) => place === baseline).name}, ${group.title}`,
+    title: `seconds per epoch as multiples of ${cells.find(({ place }) => place === baseline).label}, ${group.title}`,
     axis: "times as long as the baseline",
     kind: "ratio",
     rows: cells.map((cell) => {
@@ -96,7 +93,7 @@
     }),
   });
 
-  for (const figure of all('figure[data-chart="relative"]')) {
+  const drawRatios = (figure) => {
     const plot = figure.querySelector(".plot");
     const ratiosOf = JSON.parse(plot.dataset.drawn);
     const select = figure.querySelector("select");
@@ -111,5 +108,8 @@
       compare();
       tell(`Compared with ${select.selectedOptions[0].textContent}`);
     });
-  }
+  };
+
+  for (const figure of all('.headline .shown, figure[data-chart="rows"]')) drawWhenNear(figure, () => drawRows(figure));
+  for (const figure of all('figure[data-chart="relative"]')) drawWhenNear(figure, () => drawRatios(figure));
 }

@@ -1,10 +1,43 @@
 // Scales: numbers onto 0..1, and round ticks.
+
+// The least and the greatest of a list of any length: a call takes only so many arguments.
+const ends = (list, endsOf = (value) => [value, value]) => {
+  let [low, high] = [Infinity, -Infinity];
+  for (const one of list) {
+    const [from, to] = endsOf(one);
+    if (from < low) low = from;
+    if (to > high) high = to;
+  }
+  return [low, high];
+};
+
+// `place` says where a number lies on a ruler, and `number` which one lies there.
+class Scale {
+  constructor(low, high, { ticks, label }, place = Number, number = Number) {
+    const from = place(low);
+    Object.assign(this, { low, high, ticks, label, place, number, from, span: place(high) - from });
+  }
+
+  // 0 at the low end, 1 at the high end; outside of them too.
+  part(value) {
+    return (this.place(value) - this.from) / this.span;
+  }
+
+  // The same, cut off at the ends.
+  at(value) {
+    return Math.min(1, Math.max(0, this.part(value)));
+  }
+
+  valueAt(part) {
+    if (part <= 0 || part >= 1) return part <= 0 ? this.low : this.high;
+    return this.number(this.from + part * this.span);
+  }
+}
+
 const niceStep = (step) => {
   const power = 10 ** Math.floor(Math.log10(step));
   return power * ([1, 2, 5].find((digit) => digit * power >= step * (1 - 1e-9)) ?? 10);
 };
-const between = (low, high, place = (value) => value) => (value) =>
-  Math.min(1, Math.max(0, (place(value) - place(low)) / (place(high) - place(low))));
 
 // A tick's number with the digits that the step asks for; with an exponent where it would be
 // long without.
@@ -25,12 +58,13 @@ const multiples = (low, high, step) => {
 
 // Limits between which ticks can be told from each other.
 const GREATEST = 1e300;
+const bounded = (value, low, high) => Math.min(high, Math.max(low, value));
 const toldApart = (from, to) => {
-  const [low, high] = [from, to].map((value) => Math.min(GREATEST, Math.max(-GREATEST, value)));
-  const least = Math.max(1e-290, 1e-9 * Math.max(Math.abs(low), Math.abs(high)));
-  if (high - low >= least) return [low, high];
+  const [low, high] = [from, to].map((value) => bounded(value, -GREATEST, GREATEST));
+  const apart = Math.max(1e-290, 1e-9 * Math.max(Math.abs(low), Math.abs(high)));
+  if (high - low >= apart) return [low, high];
   const middle = low / 2 + high / 2;
-  const half = high > low ? least : Math.max(0.5, least);
+  const half = high > low ? apart : Math.max(0.5, apart);
   return [middle - half, middle + half];
 };
 
@@ -38,50 +72,55 @@ const linear = (from, to) => {
   const [low, high] = toldApart(from, to);
   const step = niceStep((high - low) / 5);
   const [first, last] = [Math.floor(low / step + 1e-9) * step, Math.ceil(high / step - 1e-9) * step];
-  return { low: first, high: last, at: between(first, last), ...multiples(first, last, step) };
+  return new Scale(first, last, multiples(first, last, step));
 };
 
 // Just the range, with round ticks inside it.
-const range = (from, to, whole) => {
+const range = (from, to, whole = false) => {
   const [low, high] = toldApart(from, to);
   const step = niceStep((high - low) / 5);
-  return { low, high, at: between(low, high), ...multiples(low, high, whole ? Math.max(1, step) : step) };
+  return new Scale(low, high, multiples(low, high, whole ? Math.max(1, step) : step));
 };
 
 const whole = (last) => {
   const step = Math.max(1, niceStep(last / 6));
-  const { ticks, label } = multiples(step, last, step);
-  if (step > 1) ticks.unshift(1);
-  const [low, high] = last > 1 ? [1, last] : [0.5, 1.5];
-  return { low, high, at: between(low, high), ticks, label };
+  const marks = multiples(step, last, step);
+  if (step > 1) marks.ticks.unshift(1);
+  return last > 1 ? new Scale(1, last, marks) : new Scale(0.5, 1.5, marks);
 };
 
+const short = (value) => (value >= 1e-3 && value < 1e5 ? String(value) : value.toExponential().replace("e+", "e"));
+
 // `inside`: exactly the range. Else the range is widened to the ticks around it.
-const logarithmic = (low, high, inside = false) => {
-  const ticks = [];
+const MOST_TICKS = 6;
+const logarithmic = (from, to, inside = false) => {
+  const [low, high] = (inside ? toldApart(from, to) : [from, to]).map((value) => bounded(value, 1 / GREATEST, GREATEST));
+  const all = [];
   for (let power = Math.floor(Math.log10(low) + 1e-9); power <= Math.ceil(Math.log10(high)) + 1; power += 1) {
-    for (const digit of [1, 2, 5]) ticks.push(Number(`${digit}e${power}`));
+    for (const digit of [1, 2, 5]) all.push(Number(`${digit}e${power}`));
   }
-  const below = Math.max(0, ticks.findLastIndex((tick) => tick <= low * (1 + 1e-9)));
-  const above = Math.max(below + 1, ticks.findIndex((tick) => tick >= high * (1 - 1e-9)));
-  let shown = ticks.slice(below, above + 1);
-  const [first, last] = inside ? [low, high] : [shown[0], shown.at(-1)];
-  shown = shown.filter((tick) => tick >= first && tick <= last);
-  if (shown.length > 6) shown = shown.filter((tick) => Math.abs(Math.log10(tick) % 1) < 1e-9);
-  return { low: first, high: last, at: between(first, last, (value) => Math.log10(Math.max(value, Number.MIN_VALUE))), ticks: shown,
-    label: (tick) => (tick >= 1e-3 && tick < 1e5 ? String(tick) : tick.toExponential().replace("e+", "e")) };
+  const below = Math.max(0, all.findLastIndex((tick) => tick <= low * (1 + 1e-9)));
+  const above = Math.max(below + 1, all.findIndex((tick) => tick >= high * (1 - 1e-9)));
+  const [first, last] = inside ? [low, high] : [all[below], all[above]];
+  let ticks = all.slice(below, above + 1).filter((tick) => tick >= first && tick <= last);
+  if (ticks.length > MOST_TICKS) ticks = ticks.filter((tick) => tick.toExponential().startsWith("1e"));
+  const every = Math.ceil(ticks.length / MOST_TICKS);
+  // A small part of a decade has none of these ticks.
+  const marks = ticks.length < 2 ? range(low, high) : { ticks: ticks.filter((_, index) => index % every === 0), label: short };
+  return new Scale(first, last, marks, (value) => Math.log10(Math.max(value, Number.MIN_VALUE)), (place) => 10 ** place);
 };
 
 // As far below 1 as above.
 const RATIOS = [1.05, 1.1, 1.2, 1.5, ...[0, 1, 2, 3, 4, 5].flatMap((power) => [2, 3, 5, 10].map((digit) => digit * 10 ** power))];
 const ratios = (values) => {
-  const furthest = Math.max(1.01, ...values.map((value) => (value > 1 ? value : 1 / value)).filter((factor) => factor > 0 && Number.isFinite(factor)));
+  const [, most] = ends(values.map((value) => (value > 1 ? value : 1 / value)).filter(Number.isFinite));
+  const furthest = bounded(most, 1.01, GREATEST);
   const outer = RATIOS.find((ratio) => ratio >= furthest) ?? furthest;
   const inner = RATIOS.findLast((ratio) => ratio <= Math.sqrt(outer) * 1.02);
   const above = inner ? [inner, outer] : [outer];
   const ticks = [...above.map((tick) => 1 / tick).reverse(), 1, ...above];
-  return { low: 1 / outer, high: outer, at: between(1 / outer, outer, Math.log), ticks,
-    label: (tick) => `${Math.round(tick * 1e3) / 1e3}×` };
+  const label = (tick) => `${short(Number(tick.toPrecision(3)))}×`;
+  return new Scale(1 / outer, outer, { ticks, label }, Math.log, Math.exp);
 };
 
 // Three significant digits, without an exponent where one can do without.
@@ -89,5 +128,5 @@ const significant = (value) => {
   if (!Number.isFinite(value)) return "not finite";
   if (value === 0) return "0";
   const magnitude = Math.floor(Math.log10(Math.abs(value)));
-  return magnitude > 4 || magnitude < -4 ? value.toExponential(2) : value.toFixed(Math.max(0, 2 - magnitude));
+  return magnitude > 4 || magnitude < -4 ? value.toExponential(2).replace("e+", "e") : value.toFixed(Math.max(0, 2 - magnitude));
 };

@@ -75,6 +75,23 @@ fn dragging_zooms_and_a_button_resets() {
 }
 
 #[test]
+fn any_number_of_steps_zooms_to_numbers() {
+    let Some((page, _out)) = report_of_cells(2) else { return };
+    page.click(&format!("{SECONDS} [data-action=\"axis\"]"));
+    for figure in [LOSS, SECONDS] {
+        page.evaluate(&format!("document.querySelector('{}').focus()", cursor(figure)));
+        for _ in 0..70 {
+            page.press("+");
+        }
+        let drawn = page.evaluate(&format!("document.querySelector('{figure} svg').outerHTML"));
+        let drawn = drawn.as_str().unwrap();
+        assert!(!drawn.contains("NaN") && !drawn.contains("Infinity"), "{drawn}");
+        assert!(page.count(&format!("{figure} .axes .tick")) > 4, "{drawn}");
+    }
+    assert_quiet(&page);
+}
+
+#[test]
 fn the_axis_of_seconds_becomes_logarithmic_and_back() {
     let Some((page, _out)) = report_of_cells(2) else { return };
     let axis = format!("{SECONDS} [data-action=\"axis\"]");
@@ -100,6 +117,48 @@ fn any_cell_can_be_the_baseline() {
     let other = values.iter().find(|value| current.as_str() != Some(value)).unwrap();
     page.choose("#baseline-0", other);
     assert_ne!(shown(), before);
+    assert_quiet(&page);
+}
+
+#[test]
+fn bars_begin_at_zero_and_are_as_long_as_their_times() {
+    let Some((page, _out)) = report_of_cells(3) else { return };
+    let bars = "#times .group:first-of-type [data-chart=rows]:first-of-type .s0";
+    let per_cent = |name: &str| -> Vec<f64> {
+        let found = page.attributes(bars, name);
+        found.iter().map(|length| length.trim_end_matches('%').parse().unwrap()).collect()
+    };
+    assert_eq!(per_cent("x"), [0.0; 3]);
+    let medians = page.evaluate(
+        "JSON.parse(document.querySelector('#times [data-chart=rows] .plot').dataset.drawn).rows.map(row => row.marks[0].bar[1])",
+    );
+    let unit = per_cent("width")[0] / medians[0].as_f64().unwrap();
+    for (width, median) in per_cent("width").iter().zip(medians.as_array().unwrap()) {
+        assert!((width - unit * median.as_f64().unwrap()).abs() < 0.05, "{width} of {medians}");
+    }
+}
+
+/// More than a hundred runs make a large page.
+#[test]
+fn a_large_page_draws_what_comes_near_and_all_of_it_on_paper() {
+    let Some(good) = good() else { return };
+    let out = tempfile::tempdir().unwrap();
+    let file = report_of(&Size { cells: 11, seeds: 10, epochs: 2 }, &good.folder, out.path());
+    let Some(page) = open(&file) else { return };
+    let drawn = |figures: &str| page.count(&format!("{figures} .plot > svg"));
+    assert_eq!((drawn(".headline"), drawn("#times figure"), drawn("#batch-norm figure")), (1, 0, 0));
+    page.click(".legend input[value=\"0\"]");
+    page.wait_for(
+        "the curves to be drawn",
+        "document.querySelectorAll('#curves figure .plot > svg').length === 6",
+    );
+    assert_eq!(page.count_visible("#curves figure [data-series=\"0\"] *"), 0, "it was hidden before");
+    assert!(page.count_visible("#curves figure [data-series=\"1\"] *") > 0);
+    page.print();
+    page.wait_for(
+        "all charts to be drawn",
+        "document.querySelectorAll('figure[data-chart]:not(:has(.plot > svg))').length === 0",
+    );
     assert_quiet(&page);
 }
 

@@ -52,6 +52,7 @@ fn a_reader_without_scripts_sees_all_but_what_needs_them() {
         assert_eq!(page.count_visible(shown), page.count(shown), "{shown}");
         assert!(page.count(shown) > 0, "{shown}");
     }
+    assert_eq!(page.count_visible("figure, .shown, .legend"), 0, "an empty place for a chart");
     assert_holds(&page.text("#cells noscript"), "epochs.csv");
 }
 

@@ -1,9 +1,15 @@
 //! The axes of charts: round ticks, whatever numbers a record holds.
 
+use std::fs;
+use std::path::Path;
+
 use serde_json::{Value, json};
 use trainmark_tests::browser::{Page, View};
+use trainmark_tests::invoke;
 
-use super::report;
+use super::large_record::{Size, report_of};
+use super::{assert_quiet, open, report};
+use crate::records::good;
 
 fn labels(page: &Page, scale: &str) -> Value {
     page.evaluate(&format!("(scale => scale.ticks.map(tick => scale.label(tick)))({scale})"))
@@ -25,8 +31,11 @@ fn ticks_are_round() {
         ("logarithmic(0.3, 40)", json!(["1", "10"])),
         ("logarithmic(2, 45)", json!(["2", "5", "10", "20", "50"])),
         ("logarithmic(2e-4, 9e-4)", json!(["2e-4", "5e-4", "0.001"])),
+        ("logarithmic(1e-9, 1e9)", json!(["1e-9", "1e-5", "0.1", "1000", "1e7"])),
+        ("logarithmic(2.1, 2.9, true)", json!(["2.2", "2.4", "2.6", "2.8"])),
         ("ratios([1, 0.31, Infinity])", json!(["0.2×", "0.5×", "1×", "2×", "5×"])),
         ("ratios([1, 2.9])", json!(["0.333×", "0.667×", "1×", "1.5×", "3×"])),
+        ("ratios([2500])", json!(["3.33e-4×", "0.02×", "1×", "50×", "3000×"])),
         ("ratios([1])", json!(["0.952×", "1×", "1.05×"])),
     ] {
         assert_eq!(labels(&page, scale), expected, "{scale}");
@@ -35,6 +44,7 @@ fn ticks_are_round() {
 }
 
 /// Numbers of every size, by their bits: each pair, and each with its neighbour and with itself.
+/// Of every kind of scale how many were looked at, and those that are wrong.
 const WRONG_SCALES: &str = "(() => {
     let state = 0x2545f491n;
     const random = () => {
@@ -42,31 +52,45 @@ const WRONG_SCALES: &str = "(() => {
             state ^= BigInt.asUintN(64, left ? state << by : state >> by);
         return state;
     };
-    const numbers = new Float64Array(2000);
+    const numbers = new Float64Array(1000);
     const bits = new BigUint64Array(numbers.buffer);
     for (const index of numbers.keys()) bits[index] = random();
     const known = [0, 5e-324, -5e-324, 1e16, 1, 1 + Number.EPSILON, Number.MAX_VALUE, -Number.MAX_VALUE];
-    const all = [...known, ...numbers].filter(Number.isFinite);
-    const pairs = all.flatMap((one, index) => [[one, one], [one, one + Math.abs(one) * Number.EPSILON],
+    const all = [...known, ...numbers, ...Array.from(numbers, (_, index) => 1.02 ** (index - 500))].filter(Number.isFinite);
+    const pairs = all.flatMap((one, index) => [[one, one], [one, one + Math.abs(one) * Number.EPSILON], [one, one * 1.7],
         [one, all[(index + 1) % all.length]], ...known.map(other => [one, other])]);
-    const isRight = ([low, high]) => {
-        const { ticks, label, at } = linear(low, high);
-        const labels = ticks.map(label);
+    const ordered = pairs.filter(pair => pair.every(Number.isFinite)).map(([a, b]) => [Math.min(a, b), Math.max(a, b)]);
+    const isRight = (scale, [low, high], widest = 20) => {
+        const { ticks } = scale;
+        const labels = ticks.map(tick => scale.label(tick));
         return ticks.length >= 2 && ticks.length <= 12 && ticks.every(Number.isFinite)
             && ticks.every((tick, index) => !index || tick > ticks[index - 1])
-            && [low, high].every(value => at(value) >= 0 && at(value) <= 1)
-            && labels.every(one => one.length <= 20) && new Set(labels).size === labels.length;
+            && scale.at(low) >= 0 && scale.at(low) <= scale.at(high) && scale.at(high) <= 1
+            && Math.abs(scale.at(scale.valueAt(0.4)) - 0.4) < 1e-3
+            && labels.every(one => one.length <= widest) && new Set(labels).size === labels.length;
     };
-    const ordered = pairs.filter(pair => pair.every(Number.isFinite)).map(([a, b]) => [Math.min(a, b), Math.max(a, b)]);
-    return [ordered.length, ordered.filter(pair => !isRight(pair)).slice(0, 5)];
+    const positive = ordered.filter(([low]) => low > 0);
+    const kinds = {
+        linear: [ordered, pair => linear(...pair)],
+        range: [ordered, pair => range(...pair)],
+        logarithmic: [positive, pair => logarithmic(...pair)],
+        inside: [positive.filter(([low, high]) => low < high), pair => logarithmic(...pair, true)],
+        ratios: [positive, pair => ratios(pair)],
+    };
+    return Object.entries(kinds).map(([kind, [pairs, scale]]) =>
+        [kind, pairs.length, pairs.filter(pair => !isRight(scale(pair), pair)).slice(0, 5)]);
 })()";
 
 #[test]
 fn any_two_numbers_have_a_scale() {
     let Some(page) = report(View::default()) else { return };
     let found = page.evaluate(WRONG_SCALES);
-    assert!(found[0].as_u64().unwrap() > 10_000, "{found}");
-    assert_eq!(found[1], json!([]));
+    let kinds = found.as_array().unwrap();
+    assert_eq!(kinds.len(), 5);
+    for kind in kinds {
+        assert!(kind[1].as_u64().unwrap() > 5_000, "{kind}");
+        assert_eq!(kind[2], json!([]), "{kind}");
+    }
 }
 
 /// Losses that only a broken backend has must not cost the others their page.
@@ -105,25 +129,53 @@ fn a_wide_range_of_times_has_a_logarithmic_axis() {
 #[test]
 fn labels_do_not_overlap_where_there_is_room() {
     let Some(page) = report(View::default()) else { return };
-    let heights = page.evaluate("spread([100, 101, 3, 199.9, 99, 200, 100], 14, 0, 200)");
-    let mut heights: Vec<f64> = serde_json::from_value(heights).unwrap();
-    heights.sort_by(f64::total_cmp);
-    assert!(heights.windows(2).all(|pair| pair[1] - pair[0] >= 14.0 - 1e-9), "{heights:?}");
-    assert!(heights.iter().all(|height| (0.0..=200.0).contains(height)), "{heights:?}");
+    let overlapping = page.evaluate(
+        "(() => {
+            const next = (one) => (one * 16807) % 2147483647;
+            let seed = 1;
+            const lists = Array.from({ length: 500 }, (_, index) =>
+                Array.from({ length: 1 + index % 14 }, () => ((seed = next(seed)) % 2001) / 10));
+            return lists.filter(wanted => {
+                const heights = spread(wanted, 14, 0, 200).sort((a, b) => a - b);
+                return heights.some((height, index) => height < -1e-9 || height > 200 + 1e-9
+                    || (index && height - heights[index - 1] < 14 - 1e-9));
+            });
+        })()",
+    );
+    assert_eq!(overlapping, json!([]));
+}
+
+/// More than a call's arguments may be.
+#[test]
+fn a_line_may_have_any_number_of_epochs() {
+    let Some(page) = report(View::default()) else { return };
+    let dots = page.evaluate(
+        "(() => {
+            const epochs = Array.from({ length: 300000 }, (_, index) => index + 1);
+            Object.assign(groups[0].series[0], { epochs, seconds: epochs, loss: epochs.map(epoch => Array(3).fill(1 / epoch)) });
+            const plot = new Plot(document.querySelector('[data-chart=\"curve\"][data-x=\"seconds\"][data-y=\"loss\"]'));
+            return plot.svg.querySelector('.dots').getAttribute('d').split('M').length - 1;
+        })()",
+    );
+    assert_eq!(dots, 300_000);
 }
 
 /// Names come from plugins.
 #[test]
 fn what_is_drawn_is_text() {
-    let Some(page) = report(View::default()) else { return };
-    let evil = r#"<img src=x onerror="document.title='owned'">'&"#;
-    let found = page.call(
-        "evil => {
-            groups[0].series[0].label = evil;
-            const plot = new Plot(document.querySelector('[data-chart=\"curve\"]'));
-            return [plot.svg.querySelectorAll('img, image').length, plot.svg.querySelector('desc').textContent.includes(evil)];
-        }",
-        &[evil],
-    );
-    assert_eq!(found, json!([0, true]));
+    let Some(good) = good() else { return };
+    let out = tempfile::tempdir().unwrap();
+    let file = report_of(&Size { cells: 4, seeds: 3, epochs: 2 }, &good.folder, out.path());
+    let evil = r#"<img src=x onerror="document.title='owned'">'&</script>"#;
+    let events = file.with_file_name("events.jsonl");
+    let text = fs::read_to_string(&events).unwrap().replace("\"backend-0\"", &json!(evil).to_string());
+    fs::write(&events, text).unwrap();
+    invoke([Path::new("report"), file.parent().unwrap()]).run().expect(0);
+    let Some(page) = open(&file) else { return };
+    assert_eq!(page.count("img, image"), 0);
+    for chart in ["curve", "rows", "relative"] {
+        let told = page.texts(&format!("[data-chart={chart}] .plot desc"));
+        assert!(!told.is_empty() && told.iter().all(|told| told.contains(evil)), "{chart}: {told:?}");
+    }
+    assert_quiet(&page);
 }

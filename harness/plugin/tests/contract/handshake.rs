@@ -8,7 +8,7 @@ use trainmark_plugin::Error;
 use trainmark_plugin::abi::{
     BackendTable, DescriptionData, ImplementationData, Status, TABLE_PREFIX, TM_MAGIC, TM_OK, Text,
 };
-use trainmark_plugin::host::Plugin;
+use trainmark_plugin::host::{LoadFault, Plugin};
 
 use crate::backend::{TABLE, description, request};
 
@@ -24,7 +24,7 @@ fn load(edit: impl FnOnce(&mut BackendTable)) -> Result<Plugin, String> {
     edit(&mut known);
     let table = Box::leak(Box::new(LaterTable { known, unknown: [usize::MAX; 3] }));
     // SAFETY: the table lives for ever, and its pointers, where present, are those of the SDK's table.
-    unsafe { Plugin::from_table(&raw const table.known) }
+    unsafe { Plugin::from_table(&raw const table.known) }.map_err(|fault| fault.to_string())
 }
 
 fn refusal(edit: impl FnOnce(&mut BackendTable)) -> String {
@@ -100,11 +100,11 @@ fn impossible_table_sizes_are_refused() {
 
 #[test]
 fn null_and_misaligned_tables_are_refused() {
-    let message = Some("the plugin's table: the pointer is null or misaligned".to_owned());
+    let fault = LoadFault::Table("the plugin's table: the pointer is null or misaligned".to_owned());
     // SAFETY: a null pointer is never read.
-    assert_eq!(unsafe { Plugin::from_table(std::ptr::null()) }.err(), message);
+    assert_eq!(unsafe { Plugin::from_table(std::ptr::null()) }.err().as_ref(), Some(&fault));
     // SAFETY: a misaligned pointer is never read.
-    assert_eq!(unsafe { Plugin::from_table((&raw const TABLE).wrapping_byte_add(4)) }.err(), message);
+    assert_eq!(unsafe { Plugin::from_table((&raw const TABLE).wrapping_byte_add(4)) }.err(), Some(fault));
 }
 
 #[test]

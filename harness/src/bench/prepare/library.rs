@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use super::devices::missing;
 use crate::bench::runner::Runner;
 use crate::executor::{Ending, LibraryPath, Threads};
+use crate::failure::{Failure, FailureKind};
 use crate::interrupt::Interrupted;
 use crate::registry::build::file_hash;
 use crate::registry::{Backend, BackendName, Library};
@@ -43,7 +44,7 @@ impl ReadyLibrary {
         let path = library.path();
         let info = match describe(&path, runner)? {
             Ok(info) => info,
-            Err(reason) => return Ok(Err(with_remedy(reason, library))),
+            Err(failure) => return Ok(Err(with_remedy(failure, library))),
         };
         if info.name != backend.name {
             let reason = format!("its library names itself {}, its backend.toml {}", info.name, backend.name);
@@ -57,7 +58,7 @@ impl ReadyLibrary {
 /// A library named by its path becomes a backend by the name in its table.
 pub(super) fn given_library(path: &Path, runner: &dyn Runner) -> anyhow::Result<Result<Backend, String>> {
     let library = library_file(path)?;
-    Ok(describe(&library, runner)?.and_then(|info| {
+    Ok(describe(&library, runner)?.map_err(|failure| failure.reason).and_then(|info| {
         BackendName::parse(&info.name)?;
         Ok(Backend {
             name: info.name,
@@ -79,23 +80,23 @@ pub(super) fn library_file(path: &Path) -> anyhow::Result<PathBuf> {
 
 /// A library that was built here and does not load any more has lost something that
 /// it was built with, such as a framework's library in a cache.
-fn with_remedy(reason: String, library: &Library) -> String {
-    match library {
-        Library::Built(_) if reason.starts_with("cannot load ") && !LibraryPath::has_explained(&reason) => {
-            format!(
-                "{reason}; if what it was built with has moved or gone, delete the library: it is built again"
-            )
-        }
-        _ => reason,
+fn with_remedy(failure: Failure, library: &Library) -> String {
+    let Failure { kind, reason, .. } = failure;
+    let is_lost = kind == FailureKind::NotLoaded && LibraryPath::here().advice(&reason).is_none();
+    if is_lost && matches!(library, Library::Built(_)) {
+        return format!(
+            "{reason}; if what it was built with has moved or gone, delete the library: it is built again"
+        );
     }
+    reason
 }
 
 /// Asks a library what it is.
 ///
 /// # Errors
-/// Where no job can be started. The inner error is the reason why the
+/// Where no job can be started, or the user interrupts. The inner error is why the
 /// library cannot be used.
-pub fn describe(library: &Path, runner: &dyn Runner) -> anyhow::Result<Result<BackendInfo, String>> {
+pub fn describe(library: &Path, runner: &dyn Runner) -> anyhow::Result<Result<BackendInfo, Failure>> {
     let mut info = None;
     let log = tempfile::NamedTempFile::new().context("cannot create a temporary log")?;
     let job = Job::Describe { library: library.to_owned() };
@@ -113,8 +114,10 @@ pub fn describe(library: &Path, runner: &dyn Runner) -> anyhow::Result<Result<Ba
     }
     Ok(match (report.ending, info) {
         (Ending::Failed(failure), _) if failure.is_interruption() => bail!(Interrupted),
-        (Ending::Failed(failure), _) => Err(failure.reason),
+        (Ending::Failed(failure), _) => Err(failure),
         (Ending::Done(_), Some(info)) => Ok(info),
-        (Ending::Done(_), None) => Err("the worker said nothing of the library".to_owned()),
+        (Ending::Done(_), None) => {
+            Err(Failure::new(FailureKind::Failed, "the worker said nothing of the library"))
+        }
     })
 }

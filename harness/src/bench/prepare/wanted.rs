@@ -1,12 +1,12 @@
 //! A backend that was asked for, with all that was said of it.
 
 use anyhow::bail;
-use trainmark_reports::record::{Device, Unavailable};
+use trainmark_reports::record::{Device, Implementation, Unavailable};
 
 use super::ReadyLibrary;
 use super::devices::missing;
 use crate::bench::request::Selected;
-use crate::plan::{NO_BATCH_NORM, Selection};
+use crate::plan::Selection;
 use crate::registry::{Backend, Library, suggestion};
 use crate::worker::protocol::BackendInfo;
 use crate::workload::Workload;
@@ -75,12 +75,12 @@ impl Wanted<'_> {
         if !workload.model.has_batch_norm() {
             // Without batch norm there is nothing to choose between, unless the
             // user asked for something else by name.
-            let wanted = selected.is_none_or(|name| name == NO_BATCH_NORM);
-            return Ok(if wanted { vec![NO_BATCH_NORM.to_owned()] } else { Vec::new() });
+            let wanted = selected.is_none_or(|name| name == Implementation::NONE);
+            return Ok(if wanted { vec![Implementation::NONE.to_owned()] } else { Vec::new() });
         }
         let mut names: Vec<&str> = info.implementations.iter().map(|one| one.name.as_str()).collect();
         if let Some(name) = selected {
-            if name != NO_BATCH_NORM && !names.contains(&name) {
+            if name != Implementation::NONE && !names.contains(&name) {
                 bail!("{} has no implementation {name}{}", info.name, suggestion(name, names.into_iter()));
             }
             names.retain(|one| *one == name);

@@ -2,11 +2,10 @@
 //! nowhere is a slip of the keyboard, and must not end in an empty report.
 
 use anyhow::bail;
-use trainmark_reports::record::Device;
+use trainmark_reports::record::{Device, Implementation};
 
 use super::wanted::Wanted;
 use super::{Preparer, ReadyLibrary};
-use crate::plan::NO_BATCH_NORM;
 use crate::registry::{Library, suggestion};
 
 impl Preparer<'_> {
@@ -31,7 +30,7 @@ impl Preparer<'_> {
         let implementations = libraries.iter().flat_map(|one| &one.info.implementations);
         let implementations = distinct(implementations.map(|one| &*one.name).collect());
         for wish in &self.selected.implementations {
-            if wish != NO_BATCH_NORM && !implementations.contains(&&**wish) {
+            if wish != Implementation::NONE && !implementations.contains(&&**wish) {
                 let known = suggestion(wish, implementations.into_iter());
                 bail!("no selected backend has the implementation {wish}{known}");
             }

@@ -63,10 +63,13 @@ impl DriverFolders {
 
     /// Whether the loader finds the driver in a folder by itself, by whichever name it has.
     pub fn is_found_by_loader(&self, folder: &Path) -> bool {
-        let resolved = |folder: &Path| folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let folder = resolved(folder);
         self.found_by_loader.iter().any(|found| resolved(found) == folder)
     }
+}
+
+fn resolved(folder: &Path) -> PathBuf {
+    folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
 }
 
 /// Whether a folder holds the driver's `libcuda` and nothing that could win over a plugin's own

@@ -51,6 +51,12 @@ pub struct NoGpu {
     pub remedy: String,
 }
 
+impl NoGpu {
+    fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { what: what.into(), remedy: remedy.into() }
+    }
+}
+
 impl std::fmt::Display for NoGpu {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}; {}", self.what, self.remedy)
@@ -192,19 +198,18 @@ fn handle(entry: &str, uuids: &[String]) -> Option<Handle> {
 
 /// What it means that the library cannot be loaded or begun.
 fn no_library(error: &NvmlError) -> NoGpu {
-    let told = |what: &str, remedy: &str| NoGpu { what: what.to_owned(), remedy: remedy.to_owned() };
     let is_loaded = Path::new("/proc/driver/nvidia/version").exists();
     match error {
-        NvmlError::LibloadingError(_) if is_loaded => told(
-            &format!("the NVIDIA driver is loaded, but its library {LIBRARY} is not to be found"),
+        NvmlError::LibloadingError(_) if is_loaded => NoGpu::new(
+            format!("the NVIDIA driver is loaded, but its library {LIBRARY} is not to be found"),
             "in a container, start it with the driver's `utility` capability",
         ),
-        NvmlError::LibloadingError(_) => told("no NVIDIA driver", "install it, or use --device cpu"),
-        NvmlError::DriverNotLoaded => told(
+        NvmlError::LibloadingError(_) => NoGpu::new("no NVIDIA driver", "install it, or use --device cpu"),
+        NvmlError::DriverNotLoaded => NoGpu::new(
             "the NVIDIA driver is installed but not loaded",
             "ask the machine's owner to load it (`modprobe nvidia`), or use --device cpu",
         ),
-        NvmlError::LibRmVersionMismatch => told(
+        NvmlError::LibRmVersionMismatch => NoGpu::new(
             "the NVIDIA driver's library and kernel module are of two versions",
             "restart the machine, or use --device cpu",
         ),
@@ -213,24 +218,21 @@ fn no_library(error: &NvmlError) -> NoGpu {
 }
 
 fn unanswered(error: &NvmlError) -> NoGpu {
-    NoGpu {
-        what: format!("the NVIDIA driver does not answer ({error})"),
-        remedy: "see whether `nvidia-smi` works, or use --device cpu".to_owned(),
-    }
+    NoGpu::new(
+        format!("the NVIDIA driver does not answer ({error})"),
+        "see whether `nvidia-smi` works, or use --device cpu",
+    )
 }
 
 fn no_device() -> NoGpu {
-    NoGpu {
-        what: "the NVIDIA driver is loaded, but there is no GPU".to_owned(),
-        remedy: "see whether `nvidia-smi` lists one, or use --device cpu".to_owned(),
-    }
+    NoGpu::new(
+        "the NVIDIA driver is loaded, but there is no GPU",
+        "see whether `nvidia-smi` lists one, or use --device cpu",
+    )
 }
 
 fn hidden(listed: &str) -> NoGpu {
-    NoGpu {
-        what: format!("{VISIBLE}={listed} hides every GPU"),
-        remedy: format!("unset {VISIBLE}, or use --device cpu"),
-    }
+    NoGpu::new(format!("{VISIBLE}={listed} hides every GPU"), format!("unset {VISIBLE}, or use --device cpu"))
 }
 
 #[cfg(test)]

@@ -1,19 +1,19 @@
 //! One build, from the look at what it needs to the stamp.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use trainmark_reports::lock;
 
-use super::lock::Lock;
-use super::process::{Ending, Running};
 use super::reason::first_error;
 use super::{Network, Recipe};
-use crate::executor::signal_name;
 use crate::interrupt::{Interrupt, Interrupted};
+use crate::process::{Process, describe};
 
 /// What there is to tell of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,28 +55,48 @@ impl Recipe {
             interrupt.check()?;
             bail!(missing);
         }
-        let unwritable = || format!("cannot write into {}", self.target.display());
-        fs::create_dir_all(&self.target).with_context(unwritable)?;
-        let lock = Lock::take(&self.target, interrupt, &mut || heard(BuildEvent::Waiting));
-        let Some(_lock) = lock.with_context(unwritable)? else { bail!(Interrupted) };
+        self.written(fs::create_dir_all(&self.target))?;
+        let _lock = self.written(self.lock(interrupt, heard))?;
+        interrupt.check()?;
         if self.is_fresh()? {
             return Ok(());
         }
         let fingerprint = self.fingerprint()?;
         // Whatever happens from here on, the library is not taken for a whole one.
         for file in [self.stamp(), self.failure()] {
-            remove(&file).with_context(unwritable)?;
+            self.written(remove(&file))?;
         }
-        let log = File::create(self.log()).with_context(unwritable)?;
+        let log = self.written(File::create(self.log()))?;
         heard(BuildEvent::Begun);
         let built = self.run(log, network, interrupt, heard);
         match &built {
-            Ok(()) => fs::write(self.stamp(), fingerprint).with_context(unwritable)?,
+            Ok(()) => self.written(fs::write(self.stamp(), fingerprint))?,
             Err(error) if error.is::<Interrupted>() => {}
             // For `list` and `doctor`; the build's own failure is what counts here.
             Err(error) => drop(fs::write(self.failure(), format!("{error:#}"))),
         }
         built
+    }
+
+    fn written<T>(&self, result: io::Result<T>) -> anyhow::Result<T> {
+        result.with_context(|| format!("cannot write into {}", self.target.display()))
+    }
+
+    /// Takes the target folder for one build, in whichever process, or waits until the user
+    /// interrupts.
+    fn lock(&self, interrupt: &Interrupt, heard: &mut dyn FnMut(BuildEvent)) -> io::Result<File> {
+        let file = File::options().create(true).append(true).open(self.target.join("build.lock"))?;
+        let locked = lock(&file, |tries| {
+            if tries == 1 {
+                heard(BuildEvent::Waiting);
+            }
+            !interrupt.is_set()
+        });
+        match locked {
+            // Some network file systems know no locks; cargo goes on there as well.
+            Err(error) if error.kind() != io::ErrorKind::Unsupported => Err(error),
+            _ => Ok(file),
+        }
     }
 
     fn run(
@@ -87,21 +107,19 @@ impl Recipe {
         heard: &mut dyn FnMut(BuildEvent),
     ) -> anyhow::Result<()> {
         let start = Instant::now();
-        let running =
-            Running::start(&self.artifact.build, &self.folder, &self.variables(network), Some(log))?;
-        let mut tick = |line| heard(BuildEvent::GoesOn { elapsed: start.elapsed(), line });
-        let (ending, _) = running.wait(interrupt, Duration::MAX, &mut tick);
-        match ending {
-            Ending::Exited(status) => self.judge(status, network),
-            Ending::Interrupted | Ending::TooLate => bail!(Interrupted),
-        }
+        let mut process =
+            Process::start_guarded(&self.artifact.build, &self.folder, &self.variables(network), Some(log))?;
+        let ended = process.finish(interrupt, Duration::MAX, &mut |line| {
+            heard(BuildEvent::GoesOn { elapsed: start.elapsed(), line });
+        });
+        self.judge(ended?, network)
     }
 
     fn judge(&self, status: ExitStatus, network: Network) -> anyhow::Result<()> {
         let log = self.log();
         let (see, remark) = (log.display(), network.remark());
-        if let Some(signal) = status.signal() {
-            bail!("its build was killed by {}{remark}; see {see}", signal_name(signal));
+        if status.signal().is_some() {
+            bail!("its build {}{remark}; see {see}", describe(Some(status)));
         }
         if !status.success() {
             let printed =
@@ -121,9 +139,9 @@ impl Recipe {
     }
 }
 
-fn remove(file: &Path) -> std::io::Result<()> {
+fn remove(file: &Path) -> io::Result<()> {
     match fs::remove_file(file) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,
     }
 }

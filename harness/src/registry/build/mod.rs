@@ -2,10 +2,7 @@
 
 mod attempt;
 mod fingerprint;
-mod lock;
-mod log;
 mod needs;
-mod process;
 mod reason;
 mod schedule;
 

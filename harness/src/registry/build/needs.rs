@@ -4,9 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use crate::interrupt::Interrupt;
+use crate::process::Process;
 use crate::registry::manifest::Requirement;
 
-use super::process::{Ending, Running};
 use super::{Network, Recipe};
 
 /// Longest time that a probe may take.
@@ -31,16 +31,16 @@ impl Recipe {
 
     /// Runs a probe; its last line tells why the need is not met.
     fn probe(&self, command: &[String], network: Network, interrupt: &Interrupt) -> Result<(), String> {
-        let running = Running::start(command, &self.folder, &self.variables(network), None);
-        let running = running.map_err(|error| format!("{error:#}"))?;
-        let (ending, line) = running.wait(interrupt, PROBE_PATIENCE, &mut |_| {});
+        let process = Process::start_guarded(command, &self.folder, &self.variables(network), None);
+        let mut process = process.map_err(|error| format!("{error:#}"))?;
         let name = command.join(" ");
-        match ending {
-            Ending::Exited(status) if status.success() => Ok(()),
-            Ending::Exited(_) if !line.is_empty() => Err(line),
-            Ending::Exited(status) => Err(format!("`{name}` printed nothing and ended with {status}")),
-            Ending::Interrupted => Err("interrupted".to_owned()),
-            Ending::TooLate => Err(format!("`{name}` did not end within {} s", PROBE_PATIENCE.as_secs())),
+        match process.finish(interrupt, PROBE_PATIENCE, &mut |_| {}) {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(match process.last_line() {
+                line if line.is_empty() => format!("`{name}` printed nothing and ended with {status}"),
+                line => line,
+            }),
+            Err(error) => Err(format!("`{name}` {error}")),
         }
     }
 }

@@ -28,22 +28,19 @@ impl Room {
     /// Position in `waiting` of the build that may start beside those that run:
     /// the first one whose backend is not being built, if there is room for it.
     /// None overtakes it, lest a large one wait for ever.
-    fn next(self, waiting: &[&Recipe], running: &[&Recipe]) -> Option<usize> {
-        let is_free = |recipe: &&Recipe| running.iter().all(|other| other.target != recipe.target);
-        let next = waiting.iter().position(is_free)?;
-        if running.is_empty() {
-            return Some(next);
-        }
-        let memory: u64 = running.iter().map(|recipe| recipe.artifact.memory).sum();
+    fn next(self, recipes: &[&Recipe], waiting: &[usize], running: &[usize]) -> Option<usize> {
+        let next = waiting
+            .iter()
+            .position(|&index| running.iter().all(|&other| recipes[other].target != recipes[index].target))?;
+        let memory: u64 = running.iter().map(|&index| recipes[index].artifact.memory).sum();
         let fits = running.len() < self.processors
-            && memory.saturating_add(waiting[next].artifact.memory) <= self.memory;
-        fits.then_some(next)
+            && memory.saturating_add(recipes[waiting[next]].artifact.memory) <= self.memory;
+        (fits || running.is_empty()).then_some(next)
     }
 }
 
 /// Builds every library of `recipes`; `heard` is told how each, by its index,
-/// goes. Returns for
-/// each the reason why it was not built, if so.
+/// goes. Returns for each the reason why it was not built, if so.
 pub fn build_all(
     recipes: &[&Recipe],
     network: Network,
@@ -54,7 +51,6 @@ pub fn build_all(
     let mut waiting: Vec<usize> = (0..recipes.len()).collect();
     let mut running: Vec<usize> = Vec::new();
     let mut room = Room::now();
-    let at = |indices: &[usize]| indices.iter().map(|&index| recipes[index]).collect::<Vec<_>>();
     let (sender, events) = channel();
     std::thread::scope(|scope| {
         loop {
@@ -62,7 +58,7 @@ pub fn build_all(
                 room = Room::now();
             }
             while !interrupt.is_set()
-                && let Some(next) = room.next(&at(&waiting), &at(&running))
+                && let Some(next) = room.next(recipes, &waiting, &running)
             {
                 let index = waiting.remove(next);
                 running.push(index);
@@ -90,8 +86,6 @@ fn build(
     interrupt: &Interrupt,
     events: &Sender<(usize, BuildEvent)>,
 ) {
-    // The receiver goes only after every build has ended.
-    let tell = |event| drop(events.send((index, event)));
     let mut begun = None;
     let mut told = Duration::ZERO;
     let result = recipe.build(network, interrupt, &mut |event| {
@@ -102,10 +96,12 @@ fn build(
             BuildEvent::GoesOn { elapsed, .. } => told = *elapsed,
             _ => {}
         }
-        tell(event);
+        // The receiver goes only after every build has ended.
+        let _ = events.send((index, event));
     });
+    let elapsed = begun.map(|begun| begun.elapsed());
     let result = result.map_err(|error| format!("{error:#}"));
-    tell(BuildEvent::Ended { elapsed: begun.map(|begun| begun.elapsed()), result });
+    let _ = events.send((index, BuildEvent::Ended { elapsed, result }));
 }
 
 #[cfg(test)]
@@ -123,14 +119,16 @@ mod tests {
     #[test]
     fn a_build_starts_where_there_is_room() {
         let recipes = [recipe("a", 2), recipe("b", 4), recipe("c", 1), recipe("a-cuda", 1)];
-        let [a, b, c, a_cuda] = recipes.each_ref();
+        let recipes = recipes.each_ref();
+        let [a, b, c, a_cuda] = [0, 1, 2, 3];
         let room = Room { memory: 6 << 30, processors: 2 };
-        assert_eq!(room.next(&[b, c], &[a]), Some(0), "6 GiB fit into 6");
-        assert_eq!(room.next(&[c], &[a, b]), None, "both processors are taken");
+        assert_eq!(room.next(&recipes, &[b, c], &[a]), Some(0), "6 GiB fit into 6");
+        assert_eq!(room.next(&recipes, &[c], &[a, b]), None, "both processors are taken");
         let small = Room { memory: 5 << 30, ..room };
-        assert_eq!(small.next(&[b, c], &[a]), None, "and the small one does not overtake");
-        assert_eq!(Room { memory: 0, processors: 1 }.next(&[b], &[]), Some(0), "one always runs");
-        assert_eq!(room.next(&[a_cuda, c], &[a]), Some(1), "one folder, one build");
-        assert_eq!(room.next(&[a_cuda], &[a]), None);
+        assert_eq!(small.next(&recipes, &[b, c], &[a]), None, "and the small one does not overtake");
+        let none = Room { memory: 0, processors: 1 };
+        assert_eq!(none.next(&recipes, &[b], &[]), Some(0), "one always runs");
+        assert_eq!(room.next(&recipes, &[a_cuda, c], &[a]), Some(1), "one folder, one build");
+        assert_eq!(room.next(&recipes, &[a_cuda], &[a]), None);
     }
 }

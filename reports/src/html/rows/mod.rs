@@ -7,7 +7,7 @@ pub(super) mod times;
 
 use serde::Serialize;
 
-use super::colours::{Colours, is_ring};
+use super::colours::{Colours, Look};
 use crate::record::Cell;
 use crate::summary::Group;
 
@@ -22,9 +22,8 @@ pub(super) struct RowChart {
 /// A cell's row.
 #[derive(Serialize)]
 pub(super) struct Row {
-    colour: usize,
-    ring: bool,
-    name: String,
+    #[serde(flatten)]
+    look: Look,
     /// What leads to the value; left out where there is no room.
     pub(super) detail: String,
     pub(super) value: String,
@@ -38,9 +37,7 @@ impl Row {
     /// The row of a cell, with nothing in it yet.
     fn of(cell: &Cell, group: &Group, colours: &Colours) -> Self {
         Self {
-            colour: colours.get(cell),
-            ring: is_ring(&cell.implementation),
-            name: group.label(cell),
+            look: colours.look(group, cell),
             detail: String::new(),
             value: String::new(),
             after: String::new(),

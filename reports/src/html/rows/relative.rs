@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::comparison::Relative;
-use crate::html::colours::{Colours, is_ring};
+use crate::html::colours::Colours;
 use crate::html::curves::rounded;
 use crate::statistics::{Comparison, Verdict};
 use crate::summary::Group;
@@ -19,16 +19,11 @@ pub(in super::super) struct RelativeTimes<'g> {
 impl<'g> RelativeTimes<'g> {
     /// `None` where fewer than two cells have a time.
     pub(in super::super) fn of(group: &'g Group<'g>, relative: Relative) -> Option<Self> {
-        let time = |place: usize| group.cells[place].train_seconds.map(|time| time.median);
-        let mut timed: Vec<usize> = (0..group.cells.len()).filter(|&place| time(place).is_some()).collect();
-        timed.sort_by(|&a, &b| time(a).unwrap_or(f64::NAN).total_cmp(&time(b).unwrap_or(f64::NAN)));
-        (timed.len() > 1).then_some(Self { group, relative, timed })
-    }
-
-    /// Place and name of every cell that can be a baseline, the default first.
-    pub(in super::super) fn baselines(&self) -> Vec<(usize, String)> {
-        let label = |&place: &usize| (place, self.group.label(self.group.cells[place].cell));
-        self.timed.iter().map(label).collect()
+        let times = group.cells.iter().enumerate().filter_map(|(place, cell)| Some((cell.seconds()?, place)));
+        let mut times: Vec<(f64, usize)> = times.collect();
+        times.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        let timed = times.into_iter().map(|(_, place)| place).collect();
+        Some(Self { group, relative, timed }).filter(|times| times.timed.len() > 1)
     }
 
     /// The ratio and its interval; without an interval that of the medians.
@@ -36,32 +31,25 @@ impl<'g> RelativeTimes<'g> {
         match self.relative.get(baseline, place).and_then(|comparison| comparison.interval) {
             Some(interval) => (interval.estimate, Some((interval.low, interval.high))),
             None => {
-                let time = |place: usize| self.group.cells[place].train_seconds.map(|time| time.median);
-                (time(place).zip(time(baseline)).map_or(1.0, |(time, of)| time / of), None)
+                let [time, of] = [place, baseline].map(|place| self.group.cells[place].seconds());
+                (time.zip(of).map_or(1.0, |(time, of)| time / of), None)
             }
         }
     }
 
-    /// What the script draws: the cells, and per baseline and subject the ratio, its ends, and
-    /// the verdict.
+    /// What the script draws: the cells, each a possible baseline, the default first; and per
+    /// baseline and subject the ratio, its ends, and the verdict.
     pub(in super::super) fn data(&self, colours: &Colours) -> Value {
         let cells = self.timed.iter().map(|&place| {
-            let cell = self.group.cells[place].cell;
-            json!({
-                "place": place,
-                "colour": colours.get(cell),
-                "ring": is_ring(&cell.implementation),
-                "name": self.group.label(cell),
-            })
+            let mut cell = json!(colours.look(self.group, self.group.cells[place].cell));
+            cell["place"] = place.into();
+            cell
         });
         let against = self.timed.iter().map(|&baseline| {
             let subjects = self.timed.iter().map(|&place| (place.to_string(), self.entry(baseline, place)));
-            (baseline.to_string(), Value::Object(subjects.collect()))
+            (baseline.to_string(), subjects.collect::<Value>())
         });
-        json!({
-            "cells": cells.collect::<Vec<_>>(),
-            "against": Value::Object(against.collect()),
-        })
+        json!({ "cells": cells.collect::<Vec<_>>(), "against": against.collect::<Value>() })
     }
 
     fn entry(&self, baseline: usize, place: usize) -> Value {

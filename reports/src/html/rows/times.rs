@@ -44,16 +44,13 @@ fn row(group: &Group<'_>, colours: &Colours, summary: &CellSummary) -> Row {
 
 /// What the bars, whiskers and ticks are.
 pub(in super::super) fn legend(group: &Group) -> String {
-    let first_only =
-        |summary: &CellSummary| summary.train_seconds.is_some_and(|time| time.basis == Basis::FirstOnly);
-    let basis = if group.cells.iter().any(first_only) {
+    let times: Vec<EpochSeconds> = group.cells.iter().filter_map(|summary| summary.train_seconds).collect();
+    let basis = if times.iter().any(|time| time.basis == Basis::FirstOnly) {
         "first epochs, their warm-up included"
     } else {
         "epochs after the first"
     };
-    let has_interval =
-        |summary: &CellSummary| summary.train_seconds.is_some_and(|time| time.interval.is_some());
-    let whiskers = if group.cells.iter().any(has_interval) {
+    let whiskers = if times.iter().any(|time| time.interval.is_some()) {
         "Whiskers: 95% intervals over seeds."
     } else {
         "No interval: that needs more than one seed."

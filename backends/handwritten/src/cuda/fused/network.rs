@@ -80,8 +80,18 @@ impl Network {
         Ok(Self { stages, batch_norms: plan.0, learning_rate, switches })
     }
 
-    /// Starts a kernel behind another one.
-    fn start(&self, device: &dyn Launcher, launch: Launch<'_>) -> Result<(), Error> {
+    /// Starts so many blocks of a kernel behind another one, with so many threads each.
+    fn start(
+        &self,
+        device: &dyn Launcher,
+        (kernel, threads): (&'static str, u32),
+        blocks: usize,
+        arguments: &[Argument],
+    ) -> Result<(), Error> {
+        self.launch(device, Launch::blocks(kernel, blocks, threads, arguments))
+    }
+
+    fn launch(&self, device: &dyn Launcher, launch: Launch<'_>) -> Result<(), Error> {
         device.launch(&Launch { overlaps: self.switches.has(Switch::Overlap), ..launch })
     }
 
@@ -149,26 +159,22 @@ impl Network {
                 ],
             )
         })?;
-        let (kernel, threads) =
-            self.per_sample("fused_convolution2_forward", "fused_convolution2_forward_pairs", 192);
+        let kernel = self.per_sample("fused_convolution2_forward", "fused_convolution2_forward_pairs", 192);
         self.start(
             device,
-            Launch::blocks(
-                kernel,
-                blocks,
-                threads,
-                &[
-                    one.before.into(),
-                    one.moments.into(),
-                    count,
-                    stage1,
-                    mode(0),
-                    stage2,
-                    mode(1),
-                    two.before.into(),
-                    two.moments.into(),
-                ],
-            ),
+            kernel,
+            blocks,
+            &[
+                one.before.into(),
+                one.moments.into(),
+                count,
+                stage1,
+                mode(0),
+                stage2,
+                mode(1),
+                two.before.into(),
+                two.moments.into(),
+            ],
         )
     }
 
@@ -186,7 +192,7 @@ impl Network {
         let launch = |kernel, threads, arguments: &[Argument]| {
             let mut launch = Launch::blocks(kernel, batch.tiles(), threads, arguments);
             launch.grid[1] = FORWARD_GROUPS;
-            self.start(device, launch)
+            self.launch(device, launch)
         };
         let most = int(self.block_samples())?;
         let arguments =
@@ -213,20 +219,17 @@ impl Network {
         self.forward(device, workspace, batch, false)?;
         self.start(
             device,
-            Launch::blocks(
-                "fused_logits",
-                batch.tiles(),
-                256,
-                &[
-                    workspace.linear2.before.into(),
-                    int(batch.first)?,
-                    int(batch.count)?,
-                    self.stages[3].into(),
-                    self.statistics(3, false),
-                    self.stages[4].into(),
-                    logits.into(),
-                ],
-            ),
+            ("fused_logits", 256),
+            batch.tiles(),
+            &[
+                workspace.linear2.before.into(),
+                int(batch.first)?,
+                int(batch.count)?,
+                self.stages[3].into(),
+                self.statistics(3, false),
+                self.stages[4].into(),
+                logits.into(),
+            ],
         )
     }
 
@@ -245,28 +248,25 @@ impl Network {
         let four = &workspace.linear2;
         self.start(
             device,
-            Launch::blocks(
-                "fused_output",
-                batch.tiles(),
-                256,
-                &[
-                    batch.samples.labels.into(),
-                    batch.order.into(),
-                    int(batch.first)?,
-                    four.before.into(),
-                    four.moments.into(),
-                    int(batch.count)?,
-                    self.stages[3].into(),
-                    self.statistics(3, true),
-                    four.after.into(),
-                    self.stages[4].into(),
-                    workspace.d_logits.into(),
-                    four.d_normalized.into(),
-                    four.sums.into(),
-                    outcomes.into(),
-                    int(outcome)?,
-                ],
-            ),
+            ("fused_output", 256),
+            batch.tiles(),
+            &[
+                batch.samples.labels.into(),
+                batch.order.into(),
+                int(batch.first)?,
+                four.before.into(),
+                four.moments.into(),
+                int(batch.count)?,
+                self.stages[3].into(),
+                self.statistics(3, true),
+                four.after.into(),
+                self.stages[4].into(),
+                workspace.d_logits.into(),
+                four.d_normalized.into(),
+                four.sums.into(),
+                outcomes.into(),
+                int(outcome)?,
+            ],
         )?;
         self.linear_backward(device, workspace, batch)?;
         self.convolution_backward(device, workspace, batch)
@@ -280,55 +280,49 @@ impl Network {
         let blocks = batch.tiles() * BACKWARD_GROUPS;
         self.start(
             device,
-            Launch::blocks(
-                "fused_linear2_backward",
-                UPDATE_BLOCKS[4] + blocks,
-                256,
-                &[
-                    count,
-                    three.before.into(),
-                    three.after.into(),
-                    stage3,
-                    four.before.into(),
-                    stage4,
-                    self.statistics(3, true),
-                    four.d_normalized.into(),
-                    four.sums.into(),
-                    four.d_before.into(),
-                    three.d_normalized.into(),
-                    three.sums.into(),
-                    w.d_logits.into(),
-                    four.after.into(),
-                    stage5,
-                    rate,
-                ],
-            ),
+            ("fused_linear2_backward", 256),
+            UPDATE_BLOCKS[4] + blocks,
+            &[
+                count,
+                three.before.into(),
+                three.after.into(),
+                stage3,
+                four.before.into(),
+                stage4,
+                self.statistics(3, true),
+                four.d_normalized.into(),
+                four.sums.into(),
+                four.d_before.into(),
+                three.d_normalized.into(),
+                three.sums.into(),
+                w.d_logits.into(),
+                four.after.into(),
+                stage5,
+                rate,
+            ],
         )?;
         self.start(
             device,
-            Launch::blocks(
-                "fused_linear1_backward",
-                UPDATE_BLOCKS[3] + blocks,
-                256,
-                &[
-                    count,
-                    two.before.into(),
-                    w.after2.into(),
-                    stage2,
-                    three.before.into(),
-                    stage3,
-                    self.statistics(2, true),
-                    three.d_normalized.into(),
-                    three.sums.into(),
-                    three.d_before.into(),
-                    two.d_after.into(),
-                    two.sums.into(),
-                    four.d_before.into(),
-                    three.after.into(),
-                    stage4,
-                    rate,
-                ],
-            ),
+            ("fused_linear1_backward", 256),
+            UPDATE_BLOCKS[3] + blocks,
+            &[
+                count,
+                two.before.into(),
+                w.after2.into(),
+                stage2,
+                three.before.into(),
+                stage3,
+                self.statistics(2, true),
+                three.d_normalized.into(),
+                three.sums.into(),
+                three.d_before.into(),
+                two.d_after.into(),
+                two.sums.into(),
+                four.d_before.into(),
+                three.after.into(),
+                stage4,
+                rate,
+            ],
         )
     }
 
@@ -339,68 +333,58 @@ impl Network {
         let (one, two, three) = (&w.convolution1, &w.convolution2, &w.linear1);
         self.start(
             device,
-            Launch::blocks(
-                "fused_convolution2_backward",
-                UPDATE_BLOCKS[2] + batch.count,
-                256,
-                &[
-                    count,
-                    one.before.into(),
-                    stage1,
-                    two.before.into(),
-                    stage2,
-                    self.statistics(1, true),
-                    two.d_after.into(),
-                    two.sums.into(),
-                    two.shares.into(),
-                    one.d_after.into(),
-                    one.sums.into(),
-                    three.d_before.into(),
-                    w.after2.into(),
-                    stage3,
-                    rate,
-                ],
-            ),
+            ("fused_convolution2_backward", 256),
+            UPDATE_BLOCKS[2] + batch.count,
+            &[
+                count,
+                one.before.into(),
+                stage1,
+                two.before.into(),
+                stage2,
+                self.statistics(1, true),
+                two.d_after.into(),
+                two.sums.into(),
+                two.shares.into(),
+                one.d_after.into(),
+                one.sums.into(),
+                three.d_before.into(),
+                w.after2.into(),
+                stage3,
+                rate,
+            ],
         )?;
         let blocks = batch.count.div_ceil(self.block_samples());
-        let (kernel, threads) =
-            self.per_sample("fused_convolution1_backward", "fused_convolution1_backward_pairs", 256);
+        let kernel = self.per_sample("fused_convolution1_backward", "fused_convolution1_backward_pairs", 256);
         let is_folded = self.switches.has(Switch::Folded);
         self.start(
             device,
-            Launch::blocks(
-                kernel,
-                UPDATE_BLOCKS[1] + blocks,
-                threads,
-                &[
-                    batch.samples.pixels.into(),
-                    batch.order.into(),
-                    int(batch.first)?,
-                    count,
-                    stage1,
-                    self.statistics(0, true),
-                    one.before.into(),
-                    one.d_after.into(),
-                    one.sums.into(),
-                    one.shares.into(),
-                    stage2,
-                    two.shares.into(),
-                    rate,
-                    if is_folded { w.finished } else { Address::NULL }.into(),
-                ],
-            ),
+            kernel,
+            UPDATE_BLOCKS[1] + blocks,
+            &[
+                batch.samples.pixels.into(),
+                batch.order.into(),
+                int(batch.first)?,
+                count,
+                stage1,
+                self.statistics(0, true),
+                one.before.into(),
+                one.d_after.into(),
+                one.sums.into(),
+                one.shares.into(),
+                stage2,
+                two.shares.into(),
+                rate,
+                if is_folded { w.finished } else { Address::NULL }.into(),
+            ],
         )?;
         if is_folded {
             return Ok(());
         }
         self.start(
             device,
-            Launch::blocks(
-                "fused_convolution1_update",
-                UPDATE_BLOCKS[0],
-                256,
-                &[one.shares.into(), int(blocks)?, stage1, rate],
-            ),
+            ("fused_convolution1_update", 256),
+            UPDATE_BLOCKS[0],
+            &[one.shares.into(), int(blocks)?, stage1, rate],
         )
     }
 }

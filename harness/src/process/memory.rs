@@ -1,10 +1,10 @@
-//! How much memory a worker may use.
+//! How much memory a process may use.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{machine, units};
 
-/// Most resident memory of a worker. As JSON a number of bytes, or an object with the share.
+/// Most resident memory of a process. As JSON a number of bytes, or an object with the share.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum MemoryLimit {
@@ -35,21 +35,21 @@ impl MemoryLimit {
     }
 }
 
-/// Holds one worker against the limit.
-pub(super) struct MemoryWatch {
+/// Holds one process against the limit.
+pub(crate) struct MemoryWatch {
     limit: MemoryLimit,
     /// The limit as it was when the machine was last asked.
     bytes: u64,
 }
 
 impl MemoryWatch {
-    pub(super) fn start(limit: MemoryLimit) -> Self {
+    pub(crate) fn start(limit: MemoryLimit) -> Self {
         Self { limit, bytes: limit.bytes(machine::memory_bytes()) }
     }
 
-    /// What a worker that uses so many bytes has used too much of, if it has. The machine is
+    /// What a process that uses so many bytes has used too much of, if it has. The machine is
     /// asked for its memory again before that is said, and not each time, which would disturb.
-    pub(super) fn passed_by(&mut self, used: u64, total: impl FnOnce() -> Option<u64>) -> Option<String> {
+    pub(crate) fn passed_by(&mut self, used: u64, total: impl FnOnce() -> Option<u64>) -> Option<String> {
         if used <= self.bytes {
             return None;
         }
