@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 /// Bytes with a binary unit, such as `1.5 GiB`.
 pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
@@ -33,16 +35,15 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Parses a duration such as `90`, `90s`, `15m`, `1.5h`; a bare number is seconds.
+/// Parses a duration such as `90`, `90s`, `1.5h`, `1h 30m`; a bare number is seconds.
 ///
 /// # Errors
 /// Where it is no positive duration.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let (number, factor) =
-        split_unit(text, &[("h", 3600.0), ("min", 60.0), ("m", 60.0), ("ms", 1e-3), ("s", 1.0)], 1.0);
-    let value = number.parse::<f64>().ok().map(|value| value * factor);
-    match value {
-        Some(value) if value > 0.0 && value <= 1e9 => Ok(Duration::from_secs_f64(value)),
+    let bare = text.trim().parse::<f64>().map(|seconds| format!("{seconds}s"));
+    let parsed = bare.as_deref().unwrap_or(text).trim().parse::<SignedDuration>().ok();
+    match parsed.and_then(|duration| Duration::try_from(duration).ok()) {
+        Some(duration) if !duration.is_zero() && duration.as_secs() < 1_000_000_000 => Ok(duration),
         _ => Err(format!("`{text}` is no duration; write for example 90s, 15m or 1h")),
     }
 }
@@ -52,29 +53,21 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// Where it is no positive size.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
-    const K: f64 = 1024.0;
-    let units = [
-        ("KiB", K),
-        ("MiB", K * K),
-        ("GiB", K * K * K),
-        ("K", K),
-        ("M", K * K),
-        ("G", K * K * K),
-        ("B", 1.0),
-    ];
-    let (number, factor) = split_unit(text, &units, 1.0);
-    let value = number.parse::<f64>().ok().map(|value| value * factor);
+    const UNITS: [(&str, u32); 7] =
+        [("KiB", 10), ("MiB", 20), ("GiB", 30), ("K", 10), ("M", 20), ("G", 30), ("B", 0)];
+    let text = text.trim();
+    let unit = UNITS.iter().find_map(|(unit, power)| Some((text.strip_suffix(unit)?, *power)));
+    let (number, power) = unit.unwrap_or((text, 0));
+    let value = number.trim_end().parse::<f64>().ok().map(|value| value * f64::from(1_u32 << power));
     match value {
         Some(value) if (1.0..1e18).contains(&value) => Ok(value as u64),
         _ => Err(format!("`{text}` is no size; write for example 512MiB or 8GiB")),
     }
 }
 
-/// Splits off the longest unit that `text` ends with.
-fn split_unit<'t>(text: &'t str, units: &[(&str, f64)], bare: f64) -> (&'t str, f64) {
-    let text = text.trim();
-    let found = units.iter().filter(|(unit, _)| text.ends_with(unit)).max_by_key(|(unit, _)| unit.len());
-    found.map_or((text, bare), |(unit, factor)| (text[..text.len() - unit.len()].trim_end(), *factor))
+/// Bytes as hexadecimal digits.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -86,7 +79,10 @@ mod tests {
         assert_eq!(parse_duration("15m"), Ok(Duration::from_secs(900)));
         assert_eq!(parse_duration("1.5h"), Ok(Duration::from_secs(5400)));
         assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
-        assert_eq!(parse_duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration(" 90 "), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_duration("15min"), Ok(Duration::from_secs(900)));
+        assert_eq!(parse_duration("1h 30m"), Ok(Duration::from_secs(5400)));
         for bad in ["", "m", "-3s", "0", "nan", "inf", "1e300s", "3 days"] {
             assert!(parse_duration(bad).is_err(), "{bad}");
         }
@@ -96,6 +92,8 @@ mod tests {
     fn sizes_are_read_with_their_units() {
         assert_eq!(parse_bytes("512MiB"), Ok(512 << 20));
         assert_eq!(parse_bytes("8G"), Ok(8 << 30));
+        assert_eq!(parse_bytes("1.5 KiB"), Ok(1536));
+        assert_eq!([parse_bytes("7B"), parse_bytes("7")], [Ok(7), Ok(7)]);
         for bad in ["", "GiB", "-1", "0", "nan"] {
             assert!(parse_bytes(bad).is_err(), "{bad}");
         }

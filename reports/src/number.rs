@@ -69,22 +69,14 @@ pub(crate) fn seed_names(seeds: &[u64]) -> String {
     format!("seed{} {}", if seeds.len() == 1 { "" } else { "s" }, names.join(", "))
 }
 
-/// Seconds since the Unix epoch as `2026-01-31 13:05 UTC`, by Howard Hinnant's
-/// `civil_from_days`.
+/// Seconds since the Unix epoch as `2026-01-31 13:05 UTC`.
 pub(crate) fn utc(unix_time: f64) -> String {
-    if !(0.0..=253_402_300_799.0).contains(&unix_time) {
-        return "at an unknown time".to_owned();
-    }
-    let (days, second) = (unix_time as i64 / 86_400, unix_time as i64 % 86_400);
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year}-{month:02}-{day:02} {:02}:{:02} UTC", second / 3600, second % 3600 / 60)
+    let second = (unix_time >= 0.0).then_some(unix_time as i64);
+    let time = second.and_then(|second| jiff::Timestamp::from_second(second).ok());
+    time.map_or_else(
+        || "at an unknown time".to_owned(),
+        |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+    )
 }
 
 #[cfg(test)]
@@ -115,7 +107,9 @@ mod tests {
         assert_eq!(utc(0.0), "1970-01-01 00:00 UTC");
         assert_eq!(utc(951_782_400.0), "2000-02-29 00:00 UTC");
         assert_eq!(utc(1_767_225_599.9), "2025-12-31 23:59 UTC");
-        assert_eq!(utc(f64::NAN), "at an unknown time");
+        for unknown in [f64::NAN, f64::INFINITY, -1.0, 1e12] {
+            assert_eq!(utc(unknown), "at an unknown time");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::error::DataError;
 use super::idx::{self, IMAGES_HEADER, IdxImages, LABELS_HEADER};
 use super::prepared::Prepared;
+use crate::units::hexadecimal;
 
 const FILES: [&str; 4] = ["train-images.idx", "train-labels.idx", "test-images.idx", "test-labels.idx"];
 const CONTENTS: &str = "contents.json";
@@ -133,10 +134,6 @@ pub(super) fn fingerprint(files: &[Vec<u8>; 4]) -> String {
         digest.update(file);
     }
     hexadecimal(&digest.finalize())
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Puts the folder in place as a whole. Another process may do the same at the

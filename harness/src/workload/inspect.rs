@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use indicatif::HumanCount;
 use trainmark_plugin::{Error, Layer, Model, Shape};
 
 use super::{Workload, multiply_adds};
@@ -21,7 +22,7 @@ pub fn layer_lines(model: &Model) -> Result<Vec<String>, Error> {
 }
 
 fn layer_line(index: usize, layer: &Layer, shape: Shape, parameters: usize) -> String {
-    let parameters = if parameters == 0 { String::new() } else { thousands(parameters as u64) };
+    let parameters = if parameters == 0 { String::new() } else { HumanCount(parameters as u64).to_string() };
     let line = format!("{index:>2}  {:<32}{:<10}{parameters:>10}", describe(layer), shape.to_string());
     line.trim_end().to_owned()
 }
@@ -50,16 +51,16 @@ pub fn inspect(workload: &Workload) -> Result<String, Error> {
     let _ = writeln!(
         text,
         "\nparameters: {} trained, {} running statistics",
-        thousands(count(true)),
-        thousands(count(false))
+        HumanCount(count(true)),
+        HumanCount(count(false))
     );
     let _ = writeln!(
         text,
         "multiply-adds per training sample: {} (forward {}, weight gradients {}, input gradients {})",
-        thousands(work.total()),
-        thousands(work.forward),
-        thousands(work.weight_gradients),
-        thousands(work.input_gradients)
+        HumanCount(work.total()),
+        HumanCount(work.forward),
+        HumanCount(work.weight_gradients),
+        HumanCount(work.input_gradients)
     );
     Ok(text)
 }
@@ -88,19 +89,6 @@ fn describe(layer: &Layer) -> String {
     }
 }
 
-/// 281640 as 281,640.
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,10 +98,5 @@ mod tests {
     fn the_design_check_reads_well() {
         insta::assert_snapshot!(inspect(&lenet_bn()).unwrap());
         insta::assert_snapshot!(inspect(&softmax()).unwrap());
-    }
-
-    #[test]
-    fn numbers_are_grouped_by_thousands() {
-        assert_eq!([7, 999, 1000, 1_234_567].map(thousands), ["7", "999", "1,000", "1,234,567"]);
     }
 }

@@ -8,6 +8,7 @@ use anyhow::Context;
 use sha2::{Digest, Sha256};
 
 use crate::registry::manifest::Artifact;
+use crate::units::hexadecimal;
 
 /// Variables that change what every cargo build makes.
 const COMPILER_VARIABLES: [&str; 2] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"];
@@ -31,7 +32,7 @@ pub(super) fn fingerprint(artifact: &Artifact, folder: &Path) -> anyhow::Result<
         add_path(&mut hash, &path, &mut Vec::new())
             .with_context(|| format!("backend.toml names the input {}", path.display()))?;
     }
-    Ok(hex(&hash.finalize()))
+    Ok(hexadecimal(&hash.finalize()))
 }
 
 /// SHA-256 of a file, hexadecimal.
@@ -50,7 +51,7 @@ pub fn file_hash(path: &Path) -> io::Result<String> {
             Err(error) => return Err(error),
         }
     }
-    Ok(hex(&hash.finalize()))
+    Ok(hexadecimal(&hash.finalize()))
 }
 
 /// Adds its length too, so that what follows begins at a place that is known.
@@ -100,10 +101,6 @@ fn add_content(hash: &mut Sha256, path: &Path) -> io::Result<()> {
             Ok(())
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! What a build needs of the machine, looked at without building.
 
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use crate::interrupt::Interrupt;
@@ -19,7 +18,7 @@ impl Recipe {
             let hint = &need.hint;
             match &need.requirement {
                 Requirement::Tool(tool) => {
-                    (!is_on_path(tool)).then(|| format!("building it needs {tool}: {hint}"))
+                    which::which(tool).is_err().then(|| format!("building it needs {tool}: {hint}"))
                 }
                 Requirement::Probe(command) => {
                     let reason = self.probe(command, network, interrupt).err()?;
@@ -43,13 +42,4 @@ impl Recipe {
             Err(error) => Err(format!("`{name}` {error}")),
         }
     }
-}
-
-/// Whether a program can be found on the PATH.
-fn is_on_path(tool: &str) -> bool {
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&paths).any(|folder| {
-        let metadata = folder.join(tool).metadata();
-        metadata.is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-    })
 }
