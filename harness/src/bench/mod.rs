@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use trainmark_reports::Record;
-use trainmark_reports::record::{Event, Outcome};
+use trainmark_reports::record::{Event, Outcome, Run, RunOutcome};
 
 use event::Fan;
 use prepare::Preparer;
@@ -47,6 +47,17 @@ pub struct Finished {
     pub record: Record,
     /// How it ended.
     pub outcome: Outcome,
+}
+
+impl Finished {
+    /// Whether no run failed, and some ended well. What a backend declines is no failure.
+    pub fn went_well(&self) -> bool {
+        use RunOutcome::{Failed, NotConformant, OutOfMemory, TimedOut};
+        let mut outcomes = self.record.runs.iter().map(|run| run.end.outcome);
+        let any_failed =
+            outcomes.any(|outcome| matches!(outcome, Failed | TimedOut | OutOfMemory | NotConformant));
+        !any_failed && self.record.samples().any(Run::is_ok)
+    }
 }
 
 /// Runs a benchmark from request to report, with what `preparer` finds of it.

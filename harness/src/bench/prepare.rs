@@ -80,7 +80,8 @@ pub struct Preparer<'p> {
     /// Who is told how it goes.
     pub(super) sink: &'p mut dyn Sink,
     workloads: Vec<Workload>,
-    cells: Vec<ReadyCell>,
+    /// The cells found so far.
+    pub(super) cells: Vec<ReadyCell>,
     unavailable: Vec<Unavailable>,
     is_built: bool,
     /// Devices that nobody asked for by name and that this machine does not have.
@@ -169,7 +170,8 @@ impl<'p> Preparer<'p> {
         Ok(dataset)
     }
 
-    fn find_cells(&mut self) -> anyhow::Result<()> {
+    /// All but the data set.
+    pub(super) fn find_cells(&mut self) -> anyhow::Result<()> {
         let mut wanted = self.wanted()?;
         self.check_devices(&wanted)?;
         let unbuilt = self.build_stale(&wanted)?;

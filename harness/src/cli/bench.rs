@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use trainmark_reports::record::{Outcome, Run, RunOutcome};
+use trainmark_reports::record::Outcome;
 
 use super::arguments::BenchArguments;
 use super::{exit, table};
@@ -119,14 +119,10 @@ pub(super) fn find_run(run: &Path) -> anyhow::Result<PathBuf> {
 
 /// The exit code that a finished benchmark deserves.
 fn exit_code(finished: &Finished) -> i32 {
-    use RunOutcome::{Failed, NotConformant, OutOfMemory, TimedOut};
-    let mut outcomes = finished.record.runs.iter().map(|run| run.end.outcome);
-    let any_failed =
-        outcomes.any(|outcome| matches!(outcome, Failed | TimedOut | OutOfMemory | NotConformant));
     match finished.outcome {
         Outcome::Interrupted => exit::INTERRUPTED,
-        _ if any_failed || !finished.record.samples().any(Run::is_ok) => exit::FAILED,
-        _ => exit::OK,
+        _ if finished.went_well() => exit::OK,
+        _ => exit::FAILED,
     }
 }
 

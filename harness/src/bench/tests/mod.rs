@@ -1,1 +1,10 @@
-//! Rounds, gate, budget, resume and history by a script.
+//! Rounds, gate, budget, resume and preparation by a script: no worker is started, and time
+//! comes from the script.
+
+mod budget;
+mod gate;
+mod preparation;
+mod repeats;
+mod resume;
+mod rounds;
+mod script;

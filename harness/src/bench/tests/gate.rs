@@ -1,0 +1,64 @@
+//! What the gate lets through.
+
+use trainmark_reports::record::{Outcome, RunOutcome};
+
+use super::script::{Act, Scripted, outcome, told};
+use crate::failure::FailureKind;
+
+#[test]
+fn a_cell_that_is_not_conformant_is_never_timed() {
+    let mut scripted = Scripted::new(&[("a", 1.0), ("b", 1.0)]);
+    scripted.behaviour("b").gate = Act::Odd;
+    let finished = scripted.run();
+    assert_eq!(outcome(&finished), (Outcome::Complete, false));
+    assert_eq!(scripted.sorted_jobs("train"), ["a 1", "a 2", "a 3"]);
+    assert_eq!(told(&finished), ["a 1 ok", "a 2 ok", "a 3 ok", "b 1 not conformant"]);
+    let run = finished.record.failures().next().expect("it has a row");
+    assert_eq!((run.begun.as_ref(), run.epochs.len()), (None, 0));
+    assert_eq!(
+        run.end.reason.as_deref(),
+        Some("does not compute the same function: gradients 5.0e-1, limit 1.0e-1")
+    );
+}
+
+#[test]
+fn a_gate_that_breaks_down_is_a_failure_and_its_log_is_named() {
+    let mut scripted = Scripted::new(&[("a", 1.0), ("b", 1.0)]);
+    scripted.behaviour("a").gate = Act::Fails(FailureKind::OutOfMemory);
+    let finished = scripted.run();
+    let run = finished.record.failures().next().expect("it has a row");
+    assert_eq!(run.end.outcome, RunOutcome::OutOfMemory);
+    assert_eq!(run.end.log.as_deref(), Some("logs/lenet-bn-a-primitive-cpu-check.log"));
+    assert!(scripted.screen.lines[0].contains("out of memory: as the script says"));
+}
+
+#[test]
+fn an_interruption_at_the_gate_records_no_run() {
+    let mut scripted = Scripted::new(&[("a", 1.0), ("b", 1.0)]);
+    scripted.behaviour("a").gate = Act::Interrupts;
+    let finished = scripted.run();
+    assert_eq!((finished.outcome, finished.record.runs.len()), (Outcome::Interrupted, 0));
+    assert_eq!(scripted.jobs("check"), ["a"]);
+}
+
+#[test]
+fn devices_of_a_backend_are_held_against_each_other() {
+    let mut scripted = Scripted::new(&[("a", 1.0), ("a@cuda:0", 0.1), ("b@cuda:0", 0.1)]);
+    scripted.behaviour("a@cuda:0").losses[5] = 0.9;
+    scripted.behaviour("b@cuda:0").losses[5] = 3.0;
+    let finished = scripted.run();
+    let wrong: Vec<String> = finished.record.failures().map(|run| run.cell.to_string()).collect();
+    assert_eq!(wrong, ["lenet-bn a/primitive@cuda:0"], "b has nothing to be held against");
+}
+
+#[test]
+fn a_device_is_held_against_what_an_earlier_process_found() {
+    let mut scripted = Scripted::new(&[("a", 1.0), ("a@cuda:0", 0.1)]);
+    scripted.request.schedule.seeds = 1;
+    scripted.act("a@cuda:0", 1, Act::Fails(FailureKind::Failed));
+    scripted.run();
+    scripted.behaviour("a@cuda:0").losses[5] = 0.9;
+    let finished = scripted.run();
+    assert_eq!(scripted.jobs("check"), ["a@cuda:0"], "the other has its result");
+    assert_eq!(told(&finished), ["a 1 not conformant", "a 1 ok"]);
+}

@@ -1,0 +1,408 @@
+//! A runner that does what a script says, and a benchmark with it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use trainmark_reports::record::{
+    self, CheckRecord, DatasetInfo, Environment, Event, Outcome, Plan, Purpose, Run, SCHEMA, Started,
+};
+use trainmark_reports::{Record, RunStore};
+
+use crate::bench::event::{Fan, Happening, Sink};
+use crate::bench::prepare::{Ready, ReadyCell, ReadyLibrary};
+use crate::bench::run::Bench;
+use crate::bench::runner::{JobReport, Runner, Surroundings};
+use crate::bench::start::open_store;
+use crate::bench::{BenchRequest, Finished, Place, Schedule, Selected};
+use crate::executor::{Ending, Threads};
+use crate::failure::{Failure, FailureKind};
+use crate::interrupt::Interrupt;
+use crate::process::MemoryLimit;
+use crate::worker::protocol::{
+    BackendInfo, DeviceInfo, Done, EpochMessage, ImplementationInfo, Job, Message, Task,
+};
+use crate::workload;
+
+/// What a job of a cell comes to.
+#[derive(Debug, Clone)]
+pub(super) enum Act {
+    /// All is well.
+    Well,
+    /// A failure.
+    Fails(FailureKind),
+    /// The user interrupts meanwhile.
+    Interrupts,
+    /// The gate: a check fails. A run: it is done after one epoch.
+    Odd,
+    /// A failure before anything was started.
+    Lost,
+}
+
+/// How a cell behaves.
+#[derive(Debug, Clone)]
+pub(super) struct Behaviour {
+    /// Seconds of an epoch.
+    pub(super) seconds: f64,
+    /// Seconds of an epoch by the gate's estimate.
+    pub(super) estimate: f64,
+    /// What the gate finds.
+    pub(super) gate: Act,
+    /// The gate's losses: of a prediction and five steps.
+    pub(super) losses: Vec<f64>,
+    /// What runs come to, by seed; those that are not named go well.
+    pub(super) runs: HashMap<u64, Act>,
+}
+
+/// A runner that is told beforehand.
+pub(super) struct Script {
+    pub(super) cells: HashMap<String, Behaviour>,
+    /// What a library says of itself.
+    pub(super) described: BackendInfo,
+    /// The jobs that were asked for: `check a`, `train a 1`.
+    pub(super) jobs: RefCell<Vec<String>>,
+    interrupt: Interrupt,
+    began: Instant,
+    elapsed: Cell<f64>,
+}
+
+impl Script {
+    fn pass(&self, seconds: f64) {
+        self.elapsed.set(self.elapsed.get() + seconds);
+    }
+
+    fn fail(kind: FailureKind) -> Ending {
+        Ending::Failed(Failure::new(kind, "as the script says"))
+    }
+
+    fn end(&self, act: &Act, done: Done) -> Ending {
+        match act {
+            Act::Well | Act::Odd => Ending::Done(Box::new(done)),
+            Act::Fails(kind) => Self::fail(*kind),
+            Act::Lost => Self::fail(FailureKind::Failed),
+            Act::Interrupts => {
+                self.interrupt.set();
+                Self::fail(FailureKind::Interrupted)
+            }
+        }
+    }
+}
+
+/// `a`, or `a@cuda:0` elsewhere than on the processor.
+fn name(library: &Path, device: &record::Device) -> String {
+    let backend = library.file_stem().unwrap_or_default().to_string_lossy();
+    if device.is_cpu() { backend.into_owned() } else { format!("{backend}@{device}") }
+}
+
+type Heard<'h> = &'h mut dyn FnMut(&Message) -> anyhow::Result<()>;
+
+impl Script {
+    fn check(&self, task: &Task, heard: Heard<'_>) -> anyhow::Result<Ending> {
+        let name = name(&task.library, &task.device);
+        self.jobs.borrow_mut().push(format!("check {name}"));
+        let behaviour = &self.cells[&name];
+        let is_fine = !matches!(behaviour.gate, Act::Odd);
+        heard(&Message::Checked(check(is_fine)))?;
+        let epoch_estimate_seconds = Some(behaviour.estimate);
+        let done = Done { epoch_estimate_seconds, losses: behaviour.losses.clone(), ..Done::default() };
+        Ok(self.end(&behaviour.gate, done))
+    }
+
+    fn train(&self, task: &Task, heard: Heard<'_>) -> anyhow::Result<Ending> {
+        let name = name(&task.library, &task.device);
+        self.jobs.borrow_mut().push(format!("train {name} {}", task.seed));
+        let behaviour = &self.cells[&name];
+        let act = behaviour.runs.get(&task.seed).unwrap_or(&Act::Well);
+        let epochs = match act {
+            Act::Well => task.epochs,
+            Act::Odd => 1,
+            _ => 0,
+        };
+        for number in 1..=epochs {
+            self.pass(behaviour.seconds);
+            heard(&Message::Epoch(epoch(number, behaviour.seconds)))?;
+        }
+        Ok(self.end(act, Done::default()))
+    }
+}
+
+impl Runner for Script {
+    fn run(
+        &self,
+        job: &Job,
+        _threads: Threads<'_>,
+        log: &Path,
+        heard: Heard<'_>,
+    ) -> anyhow::Result<JobReport> {
+        let ending = match job {
+            Job::Check(task) => self.check(task, heard)?,
+            Job::Train(task) => self.train(task, heard)?,
+            Job::Describe { .. } => {
+                heard(&Message::Loaded { seconds: 0.1, backend: self.described.clone(), process: 1 })?;
+                Ending::Done(Box::default())
+            }
+            Job::Measure { .. } => Self::fail(FailureKind::Unsupported),
+        };
+        let task = job.task();
+        let is_lost = task.is_some_and(|task| {
+            let behaviour = &self.cells[&name(&task.library, &task.device)];
+            matches!(behaviour.runs.get(&task.seed), Some(Act::Lost)) && matches!(job, Job::Train(_))
+        });
+        if !is_lost && let Some(folder) = log.parent() {
+            std::fs::create_dir_all(folder)?;
+            std::fs::write(log, "as the script says\n")?;
+        }
+        Ok(JobReport { ending, gpu: None })
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        Surroundings { unix_time: self.elapsed.get(), ..Surroundings::default() }
+    }
+
+    fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
+    fn clock(&self) -> Instant {
+        self.began + Duration::from_secs_f64(self.elapsed.get())
+    }
+}
+
+fn check(passed: bool) -> CheckRecord {
+    CheckRecord {
+        name: "gradients".to_owned(),
+        kind: None,
+        passed,
+        measured: Some(0.5),
+        limit: Some(0.1),
+        detail: String::new(),
+    }
+}
+
+fn epoch(epoch: u32, train_seconds: f64) -> EpochMessage {
+    EpochMessage {
+        epoch,
+        train_seconds,
+        unfinished_seconds: 0.0,
+        train_cpu_seconds: train_seconds,
+        predict_seconds: 0.0,
+        train_loss: Some(0.5),
+        train_accuracy: 0.8,
+        test_accuracy: 0.8,
+        rss_bytes: None,
+    }
+}
+
+/// Keeps what only a screen needs, and counts the rest.
+#[derive(Default)]
+pub(super) struct Screen {
+    /// Notes, verdicts and plans, a line each.
+    pub(super) lines: Vec<String>,
+    /// Lines of the record that it has heard.
+    pub(super) recorded: usize,
+}
+
+impl Sink for Screen {
+    fn hear(&mut self, happening: Happening<'_>) -> anyhow::Result<()> {
+        self.lines.extend(match happening {
+            Happening::Note(text) => Some(text.to_owned()),
+            Happening::Verdict(cell, verdict) => Some(format!("{}: {verdict:?}", cell.backend)),
+            Happening::Planned { runs, seconds, .. } => Some(format!("{runs} runs in {seconds} s")),
+            Happening::Replanned { runs, seconds } => Some(format!("{runs} more in {seconds} s")),
+            Happening::Unavailable(row) => Some(format!("{row}: {}", row.reason)),
+            _ => None,
+        });
+        self.recorded += usize::from(matches!(happening, Happening::Recorded(_)));
+        Ok(())
+    }
+}
+
+/// A benchmark of scripted cells, in a folder of its own.
+pub(super) struct Scripted {
+    pub(super) script: Script,
+    pub(super) request: BenchRequest,
+    pub(super) ready: Ready,
+    pub(super) screen: Screen,
+    place: tempfile::TempDir,
+}
+
+impl Scripted {
+    /// Cells by name and seconds of an epoch, each trained for two epochs with three seeds.
+    pub(super) fn new(cells: &[(&str, f64)]) -> Self {
+        let behaviours = cells.iter().map(|&(name, seconds)| {
+            let (gate, losses) = (Act::Well, vec![0.5; 6]);
+            (name.to_owned(), Behaviour { seconds, estimate: seconds, gate, losses, runs: HashMap::new() })
+        });
+        let script = Script {
+            cells: behaviours.collect(),
+            described: info("a"),
+            jobs: RefCell::default(),
+            interrupt: Interrupt::default(),
+            began: Instant::now(),
+            elapsed: Cell::default(),
+        };
+        let schedule = Schedule {
+            epochs: 2,
+            seeds: 3,
+            repeats: false,
+            budget: None,
+            timeout: Duration::from_secs(1),
+            memory_limit: MemoryLimit::NONE,
+        };
+        let request = BenchRequest { selected: Selected::default(), schedule, command: String::new() };
+        let ready = Ready {
+            dataset: dataset(),
+            workloads: vec![workload::lenet_bn()],
+            cells: cells.iter().map(|(name, _)| cell(name)).collect(),
+            unavailable: Vec::new(),
+            is_built: false,
+        };
+        let place = tempfile::tempdir().expect("a temporary folder");
+        Self { script, request, ready, screen: Screen::default(), place }
+    }
+
+    /// How a cell behaves.
+    pub(super) fn behaviour(&mut self, name: &str) -> &mut Behaviour {
+        self.script.cells.get_mut(name).expect("there is such a cell")
+    }
+
+    /// Lets a run of a cell come to something else than well.
+    pub(super) fn act(&mut self, name: &str, seed: u64, act: Act) {
+        self.behaviour(name).runs.insert(seed, act);
+    }
+
+    pub(super) fn folder(&self) -> PathBuf {
+        self.place.path().join("run")
+    }
+
+    /// Begins the benchmark, or continues it if it was begun.
+    pub(super) fn run(&mut self) -> Finished {
+        self.try_run().expect("it is no error")
+    }
+
+    pub(super) fn try_run(&mut self) -> anyhow::Result<Finished> {
+        self.script.jobs.borrow_mut().clear();
+        self.script.interrupt = Interrupt::default();
+        let folder = self.folder();
+        let (mut store, earlier) = if folder.exists() {
+            open_store(&self.request, &Place::Resume(folder.clone()), &self.ready)?
+        } else {
+            (RunStore::create(self.place.path(), "run", &self.started())?, None)
+        };
+        let mut bench = Bench {
+            ready: &self.ready,
+            schedule: &self.request.schedule,
+            runner: &self.script,
+            sink: &mut Fan(vec![&mut store, &mut self.screen]),
+            folder: folder.clone(),
+        };
+        let outcome = bench.run_cells(earlier.as_ref())?;
+        bench.record(&Event::Finished { outcome, seconds: self.script.elapsed.get() })?;
+        Ok(Finished { record: Record::read(&folder)?, folder, outcome })
+    }
+
+    fn started(&self) -> Started {
+        let (schedule, dataset) = (&self.request.schedule, &self.ready.dataset);
+        Started {
+            schema: SCHEMA,
+            run_id: "run".to_owned(),
+            unix_time: 0.0,
+            command: String::new(),
+            plan: Plan {
+                workloads: Vec::new(),
+                dataset: DatasetInfo {
+                    name: dataset.name.clone(),
+                    train_samples: dataset.train_samples,
+                    test_samples: dataset.test_samples,
+                    fingerprint: dataset.fingerprint.clone(),
+                },
+                cells: self.ready.cells.iter().map(|one| one.cell.clone()).collect(),
+                seeds: schedule.seeds(),
+                epochs: schedule.epochs,
+                budget_seconds: None,
+                timeout_seconds: 1.0,
+            },
+            environment: Environment::default(),
+            warnings: Vec::new(),
+            unavailable: Vec::new(),
+            notes: Vec::new(),
+            merged: Vec::new(),
+        }
+    }
+
+    /// The jobs that the last process asked for, of one kind: `train`.
+    pub(super) fn jobs(&self, kind: &str) -> Vec<String> {
+        let jobs = self.script.jobs.borrow();
+        let of_kind = jobs.iter().filter_map(|job| job.strip_prefix(kind)?.strip_prefix(' '));
+        of_kind.map(str::to_owned).collect()
+    }
+
+    /// The same, by name.
+    pub(super) fn sorted_jobs(&self, kind: &str) -> Vec<String> {
+        let mut jobs = self.jobs(kind);
+        jobs.sort_unstable();
+        jobs
+    }
+}
+
+/// The runs of a record, told by backend, seed, purpose and outcome.
+pub(super) fn told(finished: &Finished) -> Vec<String> {
+    let mut told: Vec<String> = finished
+        .record
+        .runs
+        .iter()
+        .map(|Run { cell, seed, purpose, end, .. }| {
+            let why = if *purpose == Purpose::Sample { "" } else { purpose.name() };
+            format!("{} {seed} {why} {}", cell.backend, end.outcome.name()).replace("  ", " ")
+        })
+        .collect();
+    told.sort_unstable();
+    told
+}
+
+/// How a benchmark ended.
+pub(super) fn outcome(finished: &Finished) -> (Outcome, bool) {
+    (finished.outcome, finished.went_well())
+}
+
+/// A cell by its name: `a`, or `a@cuda:0`.
+pub(super) fn cell(name: &str) -> ReadyCell {
+    let (backend, device) = name.split_once('@').unwrap_or((name, "cpu"));
+    let cell = record::Cell {
+        workload: "lenet-bn".to_owned(),
+        backend: backend.to_owned(),
+        implementation: "primitive".into(),
+        device: device.into(),
+        threads: 1,
+        machine: None,
+    };
+    let library = ReadyLibrary {
+        path: format!("/nowhere/{backend}.so").into(),
+        hash: format!("hash of {backend}"),
+        info: info(backend),
+        thread_variables: Vec::new(),
+    };
+    ReadyCell { cell, library }
+}
+
+fn info(backend: &str) -> BackendInfo {
+    BackendInfo {
+        name: backend.to_owned(),
+        version: "1".to_owned(),
+        framework: "script".to_owned(),
+        implementations: vec![ImplementationInfo { name: "primitive".to_owned(), summary: String::new() }],
+        devices: vec![DeviceInfo { id: "cpu".to_owned(), unavailable: None }],
+        notes: Vec::new(),
+    }
+}
+
+fn dataset() -> crate::data::Prepared {
+    let nowhere = "/nowhere/file";
+    let dataset = serde_json::json!({
+        "name": "scripted", "train_images": nowhere, "train_labels": nowhere, "test_images": nowhere,
+        "test_labels": nowhere, "fingerprint": "f", "height": 28, "width": 28, "train_samples": 10,
+        "test_samples": 10, "notice": null,
+    });
+    serde_json::from_value(dataset).expect("it has all fields")
+}
