@@ -295,12 +295,12 @@ fn the_variables_that_a_backend_names_set_its_threads() {
     let manifest = manifest("minimal-c", &copy(&plugin), "sh");
     let repository = Repository::new()
         .backend("minimal-c", &format!("thread_variables = [\"MINE_NUM_THREADS\"]\n{manifest}"));
-    let log_of = |backend: &str| {
+    let log_of = |repository: &Repository, backend: &str| {
         let out = tempfile::tempdir().unwrap();
         let run = repository.invoke(["bench", backend, "--threads", "2"]).args(QUICK);
         run.args(["--out", out.path().to_str().unwrap()]).run().expect(0);
         RunFolder::only(out.path()).read("logs/softmax-minimal-c-none-cpu-1.log")
     };
-    assert!(log_of("minimal-c").starts_with("told 2 and 2\n"));
-    assert!(log_of(plugin.to_str().unwrap()).starts_with("told nothing and 2\n"));
+    assert!(log_of(&repository, "minimal-c").starts_with("told 2 and 2\n"));
+    assert!(log_of(&Repository::new(), plugin.to_str().unwrap()).starts_with("told nothing and 2\n"));
 }

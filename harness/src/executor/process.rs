@@ -1,6 +1,5 @@
 //! A worker process with its socket and its log.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -13,10 +12,12 @@ use anyhow::Context;
 
 use super::library_path::LibraryPath;
 use super::threads::Threads;
-use crate::process::Process;
+use crate::process::{BoundedFile, Process};
 use crate::worker;
 use crate::worker::protocol::{Job, Message};
 
+/// Bytes of a worker's log.
+const LOG_LIMIT: usize = 1 << 20;
 /// Longest line that is taken for a message; a plugin that finds the socket and
 /// writes into it without end must not fill the harness's memory.
 const LONGEST_MESSAGE: usize = 1 << 20;
@@ -44,7 +45,8 @@ pub(super) struct WorkerProcess {
 impl WorkerProcess {
     pub(super) fn start(program: &Path, job: &Job, threads: Threads<'_>, log: &Path) -> anyhow::Result<Self> {
         let (ours, theirs) = UnixStream::pair().context("cannot make a socket for the worker")?;
-        let log = File::create(log).with_context(|| format!("cannot create the log {}", log.display()))?;
+        let log = BoundedFile::create(log, LOG_LIMIT)
+            .with_context(|| format!("cannot create the log {}", log.display()))?;
         let mut command = Command::new(program);
         command.arg(worker::COMMAND).stdin(OwnedFd::from(theirs));
         set_environment(&mut command, threads);

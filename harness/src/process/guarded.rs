@@ -1,12 +1,11 @@
 //! A command of a backend's own, such as its build, in a group that ends with the harness.
 
-use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
 
-use super::Process;
+use super::{BoundedFile, Process};
 
 /// Runs a command in place of the shell. Before, leaves a guard in its process
 /// group that kills the group when the harness, which holds the other end of its
@@ -26,7 +25,7 @@ impl Process {
         command: &[String],
         folder: &Path,
         variables: &[(&str, String)],
-        log: Option<File>,
+        log: Option<BoundedFile>,
     ) -> anyhow::Result<Self> {
         let mut shell = Command::new("sh");
         shell.args(["-c", GUARDED, "sh"]).args(command).current_dir(folder).stdin(Stdio::piped());

@@ -3,16 +3,14 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{PipeReader, Read, Write};
+use std::io::{self, PipeReader, Read, Write};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use trainmark_reports::csv::one_line;
 
-/// Bytes of the beginning that go into the file: a build's first error is there, and what
-/// prints without end must not fill the disk.
-const HEAD: usize = 4 << 20;
 /// Bytes of the end that are kept.
 const TAIL: usize = 64 << 10;
 /// Bytes and lines of the end that are shown.
@@ -28,12 +26,11 @@ pub(super) struct Log {
 
 impl Log {
     /// Reads `output` until its last writer is gone, into `file` where there is one.
-    pub(super) fn start(mut output: PipeReader, file: Option<File>) -> Self {
+    pub(super) fn start(mut output: PipeReader, mut file: Option<BoundedFile>) -> Self {
         let end = Arc::new(Mutex::new(End::default()));
         let shared = Arc::clone(&end);
         let (sender, is_closed) = channel();
         std::thread::spawn(move || {
-            let mut file = file.map(BoundedFile::new);
             let mut buffer = vec![0; 1 << 16];
             while let Ok(count @ 1..) = output.read(&mut buffer) {
                 file.iter_mut().for_each(|file| file.add(&buffer[..count]));
@@ -100,16 +97,22 @@ impl End {
     }
 }
 
-/// A file that takes the beginning at once and the end at last.
-struct BoundedFile {
+/// A file that takes the beginning of an output at once and its end at last: what prints without
+/// end must not fill the disk.
+pub(crate) struct BoundedFile {
     file: File,
     room: usize,
     surplus: usize,
 }
 
 impl BoundedFile {
-    fn new(file: File) -> Self {
-        Self { file, room: HEAD, surplus: 0 }
+    /// One that takes so many bytes, which are more than the end's, and a line that says what was
+    /// left out.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub(crate) fn create(path: &Path, limit: usize) -> io::Result<Self> {
+        Ok(Self { file: File::create(path)?, room: limit - TAIL, surplus: 0 })
     }
 
     fn add(&mut self, bytes: &[u8]) {
@@ -135,11 +138,13 @@ impl BoundedFile {
 mod tests {
     use super::*;
 
+    const LIMIT: usize = 1 << 20;
+
     fn logged(print: impl FnOnce(&mut std::io::PipeWriter)) -> (Log, String) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("log");
         let (reader, mut writer) = std::io::pipe().expect("a pipe");
-        let log = Log::start(reader, Some(File::create(&path).expect("writable")));
+        let log = Log::start(reader, Some(BoundedFile::create(&path, LIMIT).expect("writable")));
         print(&mut writer);
         drop(writer);
         log.finish();
@@ -181,17 +186,16 @@ mod tests {
     fn of_too_much_the_beginning_and_the_end_are_kept() {
         let (log, text) = logged(|writer| {
             writeln!(writer, "error: first").expect("it is read");
-            for _ in 0..HEAD / 64 + 4096 {
+            for _ in 0..LIMIT / 64 + 4096 {
                 writer.write_all(&[b'.'; 64]).expect("it is read");
             }
             writeln!(writer, "\nthe end").expect("it is read");
         });
         assert!(text.starts_with("error: first\n....") && text.ends_with("....\nthe end\n"));
         assert!(text.contains(" bytes left out]\n"));
-        assert!(text.len() < HEAD + TAIL + 100, "{}", text.len());
+        assert!(text.len() < LIMIT + 100, "{}", text.len());
         assert_eq!(log.last_line(), "the end");
-        let whole = HEAD + TAIL / 2;
-        let (_, text) = logged(|writer| writer.write_all(&vec![b'.'; whole]).expect("it is read"));
-        assert_eq!(text.len(), whole, "what fits into beginning and end is whole");
+        let (_, text) = logged(|writer| writer.write_all(&vec![b'.'; LIMIT]).expect("it is read"));
+        assert_eq!(text.len(), LIMIT, "what fits into beginning and end is whole");
     }
 }

@@ -5,7 +5,6 @@ mod guarded;
 mod log;
 mod memory;
 
-use std::fs::File;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use anyhow::Context;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use crate::interrupt::Interrupt;
+pub(crate) use log::BoundedFile;
 use log::Log;
 pub use memory::MemoryLimit;
 pub(crate) use memory::MemoryWatch;
@@ -38,7 +38,7 @@ impl Process {
     ///
     /// # Errors
     /// Where no process can be made.
-    pub(crate) fn start(mut command: Command, log: Option<File>) -> anyhow::Result<Self> {
+    pub(crate) fn start(mut command: Command, log: Option<BoundedFile>) -> anyhow::Result<Self> {
         let (output, writer) = std::io::pipe().context("cannot make a pipe for the output of a process")?;
         command.process_group(0).stdout(writer.try_clone()?).stderr(writer);
         let mut child = command.spawn()?;

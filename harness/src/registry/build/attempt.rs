@@ -13,7 +13,10 @@ use trainmark_reports::lock;
 use super::reason::first_error;
 use super::{Network, Recipe};
 use crate::interrupt::{Interrupt, Interrupted};
-use crate::process::{Process, describe};
+use crate::process::{BoundedFile, Process, describe};
+
+/// Bytes of a build's log: its first error may come late.
+const LOG_LIMIT: usize = 4 << 20;
 
 /// What there is to tell of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +69,7 @@ impl Recipe {
         for file in [self.stamp(), self.failure()] {
             self.written(remove(&file))?;
         }
-        let log = self.written(File::create(self.log()))?;
+        let log = self.written(BoundedFile::create(&self.log(), LOG_LIMIT))?;
         heard(BuildEvent::Begun);
         let built = self.run(log, network, interrupt, heard);
         match &built {
@@ -101,7 +104,7 @@ impl Recipe {
 
     fn run(
         &self,
-        log: File,
+        log: BoundedFile,
         network: Network,
         interrupt: &Interrupt,
         heard: &mut dyn FnMut(BuildEvent),
