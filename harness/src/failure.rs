@@ -56,6 +56,11 @@ impl Failure {
         }
     }
 
+    /// The last lines that the worker printed, one by one.
+    pub fn log_lines(&self) -> impl Iterator<Item = &str> {
+        self.log_tail.iter().flat_map(|tail| tail.lines())
+    }
+
     /// Whether the user has stopped it.
     pub fn is_interruption(&self) -> bool {
         self.kind == FailureKind::Interrupted

@@ -106,9 +106,7 @@ fn without_proof(checks: &[CheckRecord], done: &Done) -> Option<Failure> {
 
 /// Whether two cells differ by their device, one of which is the processor.
 fn is_other_device(one: &Cell, other: &Cell) -> bool {
-    (&one.workload, &one.backend, &one.implementation)
-        == (&other.workload, &other.backend, &other.implementation)
-        && one.device.is_cpu() != other.device.is_cpu()
+    one.is_alike(other) && one.device.is_cpu() != other.device.is_cpu()
 }
 
 /// The number of passed checks, or why the cell is not ranked.

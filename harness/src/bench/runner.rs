@@ -12,7 +12,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::interrupt::Interrupt;
 use crate::machine::gpu::{self, RunWatch};
 use crate::machine::{self, power};
-use crate::worker::protocol::{Job, Message};
+use crate::worker::protocol::{Job, Listener};
 
 /// Does jobs, one at a time: in worker processes of this machine, elsewhere, or by a script in
 /// a test.
@@ -38,7 +38,7 @@ pub trait Runner {
         job: &Job,
         threads: Threads<'_>,
         log: &Path,
-        heard: &mut dyn FnMut(&Message) -> anyhow::Result<()>,
+        heard: Listener<'_>,
     ) -> anyhow::Result<JobReport>;
 
     /// What it is like there, just before a job.
@@ -80,7 +80,7 @@ impl Runner for Executor {
         job: &Job,
         threads: Threads<'_>,
         log: &Path,
-        heard: &mut dyn FnMut(&Message) -> anyhow::Result<()>,
+        heard: Listener<'_>,
     ) -> anyhow::Result<JobReport> {
         let device = job.task().map(|task| &*task.device).unwrap_or_default();
         if let Some(reason) = gpu::found().lost(device) {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use trainmark_reports::record::Outcome;
+use trainmark_reports::record::{Outcome, distinct};
 
 use super::arguments::BenchArguments;
 use super::{exit, table};
@@ -60,7 +60,7 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
         selections: selections.collect::<Result<_, _>>()?,
         implementations: arguments.implementation,
         devices: arguments.device,
-        workloads: without_repeats(arguments.workload),
+        workloads: distinct(arguments.workload),
         dataset: arguments.data.dataset,
         data_dir: arguments.data.data_dir.as_deref().map(absolute).transpose()?,
         threads: arguments.worker.threads(),
@@ -68,16 +68,6 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
         offline: arguments.data.offline,
     };
     Ok(BenchRequest { selected, schedule, command: command_line() })
-}
-
-fn without_repeats(names: Vec<String>) -> Vec<String> {
-    let mut kept: Vec<String> = Vec::new();
-    for name in names {
-        if !kept.contains(&name) {
-            kept.push(name);
-        }
-    }
-    kept
 }
 
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {

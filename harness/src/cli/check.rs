@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
             if failure.is_interruption() {
                 return Ok(exit::INTERRUPTED);
             }
-            for line in failure.log_tail.iter().flat_map(|tail| tail.lines()) {
+            for line in failure.log_lines() {
                 say!("     | {line}");
             }
         }

@@ -66,7 +66,7 @@ fn prepared(selected: &Selected, registry: Registry, executor: &Executor) -> any
 
 fn tell(cell: &OperationCell, result: &OperationResult, failure: Option<&Failure>) {
     tell!("{}", operations::line(cell, result));
-    for line in failure.iter().flat_map(|failure| &failure.log_tail).flat_map(|tail| tail.lines()) {
+    for line in failure.into_iter().flat_map(Failure::log_lines) {
         tell!("     | {line}");
     }
 }

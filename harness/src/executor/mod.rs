@@ -14,7 +14,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::interrupt::Interrupt;
 pub use crate::process::MemoryLimit;
 use crate::process::{self as processes, MemoryWatch};
-use crate::worker::protocol::{Done, Job, Message};
+use crate::worker::protocol::{Done, Job, Listener, Message};
 
 pub use library_path::LibraryPath;
 use process::{Input, WorkerProcess};
@@ -65,7 +65,7 @@ impl Executor {
         job: &Job,
         threads: Threads<'_>,
         log: &Path,
-        heard: &mut dyn FnMut(&Message) -> anyhow::Result<()>,
+        heard: Listener<'_>,
     ) -> anyhow::Result<Ending> {
         let mut worker = WorkerProcess::start(&self.program, job, threads, log)?;
         let ending = self.watch(&mut worker, heard);
@@ -82,11 +82,7 @@ impl Executor {
         }
     }
 
-    fn watch(
-        &self,
-        worker: &mut WorkerProcess,
-        heard: &mut dyn FnMut(&Message) -> anyhow::Result<()>,
-    ) -> anyhow::Result<Ending> {
+    fn watch(&self, worker: &mut WorkerProcess, heard: Listener<'_>) -> anyhow::Result<Ending> {
         let mut call = Call { name: "start".to_owned(), since: Some(Instant::now()) };
         let mut memory = MemoryWatch::start(self.limits.memory);
         loop {

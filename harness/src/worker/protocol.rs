@@ -104,6 +104,9 @@ pub enum Message {
     Failed(Failure),
 }
 
+/// Who hears what a worker says, as it says it.
+pub type Listener<'l> = &'l mut dyn FnMut(&Message) -> anyhow::Result<()>;
+
 impl Message {
     /// Whether nothing follows it: the worker only has to end.
     pub fn is_last(&self) -> bool {

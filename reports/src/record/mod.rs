@@ -29,7 +29,7 @@ pub use runs::Record;
 pub const SCHEMA: u32 = 1;
 
 /// Every value once, in the order of first appearance.
-pub(crate) fn distinct<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+pub fn distinct<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut kept: Vec<T> = Vec::new();
     for value in values {
         if !kept.contains(&value) {

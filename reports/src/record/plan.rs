@@ -175,7 +175,7 @@ impl Cell {
     }
 
     /// Whether it is the same training of the same backend, wherever it runs.
-    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+    pub fn is_alike(&self, other: &Self) -> bool {
         (&self.workload, &self.backend, &self.implementation)
             == (&other.workload, &other.backend, &other.implementation)
     }

@@ -28,7 +28,7 @@ impl Preparer<'_> {
             }
         }
         let implementations = libraries.iter().flat_map(|one| &one.info.implementations);
-        let implementations = distinct(implementations.map(|one| &*one.name).collect());
+        let implementations = sorted(implementations.map(|one| &*one.name).collect());
         for wish in &self.selected.implementations {
             if wish != Implementation::NONE && !implementations.contains(&&**wish) {
                 let known = suggestion(wish, implementations.into_iter());
@@ -50,10 +50,11 @@ fn known_devices<'a>(mut devices: Vec<&'a str>, wanted: &'a [Wanted<'_>]) -> Vec
             devices.extend(recipe.device_kinds().iter().map(String::as_str));
         }
     }
-    distinct(devices)
+    sorted(devices)
 }
 
-fn distinct(mut names: Vec<&str>) -> Vec<&str> {
+/// Every name once, by the alphabet.
+fn sorted(mut names: Vec<&str>) -> Vec<&str> {
     names.sort_unstable();
     names.dedup();
     names

@@ -21,7 +21,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::interrupt::Interrupt;
 use crate::process::MemoryLimit;
 use crate::worker::protocol::{
-    BackendInfo, DeviceInfo, Done, EpochMessage, ImplementationInfo, Job, Message, Task,
+    BackendInfo, DeviceInfo, Done, EpochMessage, ImplementationInfo, Job, Listener, Message, Task,
 };
 use crate::workload;
 
@@ -95,10 +95,8 @@ fn name(library: &Path, device: &record::Device) -> String {
     if device.is_cpu() { backend.into_owned() } else { format!("{backend}@{device}") }
 }
 
-type Heard<'h> = &'h mut dyn FnMut(&Message) -> anyhow::Result<()>;
-
 impl Script {
-    fn check(&self, task: &Task, heard: Heard<'_>) -> anyhow::Result<Ending> {
+    fn check(&self, task: &Task, heard: Listener<'_>) -> anyhow::Result<Ending> {
         let name = name(&task.library, &task.device);
         self.jobs.borrow_mut().push(format!("check {name}"));
         let behaviour = &self.cells[&name];
@@ -109,7 +107,7 @@ impl Script {
         Ok(self.end(&behaviour.gate, done))
     }
 
-    fn train(&self, task: &Task, heard: Heard<'_>) -> anyhow::Result<Ending> {
+    fn train(&self, task: &Task, heard: Listener<'_>) -> anyhow::Result<Ending> {
         let name = name(&task.library, &task.device);
         self.jobs.borrow_mut().push(format!("train {name} {}", task.seed));
         let behaviour = &self.cells[&name];
@@ -133,7 +131,7 @@ impl Runner for Script {
         job: &Job,
         _threads: Threads<'_>,
         log: &Path,
-        heard: Heard<'_>,
+        heard: Listener<'_>,
     ) -> anyhow::Result<JobReport> {
         let ending = match job {
             Job::Check(task) => self.check(task, heard)?,

@@ -19,10 +19,8 @@ pub(in super::super) struct RelativeTimes<'g> {
 impl<'g> RelativeTimes<'g> {
     /// `None` where fewer than two cells have a time.
     pub(in super::super) fn of(group: &'g Group<'g>, relative: Relative) -> Option<Self> {
-        let times = group.cells.iter().enumerate().filter_map(|(place, cell)| Some((cell.seconds()?, place)));
-        let mut times: Vec<(f64, usize)> = times.collect();
-        times.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-        let timed = times.into_iter().map(|(_, place)| place).collect();
+        let mut timed = group.order();
+        timed.retain(|&place| group.cells[place].seconds().is_some());
         Some(Self { group, relative, timed }).filter(|times| times.timed.len() > 1)
     }
 

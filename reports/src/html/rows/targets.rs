@@ -43,7 +43,6 @@ fn before_training(summary: &CellSummary<'_>) -> f64 {
 
 fn row(record: &Record, group: &Group, colours: &Colours, summary: &CellSummary, time: &TimeToTarget) -> Row {
     let row = Row::of(summary.cell, group, colours);
-    let runs = format!("{} of {}", time.reached, time.tried);
     let Some(parts) = time.decomposition else {
         return Row { value: without_bar(record, time), ..row };
     };
@@ -58,7 +57,7 @@ fn row(record: &Record, group: &Group, colours: &Colours, summary: &CellSummary,
     );
     Row {
         detail: format!("{} + {epochs} × {} = ", seconds(cold_start_seconds), seconds(seconds_per_epoch)),
-        value: format!("{} ({runs})", seconds(parts.total_seconds())),
+        value: format!("{} ({})", seconds(parts.total_seconds()), time.share()),
         marks,
         ..row
     }

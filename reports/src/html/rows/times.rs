@@ -9,16 +9,12 @@ use crate::words::bracket;
 
 /// The chart of the `most` fastest cells, or `None` where no cell of the group has a time.
 pub(in super::super) fn chart(group: &Group, colours: &Colours, most: usize) -> Option<RowChart> {
-    let mut cells: Vec<&CellSummary> = group.cells.iter().collect();
-    cells.iter().find_map(|summary| summary.train_seconds)?;
-    cells.sort_by(|a, b| {
-        let [a, b] = [a, b].map(|summary| summary.seconds().unwrap_or(f64::INFINITY));
-        a.total_cmp(&b)
-    });
+    group.lowest()?;
+    let cells = group.order().into_iter().take(most).map(|place| &group.cells[place]);
     Some(RowChart {
         title: format!("training seconds per epoch, {} on {}", group.workload, group.device),
         axis: "seconds per epoch",
-        rows: cells.into_iter().take(most).map(|summary| row(group, colours, summary)).collect(),
+        rows: cells.map(|summary| row(group, colours, summary)).collect(),
     })
 }
 
