@@ -40,12 +40,12 @@ pub fn write(parent: &Path) -> Result<(), StoreError> {
 struct Page {
     style: String,
     script: &'static str,
-    rows: Vec<Row>,
+    rows: Vec<ListedRun>,
 }
 
 /// A folder.
 #[derive(Serialize)]
-struct Row {
+struct ListedRun {
     /// Seconds since the Unix epoch: of a run its beginning, else the folder's last change.
     unix_time: f64,
     time: String,
@@ -70,7 +70,7 @@ struct Best {
 }
 
 fn render(parent: &Path) -> Result<String, StoreError> {
-    let mut rows: Vec<Row> = folders(parent)?.iter().map(|folder| row(folder)).collect();
+    let mut rows: Vec<ListedRun> = folders(parent)?.iter().map(|folder| row(folder)).collect();
     rows.sort_by(|a, b| b.unix_time.total_cmp(&a.unix_time).then_with(|| b.name.cmp(&a.name)));
     let style = [html::STYLE, STYLE, html::PRINT_STYLE].concat();
     html::fill(FILE, TEMPLATE, &Page { style, script: html::SCRIPT, rows })
@@ -86,10 +86,10 @@ fn folders(parent: &Path) -> Result<Vec<PathBuf>, StoreError> {
     Ok(folders)
 }
 
-fn row(folder: &Path) -> Row {
+fn row(folder: &Path) -> ListedRun {
     let name = folder.file_name().unwrap_or_default();
     let changed = fs::metadata(folder).and_then(|metadata| metadata.modified()).unwrap_or(UNIX_EPOCH);
-    let row = Row {
+    let row = ListedRun {
         unix_time: unix_time(changed),
         time: utc(unix_time(changed)),
         name: name.to_string_lossy().into_owned(),
@@ -102,11 +102,11 @@ fn row(folder: &Path) -> Row {
         best: None,
     };
     if !folder.join(EVENTS_FILE).is_file() {
-        return Row { reason: Some("not a run folder: it holds no events.jsonl".to_owned()), ..row };
+        return ListedRun { reason: Some("not a run folder: it holds no events.jsonl".to_owned()), ..row };
     }
     match Record::read(folder) {
         Ok(record) => of_run(&record, row),
-        Err(error) => Row { reason: Some(without_place(&error, folder)), ..row },
+        Err(error) => ListedRun { reason: Some(without_place(&error, folder)), ..row },
     }
 }
 
@@ -120,9 +120,9 @@ fn unix_time(time: SystemTime) -> f64 {
     time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
-fn of_run(record: &Record, row: Row) -> Row {
+fn of_run(record: &Record, row: ListedRun) -> ListedRun {
     let started = &record.started;
-    Row {
+    ListedRun {
         unix_time: started.unix_time,
         time: utc(started.unix_time),
         dataset: started.plan.dataset.name.clone(),

@@ -9,7 +9,6 @@
 
 pub mod ceiling;
 pub mod compare;
-pub mod comparison;
 pub mod csv;
 pub mod formats;
 pub mod html;
@@ -18,6 +17,7 @@ mod lock;
 pub mod merge;
 mod number;
 pub mod operations;
+pub mod paired;
 pub mod record;
 pub mod statistics;
 pub mod store;

@@ -23,8 +23,8 @@ pub use json::json;
 pub use markdown::markdown;
 pub use refusal::Refusal;
 
-use crate::comparison::{NoiseFloor, pairs};
 use crate::number::count;
+use crate::paired::{NoiseFloor, pairs};
 use crate::record::{Cell, Record, Target};
 use crate::statistics::{self, Comparison, Verdict};
 use crate::summary::{CellSummary, EpochSeconds, TimeToTarget};

@@ -3,7 +3,7 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::comparison::{NoiseFloor, Relative};
+use crate::paired::{NoiseFloor, Relative};
 use crate::record::{
     Cell, DatasetInfo, Environment, MergedRun, Note, Outcome, Record, Run, Unavailable, WorkloadInfo,
     distinct,

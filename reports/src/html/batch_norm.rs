@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::colours::{Colours, Look};
 use super::curves::{self, Spread};
-use super::tables::{Column, Entry, Table, columns, word};
+use super::tables::{Entry, PageColumn, PageTable, columns, word};
 use crate::record::{Cell, FirstBatchNorm, Record};
 use crate::statistics::median;
 use crate::summary::{CellSummary, Group};
@@ -28,7 +28,7 @@ struct Parameter {
     title: String,
     /// Empty: no value is finite.
     cells: Vec<Learned>,
-    table: Table,
+    table: PageTable,
 }
 
 /// What one cell learned, for the page's script to draw.
@@ -80,7 +80,7 @@ fn drawn(group: &Group, cells: &[(&Cell, Vec<Vec<f64>>)], colours: &Colours) -> 
     learned
 }
 
-fn table(group: &Group, cells: &[(&Cell, Vec<Vec<f64>>)], title: &str, id: String) -> Option<Table> {
+fn table(group: &Group, cells: &[(&Cell, Vec<Vec<f64>>)], title: &str, id: String) -> Option<PageTable> {
     let all = cells.iter().map(|(_, channels)| channels.len()).max()?;
     let shown = all.min(CHANNELS);
     let of_all = if shown < all { format!("; the first {shown} of {all} channels") } else { String::new() };
@@ -91,9 +91,12 @@ fn table(group: &Group, cells: &[(&Cell, Vec<Vec<f64>>)], title: &str, id: Strin
         row.resize_with(shown + 1, || word("no channel"));
         row
     });
-    let names =
-        (1..=shown).map(|channel| Column { name: format!("Channel {channel}"), numeric: true, extra: false });
-    Some(Table {
+    let names = (1..=shown).map(|channel| PageColumn {
+        name: format!("Channel {channel}"),
+        numeric: true,
+        extra: false,
+    });
+    Some(PageTable {
         id,
         caption: format!("{title}: median over seeds [least, greatest]{of_all}"),
         columns: columns(&[("Cell", false)]).into_iter().chain(names).collect(),

@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::colours::Colours;
 use super::curves::{self, Axes, Series};
 use super::rows::{RowChart, relative::RelativeTimes, targets, times};
-use crate::comparison::Relative;
 use crate::number::count;
+use crate::paired::Relative;
 use crate::record::{Record, Target};
 use crate::summary::{Group, why_nothing};
 

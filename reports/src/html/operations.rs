@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::tables::{Entry, Table, columns, word};
+use super::tables::{Entry, PageTable, columns, word};
 use crate::number::{count, significant, utc};
 use crate::operations::{OperationCell, OperationResult, Operations, Rank, RunOperations, ranks};
 use crate::record::RunOutcome;
@@ -10,7 +10,7 @@ use crate::record::RunOutcome;
 /// What the section shows.
 #[derive(Serialize)]
 pub(super) struct Section {
-    tables: Vec<Table>,
+    tables: Vec<PageTable>,
     /// Results that are no time, with their reasons.
     reasons: Vec<String>,
     /// What is left out of the tables, and why.
@@ -42,12 +42,12 @@ pub(super) fn section(of_run: &RunOperations) -> Section {
     }
 }
 
-fn table(id: &str, title: &str, operations: &Operations, cells: &[&OperationCell]) -> Table {
+fn table(id: &str, title: &str, operations: &Operations, cells: &[&OperationCell]) -> PageTable {
     let labels: Vec<String> = cells.iter().map(|cell| cell.label()).collect();
     let mut names = vec![("Operation", false)];
     names.extend(labels.iter().map(|label| (label.as_str(), true)));
     let rows = operations.operations.iter().filter_map(|info| row(operations, cells, &info.name));
-    Table {
+    PageTable {
         id: id.to_owned(),
         caption: format!("{title}: {}", caption(operations, cells)),
         columns: columns(&names),

@@ -8,16 +8,16 @@ use crate::table::{self, Showing, Value};
 
 /// A table whose first column names the row.
 #[derive(Serialize)]
-pub(super) struct Table {
+pub(super) struct PageTable {
     pub(super) id: String,
     pub(super) caption: String,
-    pub(super) columns: Vec<Column>,
+    pub(super) columns: Vec<PageColumn>,
     pub(super) rows: Vec<Vec<Entry>>,
     pub(super) sortable: bool,
 }
 
 #[derive(Serialize)]
-pub(super) struct Column {
+pub(super) struct PageColumn {
     pub(super) name: String,
     pub(super) numeric: bool,
     /// Hidden until the reader asks for all columns.
@@ -41,25 +41,25 @@ pub(super) fn word(text: impl Into<String>) -> Entry {
     Entry { text: text.into(), key: None }
 }
 
-pub(super) fn columns(names: &[(&str, bool)]) -> Vec<Column> {
-    names.iter().map(|&(name, numeric)| Column { name: name.to_owned(), numeric, extra: false }).collect()
+pub(super) fn columns(names: &[(&str, bool)]) -> Vec<PageColumn> {
+    names.iter().map(|&(name, numeric)| PageColumn { name: name.to_owned(), numeric, extra: false }).collect()
 }
 
 /// Every cell with its medians.
-pub(super) fn cells(record: &Record, groups: &[Group<'_>]) -> Table {
+pub(super) fn cells(record: &Record, groups: &[Group<'_>]) -> PageTable {
     let caption = "Medians over the runs of a cell, which the ratios beside them are of, and in brackets its \
                    own 95% intervals; accuracy and loss after the last epoch; targets as training seconds, \
                    and how many runs reached them where not all did";
-    Table::of("cells-table", caption, &table::cells_of_groups(record, groups))
+    PageTable::of("cells-table", caption, &table::cells_of_groups(record, groups))
 }
 
 /// Every run.
-pub(super) fn runs(record: &Record, groups: &[Group<'_>]) -> Table {
+pub(super) fn runs(record: &Record, groups: &[Group<'_>]) -> PageTable {
     let caption = "Every run, in the order of running; targets as epochs";
-    Table::of("runs-table", caption, &table::samples(record, groups))
+    PageTable::of("runs-table", caption, &table::samples(record, groups))
 }
 
-impl Table {
+impl PageTable {
     /// The columns that have a title.
     fn of<R>(id: &str, caption: &str, table: &table::Table<'_, R>) -> Self {
         let (id, caption) = (id.to_owned(), caption.to_owned());
@@ -84,7 +84,7 @@ impl Table {
     }
 
     fn push<R>(&mut self, column: &table::Column<'_, R>, title: &str, entries: Vec<Entry>) {
-        self.columns.push(Column {
+        self.columns.push(PageColumn {
             name: title.to_owned(),
             numeric: !column.is_words,
             extra: column.showing == Showing::OnDemand,

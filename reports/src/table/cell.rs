@@ -1,11 +1,11 @@
 //! The summary: one row per cell, of the medians over its runs.
 
 use super::Showing::{OnDemand, WhereAny, WhereDifferent};
-use super::identity::{Row, identity, machine, threads};
+use super::identity::{Identified, identity, machine, threads};
 use super::target::NO_TARGET;
 use super::{Column, ON_THE_CPU, Table, Value};
-use crate::comparison::Relative;
 use crate::number::{bytes, count, fraction, joules, percent, ratio, seconds, significant};
+use crate::paired::Relative;
 use crate::record::{Cell, Record, Target};
 use crate::statistics::Comparison;
 use crate::summary::{CellSummary, Group, Reach, TimeToTarget, not_reached_in};
@@ -151,7 +151,7 @@ fn columns<'a>(targets: &[Target]) -> Vec<Of<'a>> {
     columns
 }
 
-impl<'a> Row<'a> for CellRow<'a> {
+impl<'a> Identified<'a> for CellRow<'a> {
     fn record(&self) -> &'a Record {
         self.record
     }

@@ -1,6 +1,6 @@
 //! The epochs: one row per epoch of a run.
 
-use super::identity::{Row, identity, machine};
+use super::identity::{Identified, identity, machine};
 use super::{Column, Table, Value, without};
 use crate::csv::one_line;
 use crate::number::{bytes, fraction, seconds, significant};
@@ -59,7 +59,7 @@ fn columns<'a>() -> Vec<Of<'a>> {
     columns
 }
 
-impl<'a> Row<'a> for EpochRow<'a> {
+impl<'a> Identified<'a> for EpochRow<'a> {
     fn record(&self) -> &'a Record {
         self.record
     }

@@ -4,8 +4,8 @@ use super::Showing::WhereDifferent;
 use super::{Column, Value};
 use crate::record::{Cell, Record};
 
-/// A row of a record's table.
-pub(super) trait Row<'a> {
+/// A row of which the columns of identity can say what it is of.
+pub(super) trait Identified<'a> {
     fn record(&self) -> &'a Record;
 
     /// Its cell, where it is of one.
@@ -25,7 +25,7 @@ pub(super) trait Row<'a> {
 }
 
 /// What every row begins with.
-pub(super) fn origin<'a, R: Row<'a>>() -> Vec<Column<'a, R>> {
+pub(super) fn origin<'a, R: Identified<'a>>() -> Vec<Column<'a, R>> {
     vec![
         Column::new("schema", |row: &R| Value::count(row.record().started.schema as usize)).only_csv(),
         Column::new("run_id", |row: &R| Value::text(&row.record().started.run_id)).only_csv(),
@@ -33,7 +33,7 @@ pub(super) fn origin<'a, R: Row<'a>>() -> Vec<Column<'a, R>> {
 }
 
 /// The cell of a row, but for its machine, which comes last.
-pub(super) fn identity<'a, R: Row<'a>>() -> Vec<Column<'a, R>> {
+pub(super) fn identity<'a, R: Identified<'a>>() -> Vec<Column<'a, R>> {
     let mut columns = origin();
     columns.extend([
         Column::new("workload", |row: &R| Value::any(row.cell().map(|cell| &*cell.workload)))
@@ -56,12 +56,12 @@ pub(super) fn identity<'a, R: Row<'a>>() -> Vec<Column<'a, R>> {
     columns
 }
 
-pub(super) fn threads<'a, R: Row<'a>>(row: &R) -> Value<'a> {
+pub(super) fn threads<'a, R: Identified<'a>>(row: &R) -> Value<'a> {
     row.cell().map_or(Value::Absent(""), |cell| Value::count(cell.threads))
 }
 
 /// The last column of a row that may be of a cell.
-pub(super) fn machine<'a, R: Row<'a>>() -> Column<'a, R> {
+pub(super) fn machine<'a, R: Identified<'a>>() -> Column<'a, R> {
     Column::new("machine", |row: &R| Value::any(row.cell().and_then(|cell| cell.machine.as_deref())))
         .only_csv()
 }

@@ -1,6 +1,6 @@
 //! Single operations: one row per cell and operation.
 
-use super::identity::{Row, origin};
+use super::identity::{Identified, origin};
 use super::{Column, Table, Value};
 use crate::number::{seconds, significant};
 use crate::operations::{OperationCell, OperationResult, Operations};
@@ -49,7 +49,7 @@ fn columns<'a>() -> Vec<Of<'a>> {
     columns
 }
 
-impl<'a> Row<'a> for OperationRow<'a> {
+impl<'a> Identified<'a> for OperationRow<'a> {
     fn record(&self) -> &'a Record {
         self.record
     }

@@ -1,7 +1,7 @@
 //! The runs: one row per sample, for programs also per backend or device that is unavailable.
 
 use super::Showing::{OnDemand, WhereAny};
-use super::identity::{Row, identity, machine};
+use super::identity::{Identified, identity, machine};
 use super::target::NO_TARGET;
 use super::{Column, ON_THE_CPU, Table, Value};
 use crate::number::{bytes, fraction, joules, seconds, significant};
@@ -127,7 +127,7 @@ fn columns<'a>(targets: &[Target]) -> Vec<Of<'a>> {
 
 const NOT_MEASURED: &str = "not measured";
 
-impl<'a> Row<'a> for RunRow<'a> {
+impl<'a> Identified<'a> for RunRow<'a> {
     fn record(&self) -> &'a Record {
         self.record
     }

@@ -2,8 +2,8 @@
 
 use super::target::reach;
 use super::{Answer, basis, basis_of_times, bracket, doubt};
-use crate::comparison::{BatchNormPair, BuiltinPair, batch_norm_pairs, builtin_pairs};
 use crate::number::{count, ratio, seconds, significant};
+use crate::paired::{BatchNormPair, BuiltinPair, batch_norm_pairs, builtin_pairs};
 use crate::record::Record;
 use crate::statistics::{Comparison, Verdict};
 use crate::summary::{Group, TimeToTarget};

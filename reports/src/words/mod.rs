@@ -7,8 +7,8 @@ mod batch_norm;
 mod target;
 mod time;
 
-use crate::comparison::NoiseFloor;
 use crate::number::{count, percent, significant};
+use crate::paired::NoiseFloor;
 use crate::record::Record;
 use crate::statistics::{Comparison, Interval, Verdict};
 use crate::summary::{Group, why_nothing};

@@ -1,8 +1,8 @@
 //! Which cell trains an epoch in the least time?
 
 use super::{Answer, basis_of_times, bracket, doubt};
-use crate::comparison::Relative;
 use crate::number::{ratio, seconds, significant};
+use crate::paired::Relative;
 use crate::record::Record;
 use crate::statistics::{Comparison, Verdict};
 use crate::summary::{Basis, CellSummary, EpochSeconds, Group, why_nothing};

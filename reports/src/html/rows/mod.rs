@@ -16,12 +16,12 @@ use crate::summary::Group;
 pub(super) struct RowChart {
     pub(super) title: String,
     pub(super) axis: &'static str,
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<ChartRow>,
 }
 
 /// A cell's row.
 #[derive(Serialize)]
-pub(super) struct Row {
+pub(super) struct ChartRow {
     #[serde(flatten)]
     look: Look,
     /// What leads to the value; left out where there is no room.
@@ -33,7 +33,7 @@ pub(super) struct Row {
     pub(super) marks: Vec<Mark>,
 }
 
-impl Row {
+impl ChartRow {
     /// The row of a cell, with nothing in it yet.
     fn of(cell: &Cell, group: &Group, colours: &Colours) -> Self {
         Self {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::comparison::Relative;
 use crate::html::colours::Colours;
 use crate::html::curves::rounded;
+use crate::paired::Relative;
 use crate::statistics::{Comparison, Verdict};
 use crate::summary::Group;
 

@@ -1,6 +1,6 @@
 //! Time from nothing to a target: cold start + epochs × seconds per epoch.
 
-use super::{Mark, Row, RowChart};
+use super::{ChartRow, Mark, RowChart};
 use crate::html::colours::Colours;
 use crate::html::curves::rounded;
 use crate::number::seconds;
@@ -41,10 +41,16 @@ fn before_training(summary: &CellSummary<'_>) -> f64 {
     summary.start_seconds.unwrap_or_default()
 }
 
-fn row(record: &Record, group: &Group, colours: &Colours, summary: &CellSummary, time: &TimeToTarget) -> Row {
-    let row = Row::of(summary.cell, group, colours);
+fn row(
+    record: &Record,
+    group: &Group,
+    colours: &Colours,
+    summary: &CellSummary,
+    time: &TimeToTarget,
+) -> ChartRow {
+    let row = ChartRow::of(summary.cell, group, colours);
     let Some(parts) = time.decomposition else {
-        return Row { value: without_bar(record, time), ..row };
+        return ChartRow { value: without_bar(record, time), ..row };
     };
     let Decomposition { cold_start_seconds, epochs, seconds_per_epoch } = parts;
     let (start, before) = (start(&parts), before_training(summary));
@@ -55,7 +61,7 @@ fn row(record: &Record, group: &Group, colours: &Colours, summary: &CellSummary,
         time.range
             .map(|(least, greatest)| Mark::Whisker(rounded(before + least), rounded(before + greatest))),
     );
-    Row {
+    ChartRow {
         detail: format!("{} + {epochs} × {} = ", seconds(cold_start_seconds), seconds(seconds_per_epoch)),
         value: format!("{} ({})", seconds(parts.total_seconds()), time.share()),
         marks,

@@ -1,6 +1,6 @@
 //! Training seconds per epoch.
 
-use super::{Mark, Row, RowChart};
+use super::{ChartRow, Mark, RowChart};
 use crate::html::colours::Colours;
 use crate::html::curves::rounded;
 use crate::number::seconds;
@@ -18,11 +18,11 @@ pub(in super::super) fn chart(group: &Group, colours: &Colours, most: usize) -> 
     })
 }
 
-fn row(group: &Group<'_>, colours: &Colours, summary: &CellSummary) -> Row {
+fn row(group: &Group<'_>, colours: &Colours, summary: &CellSummary) -> ChartRow {
     let cell = summary.cell;
-    let row = Row::of(cell, group, colours);
+    let row = ChartRow::of(cell, group, colours);
     let Some(time) = summary.train_seconds else {
-        return Row { value: format!("no time ({})", summary.status()), ..row };
+        return ChartRow { value: format!("no time ({})", summary.status()), ..row };
     };
     let EpochSeconds { median, interval, .. } = time;
     let after = match interval {
@@ -35,7 +35,7 @@ fn row(group: &Group<'_>, colours: &Colours, summary: &CellSummary) -> Row {
     }
     marks.push(Mark::Point(rounded(median)));
     marks.extend(interval.map(|ends| Mark::Whisker(rounded(ends.low.max(0.0)), rounded(ends.high))));
-    Row { value: seconds(median), after, marks, ..row }
+    ChartRow { value: seconds(median), after, marks, ..row }
 }
 
 /// What the bars, whiskers and ticks are.
