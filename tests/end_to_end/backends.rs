@@ -60,6 +60,27 @@ fn reasons(repository: &Repository) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// A kind of device is what a backend says: nothing in the harness lists them.
+#[test]
+fn a_kind_of_device_that_nobody_has_heard_of_is_built_for_checked_timed_and_told() {
+    let text = manifest("hostile", &copy(&hostile()), "sh").replace(r#"["cpu"]"#, r#"["npu"]"#);
+    let repository = Repository::new().backend("hostile", &text);
+    let on_npu = |arguments: &[&str]| {
+        let invocation = repository.invoke(arguments.iter().copied());
+        invocation.env("TRAINMARK_HOSTILE_DEVICES", "npu:0,npu:1=it sleeps")
+    };
+    on_npu(&["bench", "hostile@npu"]).args(QUICK).run().expect(0);
+    let run = RunFolder::only(&repository.runs());
+    let rows = run.rows("runs.csv");
+    let told = rows.iter().map(|row| ["device", "outcome", "reason"].map(|column| &*row[column]));
+    let told: Vec<[&str; 3]> = told.collect();
+    assert_eq!(told, [["npu:0", "ok", ""], ["npu:1", "unavailable", "it sleeps"]]);
+    let listed = on_npu(&["list"]).run().expect(0).stdout;
+    assert!(listed.contains("npu"), "{listed}");
+    let page = run.read("report.html");
+    assert!(page.contains("softmax on npu:0"), "the page has no part on npu:0");
+}
+
 #[test]
 fn all_runs_what_can_be_run_and_says_why_the_rest_cannot() {
     let Some(repository) = mixed() else { return };
