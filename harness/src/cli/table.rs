@@ -2,7 +2,7 @@
 
 use trainmark_reports::csv::one_line;
 use trainmark_reports::formats::Grid;
-use trainmark_reports::record::{Run, RunOutcome, Unavailable};
+use trainmark_reports::record::{Run, Unavailable};
 use trainmark_reports::summary::group;
 use trainmark_reports::warnings::warnings;
 use trainmark_reports::{Record, summarize};
@@ -48,7 +48,7 @@ fn failures(record: &Record) -> Vec<String> {
 }
 
 fn failure_line(run: &Run) -> String {
-    let reason = run.end.reason.as_deref().unwrap_or(RunOutcome::NO_REASON);
+    let how = run.end.outcome.with_reason(run.end.reason.as_deref());
     let log = run.end.log.as_deref().map(|log| format!(" (log: {log})")).unwrap_or_default();
-    format!("{} seed {}: {}{log}", run.cell, run.seed, run.end.outcome.with_reason(Some(reason)))
+    format!("{} seed {}: {how}{log}", run.cell, run.seed)
 }

@@ -3,7 +3,7 @@
 use super::Grid;
 use crate::csv::one_line;
 use crate::number::{bytes, count, utc};
-use crate::record::{Environment, Record, Run, RunOutcome, Unavailable};
+use crate::record::{Environment, Record, Run, Unavailable};
 use crate::summary::{group, summarize, why_nothing};
 use crate::warnings::warnings;
 use crate::words::floor_in_words;
@@ -80,16 +80,21 @@ fn failures(record: &Record) -> String {
         }
     }
     let runs = alike.iter().map(|(run, seeds)| {
-        let reason = run.end.reason.as_deref().unwrap_or(RunOutcome::NO_REASON);
-        (format!("{}, seed {}: {}", run.cell, seeds.join(", "), run.end.outcome.name()), reason)
+        let what = format!("{}, seed {}: {}", run.cell, seeds.join(", "), run.end.outcome.name());
+        (what, run.end.outcome.reason(run.end.reason.as_deref()))
     });
     let unavailable = record
         .started
         .unavailable
         .iter()
-        .map(|row| (format!("{row}: {}", Unavailable::OUTCOME), row.reason.as_str()));
-    let lines: Vec<String> =
-        runs.chain(unavailable).map(|(what, why)| format!("- {}: {}\n", escape(&what), code(why))).collect();
+        .map(|row| (format!("{row}: {}", Unavailable::OUTCOME), Some(row.reason.as_str())));
+    let lines: Vec<String> = runs
+        .chain(unavailable)
+        .map(|(what, why)| {
+            let why = why.map(|why| format!(": {}", code(why)));
+            format!("- {}{}\n", escape(&what), why.unwrap_or_default())
+        })
+        .collect();
     if lines.is_empty() { String::new() } else { format!("\n### Failures\n\n{}", lines.concat()) }
 }
 

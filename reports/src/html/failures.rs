@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use crate::record::{Record, Run, RunOutcome};
+use crate::record::{Record, Run};
 
 /// A run that did not train all its epochs.
 #[derive(Serialize)]
 pub(super) struct Failure {
     title: String,
-    reason: String,
+    reason: Option<String>,
     log: Option<String>,
     log_tail: Option<String>,
 }
@@ -22,7 +22,7 @@ impl From<&Run> for Failure {
         let Run { cell, seed, end, .. } = run;
         Self {
             title: format!("{cell}, seed {seed}: {}", run.ended_after()),
-            reason: end.reason.clone().unwrap_or_else(|| RunOutcome::NO_REASON.to_owned()),
+            reason: end.outcome.reason(end.reason.as_deref()).map(str::to_owned),
             log: end.log.clone(),
             log_tail: end.log_tail.clone().filter(|tail| !tail.trim().is_empty()),
         }

@@ -107,8 +107,8 @@ fn reasons(cell: &OperationCell) -> Vec<String> {
     let without = cell.results.iter().filter(|result| result.outcome != RunOutcome::Ok);
     without
         .map(|result| {
-            let reason = result.reason.as_deref().unwrap_or(RunOutcome::NO_REASON);
-            format!("{}, {}: {}: {reason}", cell.label(), result.operation, result.outcome.name())
+            let why = result.outcome.with_reason(result.reason.as_deref());
+            format!("{}, {}: {why}", cell.label(), result.operation)
         })
         .collect()
 }

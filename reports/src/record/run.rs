@@ -256,15 +256,18 @@ impl RunOutcome {
         }
     }
 
-    /// What stands for a reason that the record lacks.
-    pub const NO_REASON: &str = "no reason recorded";
+    /// Why it is not `ok`, where that says more than the word; a reason that the record lacks is
+    /// said to be.
+    pub fn reason(self, reason: Option<&str>) -> Option<&str> {
+        let reason = reason.unwrap_or("no reason recorded");
+        (self != Self::Ok && reason != self.name()).then_some(reason)
+    }
 
-    /// The word with the reason, where that says more.
+    /// The word with its reason, where that says more.
     pub fn with_reason(self, reason: Option<&str>) -> String {
-        let name = self.name();
-        match reason {
-            Some(reason) if reason != name => format!("{name}: {reason}"),
-            _ => name.to_owned(),
+        match self.reason(reason) {
+            Some(reason) => format!("{}: {reason}", self.name()),
+            None => self.name().to_owned(),
         }
     }
 }
@@ -335,6 +338,15 @@ fn null_as_nan<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<
 mod tests {
     use super::*;
     use crate::example;
+
+    #[test]
+    fn a_reason_is_told_where_it_says_more_than_the_outcome() {
+        let told = |outcome: RunOutcome, reason| outcome.with_reason(reason);
+        assert_eq!(told(RunOutcome::Failed, Some("SIGSEGV")), "failed: SIGSEGV");
+        assert_eq!(told(RunOutcome::Failed, None), "failed: no reason recorded");
+        assert_eq!(told(RunOutcome::Interrupted, Some("interrupted")), "interrupted");
+        assert_eq!(told(RunOutcome::Ok, None), "ok");
+    }
 
     #[test]
     fn the_time_to_a_target_is_the_sum_of_training_seconds() {
