@@ -1,0 +1,108 @@
+//! Every target against its corpus, and against what becomes of that at random.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use trainmark_fuzz::{TARGETS, Target};
+
+/// How long each target is searched; all at once.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Fewer would be no search.
+const LEAST: usize = 200;
+
+/// What is in a target's folder of the corpus.
+fn corpus(target: Target) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target.name);
+    let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    paths.sort();
+    paths.iter().map(|path| fs::read(path).unwrap()).collect()
+}
+
+/// One of them with a few changes.
+fn changed(corpus: &[Vec<u8>], random: &mut ChaCha8Rng) -> Vec<u8> {
+    let mut bytes = corpus.choose(random).unwrap().clone();
+    for _ in 0..random.random_range(1..4) {
+        change(&mut bytes, corpus, random);
+    }
+    bytes
+}
+
+fn change(bytes: &mut Vec<u8>, corpus: &[Vec<u8>], random: &mut ChaCha8Rng) {
+    const NUMBERS: [&str; 9] =
+        ["0", "-1", "1e308", "-0.0", "4294967295", "18446744073709551615", "null", "NaN", "\"\""];
+    let place = random.random_range(0..=bytes.len());
+    let end = random.random_range(place..=bytes.len()).min(place + 64);
+    match random.random_range(0..7) {
+        0 if place < bytes.len() => bytes[place] ^= 1 << random.random_range(0..8),
+        1 if place < bytes.len() => bytes[place] = random.random(),
+        2 => drop(bytes.drain(place..end)),
+        3 => {
+            let repeated = bytes[place..end].to_vec();
+            bytes.splice(place..place, repeated);
+        }
+        // From another one.
+        4 => {
+            let other = corpus.choose(random).unwrap();
+            let start = random.random_range(0..=other.len());
+            let part = &other[start..(start + 64).min(other.len())];
+            bytes.splice(place..end, part.iter().copied());
+        }
+        // The number that is there becomes another.
+        5 => {
+            let is_digit = |byte: &u8| byte.is_ascii_digit() || b".-e".contains(byte);
+            let Some(start) = bytes[place..].iter().position(u8::is_ascii_digit) else { return };
+            let start = place + start;
+            let length = bytes[start..].iter().take_while(|byte| is_digit(byte)).count();
+            let number = NUMBERS.choose(random).unwrap();
+            bytes.splice(start..start + length, number.bytes());
+        }
+        _ => bytes.truncate(place),
+    }
+}
+
+/// Runs the target; what breaks it is kept as a file, to be put into the corpus once mended.
+fn hold(target: Target, bytes: &[u8]) {
+    if catch_unwind(AssertUnwindSafe(|| (target.run)(bytes))).is_err() {
+        let kept = tempfile::Builder::new().prefix(target.name).tempfile().unwrap().into_temp_path();
+        let path = kept.keep().unwrap();
+        fs::write(&path, bytes).unwrap();
+        panic!("{} breaks at the bytes in {}", target.name, path.display());
+    }
+}
+
+fn search(name: &str) {
+    let target = TARGETS.into_iter().find(|target| target.name == name).unwrap();
+    let corpus = corpus(target);
+    assert!(!corpus.is_empty(), "{} has no corpus", target.name);
+    corpus.iter().for_each(|bytes| hold(target, bytes));
+    // Another search each day would break builds that changed nothing.
+    let mut random = ChaCha8Rng::seed_from_u64(u64::from(target.name.as_bytes()[0]));
+    let (start, mut tried) = (Instant::now(), 0);
+    while tried < LEAST || start.elapsed() < PATIENCE {
+        hold(target, &changed(&corpus, &mut random));
+        tried += 1;
+    }
+    println!("{}: {} of the corpus and {tried} made of them", target.name, corpus.len());
+}
+
+macro_rules! searches {
+    ($($target:ident)*) => {
+        $(#[test]
+        fn $target() {
+            search(stringify!($target));
+        })*
+
+        #[test]
+        fn every_target_is_searched() {
+            assert_eq!(TARGETS.map(|target| target.name), [$(stringify!($target)),*]);
+        }
+    };
+}
+
+searches! { describe events folder idx manifest message open }
