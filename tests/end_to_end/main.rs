@@ -14,6 +14,7 @@ mod gpu;
 mod hostile;
 mod input;
 mod interrupt;
+mod kills;
 mod known_runs;
 mod library_path;
 mod libtorch;
