@@ -277,7 +277,7 @@ pub(crate) fn record() -> Record {
 /// Writes a run folder in `parent`.
 pub(crate) fn write(parent: &std::path::Path, events: &[Event]) -> std::path::PathBuf {
     let Some((Event::Started(started), later)) = events.split_first() else { panic!("no `started`") };
-    let mut store = crate::RunStore::create(parent, &started.run_id, started).unwrap();
+    let mut store = crate::RunStore::create(parent, &started.run_id, started, &[]).unwrap();
     for event in later {
         store.append(event).unwrap();
     }

@@ -10,6 +10,7 @@
 pub mod ceiling;
 pub mod compare;
 pub mod csv;
+pub mod files;
 pub mod formats;
 pub mod html;
 pub mod index;

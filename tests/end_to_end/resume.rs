@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use trainmark_tests::{Finished, RunFolder, bench, hostile, invoke, minimal_c, skip, wait_until};
+use trainmark_tests::{Finished, RunFolder, bench, hostile, invoke, manifest, minimal_c, skip, wait_until};
 
 fn resume(run: &RunFolder) -> Finished {
     invoke(["bench", "--resume"]).args([&run.path]).run()
@@ -210,9 +210,64 @@ fn a_library_that_has_changed_is_refused() {
     fs::copy(hostile(), &library).unwrap();
     let run = killed_in_second_seed(&out.path().join("runs"), &library);
     OpenOptions::new().append(true).open(&library).unwrap().write_all(b"\0").unwrap();
-    let finished = resume(&run).expect(2);
+    let finished = invoke(["bench", "--resume"]).args([&run.path, &library]).run().expect(2);
     assert!(finished.stderr.contains("has changed since its first runs"), "{}", finished.stderr);
     assert_eq!(run.count("resumed"), 0);
+}
+
+/// A run folder may come from anywhere, and with it libraries and build commands.
+#[test]
+fn what_is_not_of_the_repository_must_be_named_again() {
+    let place = tempfile::tempdir().unwrap();
+    let out = place.path().join("runs");
+    let library = place.path().join("libhostile.so");
+    fs::copy(hostile(), &library).unwrap();
+    let run = killed_in_second_seed(&out, &library);
+    let message = resume(&run).refusal();
+    let (shown, folder) = (library.display(), run.path.display());
+    let expected = format!(
+        "error: cannot resume: the run uses {shown}, which is not of this repository; if you trust it, name it \
+         again: bench --resume {folder} {shown}\n"
+    );
+    assert_eq!(message, expected);
+    let message = invoke(["bench", "--resume"]).args([&run.path]).args(["handwritten"]).run().refusal();
+    assert!(message.contains("a resumed run keeps its own selection, of which "), "{message}");
+    assert_eq!(run.count("resumed"), 0);
+    invoke(["bench", "--resume"]).args([&run.path, &library]).run().expect(0);
+
+    // As another's folder might ask for it.
+    let trap = place.path().join("trap");
+    fs::create_dir(&trap).unwrap();
+    let sprung = place.path().join("sprung");
+    let build = format!("touch {}", sprung.display());
+    fs::write(trap.join("backend.toml"), manifest("trap", &build, "sh")).unwrap();
+    let mut request: serde_json::Value = serde_json::from_str(&run.read("request.json")).unwrap();
+    request["selections"] = serde_json::json!(["trap"]);
+    request["backend_paths"] = serde_json::json!([trap]);
+    fs::write(run.path.join("request.json"), request.to_string()).unwrap();
+    let message = resume(&run).refusal();
+    assert!(message.ends_with(&format!("--backend-path {}\n", trap.display())), "{message}");
+    request["epochs"] = 7.into();
+    fs::write(run.path.join("request.json"), request.to_string()).unwrap();
+    let message = resume(&run).refusal();
+    assert!(message.contains("request.json and events.jsonl tell of different epochs"), "{message}");
+    assert!(!sprung.exists(), "something of it was built");
+}
+
+#[test]
+fn a_data_set_that_is_not_found_any_more_is_asked_for() {
+    let Some(data) = std::env::var_os("TRAINMARK_DATA") else {
+        skip("data", "TRAINMARK_DATA does not name the folder of Fashion-MNIST");
+        return;
+    };
+    let out = tempfile::tempdir().unwrap();
+    let arguments = ["--workload", "softmax", "--quick", "--out"];
+    let begun = invoke(["bench"]).args([hostile()]).args(arguments).args([out.path()]).hostile("error");
+    begun.env("TRAINMARK_DATA", data).run().expect(1);
+    let message = invoke(["bench", "--resume"]).args([RunFolder::only(out.path()).path]).run().refusal();
+    let asked = "error: cannot resume: the run was begun on fashion-mnist, which is not found now; set \
+                 TRAINMARK_DATA to the folder that it lies in, or fetch it with `data fetch`\n";
+    assert!(message.ends_with(asked), "{message}");
 }
 
 /// Earlier versions wrote the default limit in bytes; now it is a share of the machine's memory.

@@ -10,6 +10,7 @@ pub mod prepare;
 pub mod progress;
 mod repeats;
 mod request;
+mod resume;
 mod rounds;
 mod run;
 pub mod runner;

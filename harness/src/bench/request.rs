@@ -1,13 +1,12 @@
 //! What the user asks `bench` for; kept in the run folder so that an interrupted
 //! run can be continued.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
-use trainmark_reports::Record;
+use trainmark_reports::{Record, files};
 
 use crate::data::DatasetChoice;
 use crate::executor::MemoryLimit;
@@ -118,14 +117,12 @@ impl BenchRequest {
         self.selected.check()
     }
 
-    /// Keeps it in the run folder.
+    /// What a run folder keeps of it: the file's name and bytes.
     ///
     /// # Errors
-    /// Where the file cannot be written.
-    pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
-        let path = folder.join(FILE);
-        let text = serde_json::to_string_pretty(self).context("cannot encode the request")?;
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    /// Where it cannot be encoded, such as a path that is no UTF-8.
+    pub fn file(&self) -> anyhow::Result<(&'static str, Vec<u8>)> {
+        Ok((FILE, serde_json::to_vec_pretty(self).context("cannot encode the request")?))
     }
 
     /// Reads it back from a run folder.
@@ -134,7 +131,7 @@ impl BenchRequest {
     /// Where the folder holds none that this version understands, as that of a merged run.
     pub fn read(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(FILE);
-        let text = match fs::read_to_string(&path) {
+        let text = match files::read_text(&path, files::SMALL_LIMIT) {
             Err(_) if is_merged(folder) => bail!(
                 "cannot resume: {} is a merged run: it cannot be continued; resume a run that it was merged of, \
                  and merge again",

@@ -2,6 +2,7 @@
 //! the first run.
 
 use std::path::Path;
+use std::slice;
 
 use anyhow::Context;
 use trainmark_reports::record::{DatasetInfo, Environment, Event, Note, Plan, SCHEMA, Started};
@@ -41,9 +42,7 @@ pub(super) fn open_store(
     match place {
         Place::Within(parent) => {
             let started = started(request, ready)?;
-            let store = create_store(parent, request, started)?;
-            request.write(store.folder())?;
-            Ok((store, None))
+            Ok((create_store(parent, request, started)?, None))
         }
         Place::Resume(folder) => {
             let (mut store, record) = RunStore::reopen(folder)?;
@@ -57,15 +56,16 @@ pub(super) fn open_store(
 
 /// Makes a run folder under the first name that is free. Another benchmark that begins in
 /// the same second may take a name between the look and the making: then the next one is.
-fn create_store(parent: &Path, request: &BenchRequest, mut started: Started) -> Result<RunStore, StoreError> {
+fn create_store(parent: &Path, request: &BenchRequest, mut started: Started) -> anyhow::Result<RunStore> {
     /// So many benchmarks do not begin in one second; something else is wrong then.
     const TRIES: usize = 20;
+    let file = request.file()?;
     let mut tries = 1;
     loop {
         started.run_id = run_id(parent, &request.selected.selections);
-        match RunStore::create(parent, &started.run_id, &started) {
-            Err(StoreError::Exists { .. } | StoreError::Locked { .. }) if tries < TRIES => tries += 1,
-            made => return made,
+        match RunStore::create(parent, &started.run_id, &started, slice::from_ref(&file)) {
+            Err(StoreError::Exists { .. }) if tries < TRIES => tries += 1,
+            made => return Ok(made?),
         }
     }
 }
@@ -73,6 +73,13 @@ fn create_store(parent: &Path, request: &BenchRequest, mut started: Started) -> 
 /// Numbers from two data sets must not stand in one table.
 fn check_same_data(record: &Record, dataset: &data::Prepared) -> anyhow::Result<()> {
     let before = &record.started.plan.dataset;
+    if before.name != dataset.name && before.name == data::FASHION_MNIST.name {
+        anyhow::bail!(
+            "cannot resume: the run was begun on {}, which is not found now; set TRAINMARK_DATA to the folder that \
+             it lies in, or fetch it with `data fetch`",
+            before.name
+        );
+    }
     if before.fingerprint != dataset.fingerprint {
         anyhow::bail!(
             "cannot resume: the run was begun on {} ({:.12}…), now there is {} ({:.12}…); start a new run",
@@ -88,11 +95,6 @@ fn check_same_data(record: &Record, dataset: &data::Prepared) -> anyhow::Result<
 /// What is continued must be what was begun: the same plan, with the same libraries.
 fn check_same_plan(record: &Record, request: &BenchRequest, ready: &Ready) -> anyhow::Result<()> {
     let plan = &record.started.plan;
-    if plan.epochs != request.schedule.epochs || plan.seeds != request.schedule.seeds() {
-        anyhow::bail!(
-            "cannot resume: request.json and events.jsonl tell of different epochs or seeds; start a new run"
-        );
-    }
     let history = History::new(&request.schedule, Some(record));
     for cell in &plan.cells {
         if history.is_complete(cell) {

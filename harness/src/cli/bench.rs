@@ -26,14 +26,16 @@ pub(super) fn run(arguments: BenchArguments) -> anyhow::Result<i32> {
     let mut screen = progress::for_stderr();
     let preparer = Preparer::new(&request.selected, registry, &executor, screen.as_mut())?;
     let finished = bench::run(&request, &place, preparer)?;
-    report(&finished);
+    report(&finished, &request)?;
     Ok(exit_code(&finished))
 }
 
 fn request_and_place(arguments: BenchArguments) -> anyhow::Result<(BenchRequest, Place)> {
     if let Some(run) = &arguments.resume {
         let folder = find_run(run)?;
-        return Ok((BenchRequest::read(&folder)?, Place::Resume(folder)));
+        let named = arguments.selections.iter().map(PathBuf::from).chain(arguments.backends.backend_path);
+        let named: Vec<PathBuf> = named.map(|path| absolute(&path)).collect::<Result<_, _>>()?;
+        return Ok((BenchRequest::resumed(&folder, &named)?, Place::Resume(folder)));
     }
     let parent = arguments.out.clone().unwrap_or_else(super::runs_folder);
     Ok((request(arguments)?, Place::Within(parent)))
@@ -116,16 +118,17 @@ fn exit_code(finished: &Finished) -> i32 {
     }
 }
 
-fn report(finished: &Finished) {
+fn report(finished: &Finished, request: &BenchRequest) -> anyhow::Result<()> {
     say!("{}", table::render(&finished.record).trim_end());
     let report = finished.folder.join("report.html");
     say!("\nreport  {}", report.display());
     if finished.outcome == Outcome::Interrupted {
         tell!(
-            "interrupted: what was recorded is kept; continue with `bench --resume {}`",
-            shell::quoted_path(&finished.folder)
+            "interrupted: what was recorded is kept; continue with `{}`",
+            request.command_to_resume(&finished.folder)?
         );
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use std::path::{Component, Path, PathBuf};
 
 pub use error::MergeError;
 
+use crate::files;
 use crate::record::{Cell, Event, Outcome, Purpose, Record, RunEnd, Started};
 use crate::store::{RunStore, StoreError};
 
@@ -99,7 +100,7 @@ impl Merged {
     /// # Errors
     /// As [`RunStore::create`], and where a log cannot be copied.
     pub fn write(&self, parent: &Path) -> Result<PathBuf, StoreError> {
-        let mut store = RunStore::create_beside(parent, &self.started.run_id, &self.started)?;
+        let mut store = RunStore::create_beside(parent, &self.started.run_id, &self.started, &[])?;
         for event in &self.events {
             store.append(event)?;
         }
@@ -107,7 +108,7 @@ impl Merged {
         for (from, to) in &self.logs {
             let to = folder.join(to);
             let made = to.parent().map_or(Ok(()), std::fs::create_dir_all);
-            made.and_then(|()| std::fs::copy(from, &to))
+            made.and_then(|()| files::replace(&to, &files::read(from, files::RECORD_LIMIT)?))
                 .map_err(|cause| StoreError::io("copy", &to, cause))?;
         }
         Ok(folder)
@@ -146,11 +147,12 @@ impl Merged {
     fn move_log(&mut self, source: &Source, number: usize, run: &mut RunEnd) {
         let Some(log) = &run.log else { return };
         let path = Path::new(log);
-        // A record may come from anywhere, and must not make this copy any other file.
+        // A record may come from anywhere, and must not make this copy any other file: neither
+        // by its name nor by a link.
         let is_within = path.components().all(|part| matches!(part, Component::Normal(_)));
         let name = path.strip_prefix(crate::store::LOGS_FOLDER).ok().and_then(Path::to_str);
-        let from = source.folder.join(path);
-        let Some(name) = name.filter(|_| is_within && from.is_file()) else {
+        let from = files::within(&source.folder, path);
+        let Some((name, from)) = name.filter(|_| is_within).zip(from) else {
             run.log = None;
             return;
         };

@@ -4,12 +4,13 @@
 mod error;
 mod read;
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 pub use error::StoreError;
 
+use crate::files;
 use crate::lock;
 use crate::record::{Event, Record, Started};
 
@@ -40,15 +41,20 @@ pub struct RunStore {
 }
 
 impl RunStore {
-    /// Makes the run folder `parent/id` with the record's first line, and points
-    /// `parent/latest` to it (where the file system has no symbolic links, it
-    /// does not).
+    /// Makes the run folder `parent/id` with the record's first line and these files, by name,
+    /// and points `parent/latest` to it (where the file system has no symbolic links, it
+    /// does not). The folder appears with all of that in it, or not at all.
     ///
     /// # Errors
     /// When the folder already holds something, `id` is not a plain name, or the
     /// file system refuses.
-    pub fn create(parent: &Path, id: &str, started: &Started) -> Result<Self, StoreError> {
-        let store = Self::create_beside(parent, id, started)?;
+    pub fn create(
+        parent: &Path,
+        id: &str,
+        started: &Started,
+        files: &[(&str, Vec<u8>)],
+    ) -> Result<Self, StoreError> {
+        let store = Self::create_beside(parent, id, started, files)?;
         point_latest(parent, id);
         Ok(store)
     }
@@ -57,17 +63,36 @@ impl RunStore {
     ///
     /// # Errors
     /// As [`RunStore::create`].
-    pub fn create_beside(parent: &Path, id: &str, started: &Started) -> Result<Self, StoreError> {
+    pub fn create_beside(
+        parent: &Path,
+        id: &str,
+        started: &Started,
+        files: &[(&str, Vec<u8>)],
+    ) -> Result<Self, StoreError> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if id.is_empty() || id.starts_with('.') || id == LATEST || !id.chars().all(plain) {
             return Err(StoreError::Name { id: id.to_owned() });
         }
+        fs::create_dir_all(parent).map_err(|cause| StoreError::io("create", parent, cause))?;
+        let made = files::temporary_folder(parent);
+        let made = made.map_err(|cause| StoreError::io("write into", parent, cause))?;
+        let mut store = Self::begin(made.path(), started, files)?;
         let folder = parent.join(id);
-        fs::create_dir_all(&folder).map_err(|cause| StoreError::io("create", &folder, cause))?;
-        let lock = lock_folder(&folder)?;
-        if !is_empty(&folder)? {
-            return Err(StoreError::Exists { folder });
-        }
+        fs::rename(made.path(), &folder).map_err(|cause| match cause.kind() {
+            ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+                StoreError::Exists { folder: folder.clone() }
+            }
+            _ => StoreError::io("create", &folder, cause),
+        })?;
+        // It is no longer there to be removed.
+        let _ = made.keep();
+        store.folder = folder;
+        Ok(store)
+    }
+
+    /// Fills a folder that is not yet in its place.
+    fn begin(folder: &Path, started: &Started, files: &[(&str, Vec<u8>)]) -> Result<Self, StoreError> {
+        let lock = lock_folder(folder)?;
         let logs = folder.join(LOGS_FOLDER);
         fs::create_dir(&logs).map_err(|cause| StoreError::io("create", &logs, cause))?;
         let environment = folder.join(ENVIRONMENT_FILE);
@@ -79,8 +104,11 @@ impl RunStore {
         let json =
             json.map_err(|cause| StoreError::Event { path: environment.clone(), cause: cause.to_string() })?;
         replace_file(&environment, &json)?;
-
-        let mut store = Self { events: open_events(&folder)?, folder, length: 0, _lock: lock };
+        for (name, bytes) in files {
+            replace_file(&folder.join(name), bytes)?;
+        }
+        let events = open_events(folder)?;
+        let mut store = Self { events, folder: folder.to_path_buf(), length: 0, _lock: lock };
         store.append(&Event::Started(started.clone()))?;
         Ok(store)
     }
@@ -149,27 +177,18 @@ impl RunStore {
 
 fn open_events(folder: &Path) -> Result<File, StoreError> {
     let path = folder.join(EVENTS_FILE);
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&path)
-        .map_err(|cause| StoreError::io("open", &path, cause))
+    files::open_to_append(&path).map_err(|cause| StoreError::io("open", &path, cause))
 }
 
 /// Takes a folder, which exists, for one writer.
 fn lock_folder(folder: &Path) -> Result<File, StoreError> {
     let path = folder.join(LOCK_FILE);
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(|cause| StoreError::io("open", &path, cause))?;
+    let file = files::open_to_lock(&path).map_err(|cause| StoreError::io("open", &path, cause))?;
     match lock(&file, |tries| tries < LOCK_TRIES) {
         Ok(true) => Ok(file),
         Ok(false) => Err(StoreError::Locked { folder: folder.to_path_buf() }),
         Err(cause) => Err(StoreError::io("lock", &path, cause)),
     }
-}
-
-fn is_empty(folder: &Path) -> Result<bool, StoreError> {
-    Ok(entries(folder)?.iter().all(|path| path.file_name().is_some_and(|name| name == LOCK_FILE)))
 }
 
 /// `latest` is a convenience: where it cannot be made, [`latest`] falls back on
@@ -226,17 +245,9 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     entries.map_err(|cause| StoreError::io("read", folder, cause))
 }
 
-/// Writes a file under a temporary name and renames it, so that a reader sees
-/// the old or the new one, never a half.
+/// [`files::replace`], so that a reader sees the old or the new file, never a half.
 pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = path.with_file_name(name);
-    let written = fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
-    written.map_err(|cause| {
-        let _ = fs::remove_file(&temporary);
-        StoreError::io("write", path, cause)
-    })
+    files::replace(path, bytes).map_err(|cause| StoreError::io("write", path, cause))
 }
 
 #[cfg(test)]

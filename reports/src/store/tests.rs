@@ -45,7 +45,7 @@ fn a_new_run_has_its_folder_and_is_the_latest() {
     let mut started = example::started();
     for id in ["a", "b"] {
         started.run_id = id.to_owned();
-        let store = RunStore::create(parent.path(), id, &started).unwrap();
+        let store = RunStore::create(parent.path(), id, &started, &[]).unwrap();
         assert!(store.logs().is_dir());
         let environment = std::fs::read(store.folder().join("env.json")).unwrap();
         assert_eq!(
@@ -65,10 +65,10 @@ fn a_folder_in_use_is_refused() {
     let parent = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(parent.path().join("a")).unwrap();
     std::fs::write(parent.path().join("a/notes.txt"), "mine").unwrap();
-    let error = RunStore::create(parent.path(), "a", &example::started()).unwrap_err();
+    let error = RunStore::create(parent.path(), "a", &example::started(), &[]).unwrap_err();
     assert!(matches!(error, StoreError::Exists { .. }), "{error}");
     for id in ["", "../a", "a/b", ".a", "latest"] {
-        let error = RunStore::create(parent.path(), id, &example::started()).unwrap_err();
+        let error = RunStore::create(parent.path(), id, &example::started(), &[]).unwrap_err();
         assert!(matches!(error, StoreError::Name { .. }), "{error}");
     }
 }
@@ -76,7 +76,7 @@ fn a_folder_in_use_is_refused() {
 #[test]
 fn there_is_one_writer() {
     let parent = tempfile::tempdir().unwrap();
-    let store = RunStore::create(parent.path(), "a", &example::started()).unwrap();
+    let store = RunStore::create(parent.path(), "a", &example::started(), &[]).unwrap();
     let folder = store.folder().to_path_buf();
     let error = RunStore::reopen(&folder).unwrap_err();
     assert!(error.to_string().starts_with("another trainmark is writing to"), "{error}");
@@ -118,7 +118,7 @@ fn a_diverged_batch_norm_can_be_read_back() {
 #[test]
 fn an_event_that_could_not_be_read_back_is_refused() {
     let parent = tempfile::tempdir().unwrap();
-    let mut store = RunStore::create(parent.path(), "a", &example::started()).unwrap();
+    let mut store = RunStore::create(parent.path(), "a", &example::started(), &[]).unwrap();
     let error = store.append(&epoch(&a_cell(), 1, 1, f64::INFINITY)).unwrap_err();
     assert!(matches!(error, StoreError::Event { .. }), "{error}");
     store.append(&epoch(&a_cell(), 1, 1, 1.0)).unwrap();
@@ -304,8 +304,8 @@ fn only_results_are_done() {
 #[test]
 fn a_full_disk_leaves_whole_lines_and_says_what_to_do() {
     let parent = tempfile::tempdir().unwrap();
-    let mut store = RunStore::create(parent.path(), "a", &example::started()).unwrap();
-    store.events = OpenOptions::new().append(true).open("/dev/full").unwrap();
+    let mut store = RunStore::create(parent.path(), "a", &example::started(), &[]).unwrap();
+    store.events = fs::OpenOptions::new().append(true).open("/dev/full").unwrap();
     let error = store.append(&begun(&a_cell(), 1)).unwrap_err().to_string();
     assert!(error.starts_with("no space left on device to write"), "{error}");
     assert!(error.ends_with("then continue with `--resume`"), "{error}");
@@ -338,7 +338,7 @@ fn a_run_made_once_more_is_kept_apart() {
     let folder = tempfile::tempdir().unwrap();
     let started = example::started();
     let cell = started.plan.cells[0].clone();
-    let mut store = RunStore::create(folder.path(), "a", &started).unwrap();
+    let mut store = RunStore::create(folder.path(), "a", &started, &[]).unwrap();
     for (purpose, outcome) in [
         (Purpose::Sample, RunOutcome::Ok),
         (Purpose::Repeat, RunOutcome::Ok),
@@ -356,4 +356,24 @@ fn a_run_made_once_more_is_kept_apart() {
     assert!(has_result(1, Purpose::Sample) && has_result(1, Purpose::Repeat), "both ended well");
     assert!(!has_result(1, Purpose::Drift), "it failed");
     assert!(!has_result(2, Purpose::Repeat), "another seed");
+}
+
+/// A kill in the middle leaves no run folder that lacks something.
+#[test]
+fn a_run_folder_appears_with_all_that_it_begins_with() {
+    let parent = tempfile::tempdir().unwrap();
+    let files = [("request.json", b"{}".to_vec())];
+    let store = RunStore::create(parent.path(), "a", &example::started(), &files).unwrap();
+    for name in ["request.json", "events.jsonl", "env.json", ".lock", "logs"] {
+        assert!(store.folder().join(name).exists(), "{name}");
+    }
+    // Another writer of the same name leaves nothing, the folder's or its own.
+    assert!(matches!(
+        RunStore::create(parent.path(), "a", &example::started(), &files),
+        Err(StoreError::Exists { .. })
+    ));
+    let mut names: Vec<_> =
+        entries(parent.path()).unwrap().iter().map(|path| path.file_name().unwrap().to_owned()).collect();
+    names.sort();
+    assert_eq!(names, ["a", "latest"]);
 }

@@ -286,7 +286,7 @@ impl Scripted {
         let (mut store, earlier) = if folder.exists() {
             open_store(&self.request, &Place::Resume(folder.clone()), &self.ready)?
         } else {
-            (RunStore::create(self.place.path(), "run", &self.started())?, None)
+            (RunStore::create(self.place.path(), "run", &self.started(), &[])?, None)
         };
         let mut bench = Bench {
             ready: &self.ready,
