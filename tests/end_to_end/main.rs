@@ -6,6 +6,7 @@ mod backends;
 mod browser;
 mod budget;
 mod builds;
+mod children;
 mod commands;
 mod compare;
 mod disk;

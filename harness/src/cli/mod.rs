@@ -25,6 +25,7 @@ use crate::interrupt::{Interrupt, Interrupted};
 use crate::machine;
 use crate::output;
 use crate::registry::{self, Registry};
+use crate::worker;
 
 use arguments::{BackendArguments, Cli, Command, WorkerArguments};
 
@@ -41,12 +42,11 @@ pub fn main() -> i32 {
 }
 
 fn code() -> i32 {
-    // Not a command of the parser's, which would offer it in completions.
-    let is_worker = std::env::args_os().nth(1).is_some_and(|first| first == crate::worker::COMMAND);
-    let result = if is_worker {
-        crate::worker::main().map(|()| exit::OK)
-    } else {
-        match Cli::try_parse() {
+    let result = match std::env::args_os().nth(1) {
+        // Not commands of the parser's, which would offer them in completions.
+        Some(first) if first == worker::COMMAND => worker::guard::main().map(worker::guard::end_like),
+        Some(first) if first == worker::guard::GUARDED => worker::main().map(|()| exit::OK),
+        _ => match Cli::try_parse() {
             Ok(cli) => run(cli.command),
             Err(error) => {
                 let printed = error.print();
@@ -56,7 +56,7 @@ fn code() -> i32 {
                 output::keep_trouble(printed);
                 return exit::OK;
             }
-        }
+        },
     };
     match result {
         Ok(code) => code,
@@ -110,7 +110,7 @@ fn executor(limits: Limits) -> anyhow::Result<Executor> {
 impl WorkerArguments {
     fn limits(&self) -> Limits {
         let memory = self.memory_limit.map_or(MemoryLimit::DEFAULT, MemoryLimit::Bytes);
-        Limits { call: self.timeout, memory }
+        Limits::new(self.timeout, memory)
     }
 
     fn threads(&self) -> usize {

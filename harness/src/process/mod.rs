@@ -1,9 +1,11 @@
 //! Whatever is started: in a process group of its own, its output in a bounded log, and ended
 //! with everything that it has started itself.
 
+mod family;
 mod guarded;
 mod log;
 mod memory;
+mod running;
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, Command, ExitStatus};
@@ -13,6 +15,7 @@ use anyhow::Context;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use crate::interrupt::Interrupt;
+pub(crate) use family::Family;
 pub(crate) use log::BoundedFile;
 use log::Log;
 pub use memory::MemoryLimit;
@@ -27,6 +30,8 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(crate) struct Process {
     child: Child,
     log: Log,
+    /// What it has started, where that is ended with it wherever it has gone.
+    family: Option<Family>,
     /// How it ended, once nothing of its group is left.
     ended: Option<ExitStatus>,
     /// Its end tells a guard that the harness is gone.
@@ -38,19 +43,36 @@ impl Process {
     ///
     /// # Errors
     /// Where no process can be made.
-    pub(crate) fn start(mut command: Command, log: Option<BoundedFile>) -> anyhow::Result<Self> {
+    pub(crate) fn start(command: Command, log: Option<BoundedFile>) -> anyhow::Result<Self> {
+        Self::start_with(command, log, false)
+    }
+
+    /// Starts a program that keeps together what it starts, and nothing else of its own.
+    ///
+    /// # Errors
+    /// Where no process can be made.
+    pub(crate) fn start_guard(command: Command, log: Option<BoundedFile>) -> anyhow::Result<Self> {
+        Self::start_with(command, log, true)
+    }
+
+    fn start_with(mut command: Command, log: Option<BoundedFile>, is_guard: bool) -> anyhow::Result<Self> {
         let (output, writer) = std::io::pipe().context("cannot make a pipe for the output of a process")?;
         command.process_group(0).stdout(writer.try_clone()?).stderr(writer);
         let mut child = command.spawn()?;
         // The command holds copies of the pipe, whose end is awaited.
         drop(command);
         let lifeline = child.stdin.take();
-        Ok(Self { child, log: Log::start(output, log), ended: None, _lifeline: lifeline })
+        // Whatever fails from here on ends what has been started.
+        let family = is_guard.then(|| Family::below(child.id()));
+        let mut process = Self { child, log: Log::default(), family, ended: None, _lifeline: lifeline };
+        process.number().into_iter().for_each(|number| running::add(number, is_guard));
+        process.log = Log::start(output, log)?;
+        Ok(process)
     }
 
-    /// Its resident memory, if it is known.
-    pub(crate) fn memory(&self) -> Option<u64> {
-        crate::machine::rss_bytes(self.child.id())
+    /// What it has started, where it is a guard.
+    pub(crate) fn family(&mut self) -> Option<&mut Family> {
+        self.family.as_mut()
     }
 
     /// Whether the program ends within so much time. Its group may go on.
@@ -106,7 +128,12 @@ impl Process {
     /// the program ended.
     pub(crate) fn end(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {
+            if let Some(family) = self.family.as_ref().filter(|_| !self.has_ended()) {
+                self.signal(Signal::STOP);
+                family.end();
+            }
             self.signal(Signal::KILL);
+            self.number().into_iter().for_each(running::remove);
             self.ended = self.child.wait().ok();
             self.log.finish();
         }
@@ -163,7 +190,10 @@ fn signal_name(signal: i32) -> String {
         (Signal::PIPE, "SIGPIPE"),
         (Signal::SEGV, "SIGSEGV"),
         (Signal::TERM, "SIGTERM"),
+        (Signal::SYS, "SIGSYS"),
         (Signal::TRAP, "SIGTRAP"),
+        (Signal::XCPU, "SIGXCPU"),
+        (Signal::XFSZ, "SIGXFSZ"),
     ];
     let known = names.iter().find(|(known, _)| known.as_raw() == signal);
     known.map_or_else(|| format!("signal {signal}"), |(_, name)| (*name).to_owned())
