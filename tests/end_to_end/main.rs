@@ -26,3 +26,4 @@ mod page;
 mod records;
 mod repeats;
 mod resume;
+mod shells;

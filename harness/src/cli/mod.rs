@@ -25,7 +25,7 @@ use crate::interrupt::{Interrupt, Interrupted};
 use crate::machine;
 use crate::output;
 use crate::registry::{self, Registry};
-use crate::worker;
+use crate::{signals, worker};
 
 use arguments::{BackendArguments, Cli, Command, WorkerArguments};
 
@@ -47,7 +47,7 @@ fn code() -> i32 {
         Some(first) if first == worker::COMMAND => worker::guard::main().map(worker::guard::end_like),
         Some(first) if first == worker::guard::GUARDED => worker::main().map(|()| exit::OK),
         _ => match Cli::try_parse() {
-            Ok(cli) => run(cli.command),
+            Ok(cli) => signals::prepare().and_then(|()| run(cli.command)),
             Err(error) => {
                 let printed = error.print();
                 if error.use_stderr() {

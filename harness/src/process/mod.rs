@@ -20,6 +20,7 @@ pub(crate) use log::BoundedFile;
 use log::Log;
 pub use memory::MemoryLimit;
 pub(crate) use memory::MemoryWatch;
+pub(crate) use running::stopped;
 
 /// How often a process is looked at that is waited for.
 const PACE: Duration = Duration::from_millis(5);
