@@ -67,7 +67,7 @@ fn a_containers_limit_is_known_and_its_kill_is_told() {
     let out = tempfile::tempdir().unwrap();
     let bench = "bench \"$1\" --workload softmax --dataset synthetic --quick --out \"$2\"";
     let killed =
-        group.invoke(&format!("{bench} --memory-limit 1TiB")).args([hostile().as_path(), out.path()]);
+        group.invoke(&format!("{bench} --memory-limit 1000GiB")).args([hostile().as_path(), out.path()]);
     killed.hostile("allocate").run().expect(1);
     let row = RunFolder::only(out.path()).run("hostile");
     assert_eq!(row["outcome"], "out of memory", "{row:?}");

@@ -163,7 +163,10 @@ mod tests {
         let line = serde_json::to_string(&Message::Calling { call: "load".to_owned() }).expect("it is one");
         let (failure, elapsed) = failure_of(&format!("exec yes '{line}' >&0"), LONG, LONG);
         assert_eq!(failure.kind, FailureKind::Failed);
-        assert_eq!(failure.reason, "the worker says too much during load: no job needs so many bytes");
+        assert_eq!(
+            failure.reason,
+            "the worker's message \"calling\" during load cannot be true: no job makes so many calls"
+        );
         assert!(elapsed < LONG / 4, "{elapsed:?}");
     }
 

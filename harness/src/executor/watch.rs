@@ -9,7 +9,7 @@ use super::process::{Input, WorkerProcess};
 use super::{Ending, Executor};
 use crate::failure::{Failure, FailureKind};
 use crate::machine::control_group::{self, ControlGroup};
-use crate::process::{self as processes, MemoryWatch};
+use crate::process::{self as processes, MemoryWatch, Stopwatch};
 use crate::worker::dialogue::Dialogue;
 use crate::worker::protocol::{Job, Listener, Message};
 use crate::{machine, units};
@@ -105,8 +105,8 @@ impl<'w> Watch<'w> {
 
     /// The same, once it has ended. Its limits hold until it has.
     fn await_end(&mut self) -> Failure {
-        let start = Instant::now();
-        while start.elapsed() < PATIENCE_WITH_THE_DYING {
+        let mut dying = Stopwatch::start();
+        while dying.tick() < PATIENCE_WITH_THE_DYING {
             if self.worker.process.ends_within(PERIOD) {
                 return self.ended();
             }
@@ -136,8 +136,8 @@ impl<'w> Watch<'w> {
         let call = self.dialogue.call();
         let is_calling = self.dialogue.is_calling();
         let limit = if is_calling { limits.call } else { limits.between_calls };
-        if self.silence.counted <= limit {
-            return if self.silence.counted > limits.call { self.check_that_it_runs() } else { Ok(()) };
+        if self.silence.counted() <= limit {
+            return if self.silence.counted() > limits.call { self.check_that_it_runs() } else { Ok(()) };
         }
         let seconds = limit.as_secs_f64();
         let reason = if is_calling {
@@ -185,44 +185,4 @@ fn killed_by_kernel(call: &str) -> String {
         None => "the machine's memory".to_owned(),
     };
     format!("the kernel killed the worker during {call}: {of_what} ran out")
-}
-
-/// Counts the time in which this process ran: while it is stopped, as by Ctrl-Z, its workers
-/// are, too, and nobody is late.
-struct Stopwatch {
-    last: Instant,
-    counted: Duration,
-}
-
-impl Stopwatch {
-    /// Longest time between two looks that is taken for running.
-    const LONGEST_STEP: Duration = Duration::from_secs(1);
-
-    fn start() -> Self {
-        Self { last: Instant::now(), counted: Duration::ZERO }
-    }
-
-    fn tick(&mut self) {
-        self.pass_until(Instant::now());
-    }
-
-    fn pass_until(&mut self, now: Instant) {
-        self.counted += now.duration_since(self.last).min(Self::LONGEST_STEP);
-        self.last = now;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn time_in_which_the_harness_was_stopped_does_not_count() {
-        let mut stopwatch = Stopwatch::start();
-        let start = stopwatch.last;
-        stopwatch.pass_until(start + Duration::from_millis(20));
-        stopwatch.pass_until(start + Duration::from_secs(3600));
-        stopwatch.pass_until(start + Duration::from_secs(3600) + Duration::from_millis(20));
-        assert_eq!(stopwatch.counted, Stopwatch::LONGEST_STEP + Duration::from_millis(40));
-    }
 }

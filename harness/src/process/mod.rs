@@ -6,6 +6,7 @@ mod guarded;
 mod log;
 mod memory;
 mod running;
+mod stopwatch;
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, Command, ExitStatus};
@@ -21,6 +22,7 @@ use log::Log;
 pub use memory::MemoryLimit;
 pub(crate) use memory::MemoryWatch;
 pub(crate) use running::stopped;
+pub(crate) use stopwatch::Stopwatch;
 
 /// How often a process is looked at that is waited for.
 const PACE: Duration = Duration::from_millis(5);
@@ -108,7 +110,7 @@ impl Process {
         patience: Duration,
         tick: &mut dyn FnMut(String),
     ) -> anyhow::Result<ExitStatus> {
-        let start = Instant::now();
+        let mut stopwatch = Stopwatch::start();
         while !self.ends_within(4 * PACE) {
             if let Err(interrupted) = interrupt.check() {
                 self.signal(Signal::INT);
@@ -116,7 +118,7 @@ impl Process {
                 self.end();
                 return Err(interrupted.into());
             }
-            if start.elapsed() > patience {
+            if stopwatch.tick() > patience {
                 self.end();
                 anyhow::bail!("did not end within {} s", patience.as_secs());
             }

@@ -10,6 +10,9 @@ use super::protocol::{Done, EpochMessage, Job, Message};
 /// kept of them must not fill the harness's memory.
 const MOST_BYTES: usize = 16 << 20;
 const MOST_BYTES_PER_EPOCH: usize = 4 << 10;
+/// Calls that a job makes, and further ones per epoch: each begins its time limit anew.
+const MOST_CALLS: usize = 5_000;
+const MOST_CALLS_PER_EPOCH: usize = 10;
 /// Letters of a call's name.
 const LONGEST_NAME: usize = 40;
 /// Seconds by which a worker's clock may be ahead of the harness's.
@@ -23,6 +26,7 @@ pub struct Dialogue {
     /// When the job was given: nothing took longer than the time since then.
     begun: Instant,
     bytes_left: usize,
+    calls_left: usize,
     call: String,
     is_calling: bool,
     is_loaded: bool,
@@ -59,6 +63,7 @@ impl Dialogue {
             epochs,
             begun: Instant::now(),
             bytes_left: MOST_BYTES + MOST_BYTES_PER_EPOCH * epochs as usize,
+            calls_left: MOST_CALLS + MOST_CALLS_PER_EPOCH * epochs as usize,
             call: "start".to_owned(),
             // Until the first call: whatever a process does before it can say anything.
             is_calling: true,
@@ -98,7 +103,10 @@ impl Dialogue {
 
     fn check(&self, message: &Message) -> Result<(), String> {
         match message {
-            Message::Calling { call } => check_name(call),
+            Message::Calling { call } => {
+                require(self.calls_left > 0, "no job makes so many calls")?;
+                check_name(call)
+            }
             Message::Returned => require(self.is_calling, "no call is under way"),
             Message::Loaded { seconds, .. } => {
                 require(!self.is_loaded, "the library is loaded already")?;
@@ -171,6 +179,7 @@ impl Dialogue {
     fn advance(&mut self, message: &Message) {
         match message {
             Message::Calling { call } => {
+                self.calls_left -= 1;
                 self.call.clone_from(call);
                 self.is_calling = true;
                 self.has_trained |= call == "train_epoch";
@@ -373,9 +382,21 @@ mod tests {
 
     #[test]
     fn a_flood_ends() {
-        let mut dialogue = Dialogue::new(Kind::Train, 1);
-        let told = (0..).find_map(|_| dialogue.take(&call("load"), 1000).err());
-        assert_eq!(told.as_deref(), Some("the worker says too much during load: no job needs so many bytes"));
+        let flood = |job, before, message: &Message| {
+            let mut dialogue = Dialogue::new(job, 1);
+            for message in before {
+                dialogue.take(&message, 100).expect("it may be said");
+            }
+            (0..).find_map(|_| dialogue.take(message, 1 << 10).err())
+        };
+        assert_eq!(
+            flood(Kind::Train, Vec::new(), &call("load")).as_deref(),
+            Some("the worker's message \"calling\" during load cannot be true: no job makes so many calls")
+        );
+        assert_eq!(
+            flood(Kind::Check, vec![loaded(0.1)], &check()).as_deref(),
+            Some("the worker says too much during start: no job needs so many bytes")
+        );
     }
 
     #[test]
