@@ -17,6 +17,15 @@ pub(crate) fn prepare() -> anyhow::Result<()> {
     if is_ignored(SIGCHLD) { hear(SIGCHLD) } else { Ok(()) }
 }
 
+/// Takes signals that would end this process, but for those that are ignored, and does nothing.
+/// What it starts has the system's own settings.
+///
+/// # Errors
+/// Where the system refuses.
+pub(crate) fn survive<const N: usize>(signals: [i32; N]) -> anyhow::Result<()> {
+    signals.into_iter().filter(|&signal| !is_ignored(signal)).try_for_each(hear)
+}
+
 /// Takes a signal and does nothing.
 fn hear(signal: i32) -> anyhow::Result<()> {
     let nobody = Arc::new(AtomicBool::new(false));

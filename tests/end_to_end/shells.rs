@@ -103,16 +103,34 @@ fn ctrl_z_stops_the_worker_too() {
     let out = tempfile::tempdir().unwrap();
     let running = bench(out.path(), [hostile()]).hostile("slow").start();
     let marker = running.marker.clone();
-    assert!(wait_until(Duration::from_secs(60), || in_first_epoch(out.path())), "nothing begins");
+    let is_worker = |(_, command): &(u32, String)| command.contains("guarded-worker");
+    let is_at_work = || in_first_epoch(out.path()) && marker.processes().iter().any(is_worker);
+    assert!(wait_until(Duration::from_secs(60), is_at_work), "nothing begins");
     running.signal(Signal::TSTP);
     let are_stopped = || {
         let states = states(&marker);
-        states.len() >= 2 && states.iter().all(|&state| state == 'T')
+        // The guard only waits.
+        states.len() >= 3 && states.iter().filter(|&&state| state != 'T').count() == 1
     };
     assert!(wait_until(Duration::from_secs(5), are_stopped), "{:?}", marker.processes());
     running.signal(Signal::CONT);
     running.finish().expect(0);
     assert_eq!(RunFolder::only(out.path()).run("hostile")["outcome"], "ok");
+}
+
+/// The kernel lets what is stopped go on with a SIGHUP when nobody is left who could.
+#[test]
+fn what_ctrl_z_has_stopped_ends_with_a_harness_that_is_killed() {
+    let out = tempfile::tempdir().unwrap();
+    let running = bench(out.path(), [hostile()]).args(["--epochs", "500"]).hostile("detach").start();
+    let marker = running.marker.clone();
+    let is_timed = || RunFolder::find(out.path()).is_some_and(|run| run.count("epoch") > 0);
+    assert!(wait_until(Duration::from_secs(60), is_timed), "no epoch ends");
+    running.signal(Signal::TSTP);
+    let is_stopped = || states(&marker).iter().filter(|&&state| state == 'T').count() >= 3;
+    assert!(wait_until(Duration::from_secs(5), is_stopped), "{:?}", marker.processes());
+    running.signal(Signal::KILL);
+    running.finish().marker.assert_gone();
 }
 
 /// Nor does it tell its width.

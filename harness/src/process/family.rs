@@ -60,9 +60,11 @@ impl Family {
         }
     }
 
-    /// Sends all of them a signal, as they are now.
-    pub(crate) fn signal(&self, signal: Signal) {
-        send(&descendants(self.root), signal);
+    /// Sends all of them a signal, as they are now. Whether there are any.
+    pub(crate) fn signal(&self, signal: Signal) -> bool {
+        let members = descendants(self.root);
+        send(&members, signal);
+        !members.is_empty()
     }
 
     /// Kills all of them, and waits until they are gone: a large one is unmapped slowly.

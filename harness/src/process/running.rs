@@ -8,7 +8,7 @@ use super::Family;
 
 static RUNNING: Mutex<Vec<Running>> = Mutex::new(Vec::new());
 
-/// A process's group, and its family where that is kept together.
+/// A process's group, or its family where that is kept together.
 struct Running {
     group: Pid,
     has_family: bool,
@@ -16,10 +16,11 @@ struct Running {
 
 impl Running {
     fn signal(&self, signal: Signal) {
-        // Already gone is as good.
-        let _ = kill_process_group(self.group, signal);
-        if self.has_family {
-            Family::below(self.group.as_raw_nonzero().get().unsigned_abs()).signal(signal);
+        let family = self.has_family.then(|| Family::below(self.group.as_raw_nonzero().get().unsigned_abs()));
+        // A guard with a family computes nothing, and must notice a harness that is killed.
+        if !family.is_some_and(|family| family.signal(signal)) || signal == Signal::CONT {
+            // Already gone is as good.
+            let _ = kill_process_group(self.group, signal);
         }
     }
 }

@@ -12,6 +12,8 @@ use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Resource, Signal, WaitOptions, getpid, kill_process, setrlimit, wait};
 
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
 use crate::process::Family;
 
 /// First argument of the program where it is to be a worker that has a guard.
@@ -28,6 +30,8 @@ const IMAGE: &str = "/proc/self/exe";
 pub fn main() -> anyhow::Result<ExitStatus> {
     #[cfg(target_os = "linux")]
     rustix::process::set_child_subreaper(Some(getpid())).context("cannot become a subreaper")?;
+    // A group that stands still gets SIGHUP when its harness is killed: the guard has work to do then.
+    crate::signals::survive([SIGHUP, SIGINT, SIGTERM])?;
     // Before there is anything to end: a harness that is gone already is noticed as well.
     let socket = rustix::io::fcntl_dupfd_cloexec(std::io::stdin(), 3).context("cannot keep the socket")?;
     let worker = start()?;
@@ -70,11 +74,10 @@ pub fn end_like(status: ExitStatus) -> i32 {
     if let Some(signal) = status.signal().and_then(Signal::from_named_raw) {
         // The worker has left a core where one is wanted.
         let _ = setrlimit(Resource::Core, rustix::process::Rlimit { current: Some(0), maximum: Some(0) });
-        // The first SIGSEGV only restores what the second one does: the runtime has a handler.
-        for _ in 0..2 {
-            let _ = kill_process(getpid(), signal);
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
+        // What is handled here, as SIGSEGV by the runtime, does by default as it did to the worker.
+        let _ = signal_hook::low_level::emulate_default_handler(signal.as_raw());
+        let _ = kill_process(getpid(), signal);
+        std::thread::sleep(std::time::Duration::from_millis(100));
     }
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1)
 }
