@@ -1,5 +1,6 @@
 //! The commands.
 
+mod advice;
 pub mod arguments;
 mod bench;
 mod check;
@@ -65,7 +66,10 @@ fn code() -> i32 {
             exit::INTERRUPTED
         }
         Err(error) => {
-            tell!("error: {error:#}");
+            match advice::of(&error) {
+                Some(advice) => tell!("error: {error:#}; {advice}"),
+                None => tell!("error: {error:#}"),
+            }
             exit::USAGE
         }
     }

@@ -56,32 +56,37 @@ impl<'w> Watch<'w> {
             // A process that a plugin has started may keep the channel open: the worker's end is
             // asked for first, so that nothing that it has said is missed.
             let has_ended = self.worker.process.ends_within(Duration::ZERO);
-            let failure = match self.worker.receive(PERIOD) {
-                Input::Message(message, bytes) => match self.dialogue.take(&message, bytes) {
-                    Ok(()) => {
-                        self.silence = Stopwatch::start();
-                        match message {
-                            Message::Done(mut done) => {
-                                done.peak_rss_bytes = done.peak_rss_bytes.max(self.peak_of_family);
-                                return Ok(Ending::Done(done));
-                            }
-                            Message::Failed(failure) => Some(failure),
-                            message => {
-                                heard(&message)?;
-                                None
-                            }
-                        }
-                    }
-                    Err(why) => Some(Failure::new(FailureKind::Failed, why)),
-                },
-                Input::Garbled(line) => Some(self.garbled(&line)),
-                Input::Nothing if has_ended => Some(self.ended()),
+            let ending = match self.worker.receive(PERIOD) {
+                Input::Message(message, bytes) => self.take(message, bytes, heard)?,
+                Input::Garbled(line) => Some(Ending::Failed(self.garbled(&line))),
+                Input::Nothing if has_ended => Some(Ending::Failed(self.ended())),
                 Input::Nothing => None,
-                Input::Closed => Some(self.await_end()),
+                Input::Closed => Some(Ending::Failed(self.await_end())),
             };
-            if let Some(failure) = failure.or_else(|| self.check_limits().err()) {
-                return Ok(Ending::Failed(failure));
+            if let Some(ending) = ending.or_else(|| self.check_limits().err().map(Ending::Failed)) {
+                return Ok(ending);
             }
+        }
+    }
+
+    /// Has a message heard that can be true; the ending, where it is the last word.
+    fn take(
+        &mut self,
+        message: Message,
+        bytes: usize,
+        heard: Listener<'_>,
+    ) -> anyhow::Result<Option<Ending>> {
+        if let Err(why) = self.dialogue.take(&message, bytes) {
+            return Ok(Some(Ending::Failed(Failure::new(FailureKind::Failed, why))));
+        }
+        self.silence = Stopwatch::start();
+        match message {
+            Message::Done(mut done) => {
+                done.peak_rss_bytes = done.peak_rss_bytes.max(self.peak_of_family);
+                Ok(Some(Ending::Done(done)))
+            }
+            Message::Failed(failure) => Ok(Some(Ending::Failed(failure))),
+            message => heard(&message).map(|()| None),
         }
     }
 

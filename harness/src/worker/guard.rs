@@ -28,8 +28,9 @@ const IMAGE: &str = "/proc/self/exe";
 /// # Errors
 /// Where the worker cannot be started.
 pub fn main() -> anyhow::Result<ExitStatus> {
+    // Where that is not to be had, what has lost its parent is not found.
     #[cfg(target_os = "linux")]
-    rustix::process::set_child_subreaper(Some(getpid())).context("cannot become a subreaper")?;
+    let _ = rustix::process::set_child_subreaper(Some(getpid()));
     // A group that stands still gets SIGHUP when its harness is killed: the guard has work to do then.
     crate::signals::survive([SIGHUP, SIGINT, SIGTERM])?;
     // Before there is anything to end: a harness that is gone already is noticed as well.

@@ -65,7 +65,7 @@ impl Harness {
 pub fn main() -> anyhow::Result<()> {
     // Should the guard be killed, nobody would end what it has kept together.
     #[cfg(target_os = "linux")]
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let (job, mut harness) =
         connect().context("`worker` is started by other commands only, such as `bench`")?;
     if let Err(error) = run(&job, &mut harness) {
