@@ -68,7 +68,7 @@ fn few_processes_are_an_error() {
         return skip("root", "only root can become a user of whom nothing else runs");
     }
     let told = std::thread::scope(|scope| {
-        let tries = (1..=10).step_by(3).map(|count| {
+        let tries = [1, 4, 7].into_iter().map(|count| {
             scope.spawn(move || {
                 let (out, user) = (tempfile::tempdir().unwrap(), 54_321 + count);
                 chown(out.path(), Some(user), Some(user)).unwrap();
