@@ -24,12 +24,14 @@ const PACE: Duration = Duration::from_millis(2);
 pub(crate) struct Family {
     root: u32,
     members: Vec<u32>,
+    /// When each of them was started: numbers are given again.
+    births: Vec<Option<u64>>,
     looked: Option<Instant>,
 }
 
 impl Family {
     pub(crate) fn below(root: u32) -> Self {
-        Self { root, members: Vec::new(), looked: None }
+        Self { root, members: Vec::new(), births: Vec::new(), looked: None }
     }
 
     /// Their resident memory in bytes, where it is known. What several of them share, such as the
@@ -56,6 +58,7 @@ impl Family {
     fn look(&mut self) {
         if self.members.is_empty() || self.looked.is_none_or(|looked| looked.elapsed() > LOOK_PERIOD) {
             self.members = descendants(self.root);
+            self.births = self.members.iter().map(|&member| birth(member)).collect();
             self.looked = Some(Instant::now());
         }
     }
@@ -75,6 +78,14 @@ impl Family {
         while !members.iter().all(|&member| has_ended(member)) && start.elapsed() < PATIENCE {
             std::thread::sleep(PACE);
         }
+    }
+
+    /// Kills those that were there at the last look, where the root is gone: a plugin may have
+    /// killed it.
+    pub(crate) fn end_orphans(&self) {
+        let births = self.members.iter().copied().zip(&self.births);
+        let orphans = births.filter(|(member, at)| at.is_some() && birth(*member) == **at);
+        send(&orphans.map(|(member, _)| member).collect::<Vec<_>>(), Signal::KILL);
     }
 
     /// Stops all of them, so that none can start another one meanwhile.
@@ -122,6 +133,11 @@ fn send(processes: &[u32], signal: Signal) {
 /// Whether nothing of a process is left but its number.
 fn has_ended(process: u32) -> bool {
     state(process).is_none_or(|state| matches!(state, 'Z' | 'X'))
+}
+
+/// When a process was started, in ticks since the system was.
+fn birth(process: u32) -> Option<u64> {
+    fields(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?)?.nth(19)?.parse().ok()
 }
 
 /// The letter for what a process is doing.
@@ -225,6 +241,27 @@ mod tests {
         family.end();
         shell.wait().unwrap();
         assert_eq!(descendants(shell.id()), [0; 0]);
+    }
+
+    #[test]
+    fn what_was_seen_is_killed_when_its_root_is_gone() {
+        let mut shell = shell();
+        let mut family = Family::below(shell.id());
+        family.rss_bytes().unwrap();
+        let members = family.members.clone();
+        assert_eq!(members.len(), 2);
+        shell.kill().unwrap();
+        shell.wait().unwrap();
+        assert!(members.iter().all(|&member| !has_ended(member)), "in the hands of somebody else");
+        family.births[0] = Some(0);
+        family.end_orphans();
+        let is_gone = || {
+            std::thread::sleep(PACE);
+            has_ended(members[1])
+        };
+        assert!((0..1000).any(|_| is_gone()), "the one that was seen");
+        assert!(!has_ended(members[0]), "but no other that has its number");
+        send(&members[..1], Signal::KILL);
     }
 
     #[test]

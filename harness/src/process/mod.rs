@@ -131,9 +131,13 @@ impl Process {
     /// the program ended.
     pub(crate) fn end(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {
-            if let Some(family) = self.family.as_ref().filter(|_| !self.has_ended()) {
-                self.signal(Signal::STOP);
-                family.end();
+            match &self.family {
+                Some(family) if self.has_ended() => family.end_orphans(),
+                Some(family) => {
+                    self.signal(Signal::STOP);
+                    family.end();
+                }
+                None => {}
             }
             self.signal(Signal::KILL);
             self.number().into_iter().for_each(running::remove);
