@@ -1,9 +1,13 @@
-//! Ctrl-C and termination signals.
+//! Ctrl-C, Ctrl-Z and termination signals.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGSTOP, SIGTERM, SIGTSTP};
+use signal_hook::iterator::Signals;
+
+use crate::{process, signals};
 
 /// Exit code of a program that a signal of the user's has ended, as shells have it.
 pub const EXIT_CODE: i32 = 130;
@@ -19,20 +23,27 @@ pub struct Interrupt(Arc<AtomicBool>);
 pub struct Interrupted;
 
 impl Interrupt {
-    /// Listens for SIGINT, SIGTERM and SIGHUP from here on. Before, they end the
-    /// process at once: there is nothing to keep yet, and a download goes on from
-    /// where it was cut.
+    /// Listens for SIGINT, SIGTERM and SIGHUP from here on, but for those that are ignored.
+    /// Before, they end the process at once: there is nothing to keep yet, and a download goes
+    /// on from where it was cut. Ctrl-Z stops what has been started, too.
     ///
     /// # Errors
     /// Where the handler cannot be installed.
     pub fn listen(&self) -> anyhow::Result<()> {
-        let flag = Arc::clone(&self.0);
-        ctrlc::set_handler(move || {
-            if flag.swap(true, Ordering::SeqCst) {
-                std::process::exit(EXIT_CODE);
-            }
-        })
-        .context("cannot listen for Ctrl-C")
+        let heeded = [SIGINT, SIGTERM, SIGHUP, SIGTSTP].into_iter().filter(|&one| !signals::is_ignored(one));
+        let mut heard = Signals::new(heeded).context("cannot listen for Ctrl-C")?;
+        let interrupt = self.clone();
+        let listen = move || heard.forever().for_each(|signal| interrupt.hear(signal));
+        std::thread::Builder::new().spawn(listen).context("cannot start a thread that listens for Ctrl-C")?;
+        Ok(())
+    }
+
+    fn hear(&self, signal: i32) {
+        if signal == SIGTSTP {
+            process::stopped(|| drop(signal_hook::low_level::raise(SIGSTOP)));
+        } else if self.0.swap(true, Ordering::SeqCst) {
+            std::process::exit(EXIT_CODE);
+        }
     }
 
     /// Asks for an end as a signal does.

@@ -25,6 +25,7 @@ pub mod registry;
 pub mod scaffold;
 pub mod score;
 pub mod shell;
+mod signals;
 pub mod units;
 pub mod worker;
 pub mod workload;

@@ -173,6 +173,15 @@ cases! {
         "timed out", "train_epoch took longer than 5 s and was stopped (--timeout)", "passed", 1;
     takes_all_memory_in_time: "allocate@train_epoch:2" ["--epochs", "2", "--memory-limit", "600MiB"] =>
         "out of memory", "600.0 MiB of memory during train_epoch", "passed", 1;
+    lets_a_child_take_all_memory: "allocate-elsewhere@train_epoch:2" ["--epochs", "2", "--memory-limit", "600MiB"] =>
+        "out of memory", "600.0 MiB of memory during train_epoch", "passed", 1;
+    forges_an_epoch: "forge@train_epoch:2" ["--epochs", "2"] =>
+        "failed",
+        "the worker's message \"epoch\" during train_epoch cannot be true: epoch 4294967295 where 2 comes next",
+        "passed", 1;
+    says_that_it_has_returned_and_stops: "false-return@train_epoch:2" ["--epochs", "2", "--timeout", "3s"] =>
+        "timed out", "after train_epoch the worker stood still, stopped by a signal, for 3 s (--timeout)",
+        "passed", 1;
     fails_in_time: "error@train_epoch:2" ["--epochs", "2"] =>
         "failed", "train_epoch: the hostile plugin fails as asked: das Maß ist voll (π ≈ 3)", "passed", 1;
     reports_no_number_in_time: "nan@train_epoch:2" ["--epochs", "2"] =>
@@ -274,6 +283,16 @@ fn work_that_is_left_for_the_next_call_is_told() {
 /// A backend that takes more processors than it was told to is no match for the others.
 #[test]
 fn more_threads_than_allowed_are_told() {
+    more_than_allowed_is_told("greedy@train_epoch");
+}
+
+/// Nor may its children.
+#[test]
+fn processors_that_children_take_are_told() {
+    more_than_allowed_is_told("greedy-children@train_epoch");
+}
+
+fn more_than_allowed_is_told(behaviour: &str) {
     if std::thread::available_parallelism().is_ok_and(|processors| processors.get() == 1) {
         return skip("processors", "there is but one");
     }
@@ -282,7 +301,7 @@ fn more_threads_than_allowed_are_told() {
     let told = (0..6).find_map(|_| {
         let out = tempfile::tempdir().unwrap();
         let arguments = ["--epochs", "3", "--threads", "1"];
-        bench(out.path(), [&hostile(), good]).args(arguments).hostile("greedy@train_epoch").run().expect(0);
+        bench(out.path(), [&hostile(), good]).args(arguments).hostile(behaviour).run().expect(0);
         let report = RunFolder::only(out.path()).read("report.html");
         let items = report.split("<li>").filter(|item| item.contains("processors busy in training"));
         let warned: Vec<String> = items.map(str::to_owned).collect();

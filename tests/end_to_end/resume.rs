@@ -21,7 +21,8 @@ fn killed(out: &Path) -> Option<RunFolder> {
     let patience = Duration::from_secs(60);
     let begun = || RunFolder::find(out).is_some_and(|run| run.count("begun") == 2 && run.count("ended") == 1);
     assert!(wait_until(patience, begun), "no second run begins");
-    assert!(wait_until(patience, || running.marker.processes().len() == 2), "harness and worker run");
+    let all_run = || running.marker.processes().len() == 3;
+    assert!(wait_until(patience, all_run), "harness, guard and worker run");
     running.signal(Signal::KILL);
     let marker = running.marker.clone();
     assert_eq!(running.finish().code, None);

@@ -337,7 +337,7 @@ pub struct WorkerArguments {
     /// Longest time for one call of a backend, such as one epoch
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = units::parse_duration)]
     pub timeout: Duration,
-    /// Most memory of a worker, such as 8GiB [default: three quarters of the machine's]
+    /// Most memory of a worker, such as 8GiB [default: three quarters of the machine's or its container's]
     #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
     pub memory_limit: Option<u64>,
 }

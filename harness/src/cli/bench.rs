@@ -21,7 +21,7 @@ pub(super) fn run(arguments: BenchArguments) -> anyhow::Result<i32> {
     let (request, place) = request_and_place(arguments)?;
     request.check()?;
     let schedule = &request.schedule;
-    let executor = super::executor(Limits { call: schedule.timeout, memory: schedule.memory_limit })?;
+    let executor = super::executor(Limits::new(schedule.timeout, schedule.memory_limit))?;
     let registry = Registry::discover(&registry::repository_root(), &request.selected.backend_paths)?;
     let mut screen = progress::for_stderr();
     let preparer = Preparer::new(&request.selected, registry, &executor, screen.as_mut())?;

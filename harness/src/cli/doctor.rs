@@ -48,7 +48,7 @@ fn describe_machine(environment: &Environment) {
         Ok(peak) => say!("  peak: {peak}"),
         Err(why) => say!("  peak not measured: {why}"),
     }
-    say!("  {} of memory", units::bytes(environment.memory_bytes));
+    say!("  {}", about_memory(environment.memory_bytes, machine::usable_memory_bytes()));
     match environment.load_average {
         Some(load) if load > 0.5 => {
             say!("  busy: load average {load:.1}; timings will suffer, close other programs")
@@ -65,6 +65,15 @@ fn describe_machine(environment: &Environment) {
     environment.gpus.iter().for_each(describe_gpu);
     if let Some(listed) = &environment.cuda_visible_devices {
         say!("  CUDA_VISIBLE_DEVICES={listed}");
+    }
+}
+
+/// How much there is, and how much of it a container may use.
+fn about_memory(bytes: u64, usable: Option<u64>) -> String {
+    let all = format!("{} of memory", units::bytes(bytes));
+    match usable.filter(|usable| *usable < bytes) {
+        Some(usable) => format!("{all}, {} of it for this container", units::bytes(usable)),
+        None => all,
     }
 }
 
@@ -95,6 +104,14 @@ fn describe_gpu(gpu: &Gpu) {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_containers_share_of_memory_is_told() {
+        let told = [None, Some(8 << 30), Some(3 << 30)].map(|usable| super::about_memory(8 << 30, usable));
+        assert_eq!(told[0], "8.0 GiB of memory");
+        assert_eq!(told[1], told[0]);
+        assert_eq!(told[2], "8.0 GiB of memory, 3.0 GiB of it for this container");
+    }
+
     #[test]
     fn a_governor_is_its_owners_to_change() {
         assert_eq!(

@@ -52,7 +52,7 @@ pub(super) fn device_lines() -> Vec<String> {
 
 /// Starts workers that only describe their library.
 pub(super) fn describing_executor() -> anyhow::Result<Executor> {
-    super::executor(Limits { call: std::time::Duration::from_secs(60), memory: MemoryLimit::NONE })
+    super::executor(Limits::new(std::time::Duration::from_secs(60), MemoryLimit::NONE))
 }
 
 /// What is known of a backend: its abilities if it is built, else how to get there.

@@ -1,5 +1,6 @@
 //! The commands.
 
+mod advice;
 pub mod arguments;
 mod bench;
 mod check;
@@ -25,6 +26,7 @@ use crate::interrupt::{Interrupt, Interrupted};
 use crate::machine;
 use crate::output;
 use crate::registry::{self, Registry};
+use crate::{signals, worker};
 
 use arguments::{BackendArguments, Cli, Command, WorkerArguments};
 
@@ -41,13 +43,12 @@ pub fn main() -> i32 {
 }
 
 fn code() -> i32 {
-    // Not a command of the parser's, which would offer it in completions.
-    let is_worker = std::env::args_os().nth(1).is_some_and(|first| first == crate::worker::COMMAND);
-    let result = if is_worker {
-        crate::worker::main().map(|()| exit::OK)
-    } else {
-        match Cli::try_parse() {
-            Ok(cli) => run(cli.command),
+    let result = match std::env::args_os().nth(1) {
+        // Not commands of the parser's, which would offer them in completions.
+        Some(first) if first == worker::COMMAND => worker::guard::main().map(worker::guard::end_like),
+        Some(first) if first == worker::guard::GUARDED => worker::main().map(|()| exit::OK),
+        _ => match Cli::try_parse() {
+            Ok(cli) => signals::prepare().and_then(|()| run(cli.command)),
             Err(error) => {
                 let printed = error.print();
                 if error.use_stderr() {
@@ -56,7 +57,7 @@ fn code() -> i32 {
                 output::keep_trouble(printed);
                 return exit::OK;
             }
-        }
+        },
     };
     match result {
         Ok(code) => code,
@@ -65,7 +66,10 @@ fn code() -> i32 {
             exit::INTERRUPTED
         }
         Err(error) => {
-            tell!("error: {error:#}");
+            match advice::of(&error) {
+                Some(advice) => tell!("error: {error:#}; {advice}"),
+                None => tell!("error: {error:#}"),
+            }
             exit::USAGE
         }
     }
@@ -110,7 +114,7 @@ fn executor(limits: Limits) -> anyhow::Result<Executor> {
 impl WorkerArguments {
     fn limits(&self) -> Limits {
         let memory = self.memory_limit.map_or(MemoryLimit::DEFAULT, MemoryLimit::Bytes);
-        Limits { call: self.timeout, memory }
+        Limits::new(self.timeout, memory)
     }
 
     fn threads(&self) -> usize {

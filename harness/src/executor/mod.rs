@@ -4,34 +4,43 @@
 mod library_path;
 mod process;
 mod threads;
+mod watch;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use trainmark_reports::csv::one_line;
 
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 pub use crate::process::MemoryLimit;
-use crate::process::{self as processes, MemoryWatch};
-use crate::worker::protocol::{Done, Job, Listener, Message};
+use crate::worker::protocol::{Done, Job, Listener};
 
 pub use library_path::LibraryPath;
-use process::{Input, WorkerProcess};
+use process::WorkerProcess;
 pub use threads::Threads;
-
-/// How often a worker's limits are looked at.
-const WATCH_PERIOD: Duration = Duration::from_millis(20);
-/// How long a worker may take to end that says nothing any more: a large one is unmapped slowly.
-const PATIENCE_WITH_THE_DYING: Duration = Duration::from_secs(5);
+use watch::Watch;
 
 /// What a worker may use.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Longest time for one call of a plugin.
     pub call: Duration,
+    /// Longest silence between two calls, where the worker itself computes: the gate's reference
+    /// takes seconds, on a slow machine minutes.
+    pub between_calls: Duration,
     /// Most resident memory.
     pub memory: MemoryLimit,
+}
+
+impl Limits {
+    /// Shortest limit of a silence between calls.
+    const LEAST_BETWEEN_CALLS: Duration = Duration::from_secs(600);
+
+    /// Those of workers whose calls may take so long.
+    pub fn new(call: Duration, memory: MemoryLimit) -> Self {
+        Self { call, between_calls: call.max(Self::LEAST_BETWEEN_CALLS), memory }
+    }
 }
 
 /// Starts workers.
@@ -68,7 +77,7 @@ impl Executor {
         heard: Listener<'_>,
     ) -> anyhow::Result<Ending> {
         let mut worker = WorkerProcess::start(&self.program, job, threads, log)?;
-        let ending = self.watch(&mut worker, heard);
+        let ending = Watch::begin(self, job, &mut worker).until_the_end(heard);
         // Whatever a plugin has started must not disturb the next run.
         worker.end();
         let log_tail = worker.process.last_lines();
@@ -81,105 +90,93 @@ impl Executor {
             done => Ok(done),
         }
     }
-
-    fn watch(&self, worker: &mut WorkerProcess, heard: Listener<'_>) -> anyhow::Result<Ending> {
-        let mut call = Call { name: "start".to_owned(), since: Some(Instant::now()) };
-        let mut memory = MemoryWatch::start(self.limits.memory);
-        loop {
-            match worker.receive(WATCH_PERIOD) {
-                Input::Message(Message::Done(done)) => return Ok(Ending::Done(done)),
-                Input::Message(Message::Failed(failure)) => return Ok(Ending::Failed(failure)),
-                Input::Message(message) => {
-                    match &message {
-                        Message::Calling { call: name } => {
-                            call = Call { name: name.clone(), since: Some(Instant::now()) }
-                        }
-                        // What is said after a call is the harness's own work.
-                        _ => call.since = None,
-                    }
-                    heard(&message)?;
-                }
-                Input::Garbled(line) => {
-                    let reason = format!(
-                        "something wrote onto the worker's event channel during {}: {line}",
-                        call.name
-                    );
-                    return Ok(Ending::Failed(Failure::new(FailureKind::Failed, reason)));
-                }
-                Input::Nothing => {}
-                Input::Closed => return Ok(Ending::Failed(self.await_end(worker, &call, &mut memory))),
-            }
-            if let Err(failure) = self.check_limits(worker, &call, &mut memory) {
-                return Ok(Ending::Failed(failure));
-            }
-        }
-    }
-
-    /// Says how a worker ended that said no last word. Its limits hold until it has.
-    fn await_end(&self, worker: &mut WorkerProcess, call: &Call, memory: &mut MemoryWatch) -> Failure {
-        let start = Instant::now();
-        while start.elapsed() < PATIENCE_WITH_THE_DYING {
-            if worker.process.ends_within(WATCH_PERIOD) {
-                let how = processes::describe(worker.process.end());
-                return Failure::new(FailureKind::Failed, format!("the worker {how} during {}", call.name));
-            }
-            if let Err(failure) = self.check_limits(worker, call, memory) {
-                return failure;
-            }
-        }
-        let reason = format!("the worker closed its event channel during {} but did not end", call.name);
-        Failure::new(FailureKind::Failed, reason)
-    }
-
-    fn check_limits(
-        &self,
-        worker: &WorkerProcess,
-        call: &Call,
-        memory: &mut MemoryWatch,
-    ) -> Result<(), Failure> {
-        self.interrupt.check()?;
-        if call.since.is_some_and(|since| since.elapsed() > self.limits.call) {
-            let seconds = self.limits.call.as_secs_f64();
-            let reason = format!("{} took longer than {seconds} s and was stopped (--timeout)", call.name);
-            return Err(Failure::new(FailureKind::TimedOut, reason));
-        }
-        let Some(passed) =
-            worker.process.memory().and_then(|used| memory.passed_by(used, crate::machine::memory_bytes))
-        else {
-            return Ok(());
-        };
-        let reason =
-            format!("the worker used {passed} during {} and was stopped (--memory-limit)", call.name);
-        Err(Failure::new(FailureKind::OutOfMemory, reason))
-    }
-}
-
-/// The last call of the plugin, and since when it is under way if it is.
-struct Call {
-    name: String,
-    since: Option<Instant>,
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
+    use std::time::Instant;
 
     use super::*;
+    use crate::failure::FailureKind;
+    use crate::worker::protocol::Message;
+
+    const SHORT: Duration = Duration::from_millis(300);
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// How a worker fails that is this script, and how long that took.
+    fn failure_of(script: &str, call: Duration, between_calls: Duration) -> (Failure, Duration) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let program = folder.path().join("worker");
+        fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("writable");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        let limits = Limits { call, between_calls, memory: MemoryLimit::NONE };
+        let executor = Executor { program, limits, interrupt: Interrupt::default() };
+        let job = Job::Describe { library: "absent".into() };
+        let start = Instant::now();
+        let ending = executor.run(&job, Threads::ONE, &folder.path().join("log"), &mut |_| Ok(()));
+        match ending.expect("there is a shell") {
+            Ending::Failed(failure) => (failure, start.elapsed()),
+            Ending::Done(done) => panic!("it has done nothing: {done:?}"),
+        }
+    }
+
+    /// A line of a script that says this.
+    fn says(message: &Message) -> String {
+        format!("echo '{}' >&0", serde_json::to_string(message).expect("it can be encoded"))
+    }
+
+    fn calling(call: &str) -> String {
+        says(&Message::Calling { call: call.to_owned() })
+    }
 
     #[test]
     fn a_worker_that_has_closed_its_channel_is_held_to_its_limits() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let program = folder.path().join("worker");
-        fs::write(&program, "#!/bin/sh\nexec 0</dev/null\nsleep 30\n").expect("writable");
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
-        let limits = Limits { call: Duration::from_millis(300), memory: MemoryLimit::NONE };
-        let executor = Executor { program, limits, interrupt: Interrupt::default() };
-        let job = Job::Describe { library: "absent".into() };
-        let ending = executor.run(&job, Threads::ONE, &folder.path().join("log"), &mut |_| Ok(()));
-        match ending.expect("there is a shell") {
-            Ending::Failed(failure) => assert_eq!(failure.kind, FailureKind::TimedOut, "{failure:?}"),
-            Ending::Done(done) => panic!("it has done nothing: {done:?}"),
-        }
+        let (failure, _) = failure_of("exec 0</dev/null\nsleep 30", SHORT, LONG);
+        assert_eq!(failure.kind, FailureKind::TimedOut, "{failure:?}");
+    }
+
+    #[test]
+    fn a_worker_that_has_ended_is_noticed_though_its_channel_is_open() {
+        let script = format!("{}\nexec 3<&0\nsleep 30 &\nexit 4", calling("load"));
+        let (failure, elapsed) = failure_of(&script, LONG, LONG);
+        assert_eq!(failure.reason, "the worker exited with code 4 without finishing during load");
+        assert!(elapsed < LONG / 4, "{elapsed:?}");
+    }
+
+    #[test]
+    fn silence_between_calls_has_a_limit_of_its_own() {
+        let script = format!("{}\n{}\nsleep 30", calling("load"), says(&Message::Returned));
+        let (failure, _) = failure_of(&script, LONG, SHORT);
+        assert_eq!(failure.kind, FailureKind::TimedOut);
+        assert_eq!(failure.reason, "the worker said nothing for 0.3 s after load and was stopped");
+        let (failure, _) = failure_of(&format!("{}\nsleep 30", calling("load")), SHORT, LONG);
+        assert_eq!(failure.reason, "load took longer than 0.3 s and was stopped (--timeout)");
+        assert_eq!(Limits::new(SHORT, MemoryLimit::NONE).between_calls, Duration::from_secs(600));
+        assert_eq!(Limits::new(20 * LONG, MemoryLimit::NONE).between_calls, 20 * LONG);
+    }
+
+    /// A worker that is not heard waits; what it says for ever is refused at last.
+    #[test]
+    fn a_flood_of_messages_is_a_failure() {
+        let line = serde_json::to_string(&Message::Calling { call: "load".to_owned() }).expect("it is one");
+        let (failure, elapsed) = failure_of(&format!("exec yes '{line}' >&0"), LONG, LONG);
+        assert_eq!(failure.kind, FailureKind::Failed);
+        assert_eq!(
+            failure.reason,
+            "the worker's message \"calling\" during load cannot be true: no job makes so many calls"
+        );
+        assert!(elapsed < LONG / 4, "{elapsed:?}");
+    }
+
+    #[test]
+    fn a_message_that_cannot_be_true_is_a_failure() {
+        let (failure, _) =
+            failure_of(&format!("{}\nsleep 30", says(&Message::Done(Box::default()))), LONG, LONG);
+        assert_eq!(
+            failure.reason,
+            "the worker's message \"done\" during start cannot be true: the job has hardly begun"
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -21,10 +21,13 @@ const LOG_LIMIT: usize = 1 << 20;
 /// Longest line that is taken for a message; a plugin that finds the socket and
 /// writes into it without end must not fill the harness's memory.
 const LONGEST_MESSAGE: usize = 1 << 20;
+/// Messages that wait to be heard; a worker that says more waits itself.
+const WAITING_MESSAGES: usize = 16;
 
 /// What came from the worker.
 pub(super) enum Input {
-    Message(Message),
+    /// A message, and the bytes that it took.
+    Message(Message, usize),
     /// A line that is no message.
     Garbled(String),
     /// Nothing within the time asked for.
@@ -50,20 +53,20 @@ impl WorkerProcess {
         let mut command = Command::new(program);
         command.arg(worker::COMMAND).stdin(OwnedFd::from(theirs));
         set_environment(&mut command, threads);
-        let process = Process::start(command, Some(log))
+        let process = Process::start_guard(command, Some(log))
             .with_context(|| format!("cannot start a worker from {}", program.display()))?;
         let mut socket = ours.try_clone()?;
         let mut line = serde_json::to_vec(job).context("cannot encode a job")?;
         line.push(b'\n');
         // A worker that is gone already is reported with its cause of death.
         let _ = socket.write_all(&line);
-        Ok(Self { process, messages: read_messages(ours), is_done: false, _socket: socket })
+        Ok(Self { process, messages: read_messages(ours)?, is_done: false, _socket: socket })
     }
 
     pub(super) fn receive(&mut self, patience: Duration) -> Input {
         match self.messages.recv_timeout(patience) {
             Ok(input) => {
-                self.is_done |= matches!(&input, Input::Message(message) if message.is_last());
+                self.is_done |= matches!(&input, Input::Message(message, _) if message.is_last());
                 input
             }
             Err(RecvTimeoutError::Timeout) => Input::Nothing,
@@ -90,9 +93,9 @@ fn set_environment(command: &mut Command, threads: Threads<'_>) {
     command.env("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
 }
 
-fn read_messages(socket: UnixStream) -> Receiver<Input> {
-    let (sender, receiver) = channel();
-    std::thread::spawn(move || {
+fn read_messages(socket: UnixStream) -> anyhow::Result<Receiver<Input>> {
+    let (sender, receiver) = sync_channel(WAITING_MESSAGES);
+    let read = move || {
         let mut reader = BufReader::new(socket);
         loop {
             let mut line = Vec::new();
@@ -100,15 +103,19 @@ fn read_messages(socket: UnixStream) -> Receiver<Input> {
             match limited.read_until(b'\n', &mut line) {
                 Ok(0) | Err(_) => return,
                 Ok(_) => {
-                    let input = serde_json::from_slice(&line).map_or_else(|_| garbled(&line), Input::Message);
+                    let input = match serde_json::from_slice(&line) {
+                        Ok(message) => Input::Message(message, line.len()),
+                        Err(_) => garbled(&line),
+                    };
                     if sender.send(input).is_err() {
                         return;
                     }
                 }
             }
         }
-    });
-    receiver
+    };
+    std::thread::Builder::new().spawn(read).context("cannot start a thread that listens to a worker")?;
+    Ok(receiver)
 }
 
 fn garbled(line: &[u8]) -> Input {

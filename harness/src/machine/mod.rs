@@ -1,5 +1,6 @@
 //! What this machine is and how busy it is.
 
+pub mod control_group;
 pub mod gpu;
 pub mod power;
 
@@ -7,6 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use control_group::ControlGroup;
 use trainmark_reports::record::Environment;
 
 /// Logical processors that this process may use.
@@ -31,6 +33,12 @@ pub fn memory_bytes() -> Option<u64> {
     Some(system.total_memory())
 }
 
+/// Memory in bytes that this process may use: the machine's, or less in a container with a limit.
+pub fn usable_memory_bytes() -> Option<u64> {
+    let of_group = ControlGroup::here().and_then(|group| group.memory_limit_bytes());
+    of_group.into_iter().chain(memory_bytes()).min()
+}
+
 /// Memory in bytes that programs may still take, within the control group's
 /// limit, where the system tells.
 pub fn available_memory_bytes() -> Option<u64> {
@@ -50,6 +58,12 @@ pub fn peak_rss_bytes() -> Option<u64> {
 /// Resident memory of another process in bytes.
 pub fn rss_bytes(process: u32) -> Option<u64> {
     status_bytes(&format!("/proc/{process}/status"), "VmRSS:")
+}
+
+/// The same with only its share of what it shares with others, which the system counts page by
+/// page.
+pub fn pss_bytes(process: u32) -> Option<u64> {
+    status_bytes(&format!("/proc/{process}/smaps_rollup"), "Pss:")
 }
 
 fn status_bytes(path: &str, field: &str) -> Option<u64> {

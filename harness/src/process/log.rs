@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use anyhow::Context;
 use trainmark_reports::csv::one_line;
 
 /// Bytes of the end that are kept.
@@ -19,18 +20,23 @@ const SHOWN: (usize, usize) = (4096, 12);
 const LONGEST_LINE: usize = 512;
 
 /// Reads an output as fast as it comes, so that nobody waits who prints.
+#[derive(Default)]
 pub(super) struct Log {
     end: Arc<Mutex<End>>,
-    is_closed: Receiver<()>,
+    /// Closed with the output; `None` where none is read.
+    is_closed: Option<Receiver<()>>,
 }
 
 impl Log {
     /// Reads `output` until its last writer is gone, into `file` where there is one.
-    pub(super) fn start(mut output: PipeReader, mut file: Option<BoundedFile>) -> Self {
+    ///
+    /// # Errors
+    /// Where no thread can be started.
+    pub(super) fn start(mut output: PipeReader, mut file: Option<BoundedFile>) -> anyhow::Result<Self> {
         let end = Arc::new(Mutex::new(End::default()));
         let shared = Arc::clone(&end);
         let (sender, is_closed) = channel();
-        std::thread::spawn(move || {
+        let read = move || {
             let mut buffer = vec![0; 1 << 16];
             while let Ok(count @ 1..) = output.read(&mut buffer) {
                 file.iter_mut().for_each(|file| file.add(&buffer[..count]));
@@ -40,8 +46,9 @@ impl Log {
             end.is_whole = true;
             file.into_iter().for_each(|file| file.finish(&mut end.bytes));
             let _ = sender.send(());
-        });
-        Self { end, is_closed }
+        };
+        std::thread::Builder::new().spawn(read).context("cannot start a thread that reads a log")?;
+        Ok(Self { end, is_closed: Some(is_closed) })
     }
 
     /// The last line that has ended and is not empty.
@@ -74,7 +81,7 @@ impl Log {
     /// Waits until everything that was printed is written down.
     pub(super) fn finish(&self) {
         // A process that left the group may hold the pipe open for ever.
-        let _ = self.is_closed.recv_timeout(Duration::from_secs(2));
+        let _ = self.is_closed.as_ref().map(|closed| closed.recv_timeout(Duration::from_secs(2)));
     }
 }
 
@@ -145,6 +152,7 @@ mod tests {
         let path = folder.path().join("log");
         let (reader, mut writer) = std::io::pipe().expect("a pipe");
         let log = Log::start(reader, Some(BoundedFile::create(&path, LIMIT).expect("writable")));
+        let log = log.expect("a thread");
         print(&mut writer);
         drop(writer);
         log.finish();
@@ -171,7 +179,7 @@ mod tests {
     #[test]
     fn a_line_is_told_once_it_has_ended() {
         let (reader, mut writer) = std::io::pipe().expect("a pipe");
-        let log = Log::start(reader, None);
+        let log = Log::start(reader, None).expect("a thread");
         write!(writer, "first\nsec").expect("it is read");
         while log.last_line().is_empty() {
             std::thread::sleep(Duration::from_millis(1));

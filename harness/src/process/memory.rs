@@ -10,8 +10,8 @@ use crate::{machine, units};
 pub enum MemoryLimit {
     /// So many bytes.
     Bytes(u64),
-    /// A share of what the machine has, at every moment anew: the memory of a virtual machine
-    /// may begin small and grow as it is needed.
+    /// A share of what the machine or its container has, at every moment anew: the memory of a
+    /// virtual machine may begin small and grow as it is needed.
     OfMachine {
         /// Between 0 and 1.
         share_of_machine: f64,
@@ -44,7 +44,7 @@ pub(crate) struct MemoryWatch {
 
 impl MemoryWatch {
     pub(crate) fn start(limit: MemoryLimit) -> Self {
-        Self { limit, bytes: limit.bytes(machine::memory_bytes()) }
+        Self { limit, bytes: limit.bytes(machine::usable_memory_bytes()) }
     }
 
     /// What a process that uses so many bytes has used too much of, if it has. The machine is
@@ -62,7 +62,9 @@ impl MemoryWatch {
             MemoryLimit::Bytes(_) => format!("more than its {bytes} of memory"),
             MemoryLimit::OfMachine { share_of_machine } => {
                 let percent = share_of_machine * 100.0;
-                format!("more than its {bytes} of memory, {percent:.0}% of what the machine has,")
+                format!(
+                    "more than its {bytes} of memory, {percent:.0}% of what the machine or its container has,"
+                )
             }
         })
     }
@@ -82,7 +84,7 @@ mod tests {
         assert_eq!(watch.passed_by(6 * GIB, || panic!("so it was when it was last asked")), None);
         assert_eq!(
             watch.passed_by(6 * GIB + 1, || Some(8 * GIB)).as_deref(),
-            Some("more than its 6.0 GiB of memory, 75% of what the machine has,")
+            Some("more than its 6.0 GiB of memory, 75% of what the machine or its container has,")
         );
         assert_eq!(watch.passed_by(7 * GIB, || None), None, "a machine that does not tell sets no limit");
     }

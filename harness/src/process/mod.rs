@@ -1,9 +1,12 @@
 //! Whatever is started: in a process group of its own, its output in a bounded log, and ended
 //! with everything that it has started itself.
 
+mod family;
 mod guarded;
 mod log;
 mod memory;
+mod running;
+mod stopwatch;
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, Command, ExitStatus};
@@ -13,10 +16,13 @@ use anyhow::Context;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use crate::interrupt::Interrupt;
+pub(crate) use family::Family;
 pub(crate) use log::BoundedFile;
 use log::Log;
 pub use memory::MemoryLimit;
 pub(crate) use memory::MemoryWatch;
+pub(crate) use running::stopped;
+pub(crate) use stopwatch::Stopwatch;
 
 /// How often a process is looked at that is waited for.
 const PACE: Duration = Duration::from_millis(5);
@@ -27,6 +33,8 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(crate) struct Process {
     child: Child,
     log: Log,
+    /// What it has started, where that is ended with it wherever it has gone.
+    family: Option<Family>,
     /// How it ended, once nothing of its group is left.
     ended: Option<ExitStatus>,
     /// Its end tells a guard that the harness is gone.
@@ -38,19 +46,36 @@ impl Process {
     ///
     /// # Errors
     /// Where no process can be made.
-    pub(crate) fn start(mut command: Command, log: Option<BoundedFile>) -> anyhow::Result<Self> {
+    pub(crate) fn start(command: Command, log: Option<BoundedFile>) -> anyhow::Result<Self> {
+        Self::start_with(command, log, false)
+    }
+
+    /// Starts a program that keeps together what it starts, and nothing else of its own.
+    ///
+    /// # Errors
+    /// Where no process can be made.
+    pub(crate) fn start_guard(command: Command, log: Option<BoundedFile>) -> anyhow::Result<Self> {
+        Self::start_with(command, log, true)
+    }
+
+    fn start_with(mut command: Command, log: Option<BoundedFile>, is_guard: bool) -> anyhow::Result<Self> {
         let (output, writer) = std::io::pipe().context("cannot make a pipe for the output of a process")?;
         command.process_group(0).stdout(writer.try_clone()?).stderr(writer);
         let mut child = command.spawn()?;
         // The command holds copies of the pipe, whose end is awaited.
         drop(command);
         let lifeline = child.stdin.take();
-        Ok(Self { child, log: Log::start(output, log), ended: None, _lifeline: lifeline })
+        // Whatever fails from here on ends what has been started.
+        let family = is_guard.then(|| Family::below(child.id()));
+        let mut process = Self { child, log: Log::default(), family, ended: None, _lifeline: lifeline };
+        process.number().into_iter().for_each(|number| running::add(number, is_guard));
+        process.log = Log::start(output, log)?;
+        Ok(process)
     }
 
-    /// Its resident memory, if it is known.
-    pub(crate) fn memory(&self) -> Option<u64> {
-        crate::machine::rss_bytes(self.child.id())
+    /// What it has started, where it is a guard.
+    pub(crate) fn family(&mut self) -> Option<&mut Family> {
+        self.family.as_mut()
     }
 
     /// Whether the program ends within so much time. Its group may go on.
@@ -85,7 +110,7 @@ impl Process {
         patience: Duration,
         tick: &mut dyn FnMut(String),
     ) -> anyhow::Result<ExitStatus> {
-        let start = Instant::now();
+        let mut stopwatch = Stopwatch::start();
         while !self.ends_within(4 * PACE) {
             if let Err(interrupted) = interrupt.check() {
                 self.signal(Signal::INT);
@@ -93,7 +118,7 @@ impl Process {
                 self.end();
                 return Err(interrupted.into());
             }
-            if start.elapsed() > patience {
+            if stopwatch.tick() > patience {
                 self.end();
                 anyhow::bail!("did not end within {} s", patience.as_secs());
             }
@@ -106,7 +131,16 @@ impl Process {
     /// the program ended.
     pub(crate) fn end(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {
+            match &self.family {
+                Some(family) if self.has_ended() => family.end_orphans(),
+                Some(family) => {
+                    self.signal(Signal::STOP);
+                    family.end();
+                }
+                None => {}
+            }
             self.signal(Signal::KILL);
+            self.number().into_iter().for_each(running::remove);
             self.ended = self.child.wait().ok();
             self.log.finish();
         }
@@ -163,7 +197,10 @@ fn signal_name(signal: i32) -> String {
         (Signal::PIPE, "SIGPIPE"),
         (Signal::SEGV, "SIGSEGV"),
         (Signal::TERM, "SIGTERM"),
+        (Signal::SYS, "SIGSYS"),
         (Signal::TRAP, "SIGTRAP"),
+        (Signal::XCPU, "SIGXCPU"),
+        (Signal::XFSZ, "SIGXFSZ"),
     ];
     let known = names.iter().find(|(known, _)| known.as_raw() == signal);
     known.map_or_else(|| format!("signal {signal}"), |(_, name)| (*name).to_owned())

@@ -4,7 +4,10 @@
 mod announced;
 mod calls;
 mod check;
+pub mod dialogue;
+pub mod guard;
 mod measure;
+mod processor_time;
 pub mod protocol;
 mod train;
 
@@ -14,16 +17,21 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
+use rustix::process::{Resource, getrlimit};
 use trainmark_plugin::Description;
 use trainmark_plugin::host::Plugin;
 
+use processor_time::ProcessorTime;
 use protocol::{BackendInfo, Done, Job, Message};
 
 /// First argument of the program where it is to be a worker.
 pub const COMMAND: &str = "worker";
 
-/// Lowest file descriptor for the socket.
+/// Lowest file descriptor for the socket: far from the low numbers that a plugin may write to by
+/// mistake.
 const SOCKET_NUMBER: i32 = 200;
+/// Descriptors that stay free above it, where only few may be open.
+const FREE_NUMBERS: i32 = 16;
 
 /// The worker's end of the socket.
 pub struct Harness {
@@ -50,11 +58,14 @@ impl Harness {
     }
 }
 
-/// Body of the hidden command [`COMMAND`]: standard input is a socket to the harness.
+/// Body of the hidden command [`guard::GUARDED`]: standard input is a socket to the harness.
 ///
 /// # Errors
 /// Where the socket cannot be used; a plugin's failure is a message instead.
 pub fn main() -> anyhow::Result<()> {
+    // Should the guard be killed, nobody would end what it has kept together.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let (job, mut harness) =
         connect().context("`worker` is started by other commands only, such as `bench`")?;
     if let Err(error) = run(&job, &mut harness) {
@@ -78,22 +89,28 @@ fn run(job: &Job, harness: &mut Harness) -> anyhow::Result<()> {
 /// Takes the socket away from standard input, so that a plugin that reads its
 /// input finds an empty one, and exits when the harness is gone.
 fn connect() -> anyhow::Result<(Job, Harness)> {
-    // Far from the low numbers that a plugin may write to by mistake.
-    let socket = rustix::io::fcntl_dupfd_cloexec(std::io::stdin(), SOCKET_NUMBER)?;
+    let lowest = lowest_socket_number(getrlimit(Resource::Nofile).current);
+    let socket = rustix::io::fcntl_dupfd_cloexec(std::io::stdin(), lowest)?;
     let stream = UnixStream::from(socket);
     rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
-    let mut reader =
-        BufReader::new(UnixStream::from(rustix::io::fcntl_dupfd_cloexec(&stream, SOCKET_NUMBER)?));
+    let mut reader = BufReader::new(UnixStream::from(rustix::io::fcntl_dupfd_cloexec(&stream, lowest)?));
     let mut line = String::new();
     reader.read_line(&mut line)?;
     let job = serde_json::from_str(&line).context("cannot read the job")?;
-    std::thread::spawn(move || {
+    let await_end = move || {
         let mut rest = String::new();
         // The harness writes nothing more: whatever comes is its end.
         let _ = reader.read_line(&mut rest);
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
-    });
+    };
+    std::thread::Builder::new().spawn(await_end).context("cannot start a thread that awaits the end")?;
     Ok((job, Harness { stream }))
+}
+
+/// Where so many descriptors may be open.
+fn lowest_socket_number(limit: Option<u64>) -> i32 {
+    let limit = limit.and_then(|limit| i32::try_from(limit).ok()).unwrap_or(i32::MAX);
+    SOCKET_NUMBER.min(limit - FREE_NUMBERS).max(3)
 }
 
 /// Loads and describes the plugin.
@@ -114,7 +131,16 @@ fn load(library: &Path, harness: &mut Harness) -> anyhow::Result<(Plugin, Descri
 fn done() -> Done {
     Done {
         peak_rss_bytes: crate::machine::peak_rss_bytes(),
-        cpu_seconds: Some(crate::machine::cpu_seconds()),
+        cpu_seconds: Some(ProcessorTime::WHOLE.seconds()),
         ..Done::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_socket_lies_within_what_may_be_open() {
+        let lowest = [None, Some(1 << 20), Some(200), Some(128), Some(4)].map(super::lowest_socket_number);
+        assert_eq!(lowest, [200, 200, 184, 112, 3]);
     }
 }

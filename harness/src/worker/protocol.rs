@@ -108,6 +108,21 @@ pub enum Message {
 pub type Listener<'l> = &'l mut dyn FnMut(&Message) -> anyhow::Result<()>;
 
 impl Message {
+    /// Its name on the channel.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Calling { .. } => "calling",
+            Self::Returned => "returned",
+            Self::Loaded { .. } => "loaded",
+            Self::Opened { .. } => "opened",
+            Self::Checked(_) => "checked",
+            Self::Epoch(_) => "epoch",
+            Self::Measured(_) => "measured",
+            Self::Done(_) => "done",
+            Self::Failed(_) => "failed",
+        }
+    }
+
     /// Whether nothing follows it: the worker only has to end.
     pub fn is_last(&self) -> bool {
         matches!(self, Self::Done(_) | Self::Failed(_))

@@ -7,6 +7,7 @@ use trainmark_plugin::{Dataset, Role, Session, Split};
 use trainmark_reports::record::FirstBatchNorm;
 
 use super::calls::{self, named};
+use super::processor_time::ProcessorTime;
 use super::protocol::{EpochMessage, Message, Task};
 use super::{Harness, done, load};
 use crate::conformance;
@@ -31,6 +32,7 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     // Closing is part of what must not fail or hang, so it comes before the last word.
     harness.calling("close")?;
     drop(session);
+    harness.send(&Message::Returned)?;
     let (parameters, logits) = trained?;
     let mut done = done();
     let subject = calls::subject(task, &workload, mapped.dataset(), convention);
@@ -87,11 +89,11 @@ impl<'w> Epochs<'w> {
     ) -> anyhow::Result<(EpochMessage, Vec<f32>)> {
         let order = workload::epoch_order(train_count as u32, self.seed, epoch);
         harness.calling("train_epoch")?;
-        let cpu_before = crate::machine::cpu_seconds();
+        let processor_time = ProcessorTime::start();
         let start = Instant::now();
         let outcome = session.train_epoch(&order, self.workload.batch_size);
         let train_seconds = start.elapsed().as_secs_f64();
-        let train_cpu_seconds = crate::machine::cpu_seconds() - cpu_before;
+        let train_cpu_seconds = processor_time.seconds();
         let outcome = outcome.map_err(|error| named("train_epoch", error))?;
         let train_accuracy = calls::check_correct("train_epoch", outcome.correct, train_count)?;
 

@@ -7,6 +7,7 @@ mod works;
 
 use std::time::Instant;
 
+use indicatif::ProgressDrawTarget;
 use trainmark_reports::record::{Cell, Ended, Epoch, OfRun, Purpose};
 
 use super::event::Sink;
@@ -14,13 +15,16 @@ use crate::units;
 
 pub use works::Works;
 
+/// Whether standard error is a terminal with lines that can be drawn anew, and whether there is a
+/// thread to do so: where processes are few, the one that moves them would panic.
+fn is_live() -> bool {
+    !ProgressDrawTarget::stderr().is_hidden()
+        && std::thread::Builder::new().spawn(|| {}).is_ok_and(|thread| thread.join().is_ok())
+}
+
 /// What fits where standard error goes.
 pub fn for_stderr() -> Box<dyn Sink> {
-    if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
-        Box::new(live::Live::new())
-    } else {
-        Box::new(plain::Plain::default())
-    }
+    if is_live() { Box::new(live::Live::new()) } else { Box::new(plain::Plain::default()) }
 }
 
 /// Runs done and to do, and what that means for the time left.

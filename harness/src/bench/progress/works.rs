@@ -29,11 +29,7 @@ pub struct Works {
 impl Works {
     /// As it fits where standard error goes.
     pub fn for_stderr() -> Self {
-        if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
-            Self::live(MultiProgress::new())
-        } else {
-            Self::default()
-        }
+        if super::is_live() { Self::live(MultiProgress::new()) } else { Self::default() }
     }
 
     /// In the place where other live lines are too.

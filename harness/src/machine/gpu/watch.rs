@@ -50,7 +50,7 @@ impl RunWatch {
         let used_before = device.memory_info().ok().map(|memory| memory.used);
         let for_thread = found.device(id)?;
         let (worker, told) = channel::<Option<u32>>();
-        let sampler = std::thread::spawn(move || {
+        let sample = move || {
             let mut seen = Seen { used_before, ..Seen::default() };
             let mut process = None;
             loop {
@@ -61,7 +61,8 @@ impl RunWatch {
                 }
                 seen.sample(&for_thread, process);
             }
-        });
+        };
+        let sampler = std::thread::Builder::new().spawn(sample).ok()?;
         Some(Self { device, before, energy: Energy::default(), worker, sampler })
     }
 

@@ -1,6 +1,7 @@
 //! Several builds: side by side where memory and processors allow.
 
 use std::sync::mpsc::{Sender, channel};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use super::{BuildEvent, Network, Recipe};
@@ -62,8 +63,12 @@ pub fn build_all(
             {
                 let index = waiting.remove(next);
                 running.push(index);
-                let sender = sender.clone();
-                scope.spawn(move || build(index, recipes[index], network, interrupt, &sender));
+                let (recipe, events) = (recipes[index], sender.clone());
+                let build = move || build(index, recipe, network, interrupt, &events);
+                if let Err(error) = Builder::new().spawn_scoped(scope, build) {
+                    running.pop();
+                    results[index] = Err(format!("cannot start a thread for its build: {error}"));
+                }
             }
             if running.is_empty() {
                 return;
