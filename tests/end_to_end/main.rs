@@ -25,3 +25,4 @@ mod page;
 mod records;
 mod repeats;
 mod resume;
+mod timed_bytes;

@@ -3,9 +3,10 @@
 
 mod library_path;
 mod process;
+mod program;
 mod threads;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use trainmark_reports::csv::one_line;
@@ -18,6 +19,7 @@ use crate::worker::protocol::{Done, Job, Listener, Message};
 
 pub use library_path::LibraryPath;
 use process::{Input, WorkerProcess};
+pub use program::Program;
 pub use threads::Threads;
 
 /// How often a worker's limits are looked at.
@@ -38,7 +40,7 @@ pub struct Limits {
 #[derive(Debug, Clone)]
 pub struct Executor {
     /// This program, which also is the worker.
-    pub program: PathBuf,
+    pub program: Program,
     /// What each worker may use.
     pub limits: Limits,
     /// Set by Ctrl-C.
@@ -174,6 +176,7 @@ mod tests {
         fs::write(&program, "#!/bin/sh\nexec 0</dev/null\nsleep 30\n").expect("writable");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
         let limits = Limits { call: Duration::from_millis(300), memory: MemoryLimit::NONE };
+        let program = Program::at(program);
         let executor = Executor { program, limits, interrupt: Interrupt::default() };
         let job = Job::Describe { library: "absent".into() };
         let ending = executor.run(&job, Threads::ONE, &folder.path().join("log"), &mut |_| Ok(()));

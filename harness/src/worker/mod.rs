@@ -4,6 +4,7 @@
 mod announced;
 mod calls;
 mod check;
+mod library;
 mod measure;
 pub mod protocol;
 mod train;
@@ -17,7 +18,8 @@ use anyhow::Context;
 use trainmark_plugin::Description;
 use trainmark_plugin::host::Plugin;
 
-use protocol::{BackendInfo, Done, Job, Message};
+use library::LibraryFile;
+use protocol::{BackendInfo, Done, Job, Message, Task};
 
 /// First argument of the program where it is to be a worker.
 pub const COMMAND: &str = "worker";
@@ -55,6 +57,9 @@ impl Harness {
 /// # Errors
 /// Where the socket cannot be used; a plugin's failure is a message instead.
 pub fn main() -> anyhow::Result<()> {
+    #[cfg(target_os = "linux")]
+    // Started by the number of a descriptor, it would be called by that.
+    rustix::thread::set_name(c"trainmark").context("cannot name the worker")?;
     let (job, mut harness) =
         connect().context("`worker` is started by other commands only, such as `bench`")?;
     if let Err(error) = run(&job, &mut harness) {
@@ -66,7 +71,7 @@ pub fn main() -> anyhow::Result<()> {
 fn run(job: &Job, harness: &mut Harness) -> anyhow::Result<()> {
     match job {
         Job::Describe { library } => {
-            load(library, harness)?;
+            load(library, None, harness)?;
             harness.send(&Message::Done(Box::default()))
         }
         Job::Check(task) => check::run(task, harness),
@@ -96,18 +101,40 @@ fn connect() -> anyhow::Result<(Job, Harness)> {
     Ok((job, Harness { stream }))
 }
 
-/// Loads and describes the plugin.
-fn load(library: &Path, harness: &mut Harness) -> anyhow::Result<(Plugin, Description)> {
+/// A plugin that has described itself, and its file.
+struct Loaded {
+    plugin: Plugin,
+    description: Description,
+    file: LibraryFile,
+}
+
+/// Loads and describes the plugin, which must have the hash that is expected.
+fn load(library: &Path, expected: Option<&str>, harness: &mut Harness) -> anyhow::Result<Loaded> {
     harness.calling("load")?;
+    // What is no file is refused by loading, with what to do.
+    let file = library.is_file().then(|| LibraryFile::open(library)).transpose()?;
+    if let (Some(file), Some(expected)) = (&file, expected) {
+        file.check_hash(expected)?;
+    }
     let start = Instant::now();
     // SAFETY: the user asked for this library; a worker holds nothing that it could damage.
     let plugin = unsafe { Plugin::load(library) }?;
     harness.calling("describe")?;
     let description = plugin.describe().map_err(|error| calls::named("describe", error))?;
-    let backend = BackendInfo::new(&plugin, &description);
     let seconds = start.elapsed().as_secs_f64();
-    harness.send(&Message::Loaded { seconds, backend, process: std::process::id() })?;
-    Ok((plugin, description))
+    let file = file.context("the library was not there before it was loaded")?;
+    file.check_loaded()?;
+    let backend = BackendInfo::new(&plugin, &description);
+    let library_hash = file.hash.clone();
+    harness.send(&Message::Loaded { seconds, backend, library_hash, process: std::process::id() })?;
+    Ok(Loaded { plugin, description, file })
+}
+
+impl Task {
+    /// Loads and describes the plugin that it names.
+    fn load(&self, harness: &mut Harness) -> anyhow::Result<Loaded> {
+        load(&self.library, Some(&self.library_hash), harness)
+    }
 }
 
 /// The last message of a job that was done.

@@ -51,6 +51,8 @@ impl Job {
 pub struct Task {
     /// The library.
     pub library: PathBuf,
+    /// SHA-256 that the library must have.
+    pub library_hash: String,
     /// Name of the workload.
     pub workload: String,
     /// The decoded data set.
@@ -84,6 +86,8 @@ pub enum Message {
         seconds: f64,
         /// Name and abilities.
         backend: BackendInfo,
+        /// SHA-256 of the library that was loaded.
+        library_hash: String,
         /// Number of the worker's process, by which a device's driver lists it.
         process: u32,
     },

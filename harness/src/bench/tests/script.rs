@@ -137,7 +137,12 @@ impl Runner for Script {
             Job::Check(task) => self.check(task, heard)?,
             Job::Train(task) => self.train(task, heard)?,
             Job::Describe { .. } => {
-                heard(&Message::Loaded { seconds: 0.1, backend: self.described.clone(), process: 1 })?;
+                heard(&Message::Loaded {
+                    seconds: 0.1,
+                    backend: self.described.clone(),
+                    library_hash: "described".to_owned(),
+                    process: 1,
+                })?;
                 Ending::Done(Box::default())
             }
             Job::Measure { .. } => Self::fail(FailureKind::Unsupported),

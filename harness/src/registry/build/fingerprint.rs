@@ -35,16 +35,19 @@ pub(super) fn fingerprint(artifact: &Artifact, folder: &Path) -> anyhow::Result<
     Ok(hexadecimal(&hash.finalize()))
 }
 
-/// SHA-256 of a file, hexadecimal.
+fn file_hash(path: &Path) -> io::Result<String> {
+    content_hash(&mut File::open(path)?)
+}
+
+/// SHA-256 of what is yet to be read, hexadecimal.
 ///
 /// # Errors
 /// Where it cannot be read.
-pub fn file_hash(path: &Path) -> io::Result<String> {
+pub fn content_hash(content: &mut impl Read) -> io::Result<String> {
     let mut hash = Sha256::new();
-    let mut file = File::open(path)?;
     let mut buffer = vec![0; 1 << 16];
     loop {
-        match file.read(&mut buffer) {
+        match content.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => hash.update(&buffer[..count]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

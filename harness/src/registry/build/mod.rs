@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use super::manifest::{Artifact, Manifest};
 
 pub use attempt::BuildEvent;
-pub use fingerprint::file_hash;
+pub use fingerprint::content_hash;
 pub use schedule::build_all;
 
 /// Whether builds may use the network.
