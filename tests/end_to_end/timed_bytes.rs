@@ -63,3 +63,41 @@ fn a_harness_that_is_built_again_in_mid_run_goes_on_as_it_began() {
     assert_eq!(rows.len(), 5);
     assert!(rows.iter().all(|row| row["outcome"] == "ok"), "{rows:?}");
 }
+
+#[test]
+fn what_a_benchmark_was_started_with_stands_in_its_record() {
+    let Some(library) = minimal_c() else { return };
+    let out = tempfile::tempdir().unwrap();
+    let program = trainmark();
+    let arguments = ["bench", "--workload", "softmax", "--dataset", "synthetic", "--quick", "--threads", "1"];
+    invoke_program("nice", ["-n", "5"])
+        .args([&program])
+        .args(arguments)
+        .args([library, Path::new("--out"), out.path()])
+        .env("TRAINMARK_SIMD", "portable")
+        .env("OMP_PROC_BIND", "true")
+        .env("OMP_NUM_THREADS", "7")
+        .run()
+        .expect(0);
+    let run = RunFolder::only(out.path());
+    let environment: serde_json::Value = serde_json::from_str(&run.read("env.json")).unwrap();
+    let settings = &environment["settings"];
+    let variables = serde_json::json!({
+        "OMP_PROC_BIND": "true", "OMP_WAIT_POLICY": "passive", "TRAINMARK_SIMD": "portable",
+    });
+    assert_eq!(settings["variables"], variables);
+    let nice = settings["nice"].as_i64().unwrap();
+    assert!(nice >= 5, "{nice}");
+    assert!(settings["allowed_processors"].is_string(), "{settings}");
+    let page = run.read("report.html");
+    for warning in [
+        &format!("it ran with nice {nice}: every other program goes before it"),
+        "TRAINMARK_SIMD=portable: a backend computes otherwise than by itself",
+    ] {
+        assert!(page.contains(warning), "{warning}");
+    }
+    assert!(page.contains("OMP_PROC_BIND=true, OMP_WAIT_POLICY=passive, TRAINMARK_SIMD=portable"));
+    if cfg!(not(debug_assertions)) || environment["peak"].is_object() {
+        assert!(run.read("events.jsonl").lines().last().unwrap().contains("median_operations_per_second"));
+    }
+}

@@ -72,6 +72,13 @@ pub struct Ready {
     pub is_built: bool,
 }
 
+impl Ready {
+    /// Whether some cell does.
+    pub(super) fn computes_on_processor(&self) -> bool {
+        self.cells.iter().any(|one| one.cell.device.is_cpu())
+    }
+}
+
 /// Brings what a request selects to where it can be run: data set, libraries, cells.
 pub struct Preparer<'p> {
     selected: &'p Selected,
