@@ -13,6 +13,7 @@ pub mod conformance;
 pub mod data;
 pub mod executor;
 pub mod failure;
+mod file_state;
 mod grid;
 pub mod interrupt;
 pub mod machine;

@@ -2,6 +2,7 @@
 //! harness from the first run to the last.
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -100,4 +101,30 @@ fn what_a_benchmark_was_started_with_stands_in_its_record() {
     if cfg!(not(debug_assertions)) || environment["peak"].is_object() {
         assert!(run.read("events.jsonl").lines().last().unwrap().contains("median_operations_per_second"));
     }
+}
+
+#[test]
+fn data_that_are_written_to_in_mid_run_are_trained_on_under_no_other_s_name() {
+    let Some(library) = minimal_c() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (out, cache) = (folder.path().join("out"), folder.path().join("cache"));
+    let running = bench(&out, [library]).args(SEVERAL_RUNS).env("XDG_CACHE_HOME", &cache).start();
+    assert!(has_ended(&out, 1), "no run ends");
+    let decoded = fs::read_dir(cache.join("trainmark/decoded")).unwrap().next().unwrap().unwrap().path();
+    let labels = fs::File::options().write(true).open(decoded.join("train-labels.idx")).unwrap();
+    labels.write_all_at(&[0; 1000], 8).unwrap();
+    running.finish().expect(1);
+
+    let rows = RunFolder::only(&out).rows("runs.csv");
+    let (good, bad): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row["outcome"] == "ok");
+    assert!(!good.is_empty() && !bad.is_empty(), "{rows:?}");
+    for row in bad {
+        let reason = &row["reason"];
+        assert!(
+            reason.contains("has been written to since it was checked, by a backend or another"),
+            "{reason}"
+        );
+    }
+    // The next one decodes them anew.
+    bench(&folder.path().join("again"), [library]).env("XDG_CACHE_HOME", &cache).run().expect(0);
 }

@@ -35,6 +35,7 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     let estimate = estimate(task, &workload, mapped.dataset(), &plugin, &announcer)?;
     let mut done = done();
     file.check_content()?;
+    mapped.check_unchanged()?;
     done.epoch_estimate_seconds = Some(estimate);
     done.losses = conformance.losses;
     announcer.send(&Message::Done(Box::new(done)))

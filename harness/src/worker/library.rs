@@ -1,12 +1,12 @@
 //! The file of a library, held open: what is loaded must be what was hashed.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io::Seek;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::file_state::FileState;
 use crate::registry::build::content_hash;
 
 /// Digits of a hash that tell two libraries apart.
@@ -16,8 +16,8 @@ const DIGITS: usize = 12;
 pub(super) struct LibraryFile {
     path: PathBuf,
     file: File,
-    /// Its metadata when it was hashed.
-    hashed: Metadata,
+    /// What it was when it was hashed.
+    hashed: FileState,
     /// SHA-256 of its content, hexadecimal.
     pub(super) hash: String,
 }
@@ -29,7 +29,7 @@ impl LibraryFile {
     /// Where it cannot be read.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         let opened = File::open(path).and_then(|mut file| {
-            let hashed = file.metadata()?;
+            let hashed = FileState::of(&file.metadata()?);
             let hash = content_hash(&mut file)?;
             Ok(Self { path: path.to_owned(), file, hashed, hash })
         });
@@ -57,10 +57,8 @@ impl LibraryFile {
     /// # Errors
     /// Where it is another one, or was written to.
     pub(super) fn check_loaded(&self) -> anyhow::Result<()> {
-        let found = fs::metadata(&self.path).ok();
-        let is_same =
-            found.is_some_and(|found| (found.dev(), found.ino()) == (self.hashed.dev(), self.hashed.ino()));
-        if !is_same {
+        let found = fs::metadata(&self.path).map(|found| FileState::of(&found));
+        if !found.is_ok_and(|found| found.is_same_file(&self.hashed)) {
             bail!("the library {} was exchanged while it was loaded", self.path.display());
         }
         self.check_content()
@@ -72,8 +70,7 @@ impl LibraryFile {
     /// # Errors
     /// Where it was written to.
     pub(super) fn check_content(&self) -> anyhow::Result<()> {
-        let now = self.file.metadata()?;
-        if times_and_size(&now) == times_and_size(&self.hashed) {
+        if FileState::of(&self.file.metadata()?) == self.hashed {
             return Ok(());
         }
         // A new name or owner changes a time as well.
@@ -84,12 +81,6 @@ impl LibraryFile {
         }
         Ok(())
     }
-}
-
-/// What every write changes.
-fn times_and_size(metadata: &Metadata) -> [i64; 5] {
-    let size = metadata.size().cast_signed();
-    [size, metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()]
 }
 
 #[cfg(test)]

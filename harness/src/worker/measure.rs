@@ -39,6 +39,7 @@ pub(super) fn run(task: &Task, operation: &str, is_quick: bool, harness: &mut Ha
     measurement.close()?;
     let time = operations::median_interval(&samples?).context("no round was measured")?;
     file.check_content()?;
+    mapped.check_unchanged()?;
     harness.send(&Message::Measured(time))?;
     harness.send(&Message::Done(Box::new(done())))
 }

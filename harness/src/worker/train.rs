@@ -34,6 +34,7 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     let (parameters, logits) = trained?;
     let mut done = done();
     file.check_content()?;
+    mapped.check_unchanged()?;
     let subject = calls::subject(task, &workload, mapped.dataset(), convention);
     harness.send(&Message::Checked(conformance::check_last_prediction(&subject, &parameters, &logits)?))?;
     done.first_batch_norm = first_batch_norm(&parameters, &workload)?;
