@@ -18,6 +18,7 @@ mod grid;
 pub mod interrupt;
 pub mod machine;
 pub mod operations;
+mod path_text;
 pub mod peak;
 pub mod plan;
 mod process;

@@ -417,3 +417,26 @@ fn a_checkout_that_ends_lines_otherwise_has_scripts_that_run() {
     git(&["-c", "core.autocrlf=true", "-c", "core.eol=crlf", "checkout", "--", "build.sh"]);
     assert!(!fs::read(folder.path().join("build.sh")).unwrap().contains(&b'\r'));
 }
+
+#[test]
+fn a_folder_with_blanks_and_a_name_that_is_no_text_is_like_any_other() {
+    use std::os::unix::ffi::OsStrExt;
+    let Some(library) = minimal_c() else { return };
+    let parent = tempfile::tempdir().unwrap();
+    for name in [&b"two  blanks\n* and a line"[..], b"no text \xFF"] {
+        let root = parent.path().join(std::ffi::OsStr::from_bytes(name));
+        if fs::create_dir(&root).is_err() {
+            return skip("names", "names that are no text are refused here");
+        }
+        let folder = root.join("backends/minimal-c");
+        fs::create_dir_all(&folder).unwrap();
+        fs::create_dir(root.join("harness")).unwrap();
+        let build = format!("cp '{}' \"$CARGO_TARGET_DIR/made.so\"", library.display());
+        fs::write(folder.join("backend.toml"), manifest("minimal-c", &build, "sh")).unwrap();
+        trainmark_tests::invoke(["bench", "all", "--quick"]).args(QUICK).current_dir(&root).run().expect(0);
+        let run = RunFolder::only(&root.join("reports/runs"));
+        assert_eq!(run.run("minimal-c")["outcome"], "ok");
+        assert!(root.join("target/backends/minimal-c/made.so").is_file());
+    }
+    assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 2, "nothing strays");
+}

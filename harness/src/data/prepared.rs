@@ -26,12 +26,16 @@ pub struct Prepared {
     /// `fashion-mnist` or `synthetic`.
     pub name: String,
     /// IDX file of the training images.
+    #[serde(with = "crate::path_text")]
     pub train_images: PathBuf,
     /// IDX file of the training labels.
+    #[serde(with = "crate::path_text")]
     pub train_labels: PathBuf,
     /// IDX file of the test images.
+    #[serde(with = "crate::path_text")]
     pub test_images: PathBuf,
     /// IDX file of the test labels.
+    #[serde(with = "crate::path_text")]
     pub test_labels: PathBuf,
     /// SHA-256 of the four IDX files, one behind the other in the order above,
     /// in hexadecimal digits.

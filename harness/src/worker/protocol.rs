@@ -19,6 +19,7 @@ pub enum Job {
     /// Load the library and say what the backend says of itself.
     Describe {
         /// The library.
+        #[serde(with = "crate::path_text")]
         library: PathBuf,
     },
     /// Run the conformance gate and estimate the time of an epoch.
@@ -50,6 +51,7 @@ impl Job {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Task {
     /// The library.
+    #[serde(with = "crate::path_text")]
     pub library: PathBuf,
     /// SHA-256 that the library must have.
     pub library_hash: String,
