@@ -3,6 +3,7 @@
 # fetches it first where it is not there yet. Needs python3 with pip.
 # Usage: scripts/axe.sh
 set -euo pipefail
+unset CDPATH
 # shellcheck source=scripts/help.sh
 . "$(dirname "$0")/help.sh"
 help_or_refuse '' "$@"

@@ -8,6 +8,7 @@
 # PYTHON names a Python with torch 2.11.0 and numpy. Without it one is installed into
 # the cache, once: about 2.7 GB to download.
 set -euo pipefail
+unset CDPATH
 # shellcheck source=scripts/help.sh
 . "$(dirname "$0")/help.sh"
 help_or_refuse '' "$@"

@@ -10,6 +10,7 @@
 # Usage: scripts/cuda-toolkit.sh [--probe]
 # What cannot be is told in one line that starts with "error: ".
 set -eu
+unset CDPATH
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/cuda-toolkit/folder.sh
 . "$here/cuda-toolkit/folder.sh"

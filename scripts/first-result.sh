@@ -4,6 +4,7 @@
 # report. Needs the data set in TRAINMARK_DATA or the cache, and some minutes.
 # Usage: scripts/first-result.sh [FOLDER to clone into and keep]
 set -euo pipefail
+unset CDPATH
 # shellcheck source=scripts/help.sh
 . "$(dirname "$0")/help.sh"
 help_or_refuse '' "$@"

@@ -10,6 +10,7 @@
 # With TRAINMARK_QUICK_KERNELS=1 it is target/gpu-bundle-quick.tar.gz, to see that it can be made:
 # Candle's kernels in it are hardly optimised.
 set -euo pipefail
+unset CDPATH
 # shellcheck source=scripts/help.sh
 . "$(dirname "$0")/help.sh"
 help_or_refuse --variant "$@"

@@ -8,6 +8,7 @@
 #            [default: target/gpu-bundle.tar.gz of this checkout, or this script's folder]
 # Exit code: 0 all passed; 1 a check or a run failed; 2 it could not begin.
 set -euo pipefail
+unset CDPATH
 # shellcheck source=scripts/help.sh
 . "$(dirname "$0")/help.sh"
 help_or_refuse '' "$@"

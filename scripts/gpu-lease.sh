@@ -17,6 +17,7 @@
 # Exit code: 0 every stage did its work, or lacked only a profiler; 1 one failed, was cut or
 # could not begin; 2 the command line cannot be used.
 set -uo pipefail
+unset CDPATH
 # shellcheck source=scripts/help.sh
 . "$(dirname "$0")/help.sh"
 help_or_refuse --compare "$@"

@@ -6,6 +6,7 @@
 # With TRAINMARK_QUICK_KERNELS=1 the kernels are hardly optimised, into …/cuda-quick: a few minutes
 # less for who only wants to know whether it builds, and nothing to be timed.
 set -eu
+unset CDPATH
 cd "$(dirname "$0")"
 [ "${1:-}" != --probe ] || exec sh ../../scripts/cuda-toolkit/probe.sh
 CUDA_HOME=$(sh ../../scripts/cuda-toolkit.sh)

@@ -5,6 +5,7 @@
 # cargo to run in the same way: `sh build-cuda.sh test --release --locked`.
 # dfdx is built as it is: sum.patch concerns its code for the CPU.
 set -eu
+unset CDPATH
 cd "$(dirname "$0")"
 [ "${1:-}" != --probe ] || exec sh ../../scripts/cuda-toolkit/probe.sh
 CUDA_HOME=$(sh ../../scripts/cuda-toolkit.sh)

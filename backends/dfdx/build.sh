@@ -3,6 +3,7 @@
 # blocks (sum.patch; README.md says why). `paths` replaces the crate's source and
 # leaves Cargo.lock as it is.
 set -eu
+unset CDPATH
 # Not in a pipe, which would go on where it fails.
 metadata=$(cargo metadata --locked --format-version 1)
 source=$(printf '%s\n' "$metadata" |

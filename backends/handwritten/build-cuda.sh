@@ -4,6 +4,7 @@
 # whether that can be done: its last line is why not. Other arguments are a command of
 # cargo to run in the same way: `sh build-cuda.sh test --release --locked`.
 set -eu
+unset CDPATH
 cd "$(dirname "$0")"
 [ "${1:-}" != --probe ] || exec sh ../../scripts/cuda-toolkit/probe.sh
 CUDA_HOME=$(sh ../../scripts/cuda-toolkit.sh)

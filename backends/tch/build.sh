@@ -2,6 +2,7 @@
 # Builds the plugin into CARGO_TARGET_DIR with a libtorch that libtorch.sh finds or
 # fetches; with --probe, says whether that can be done: its last line is why not.
 set -eu
+unset CDPATH
 cd "$(dirname "$0")"
 if [ "${1:-}" = --probe ]; then
     # The harness puts its own words before the reason.

@@ -3,6 +3,7 @@
 # once it is whole: an interrupted fetch and one at the same time do no harm.
 # PIP is a command, or `PYTHON -m venv` where it is to be made first.
 set -eu
+unset CDPATH
 cd "$(dirname "$0")"
 . ./folder.sh
 pip=$1
@@ -58,12 +59,14 @@ export TMPDIR="$staging/temporary"
 # Settings of the user that contradict --target.
 export PIP_USER=no PIP_REQUIRE_VIRTUALENV=no
 
+# shellcheck disable=SC2086 # the words are to be split
+call_pip() { $pip "$@"; }
 case $pip in
     *' -m venv')
         $pip "$staging/venv" >"$staging/venv.log" 2>&1 ||
             fail "\`$pip\` makes no virtual environment to fetch $title with: $(tail -n 1 \
 "$staging/venv.log"); install pip, such as Debian's python3-pip, or set LIBTORCH"
-        pip=$staging/venv/bin/pip
+        call_pip() { "$staging/venv/bin/pip" "$@"; }
         ;;
 esac
 
@@ -82,7 +85,7 @@ report() {
 report &
 reporter=$!
 # shellcheck disable=SC2086 # the words are to be split
-if ! $pip install --disable-pip-version-check --no-input --no-cache-dir --no-compile --progress-bar off \
+if ! call_pip install --disable-pip-version-check --no-input --no-cache-dir --no-compile --progress-bar off \
     --no-deps --only-binary=:all: --require-hashes --requirement $requirements \
     --python-version 3.11 --implementation cp --abi cp311 --abi none $platforms \
     --target "$staging/whole" >"$staging/pip.log" 2>&1; then

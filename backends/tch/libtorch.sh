@@ -9,6 +9,7 @@
 # With --probe it fetches nothing, and only says whether there is a way to one.
 # What cannot be is told in one line that starts with "error: ".
 set -eu
+unset CDPATH
 cd "$(dirname "$0")"
 . ./folder.sh
 

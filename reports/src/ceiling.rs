@@ -17,6 +17,18 @@ pub struct Peak {
     pub threads: usize,
     /// What they computed with, such as `AVX2, fused multiply-add`.
     pub instructions: String,
+    /// The median of the counts of which the most is the best: far below that where others
+    /// take processors in between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub median_operations_per_second: Option<f64>,
+}
+
+impl Peak {
+    /// What part of the best the median count is; `None` where it is not known.
+    pub fn steadiness(&self) -> Option<f64> {
+        let share = self.median_operations_per_second? / self.operations_per_second;
+        share.is_finite().then_some(share)
+    }
 }
 
 impl fmt::Display for Peak {

@@ -2,6 +2,7 @@
 # links.sh TOOLKIT FOLDER: makes FOLDER, whole or not at all, a CUDA_HOME of links to an
 # installed toolkit, with its libraries in lib and lib64 and stubs in lib/stubs.
 set -eu
+unset CDPATH
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/cuda-toolkit/folder.sh
 . "$here/folder.sh"

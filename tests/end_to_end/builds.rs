@@ -305,3 +305,138 @@ fn of_two_libraries_one_may_be_missing() {
     let rows = RunFolder::only(&repository.runs()).rows("runs.csv");
     assert_eq!(rows.iter().filter(|row| row["outcome"] == "ok").count(), 1, "{rows:?}");
 }
+
+/// A backend that cargo builds: its library holds a text of its source.
+fn of_cargo(repository: &Repository) -> PathBuf {
+    let folder = repository.path().join("backends/of-cargo");
+    let text = manifest("of-cargo", "cargo build --release --offline --lib", "cargo")
+        .replace("{target}/made.so", "{target}/release/{prefix}of_cargo{suffix}")
+        .replace("[\"backend.toml\"]", "[\"src\", \"Cargo.toml\"]");
+    fs::create_dir_all(folder.join("src")).unwrap();
+    fs::write(folder.join("backend.toml"), text).unwrap();
+    let package = "[package]\nname = \"of-cargo\"\nedition = \"2024\"\n[lib]\ncrate-type = [\"cdylib\"]\n\
+                   [profile.release]\nopt-level = 0\n[workspace]\n";
+    fs::write(folder.join("Cargo.toml"), package).unwrap();
+    folder.join("src/lib.rs")
+}
+
+/// Writes a source that gives a warning, with a time of long ago.
+fn write_version(source: &Path, version: &str) {
+    let text = format!(
+        "#[unsafe(no_mangle)]\npub extern \"C\" fn version() -> *const u8 {{\n    let unused = 1;\n    \
+         \"version {version}\\0\".as_ptr()\n}}\n"
+    );
+    fs::write(source, text).unwrap();
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(86_400);
+    fs::File::open(source).and_then(|file| file.set_modified(long_ago)).unwrap();
+}
+
+/// The version in the library of [`of_cargo`].
+fn built_version(repository: &Repository) -> Option<char> {
+    let library = fs::read(builds(repository).join("of-cargo/release/libof_cargo.so")).ok()?;
+    let at = library.windows(8).position(|bytes| bytes == b"version ")?;
+    Some(char::from(library[at + 8]))
+}
+
+#[test]
+fn cargo_builds_what_now_lies_there_whatever_the_user_has_set() {
+    if cfg!(target_os = "macos") {
+        return skip("library", "it has another name there");
+    }
+    let repository = Repository::new();
+    let source = of_cargo(&repository);
+    let host = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let elsewhere = repository.path().join("elsewhere");
+    let settings: [(&str, &str); 3] = [
+        ("RUSTFLAGS", "-D warnings"),
+        ("CARGO_BUILD_TARGET", &host),
+        ("CARGO_TARGET_DIR", elsewhere.to_str().unwrap()),
+    ];
+    for ((name, value), version) in settings.into_iter().zip(["A", "B", "A"]) {
+        write_version(&source, version);
+        let checked = repository.invoke(["check", "of-cargo"]).args(QUICK).env(name, value).run();
+        let stdout = checked.expect(1).stdout;
+        assert!(stdout.contains("so it is no trainmark plugin"), "{name}: {stdout}");
+        assert_eq!(built_version(&repository), version.chars().next(), "{name}");
+    }
+    assert!(!elsewhere.exists());
+
+    fs::create_dir(repository.path().join(".cargo")).unwrap();
+    let setting = format!("[build]\ntarget = \"{host}\"\n");
+    fs::write(repository.path().join(".cargo/config.toml"), setting).unwrap();
+    write_version(&source, "B");
+    let stdout = check(&repository, &[]).expect(1).stdout;
+    let reason = format!("/{host}/release/libof_cargo.so: is build.target set in a .cargo/config.toml?");
+    assert!(stdout.contains("its build ended well but left no ") && stdout.contains(&reason), "{stdout}");
+    assert_eq!(built_version(&repository), None, "the old library is none of this build");
+}
+
+#[test]
+fn a_compiler_of_another_language_and_colour_is_understood() {
+    // A compiler that speaks as it is told, as gcc does.
+    let script = "case ${LC_ALL:-${LC_MESSAGES:-$LANG}} in \
+                  de*) echo 'x.c:1:1: Fehler: seltsam'; echo 'Kompilierung beendet.';; \
+                  *) printf 'x.c:1:1: \\033[31merror: \\033[0modd\\ncompilation terminated.\\n';; esac; exit 1";
+    let repository = Repository::new().backend("german", &manifest("german", script, "sh"));
+    for variable in ["LC_ALL", "LANG", "LC_MESSAGES"] {
+        let invocation = repository.invoke(["check", "all"]).args(QUICK).env(variable, "de_DE.UTF-8");
+        let stdout = invocation.run().expect(1).stdout;
+        assert!(stdout.contains("its build failed: x.c:1:1: error: odd; see "), "{stdout}");
+    }
+}
+
+#[test]
+fn an_exported_cdpath_leads_no_script_astray() {
+    let Some(library) = minimal_c() else { return };
+    // As scripts find where they lie: cd prints where it went by CDPATH.
+    let build = format!("here=$(cd sub && pwd) && cp '{}' \"$here/made.so\"", library.display());
+    let text = manifest("minimal-c", &build, "sh").replace("{target}/made.so", "sub/made.so");
+    let repository = Repository::new().backend("minimal-c", &text);
+    let folder = repository.path().join("backends/minimal-c");
+    fs::create_dir(folder.join("sub")).unwrap();
+    fs::create_dir_all(repository.path().join("other/sub")).unwrap();
+    let paths = format!("{}:{}", repository.path().join("other").display(), folder.display());
+    repository.invoke(["check", "all"]).args(QUICK).env("CDPATH", paths).run().expect(0);
+}
+
+#[test]
+fn a_checkout_that_ends_lines_otherwise_has_scripts_that_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let git = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        command.current_dir(folder.path()).env("GIT_CONFIG_GLOBAL", "/dev/null").args(arguments);
+        assert!(command.output().unwrap().status.success(), "{arguments:?}");
+    };
+    git(&["init", "-q"]);
+    for name in [".gitattributes", "backends/tch/build.sh"] {
+        let to = folder.path().join(Path::new(name).file_name().unwrap());
+        fs::copy(trainmark_tests::repository_root().join(name), to).unwrap();
+    }
+    git(&["add", "."]);
+    fs::remove_file(folder.path().join("build.sh")).unwrap();
+    git(&["-c", "core.autocrlf=true", "-c", "core.eol=crlf", "checkout", "--", "build.sh"]);
+    assert!(!fs::read(folder.path().join("build.sh")).unwrap().contains(&b'\r'));
+}
+
+#[test]
+fn a_folder_with_blanks_and_a_name_that_is_no_text_is_like_any_other() {
+    use std::os::unix::ffi::OsStrExt;
+    let Some(library) = minimal_c() else { return };
+    let parent = tempfile::tempdir().unwrap();
+    for name in [&b"two  blanks\n* and a line"[..], b"no text \xFF"] {
+        let root = parent.path().join(std::ffi::OsStr::from_bytes(name));
+        if fs::create_dir(&root).is_err() {
+            return skip("names", "names that are no text are refused here");
+        }
+        let folder = root.join("backends/minimal-c");
+        fs::create_dir_all(&folder).unwrap();
+        fs::create_dir(root.join("harness")).unwrap();
+        let build = format!("cp '{}' \"$CARGO_TARGET_DIR/made.so\"", library.display());
+        fs::write(folder.join("backend.toml"), manifest("minimal-c", &build, "sh")).unwrap();
+        trainmark_tests::invoke(["bench", "all", "--quick"]).args(QUICK).current_dir(&root).run().expect(0);
+        let run = RunFolder::only(&root.join("reports/runs"));
+        assert_eq!(run.run("minimal-c")["outcome"], "ok");
+        assert!(root.join("target/backends/minimal-c/made.so").is_file());
+    }
+    assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 2, "nothing strays");
+}

@@ -253,6 +253,20 @@ fn pip_fetches_into_the_cache_what_building_needs() {
 }
 
 #[test]
+fn a_virtual_environment_of_pip_may_lie_below_blanks() {
+    // A Python that makes a virtual environment with the test's pip.
+    let python = "if [ \"$1\" = -c ]; then echo \"$3 venv \"; else mkdir -p \"$3/bin\"; \
+                  printf '#!/bin/sh\\nexec pip-of-the-test \"$@\"\\n' >\"$3/bin/pip\"; /bin/chmod +x \"$3/bin/pip\"; fi";
+    let machine = Machine::new().program("python3", python).program("pip-of-the-test", PIP);
+    machine.libtorch("wheel", [2, 11, 0]);
+    let cache = machine.path("a cache  of * blanks");
+    let output = machine.run("libtorch.sh", "", Some(("XDG_CACHE_HOME", &cache)));
+    let torch = cache.join("trainmark/libtorch-2.11.0/torch");
+    assert_eq!(text(&output.stdout), format!("{}\n", torch.display()), "{}", text(&output.stderr));
+    assert!(torch.join("lib/libtorch_cpu.so").is_file());
+}
+
+#[test]
 fn where_there_is_a_driver_a_libtorch_with_cuda_comes_first() {
     let machine = Machine::new().with_cuda(Some(true));
     let light = machine.libtorch("light", [2, 11, 0]);

@@ -28,3 +28,4 @@ mod records;
 mod repeats;
 mod resume;
 mod shells;
+mod timed_bytes;

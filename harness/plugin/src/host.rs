@@ -107,6 +107,10 @@ impl Plugin {
         if absolute.is_dir() {
             return Err(LoadFault::Folder);
         }
+        // The loader would wait for a pipe's writer.
+        if !absolute.is_file() {
+            return Err(LoadFault::NoLibrary("not a regular file".to_owned()));
+        }
         // SAFETY: the caller vouches for the library.
         let library = unsafe { open_library(&absolute) }.map_err(|error| loader_fault(&error, &absolute))?;
         // SAFETY: the symbol, if present, is the table by the ABI's contract.

@@ -72,7 +72,7 @@ pub fn run(request: &BenchRequest, place: &Place, mut preparer: Preparer<'_>) ->
         check_writable(parent)?;
     }
     let ready = preparer.prepare()?;
-    let (mut store, earlier) = start::open_store(request, place, &ready)?;
+    let (mut store, earlier) = start::open_store(request, place, &ready, preparer.runner)?;
     let folder = store.folder().to_owned();
     let Preparer { runner, sink, .. } = preparer;
     let mut bench = Bench {
@@ -84,7 +84,10 @@ pub fn run(request: &BenchRequest, place: &Place, mut preparer: Preparer<'_>) ->
     };
     let outcome = bench.run_cells(earlier.as_ref())?;
     let seconds = (runner.clock() - start).as_secs_f64();
-    bench.record(&Event::Finished { outcome, seconds })?;
+    // Whoever interrupts wants no more of it.
+    let is_probed = outcome != Outcome::Interrupted && ready.computes_on_processor();
+    let last_peak = is_probed.then(|| runner.peak(request.selected.threads)).flatten();
+    bench.record(&Event::Finished { outcome, seconds, peak: last_peak })?;
     let record = Record::read(&folder)?;
     trainmark_reports::write_all(&folder, &record)?;
     list_beside(&folder);

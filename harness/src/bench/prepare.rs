@@ -23,7 +23,7 @@ use crate::worker::protocol::{BackendInfo, DeviceInfo, Task};
 use crate::workload::Workload;
 
 use library::library_file;
-pub use library::{ReadyLibrary, describe};
+pub use library::{Described, ReadyLibrary, describe};
 use wanted::Wanted;
 
 /// A cell with the library that trains it.
@@ -45,6 +45,7 @@ impl ReadyCell {
     pub fn task(&self, dataset: &data::Prepared, seed: u64, epochs: u32) -> Task {
         Task {
             library: self.library.path.clone(),
+            library_hash: self.library.hash.clone(),
             workload: self.cell.workload.clone(),
             dataset: dataset.clone(),
             implementation: self.cell.implementation.clone(),
@@ -69,6 +70,13 @@ pub struct Ready {
     pub unavailable: Vec<Unavailable>,
     /// Whether a library was built just now.
     pub is_built: bool,
+}
+
+impl Ready {
+    /// Whether some cell does.
+    pub(super) fn computes_on_processor(&self) -> bool {
+        self.cells.iter().any(|one| one.cell.device.is_cpu())
+    }
 }
 
 /// Brings what a request selects to where it can be run: data set, libraries, cells.

@@ -74,7 +74,10 @@ impl Bench<'_> {
         let job = Job::Train(ready.task(&self.ready.dataset, run.seed, self.schedule.epochs));
         let report = self.runner.run(&job, ready.threads(), log, &mut |message| {
             match message {
-                Message::Loaded { seconds, .. } => run.end.load_seconds = Some(*seconds),
+                Message::Loaded { seconds, library_hash, .. } => {
+                    run.end.load_seconds = Some(*seconds);
+                    run.end.library_hash = Some(library_hash.clone());
+                }
                 Message::Opened { seconds } => run.end.open_seconds = Some(*seconds),
                 Message::Checked(check) => checks.push(check.clone()),
                 Message::Epoch(message) => {
@@ -129,6 +132,10 @@ impl Bench<'_> {
                 run.end.outcome = RunOutcome::Failed;
                 run.end.reason =
                     Some(format!("the worker said that it was done after {told} of {asked} epochs"));
+            }
+            Ending::Done(_) if run.end.library_hash.as_ref() != Some(&one.ready.library.hash) => {
+                run.end.outcome = RunOutcome::Failed;
+                run.end.reason = Some("the worker loaded another library than was checked".to_owned());
             }
             Ending::Done(done) => {
                 run.end.peak_rss_bytes = done.peak_rss_bytes;

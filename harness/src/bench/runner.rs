@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
+use trainmark_reports::ceiling::Peak;
 use trainmark_reports::record::GpuUse;
 
 use super::unix_time;
@@ -12,6 +13,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::interrupt::Interrupt;
 use crate::machine::gpu::{self, RunWatch};
 use crate::machine::{self, power};
+use crate::peak;
 use crate::worker::protocol::{Job, Listener};
 
 /// Does jobs, one at a time: in worker processes of this machine, elsewhere, or by a script in
@@ -43,6 +45,10 @@ pub trait Runner {
 
     /// What it is like there, just before a job.
     fn surroundings(&self) -> Surroundings;
+
+    /// What the processor there reaches on that many threads; `None` where that cannot be
+    /// measured.
+    fn peak(&self, threads: usize) -> Option<Peak>;
 
     /// Whether the user asked to stop.
     fn interrupt(&self) -> &Interrupt;
@@ -110,6 +116,10 @@ impl Runner for Executor {
             load_average: machine::load_average(),
             frequency_mhz: power::frequency_mhz(machine::root()),
         }
+    }
+
+    fn peak(&self, threads: usize) -> Option<Peak> {
+        peak::measure(threads).ok()
     }
 
     fn interrupt(&self) -> &Interrupt {

@@ -5,16 +5,16 @@ use std::path::Path;
 use std::slice;
 
 use anyhow::Context;
-use trainmark_reports::record::{DatasetInfo, Environment, Event, Note, Plan, SCHEMA, Started};
+use trainmark_reports::record::{DatasetInfo, Environment, Event, Note, Plan, SCHEMA, Settings, Started};
 use trainmark_reports::warnings::Warning;
 use trainmark_reports::{Record, RunStore, StoreError};
 
 use super::history::History;
 use super::prepare::Ready;
+use super::runner::Runner;
 use super::{BenchRequest, Place, unix_time};
 use crate::data;
 use crate::machine::{self, power};
-use crate::peak;
 use crate::plan::Selection;
 use crate::workload::Workload;
 
@@ -38,10 +38,11 @@ pub(super) fn open_store(
     request: &BenchRequest,
     place: &Place,
     ready: &Ready,
+    runner: &dyn Runner,
 ) -> anyhow::Result<(RunStore, Option<Record>)> {
     match place {
         Place::Within(parent) => {
-            let started = started(request, ready)?;
+            let started = started(request, ready, runner)?;
             Ok((create_store(parent, request, started)?, None))
         }
         Place::Resume(folder) => {
@@ -117,9 +118,9 @@ fn check_same_plan(record: &Record, request: &BenchRequest, ready: &Ready) -> an
 }
 
 /// The record's beginning, not yet with the run's name.
-fn started(request: &BenchRequest, ready: &Ready) -> anyhow::Result<Started> {
+fn started(request: &BenchRequest, ready: &Ready, runner: &dyn Runner) -> anyhow::Result<Started> {
     let (schedule, dataset) = (&request.schedule, &ready.dataset);
-    let environment = environment(request.selected.threads, ready);
+    let environment = environment(request.selected.threads, ready, runner);
     Ok(Started {
         schema: SCHEMA,
         run_id: String::new(),
@@ -152,11 +153,10 @@ fn started(request: &BenchRequest, ready: &Ready) -> anyhow::Result<Started> {
 
 /// The machine, with the peak of the threads that the cells compute on. A run without
 /// cells on the processor needs none.
-fn environment(threads: usize, ready: &Ready) -> Environment {
+fn environment(threads: usize, ready: &Ready, runner: &dyn Runner) -> Environment {
     // First, since the probe is a load, too.
     let environment = machine::environment();
-    let is_needed = ready.cells.iter().any(|one| one.cell.device.is_cpu());
-    let peak = is_needed.then(|| peak::measure(threads).ok()).flatten();
+    let peak = ready.computes_on_processor().then(|| runner.peak(threads)).flatten();
     Environment { peak, ..environment }
 }
 
@@ -192,11 +192,25 @@ fn warnings(threads: usize, ready: &Ready, environment: &Environment) -> Vec<War
     if power::is_slowed(machine::root()) {
         warnings.push(Warning::SlowGovernor);
     }
+    warnings.extend(environment.settings.iter().flat_map(of_settings));
     // From before the peak was measured, which is a load, too. So is a build, but one that is
     // over; what is not shows in the load before the first run.
     let load = environment.load_average.filter(|load| *load > 0.5 && !ready.is_built);
     warnings.extend(load.map(|load| Warning::BusyAtStart { load }));
     warnings
+}
+
+/// What is doubtful of how the benchmark was started.
+fn of_settings(settings: &Settings) -> Vec<Warning> {
+    let set = |name: &&str| settings.variables.get(*name).filter(|value| !value.is_empty());
+    let preloaded = ["LD_PRELOAD", "DYLD_INSERT_LIBRARIES"].iter().filter_map(|name| {
+        Some(Warning::Preloaded { variable: (*name).to_owned(), value: set(name)?.clone() })
+    });
+    let chosen = settings.variables.iter().filter(|(name, _)| name.starts_with("TRAINMARK_"));
+    let chosen: Vec<String> = chosen.map(|(name, value)| format!("{name}={value}")).collect();
+    let nice = settings.nice.filter(|nice| *nice > 0).map(|nice| Warning::Nice { nice });
+    let chosen = (!chosen.is_empty()).then_some(Warning::Chosen { variables: chosen });
+    preloaded.chain(nice).chain(chosen).collect()
 }
 
 /// `<UTC time>-<name>`, with a number where that is taken.

@@ -2,7 +2,7 @@
 
 use trainmark_reports::record::Device;
 
-use crate::bench::prepare::describe;
+use crate::bench::prepare::{Described, describe};
 use crate::executor::{Executor, Limits, MemoryLimit};
 use crate::interrupt::Interrupt;
 use crate::machine::{self, gpu};
@@ -74,7 +74,7 @@ pub(super) fn backend_lines(backend: &Backend, executor: &Executor) -> anyhow::R
         }
         match describe(&library.path(), executor)? {
             Err(failure) => lines.push(format!("unavailable: {}", failure.reason)),
-            Ok(info) => {
+            Ok(Described { info, .. }) => {
                 lines.push(format!("framework        {}", info.framework));
                 for one in &info.implementations {
                     lines.push(format!("implementation   {:<10} {}", one.name, one.summary));

@@ -18,10 +18,9 @@ mod table;
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::{CommandFactory, Parser};
 
-use crate::executor::{Executor, Limits, MemoryLimit};
+use crate::executor::{Executor, Limits, MemoryLimit, Program};
 use crate::interrupt::{Interrupt, Interrupted};
 use crate::machine;
 use crate::output;
@@ -107,8 +106,7 @@ fn registry(arguments: &BackendArguments) -> anyhow::Result<Registry> {
 }
 
 fn executor(limits: Limits) -> anyhow::Result<Executor> {
-    let program = std::env::current_exe().context("cannot find this program's own file")?;
-    Ok(Executor { program, limits, interrupt: Interrupt::default() })
+    Ok(Executor { program: Program::own()?, limits, interrupt: Interrupt::default() })
 }
 
 impl WorkerArguments {

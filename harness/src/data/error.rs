@@ -47,6 +47,15 @@ pub enum DataError {
     /// The files are nowhere on this machine and cannot be brought there.
     #[error("{0}; give the four files with --data-dir DIR, or use --dataset synthetic")]
     Absent(Absence),
+    /// The decoded files are not what they were.
+    #[error(
+        "the decoded data set in {} has been written to since it was checked, by a backend or another program; begin a new benchmark, which decodes it anew",
+        dir.display()
+    )]
+    Changed {
+        /// Their folder.
+        dir: PathBuf,
+    },
     /// Options that exclude each other were given.
     #[error("{0}")]
     Contradiction(&'static str),

@@ -68,6 +68,7 @@ pub(super) fn publish(files: [Vec<u8>; 4]) -> Published {
         width: SIDE,
         train_samples: TRAIN,
         test_samples: TEST,
+        decoded: None,
     };
     Published { publication, files }
 }

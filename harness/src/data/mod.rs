@@ -131,9 +131,13 @@ fn obtain_published(
     heard: Heard<'_>,
 ) -> Result<Prepared, DataError> {
     let dir = locate_or_download(environment, publication, request, heard)?;
-    store::store(publication.name, &publication.key(), environment.cache.as_deref(), || {
-        decode::decode(publication, &dir)
-    })
+    let kept = store::Kept {
+        name: publication.name,
+        key: &publication.key(),
+        fingerprint: publication.decoded,
+        cache: environment.cache.as_deref(),
+    };
+    store::store(&kept, || decode::decode(publication, &dir))
 }
 
 /// The folder that holds all files of the publication.

@@ -1,16 +1,19 @@
 //! A decoded data set on disk, which workers map into their memory.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use trainmark_plugin::{Dataset, Samples};
 
 use super::error::DataError;
 use super::idx::{self, IMAGES_HEADER, IdxImages, LABELS_HEADER};
+use crate::file_state::FileState;
+use crate::units::hexadecimal;
 
 /// What to do with a decoded file that is wrong.
 const REMEDY: &str = "delete its folder and run the command again, which decodes the data set anew";
@@ -23,12 +26,16 @@ pub struct Prepared {
     /// `fashion-mnist` or `synthetic`.
     pub name: String,
     /// IDX file of the training images.
+    #[serde(with = "crate::path_text")]
     pub train_images: PathBuf,
     /// IDX file of the training labels.
+    #[serde(with = "crate::path_text")]
     pub train_labels: PathBuf,
     /// IDX file of the test images.
+    #[serde(with = "crate::path_text")]
     pub test_images: PathBuf,
     /// IDX file of the test labels.
+    #[serde(with = "crate::path_text")]
     pub test_labels: PathBuf,
     /// SHA-256 of the four IDX files, one behind the other in the order above,
     /// in hexadecimal digits.
@@ -43,6 +50,9 @@ pub struct Prepared {
     pub test_samples: usize,
     /// What the user must know about this choice of data set, if anything.
     pub notice: Option<String>,
+    /// What the four files were when the fingerprint was taken of them.
+    #[serde(default)]
+    pub(super) states: Vec<FileState>,
     #[serde(skip)]
     pub(super) temporary: Option<Arc<TempDir>>,
 }
@@ -50,10 +60,21 @@ pub struct Prepared {
 /// The four files of a [`Prepared`] data set, mapped and checked.
 #[derive(Debug)]
 pub struct MappedDataset {
-    train_images: Mmap,
-    train_labels: Mmap,
-    test_images: Mmap,
-    test_labels: Mmap,
+    train_images: MappedFile,
+    train_labels: MappedFile,
+    test_images: MappedFile,
+    test_labels: MappedFile,
+    /// What they are known to have been.
+    states: Vec<FileState>,
+    fingerprint: String,
+    folder: PathBuf,
+}
+
+/// A file in memory, held open.
+#[derive(Debug)]
+struct MappedFile {
+    map: Mmap,
+    file: File,
 }
 
 impl Prepared {
@@ -64,54 +85,83 @@ impl Prepared {
     }
 
     /// Maps the files and checks headers, lengths and labels. The pixels are
-    /// not read: they were hashed when the data set was prepared.
+    /// not read, unless a file is not as it was when they were hashed.
     ///
     /// # Errors
-    /// A file that is absent, or not of the shape that this value tells.
+    /// A file that is absent, not of the shape that this value tells, or of another content.
     pub fn map(&self) -> Result<MappedDataset, DataError> {
         let images = |path: &Path, count| map_images(path, count, self.height, self.width);
-        Ok(MappedDataset {
+        let mapped = MappedDataset {
             train_images: images(&self.train_images, self.train_samples)?,
             train_labels: map_labels(&self.train_labels, self.train_samples)?,
             test_images: images(&self.test_images, self.test_samples)?,
             test_labels: map_labels(&self.test_labels, self.test_samples)?,
-        })
+            states: self.states.clone(),
+            fingerprint: self.fingerprint.clone(),
+            folder: self.train_images.parent().unwrap_or(&self.train_images).to_owned(),
+        };
+        mapped.check_unchanged()?;
+        Ok(mapped)
     }
 }
 
 impl MappedDataset {
+    /// Sees that the files still are what was hashed. What is written into one shows in the
+    /// memory of every worker that has it mapped.
+    ///
+    /// # Errors
+    /// Where the content is another one.
+    pub fn check_unchanged(&self) -> Result<(), DataError> {
+        let files = [&self.train_images, &self.train_labels, &self.test_images, &self.test_labels];
+        let found: Vec<Metadata> = files.iter().filter_map(|file| file.file.metadata().ok()).collect();
+        if found.iter().map(FileState::of).eq(self.states.iter().copied()) {
+            return Ok(());
+        }
+        // Memory behind the end of a file that became shorter must not be read.
+        let is_whole = found.iter().map(Metadata::len).eq(files.iter().map(|file| file.map.len() as u64));
+        if is_whole {
+            let mut digest = Sha256::new();
+            files.iter().for_each(|file| digest.update(&file.map));
+            if hexadecimal(&digest.finalize()) == self.fingerprint {
+                return Ok(());
+            }
+        }
+        Err(DataError::Changed { dir: self.folder.clone() })
+    }
+
     /// Both splits, borrowed from the mapped files.
     pub fn dataset(&self) -> Dataset<'_> {
         Dataset::new(
-            Samples::new(&self.train_images[IMAGES_HEADER..], &self.train_labels[LABELS_HEADER..]),
-            Samples::new(&self.test_images[IMAGES_HEADER..], &self.test_labels[LABELS_HEADER..]),
+            Samples::new(&self.train_images.map[IMAGES_HEADER..], &self.train_labels.map[LABELS_HEADER..]),
+            Samples::new(&self.test_images.map[IMAGES_HEADER..], &self.test_labels.map[LABELS_HEADER..]),
         )
     }
 }
 
-fn map_images(path: &Path, count: usize, height: usize, width: usize) -> Result<Mmap, DataError> {
-    let map = map_file(path)?;
-    IdxImages::parse(&map)
+fn map_images(path: &Path, count: usize, height: usize, width: usize) -> Result<MappedFile, DataError> {
+    let file = map_file(path)?;
+    IdxImages::parse(&file.map)
         .and_then(|images| images.expect(count, height, width))
         .map_err(|error| error.in_file(path, REMEDY))?;
-    Ok(map)
+    Ok(file)
 }
 
-fn map_labels(path: &Path, count: usize) -> Result<Mmap, DataError> {
-    let map = map_file(path)?;
-    idx::parse_labels(&map)
+fn map_labels(path: &Path, count: usize) -> Result<MappedFile, DataError> {
+    let file = map_file(path)?;
+    idx::parse_labels(&file.map)
         .and_then(|labels| idx::expect_labels(labels, count))
         .map_err(|error| error.in_file(path, REMEDY))?;
-    Ok(map)
+    Ok(file)
 }
 
-fn map_file(path: &Path) -> Result<Mmap, DataError> {
+fn map_file(path: &Path) -> Result<MappedFile, DataError> {
     let error = |action| move |cause| DataError::Io { action, path: path.to_owned(), cause, remedy: REMEDY };
     let file = File::open(path).map_err(error("open"))?;
     // SAFETY: the mapping is sound as long as nobody changes or truncates the
     // file. Decoded files are written under another name, renamed once, and
     // never written again; removing one leaves the mapping intact.
-    unsafe { Mmap::map(&file) }.map_err(error("map"))
+    let map = unsafe { Mmap::map(&file) }.map_err(error("map"))?;
+    Ok(MappedFile { map, file })
 }
 
 #[cfg(test)]
@@ -122,7 +172,26 @@ mod tests {
     use std::fs;
 
     fn prepared() -> Prepared {
-        store::store("random", "key", None, || Ok(fixtures::decoded())).unwrap()
+        let kept = store::Kept { name: "random", key: "key", fingerprint: None, cache: None };
+        store::store(&kept, || Ok(fixtures::decoded())).unwrap()
+    }
+
+    #[test]
+    fn what_was_written_into_a_file_is_noticed_and_another_time_alone_is_none() {
+        let prepared = prepared();
+        let mapped = prepared.map().unwrap();
+        let touched = fs::File::options().write(true).open(&prepared.train_labels).unwrap();
+        touched.set_modified(std::time::SystemTime::now()).unwrap();
+        mapped.check_unchanged().unwrap();
+        prepared.map().unwrap();
+        let mut labels = fs::read(&prepared.train_labels).unwrap();
+        labels[20] ^= 1;
+        fs::write(&prepared.train_labels, labels).unwrap();
+        for error in [mapped.check_unchanged().unwrap_err(), prepared.map().unwrap_err()] {
+            assert!(error.to_string().contains("has been written to since it was checked"), "{error}");
+        }
+        fs::write(&prepared.train_labels, "").unwrap();
+        mapped.check_unchanged().expect_err("it is empty, and must not be read");
     }
 
     #[test]

@@ -41,6 +41,9 @@ pub struct Publication {
     pub train_samples: usize,
     /// Images in the test split.
     pub test_samples: usize,
+    /// SHA-256 of the four decoded files, one behind the other, where it is known beforehand: a
+    /// decoded copy with another one was altered, whatever it says of itself.
+    pub decoded: Option<&'static str>,
 }
 
 /// Fashion-MNIST, with the sums that its publisher lists.
@@ -72,6 +75,7 @@ pub const FASHION_MNIST: Publication = Publication {
     width: 28,
     train_samples: 60_000,
     test_samples: 10_000,
+    decoded: Some("14410854cf7a289477dcfc7df3f8ec24741e281cdcc425ede0d9a748ca630214"),
 };
 
 /// Where Zalando Research publishes Fashion-MNIST, and its repository.

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::error::DataError;
 use super::idx::{self, IMAGES_HEADER, IdxImages, LABELS_HEADER};
 use super::prepared::Prepared;
+use crate::file_state::FileState;
 use crate::units::hexadecimal;
 
 const FILES: [&str; 4] = ["train-images.idx", "train-labels.idx", "test-images.idx", "test-labels.idx"];
@@ -28,7 +29,19 @@ struct Contents {
     test_samples: usize,
 }
 
-/// The data set `name` from the cache; where it is not there whole, from
+/// A data set in a cache.
+pub(super) struct Kept<'k> {
+    /// Its name.
+    pub(super) name: &'k str,
+    /// Its folder's.
+    pub(super) key: &'k str,
+    /// Its fingerprint, where it is known beforehand: then no folder's own word counts.
+    pub(super) fingerprint: Option<&'k str>,
+    /// The cache, if there is one.
+    pub(super) cache: Option<&'k Path>,
+}
+
+/// The data set from the cache; where it is not there whole, from
 /// `make`, which gives the four IDX files, and into the cache. Without a cache
 /// that can be written it goes into a temporary folder.
 ///
@@ -36,19 +49,21 @@ struct Contents {
 /// Those of `make`; IDX files that are malformed or do not fit together; no
 /// temporary folder either.
 pub(super) fn store(
-    name: &str,
-    key: &str,
-    cache: Option<&Path>,
+    &Kept { name, key, fingerprint, cache }: &Kept<'_>,
     make: impl FnOnce() -> Result<[Vec<u8>; 4], DataError>,
 ) -> Result<Prepared, DataError> {
     let kept = cache.map(|cache| cache.join("decoded").join(key));
-    if let Some((dir, contents)) = kept.as_ref().and_then(|dir| Some((dir, reusable(dir)?))) {
-        return Ok(prepared(name, dir, contents, None));
+    let found = kept.as_ref().and_then(|dir| Some((dir, reusable(dir)?)));
+    if let Some((dir, (contents, states))) =
+        found.filter(|(_, (contents, _))| fingerprint.is_none_or(|known| known == contents.fingerprint))
+    {
+        return Ok(prepared(name, dir, contents, states, None));
     }
     let files = make()?;
     let contents = examine(name, &files)?;
     if let Some(dir) = kept.filter(|dir| keep(dir, &files, &contents).is_ok()) {
-        return Ok(prepared(name, &dir, contents, None));
+        let states = states(&dir);
+        return Ok(prepared(name, &dir, contents, states, None));
     }
     let dir = Arc::new(write_temporarily(&files, &contents).map_err(|cause| DataError::Io {
         action: "write the decoded data set to",
@@ -56,7 +71,8 @@ pub(super) fn store(
         cause,
         remedy: "free some space there (55 MB), or set TMPDIR or XDG_CACHE_HOME to a folder that can be written",
     })?);
-    Ok(prepared(name, dir.path(), contents, Some(Arc::clone(&dir))))
+    let states = states(dir.path());
+    Ok(prepared(name, dir.path(), contents, states, Some(Arc::clone(&dir))))
 }
 
 fn write_temporarily(files: &[Vec<u8>; 4], contents: &Contents) -> io::Result<TempDir> {
@@ -65,7 +81,13 @@ fn write_temporarily(files: &[Vec<u8>; 4], contents: &Contents) -> io::Result<Te
     Ok(dir)
 }
 
-fn prepared(name: &str, dir: &Path, contents: Contents, temporary: Option<Arc<TempDir>>) -> Prepared {
+fn prepared(
+    name: &str,
+    dir: &Path,
+    contents: Contents,
+    states: Vec<FileState>,
+    temporary: Option<Arc<TempDir>>,
+) -> Prepared {
     let [train_images, train_labels, test_images, test_labels] = FILES.map(|file| dir.join(file));
     Prepared {
         name: name.into(),
@@ -79,12 +101,20 @@ fn prepared(name: &str, dir: &Path, contents: Contents, temporary: Option<Arc<Te
         train_samples: contents.train_samples,
         test_samples: contents.test_samples,
         notice: None,
+        states,
         temporary,
     }
 }
 
-/// The contents of a folder that is whole: right lengths, right fingerprint.
-fn reusable(dir: &Path) -> Option<Contents> {
+/// What a folder's files are at this moment.
+fn states(dir: &Path) -> Vec<FileState> {
+    let found = FILES.iter().filter_map(|file| fs::metadata(dir.join(file)).ok());
+    found.map(|metadata| FileState::of(&metadata)).collect()
+}
+
+/// The contents of a folder that is whole, with right lengths and the fingerprint that it tells,
+/// and what its files were before they were read.
+fn reusable(dir: &Path) -> Option<(Contents, Vec<FileState>)> {
     let contents: Contents = serde_json::from_slice(&fs::read(dir.join(CONTENTS)).ok()?).ok()?;
     let image = contents.height.checked_mul(contents.width)?;
     let mut lengths = Vec::with_capacity(FILES.len());
@@ -96,11 +126,12 @@ fn reusable(dir: &Path) -> Option<Contents> {
     for (path, length) in paths.iter().zip(lengths) {
         fs::metadata(path).ok().filter(|metadata| metadata.is_file() && metadata.len() == length)?;
     }
+    let states = states(dir);
     let mut digest = Sha256::new();
     for path in &paths {
         digest.update(fs::read(path).ok()?);
     }
-    (hexadecimal(&digest.finalize()) == contents.fingerprint).then_some(contents)
+    (hexadecimal(&digest.finalize()) == contents.fingerprint).then_some((contents, states))
 }
 
 /// Checks that the four files are a data set, and takes their fingerprint.
@@ -148,7 +179,7 @@ fn keep(dir: &Path, files: &[Vec<u8>; 4], contents: &Contents) -> io::Result<()>
         let _ = fresh.keep();
         return Ok(());
     }
-    if reusable(dir).as_ref() == Some(contents) {
+    if reusable(dir).is_some_and(|(found, _)| found == *contents) {
         return Ok(());
     }
     let broken = tempfile::Builder::new().prefix(".broken-").tempdir_in(parent)?;
@@ -174,6 +205,10 @@ mod tests {
         panic!("the kept folder should have been used")
     }
 
+    fn kept(cache: Option<&Path>) -> Kept<'_> {
+        Kept { name: "random", key: "key", fingerprint: None, cache }
+    }
+
     fn entries(dir: &Path) -> Vec<String> {
         fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
     }
@@ -181,14 +216,14 @@ mod tests {
     #[test]
     fn what_is_kept_is_used_again() {
         let cache = tempfile::tempdir().unwrap();
-        let first = store("random", "key", Some(cache.path()), || Ok(fixtures::decoded())).unwrap();
+        let first = store(&kept(Some(cache.path())), || Ok(fixtures::decoded())).unwrap();
         assert_eq!(first.fingerprint, fingerprint(&fixtures::decoded()));
         assert_eq!(
             (first.height, first.width, first.train_samples, first.test_samples),
             (fixtures::SIDE, fixtures::SIDE, fixtures::TRAIN, fixtures::TEST)
         );
         assert!(first.train_images.starts_with(cache.path()));
-        let second = store("random", "key", Some(cache.path()), never).unwrap();
+        let second = store(&kept(Some(cache.path())), never).unwrap();
         assert_eq!(second.fingerprint, first.fingerprint);
         assert_eq!(entries(&cache.path().join("decoded")), ["key"], "no temporary folder is left");
     }
@@ -196,7 +231,7 @@ mod tests {
     #[test]
     fn a_damaged_folder_is_made_anew() {
         let cache = tempfile::tempdir().unwrap();
-        let again = || store("random", "key", Some(cache.path()), || Ok(fixtures::decoded())).unwrap();
+        let again = || store(&kept(Some(cache.path())), || Ok(fixtures::decoded())).unwrap();
         let dir = cache.path().join("decoded/key");
         again();
         let damages: [&dyn Fn(); 5] = [
@@ -221,13 +256,29 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_that_vouches_for_altered_labels_is_made_anew_where_they_are_known() {
+        let cache = tempfile::tempdir().unwrap();
+        let known = fingerprint(&fixtures::decoded());
+        let kept = Kept { fingerprint: Some(&known), ..kept(Some(cache.path())) };
+        let again = || store(&kept, || Ok(fixtures::decoded())).unwrap();
+        again();
+        let dir = cache.path().join("decoded/key");
+        let mut files = fixtures::decoded();
+        files[1][20] ^= 1;
+        let contents = examine("random", &files).unwrap();
+        write(&dir, &files, &contents).unwrap();
+        assert_eq!(reusable(&dir).unwrap().0, contents, "it is whole by its own word");
+        assert_eq!(again().fingerprint, known);
+        assert_eq!(again().map().unwrap().dataset().train.labels, &fixtures::decoded()[1][8..]);
+    }
+
+    #[test]
     fn many_at_once_get_along() {
         let cache = tempfile::tempdir().unwrap();
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    let made =
-                        store("random", "key", Some(cache.path()), || Ok(fixtures::decoded())).unwrap();
+                    let made = store(&kept(Some(cache.path())), || Ok(fixtures::decoded())).unwrap();
                     assert!(!made.is_temporary());
                     assert!(made.map().is_ok());
                 });
@@ -241,7 +292,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         fs::write(&file, b"").unwrap();
-        let made = store("random", "key", Some(&file), || Ok(fixtures::decoded())).unwrap();
+        let made = store(&kept(Some(&file)), || Ok(fixtures::decoded())).unwrap();
         assert!(made.is_temporary());
         assert!(made.map().is_ok());
     }
@@ -251,7 +302,7 @@ mod tests {
         let message = |change: &dyn Fn(&mut [Vec<u8>; 4])| {
             let mut files = fixtures::decoded();
             change(&mut files);
-            store("random", "key", None, || Ok(files)).unwrap_err().to_string()
+            store(&kept(None), || Ok(files)).unwrap_err().to_string()
         };
         let text = message(&|files| files[1] = files[3].clone());
         assert_eq!(

@@ -92,7 +92,9 @@ const SPREADS: [i32; QUANTITIES] = [3, 3, 4, 4, 4, 13, 3, 4, 2, 8, 9, 40];
 /// # Errors
 /// No place to write it to, or (a bug) other bytes than on every other platform.
 pub(super) fn prepare(cache: Option<&Path>) -> Result<Prepared, DataError> {
-    let prepared = store::store(NAME, &format!("{NAME}-{FINGERPRINT}"), cache, || Ok(generate()))?;
+    let key = format!("{NAME}-{FINGERPRINT}");
+    let kept = store::Kept { name: NAME, key: &key, fingerprint: Some(FINGERPRINT), cache };
+    let prepared = store::store(&kept, || Ok(generate()))?;
     if prepared.fingerprint != FINGERPRINT {
         return Err(DataError::SyntheticDiffers { expected: FINGERPRINT, found: prepared.fingerprint });
     }

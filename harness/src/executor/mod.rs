@@ -3,10 +3,11 @@
 
 mod library_path;
 mod process;
+mod program;
 mod threads;
 mod watch;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use trainmark_reports::csv::one_line;
@@ -18,6 +19,7 @@ use crate::worker::protocol::{Done, Job, Listener};
 
 pub use library_path::LibraryPath;
 use process::WorkerProcess;
+pub use program::Program;
 pub use threads::Threads;
 use watch::Watch;
 
@@ -47,7 +49,7 @@ impl Limits {
 #[derive(Debug, Clone)]
 pub struct Executor {
     /// This program, which also is the worker.
-    pub program: PathBuf,
+    pub program: Program,
     /// What each worker may use.
     pub limits: Limits,
     /// Set by Ctrl-C.
@@ -112,6 +114,7 @@ mod tests {
         fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("writable");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
         let limits = Limits { call, between_calls, memory: MemoryLimit::NONE };
+        let program = Program::at(program);
         let executor = Executor { program, limits, interrupt: Interrupt::default() };
         let job = Job::Describe { library: "absent".into() };
         let start = Instant::now();

@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::library_path::LibraryPath;
+use super::program::Program;
 use super::threads::Threads;
 use crate::process::{BoundedFile, Process};
 use crate::worker;
@@ -46,15 +47,20 @@ pub(super) struct WorkerProcess {
 }
 
 impl WorkerProcess {
-    pub(super) fn start(program: &Path, job: &Job, threads: Threads<'_>, log: &Path) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        program: &Program,
+        job: &Job,
+        threads: Threads<'_>,
+        log: &Path,
+    ) -> anyhow::Result<Self> {
         let (ours, theirs) = UnixStream::pair().context("cannot make a socket for the worker")?;
         let log = BoundedFile::create(log, LOG_LIMIT)
             .with_context(|| format!("cannot create the log {}", log.display()))?;
-        let mut command = Command::new(program);
+        let mut command = program.command();
         command.arg(worker::COMMAND).stdin(OwnedFd::from(theirs));
         set_environment(&mut command, threads);
         let process = Process::start_guard(command, Some(log))
-            .with_context(|| format!("cannot start a worker from {}", program.display()))?;
+            .with_context(|| format!("cannot start a worker from {}", program.path().display()))?;
         let mut socket = ours.try_clone()?;
         let mut line = serde_json::to_vec(job).context("cannot encode a job")?;
         line.push(b'\n');
@@ -141,8 +147,9 @@ mod tests {
         fs::write(&program, script).expect("writable");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
         let job = Job::Describe { library: "absent".into() };
-        let mut worker = WorkerProcess::start(&program, &job, Threads::ONE, &folder.path().join("log"))
-            .expect("there is a shell");
+        let mut worker =
+            WorkerProcess::start(&Program::at(program), &job, Threads::ONE, &folder.path().join("log"))
+                .expect("there is a shell");
         while matches!(worker.receive(Duration::from_secs(10)), Input::Nothing) {}
         worker.end();
         flag.exists()

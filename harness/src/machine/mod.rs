@@ -3,6 +3,7 @@
 pub mod control_group;
 pub mod gpu;
 pub mod power;
+mod settings;
 
 use std::fs;
 use std::path::Path;
@@ -96,19 +97,25 @@ pub fn environment() -> Environment {
         no_gpu: found.none.as_ref().map(|none| none.what.clone()),
         cuda_visible_devices: found.visible.clone(),
         trainmark: env!("CARGO_PKG_VERSION").to_owned(),
-        git_revision: git_revision(),
+        git_revision: git_revision(&crate::registry::repository_root()),
         rustc: env!("TRAINMARK_RUSTC").to_owned(),
         profile: profile(),
         load_average: load_average(),
         peak: None,
+        settings: Some(settings::settings(root())),
     }
 }
 
-/// Revision of the sources that backends are built from.
-fn git_revision() -> Option<String> {
-    let root = crate::registry::repository_root();
-    let arguments = ["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"];
-    let output = Command::new("git").arg("-C").arg(root).args(arguments).output().ok()?;
+/// Revision of the sources that backends are built from, of the repository whose root they are:
+/// an archive that was unpacked within another repository, or a hook of one, has none.
+fn git_revision(root: &Path) -> Option<String> {
+    let root = root.canonicalize().ok()?;
+    let mut git = Command::new("git");
+    git.arg("-C").arg(&root).args(["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_")) {
+        git.env_remove(name);
+    }
+    let output = git.env("GIT_CEILING_DIRECTORIES", root.parent()?).output().ok()?;
     let revision = String::from_utf8(output.stdout).ok()?.trim().to_owned();
     (output.status.success() && !revision.is_empty()).then_some(revision)
 }
@@ -157,6 +164,22 @@ mod tests {
         assert!(environment.logical_cpus >= 1);
         assert!(environment.memory_bytes > 1 << 28);
         assert!(environment.rustc.starts_with("rustc"));
+    }
+
+    #[test]
+    fn the_revision_is_of_our_own_repository_or_none() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let git = |arguments: &[&str]| {
+            let status = Command::new("git").arg("-C").arg(folder.path()).args(arguments).output();
+            assert!(status.expect("git is there").status.success(), "{arguments:?}");
+        };
+        git(&["init", "-q"]);
+        let identity = ["-c", "user.name=a", "-c", "user.email=a@b"];
+        git(&[&identity[..], &["commit", "-q", "--allow-empty", "-m", "a"]].concat());
+        assert_eq!(git_revision(folder.path()).map(|revision| revision.len()), Some(12));
+        let unpacked = folder.path().join("trainmark");
+        fs::create_dir(&unpacked).expect("writable");
+        assert_eq!(git_revision(&unpacked), None, "it is the enclosing repository's");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
 use trainmark_reports::ceiling::Peak;
+use trainmark_reports::statistics::median;
 
 use kernel::Kernel;
 
@@ -40,11 +41,14 @@ pub fn measure(threads: usize) -> Result<Peak, Unmeasured> {
         return Err(Unmeasured::NotOptimised);
     }
     let kernel = kernel::widest();
-    let mut best = 0.0_f64;
-    for _ in 0..REPETITIONS {
-        best = best.max(repetition(&kernel, threads)?);
-    }
-    Ok(Peak { operations_per_second: best, threads, instructions: kernel.instructions.to_owned() })
+    let counts: Vec<f64> =
+        (0..REPETITIONS).map(|_| repetition(&kernel, threads)).collect::<Result<_, _>>()?;
+    Ok(Peak {
+        operations_per_second: counts.iter().copied().fold(0.0, f64::max),
+        threads,
+        instructions: kernel.instructions.to_owned(),
+        median_operations_per_second: median(counts),
+    })
 }
 
 /// What one thread did, and when.

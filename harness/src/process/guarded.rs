@@ -1,5 +1,6 @@
 //! A command of a backend's own, such as its build, in a group that ends with the harness.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -16,15 +17,15 @@ command -v "$1" >/dev/null || { echo "error: cannot run $1: no such program" >&2
 exec "$@" 3<&- </dev/null"#;
 
 impl Process {
-    /// Starts a command in a folder with further variables; what it prints goes
-    /// to `log` where there is one.
+    /// Starts a command in a folder with variables set, or unset where they have no value; what
+    /// it prints goes to `log` where there is one.
     ///
     /// # Errors
     /// Where no process can be made. A program that does not exist ends with 127.
     pub(crate) fn start_guarded(
         command: &[String],
         folder: &Path,
-        variables: &[(&str, String)],
+        variables: &[(&str, Option<OsString>)],
         log: Option<BoundedFile>,
     ) -> anyhow::Result<Self> {
         let mut shell = Command::new("sh");
@@ -32,7 +33,12 @@ impl Process {
         for leaked in leaked_variables() {
             shell.env_remove(leaked);
         }
-        shell.envs(variables.iter().map(|(name, value)| (name, value)));
+        for (name, value) in variables {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
         Self::start(shell, log)
             .with_context(|| format!("cannot run `{}` in {}", command.join(" "), folder.display()))
     }
@@ -57,7 +63,7 @@ mod tests {
     /// Interrupts a command that is ready for it.
     fn run(command: &[&str], patience: Duration) -> (anyhow::Result<ExitStatus>, String) {
         let command: Vec<String> = command.iter().map(|part| (*part).to_owned()).collect();
-        let variables = [("OF_THE_BUILD", "seen".to_owned())];
+        let variables = [("OF_THE_BUILD", Some("seen".into()))];
         let mut process =
             Process::start_guarded(&command, Path::new("/"), &variables, None).expect("it starts");
         let interrupt = Interrupt::default();

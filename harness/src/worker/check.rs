@@ -10,7 +10,7 @@ use trainmark_reports::record::{CheckKind, Conformance};
 use super::announced::Announcer;
 use super::calls::{self, named};
 use super::protocol::{Message, Task};
-use super::{Harness, done, load};
+use super::{Harness, Loaded, done};
 use crate::conformance;
 use crate::workload::{self, Workload};
 
@@ -20,7 +20,7 @@ const TIMED_STEPS: usize = 3;
 pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     let workload = workload::find(&task.workload)?;
     let mapped = task.dataset.map().context("cannot map the data set")?;
-    let (plugin, description) = load(&task.library, harness)?;
+    let Loaded { plugin, description, file } = task.load(harness)?;
     let convention = calls::convention(&description, &task.implementation)?;
     let subject = calls::subject(task, &workload, mapped.dataset(), convention);
     let announcer = Announcer::new(harness);
@@ -34,6 +34,8 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     }
     let estimate = estimate(task, &workload, mapped.dataset(), &plugin, &announcer)?;
     let mut done = done();
+    file.check_content()?;
+    mapped.check_unchanged()?;
     done.epoch_estimate_seconds = Some(estimate);
     done.losses = conformance.losses;
     announcer.send(&Message::Done(Box::new(done)))

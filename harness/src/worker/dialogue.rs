@@ -238,7 +238,7 @@ mod tests {
             devices: Vec::new(),
             notes: Vec::new(),
         };
-        Message::Loaded { seconds, backend, process: 1 }
+        Message::Loaded { seconds, backend, process: 1, library_hash: String::new() }
     }
 
     fn epoch(number: u32) -> EpochMessage {

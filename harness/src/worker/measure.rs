@@ -8,7 +8,7 @@ use trainmark_plugin::{OpenRequest, RunningVariance, Session, Split};
 
 use super::calls::{self, named};
 use super::protocol::{Message, Task};
-use super::{Harness, done, load};
+use super::{Harness, Loaded, done};
 use crate::operations::{self, BATCH, BATCHES, Call, FEWEST_SAMPLES, Inputs, PREDICTED, Term};
 use crate::workload::initial_parameters;
 
@@ -26,7 +26,7 @@ const STEPS_BEFORE_PREDICTING: usize = 20;
 pub(super) fn run(task: &Task, operation: &str, is_quick: bool, harness: &mut Harness) -> anyhow::Result<()> {
     let operation = operations::find(operation)?;
     let mapped = task.dataset.map().context("cannot map the data set")?;
-    let (plugin, description) = load(&task.library, harness)?;
+    let Loaded { plugin, description, file } = task.load(harness)?;
     let convention = calls::convention(&description, &task.implementation)?;
     let inputs = operation.terms.iter().map(|term| Inputs::new(term, mapped.dataset()));
     let inputs: Vec<Inputs<'_>> = inputs.collect::<Result<_, _>>()?;
@@ -38,6 +38,8 @@ pub(super) fn run(task: &Task, operation: &str, is_quick: bool, harness: &mut Ha
     // Closing must not fail or hang either, so it comes before the last word.
     measurement.close()?;
     let time = operations::median_interval(&samples?).context("no round was measured")?;
+    file.check_content()?;
+    mapped.check_unchanged()?;
     harness.send(&Message::Measured(time))?;
     harness.send(&Message::Done(Box::new(done())))
 }

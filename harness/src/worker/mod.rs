@@ -6,6 +6,7 @@ mod calls;
 mod check;
 pub mod dialogue;
 pub mod guard;
+mod library;
 mod measure;
 mod processor_time;
 pub mod protocol;
@@ -21,8 +22,9 @@ use rustix::process::{Resource, getrlimit};
 use trainmark_plugin::Description;
 use trainmark_plugin::host::Plugin;
 
+use library::LibraryFile;
 use processor_time::ProcessorTime;
-use protocol::{BackendInfo, Done, Job, Message};
+use protocol::{BackendInfo, Done, Job, Message, Task};
 
 /// First argument of the program where it is to be a worker.
 pub const COMMAND: &str = "worker";
@@ -66,6 +68,9 @@ pub fn main() -> anyhow::Result<()> {
     // Should the guard be killed, nobody would end what it has kept together.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    #[cfg(target_os = "linux")]
+    // Started by the number of a descriptor, it would be called by that.
+    rustix::thread::set_name(c"trainmark").context("cannot name the worker")?;
     let (job, mut harness) =
         connect().context("`worker` is started by other commands only, such as `bench`")?;
     if let Err(error) = run(&job, &mut harness) {
@@ -77,7 +82,7 @@ pub fn main() -> anyhow::Result<()> {
 fn run(job: &Job, harness: &mut Harness) -> anyhow::Result<()> {
     match job {
         Job::Describe { library } => {
-            load(library, harness)?;
+            load(library, None, harness)?;
             harness.send(&Message::Done(Box::default()))
         }
         Job::Check(task) => check::run(task, harness),
@@ -113,18 +118,40 @@ fn lowest_socket_number(limit: Option<u64>) -> i32 {
     SOCKET_NUMBER.min(limit - FREE_NUMBERS).max(3)
 }
 
-/// Loads and describes the plugin.
-fn load(library: &Path, harness: &mut Harness) -> anyhow::Result<(Plugin, Description)> {
+/// A plugin that has described itself, and its file.
+struct Loaded {
+    plugin: Plugin,
+    description: Description,
+    file: LibraryFile,
+}
+
+/// Loads and describes the plugin, which must have the hash that is expected.
+fn load(library: &Path, expected: Option<&str>, harness: &mut Harness) -> anyhow::Result<Loaded> {
     harness.calling("load")?;
+    // What is no file is refused by loading, with what to do.
+    let file = library.is_file().then(|| LibraryFile::open(library)).transpose()?;
+    if let (Some(file), Some(expected)) = (&file, expected) {
+        file.check_hash(expected)?;
+    }
     let start = Instant::now();
     // SAFETY: the user asked for this library; a worker holds nothing that it could damage.
     let plugin = unsafe { Plugin::load(library) }?;
     harness.calling("describe")?;
     let description = plugin.describe().map_err(|error| calls::named("describe", error))?;
-    let backend = BackendInfo::new(&plugin, &description);
     let seconds = start.elapsed().as_secs_f64();
-    harness.send(&Message::Loaded { seconds, backend, process: std::process::id() })?;
-    Ok((plugin, description))
+    let file = file.context("the library was not there before it was loaded")?;
+    file.check_loaded()?;
+    let backend = BackendInfo::new(&plugin, &description);
+    let library_hash = file.hash.clone();
+    harness.send(&Message::Loaded { seconds, backend, library_hash, process: std::process::id() })?;
+    Ok(Loaded { plugin, description, file })
+}
+
+impl Task {
+    /// Loads and describes the plugin that it names.
+    fn load(&self, harness: &mut Harness) -> anyhow::Result<Loaded> {
+        load(&self.library, Some(&self.library_hash), harness)
+    }
 }
 
 /// The last message of a job that was done.

@@ -19,6 +19,7 @@ pub enum Job {
     /// Load the library and say what the backend says of itself.
     Describe {
         /// The library.
+        #[serde(with = "crate::path_text")]
         library: PathBuf,
     },
     /// Run the conformance gate and estimate the time of an epoch.
@@ -50,7 +51,10 @@ impl Job {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Task {
     /// The library.
+    #[serde(with = "crate::path_text")]
     pub library: PathBuf,
+    /// SHA-256 that the library must have.
+    pub library_hash: String,
     /// Name of the workload.
     pub workload: String,
     /// The decoded data set.
@@ -84,6 +88,8 @@ pub enum Message {
         seconds: f64,
         /// Name and abilities.
         backend: BackendInfo,
+        /// SHA-256 of the library that was loaded.
+        library_hash: String,
         /// Number of the worker's process, by which a device's driver lists it.
         process: u32,
     },

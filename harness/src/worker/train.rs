@@ -9,14 +9,14 @@ use trainmark_reports::record::FirstBatchNorm;
 use super::calls::{self, named};
 use super::processor_time::ProcessorTime;
 use super::protocol::{EpochMessage, Message, Task};
-use super::{Harness, done, load};
+use super::{Harness, Loaded, done};
 use crate::conformance;
 use crate::workload::{self, Workload};
 
 pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     let workload = workload::find(&task.workload)?;
     let mapped = task.dataset.map().context("cannot map the data set")?;
-    let (plugin, description) = load(&task.library, harness)?;
+    let Loaded { plugin, description, file } = task.load(harness)?;
     let convention = calls::convention(&description, &task.implementation)?;
     let values = workload::initial_parameters(&workload.model, convention, task.seed)?;
 
@@ -35,6 +35,8 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     harness.send(&Message::Returned)?;
     let (parameters, logits) = trained?;
     let mut done = done();
+    file.check_content()?;
+    mapped.check_unchanged()?;
     let subject = calls::subject(task, &workload, mapped.dataset(), convention);
     harness.send(&Message::Checked(conformance::check_last_prediction(&subject, &parameters, &logits)?))?;
     done.first_batch_norm = first_batch_norm(&parameters, &workload)?;

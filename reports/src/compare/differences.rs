@@ -1,10 +1,12 @@
 //! What else is different of two runs than their times.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::matching::Matching;
 use crate::number::bytes;
-use crate::record::{Cell, Environment, Record, Run, distinct};
+use crate::record::{Cell, Environment, Record, Run, Settings, distinct};
 
 /// Something that two runs do not share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,6 +30,14 @@ pub(super) fn list(a: &Record, b: &Record, matching: &Matching<'_>) -> Vec<Diffe
         let rows = environment_rows(machine_a).into_iter().zip(environment_rows(machine_b));
         let prefix = one.machine_prefix();
         found.extend(rows.map(|((what, a), (_, b))| Difference { what: format!("{prefix}{what}"), a, b }));
+        // An older record tells nothing of them, which is no difference.
+        if let (Some(a), Some(b)) = (&machine_a.settings, &machine_b.settings) {
+            found.extend(
+                settings(a, b)
+                    .into_iter()
+                    .map(|row| Difference { what: format!("{prefix}{}", row.what), ..row }),
+            );
+        }
     }
     let (plan_a, plan_b) = (&a.started.plan, &b.started.plan);
     for (what, a, b) in [
@@ -77,6 +87,19 @@ fn environment_rows(environment: &Environment) -> [(&'static str, String); 13] {
         ("rustc", environment.rustc.clone()),
         ("profile", environment.profile.clone()),
     ]
+}
+
+/// What two benchmarks were started with.
+fn settings(a: &Settings, b: &Settings) -> Vec<Difference> {
+    let rows = [
+        ("processors allowed".to_owned(), a.processors_words(), b.processors_words()),
+        ("nice".to_owned(), a.nice_words(), b.nice_words()),
+    ];
+    let names: BTreeSet<&String> = a.variables.keys().chain(b.variables.keys()).collect();
+    let variables = names
+        .into_iter()
+        .map(|name| (format!("variable {name}"), a.variable_words(name), b.variable_words(name)));
+    rows.into_iter().chain(variables).map(|(what, a, b)| Difference { what, a, b }).collect()
 }
 
 fn seeds(seeds: &[u64]) -> String {

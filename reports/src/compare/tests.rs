@@ -2,7 +2,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::example;
-use crate::record::{Purpose, Record, RunOutcome};
+use crate::record::{Purpose, Record, RunOutcome, Settings};
 
 /// The example made another day, each epoch `factor(seed)` times as long.
 fn later(factor: impl Fn(u64) -> f64) -> Record {
@@ -275,6 +275,38 @@ fn every_difference_is_listed() {
         comparison.differences.iter().map(|one| format!("{}: {} → {}", one.what, one.a, one.b)).collect();
     insta::assert_snapshot!(listed.join("\n"));
     assert_eq!(comparison.cells[0].accuracy_difference, None, "after other epochs");
+}
+
+#[test]
+fn what_they_were_started_with_is_a_difference_where_both_tell_it() {
+    let settings = |simd: Option<&str>, nice| Settings {
+        variables: simd.map(|simd| ("TRAINMARK_SIMD".to_owned(), simd.to_owned())).into_iter().collect(),
+        allowed_processors: Some("0-1".to_owned()),
+        online_processors: Some("0-3".to_owned()),
+        processor_quota: None,
+        nice: Some(nice),
+    };
+    let with = |settings: Option<Settings>| {
+        let mut record = example::record();
+        record.started.environment.settings = settings;
+        record
+    };
+    let differences = |a, b| {
+        let comparison = compare(&with(a), &with(b), false).unwrap();
+        let listed = comparison.differences.iter().map(|one| format!("{}: {} → {}", one.what, one.a, one.b));
+        listed.collect::<Vec<_>>()
+    };
+    let (plain, chosen) = (Some(settings(None, 0)), Some(settings(Some("portable"), 10)));
+    assert_eq!(
+        differences(plain.clone(), chosen.clone()),
+        ["nice: 0 → 10", "variable TRAINMARK_SIMD: not set → \"portable\""]
+    );
+    let limited = Some(Settings { processor_quota: Some(1.5), ..settings(None, 0) });
+    assert_eq!(
+        differences(plain, limited),
+        ["processors allowed: 0-1 of 0-3 → 0-1 of 0-3, with the time of 1.5"]
+    );
+    assert!(differences(None, chosen).is_empty(), "a record of before they were kept");
 }
 
 #[test]

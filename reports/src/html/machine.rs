@@ -22,7 +22,7 @@ pub(super) fn machine(record: &Record) -> Vec<(String, String)> {
 
 /// The rows of one machine, with a prefix to their names.
 fn environment_rows(environment: &Environment, prefix: &str) -> Vec<(String, String)> {
-    let rows = vec![
+    let mut rows = vec![
         ("System", format!("{}, kernel {}", environment.system, environment.kernel)),
         (
             "Processor",
@@ -41,6 +41,11 @@ fn environment_rows(environment: &Environment, prefix: &str) -> Vec<(String, Str
         ("Git revision", environment.revision_words()),
         ("rustc", environment.rustc.clone()),
     ];
+    if let Some(settings) = &environment.settings {
+        rows.push(("Processors allowed", settings.processors_words()));
+        rows.push(("Nice", settings.nice_words()));
+        rows.push(("Variables", settings.variables_words()));
+    }
     rows.into_iter().map(|(name, value)| (format!("{prefix}{name}"), value)).collect()
 }
 

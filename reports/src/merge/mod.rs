@@ -89,7 +89,7 @@ pub fn merge(sources: &[Source], naming: Naming) -> Result<Merged, MergeError> {
     }
     if let Some(outcome) = outcome(sources) {
         let seconds = sources.iter().map(|source| source.record.seconds).sum();
-        merged.events.push(Event::Finished { outcome, seconds });
+        merged.events.push(Event::Finished { outcome, seconds, peak: None });
     }
     Ok(merged)
 }

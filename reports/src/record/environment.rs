@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Device;
 use super::gpu::{self, Gpu};
+use super::{Device, Settings};
 use crate::ceiling::Peak;
 
 /// The machine and the tools.
@@ -48,6 +48,9 @@ pub struct Environment {
     /// What the processor reaches at most, where it was measured.
     #[serde(default)]
     pub peak: Option<Peak>,
+    /// What it was started with; `None` in records of before these were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Settings>,
 }
 
 impl Environment {

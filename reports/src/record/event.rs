@@ -3,6 +3,8 @@
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::ceiling::Peak;
+
 use super::{Begun, Cell, Epoch, Outcome, Purpose, Round, Run, RunEnd, Started, Target};
 
 /// One line of `events.jsonl`, appended and flushed as it happens.
@@ -31,6 +33,9 @@ pub enum Event {
         outcome: Outcome,
         /// Wall seconds of this process from plan to end.
         seconds: f64,
+        /// What the processor reached then, where it was measured.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        peak: Option<Peak>,
     },
 }
 

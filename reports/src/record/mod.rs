@@ -11,6 +11,7 @@ mod implementation;
 mod plan;
 mod run;
 mod runs;
+mod settings;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,7 @@ pub use implementation::Implementation;
 pub use plan::{Cell, DatasetInfo, Metric, Note, Plan, Target, Unavailable, WorkloadInfo};
 pub use run::{Begun, Epoch, FirstBatchNorm, Purpose, Run, RunEnd, RunOutcome};
 pub use runs::Record;
+pub use settings::Settings;
 
 /// Version of the record format; stands in every CSV row and run folder.
 pub const SCHEMA: u32 = 1;

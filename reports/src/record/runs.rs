@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::ceiling::Peak;
+
 use super::{Cell, Outcome, Purpose, Round, Run, Started, Target};
 
 /// A record as it was read: every cell, seed and purpose has at most one run.
@@ -23,13 +25,15 @@ pub struct Record {
     pub outcome: Option<Outcome>,
     /// Wall seconds of all processes that ended by themselves.
     pub seconds: f64,
+    /// What the processor reached after the last run, where it was measured.
+    pub last_peak: Option<Peak>,
 }
 
 impl Record {
     /// Of a benchmark of which nothing has run yet.
     pub fn new(started: Started) -> Self {
         let (rounds, runs, resumed) = (Vec::new(), Vec::new(), Vec::new());
-        Self { started, rounds, runs, resumed, outcome: None, seconds: 0.0 }
+        Self { started, rounds, runs, resumed, outcome: None, seconds: 0.0, last_peak: None }
     }
 
     /// The samples, which alone enter tables and medians.

@@ -104,8 +104,9 @@ fn collect(path: &Path, events: Vec<Event>) -> Result<Record, StoreError> {
                 record.resumed.push(unix_time);
                 record.outcome = None;
             }
-            Event::Finished { outcome, seconds } => {
+            Event::Finished { outcome, seconds, peak } => {
                 record.outcome = Some(outcome);
+                record.last_peak = peak;
                 record.seconds += seconds;
             }
         }

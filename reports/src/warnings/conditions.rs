@@ -1,6 +1,7 @@
 //! Whether the machine stayed the same while the benchmark ran: other load, the clock, drift.
 
 use super::Warning;
+use crate::ceiling::Peak;
 use crate::record::{GpuUse, Record, Run};
 use crate::statistics::median;
 
@@ -11,14 +12,23 @@ const OTHER_LOAD: f64 = 0.5;
 /// Fall of the clock that does not matter.
 const CLOCK_FALL: f64 = 0.1;
 
+/// What part of the best count of the peak the median one is where nobody else computes.
+const STEADY: f64 = 0.8;
+
 /// What has changed on the machine meanwhile. `noise_share`: the share beyond which a
 /// difference of times is more than noise.
 pub(super) fn conditions(record: &Record, noise_share: f64) -> Vec<Warning> {
     let runs = timeline(record);
-    [other_load(record, &runs), falling_clock(&runs), throttled(&runs), drifted(record, noise_share)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        other_load(record, &runs),
+        shared_host(record),
+        falling_clock(&runs),
+        throttled(&runs),
+        drifted(record, noise_share),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// All runs that began, for whatever purpose, in the order of their beginning, each with the
@@ -51,6 +61,15 @@ fn other_load(record: &Record, runs: &[(f64, &Run)]) -> Option<Warning> {
     }
     let (load, own) = busy.iter().copied().max_by(|a, b| (a.0 - a.1).total_cmp(&(b.0 - b.1)))?;
     Some(Warning::OtherLoad { busy: busy.len(), runs: runs.len(), load, own })
+}
+
+/// Says so when the counts of the peak were far apart before the first run or after the last:
+/// others take processors away, be they guests of the same host, whose load is seen nowhere else.
+fn shared_host(record: &Record) -> Option<Warning> {
+    let peaks = [record.started.environment.peak.as_ref(), record.last_peak.as_ref()];
+    let [before, after] = peaks.map(|peak| peak.and_then(Peak::steadiness));
+    let is_told = [before, after].into_iter().flatten().any(|share| share < STEADY);
+    is_told.then_some(Warning::SharedHost { before, after })
 }
 
 /// What is left of a load in the load average after some seconds.
@@ -153,6 +172,26 @@ mod tests {
         }
         assert_eq!(told(&record), None);
         assert_eq!(told(&example::record_of_one_run()), None);
+    }
+
+    #[test]
+    fn counts_of_the_peak_that_are_far_apart_are_told() {
+        let mut record = example::record_of_one_run();
+        let told = |record: &Record| shared_host(record).map(|warning| warning.to_string());
+        assert_eq!(told(&record), None);
+        let mut peak = record.started.environment.peak.clone().unwrap();
+        peak.median_operations_per_second = Some(0.4 * peak.operations_per_second);
+        record.last_peak = Some(peak.clone());
+        assert_eq!(
+            told(&record).unwrap(),
+            "others took processors away: of the rate that the processor reaches, half of the probes had no more than \
+             99 % before the first run, 40 % after the last; other programs or other guests of the host slow \
+             everything, and unevenly"
+        );
+        peak.median_operations_per_second = None;
+        record.started.environment.peak = Some(peak.clone());
+        record.last_peak = Some(peak);
+        assert_eq!(told(&record), None, "a record of before it was kept");
     }
 
     #[test]

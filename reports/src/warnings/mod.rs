@@ -1,8 +1,10 @@
 //! What a reader must know before the answers: what makes the numbers doubtful.
 
 mod conditions;
+mod stalled;
 mod warning;
 
+pub use stalled::Stall;
 pub use warning::Warning;
 
 use crate::record::{Cell, Purpose, Record, Run, RunOutcome};
@@ -22,6 +24,7 @@ pub fn warnings(record: &Record) -> Vec<Warning> {
     let (cells, noise_share) = (record.by_cell(), noise_share(record));
     warnings.extend(cells.iter().filter_map(|(cell, runs)| work_left(cell, runs, noise_share)));
     warnings.extend(cells.iter().filter_map(|(cell, runs)| more_threads(cell, runs)));
+    warnings.extend(cells.iter().filter_map(|(cell, runs)| stalled::stalled(cell, runs)));
     warnings.extend(cells.iter().filter_map(|(cell, runs)| growing_memory(cell, runs)));
     warnings
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use super::Stall;
 use crate::csv::one_line;
 use crate::number::{bytes, count, seconds, seed_names};
 use crate::record::{Cell, Outcome, Run, Started};
@@ -45,6 +46,23 @@ pub enum Warning {
         /// The load average.
         load: f64,
     },
+    /// A foreign library is loaded into every worker.
+    Preloaded {
+        /// The variable that says so.
+        variable: String,
+        /// Its value.
+        value: String,
+    },
+    /// The process stands back for others.
+    Nice {
+        /// Its nice value.
+        nice: i32,
+    },
+    /// Variables choose how a backend computes.
+    Chosen {
+        /// Each as `NAME=value`.
+        variables: Vec<String>,
+    },
     /// What the record's writer said, in its words.
     Recorded(String),
     /// A warning that concerns one machine of several.
@@ -83,6 +101,13 @@ pub enum Warning {
         /// What the benchmark's runs explain of it.
         own: f64,
     },
+    /// The counts of the peak were far apart.
+    SharedHost {
+        /// What part of the best the median was before the first run.
+        before: Option<f64>,
+        /// After the last.
+        after: Option<f64>,
+    },
     /// The processors' clock fell.
     FallingClock {
         /// Before the first runs, in MHz.
@@ -119,6 +144,17 @@ pub enum Warning {
         cell: Cell,
         /// Processors that it kept busy.
         busy: f64,
+    },
+    /// A cell's worker did not run in some of its epochs.
+    Stalled {
+        /// The cell.
+        cell: Cell,
+        /// In how many.
+        stalls: usize,
+        /// Of so many.
+        epochs: usize,
+        /// The one in which it did not run for the longest.
+        worst: Stall,
     },
     /// A cell's memory grows with its epochs.
     GrowingMemory {
@@ -196,6 +232,15 @@ impl Warning {
             Self::BusyAtStart { load } => {
                 write!(f, "the machine was busy at the start (load average {load:.1})")
             }
+            Self::Preloaded { variable, value } => {
+                write!(f, "{variable}={value} puts a foreign library into every worker")
+            }
+            Self::Nice { nice } => {
+                write!(f, "it ran with nice {nice}: every other program goes before it")
+            }
+            Self::Chosen { variables } => {
+                write!(f, "{}: a backend computes otherwise than by itself", variables.join(", "))
+            }
             measured => measured.write_measured(f),
         }
     }
@@ -223,6 +268,19 @@ impl Warning {
                  the benchmark's own runs explain {own:.1}",
                 count(*runs, "run")
             ),
+            Self::SharedHost { before, after } => {
+                let told = [(before, "before the first run"), (after, "after the last")];
+                let shares = told.iter().filter_map(|(share, when)| Some((share.as_ref()?, when)));
+                let shares: Vec<String> =
+                    shares.map(|(share, when)| format!("{:.0} % {when}", 100.0 * share)).collect();
+                write!(
+                    f,
+                    "others took processors away: of the rate that the processor reaches, half of the probes \
+                     had no more than {}; other programs or other guests of the host slow everything, and \
+                     unevenly",
+                    shares.join(", ")
+                )
+            }
             Self::FallingClock { first, last } => write!(
                 f,
                 "the processors' clock fell by {:.0} % from the first runs to the last ({first:.0} to {last:.0} \
@@ -265,6 +323,16 @@ impl Warning {
                 "{cell}: kept {busy:.1} processors busy in training, and it was told to use {}: its times \
                  compare with those of other backends on more processors",
                 cell.threads
+            ),
+            Self::Stalled { cell, stalls, epochs, worst } => write!(
+                f,
+                "{cell}: its worker did not run for {} of epoch {} with seed {} ({}): it was stopped or \
+                 throttled, or the machine slept; the times of {stalls} of {} are too long",
+                seconds(worst.idle),
+                worst.epoch,
+                worst.seed,
+                seconds(worst.seconds),
+                count(*epochs, "epoch")
             ),
             Self::GrowingMemory { cell, grown, before, epoch } => write!(
                 f,

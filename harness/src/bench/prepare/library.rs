@@ -9,7 +9,6 @@ use crate::bench::runner::Runner;
 use crate::executor::{Ending, LibraryPath, Threads};
 use crate::failure::{Failure, FailureKind};
 use crate::interrupt::Interrupted;
-use crate::registry::build::file_hash;
 use crate::registry::{Backend, BackendName, Library};
 use crate::worker::protocol::{BackendInfo, Job, Message};
 
@@ -42,15 +41,14 @@ impl ReadyLibrary {
         runner: &dyn Runner,
     ) -> anyhow::Result<Result<Self, String>> {
         let path = library.path();
-        let info = match describe(&path, runner)? {
-            Ok(info) => info,
+        let Described { info, hash } = match describe(&path, runner)? {
+            Ok(described) => described,
             Err(failure) => return Ok(Err(with_remedy(failure, library))),
         };
         if info.name != backend.name {
             let reason = format!("its library names itself {}, its backend.toml {}", info.name, backend.name);
             return Ok(Err(reason));
         }
-        let hash = file_hash(&path).with_context(|| format!("cannot read {}", path.display()))?;
         Ok(Ok(Self { path, hash, info, thread_variables: backend.thread_variables.clone() }))
     }
 }
@@ -58,16 +56,18 @@ impl ReadyLibrary {
 /// A library named by its path becomes a backend by the name in its table.
 pub(super) fn given_library(path: &Path, runner: &dyn Runner) -> anyhow::Result<Result<Backend, String>> {
     let library = library_file(path)?;
-    Ok(describe(&library, runner)?.map_err(|failure| failure.reason).and_then(|info| {
-        BackendName::parse(&info.name)?;
-        Ok(Backend {
-            name: info.name,
-            summary: info.framework,
-            origin: library.clone(),
-            thread_variables: Vec::new(),
-            libraries: vec![Library::Given(library)],
-        })
-    }))
+    Ok(describe(&library, runner)?.map_err(|failure| failure.reason).and_then(
+        |Described { info, .. }| {
+            BackendName::parse(&info.name)?;
+            Ok(Backend {
+                name: info.name,
+                summary: info.framework,
+                origin: library.clone(),
+                thread_variables: Vec::new(),
+                libraries: vec![Library::Given(library)],
+            })
+        },
+    ))
 }
 
 /// The file of a library that is named by its path.
@@ -91,31 +91,39 @@ fn with_remedy(failure: Failure, library: &Library) -> String {
     reason
 }
 
+/// What a library is.
+#[derive(Debug, Clone)]
+pub struct Described {
+    /// What the backend says of itself.
+    pub info: BackendInfo,
+    /// SHA-256 of the library that said so.
+    pub hash: String,
+}
+
 /// Asks a library what it is.
 ///
 /// # Errors
 /// Where no job can be started, or the user interrupts. The inner error is why the
 /// library cannot be used.
-pub fn describe(library: &Path, runner: &dyn Runner) -> anyhow::Result<Result<BackendInfo, Failure>> {
-    let mut info = None;
+pub fn describe(library: &Path, runner: &dyn Runner) -> anyhow::Result<Result<Described, Failure>> {
+    let mut described = None;
     let log = tempfile::NamedTempFile::new().context("cannot create a temporary log")?;
     let job = Job::Describe { library: library.to_owned() };
     let report = runner.run(&job, Threads::ONE, log.path(), &mut |message| {
-        if let Message::Loaded { backend, .. } = message {
-            info = Some(backend.clone());
+        if let Message::Loaded { backend, library_hash, .. } = message {
+            described = Some(Described { info: backend.clone(), hash: library_hash.clone() });
         }
         Ok(())
     })?;
-    for reason in
-        info.iter_mut().flat_map(|info| &mut info.devices).filter_map(|device| device.unavailable.as_mut())
-    {
+    let devices = described.iter_mut().flat_map(|described| &mut described.info.devices);
+    for reason in devices.filter_map(|device| device.unavailable.as_mut()) {
         // A plugin that loads its framework when it is asked says here what is missing.
         *reason = LibraryPath::here().explain(std::mem::take(reason));
     }
-    Ok(match (report.ending, info) {
+    Ok(match (report.ending, described) {
         (Ending::Failed(failure), _) if failure.is_interruption() => bail!(Interrupted),
         (Ending::Failed(failure), _) => Err(failure),
-        (Ending::Done(_), Some(info)) => Ok(info),
+        (Ending::Done(_), Some(described)) => Ok(described),
         (Ending::Done(_), None) => {
             Err(Failure::new(FailureKind::Failed, "the worker said nothing of the library"))
         }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use trainmark_reports::ceiling::Peak;
 use trainmark_reports::record::{
     self, CheckRecord, DatasetInfo, Environment, Event, Outcome, Plan, Purpose, Run, SCHEMA, Started,
 };
@@ -137,7 +138,12 @@ impl Runner for Script {
             Job::Check(task) => self.check(task, heard)?,
             Job::Train(task) => self.train(task, heard)?,
             Job::Describe { .. } => {
-                heard(&Message::Loaded { seconds: 0.1, backend: self.described.clone(), process: 1 })?;
+                heard(&Message::Loaded {
+                    seconds: 0.1,
+                    backend: self.described.clone(),
+                    library_hash: "described".to_owned(),
+                    process: 1,
+                })?;
                 Ending::Done(Box::default())
             }
             Job::Measure { .. } => Self::fail(FailureKind::Unsupported),
@@ -156,6 +162,10 @@ impl Runner for Script {
 
     fn surroundings(&self) -> Surroundings {
         Surroundings { unix_time: self.elapsed.get(), ..Surroundings::default() }
+    }
+
+    fn peak(&self, _threads: usize) -> Option<Peak> {
+        None
     }
 
     fn interrupt(&self) -> &Interrupt {
@@ -284,7 +294,7 @@ impl Scripted {
         self.script.interrupt = Interrupt::default();
         let folder = self.folder();
         let (mut store, earlier) = if folder.exists() {
-            open_store(&self.request, &Place::Resume(folder.clone()), &self.ready)?
+            open_store(&self.request, &Place::Resume(folder.clone()), &self.ready, &self.script)?
         } else {
             (RunStore::create(self.place.path(), "run", &self.started(), &[])?, None)
         };
@@ -296,7 +306,7 @@ impl Scripted {
             folder: folder.clone(),
         };
         let outcome = bench.run_cells(earlier.as_ref())?;
-        bench.record(&Event::Finished { outcome, seconds: self.script.elapsed.get() })?;
+        bench.record(&Event::Finished { outcome, seconds: self.script.elapsed.get(), peak: None })?;
         Ok(Finished { record: Record::read(&folder)?, folder, outcome })
     }
 

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use trainmark_reports::lock;
 
+use super::fingerprint::setting;
+use super::inputs::Inputs;
 use super::reason::first_error;
 use super::{Network, Recipe};
 use crate::interrupt::{Interrupt, Interrupted};
@@ -65,9 +67,14 @@ impl Recipe {
             return Ok(());
         }
         let fingerprint = self.fingerprint()?;
-        // Whatever happens from here on, the library is not taken for a whole one.
+        self.show_changes()?;
+        // Whatever happens from here on, the library is not taken for a whole one, …
         for file in [self.stamp(), self.failure()] {
             self.written(remove(&file))?;
+        }
+        // … nor the old one for what a build made that puts its own elsewhere.
+        if self.library().starts_with(&self.target) {
+            self.written(remove(&self.library()))?;
         }
         let log = self.written(BoundedFile::create(&self.log(), LOG_LIMIT))?;
         heard(BuildEvent::Begun);
@@ -79,6 +86,20 @@ impl Recipe {
             Err(error) => drop(fs::write(self.failure(), format!("{error:#}"))),
         }
         built
+    }
+
+    /// Sees that the build's tools see what has changed since it was begun last.
+    fn show_changes(&self) -> anyhow::Result<()> {
+        let ended = [self.stamp(), self.failure()];
+        let ended = ended.iter().find_map(|file| fs::metadata(file).ok()?.modified().ok());
+        let (inputs, found) = Inputs::now(setting(&self.artifact), &self.artifact, &self.folder)?;
+        let before = self.written(Inputs::read(&self.seen()))?;
+        // What an older trainmark has built of is not known.
+        let before = before.or_else(|| ended.map(|_| Inputs::default()));
+        if let Some(before) = before {
+            inputs.renew(&found, &before, ended)?;
+        }
+        self.written(inputs.write(&self.seen()))
     }
 
     fn written<T>(&self, result: io::Result<T>) -> anyhow::Result<T> {
@@ -110,8 +131,12 @@ impl Recipe {
         heard: &mut dyn FnMut(BuildEvent),
     ) -> anyhow::Result<()> {
         let start = Instant::now();
-        let mut process =
-            Process::start_guarded(&self.artifact.build, &self.folder, &self.variables(network), Some(log))?;
+        let mut process = Process::start_guarded(
+            &self.artifact.build,
+            &self.folder,
+            &self.environment(network),
+            Some(log),
+        )?;
         let ended = process.finish(interrupt, Duration::MAX, &mut |line| {
             heard(BuildEvent::GoesOn { elapsed: start.elapsed(), line });
         });
@@ -130,7 +155,7 @@ impl Recipe {
             bail!("its build failed{remark}: {}; see {see}", first_error(&String::from_utf8_lossy(&printed)));
         }
         if !self.library().is_file() {
-            bail!("its build ended well but left no {}; see {see}", self.library().display());
+            bail!("its build ended well but left no {}{}; see {see}", self.library().display(), self.stray());
         }
         // Before the build it may be absent, as a Cargo.lock is.
         if let Some(input) = self.artifact.inputs.iter().find(|input| !self.folder.join(input).exists()) {
@@ -139,6 +164,19 @@ impl Recipe {
             );
         }
         Ok(())
+    }
+}
+
+impl Recipe {
+    /// Where cargo has put the library, if it is below a target's name.
+    fn stray(&self) -> String {
+        let library = self.library();
+        let Ok(place) = library.strip_prefix(&self.target) else { return String::new() };
+        let folders = fs::read_dir(&self.target).into_iter().flatten().flatten();
+        let found = folders.map(|folder| folder.path().join(place)).find(|path| path.is_file());
+        found.map_or_else(String::new, |path| {
+            format!(", but {}: is build.target set in a .cargo/config.toml? Remove it there", path.display())
+        })
     }
 }
 

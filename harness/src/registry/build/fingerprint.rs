@@ -1,5 +1,7 @@
 //! What a library is made from, as one hash: a library is stale when it changes.
 
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -13,38 +15,78 @@ use crate::units::hexadecimal;
 /// Variables that change what every cargo build makes.
 const COMPILER_VARIABLES: [&str; 2] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"];
 
+/// Whether a variable changes what usual compilers make, but is set by few: it counts where it is.
+fn is_rare(name: &str) -> bool {
+    const NAMES: [&str; 9] = [
+        "CARGO_BUILD_RUSTFLAGS",
+        "RUSTC",
+        "RUSTC_WRAPPER",
+        "CC",
+        "CFLAGS",
+        "CPPFLAGS",
+        "CXX",
+        "CXXFLAGS",
+        "LDFLAGS",
+    ];
+    let is_targets = name.starts_with("CARGO_TARGET_") && name != "CARGO_TARGET_DIR";
+    NAMES.contains(&name) || name.starts_with("CARGO_PROFILE_") || is_targets
+}
+
 /// SHA-256 over the command, the toolchain, the variables and every input's path and content.
 pub(super) fn fingerprint(artifact: &Artifact, folder: &Path) -> anyhow::Result<String> {
+    let mut hash = setting_hash(artifact);
+    for path in files(artifact, folder)? {
+        add_file(&mut hash, &path).with_context(|| format!("cannot read {}", path.display()))?;
+    }
+    Ok(hexadecimal(&hash.finalize()))
+}
+
+/// SHA-256 over all of that but the inputs, hexadecimal.
+pub(super) fn setting(artifact: &Artifact) -> String {
+    hexadecimal(&setting_hash(artifact).finalize())
+}
+
+fn setting_hash(artifact: &Artifact) -> Sha256 {
     let mut hash = Sha256::new();
     for part in &artifact.build {
         add_bytes(&mut hash, part.as_bytes());
     }
     add_bytes(&mut hash, env!("TRAINMARK_RUSTC").as_bytes());
     for name in COMPILER_VARIABLES.into_iter().chain(artifact.environment.iter().map(String::as_str)) {
-        add_bytes(&mut hash, name.as_bytes());
-        // Absent and empty are different.
-        let value = std::env::var_os(name);
-        add_bytes(&mut hash, &[u8::from(value.is_some())]);
-        add_bytes(&mut hash, value.unwrap_or_default().as_encoded_bytes());
+        add_variable(&mut hash, OsStr::new(name), std::env::var_os(name));
     }
-    for input in &artifact.inputs {
-        let path = folder.join(input);
-        add_path(&mut hash, &path, &mut Vec::new())
-            .with_context(|| format!("backend.toml names the input {}", path.display()))?;
+    let rare = std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_rare));
+    let rare: BTreeMap<OsString, OsString> = rare.collect();
+    for (name, value) in rare {
+        add_variable(&mut hash, &name, Some(value));
     }
-    Ok(hexadecimal(&hash.finalize()))
+    hash
+}
+
+fn add_variable(hash: &mut Sha256, name: &OsStr, value: Option<OsString>) {
+    add_bytes(hash, name.as_encoded_bytes());
+    // Absent and empty are different.
+    add_bytes(hash, &[u8::from(value.is_some())]);
+    add_bytes(hash, value.unwrap_or_default().as_encoded_bytes());
 }
 
 /// SHA-256 of a file, hexadecimal.
 ///
 /// # Errors
 /// Where it cannot be read.
-pub fn file_hash(path: &Path) -> io::Result<String> {
+pub(super) fn file_hash(path: &Path) -> io::Result<String> {
+    content_hash(&mut File::open(path)?)
+}
+
+/// SHA-256 of what is yet to be read, hexadecimal.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn content_hash(content: &mut impl Read) -> io::Result<String> {
     let mut hash = Sha256::new();
-    let mut file = File::open(path)?;
     let mut buffer = vec![0; 1 << 16];
     loop {
-        match file.read(&mut buffer) {
+        match content.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => hash.update(&buffer[..count]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -60,24 +102,33 @@ fn add_bytes(hash: &mut Sha256, bytes: &[u8]) {
     hash.update(bytes);
 }
 
+/// All that the inputs name, and what lies in the folders among them, in order.
+///
+/// # Errors
+/// Where a folder cannot be read.
+pub(super) fn files(artifact: &Artifact, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for input in &artifact.inputs {
+        let path = folder.join(input);
+        add_path(&mut found, &path, &mut Vec::new())
+            .with_context(|| format!("backend.toml names the input {}", path.display()))?;
+    }
+    Ok(found)
+}
+
 /// Adds a file, or a folder with all that is in it. Links count as what they
 /// lead to; `parents` are the folders on the way, of which a link may name one.
-fn add_path(hash: &mut Sha256, path: &Path, parents: &mut Vec<PathBuf>) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default();
-    let metadata = match fs::metadata(path) {
+fn add_path(found: &mut Vec<PathBuf>, path: &Path, parents: &mut Vec<PathBuf>) -> io::Result<()> {
+    let is_folder = match fs::metadata(path) {
         // Such as a Cargo.lock before the first build, or an editor's file that is gone again.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            add_bytes(hash, name.as_encoded_bytes());
-            return Ok(());
-        }
-        metadata => metadata?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        metadata => metadata?.is_dir(),
     };
-    if !metadata.is_dir() {
-        add_bytes(hash, name.as_encoded_bytes());
-        // Reading a pipe would wait for a writer.
-        return if metadata.is_file() { add_content(hash, path) } else { Ok(()) };
+    if !is_folder {
+        found.push(path.to_owned());
+        return Ok(());
     }
-    if name == "target" || name == ".git" {
+    if path.file_name().is_some_and(|name| name == "target" || name == ".git") {
         return Ok(());
     }
     let folder = path.canonicalize()?;
@@ -88,9 +139,16 @@ fn add_path(hash: &mut Sha256, path: &Path, parents: &mut Vec<PathBuf>) -> io::R
     let mut entries = entries?;
     entries.sort();
     parents.push(folder);
-    let added = entries.iter().try_for_each(|entry| add_path(hash, entry, parents));
+    let added = entries.iter().try_for_each(|entry| add_path(found, entry, parents));
     parents.pop();
     added
+}
+
+/// Adds a file's name and content. What is no file has only a name, such as a pipe, which would
+/// wait for a writer.
+fn add_file(hash: &mut Sha256, path: &Path) -> io::Result<()> {
+    add_bytes(hash, path.file_name().unwrap_or_default().as_encoded_bytes());
+    if path.is_file() { add_content(hash, path) } else { Ok(()) }
 }
 
 fn add_content(hash: &mut Sha256, path: &Path) -> io::Result<()> {

@@ -1,19 +1,22 @@
 //! Builds a backend's library when it is missing or stale.
 
 mod attempt;
+mod environment;
 mod fingerprint;
+mod inputs;
 mod needs;
 mod reason;
 mod schedule;
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::manifest::{Artifact, Manifest};
 
 pub use attempt::BuildEvent;
-pub use fingerprint::file_hash;
+pub use fingerprint::content_hash;
 pub use schedule::build_all;
 
 /// Whether builds may use the network.
@@ -26,16 +29,6 @@ pub enum Network {
 }
 
 impl Network {
-    /// What tells a build's usual tools, and its own scripts.
-    fn variables(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Self::Allowed => &[],
-            Self::Forbidden => {
-                &[("CARGO_NET_OFFLINE", "true"), ("PIP_NO_INDEX", "1"), ("TRAINMARK_OFFLINE", "1")]
-            }
-        }
-    }
-
     /// What a reason for a failure must tell besides.
     fn remark(self) -> &'static str {
         match self {
@@ -103,9 +96,16 @@ impl Recipe {
 
     /// The library, built or not.
     pub fn library(&self) -> PathBuf {
-        let target = self.target.to_string_lossy();
-        let name = self.artifact.library.replace("{target}", &target);
-        self.folder.join(name.replace("{prefix}", DLL_PREFIX).replace("{suffix}", DLL_SUFFIX))
+        let name = self.artifact.library.replace("{prefix}", DLL_PREFIX).replace("{suffix}", DLL_SUFFIX);
+        // A path may be no text.
+        let mut library = OsString::new();
+        for (index, part) in name.split("{target}").enumerate() {
+            if index > 0 {
+                library.push(&self.target);
+            }
+            library.push(part);
+        }
+        self.folder.join(library)
     }
 
     /// The build's output.
@@ -147,19 +147,14 @@ impl Recipe {
         self.target.join(format!("{}.stamp", self.stem))
     }
 
+    /// Written before a build, with what it sees of its inputs.
+    fn seen(&self) -> PathBuf {
+        self.target.join(format!("{}.inputs", self.stem))
+    }
+
     /// Written after a build that failed, with the reason.
     fn failure(&self) -> PathBuf {
         self.target.join(format!("{}.failed", self.stem))
-    }
-
-    /// What a build and its probes find in their environment.
-    fn variables(&self, network: Network) -> Vec<(&'static str, String)> {
-        let offline = network.variables().iter().map(|(name, value)| (*name, (*value).to_owned()));
-        let target = self.target.to_string_lossy().into_owned();
-        [("CARGO_TARGET_DIR", target), ("CARGO_TERM_COLOR", "never".to_owned())]
-            .into_iter()
-            .chain(offline)
-            .collect()
     }
 }
 
@@ -239,6 +234,71 @@ mod tests {
         // The library of before is there, even with the inputs that it was made from.
         fs::write(folder.path().join("source"), "one").expect("writable");
         assert_eq!(recipe.freshness().expect("readable"), Freshness::Failed(error));
+    }
+
+    /// As make and cargo do: a source that is no younger than what was made of it is passed over.
+    const BY_TIME: &str = "test made.o -nt source || cp source made.o; cp made.o builds/mine/made";
+
+    fn write_old(path: &Path, text: &str) {
+        let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(86_400);
+        fs::write(path, text).expect("writable");
+        fs::File::open(path).and_then(|file| file.set_modified(long_ago)).expect("it is ours");
+    }
+
+    #[test]
+    fn a_source_that_is_put_back_with_its_old_time_is_built_again() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let recipe = recipe(folder.path(), BY_TIME);
+        let source = folder.path().join("source");
+        let made = ["A", "B", "A"].map(|version| {
+            write_old(&source, version);
+            build(&recipe).expect("it builds");
+            fs::read_to_string(recipe.library()).expect("it is made")
+        });
+        assert_eq!(made, ["A", "B", "A"]);
+    }
+
+    #[test]
+    fn an_interrupted_build_does_not_hide_what_it_has_seen() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let script = format!("test ! -f fail || exit 1; {BY_TIME}");
+        let (recipe, source) = (recipe(folder.path(), &script), folder.path().join("source"));
+        let fail = folder.path().join("fail");
+        build(&recipe).expect("it builds");
+        write_old(&source, "two");
+        fs::write(&fail, "").expect("writable");
+        build(&recipe).expect_err("it fails before it compiles");
+        fs::remove_file(recipe.failure()).expect("as if it were interrupted");
+        fs::remove_file(fail).expect("it is there");
+        build(&recipe).expect("it builds");
+        assert_eq!(fs::read_to_string(recipe.library()).expect("it is made"), "two");
+    }
+
+    #[test]
+    fn a_build_that_puts_its_library_elsewhere_leaves_none() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let script = "test ! -f elsewhere || exit 0; cp source builds/mine/made";
+        let recipe = recipe(folder.path(), script);
+        build(&recipe).expect("it builds");
+        fs::write(folder.path().join("source"), "two").expect("writable");
+        fs::write(folder.path().join("elsewhere"), "").expect("writable");
+        let error = build(&recipe).expect_err("the old one is none of this build").to_string();
+        assert!(error.contains("its build ended well but left no "), "{error}");
+    }
+
+    #[test]
+    fn a_folder_whose_name_is_no_text_is_built_in() {
+        use std::os::unix::ffi::OsStrExt;
+        let parent = tempfile::tempdir().expect("a temporary folder");
+        let folder = parent.path().join(std::ffi::OsStr::from_bytes(b"odd \xFF\nname"));
+        if fs::create_dir(&folder).is_err() {
+            // A file system of texts alone.
+            return;
+        }
+        let recipe = recipe(&folder, "cp source \"$CARGO_TARGET_DIR\"/made");
+        build(&recipe).expect("it builds");
+        assert_eq!(recipe.freshness().expect("readable"), Freshness::Fresh);
+        assert_eq!(fs::read_dir(parent.path()).expect("readable").count(), 1, "nothing was made beside it");
     }
 
     #[test]

@@ -30,7 +30,7 @@ impl Recipe {
 
     /// Runs a probe; its last line tells why the need is not met.
     fn probe(&self, command: &[String], network: Network, interrupt: &Interrupt) -> Result<(), String> {
-        let process = Process::start_guarded(command, &self.folder, &self.variables(network), None);
+        let process = Process::start_guarded(command, &self.folder, &self.environment(network), None);
         let mut process = process.map_err(|error| format!("{error:#}"))?;
         let name = command.join(" ");
         match process.finish(interrupt, PROBE_PATIENCE, &mut |_| {}) {

@@ -8,6 +8,8 @@ const LONGEST: usize = 300;
 /// The first error that a build's output tells of, with what makes it specific;
 /// else its last line.
 pub(super) fn first_error(text: &str) -> String {
+    // Some tools colour whatever they are told.
+    let text = anstream::adapter::strip_str(text).to_string();
     let lines: Vec<&str> = text.lines().collect();
     let reason = lines
         .iter()
@@ -207,6 +209,15 @@ mod tests {
         assert_eq!(first_error(" \n"), "it printed nothing");
         let crates = "   Compiling error-code v1\n   Compiling errors v2\n";
         assert_eq!(first_error(crates), "Compiling errors v2", "a crate's name is no error");
+    }
+
+    #[test]
+    fn colours_hide_no_error() {
+        let log = "\u{1b}[1m\u{1b}[32m   Compiling\u{1b}[0m mine\n\u{1b}[31;1merror\u{1b}[0m: \u{1b}[1modd\u{1b}[0m\n\
+                   and so on\n";
+        assert_eq!(first_error(log), "error: odd");
+        let log = "a.c:1:2: \u{1b}[01;31m\u{1b}[Kfatal error: \u{1b}[m\u{1b}[Kno.h: No such file\ncompilation terminated.\n";
+        assert_eq!(first_error(log), "a.c:1:2: fatal error: no.h: No such file");
     }
 
     #[test]

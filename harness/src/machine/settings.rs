@@ -1,0 +1,202 @@
+//! What this process was started with: variables that decide how fast a framework is, and what
+//! of the processors it was given. Files are read below a root folder, `/` but in tests.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use trainmark_reports::csv::one_line;
+use trainmark_reports::record::Settings;
+
+use crate::executor::Threads;
+
+/// Beginnings of variables that frameworks, their libraries and allocators read.
+const PREFIXES: [&str; 24] = [
+    "ATEN_",
+    "BLIS_",
+    "C10_",
+    "CANDLE_",
+    "CUBLAS_",
+    "CUDA_",
+    "CUDNN_",
+    "DNNL_",
+    "GOMP_",
+    "GOTO_",
+    "KMP_",
+    "LD_",
+    "MALLOC_",
+    "MIMALLOC_",
+    "MKL_",
+    "NVIDIA_",
+    "OMP_",
+    "ONEDNN_",
+    "OPENBLAS_",
+    "PYTORCH_",
+    "RAYON_",
+    "TORCH_",
+    "TRAINMARK_",
+    "VECLIB_",
+];
+/// Such variables with other names.
+const NAMES: [&str; 4] = ["DYLD_INSERT_LIBRARIES", "GLIBC_TUNABLES", "LIBTORCH", "RUST_MIN_STACK"];
+/// What changes no time, or what no worker gets as it is: where data lie and come from, what tests
+/// ask for, the place of CUDA for builds, and the path that workers get of their own.
+const OF_NO_EFFECT: [&str; 9] = [
+    "CUDA_HOME",
+    "CUDA_PATH",
+    "LD_LIBRARY_PATH",
+    "TRAINMARK_COMPUTE_CAP",
+    "TRAINMARK_DATA",
+    "TRAINMARK_DATA_URL",
+    "TRAINMARK_OFFLINE",
+    "TRAINMARK_REQUIRE",
+    "TRAINMARK_TEST_MARKER",
+];
+/// Longest value that is kept, in characters.
+const LONGEST: usize = 500;
+
+/// Those of this process and its workers, on this machine.
+pub(super) fn settings(root: &Path) -> Settings {
+    let status = fs::read_to_string(root.join("proc/self/status")).unwrap_or_default();
+    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    let online = fs::read_to_string(root.join("sys/devices/system/cpu/online")).ok();
+    Settings {
+        variables: variables(std::env::vars_os()),
+        allowed_processors: allowed.map(|list| list.trim().to_owned()),
+        online_processors: online.map(|list| list.trim().to_owned()),
+        processor_quota: processor_quota(root),
+        nice: rustix::process::getpriority_process(None).ok(),
+    }
+}
+
+/// Those of an environment that change numbers, as workers find them.
+fn variables(environment: impl Iterator<Item = (OsString, OsString)>) -> BTreeMap<String, String> {
+    let texts =
+        environment.map(|(name, value)| [name, value].map(|text| text.to_string_lossy().into_owned()));
+    let mut kept: BTreeMap<String, String> = texts
+        .filter(|[name, _]| matters(name))
+        .map(|[name, value]| (name, one_line(&value).chars().take(LONGEST).collect()))
+        .collect();
+    for (name, value) in Threads::waiting_policy() {
+        kept.insert(name.to_owned(), value.to_string_lossy().into_owned());
+    }
+    kept
+}
+
+fn matters(name: &str) -> bool {
+    let is_read = PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || NAMES.contains(&name);
+    is_read && !OF_NO_EFFECT.contains(&name) && !Threads::sets(name)
+}
+
+/// Processors whose time the process's control group and those above it grant, where they limit it.
+fn processor_quota(root: &Path) -> Option<f64> {
+    let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
+    let mounted = root.join("sys/fs/cgroup");
+    let quotas = groups.lines().filter_map(|line| {
+        let (controllers, group) = line.split_once(':')?.1.split_once(":/")?;
+        let is_first = controllers.split(',').any(|controller| controller == "cpu");
+        let (mounted, quota): (_, fn(&Path) -> Option<f64>) = match controllers {
+            "" => (mounted.clone(), quota_of_second_version),
+            _ if is_first => (mounted.join("cpu"), quota_of_first_version),
+            _ => return None,
+        };
+        folders(&mounted, group).iter().filter_map(|folder| quota(folder)).reduce(f64::min)
+    });
+    quotas.filter(|quota| quota.is_finite() && *quota > 0.0).reduce(f64::min)
+}
+
+/// `150000 100000`: microseconds of processors in so many.
+fn quota_of_second_version(folder: &Path) -> Option<f64> {
+    let text = fs::read_to_string(folder.join("cpu.max")).ok()?;
+    let (quota, period) = text.trim().split_once(' ')?;
+    Some(quota.parse::<f64>().ok()? / period.parse::<f64>().ok()?)
+}
+
+fn quota_of_first_version(folder: &Path) -> Option<f64> {
+    let [quota, period] = ["cpu.cfs_quota_us", "cpu.cfs_period_us"].map(|name| {
+        let text = fs::read_to_string(folder.join(name)).ok()?;
+        // −1 is no limit.
+        text.trim().parse::<f64>().ok().filter(|time| *time > 0.0)
+    });
+    Some(quota? / period?)
+}
+
+/// A control group's folder and those above it. Within a container the group may be named as the
+/// host names it: then only the topmost is there.
+fn folders(mounted: &Path, group: &str) -> Vec<PathBuf> {
+    let count = group.split('/').filter(|part| !part.is_empty()).count() + 1;
+    mounted.join(group).ancestors().take(count).map(Path::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_that_frameworks_read_are_kept_and_no_others() {
+        let set = [
+            ("OMP_PROC_BIND", "true"),
+            ("OMP_NUM_THREADS", "7"),
+            ("TRAINMARK_SIMD", "portable"),
+            ("TRAINMARK_DATA", "/home/me/data"),
+            ("LD_PRELOAD", "/lib/libjemalloc.so\nx"),
+            ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0"),
+            ("HOME", "/home/me"),
+            ("PASSWORD", "secret"),
+        ];
+        let kept = variables(set.into_iter().map(|(name, value)| (name.into(), value.into())));
+        let mut names: Vec<&str> = kept.keys().map(String::as_str).collect();
+        names.retain(|name| *name != "OMP_WAIT_POLICY");
+        assert_eq!(names, ["GLIBC_TUNABLES", "LD_PRELOAD", "OMP_PROC_BIND", "TRAINMARK_SIMD"]);
+        assert_eq!(kept["LD_PRELOAD"], "/lib/libjemalloc.so x");
+        assert!(kept.contains_key("OMP_WAIT_POLICY"), "what the harness sets is in force, too");
+    }
+
+    fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        for (path, text) in files {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("writable");
+            fs::write(path, text).expect("writable");
+        }
+        root
+    }
+
+    #[test]
+    fn the_processors_that_are_allowed_are_read() {
+        let root = root(&[
+            ("proc/self/status", "Name:\tx\nCpus_allowed:\t3\nCpus_allowed_list:\t0-1\n"),
+            ("sys/devices/system/cpu/online", "0-7\n"),
+        ]);
+        let settings = settings(root.path());
+        assert_eq!(settings.processors_words(), "0-1 of 0-7");
+        assert_eq!(settings.processor_quota, None);
+        assert!(settings.nice.is_some());
+    }
+
+    #[test]
+    fn the_least_quota_of_a_control_group_and_those_above_counts() {
+        let quota = |files: &[(&str, &str)]| processor_quota(root(files).path());
+        let nested = [
+            ("proc/self/cgroup", "0::/a/b\n"),
+            ("sys/fs/cgroup/a/cpu.max", "150000 100000\n"),
+            ("sys/fs/cgroup/a/b/cpu.max", "max 100000\n"),
+        ];
+        assert_eq!(quota(&nested), Some(1.5));
+        let container = [("proc/self/cgroup", "0::/\n"), ("sys/fs/cgroup/cpu.max", "50000 100000\n")];
+        assert_eq!(quota(&container), Some(0.5));
+        let first = [
+            ("proc/self/cgroup", "4:cpu,cpuacct:/docker/1\n1:name=systemd:/\n"),
+            ("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "200000\n"),
+            ("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"),
+        ];
+        assert_eq!(quota(&first), Some(2.0));
+        let free = [
+            ("proc/self/cgroup", "4:cpu:/\n"),
+            ("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n"),
+            ("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"),
+        ];
+        assert_eq!(quota(&free), None);
+    }
+}
