@@ -1,4 +1,5 @@
 //! Every target against its corpus, and against what becomes of that at random.
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
