@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use crate::files;
 use crate::html;
 use crate::number::{count, seconds, utc};
 use crate::record::Record;
@@ -30,7 +31,9 @@ const GENERATOR: &str = r#"<meta name="generator" content="trainmark">"#;
 /// did not write is there, which is left as it is.
 pub fn write(parent: &Path) -> Result<(), StoreError> {
     let path = parent.join(FILE);
-    if fs::read(&path).is_ok_and(|bytes| !String::from_utf8_lossy(&bytes).contains(GENERATOR)) {
+    if files::read(&path, files::TEXT_LIMIT)
+        .is_ok_and(|bytes| !String::from_utf8_lossy(&bytes).contains(GENERATOR))
+    {
         return Err(StoreError::Foreign { path });
     }
     store::replace_file(&path, render(parent)?.as_bytes())

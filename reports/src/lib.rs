@@ -11,6 +11,7 @@ pub mod ceiling;
 pub mod compare;
 pub mod comparison;
 pub mod csv;
+pub mod files;
 pub mod formats;
 pub mod html;
 pub mod index;
@@ -31,7 +32,7 @@ mod example;
 
 use std::path::Path;
 
-pub use lock::lock;
+pub use lock::{Locked, lock};
 pub use record::Record;
 pub use store::{RunStore, StoreError, latest, list};
 pub use summary::{CellSummary, summarize};

@@ -13,6 +13,7 @@ use super::prepare::Ready;
 use super::{BenchRequest, Place, unix_time};
 use crate::data;
 use crate::machine::{self, power};
+use crate::output;
 use crate::peak;
 use crate::plan::Selection;
 use crate::workload::Workload;
@@ -43,15 +44,23 @@ pub(super) fn open_store(
             let started = started(request, ready)?;
             let store = create_store(parent, request, started)?;
             request.write(store.folder())?;
+            note_lock(&store);
             Ok((store, None))
         }
         Place::Resume(folder) => {
             let (mut store, record) = RunStore::reopen(folder)?;
             check_same_data(&record, &ready.dataset)?;
             check_same_plan(&record, request, ready)?;
+            note_lock(&store);
             store.append(&Event::Resumed { unix_time: unix_time() })?;
             Ok((store, Some(record)))
         }
+    }
+}
+
+fn note_lock(store: &RunStore) {
+    if !store.has_lock() {
+        output::tell_without_locks(store.folder());
     }
 }
 

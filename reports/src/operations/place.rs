@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{FILE, OperationCell, Operations, SCHEMA};
+use crate::files;
 use crate::record::Record;
 use crate::store::{StoreError, replace_file};
 
@@ -26,7 +27,7 @@ pub fn read(folder: &Path) -> Result<Option<Operations>, StoreError> {
 }
 
 fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-    match fs::read(path) {
+    match files::read(path, files::RECORD_LIMIT) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(StoreError::io("read", path, cause)),

@@ -4,13 +4,14 @@
 mod error;
 mod read;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 pub use error::StoreError;
 
-use crate::lock;
+use crate::files;
+use crate::lock::{Locked, lock};
 use crate::record::{Event, Record, Started};
 
 /// Name of the record in a run folder.
@@ -37,6 +38,7 @@ pub struct RunStore {
     length: u64,
     /// Keeps other writers out.
     _lock: File,
+    has_lock: bool,
 }
 
 impl RunStore {
@@ -64,7 +66,7 @@ impl RunStore {
         }
         let folder = parent.join(id);
         fs::create_dir_all(&folder).map_err(|cause| StoreError::io("create", &folder, cause))?;
-        let lock = lock_folder(&folder)?;
+        let (lock, has_lock) = lock_folder(&folder)?;
         if !is_empty(&folder)? {
             return Err(StoreError::Exists { folder });
         }
@@ -80,7 +82,7 @@ impl RunStore {
             json.map_err(|cause| StoreError::Event { path: environment.clone(), cause: cause.to_string() })?;
         replace_file(&environment, &json)?;
 
-        let mut store = Self { events: open_events(&folder)?, folder, length: 0, _lock: lock };
+        let mut store = Self { events: open_events(&folder)?, folder, length: 0, _lock: lock, has_lock };
         store.append(&Event::Started(started.clone()))?;
         Ok(store)
     }
@@ -96,11 +98,11 @@ impl RunStore {
         if !path.is_file() {
             return Err(StoreError::NotARun { folder: folder.to_path_buf() });
         }
-        let lock = lock_folder(folder)?;
+        let (lock, has_lock) = lock_folder(folder)?;
         let (record, length) = read::read(folder)?;
         let events = open_events(folder)?;
         events.set_len(length).map_err(|cause| StoreError::io("truncate", &path, cause))?;
-        Ok((Self { folder: folder.to_path_buf(), events, length, _lock: lock }, record))
+        Ok((Self { folder: folder.to_path_buf(), events, length, _lock: lock, has_lock }, record))
     }
 
     /// Appends one line to the record. The ends of epochs, runs and processes are
@@ -136,6 +138,11 @@ impl RunStore {
         }
     }
 
+    /// Whether other writers are kept out: not where the file system has no locks.
+    pub fn has_lock(&self) -> bool {
+        self.has_lock
+    }
+
     /// The run folder.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -149,22 +156,18 @@ impl RunStore {
 
 fn open_events(folder: &Path) -> Result<File, StoreError> {
     let path = folder.join(EVENTS_FILE);
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&path)
-        .map_err(|cause| StoreError::io("open", &path, cause))
+    files::open_own(&path, true).map_err(|cause| StoreError::io("open", &path, cause))
 }
 
-/// Takes a folder, which exists, for one writer.
-fn lock_folder(folder: &Path) -> Result<File, StoreError> {
+/// Takes a folder, which exists, for one writer. Returns the lock, and whether it is one: some
+/// file systems know none.
+fn lock_folder(folder: &Path) -> Result<(File, bool), StoreError> {
     let path = folder.join(LOCK_FILE);
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(|cause| StoreError::io("open", &path, cause))?;
+    let file = files::open_own(&path, false).map_err(|cause| StoreError::io("open", &path, cause))?;
     match lock(&file, |tries| tries < LOCK_TRIES) {
-        Ok(true) => Ok(file),
-        Ok(false) => Err(StoreError::Locked { folder: folder.to_path_buf() }),
-        Err(cause) => Err(StoreError::io("lock", &path, cause)),
+        Locked::Held => Ok((file, true)),
+        Locked::Unknown => Ok((file, false)),
+        Locked::ByAnother => Err(StoreError::Locked { folder: folder.to_path_buf() }),
     }
 }
 
@@ -175,16 +178,16 @@ fn is_empty(folder: &Path) -> Result<bool, StoreError> {
 /// `latest` is a convenience: where it cannot be made, [`latest`] falls back on
 /// the names, and the run goes on.
 fn point_latest(parent: &Path, id: &str) {
-    let temporary = parent.join(format!(".{LATEST}-{}", std::process::id()));
-    #[cfg(unix)]
-    let linked = std::os::unix::fs::symlink(id, &temporary);
-    #[cfg(windows)]
-    let linked = std::os::windows::fs::symlink_dir(id, &temporary);
-    #[cfg(not(any(unix, windows)))]
-    let linked: std::io::Result<()> = Err(std::io::ErrorKind::Unsupported.into());
-    if linked.and_then(|()| fs::rename(&temporary, parent.join(LATEST))).is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
+    let made = tempfile::Builder::new().prefix(".latest-").make_in(parent, |temporary| {
+        #[cfg(unix)]
+        return std::os::unix::fs::symlink(id, temporary);
+        #[cfg(windows)]
+        return std::os::windows::fs::symlink_dir(id, temporary);
+        #[cfg(not(any(unix, windows)))]
+        return Err(std::io::ErrorKind::Unsupported.into());
+    });
+    // Where it cannot take its place, the temporary link is removed.
+    drop(made.map(|link| link.into_temp_path().persist(parent.join(LATEST))));
 }
 
 /// The run that `parent/latest` points to, else the last by name.
@@ -226,17 +229,9 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     entries.map_err(|cause| StoreError::io("read", folder, cause))
 }
 
-/// Writes a file under a temporary name and renames it, so that a reader sees
-/// the old or the new one, never a half.
+/// [`files::replace`], with the store's words.
 pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = path.with_file_name(name);
-    let written = fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
-    written.map_err(|cause| {
-        let _ = fs::remove_file(&temporary);
-        StoreError::io("write", path, cause)
-    })
+    files::replace(path, bytes).map_err(|cause| StoreError::io("write", path, cause))
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Reading a record: whole lines only, and of every cell, seed and purpose one run.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{EVENTS_FILE, StoreError};
+use crate::files;
 use crate::record::{Cell, Epoch, Event, OfRun, Purpose, Record, Run, RunOutcome, SCHEMA};
 
 impl Record {
@@ -36,7 +36,7 @@ pub(super) fn read(folder: &Path) -> Result<(Record, u64), StoreError> {
 
 fn read_events(folder: &Path) -> Result<(PathBuf, Vec<Event>, usize), StoreError> {
     let path = folder.join(EVENTS_FILE);
-    let bytes = fs::read(&path).map_err(|cause| match cause.kind() {
+    let bytes = files::read(&path, files::RECORD_LIMIT).map_err(|cause| match cause.kind() {
         std::io::ErrorKind::NotFound => StoreError::NotARun { folder: folder.to_path_buf() },
         _ => StoreError::io("read", &path, cause),
     })?;

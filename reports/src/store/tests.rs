@@ -305,7 +305,7 @@ fn only_results_are_done() {
 fn a_full_disk_leaves_whole_lines_and_says_what_to_do() {
     let parent = tempfile::tempdir().unwrap();
     let mut store = RunStore::create(parent.path(), "a", &example::started()).unwrap();
-    store.events = OpenOptions::new().append(true).open("/dev/full").unwrap();
+    store.events = std::fs::OpenOptions::new().append(true).open("/dev/full").unwrap();
     let error = store.append(&begun(&a_cell(), 1)).unwrap_err().to_string();
     assert!(error.starts_with("no space left on device to write"), "{error}");
     assert!(error.ends_with("then continue with `--resume`"), "{error}");
@@ -356,4 +356,37 @@ fn a_run_made_once_more_is_kept_apart() {
     assert!(has_result(1, Purpose::Sample) && has_result(1, Purpose::Repeat), "both ended well");
     assert!(!has_result(1, Purpose::Drift), "it failed");
     assert!(!has_result(2, Purpose::Repeat), "another seed");
+}
+
+#[test]
+fn a_record_that_is_no_file_is_refused_at_once() {
+    let parent = tempfile::tempdir().unwrap();
+    let events = parent.path().join(EVENTS_FILE);
+    let refusal = || Record::read(parent.path()).unwrap_err().to_string();
+    std::os::unix::fs::symlink("/dev/zero", &events).unwrap();
+    assert!(refusal().contains("it is a pipe, a socket or a device, not a file"), "{}", refusal());
+    fs::remove_file(&events).unwrap();
+    File::create(&events).unwrap().set_len(1 << 40).unwrap();
+    assert!(refusal().contains("it holds 1099511627776 bytes"), "{}", refusal());
+}
+
+#[test]
+fn links_in_a_foreign_folder_lead_nothing_outside() {
+    let parent = tempfile::tempdir().unwrap();
+    let outside = parent.path().join("outside");
+    fs::write(&outside, "private").unwrap();
+    let folder = parent.path().join("a");
+    drop(RunStore::create(parent.path(), "a", &example::started()).unwrap());
+    for name in [EVENTS_FILE, LOCK_FILE] {
+        let path = folder.join(name);
+        let kept = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&outside, &path).unwrap();
+        assert!(RunStore::reopen(&folder).is_err(), "{name}");
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, kept).unwrap();
+    }
+    std::os::unix::fs::symlink(&outside, folder.join("summary.csv")).unwrap();
+    crate::write_all(&folder, &Record::read(&folder).unwrap()).unwrap();
+    assert_eq!(fs::read(&outside).unwrap(), b"private");
 }

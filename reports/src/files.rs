@@ -1,0 +1,209 @@
+//! Files in folders at which others may have had a hand, such as a run folder that was sent, a
+//! folder of data, or a volume that two containers share.
+//!
+//! What is read is a regular file of bounded length: a pipe would never end, nor would
+//! `/dev/zero`. What is written is a new file under a name that cannot be foreseen, renamed when
+//! it is whole: a link that lies in wait under a known name would lead the bytes elsewhere.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+/// Longest text file that is read of a folder: manifests, requests, pages.
+pub const TEXT_LIMIT: u64 = 4 << 20;
+/// Longest record that is read: that of a thousand seeds and as many epochs passes.
+pub const RECORD_LIMIT: u64 = 1 << 30;
+
+/// Opens a regular file for reading, by way of links, too.
+///
+/// # Errors
+/// Where it cannot be opened, or is a pipe, a device or a folder.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    // A pipe that nobody writes to is opened at once.
+    with_flags(&mut options, OFlags::NONBLOCK);
+    let file = options.open(path)?;
+    require_regular(&file)?;
+    Ok(file)
+}
+
+/// The bytes of a regular file of at most `limit` bytes.
+///
+/// # Errors
+/// As [`open_regular`], and where it is longer, which is found before it is read.
+pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = open_regular(path)?;
+    let length = file.metadata()?.len();
+    let mut bytes = Vec::new();
+    // It may have grown since.
+    if length > limit || file.take(limit + 1).read_to_end(&mut bytes)? as u64 > limit {
+        let length = length.max(limit + 1);
+        return Err(io::Error::other(format!("it holds {length} bytes; at most {limit} are read")));
+    }
+    Ok(bytes)
+}
+
+/// The text of a regular file of at most [`TEXT_LIMIT`] bytes.
+///
+/// # Errors
+/// As [`read`], and where it is no UTF-8.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    String::from_utf8(read(path, TEXT_LIMIT)?).map_err(|error| {
+        let place = error.utf8_error().valid_up_to();
+        io::Error::new(io::ErrorKind::InvalidData, format!("byte {place} is no UTF-8"))
+    })
+}
+
+/// Writes a file beside its place and renames it, so that a reader sees the old or the new one,
+/// never a half. A link in its place is replaced, not followed.
+///
+/// # Errors
+/// Where the file system refuses; nothing is left then.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    // As any other file: what the user's mask leaves of it.
+    let mode = std::fs::Permissions::from_mode(0o666);
+    let mut file = tempfile::Builder::new()
+        .prefix(".new-")
+        .permissions(mode)
+        .tempfile_in(parent.unwrap_or(Path::new(".")))?;
+    file.write_all(bytes)?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+/// Opens a file to be written to, which is made where there is none, and left as it is where
+/// there is one: for locks, and for what is appended.
+///
+/// # Errors
+/// Where it cannot be opened, is a link, a pipe, a device or a folder.
+pub fn open_own(path: &Path, append: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false);
+    if append {
+        options.append(true);
+    } else {
+        options.write(true);
+    }
+    with_flags(&mut options, OFlags::NOFOLLOW | OFlags::NONBLOCK);
+    let file = options.open(path).map_err(|error| match is_link(path) {
+        true => io::Error::other("it is a link, which is not followed"),
+        false => error,
+    })?;
+    require_regular(&file)?;
+    Ok(file)
+}
+
+/// Copies a regular file to a place where there is none yet. A link is not followed.
+///
+/// # Errors
+/// Where one of them cannot be opened, the source is a link, a pipe, a device or longer than
+/// `limit` bytes, or the target is there already.
+pub fn copy_new(from: &Path, to: &Path, limit: u64) -> io::Result<()> {
+    if is_link(from) {
+        return Err(io::Error::other("it is a link, which is not followed"));
+    }
+    let mut options = OpenOptions::new();
+    options.read(true);
+    with_flags(&mut options, OFlags::NOFOLLOW | OFlags::NONBLOCK);
+    let source = options.open(from)?;
+    require_regular(&source)?;
+    let mut target = OpenOptions::new().write(true).create_new(true).open(to)?;
+    if io::copy(&mut source.take(limit + 1), &mut target)? > limit {
+        return Err(io::Error::other(format!("it holds more than {limit} bytes")));
+    }
+    Ok(())
+}
+
+/// Whether a path is a link, wherever it leads.
+pub fn is_link(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
+}
+
+/// Whether a part of `path`, which is within `folder`, is a link.
+pub fn leads_by_a_link(folder: &Path, path: &Path) -> bool {
+    path.ancestors().any(|part| part != Path::new("") && is_link(&folder.join(part)))
+}
+
+fn require_regular(file: &File) -> io::Result<()> {
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() {
+        return Ok(());
+    }
+    let what = if kind.is_dir() { "a folder" } else { "a pipe, a socket or a device" };
+    Err(io::Error::other(format!("it is {what}, not a file")))
+}
+
+fn with_flags(options: &mut OpenOptions, flags: OFlags) {
+    options.custom_flags(flags.bits() as i32);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn only_regular_files_of_bounded_length_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let refusal = |name: &str| read(&path(name), 4).unwrap_err().to_string();
+        fs::write(path("file"), "four").unwrap();
+        symlink("file", path("link")).unwrap();
+        assert_eq!(read(&path("link"), 4).unwrap(), b"four");
+        fs::write(path("long"), "fives").unwrap();
+        assert_eq!(refusal("long"), "it holds 5 bytes; at most 4 are read");
+        File::create(path("sparse")).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(refusal("sparse"), "it holds 1099511627776 bytes; at most 4 are read");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            path("pipe"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        symlink("/dev/zero", path("zeros")).unwrap();
+        for name in ["pipe", "zeros"] {
+            assert_eq!(refusal(name), "it is a pipe, a socket or a device, not a file");
+        }
+        assert_eq!(read(folder.path(), 4).unwrap_err().to_string(), "it is a folder, not a file");
+    }
+
+    #[test]
+    fn links_are_neither_written_through_nor_copied() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("private"), "private").unwrap();
+        symlink("private", path("link")).unwrap();
+        for append in [false, true] {
+            let refusal = open_own(&path("link"), append).unwrap_err().to_string();
+            assert_eq!(refusal, "it is a link, which is not followed");
+        }
+        let refusal = copy_new(&path("link"), &path("copy"), 100).unwrap_err().to_string();
+        assert_eq!(refusal, "it is a link, which is not followed");
+        replace(&path("link"), b"new").unwrap();
+        assert_eq!(fs::read(path("private")).unwrap(), b"private");
+        assert_eq!(fs::read(path("link")).unwrap(), b"new");
+        assert!(!is_link(&path("link")));
+
+        assert!(copy_new(&path("private"), &path("link"), 100).is_err(), "there is one");
+        copy_new(&path("private"), &path("copy"), 100).unwrap();
+        assert_eq!(fs::read(path("copy")).unwrap(), b"private");
+        drop(open_own(&path("copy"), false).unwrap());
+        assert_eq!(fs::read(path("copy")).unwrap(), b"private", "a lock empties nothing");
+    }
+
+    #[test]
+    fn a_file_that_cannot_take_its_place_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = folder.path().join("taken");
+        fs::create_dir(&taken).unwrap();
+        assert!(replace(&taken, b"text").is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
