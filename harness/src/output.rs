@@ -51,3 +51,8 @@ macro_rules! tell {
         }
     }};
 }
+
+/// Says that nothing keeps a second process out of a folder, whose file system has no locks.
+pub(crate) fn tell_without_locks(folder: &std::path::Path) {
+    tell!("note: {} is on a file system without locks: start no second trainmark on it", folder.display());
+}

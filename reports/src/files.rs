@@ -1,186 +1,220 @@
-//! Files that others may have made, or that lie where others write: only regular files are
-//! read, and no more of them than is meant; what is written appears at once and whole.
+//! Files in folders at which others may have had a hand, such as a run folder that was sent, a
+//! folder of data, or a volume that two containers share.
+//!
+//! What is read is a regular file of bounded length: a pipe would never end, nor would
+//! `/dev/zero`. What is written is a new file under a name that cannot be foreseen, renamed when
+//! it is whole: a link that lies in wait under a known name would lead the bytes elsewhere.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
 
-/// Most bytes of a record or of a run's other large files: 40,000 runs of 20 epochs.
+use rustix::fs::OFlags;
+
+/// Longest text file that is read of a folder: manifests, requests, pages.
+pub const TEXT_LIMIT: u64 = 4 << 20;
+/// Longest record that is read: that of a thousand seeds and as many epochs passes.
 pub const RECORD_LIMIT: u64 = 1 << 30;
-/// Most bytes of a file that a person might have written, such as a request.
-pub const SMALL_LIMIT: u64 = 1 << 20;
 
-/// Reads a regular file of at most `limit` bytes. A pipe or device is refused at once, where
-/// reading it would wait or never end.
+/// Opens a regular file for reading, by way of links, too.
 ///
 /// # Errors
-/// What the system says, or that it is no regular file, or larger.
+/// Where it cannot be opened, or is a pipe, a device or a folder.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    // A pipe that nobody writes to is opened at once.
+    with_flags(&mut options, OFlags::NONBLOCK);
+    let file = options.open(path)?;
+    require_regular(&file)?;
+    Ok(file)
+}
+
+/// The bytes of a regular file of at most `limit` bytes.
+///
+/// # Errors
+/// As [`open_regular`], and where it is longer, which is found before it is read.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let file = open(OpenOptions::new().read(true), path, &[])?;
+    let file = open_regular(path)?;
+    let length = file.metadata()?.len();
     let mut bytes = Vec::new();
-    // It may grow meanwhile.
-    let length = file.take(limit + 1).read_to_end(&mut bytes)?;
-    if length as u64 > limit {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {limit} bytes")));
+    // It may have grown since.
+    if length > limit || file.take(limit + 1).read_to_end(&mut bytes)? as u64 > limit {
+        let length = length.max(limit + 1);
+        return Err(io::Error::other(format!("it holds {length} bytes; at most {limit} are read")));
     }
     Ok(bytes)
 }
 
-/// As [`read`], as text.
+/// The text of a regular file of at most [`TEXT_LIMIT`] bytes.
 ///
 /// # Errors
 /// As [`read`], and where it is no UTF-8.
-pub fn read_text(path: &Path, limit: u64) -> io::Result<String> {
-    let bytes = read(path, limit)?;
-    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
+pub fn read_text(path: &Path) -> io::Result<String> {
+    String::from_utf8(read(path, TEXT_LIMIT)?).map_err(|error| {
+        let place = error.utf8_error().valid_up_to();
+        io::Error::new(io::ErrorKind::InvalidData, format!("byte {place} is no UTF-8"))
+    })
 }
 
-/// Where a path within a folder really leads, if that is a regular file within the folder: no
-/// link in it leads out.
-pub fn within(folder: &Path, relative: &Path) -> Option<PathBuf> {
-    let path = folder.join(relative).canonicalize().ok()?;
-    (path.starts_with(folder.canonicalize().ok()?) && path.is_file()).then_some(path)
-}
-
-/// Writes a file whole: under a random name beside it, which then takes its place. A link that
-/// is there is replaced, not followed.
+/// Writes a file beside its place and renames it, so that a reader sees the old or the new one,
+/// never a half. A link in its place is replaced, not followed.
 ///
 /// # Errors
-/// What the system says.
+/// Where the file system refuses; nothing is left then.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = temporary().tempfile_in(folder)?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let mut file = temporary(0o666).tempfile_in(parent.unwrap_or(Path::new(".")))?;
     file.write_all(bytes)?;
     file.persist(path).map(drop).map_err(|error| error.error)
 }
 
-/// What is not yet in its place: hidden, and then as any other file.
-fn temporary() -> tempfile::Builder<'static, 'static> {
+/// A folder that is to be filled and then renamed, so that it appears whole.
+///
+/// # Errors
+/// Where the file system refuses.
+pub(crate) fn temporary_folder(parent: &Path) -> io::Result<tempfile::TempDir> {
+    temporary(0o777).tempdir_in(parent)
+}
+
+/// Under a hidden name that cannot be foreseen; of this mode what the user's mask leaves of it, as
+/// with anything else.
+fn temporary(mode: u32) -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".").suffix(".tmp");
-    set_mode(&mut builder, 0o666);
+    builder.prefix(".new-").permissions(std::fs::Permissions::from_mode(mode));
     builder
 }
 
-/// A folder within another that is not yet in its place.
-pub(crate) fn temporary_folder(parent: &Path) -> io::Result<tempfile::TempDir> {
-    let mut builder = temporary();
-    set_mode(&mut builder, 0o777);
-    builder.tempdir_in(parent)
-}
-
-/// Less what the user's mask takes away.
-#[cfg_attr(not(unix), expect(unused_variables))]
-fn set_mode(builder: &mut tempfile::Builder<'_, '_>, mode: u32) {
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
-}
-
-/// Opens a file to add to its end, which is made where there is none; no link in its place.
+/// Opens a file to be written to, which is made where there is none, and left as it is where
+/// there is one: for locks, and for what is appended.
 ///
 /// # Errors
-/// What the system says, or that it is no regular file.
-pub fn open_to_append(path: &Path) -> io::Result<File> {
-    open(OpenOptions::new().create(true).append(true), path, &NO_LINK)
-}
-
-/// Opens a file to be locked, which is made where there is none and keeps what it holds; no link
-/// in its place.
-///
-/// # Errors
-/// What the system says, or that it is no regular file.
-pub fn open_to_lock(path: &Path) -> io::Result<File> {
-    open(OpenOptions::new().create(true).truncate(false).write(true), path, &NO_LINK)
-}
-
-#[cfg(unix)]
-const NO_LINK: [rustix::fs::OFlags; 1] = [rustix::fs::OFlags::NOFOLLOW];
-#[cfg(not(unix))]
-const NO_LINK: [(); 1] = [()];
-
-/// Opens without waiting for the other end of a pipe.
-#[cfg(unix)]
-fn open(options: &mut OpenOptions, path: &Path, flags: &[rustix::fs::OFlags]) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let flags = flags.iter().fold(rustix::fs::OFlags::NONBLOCK, |all, &flag| all | flag);
-    let file = options.custom_flags(flags.bits().cast_signed()).open(path).map_err(|error| {
-        match error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
-            true => io::Error::new(error.kind(), "a link stands in its place"),
-            false => error,
-        }
-    })?;
-    regular(file)
-}
-
-#[cfg(not(unix))]
-fn open(options: &mut OpenOptions, path: &Path, _flags: &[()]) -> io::Result<File> {
-    regular(options.open(path)?)
-}
-
-fn regular(file: File) -> io::Result<File> {
-    if file.metadata()?.is_file() {
-        Ok(file)
+/// Where it cannot be opened, is a link, a pipe, a device or a folder.
+pub fn open_own(path: &Path, append: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false);
+    if append {
+        options.append(true);
     } else {
-        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+        options.write(true);
     }
+    with_flags(&mut options, OFlags::NOFOLLOW | OFlags::NONBLOCK);
+    let file = options.open(path).map_err(|error| match is_link(path) {
+        true => io::Error::other("it is a link, which is not followed"),
+        false => error,
+    })?;
+    require_regular(&file)?;
+    Ok(file)
 }
 
-#[cfg(all(test, unix))]
+/// Copies a regular file to a place where there is none yet. A link is not followed.
+///
+/// # Errors
+/// Where one of them cannot be opened, the source is a link, a pipe, a device or longer than
+/// `limit` bytes, or the target is there already.
+pub fn copy_new(from: &Path, to: &Path, limit: u64) -> io::Result<()> {
+    if is_link(from) {
+        return Err(io::Error::other("it is a link, which is not followed"));
+    }
+    let mut options = OpenOptions::new();
+    options.read(true);
+    with_flags(&mut options, OFlags::NOFOLLOW | OFlags::NONBLOCK);
+    let source = options.open(from)?;
+    require_regular(&source)?;
+    let mut target = OpenOptions::new().write(true).create_new(true).open(to)?;
+    if io::copy(&mut source.take(limit + 1), &mut target)? > limit {
+        return Err(io::Error::other(format!("it holds more than {limit} bytes")));
+    }
+    Ok(())
+}
+
+/// Whether a path is a link, wherever it leads.
+pub fn is_link(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
+}
+
+/// Whether a part of `path`, which is within `folder`, is a link.
+pub fn leads_by_a_link(folder: &Path, path: &Path) -> bool {
+    path.ancestors().any(|part| part != Path::new("") && is_link(&folder.join(part)))
+}
+
+fn require_regular(file: &File) -> io::Result<()> {
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() {
+        return Ok(());
+    }
+    let what = if kind.is_dir() { "a folder" } else { "a pipe, a socket or a device" };
+    Err(io::Error::other(format!("it is {what}, not a file")))
+}
+
+fn with_flags(options: &mut OpenOptions, flags: OFlags) {
+    options.custom_flags(flags.bits() as i32);
+}
+
+#[cfg(test)]
 mod tests {
+    use super::*;
     use std::fs;
     use std::os::unix::fs::symlink;
 
-    use super::*;
-
     #[test]
-    fn only_regular_files_of_a_bounded_size_are_read() {
+    fn only_regular_files_of_bounded_length_are_read() {
         let folder = tempfile::tempdir().unwrap();
-        let pipe = folder.path().join("pipe");
-        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
-        assert!(made.unwrap().success());
-        for path in [&pipe, Path::new("/dev/zero"), folder.path()] {
-            let error = read(path, 10).unwrap_err().to_string();
-            assert!(error.contains("no regular file"), "{}: {error}", path.display());
+        let path = |name: &str| folder.path().join(name);
+        let refusal = |name: &str| read(&path(name), 4).unwrap_err().to_string();
+        fs::write(path("file"), "four").unwrap();
+        symlink("file", path("link")).unwrap();
+        assert_eq!(read(&path("link"), 4).unwrap(), b"four");
+        fs::write(path("long"), "fives").unwrap();
+        assert_eq!(refusal("long"), "it holds 5 bytes; at most 4 are read");
+        File::create(path("sparse")).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(refusal("sparse"), "it holds 1099511627776 bytes; at most 4 are read");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            path("pipe"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        symlink("/dev/zero", path("zeros")).unwrap();
+        for name in ["pipe", "zeros"] {
+            assert_eq!(refusal(name), "it is a pipe, a socket or a device, not a file");
         }
-        assert!(open_to_append(&pipe).is_err() && open_to_lock(&pipe).is_err());
-        let file = folder.path().join("file");
-        fs::write(&file, "0123456789").unwrap();
-        assert_eq!(read_text(&file, 10).unwrap(), "0123456789");
-        assert_eq!(read(&file, 9).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
-        // Of a size that no memory has, and nothing in it.
-        File::options().write(true).open(&file).unwrap().set_len(1 << 40).unwrap();
-        assert!(read(&file, SMALL_LIMIT).is_err());
+        assert_eq!(read(folder.path(), 4).unwrap_err().to_string(), "it is a folder, not a file");
     }
 
     #[test]
-    fn links_are_replaced_and_not_followed() {
+    fn links_are_neither_written_through_nor_copied() {
         let folder = tempfile::tempdir().unwrap();
-        let (other, link) = (folder.path().join("other"), folder.path().join("link"));
-        fs::write(&other, "mine").unwrap();
-        symlink(&other, &link).unwrap();
-        assert!(open_to_append(&link).unwrap_err().to_string().contains("a link stands in its place"));
-        assert!(open_to_lock(&link).is_err());
-        replace(&link, b"new").unwrap();
-        assert_eq!(
-            (fs::read_to_string(&other).unwrap(), fs::read_to_string(&link).unwrap()),
-            ("mine".into(), "new".into())
-        );
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "something was left");
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("private"), "private").unwrap();
+        symlink("private", path("link")).unwrap();
+        for append in [false, true] {
+            let refusal = open_own(&path("link"), append).unwrap_err().to_string();
+            assert_eq!(refusal, "it is a link, which is not followed");
+        }
+        let refusal = copy_new(&path("link"), &path("copy"), 100).unwrap_err().to_string();
+        assert_eq!(refusal, "it is a link, which is not followed");
+        replace(&path("link"), b"new").unwrap();
+        assert_eq!(fs::read(path("private")).unwrap(), b"private");
+        assert_eq!(fs::read(path("link")).unwrap(), b"new");
+        assert!(!is_link(&path("link")));
+
+        assert!(copy_new(&path("private"), &path("link"), 100).is_err(), "there is one");
+        copy_new(&path("private"), &path("copy"), 100).unwrap();
+        assert_eq!(fs::read(path("copy")).unwrap(), b"private");
+        drop(open_own(&path("copy"), false).unwrap());
+        assert_eq!(fs::read(path("copy")).unwrap(), b"private", "a lock empties nothing");
     }
 
     #[test]
-    fn a_link_out_of_a_folder_leads_nowhere() {
-        let place = tempfile::tempdir().unwrap();
-        let folder = place.path().join("folder");
-        fs::create_dir(&folder).unwrap();
-        fs::write(place.path().join("private"), "").unwrap();
-        fs::write(folder.join("own"), "").unwrap();
-        symlink("../private", folder.join("out")).unwrap();
-        symlink("..", folder.join("up")).unwrap();
-        let leads = |path: &str| within(&folder, Path::new(path)).is_some();
-        assert!(leads("own"));
-        assert!(
-            !leads("out") && !leads("up/private") && !leads("../private") && !leads("absent") && !leads(".")
-        );
+    fn a_file_that_cannot_take_its_place_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = folder.path().join("taken");
+        fs::create_dir(&taken).unwrap();
+        assert!(replace(&taken, b"text").is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

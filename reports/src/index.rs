@@ -31,7 +31,7 @@ const GENERATOR: &str = r#"<meta name="generator" content="trainmark">"#;
 /// did not write is there, which is left as it is.
 pub fn write(parent: &Path) -> Result<(), StoreError> {
     let path = parent.join(FILE);
-    if files::read(&path, files::RECORD_LIMIT)
+    if files::read(&path, files::TEXT_LIMIT)
         .is_ok_and(|bytes| !String::from_utf8_lossy(&bytes).contains(GENERATOR))
     {
         return Err(StoreError::Foreign { path });

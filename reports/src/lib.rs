@@ -32,7 +32,7 @@ mod example;
 
 use std::path::Path;
 
-pub use lock::lock;
+pub use lock::{Locked, lock};
 pub use record::Record;
 pub use store::{RunStore, StoreError, latest, list};
 pub use summary::{CellSummary, summarize};

@@ -131,7 +131,7 @@ impl BenchRequest {
     /// Where the folder holds none that this version understands, as that of a merged run.
     pub fn read(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(FILE);
-        let text = match files::read_text(&path, files::SMALL_LIMIT) {
+        let text = match files::read_text(&path) {
             Err(_) if is_merged(folder) => bail!(
                 "cannot resume: {} is a merged run: it cannot be continued; resume a run that it was merged of, \
                  and merge again",

@@ -15,6 +15,7 @@ use super::runner::Runner;
 use super::{BenchRequest, Place, unix_time};
 use crate::data;
 use crate::machine::{self, power};
+use crate::output;
 use crate::plan::Selection;
 use crate::workload::Workload;
 
@@ -43,15 +44,24 @@ pub(super) fn open_store(
     match place {
         Place::Within(parent) => {
             let started = started(request, ready, runner)?;
-            Ok((create_store(parent, request, started)?, None))
+            let store = create_store(parent, request, started)?;
+            note_lock(&store);
+            Ok((store, None))
         }
         Place::Resume(folder) => {
             let (mut store, record) = RunStore::reopen(folder)?;
             check_same_data(&record, &ready.dataset)?;
             check_same_plan(&record, request, ready)?;
+            note_lock(&store);
             store.append(&Event::Resumed { unix_time: unix_time() })?;
             Ok((store, Some(record)))
         }
+    }
+}
+
+fn note_lock(store: &RunStore) {
+    if !store.has_lock() {
+        output::tell_without_locks(store.folder());
     }
 }
 

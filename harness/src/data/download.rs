@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::Instant;
 
+use trainmark_reports::files;
+
 use super::error::{Absence, DataError};
 use super::event::{DownloadEvent, Heard};
 use super::publication::{Address, FileState, Publication, PublishedFile};
@@ -57,10 +59,10 @@ fn download_file(
 /// Keeps two processes from writing the same `.part`; released when dropped.
 fn lock(dir: &Path, heard: Heard<'_>) -> Result<File, Absence> {
     let path = dir.join(".download.lock");
-    let file = File::create(&path).map_err(|error| Absence::folder("create", &path, error))?;
-    // Some network file systems have no locks. The sums still guard the files, so two downloads
-    // at once cost time there, not correctness.
-    let _ = trainmark_reports::lock(&file, |tries| {
+    let file = files::open_own(&path, false).map_err(|error| Absence::folder("create", &path, error))?;
+    // Where there are no locks the sums still guard the files: two downloads at once cost time,
+    // not correctness, and need no note.
+    trainmark_reports::lock(&file, |tries| {
         if tries == 1 {
             heard(DownloadEvent::Waiting(dir));
         }

@@ -101,6 +101,27 @@ fn logs_come_along_and_no_other_file_does() {
 }
 
 #[test]
+fn a_link_among_the_logs_is_not_followed() {
+    for link in ["logs/lenet-bn-tch-1.log", "logs"] {
+        let parent = tempfile::tempdir().unwrap();
+        let sources = of_two(parent.path());
+        let private = parent.path().join("private");
+        std::fs::rename(sources[1].folder.join("logs"), &private).unwrap();
+        std::fs::create_dir(sources[1].folder.join("logs")).unwrap();
+        let link = sources[1].folder.join(link);
+        if link.is_dir() {
+            std::fs::remove_dir(&link).unwrap();
+            std::os::unix::fs::symlink(&private, link).unwrap();
+        } else {
+            std::os::unix::fs::symlink(private.join("lenet-bn-tch-1.log"), link).unwrap();
+        }
+        let folder = merge(&sources, naming()).unwrap().write(parent.path()).unwrap();
+        assert!(folder.join("logs/1").is_dir());
+        assert!(!folder.join("logs/2").exists(), "a file from outside came along");
+    }
+}
+
+#[test]
 fn the_order_of_rounds_is_that_of_the_merged_plan() {
     let parent = tempfile::tempdir().unwrap();
     let sources = of_two(parent.path());

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub use error::StoreError;
 
 use crate::files;
-use crate::lock;
+use crate::lock::{Locked, lock};
 use crate::record::{Event, Record, Started};
 
 /// Name of the record in a run folder.
@@ -38,6 +38,7 @@ pub struct RunStore {
     length: u64,
     /// Keeps other writers out.
     _lock: File,
+    has_lock: bool,
 }
 
 impl RunStore {
@@ -92,7 +93,7 @@ impl RunStore {
 
     /// Fills a folder that is not yet in its place.
     fn begin(folder: &Path, started: &Started, files: &[(&str, Vec<u8>)]) -> Result<Self, StoreError> {
-        let lock = lock_folder(folder)?;
+        let (lock, has_lock) = lock_folder(folder)?;
         let logs = folder.join(LOGS_FOLDER);
         fs::create_dir(&logs).map_err(|cause| StoreError::io("create", &logs, cause))?;
         let environment = folder.join(ENVIRONMENT_FILE);
@@ -108,7 +109,7 @@ impl RunStore {
             replace_file(&folder.join(name), bytes)?;
         }
         let events = open_events(folder)?;
-        let mut store = Self { events, folder: folder.to_path_buf(), length: 0, _lock: lock };
+        let mut store = Self { events, folder: folder.to_path_buf(), length: 0, _lock: lock, has_lock };
         store.append(&Event::Started(started.clone()))?;
         Ok(store)
     }
@@ -124,11 +125,11 @@ impl RunStore {
         if !path.is_file() {
             return Err(StoreError::NotARun { folder: folder.to_path_buf() });
         }
-        let lock = lock_folder(folder)?;
+        let (lock, has_lock) = lock_folder(folder)?;
         let (record, length) = read::read(folder)?;
         let events = open_events(folder)?;
         events.set_len(length).map_err(|cause| StoreError::io("truncate", &path, cause))?;
-        Ok((Self { folder: folder.to_path_buf(), events, length, _lock: lock }, record))
+        Ok((Self { folder: folder.to_path_buf(), events, length, _lock: lock, has_lock }, record))
     }
 
     /// Appends one line to the record. The ends of epochs, runs and processes are
@@ -164,6 +165,11 @@ impl RunStore {
         }
     }
 
+    /// Whether other writers are kept out: not where the file system has no locks.
+    pub fn has_lock(&self) -> bool {
+        self.has_lock
+    }
+
     /// The run folder.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -177,33 +183,34 @@ impl RunStore {
 
 fn open_events(folder: &Path) -> Result<File, StoreError> {
     let path = folder.join(EVENTS_FILE);
-    files::open_to_append(&path).map_err(|cause| StoreError::io("open", &path, cause))
+    files::open_own(&path, true).map_err(|cause| StoreError::io("open", &path, cause))
 }
 
-/// Takes a folder, which exists, for one writer.
-fn lock_folder(folder: &Path) -> Result<File, StoreError> {
+/// Takes a folder, which exists, for one writer. Returns the lock, and whether it is one: some
+/// file systems know none.
+fn lock_folder(folder: &Path) -> Result<(File, bool), StoreError> {
     let path = folder.join(LOCK_FILE);
-    let file = files::open_to_lock(&path).map_err(|cause| StoreError::io("open", &path, cause))?;
+    let file = files::open_own(&path, false).map_err(|cause| StoreError::io("open", &path, cause))?;
     match lock(&file, |tries| tries < LOCK_TRIES) {
-        Ok(true) => Ok(file),
-        Ok(false) => Err(StoreError::Locked { folder: folder.to_path_buf() }),
-        Err(cause) => Err(StoreError::io("lock", &path, cause)),
+        Locked::Held => Ok((file, true)),
+        Locked::Unknown => Ok((file, false)),
+        Locked::ByAnother => Err(StoreError::Locked { folder: folder.to_path_buf() }),
     }
 }
 
 /// `latest` is a convenience: where it cannot be made, [`latest`] falls back on
 /// the names, and the run goes on.
 fn point_latest(parent: &Path, id: &str) {
-    let temporary = parent.join(format!(".{LATEST}-{}", std::process::id()));
-    #[cfg(unix)]
-    let linked = std::os::unix::fs::symlink(id, &temporary);
-    #[cfg(windows)]
-    let linked = std::os::windows::fs::symlink_dir(id, &temporary);
-    #[cfg(not(any(unix, windows)))]
-    let linked: std::io::Result<()> = Err(std::io::ErrorKind::Unsupported.into());
-    if linked.and_then(|()| fs::rename(&temporary, parent.join(LATEST))).is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
+    let made = tempfile::Builder::new().prefix(".latest-").make_in(parent, |temporary| {
+        #[cfg(unix)]
+        return std::os::unix::fs::symlink(id, temporary);
+        #[cfg(windows)]
+        return std::os::windows::fs::symlink_dir(id, temporary);
+        #[cfg(not(any(unix, windows)))]
+        return Err(std::io::ErrorKind::Unsupported.into());
+    });
+    // Where it cannot take its place, the temporary link is removed.
+    drop(made.map(|link| link.into_temp_path().persist(parent.join(LATEST))));
 }
 
 /// The run that `parent/latest` points to, else the last by name.

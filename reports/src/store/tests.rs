@@ -377,3 +377,36 @@ fn a_run_folder_appears_with_all_that_it_begins_with() {
     names.sort();
     assert_eq!(names, ["a", "latest"]);
 }
+
+#[test]
+fn a_record_that_is_no_file_is_refused_at_once() {
+    let parent = tempfile::tempdir().unwrap();
+    let events = parent.path().join(EVENTS_FILE);
+    let refusal = || Record::read(parent.path()).unwrap_err().to_string();
+    std::os::unix::fs::symlink("/dev/zero", &events).unwrap();
+    assert!(refusal().contains("it is a pipe, a socket or a device, not a file"), "{}", refusal());
+    fs::remove_file(&events).unwrap();
+    File::create(&events).unwrap().set_len(1 << 40).unwrap();
+    assert!(refusal().contains("it holds 1099511627776 bytes"), "{}", refusal());
+}
+
+#[test]
+fn links_in_a_foreign_folder_lead_nothing_outside() {
+    let parent = tempfile::tempdir().unwrap();
+    let outside = parent.path().join("outside");
+    fs::write(&outside, "private").unwrap();
+    let folder = parent.path().join("a");
+    drop(RunStore::create(parent.path(), "a", &example::started(), &[]).unwrap());
+    for name in [EVENTS_FILE, LOCK_FILE] {
+        let path = folder.join(name);
+        let kept = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&outside, &path).unwrap();
+        assert!(RunStore::reopen(&folder).is_err(), "{name}");
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, kept).unwrap();
+    }
+    std::os::unix::fs::symlink(&outside, folder.join("summary.csv")).unwrap();
+    crate::write_all(&folder, &Record::read(&folder).unwrap()).unwrap();
+    assert_eq!(fs::read(&outside).unwrap(), b"private");
+}

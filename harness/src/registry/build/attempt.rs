@@ -8,7 +8,7 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use trainmark_reports::lock;
+use trainmark_reports::{Locked, files, lock};
 
 use super::fingerprint::setting;
 use super::inputs::Inputs;
@@ -109,18 +109,17 @@ impl Recipe {
     /// Takes the target folder for one build, in whichever process, or waits until the user
     /// interrupts.
     fn lock(&self, interrupt: &Interrupt, heard: &mut dyn FnMut(BuildEvent)) -> io::Result<File> {
-        let file = File::options().create(true).append(true).open(self.target.join("build.lock"))?;
+        let file = files::open_own(&self.target.join("build.lock"), false)?;
         let locked = lock(&file, |tries| {
             if tries == 1 {
                 heard(BuildEvent::Waiting);
             }
             !interrupt.is_set()
         });
-        match locked {
-            // Some network file systems know no locks; cargo goes on there as well.
-            Err(error) if error.kind() != io::ErrorKind::Unsupported => Err(error),
-            _ => Ok(file),
+        if locked == Locked::Unknown {
+            crate::output::tell_without_locks(&self.target);
         }
+        Ok(file)
     }
 
     fn run(
