@@ -210,7 +210,13 @@ fn a_library_that_has_changed_is_refused() {
     fs::copy(hostile(), &library).unwrap();
     let run = killed_in_second_seed(&out.path().join("runs"), &library);
     OpenOptions::new().append(true).open(&library).unwrap().write_all(b"\0").unwrap();
-    let finished = resume(&run).expect(2);
+    let message = resume(&run).refusal();
+    let named = format!("if you trust it: `bench --resume {} {}`", run.path.display(), library.display());
+    assert!(
+        message.contains("which must be named again") && message.trim_end().ends_with(&named),
+        "{message}"
+    );
+    let finished = invoke(["bench", "--resume"]).args([&run.path, &library]).run().expect(2);
     assert!(finished.stderr.contains("has changed since its first runs"), "{}", finished.stderr);
     assert_eq!(run.count("resumed"), 0);
 }

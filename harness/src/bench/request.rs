@@ -1,13 +1,12 @@
 //! What the user asks `bench` for; kept in the run folder so that an interrupted
 //! run can be continued.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
-use trainmark_reports::Record;
+use trainmark_reports::{Record, files};
 
 use crate::data::DatasetChoice;
 use crate::executor::MemoryLimit;
@@ -44,6 +43,9 @@ pub struct Selected {
     pub dataset: DatasetChoice,
     /// Folder of the data set's files.
     pub data_dir: Option<PathBuf>,
+    /// `TRAINMARK_DATA`, which a continuation may lack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_variable: Option<PathBuf>,
     /// Threads per backend.
     pub threads: usize,
     /// Further folders of backends.
@@ -118,14 +120,29 @@ impl BenchRequest {
         self.selected.check()
     }
 
-    /// Keeps it in the run folder.
+    /// The file in which it is kept in the run folder: its name and content.
     ///
     /// # Errors
-    /// Where the file cannot be written.
-    pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
-        let path = folder.join(FILE);
-        let text = serde_json::to_string_pretty(self).context("cannot encode the request")?;
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    /// Where it holds a path that is no Unicode.
+    pub fn file(&self) -> anyhow::Result<(&'static str, Vec<u8>)> {
+        Ok((FILE, serde_json::to_vec_pretty(self).context("cannot encode the request")?))
+    }
+
+    /// Refuses a record that was not begun with this request: one of the two files is not the
+    /// run's. Nothing is built or loaded for that.
+    ///
+    /// # Errors
+    /// Naming what differs.
+    pub fn check_record(&self, record: &Record) -> anyhow::Result<()> {
+        let (started, schedule) = (&record.started, &self.schedule);
+        let what = if started.plan.epochs != schedule.epochs || started.plan.seeds != schedule.seeds() {
+            "epochs or seeds"
+        } else if started.command != self.command {
+            "command lines"
+        } else {
+            return Ok(());
+        };
+        bail!("cannot resume: {FILE} and events.jsonl tell of different {what}; start a new run")
     }
 
     /// Reads it back from a run folder.
@@ -134,7 +151,7 @@ impl BenchRequest {
     /// Where the folder holds none that this version understands, as that of a merged run.
     pub fn read(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(FILE);
-        let text = match fs::read_to_string(&path) {
+        let text = match files::read_text(&path) {
             Err(_) if is_merged(folder) => bail!(
                 "cannot resume: {} is a merged run: it cannot be continued; resume a run that it was merged of, \
                  and merge again",

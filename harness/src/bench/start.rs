@@ -43,13 +43,14 @@ pub(super) fn open_store(
         Place::Within(parent) => {
             let started = started(request, ready)?;
             let store = create_store(parent, request, started)?;
-            request.write(store.folder())?;
             note_lock(&store);
             Ok((store, None))
         }
         Place::Resume(folder) => {
             let (mut store, record) = RunStore::reopen(folder)?;
-            check_same_data(&record, &ready.dataset)?;
+            // Again, now that nobody else can write to it.
+            check_same_data(&record, request, &ready.dataset)?;
+            request.check_record(&record)?;
             check_same_plan(&record, request, ready)?;
             note_lock(&store);
             store.append(&Event::Resumed { unix_time: unix_time() })?;
@@ -66,23 +67,40 @@ fn note_lock(store: &RunStore) {
 
 /// Makes a run folder under the first name that is free. Another benchmark that begins in
 /// the same second may take a name between the look and the making: then the next one is.
-fn create_store(parent: &Path, request: &BenchRequest, mut started: Started) -> Result<RunStore, StoreError> {
+fn create_store(parent: &Path, request: &BenchRequest, mut started: Started) -> anyhow::Result<RunStore> {
     /// So many benchmarks do not begin in one second; something else is wrong then.
     const TRIES: usize = 20;
     let mut tries = 1;
+    let file = request.file()?;
     loop {
         started.run_id = run_id(parent, &request.selected.selections);
-        match RunStore::create(parent, &started.run_id, &started) {
+        match RunStore::create_with(parent, &started.run_id, &started, std::slice::from_ref(&file)) {
             Err(StoreError::Exists { .. } | StoreError::Locked { .. }) if tries < TRIES => tries += 1,
-            made => return made,
+            made => return Ok(made?),
         }
     }
 }
 
-/// Numbers from two data sets must not stand in one table.
-fn check_same_data(record: &Record, dataset: &data::Prepared) -> anyhow::Result<()> {
+/// Refuses to continue with another data set: numbers of two must not stand in one table.
+///
+/// # Errors
+/// With both data sets, and the folder that the first was taken from, where it is not named now.
+pub(super) fn check_same_data(
+    record: &Record,
+    request: &BenchRequest,
+    dataset: &data::DecodedFiles,
+) -> anyhow::Result<()> {
     let before = &record.started.plan.dataset;
     if before.fingerprint != dataset.fingerprint {
+        let named = std::env::var_os("TRAINMARK_DATA").filter(|folder| !folder.is_empty());
+        if let (Some(folder), None) = (&request.selected.data_variable, named) {
+            anyhow::bail!(
+                "cannot resume: the run was begun on {} with TRAINMARK_DATA={folder}, which is not set now; \
+                 set it, and resume again",
+                before.name,
+                folder = crate::shell::quoted_path(folder)
+            );
+        }
         anyhow::bail!(
             "cannot resume: the run was begun on {} ({:.12}…), now there is {} ({:.12}…); start a new run",
             before.name,
@@ -97,11 +115,6 @@ fn check_same_data(record: &Record, dataset: &data::Prepared) -> anyhow::Result<
 /// What is continued must be what was begun: the same plan, with the same libraries.
 fn check_same_plan(record: &Record, request: &BenchRequest, ready: &Ready) -> anyhow::Result<()> {
     let plan = &record.started.plan;
-    if plan.epochs != request.schedule.epochs || plan.seeds != request.schedule.seeds() {
-        anyhow::bail!(
-            "cannot resume: request.json and events.jsonl tell of different epochs or seeds; start a new run"
-        );
-    }
     let history = History::new(&request.schedule, Some(record));
     for cell in &plan.cells {
         if history.is_complete(cell) {

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use super::decoded_files::DecodedFiles;
 use super::error::DataError;
 use super::idx::{self, IMAGES_HEADER, IdxImages, LABELS_HEADER};
-use super::prepared::Prepared;
 use crate::units::hexadecimal;
 
 const FILES: [&str; 4] = ["train-images.idx", "train-labels.idx", "test-images.idx", "test-labels.idx"];
@@ -40,15 +40,15 @@ pub(super) fn store(
     key: &str,
     cache: Option<&Path>,
     make: impl FnOnce() -> Result<[Vec<u8>; 4], DataError>,
-) -> Result<Prepared, DataError> {
+) -> Result<DecodedFiles, DataError> {
     let kept = cache.map(|cache| cache.join("decoded").join(key));
     if let Some((dir, contents)) = kept.as_ref().and_then(|dir| Some((dir, reusable(dir)?))) {
-        return Ok(prepared(name, dir, contents, None));
+        return Ok(files_in(name, dir, contents, None));
     }
     let files = make()?;
     let contents = examine(name, &files)?;
     if let Some(dir) = kept.filter(|dir| keep(dir, &files, &contents).is_ok()) {
-        return Ok(prepared(name, &dir, contents, None));
+        return Ok(files_in(name, &dir, contents, None));
     }
     let dir = Arc::new(write_temporarily(&files, &contents).map_err(|cause| DataError::Io {
         action: "write the decoded data set to",
@@ -56,7 +56,7 @@ pub(super) fn store(
         cause,
         remedy: "free some space there (55 MB), or set TMPDIR or XDG_CACHE_HOME to a folder that can be written",
     })?);
-    Ok(prepared(name, dir.path(), contents, Some(Arc::clone(&dir))))
+    Ok(files_in(name, dir.path(), contents, Some(Arc::clone(&dir))))
 }
 
 fn write_temporarily(files: &[Vec<u8>; 4], contents: &Contents) -> io::Result<TempDir> {
@@ -65,9 +65,9 @@ fn write_temporarily(files: &[Vec<u8>; 4], contents: &Contents) -> io::Result<Te
     Ok(dir)
 }
 
-fn prepared(name: &str, dir: &Path, contents: Contents, temporary: Option<Arc<TempDir>>) -> Prepared {
+fn files_in(name: &str, dir: &Path, contents: Contents, temporary: Option<Arc<TempDir>>) -> DecodedFiles {
     let [train_images, train_labels, test_images, test_labels] = FILES.map(|file| dir.join(file));
-    Prepared {
+    DecodedFiles {
         name: name.into(),
         train_images,
         train_labels,

@@ -4,8 +4,9 @@
 mod error;
 mod read;
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 pub use error::StoreError;
@@ -26,6 +27,8 @@ const LOCK_FILE: &str = ".lock";
 /// A process that is just being started holds a copy of all open files until it becomes its
 /// program, so that a lock may outlive its owner by an instant.
 const LOCK_TRIES: u32 = 10;
+/// So begins the name of a run folder that is being made.
+const NEW: &str = ".new-";
 /// Name of the link to the newest run folder.
 pub(crate) const LATEST: &str = "latest";
 
@@ -50,7 +53,21 @@ impl RunStore {
     /// When the folder already holds something, `id` is not a plain name, or the
     /// file system refuses.
     pub fn create(parent: &Path, id: &str, started: &Started) -> Result<Self, StoreError> {
-        let store = Self::create_beside(parent, id, started)?;
+        Self::create_with(parent, id, started, &[])
+    }
+
+    /// As [`RunStore::create`], with further files, names and contents. The folder gets its name
+    /// when all of it is there, so that whatever ends the process leaves no half of a run.
+    ///
+    /// # Errors
+    /// As [`RunStore::create`].
+    pub fn create_with(
+        parent: &Path,
+        id: &str,
+        started: &Started,
+        files: &[(&str, Vec<u8>)],
+    ) -> Result<Self, StoreError> {
+        let store = Self::create_whole(parent, id, started, files)?;
         point_latest(parent, id);
         Ok(store)
     }
@@ -60,16 +77,48 @@ impl RunStore {
     /// # Errors
     /// As [`RunStore::create`].
     pub fn create_beside(parent: &Path, id: &str, started: &Started) -> Result<Self, StoreError> {
+        Self::create_whole(parent, id, started, &[])
+    }
+
+    fn create_whole(
+        parent: &Path,
+        id: &str,
+        started: &Started,
+        files: &[(&str, Vec<u8>)],
+    ) -> Result<Self, StoreError> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if id.is_empty() || id.starts_with('.') || id == LATEST || !id.chars().all(plain) {
             return Err(StoreError::Name { id: id.to_owned() });
         }
         let folder = parent.join(id);
-        fs::create_dir_all(&folder).map_err(|cause| StoreError::io("create", &folder, cause))?;
-        let (lock, has_lock) = lock_folder(&folder)?;
-        if !is_empty(&folder)? {
-            return Err(StoreError::Exists { folder });
+        fs::create_dir_all(parent).map_err(|cause| StoreError::io("create", parent, cause))?;
+        if folder.exists() {
+            // Another process may be about to take it.
+            drop(lock_folder(&folder)?);
+            if !is_empty(&folder)? {
+                return Err(StoreError::Exists { folder });
+            }
         }
+        let made = tempfile::Builder::new()
+            .prefix(NEW)
+            .permissions(Permissions::from_mode(0o777))
+            .tempdir_in(parent);
+        let made = made.map_err(|cause| StoreError::io("create", &folder, cause))?;
+        let mut store = Self::fill(made.path(), started, files)?;
+        let _ = fs::remove_file(folder.join(LOCK_FILE));
+        fs::rename(made.path(), &folder).map_err(|cause| match cause.kind() {
+            std::io::ErrorKind::DirectoryNotEmpty => StoreError::Exists { folder: folder.clone() },
+            _ => StoreError::io("create", &folder, cause),
+        })?;
+        // It has another name now; nothing is left to remove.
+        let _ = made.keep();
+        store.folder = folder;
+        Ok(store)
+    }
+
+    /// Writes what stands in a run folder before the first run.
+    fn fill(folder: &Path, started: &Started, files: &[(&str, Vec<u8>)]) -> Result<Self, StoreError> {
+        let (lock, has_lock) = lock_folder(folder)?;
         let logs = folder.join(LOGS_FOLDER);
         fs::create_dir(&logs).map_err(|cause| StoreError::io("create", &logs, cause))?;
         let environment = folder.join(ENVIRONMENT_FILE);
@@ -81,8 +130,11 @@ impl RunStore {
         let json =
             json.map_err(|cause| StoreError::Event { path: environment.clone(), cause: cause.to_string() })?;
         replace_file(&environment, &json)?;
-
-        let mut store = Self { events: open_events(&folder)?, folder, length: 0, _lock: lock, has_lock };
+        for (name, bytes) in files {
+            replace_file(&folder.join(name), bytes)?;
+        }
+        let events = open_events(folder)?;
+        let mut store = Self { events, folder: folder.to_path_buf(), length: 0, _lock: lock, has_lock };
         store.append(&Event::Started(started.clone()))?;
         Ok(store)
     }
@@ -215,7 +267,8 @@ pub fn list(parent: &Path) -> Result<Vec<PathBuf>, StoreError> {
     }
     let mut folders = entries(parent)?;
     folders.retain(|path| {
-        path.file_name().is_some_and(|name| name != LATEST) && path.join(EVENTS_FILE).is_file()
+        let name = path.file_name().unwrap_or_default();
+        name != LATEST && !name.as_encoded_bytes().starts_with(b".") && path.join(EVENTS_FILE).is_file()
     });
     folders.sort();
     Ok(folders)

@@ -1,5 +1,7 @@
 //! What a library is made from, as one hash: a library is stale when it changes.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -9,6 +11,10 @@ use sha2::{Digest, Sha256};
 
 use crate::registry::manifest::Artifact;
 use crate::units::hexadecimal;
+
+/// More is no source: a folder of data, or links without end.
+const MOST_ENTRIES: usize = 100_000;
+const MOST_BYTES: u64 = 4 << 30;
 
 /// Variables that change what every cargo build makes.
 const COMPILER_VARIABLES: [&str; 2] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"];
@@ -27,9 +33,10 @@ pub(super) fn fingerprint(artifact: &Artifact, folder: &Path) -> anyhow::Result<
         add_bytes(&mut hash, &[u8::from(value.is_some())]);
         add_bytes(&mut hash, value.unwrap_or_default().as_encoded_bytes());
     }
+    let mut walk = Walk::default();
     for input in &artifact.inputs {
         let path = folder.join(input);
-        add_path(&mut hash, &path, &mut Vec::new())
+        walk.add_path(&mut hash, &path)
             .with_context(|| format!("backend.toml names the input {}", path.display()))?;
     }
     Ok(hexadecimal(&hash.finalize()))
@@ -60,37 +67,64 @@ fn add_bytes(hash: &mut Sha256, bytes: &[u8]) {
     hash.update(bytes);
 }
 
-/// Adds a file, or a folder with all that is in it. Links count as what they
-/// lead to; `parents` are the folders on the way, of which a link may name one.
-fn add_path(hash: &mut Sha256, path: &Path, parents: &mut Vec<PathBuf>) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default();
-    let metadata = match fs::metadata(path) {
-        // Such as a Cargo.lock before the first build, or an editor's file that is gone again.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+/// What of the inputs was met so far.
+#[derive(Default)]
+struct Walk {
+    /// Folders, by the path that has no links, with their number.
+    folders: HashMap<PathBuf, usize>,
+    entries: usize,
+    bytes: u64,
+}
+
+impl Walk {
+    /// Adds a file, or a folder with all that is in it. Links count as what they lead to; of a
+    /// folder that was met before only which one it is, so that links which lead to each other
+    /// neither go round nor multiply.
+    fn add_path(&mut self, hash: &mut Sha256, path: &Path) -> io::Result<()> {
+        let name = path.file_name().unwrap_or_default();
+        let metadata = match fs::metadata(path) {
+            // Such as a Cargo.lock before the first build, or an editor's file that is gone again.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                add_bytes(hash, name.as_encoded_bytes());
+                return Ok(());
+            }
+            metadata => metadata?,
+        };
+        let bytes = if metadata.is_file() { metadata.len() } else { 0 };
+        self.count(bytes)?;
+        if !metadata.is_dir() {
             add_bytes(hash, name.as_encoded_bytes());
+            // Reading a pipe would wait for a writer.
+            return if metadata.is_file() { add_content(hash, path) } else { Ok(()) };
+        }
+        if name == "target" || name == ".git" {
             return Ok(());
         }
-        metadata => metadata?,
-    };
-    if !metadata.is_dir() {
-        add_bytes(hash, name.as_encoded_bytes());
-        // Reading a pipe would wait for a writer.
-        return if metadata.is_file() { add_content(hash, path) } else { Ok(()) };
+        let number = self.folders.len();
+        match self.folders.entry(path.canonicalize()?) {
+            Entry::Occupied(known) => {
+                add_bytes(hash, &known.get().to_le_bytes());
+                return Ok(());
+            }
+            Entry::Vacant(place) => place.insert(number),
+        };
+        let entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
+        let mut entries = entries?;
+        entries.sort();
+        entries.iter().try_for_each(|entry| self.add_path(hash, entry))
     }
-    if name == "target" || name == ".git" {
-        return Ok(());
+
+    fn count(&mut self, bytes: u64) -> io::Result<()> {
+        self.entries += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.entries <= MOST_ENTRIES && self.bytes <= MOST_BYTES {
+            return Ok(());
+        }
+        let most = crate::units::bytes(MOST_BYTES);
+        Err(io::Error::other(format!(
+            "the inputs hold more than {MOST_ENTRIES} files or {most}: name only what the build reads"
+        )))
     }
-    let folder = path.canonicalize()?;
-    if parents.contains(&folder) {
-        return Ok(());
-    }
-    let entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
-    let mut entries = entries?;
-    entries.sort();
-    parents.push(folder);
-    let added = entries.iter().try_for_each(|entry| add_path(hash, entry, parents));
-    parents.pop();
-    added
 }
 
 fn add_content(hash: &mut Sha256, path: &Path) -> io::Result<()> {
@@ -124,6 +158,24 @@ mod tests {
         assert_eq!(fingerprint(&artifact, path).expect("readable"), before);
         fs::write(path.join("elsewhere"), "two").expect("writable");
         assert_ne!(fingerprint(&artifact, path).expect("readable"), before);
+    }
+
+    #[test]
+    fn links_that_multiply_and_files_without_end_are_no_endless_inputs() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let source = folder.path().join("source");
+        fs::create_dir_all(source.join("0")).expect("writable");
+        for level in 1..64 {
+            let inner = source.join(level.to_string());
+            fs::create_dir(&inner).expect("writable");
+            for name in ["a", "b"] {
+                symlink(format!("../{}", level - 1), inner.join(name)).expect("linkable");
+            }
+        }
+        fingerprint(&artifact(&["true"]), folder.path()).expect("each folder is read once");
+        File::create(source.join("sparse")).and_then(|file| file.set_len(1 << 40)).expect("writable");
+        let error = fingerprint(&artifact(&["true"]), folder.path()).expect_err("a tebibyte");
+        assert!(format!("{error:#}").contains("name only what the build reads"), "{error:#}");
     }
 
     #[test]

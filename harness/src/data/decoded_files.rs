@@ -1,6 +1,5 @@
 //! A decoded data set on disk, which workers map into their memory.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,7 +18,7 @@ const REMEDY: &str = "delete its folder and run the command again, which decodes
 /// as JSON. A copy that lies in a temporary folder is removed with the last
 /// clone of the value that made it, not with one that was deserialised.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Prepared {
+pub struct DecodedFiles {
     /// `fashion-mnist` or `synthetic`.
     pub name: String,
     /// IDX file of the training images.
@@ -47,7 +46,7 @@ pub struct Prepared {
     pub(super) temporary: Option<Arc<TempDir>>,
 }
 
-/// The four files of a [`Prepared`] data set, mapped and checked.
+/// The four files of a [`DecodedFiles`] data set, mapped and checked.
 #[derive(Debug)]
 pub struct MappedDataset {
     train_images: Mmap,
@@ -56,7 +55,7 @@ pub struct MappedDataset {
     test_labels: Mmap,
 }
 
-impl Prepared {
+impl DecodedFiles {
     /// Whether the files lie in a temporary folder that goes with this value,
     /// because the cache could not be written.
     pub fn is_temporary(&self) -> bool {
@@ -107,7 +106,7 @@ fn map_labels(path: &Path, count: usize) -> Result<Mmap, DataError> {
 
 fn map_file(path: &Path) -> Result<Mmap, DataError> {
     let error = |action| move |cause| DataError::Io { action, path: path.to_owned(), cause, remedy: REMEDY };
-    let file = File::open(path).map_err(error("open"))?;
+    let file = trainmark_reports::files::open_regular(path).map_err(error("open"))?;
     // SAFETY: the mapping is sound as long as nobody changes or truncates the
     // file. Decoded files are written under another name, renamed once, and
     // never written again; removing one leaves the mapping intact.
@@ -121,7 +120,7 @@ mod tests {
     use crate::data::store;
     use std::fs;
 
-    fn prepared() -> Prepared {
+    fn prepared() -> DecodedFiles {
         store::store("random", "key", None, || Ok(fixtures::decoded())).unwrap()
     }
 
@@ -140,7 +139,7 @@ mod tests {
     fn it_travels_as_json() {
         let prepared = prepared();
         let json = serde_json::to_string(&prepared).unwrap();
-        let arrived: Prepared = serde_json::from_str(&json).unwrap();
+        let arrived: DecodedFiles = serde_json::from_str(&json).unwrap();
         assert!(arrived.map().is_ok());
         drop(arrived);
         assert!(prepared.train_images.exists(), "only the value that made a temporary folder removes it");
@@ -161,7 +160,7 @@ mod tests {
 
     #[test]
     fn files_of_another_shape_are_refused() {
-        let message = |change: &dyn Fn(&mut Prepared)| {
+        let message = |change: &dyn Fn(&mut DecodedFiles)| {
             let mut prepared = prepared();
             change(&mut prepared);
             prepared.map().unwrap_err().to_string()
