@@ -6,6 +6,8 @@ use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};
 use std::sync::OnceLock;
 
+use trainmark_reports::text::printable;
+
 static LOST: OnceLock<io::Error> = OnceLock::new();
 
 /// Why something that was to go to standard output is not there.
@@ -24,7 +26,7 @@ pub(crate) fn keep_trouble(written: io::Result<()>) {
 }
 
 pub(crate) fn say(text: Arguments<'_>) {
-    keep_trouble(writeln!(io::stdout(), "{text}"));
+    keep_trouble(writeln!(io::stdout(), "{}", printable(&text.to_string())));
 }
 
 /// Prints a line on standard output.
@@ -37,7 +39,8 @@ macro_rules! say {
 macro_rules! tell {
     ($($text:tt)*) => {{
         use std::io::Write as _;
-        let _ = writeln!(std::io::stderr(), $($text)*);
+        let text = format!($($text)*);
+        let _ = writeln!(std::io::stderr(), "{}", trainmark_reports::text::printable(&text));
     }};
 }
 

@@ -24,6 +24,7 @@ pub mod statistics;
 pub mod store;
 pub mod summary;
 mod table;
+pub mod text;
 pub mod warnings;
 pub mod words;
 

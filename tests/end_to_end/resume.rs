@@ -211,6 +211,12 @@ fn a_library_that_has_changed_is_refused() {
     fs::copy(hostile(), &library).unwrap();
     let run = killed_in_second_seed(&out.path().join("runs"), &library);
     OpenOptions::new().append(true).open(&library).unwrap().write_all(b"\0").unwrap();
+    let message = resume(&run).refusal();
+    let named = format!("if you trust it: `bench --resume {} {}`", run.path.display(), library.display());
+    assert!(
+        message.contains("which must be named again") && message.trim_end().ends_with(&named),
+        "{message}"
+    );
     let finished = invoke(["bench", "--resume"]).args([&run.path, &library]).run().expect(2);
     assert!(finished.stderr.contains("has changed since its first runs"), "{}", finished.stderr);
     assert_eq!(run.count("resumed"), 0);
@@ -227,14 +233,16 @@ fn what_is_not_of_the_repository_must_be_named_again() {
     let message = resume(&run).refusal();
     let (shown, folder) = (library.display(), run.path.display());
     let expected = format!(
-        "error: cannot resume: the run uses {shown}, which is not of this repository; if you trust it, name it \
-         again: bench --resume {folder} {shown}\n"
+        "error: cannot resume: {folder} runs code from outside this repository, which must be named again; if you \
+         trust it: `bench --resume {folder} {shown}`\n"
     );
     assert_eq!(message, expected);
-    let message = invoke(["bench", "--resume"]).args([&run.path]).args(["handwritten"]).run().refusal();
-    assert!(message.contains("a resumed run keeps its own selection, of which "), "{message}");
+    let resume_naming = |named: &[&str]| invoke(["bench", "--resume"]).args([&run.path]).args(named).run();
+    let library = library.to_str().unwrap();
+    let message = resume_naming(&[library, "handwritten"]).refusal();
+    assert!(message.contains("a resumed run keeps its backends: "), "{message}");
     assert_eq!(run.count("resumed"), 0);
-    invoke(["bench", "--resume"]).args([&run.path, &library]).run().expect(0);
+    resume_naming(&[library]).expect(0);
 
     // As another's folder might ask for it.
     let trap = place.path().join("trap");
@@ -247,11 +255,11 @@ fn what_is_not_of_the_repository_must_be_named_again() {
     request["backend_paths"] = serde_json::json!([trap]);
     fs::write(run.path.join("request.json"), request.to_string()).unwrap();
     let message = resume(&run).refusal();
-    assert!(message.ends_with(&format!("--backend-path {}\n", trap.display())), "{message}");
+    assert!(message.ends_with(&format!("--backend-path {}`\n", trap.display())), "{message}");
     request["epochs"] = 7.into();
     fs::write(run.path.join("request.json"), request.to_string()).unwrap();
-    let message = resume(&run).refusal();
-    assert!(message.contains("request.json and events.jsonl tell of different epochs"), "{message}");
+    let message = resume_naming(&["--backend-path", trap.to_str().unwrap()]).refusal();
+    assert!(message.contains("request.json and events.jsonl tell of different epochs or seeds"), "{message}");
     assert!(!sprung.exists(), "something of it was built");
 }
 
@@ -264,11 +272,14 @@ fn a_data_set_that_is_not_found_any_more_is_asked_for() {
     let out = tempfile::tempdir().unwrap();
     let arguments = ["--workload", "softmax", "--quick", "--out"];
     let begun = invoke(["bench"]).args([hostile()]).args(arguments).args([out.path()]).hostile("error");
-    begun.env("TRAINMARK_DATA", data).run().expect(1);
+    begun.env("TRAINMARK_DATA", &data).run().expect(1);
     let message = invoke(["bench", "--resume"]).args([RunFolder::only(out.path()).path]).run().refusal();
-    let asked = "error: cannot resume: the run was begun on fashion-mnist, which is not found now; set \
-                 TRAINMARK_DATA to the folder that it lies in, or fetch it with `data fetch`\n";
-    assert!(message.ends_with(asked), "{message}");
+    let asked = format!(
+        "error: cannot resume: the run was begun on fashion-mnist with TRAINMARK_DATA={}, which is not set now; set \
+         it, and resume again\n",
+        data.display()
+    );
+    assert!(message.ends_with(&asked), "{message}");
 }
 
 /// Earlier versions wrote the default limit in bytes; now it is a share of the machine's memory.

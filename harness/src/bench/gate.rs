@@ -26,7 +26,7 @@ pub struct Verdict {
 
 /// Checks one cell after another, and each cell's devices against each other.
 pub struct Gate<'g> {
-    dataset: &'g data::Prepared,
+    dataset: &'g data::DecodedFiles,
     runner: &'g dyn Runner,
     /// The losses of the cells that have passed.
     passed: Vec<(Cell, Vec<f64>)>,
@@ -34,7 +34,7 @@ pub struct Gate<'g> {
 
 impl<'g> Gate<'g> {
     /// One that no cell has passed yet.
-    pub fn new(dataset: &'g data::Prepared, runner: &'g dyn Runner) -> Self {
+    pub fn new(dataset: &'g data::DecodedFiles, runner: &'g dyn Runner) -> Self {
         Self { dataset, runner, passed: Vec::new() }
     }
 

@@ -10,7 +10,6 @@ pub mod prepare;
 pub mod progress;
 mod repeats;
 mod request;
-mod resume;
 mod rounds;
 mod run;
 pub mod runner;
@@ -71,7 +70,15 @@ pub fn run(request: &BenchRequest, place: &Place, mut preparer: Preparer<'_>) ->
     if let Place::Within(parent) = place {
         check_writable(parent)?;
     }
-    let ready = preparer.prepare()?;
+    let ready = match place {
+        Place::Within(_) => preparer.prepare()?,
+        // Before anything is built or loaded that the folder names.
+        Place::Resume(folder) => {
+            let record = Record::read(folder)?;
+            request.check_record(&record)?;
+            preparer.prepare_on(|dataset| start::check_same_data(&record, request, dataset))?
+        }
+    };
     let (mut store, earlier) = start::open_store(request, place, &ready, preparer.runner)?;
     let folder = store.folder().to_owned();
     let Preparer { runner, sink, .. } = preparer;

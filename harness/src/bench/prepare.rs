@@ -42,7 +42,7 @@ impl ReadyCell {
     }
 
     /// The work order of a job on it.
-    pub fn task(&self, dataset: &data::Prepared, seed: u64, epochs: u32) -> Task {
+    pub fn task(&self, dataset: &data::DecodedFiles, seed: u64, epochs: u32) -> Task {
         Task {
             library: self.library.path.clone(),
             library_hash: self.library.hash.clone(),
@@ -61,7 +61,7 @@ impl ReadyCell {
 #[derive(Debug, Clone)]
 pub struct Ready {
     /// The data set.
-    pub dataset: data::Prepared,
+    pub dataset: data::DecodedFiles,
     /// The workloads that were asked for.
     pub workloads: Vec<Workload>,
     /// Cells, workload by workload.
@@ -146,7 +146,19 @@ impl<'p> Preparer<'p> {
     /// Where the request names something that does not exist, the data set is not to be had, or
     /// the user interrupts.
     pub fn prepare(&mut self) -> anyhow::Result<Ready> {
+        self.prepare_on(|_| Ok(()))
+    }
+
+    /// As [`Self::prepare`], on a data set that is checked before anything is built.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`], and those of `check`.
+    pub fn prepare_on(
+        &mut self,
+        check: impl FnOnce(&data::DecodedFiles) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Ready> {
         let dataset = self.obtain_dataset()?;
+        check(&dataset)?;
         self.runner.interrupt().listen()?;
         self.find_cells()?;
         self.runner.interrupt().check()?;
@@ -159,7 +171,7 @@ impl<'p> Preparer<'p> {
         })
     }
 
-    fn obtain_dataset(&mut self) -> anyhow::Result<data::Prepared> {
+    fn obtain_dataset(&mut self) -> anyhow::Result<data::DecodedFiles> {
         let request = DataRequest {
             dataset: self.selected.dataset,
             data_dir: self.selected.data_dir.clone(),

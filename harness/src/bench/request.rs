@@ -43,6 +43,9 @@ pub struct Selected {
     pub dataset: DatasetChoice,
     /// Folder of the data set's files.
     pub data_dir: Option<PathBuf>,
+    /// `TRAINMARK_DATA`, which a continuation may lack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_variable: Option<PathBuf>,
     /// Threads per backend.
     pub threads: usize,
     /// Further folders of backends.
@@ -117,12 +120,29 @@ impl BenchRequest {
         self.selected.check()
     }
 
-    /// What a run folder keeps of it: the file's name and bytes.
+    /// The file in which it is kept in the run folder: its name and content.
     ///
     /// # Errors
-    /// Where it cannot be encoded, such as a path that is no UTF-8.
+    /// Where it holds a path that is no Unicode.
     pub fn file(&self) -> anyhow::Result<(&'static str, Vec<u8>)> {
         Ok((FILE, serde_json::to_vec_pretty(self).context("cannot encode the request")?))
+    }
+
+    /// Refuses a record that was not begun with this request: one of the two files is not the
+    /// run's. Nothing is built or loaded for that.
+    ///
+    /// # Errors
+    /// Naming what differs.
+    pub fn check_record(&self, record: &Record) -> anyhow::Result<()> {
+        let (started, schedule) = (&record.started, &self.schedule);
+        let what = if started.plan.epochs != schedule.epochs || started.plan.seeds != schedule.seeds() {
+            "epochs or seeds"
+        } else if started.command != self.command {
+            "command lines"
+        } else {
+            return Ok(());
+        };
+        bail!("cannot resume: {FILE} and events.jsonl tell of different {what}; start a new run")
     }
 
     /// Reads it back from a run folder.

@@ -50,7 +50,9 @@ pub(super) fn open_store(
         }
         Place::Resume(folder) => {
             let (mut store, record) = RunStore::reopen(folder)?;
-            check_same_data(&record, &ready.dataset)?;
+            // Again, now that nobody else can write to it.
+            check_same_data(&record, request, &ready.dataset)?;
+            request.check_record(&record)?;
             check_same_plan(&record, request, ready)?;
             note_lock(&store);
             store.append(&Event::Resumed { unix_time: unix_time() })?;
@@ -81,17 +83,33 @@ fn create_store(parent: &Path, request: &BenchRequest, mut started: Started) -> 
     }
 }
 
-/// Numbers from two data sets must not stand in one table.
-fn check_same_data(record: &Record, dataset: &data::Prepared) -> anyhow::Result<()> {
+/// Refuses to continue with another data set: numbers of two must not stand in one table.
+///
+/// # Errors
+/// With both data sets, and the folder that the first was taken from, where it is not named now.
+pub(super) fn check_same_data(
+    record: &Record,
+    request: &BenchRequest,
+    dataset: &data::DecodedFiles,
+) -> anyhow::Result<()> {
     let before = &record.started.plan.dataset;
-    if before.name != dataset.name && before.name == data::FASHION_MNIST.name {
-        anyhow::bail!(
-            "cannot resume: the run was begun on {}, which is not found now; set TRAINMARK_DATA to the folder that \
-             it lies in, or fetch it with `data fetch`",
-            before.name
-        );
-    }
     if before.fingerprint != dataset.fingerprint {
+        let named = std::env::var_os("TRAINMARK_DATA").filter(|folder| !folder.is_empty());
+        if let (Some(folder), None) = (&request.selected.data_variable, named) {
+            anyhow::bail!(
+                "cannot resume: the run was begun on {} with TRAINMARK_DATA={folder}, which is not set now; \
+                 set it, and resume again",
+                before.name,
+                folder = crate::shell::quoted_path(folder)
+            );
+        }
+        if before.name != dataset.name && before.name == data::FASHION_MNIST.name {
+            anyhow::bail!(
+                "cannot resume: the run was begun on {}, which is not found now; set TRAINMARK_DATA to the folder that \
+                 it lies in, or fetch it with `data fetch`",
+                before.name
+            );
+        }
         anyhow::bail!(
             "cannot resume: the run was begun on {} ({:.12}…), now there is {} ({:.12}…); start a new run",
             before.name,

@@ -154,8 +154,8 @@ pub struct BenchArguments {
     /// Folder in which the run's folder is made [default: reports/runs]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Continue an interrupted run: its folder, its name, or `latest`. Libraries and --backend-path
-    /// of elsewhere must be named again
+    /// Continue an interrupted run: its folder, its name, or `latest`; backends outside the repository
+    /// are named again
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "quick", "implementation", "device", "workload", "epochs", "seeds", "budget", "out", "threads",
         "timeout", "memory_limit", "dataset", "data_dir", "offline",

@@ -6,13 +6,14 @@ use anyhow::{Context, bail};
 use trainmark_reports::record::{Outcome, distinct};
 
 use super::arguments::BenchArguments;
+use super::resume::{self, Foreign};
 use super::{exit, table};
 use crate::bench::prepare::Preparer;
 use crate::bench::{self, BenchRequest, Finished, Place, Schedule, Selected, progress};
 use crate::executor::Limits;
 use crate::plan::{self, Selection};
 use crate::registry::{self, Registry};
-use crate::{shell, workload};
+use crate::{data, shell, workload};
 
 const DEFAULT_EPOCHS: u32 = 5;
 const DEFAULT_SEEDS: u32 = 3;
@@ -26,16 +27,25 @@ pub(super) fn run(arguments: BenchArguments) -> anyhow::Result<i32> {
     let mut screen = progress::for_stderr();
     let preparer = Preparer::new(&request.selected, registry, &executor, screen.as_mut())?;
     let finished = bench::run(&request, &place, preparer)?;
-    report(&finished, &request)?;
+    report(&finished, &request);
     Ok(exit_code(&finished))
 }
 
 fn request_and_place(arguments: BenchArguments) -> anyhow::Result<(BenchRequest, Place)> {
     if let Some(run) = &arguments.resume {
         let folder = find_run(run)?;
-        let named = arguments.selections.iter().map(PathBuf::from).chain(arguments.backends.backend_path);
-        let named: Vec<PathBuf> = named.map(|path| absolute(&path)).collect::<Result<_, _>>()?;
-        return Ok((BenchRequest::resumed(&folder, &named)?, Place::Resume(folder)));
+        let request = BenchRequest::read(&folder)?;
+        let named = Selected {
+            selections: arguments
+                .selections
+                .iter()
+                .map(|text| absolute_selection(text))
+                .collect::<Result<_, _>>()?,
+            backend_paths: absolute_all(&arguments.backends.backend_path)?,
+            ..Selected::default()
+        };
+        Foreign::of(&request.selected).check_named(&named, &folder)?;
+        return Ok((request, Place::Resume(folder)));
     }
     let parent = arguments.out.clone().unwrap_or_else(super::runs_folder);
     Ok((request(arguments)?, Place::Within(parent)))
@@ -57,7 +67,6 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
         memory_limit: limits.memory,
     };
     let selections = arguments.selections.iter().map(|text| absolute_selection(text));
-    let backend_paths = arguments.backends.backend_path.iter().map(|path| absolute(path));
     let selected = Selected {
         selections: selections.collect::<Result<_, _>>()?,
         implementations: arguments.implementation,
@@ -65,8 +74,9 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
         workloads: distinct(arguments.workload),
         dataset: arguments.data.dataset,
         data_dir: arguments.data.data_dir.as_deref().map(absolute).transpose()?,
+        data_variable: data::Environment::from_process().data_dir.as_deref().map(absolute).transpose()?,
         threads: arguments.worker.threads(),
-        backend_paths: backend_paths.collect::<Result<_, _>>()?,
+        backend_paths: absolute_all(&arguments.backends.backend_path)?,
         offline: arguments.data.offline,
     };
     Ok(BenchRequest { selected, schedule, command: command_line() })
@@ -74,6 +84,10 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
 
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
     std::path::absolute(path).with_context(|| format!("cannot use the path {}", path.display()))
+}
+
+fn absolute_all(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    paths.iter().map(|path| absolute(path)).collect()
 }
 
 /// A library's path must hold when the run is resumed from another folder.
@@ -118,17 +132,16 @@ fn exit_code(finished: &Finished) -> i32 {
     }
 }
 
-fn report(finished: &Finished, request: &BenchRequest) -> anyhow::Result<()> {
+fn report(finished: &Finished, request: &BenchRequest) {
     say!("{}", table::render(&finished.record).trim_end());
     let report = finished.folder.join("report.html");
     say!("\nreport  {}", report.display());
     if finished.outcome == Outcome::Interrupted {
         tell!(
             "interrupted: what was recorded is kept; continue with `{}`",
-            request.command_to_resume(&finished.folder)?
+            resume::command(request, &finished.folder)
         );
     }
-    Ok(())
 }
 
 #[cfg(test)]

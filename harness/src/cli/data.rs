@@ -30,11 +30,14 @@ pub(super) fn status_lines(status: &Status) -> Vec<String> {
         lines.push(format!("cache: {}", cache.display()));
     }
     if !is_complete(status) {
-        lines.push(
-            "fashion-mnist is not there: `cargo run -- data fetch` downloads it (30 MiB), or name the folder that \
+        let package = match which::which("apt-get") {
+            Ok(_) => "`apt-get install dataset-fashion-mnist` installs it, ",
+            Err(_) => "",
+        };
+        lines.push(format!(
+            "fashion-mnist is not there: {package}`cargo run -- data fetch` downloads it (30 MiB), or name the folder that \
              holds it with --data-dir or TRAINMARK_DATA; `--dataset synthetic` needs no files"
-                .to_owned(),
-        );
+        ));
     }
     lines
 }

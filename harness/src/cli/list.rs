@@ -1,5 +1,7 @@
 //! `list`
 
+use std::time::Duration;
+
 use trainmark_reports::record::Device;
 
 use crate::bench::prepare::{Described, describe};
@@ -11,6 +13,10 @@ use crate::registry::{Backend, Library};
 
 use super::arguments::BackendArguments;
 use super::exit;
+
+/// Longest time in which a library describes itself: none computes for that, and a list of many
+/// must not wait for each.
+const DESCRIBING: Duration = Duration::from_secs(15);
 
 pub(super) fn run(arguments: &BackendArguments) -> anyhow::Result<i32> {
     let registry = super::registry(arguments)?;
@@ -52,7 +58,7 @@ pub(super) fn device_lines() -> Vec<String> {
 
 /// Starts workers that only describe their library.
 pub(super) fn describing_executor() -> anyhow::Result<Executor> {
-    super::executor(Limits::new(std::time::Duration::from_secs(60), MemoryLimit::NONE))
+    super::executor(Limits::new(DESCRIBING, MemoryLimit::NONE))
 }
 
 /// What is known of a backend: its abilities if it is built, else how to get there.

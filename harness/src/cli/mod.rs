@@ -14,6 +14,7 @@ mod merge;
 mod new_backend;
 mod operations;
 mod report;
+mod resume;
 mod table;
 
 use std::path::PathBuf;

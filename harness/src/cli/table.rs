@@ -44,7 +44,7 @@ fn results(record: &Record) -> String {
 fn failures(record: &Record) -> Vec<String> {
     let unavailable = record.started.unavailable.iter();
     let unavailable = unavailable.map(|row| format!("{row}: {}: {}", Unavailable::OUTCOME, row.reason));
-    record.failures().map(failure_line).chain(unavailable).collect()
+    record.failures().map(failure_line).chain(unavailable).map(|line| one_line(&line)).collect()
 }
 
 fn failure_line(run: &Run) -> String {

@@ -1,47 +1,51 @@
-//! From the four gzipped files of a publication to the bytes of four IDX files.
+//! From the four files of a publication, gzipped or not, to the bytes of four IDX files.
 
-use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
+use trainmark_reports::files;
 
 use super::error::DataError;
-use super::idx::{IMAGES_HEADER, LABELS_HEADER};
 use super::publication::{Publication, PublishedFile};
 
 /// What to do with a file that is not the published one.
-const REMEDY: &str = "delete the file and run `trainmark data fetch`";
+pub(super) const REMEDY: &str =
+    "name another folder with --data-dir DIR, or move the file away and run `trainmark data fetch`";
 
-/// Reads, verifies and decompresses the files of `dir`.
+/// With these bytes each gzip begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Reads, decompresses and verifies the files of `dir`.
 ///
 /// # Errors
-/// A file that cannot be read, differs from the published one, or does not
-/// decompress to the length that the publication's shape asks for.
+/// A file that cannot be read, or whose content is not the published one.
 pub(super) fn decode(publication: &Publication, dir: &Path) -> Result<[Vec<u8>; 4], DataError> {
-    let image = publication.height * publication.width;
-    let lengths = [
-        IMAGES_HEADER + publication.train_samples * image,
-        LABELS_HEADER + publication.train_samples,
-        IMAGES_HEADER + publication.test_samples * image,
-        LABELS_HEADER + publication.test_samples,
-    ];
     let mut decoded: [Vec<u8>; 4] = Default::default();
-    for ((bytes, file), length) in decoded.iter_mut().zip(&publication.files).zip(lengths) {
-        *bytes = decode_file(file, dir, length)?;
+    for (bytes, file) in decoded.iter_mut().zip(&publication.files) {
+        *bytes = decode_file(file, dir)?;
     }
     Ok(decoded)
 }
 
-fn decode_file(file: &PublishedFile, dir: &Path, length: usize) -> Result<Vec<u8>, DataError> {
-    let path = dir.join(file.name);
-    let compressed = match fs::read(&path) {
-        Ok(compressed) => compressed,
-        Err(cause) => return Err(DataError::Io { action: "read", path, cause, remedy: REMEDY }),
-    };
-    file.verify(&compressed)
-        .and_then(|()| unpack(&compressed, length))
-        .map_err(|(expected, found)| DataError::Malformed { path, expected, found, remedy: REMEDY.into() })
+fn decode_file(file: &PublishedFile, dir: &Path) -> Result<Vec<u8>, DataError> {
+    let path = file.path_in(dir);
+    match files::read(&path, file.decoded.most_bytes().max(file.bytes)) {
+        Ok(bytes) => content(file, bytes).map_err(|(expected, found)| DataError::Malformed {
+            path,
+            expected,
+            found,
+            remedy: REMEDY.into(),
+        }),
+        Err(cause) => Err(DataError::Io { action: "read", path, cause, remedy: REMEDY }),
+    }
+}
+
+/// The content of a file, unpacked where it is a gzip, or what was expected and what was found.
+pub(super) fn content(file: &PublishedFile, bytes: Vec<u8>) -> Result<Vec<u8>, (String, String)> {
+    let bytes = if bytes.starts_with(&GZIP) { unpack(&bytes, file.decoded.bytes)? } else { bytes };
+    file.decoded.verify(&bytes)?;
+    Ok(bytes)
 }
 
 /// The bytes of a gzip that are to be so many, or what was expected and what was found.
@@ -49,7 +53,7 @@ fn unpack(compressed: &[u8], length: usize) -> Result<Vec<u8>, (String, String)>
     let mut bytes = Vec::with_capacity(length);
     // One byte more than is wanted shows whether there is too much, and a
     // decompression bomb gets no further.
-    let result = GzDecoder::new(compressed).take(length as u64 + 1).read_to_end(&mut bytes);
+    let result = MultiGzDecoder::new(compressed).take(length as u64 + 1).read_to_end(&mut bytes);
     let found = match result {
         Err(error) => format!("broken gzip after {} bytes: {error}", bytes.len()),
         Ok(count) if count > length => "gzip of more bytes".into(),
@@ -85,10 +89,10 @@ mod tests {
     #[test]
     fn truncated_gzip_is_an_error() {
         let whole = fixtures::published().files[0].clone();
-        for length in [0, 5, whole.len() / 2, whole.len() - 1] {
+        for length in [5, whole.len() / 2, whole.len() - 1] {
             let message = message(whole[..length].to_vec());
             assert!(message.contains("expected gzip of 31376 bytes, found broken gzip after "), "{message}");
-            assert!(message.ends_with("delete the file and run `trainmark data fetch`"), "{message}");
+            assert!(message.contains("; name another folder with --data-dir DIR, or move "), "{message}");
         }
     }
 
@@ -97,8 +101,20 @@ mod tests {
         let mut bytes = fixtures::published().files[0].clone();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 0x10;
-        assert!(message(bytes).contains("found broken gzip after "));
-        assert!(message(b"no gzip at all".to_vec()).contains("found broken gzip after 0 bytes: "));
+        let message_of_corrupt = message(bytes);
+        let is_told = ["broken gzip after ", "SHA-256"].iter().any(|word| message_of_corrupt.contains(word));
+        assert!(is_told, "{message_of_corrupt}");
+        assert!(message(b"no gzip".to_vec()).contains("found content of 7 bytes with SHA-256 "));
+        assert!(message(Vec::new()).contains("found content of 0 bytes with SHA-256 "));
+    }
+
+    #[test]
+    fn a_gzip_of_several_members_is_one() {
+        let [first, second] =
+            [&fixtures::decoded()[0][..9], &fixtures::decoded()[0][9..]].map(fixtures::gzip);
+        let [_, labels, test_images, test_labels] = fixtures::published().files;
+        let published = fixtures::publish([[first, second].concat(), labels, test_images, test_labels]);
+        assert!(decode_published(&published).unwrap() == fixtures::decoded());
     }
 
     #[test]
@@ -110,11 +126,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_with_another_sum_is_an_error() {
+    fn another_content_is_an_error() {
         let mut published = fixtures::published();
-        published.publication.files[3].md5 ^= 1;
+        published.publication.files[3].decoded.sha256[0] ^= 1;
         let message = decode_published(&published).unwrap_err().to_string();
-        assert!(message.contains("t10k-labels-idx1-ubyte.gz: expected md5 "), "{message}");
+        assert!(
+            message.contains("t10k-labels-idx1-ubyte.gz: expected content of 17 bytes with SHA-256 "),
+            "{message}"
+        );
     }
 
     #[test]

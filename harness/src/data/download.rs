@@ -12,7 +12,8 @@ use super::publication::{Address, FileState, Publication, PublishedFile};
 use super::transfer::{Transfer, TransferError};
 
 /// Downloads into `dir` whatever it lacks of the publication, each file from
-/// the first address that has it, and replaces files that are corrupt. A file
+/// the first address that has it. A file in its place with other content is moved aside, into a
+/// folder beside it. A file
 /// gets its name only once its sum is right; until then it is `NAME.part`,
 /// which the next call goes on with.
 ///
@@ -28,11 +29,27 @@ pub fn download(
     fs::create_dir_all(dir).map_err(|error| Absence::folder("create", dir, error))?;
     let _lock = lock(dir, heard)?;
     for file in &publication.files {
-        if file.inspect(dir) != FileState::Good {
-            download_file(file, addresses, dir, heard)?;
+        match file.inspect(dir) {
+            FileState::Good => continue,
+            FileState::Missing => {}
+            _ => move_aside(&file.path_in(dir))?,
         }
+        download_file(file, addresses, dir, heard)?;
     }
     Ok(())
+}
+
+/// Gives a file that is in the way another name, under which it is not looked for.
+fn move_aside(path: &Path) -> Result<(), Absence> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let prefix = format!("{name}.aside-");
+    let dir = path.parent().unwrap_or(path);
+    let renamed = tempfile::Builder::new()
+        .prefix(&prefix)
+        .disable_cleanup(true)
+        .tempdir_in(dir)
+        .and_then(|aside| fs::rename(path, aside.path().join(name.as_ref())));
+    renamed.map_err(|error| Absence::folder("move aside", path, error))
 }
 
 fn download_file(
@@ -270,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_corrupt_file_is_replaced() {
+    fn a_corrupt_file_is_moved_aside() {
         let case = Case::new();
         case.published.write_to(case.dir.path());
         fs::write(case.dir.path().join(IMAGES), b"not it").unwrap();
@@ -278,6 +295,22 @@ mod tests {
         case.download(&[&server]).unwrap();
         case.assert_complete();
         assert_eq!(server.requests().len(), 1);
+        let entries = fs::read_dir(case.dir.path()).unwrap().map(|entry| entry.unwrap().path());
+        let aside = entries.filter(|path| path.is_dir()).map(|path| fs::read(path.join(IMAGES)).unwrap());
+        assert_eq!(aside.collect::<Vec<_>>(), [b"not it"]);
+    }
+
+    #[test]
+    fn a_link_in_place_of_a_part_is_not_followed() {
+        let case = Case::new();
+        let private = tempfile::NamedTempFile::new().unwrap();
+        fs::write(private.path(), "private").unwrap();
+        let part = case.dir.path().join(format!("{IMAGES}.part"));
+        std::os::unix::fs::symlink(private.path(), part).unwrap();
+        let server = case.serve(Behaviour::default());
+        let message = case.download(&[&server]).unwrap_err().to_string();
+        assert!(message.contains(".part: it is a link, which is not followed"), "{message}");
+        assert_eq!(fs::read(private.path()).unwrap(), b"private");
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub enum DataError {
         /// What named it: `--data-dir` or `TRAINMARK_DATA`.
         origin: &'static str,
         /// The files that are not there.
-        files: Vec<&'static str>,
+        files: Vec<String>,
         /// The command that downloads them.
         fetch: String,
     },
@@ -55,6 +55,18 @@ pub enum DataError {
     Changed {
         /// Their folder.
         dir: PathBuf,
+    },
+    /// A folder that was named holds other files under the names of those that are to be fetched.
+    #[error("{} ({origin}) holds another {name}: {state}; name a folder without it: nothing is overwritten", dir.display())]
+    Occupied {
+        /// The folder.
+        dir: PathBuf,
+        /// What named it.
+        origin: &'static str,
+        /// The file.
+        name: String,
+        /// What it is.
+        state: String,
     },
     /// Options that exclude each other were given.
     #[error("{0}")]

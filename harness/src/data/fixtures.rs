@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::idx::{self, IdxImages};
-use super::publication::{FASHION_MNIST, Publication, PublishedFile};
+use super::publication::{Decoded, FASHION_MNIST, Publication, PublishedFile};
 
 pub(super) const SIDE: usize = 28;
 pub(super) const TRAIN: usize = 40;
@@ -56,10 +56,12 @@ pub(super) fn published() -> Published {
 
 /// A publication whose compressed files are these.
 pub(super) fn publish(files: [Vec<u8>; 4]) -> Published {
+    let decoded = decoded();
     let published = std::array::from_fn(|index| PublishedFile {
         name: FASHION_MNIST.files[index].name,
         md5: u128::from_be_bytes(Md5::digest(&files[index]).into()),
         bytes: files[index].len() as u64,
+        decoded: Decoded::of(&decoded[index]),
     });
     let publication = Publication {
         name: "random",
@@ -74,7 +76,16 @@ pub(super) fn publish(files: [Vec<u8>; 4]) -> Published {
 }
 
 pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    compress(bytes, Compression::fast())
+}
+
+/// Other bytes of the same content.
+pub(super) fn gzip_loosely(bytes: &[u8]) -> Vec<u8> {
+    compress(bytes, Compression::none())
+}
+
+fn compress(bytes: &[u8], level: Compression) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), level);
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 
+use super::decode;
 use super::error::DataError;
 use super::publication::{Address, FileState, Publication, fashion_mnist_addresses};
 use crate::shell;
@@ -19,6 +20,8 @@ pub struct Environment {
     pub data_dir: Option<PathBuf>,
     /// Trainmark's folder in the user's cache; `None` where there is no home.
     pub cache: Option<PathBuf>,
+    /// Folders where other programs and packages keep published data sets, and what they are.
+    pub shared: Vec<(Origin, PathBuf)>,
     /// Where to download, the first that works.
     pub addresses: Vec<Address>,
 }
@@ -29,7 +32,8 @@ impl Environment {
     /// that are empty count as unset.
     pub fn from_process() -> Self {
         let cache = etcetera::choose_base_strategy().ok().map(|dirs| dirs.cache_dir().join("trainmark"));
-        Self::new(env::var_os("TRAINMARK_DATA"), env::var_os("TRAINMARK_DATA_URL"), cache)
+        let shared = shared_folders(env::var_os("XDG_DATA_DIRS"), env::var_os("KERAS_HOME"), env::home_dir());
+        Self { shared, ..Self::new(env::var_os("TRAINMARK_DATA"), env::var_os("TRAINMARK_DATA_URL"), cache) }
     }
 
     fn new(data_dir: Option<OsString>, address: Option<OsString>, cache: Option<PathBuf>) -> Self {
@@ -41,25 +45,44 @@ impl Environment {
             }
             None => fashion_mnist_addresses(),
         };
-        Self { data_dir: set(data_dir).map(PathBuf::from), cache, addresses }
+        Self { data_dir: set(data_dir).map(PathBuf::from), cache, shared: Vec::new(), addresses }
     }
 
-    /// The places to look in, in order. The first one that was named
-    /// explicitly is the only one: it is never passed over in silence.
+    /// The places to look in, in order. The first one that was named explicitly is the only one:
+    /// it is never passed over in silence. Else the cache comes before what others keep.
     pub(super) fn places(&self, publication: &Publication, data_dir: Option<&Path>) -> Vec<Place> {
         let named = data_dir.map(|dir| (Origin::Flag, dir));
         let named = named.or(self.data_dir.as_deref().map(|dir| (Origin::Variable, dir)));
-        match (named, self.downloads(publication)) {
-            (Some((origin, dir)), _) => vec![Place::inspect(publication, origin, publication.folder_in(dir))],
-            (None, Some(dir)) => vec![Place::inspect(publication, Origin::Cache, dir)],
-            (None, None) => Vec::new(),
+        if let Some((origin, dir)) = named {
+            return vec![Place::inspect(publication, origin, publication.folder_in(dir))];
         }
+        let cache = self.downloads(publication).map(|dir| (Origin::Cache, dir));
+        let shared = self.shared.iter().map(|(origin, dir)| (*origin, dir.join(publication.name)));
+        cache
+            .into_iter()
+            .chain(shared)
+            .map(|(origin, dir)| Place::inspect(publication, origin, dir))
+            .collect()
     }
 
     /// Where downloads go.
     pub(super) fn downloads(&self, publication: &Publication) -> Option<PathBuf> {
         self.cache.as_ref().map(|cache| cache.join(publication.name))
     }
+}
+
+/// Where Debian's packages and Keras keep data sets, by the variables that move them.
+fn shared_folders(
+    data_dirs: Option<OsString>,
+    keras: Option<OsString>,
+    home: Option<PathBuf>,
+) -> Vec<(Origin, PathBuf)> {
+    let data_dirs = data_dirs.filter(|dirs| !dirs.is_empty()).unwrap_or("/usr/local/share:/usr/share".into());
+    let packages = env::split_paths(&data_dirs).filter(|dir| dir.is_absolute());
+    let packages = packages.map(|dir| (Origin::Package, dir.join("datasets")));
+    let keras = keras.filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let keras = keras.or(home.map(|home| home.join(".keras")));
+    packages.chain(keras.map(|dir| (Origin::Keras, dir.join("datasets")))).collect()
 }
 
 /// What made a folder a place to look in.
@@ -71,6 +94,10 @@ pub enum Origin {
     Variable,
     /// The user's cache, where downloads go.
     Cache,
+    /// A folder of the system's packages.
+    Package,
+    /// The cache of Keras.
+    Keras,
 }
 
 impl Origin {
@@ -80,7 +107,21 @@ impl Origin {
             Self::Flag => "--data-dir",
             Self::Variable => "TRAINMARK_DATA",
             Self::Cache => "cache",
+            Self::Package => "package",
+            Self::Keras => "Keras",
         }
+    }
+}
+
+impl Origin {
+    /// Whether the user named it for this.
+    pub(super) fn is_named(self) -> bool {
+        matches!(self, Self::Flag | Self::Variable)
+    }
+
+    /// Whether downloads may go there.
+    pub(super) fn is_downloaded_into(self) -> bool {
+        self.is_named() || self == Self::Cache
     }
 }
 
@@ -97,17 +138,20 @@ pub struct Place {
     pub origin: Origin,
     /// The folder itself, subfolder included.
     pub dir: PathBuf,
-    /// Each file's name and state.
-    pub files: [(&'static str, FileState); 4],
+    /// Each file's name there and state.
+    pub files: [(String, FileState); 4],
 }
 
 impl Place {
     fn inspect(publication: &Publication, origin: Origin, dir: PathBuf) -> Self {
-        let files = publication.files.map(|file| (file.name, file.inspect(&dir)));
+        let files = publication.files.map(|file| {
+            let name = file.path_in(&dir).file_name().unwrap_or_default().to_string_lossy().into_owned();
+            (name, file.inspect(&dir))
+        });
         Self { origin, dir, files }
     }
 
-    /// Whether every file is there with the right sum.
+    /// Whether every file is there with the right content.
     pub fn is_complete(&self) -> bool {
         self.files.iter().all(|(_, state)| *state == FileState::Good)
     }
@@ -115,18 +159,16 @@ impl Place {
     /// The first reason why an explicitly named place cannot serve.
     pub(super) fn check(&self) -> Result<(), DataError> {
         let fetch = self.fetch_command();
-        let missing =
-            |(name, state): &(&'static str, FileState)| (*state == FileState::Missing).then_some(*name);
         for (name, state) in &self.files {
             let path = self.dir.join(name);
             match state {
                 FileState::Good | FileState::Missing => {}
-                FileState::Corrupt { expected, found } => {
+                FileState::Other { expected, found } => {
                     return Err(DataError::Malformed {
                         path,
                         expected: expected.clone(),
                         found: found.clone(),
-                        remedy: format!("delete the file and run `{fetch}`"),
+                        remedy: decode::REMEDY.to_owned(),
                     });
                 }
                 FileState::Unreadable(reason) => {
@@ -139,17 +181,32 @@ impl Place {
                 }
             }
         }
-        let files: Vec<_> = self.files.iter().filter_map(missing).collect();
+        let missing = self.files.iter().filter(|(_, state)| *state == FileState::Missing);
+        let files: Vec<String> = missing.map(|(name, _)| name.clone()).collect();
         if files.is_empty() {
             return Ok(());
         }
         Err(DataError::Missing { dir: self.dir.clone(), origin: self.origin.name(), files, fetch })
     }
 
+    /// Whether none of the files is there.
+    pub(super) fn is_empty(&self) -> bool {
+        self.files.iter().all(|(_, state)| *state == FileState::Missing)
+    }
+
+    /// Refuses a place where a download would have to replace what somebody else put there.
+    pub(super) fn check_free(&self) -> Result<(), DataError> {
+        let occupied =
+            |(_, state): &&(String, FileState)| !matches!(state, FileState::Good | FileState::Missing);
+        let Some((name, state)) = self.files.iter().find(occupied) else { return Ok(()) };
+        let (dir, origin) = (self.dir.clone(), self.origin.name());
+        Err(DataError::Occupied { dir, origin, name: name.clone(), state: state.to_string() })
+    }
+
     fn fetch_command(&self) -> String {
         match self.origin {
             Origin::Flag => format!("trainmark data fetch --data-dir {}", shell::quoted_path(&self.dir)),
-            Origin::Variable | Origin::Cache => "trainmark data fetch".into(),
+            _ => "trainmark data fetch".into(),
         }
     }
 }
@@ -161,7 +218,7 @@ impl fmt::Display for Place {
         if self.is_complete() {
             return f.write_str("complete");
         }
-        if self.files.iter().all(|(_, state)| *state == FileState::Missing) {
+        if self.is_empty() {
             return f.write_str("none of the four files");
         }
         let wrong = self.files.iter().filter(|(_, state)| *state != FileState::Good);
@@ -190,16 +247,16 @@ mod tests {
     }
 
     #[test]
-    fn the_option_comes_before_the_variable_before_the_cache() {
+    fn the_option_comes_before_the_variable_before_the_cache_before_what_others_keep() {
         let publication = fixtures::published().publication;
         let mut environment = Environment {
             data_dir: Some("/variable".into()),
             cache: Some("/cache".into()),
+            shared: vec![(Origin::Package, "/share".into())],
             addresses: Vec::new(),
         };
         let only = |environment: &Environment, dir: Option<&str>| {
             let places = environment.places(&publication, dir.map(Path::new));
-            assert_eq!(places.len(), 1);
             (places[0].origin, places[0].dir.clone())
         };
         assert_eq!(only(&environment, Some("/option")), (Origin::Flag, "/option".into()));
@@ -207,6 +264,8 @@ mod tests {
         environment.data_dir = None;
         assert_eq!(only(&environment, None), (Origin::Cache, "/cache/random".into()));
         environment.cache = None;
+        assert_eq!(only(&environment, None), (Origin::Package, "/share/random".into()));
+        environment.shared.clear();
         assert!(environment.places(&publication, None).is_empty());
     }
 
@@ -234,8 +293,20 @@ mod tests {
         let message = place(Origin::Variable).check().unwrap_err().to_string();
         assert!(message.contains("train-images-idx3-ubyte.gz: expected "), "{message}");
         assert!(
-            message.ends_with("found 5 bytes; delete the file and run `trainmark data fetch`"),
+            message.contains("found content of 5 bytes") && message.ends_with(decode::REMEDY),
             "{message}"
         );
+    }
+
+    #[test]
+    fn packages_and_keras_are_looked_for_where_their_variables_say() {
+        let found = |dirs: Option<&str>, keras: Option<&str>| {
+            let folders =
+                shared_folders(dirs.map(Into::into), keras.map(Into::into), Some("/home/me".into()));
+            folders.into_iter().map(|(_, dir)| dir.display().to_string()).collect::<Vec<_>>()
+        };
+        let usual = ["/usr/local/share/datasets", "/usr/share/datasets", "/home/me/.keras/datasets"];
+        assert_eq!(found(None, None), usual);
+        assert_eq!(found(Some("/a:b"), Some("/k")), ["/a/datasets", "/k/datasets"]);
     }
 }

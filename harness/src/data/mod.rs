@@ -1,12 +1,13 @@
 //! Data sets: found on this machine, downloaded or made, and mapped into the
 //! workers' memory.
 //!
-//! [`obtain`] answers a [`DataRequest`] with a [`Prepared`] data set: four raw
+//! [`obtain`] answers a [`DataRequest`] with a [`DecodedFiles`] data set: four raw
 //! IDX files that every worker maps. Fashion-MNIST is taken from `--data-dir`,
-//! else from `TRAINMARK_DATA`, else from the user's cache, else downloaded into
-//! that cache. Without it there is the procedural data set `synthetic`.
+//! else from `TRAINMARK_DATA`, else from the user's cache, a package of the system or
+//! Keras's cache, else downloaded into the first. Its content decides, not its wrapping. Without it there is the procedural data set `synthetic`.
 
 mod decode;
+mod decoded_files;
 mod download;
 mod error;
 mod event;
@@ -14,7 +15,7 @@ mod event;
 mod fixtures;
 pub mod idx;
 mod locate;
-mod prepared;
+
 mod publication;
 mod store;
 mod synthetic;
@@ -27,13 +28,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use trainmark_reports::warnings::Warning;
 
+pub use decoded_files::{DecodedFiles, MappedDataset};
 pub use download::download;
 pub use error::{Absence, DataError};
 pub use event::{DownloadEvent, Heard};
 pub use locate::{Environment, Origin, Place};
-pub use prepared::{MappedDataset, Prepared};
 pub use publication::{
-    Address, FASHION_MNIST, FileState, Publication, PublishedFile, fashion_mnist_addresses,
+    Address, Decoded, FASHION_MNIST, FileState, Publication, PublishedFile, fashion_mnist_addresses,
 };
 
 /// Which data set to train on.
@@ -79,16 +80,17 @@ pub struct Status {
 /// # Errors
 /// A named folder that lacks files or holds corrupt ones; Fashion-MNIST asked
 /// for by name but not to be had; no place to write decoded files to.
-pub fn obtain(request: &DataRequest, heard: Heard<'_>) -> Result<Prepared, DataError> {
+pub fn obtain(request: &DataRequest, heard: Heard<'_>) -> Result<DecodedFiles, DataError> {
     obtain_in(&Environment::from_process(), &FASHION_MNIST, request, heard)
 }
 
 /// Downloads what the folder lacks of Fashion-MNIST: `data_dir`, else
-/// `TRAINMARK_DATA`, else the user's cache. Corrupt files there are replaced.
-/// Returns the folder.
+/// `TRAINMARK_DATA`, else the user's cache, where a damaged file is moved aside. Returns the
+/// folder.
 ///
 /// # Errors
-/// As [`download`], or no folder to download into.
+/// As [`download`], no folder to download into, or a named one that holds other files of the
+/// same names, which are not overwritten.
 pub fn fetch(data_dir: Option<&Path>, heard: Heard<'_>) -> Result<PathBuf, DataError> {
     fetch_in(&Environment::from_process(), &FASHION_MNIST, data_dir, heard)
 }
@@ -105,7 +107,7 @@ fn obtain_in(
     publication: &Publication,
     request: &DataRequest,
     heard: Heard<'_>,
-) -> Result<Prepared, DataError> {
+) -> Result<DecodedFiles, DataError> {
     let synthetic = || synthetic::prepare(environment.cache.as_deref());
     match request.dataset {
         DatasetChoice::Synthetic if request.data_dir.is_some() => Err(DataError::Contradiction(
@@ -117,7 +119,7 @@ fn obtain_in(
             Err(DataError::Absent(absence)) => {
                 let (because, published) = (absence.to_string(), publication.name.to_owned());
                 let notice = Warning::StandIn { because, published };
-                Ok(Prepared { notice: Some(notice.to_string()), ..synthetic()? })
+                Ok(DecodedFiles { notice: Some(notice.to_string()), ..synthetic()? })
             }
             other => other,
         },
@@ -129,7 +131,7 @@ fn obtain_published(
     publication: &Publication,
     request: &DataRequest,
     heard: Heard<'_>,
-) -> Result<Prepared, DataError> {
+) -> Result<DecodedFiles, DataError> {
     let dir = locate_or_download(environment, publication, request, heard)?;
     let kept = store::Kept {
         name: publication.name,
@@ -147,18 +149,23 @@ fn locate_or_download(
     request: &DataRequest,
     heard: Heard<'_>,
 ) -> Result<PathBuf, DataError> {
-    let Some(place) = environment.places(publication, request.data_dir.as_deref()).pop() else {
-        return Err(Absence::NoCache.into());
-    };
-    if place.origin != Origin::Cache {
+    let places = environment.places(publication, request.data_dir.as_deref());
+    if let [place] = &places[..]
+        && place.origin.is_named()
+    {
         place.check()?;
-    } else if !place.is_complete() {
-        if request.offline {
-            return Err(Absence::Offline { dataset: publication.name, found: place.to_string() }.into());
-        }
-        download(publication, &environment.addresses, &place.dir, heard)?;
     }
-    Ok(place.dir)
+    if let Some(place) = places.iter().find(|place| place.is_complete()) {
+        return Ok(place.dir.clone());
+    }
+    if request.offline && !places.is_empty() {
+        let found = places.iter().filter(|place| place.origin == Origin::Cache || !place.is_empty());
+        let found: Vec<String> = found.map(Place::to_string).collect();
+        return Err(Absence::Offline { dataset: publication.name, found: found.join("; ") }.into());
+    }
+    let dir = environment.downloads(publication).ok_or(Absence::NoCache)?;
+    download(publication, &environment.addresses, &dir, heard)?;
+    Ok(dir)
 }
 
 fn fetch_in(
@@ -167,9 +174,13 @@ fn fetch_in(
     data_dir: Option<&Path>,
     heard: Heard<'_>,
 ) -> Result<PathBuf, DataError> {
-    let Some(place) = environment.places(publication, data_dir).pop() else {
+    let place = environment.places(publication, data_dir).into_iter().next();
+    let Some(place) = place.filter(|place| place.origin.is_downloaded_into()) else {
         return Err(Absence::NoCache.into());
     };
+    if place.origin.is_named() {
+        place.check_free()?;
+    }
     download(publication, &environment.addresses, &place.dir, heard)?;
     Ok(place.dir)
 }

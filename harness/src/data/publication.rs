@@ -5,6 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use md5::{Digest, Md5};
+use sha2::Sha256;
+use trainmark_reports::files;
+
+use super::decode;
 
 /// One file as its publisher offers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +19,17 @@ pub struct PublishedFile {
     pub md5: u128,
     /// Compressed length in bytes.
     pub bytes: u64,
+    /// What it holds, however it is wrapped.
+    pub decoded: Decoded,
+}
+
+/// A file by its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decoded {
+    /// Length in bytes.
+    pub bytes: usize,
+    /// SHA-256, its first half and its second, most significant byte first.
+    pub sha256: [u128; 2],
 }
 
 /// Where a publication can be downloaded.
@@ -54,21 +69,49 @@ pub const FASHION_MNIST: Publication = Publication {
             name: "train-images-idx3-ubyte.gz",
             md5: 0x8d4f_b7e6_c68d_591d_4c3d_fef9_ec88_bf0d,
             bytes: 26_421_880,
+            decoded: Decoded {
+                bytes: 47_040_016,
+                sha256: [
+                    0xc59f_468a_2f67_2dc8_1568_7fe0_f838_8776,
+                    0x8d79_9fd8_a3f3_2761_45d2_0f83_aa44_d888,
+                ],
+            },
         },
         PublishedFile {
             name: "train-labels-idx1-ubyte.gz",
             md5: 0x25c8_1989_df18_3df0_1b3e_8a0a_ad5d_ffbe,
             bytes: 29_515,
+            decoded: Decoded {
+                bytes: 60_008,
+                sha256: [
+                    0xbad3_541b_69d9_1243_5c50_bb6b_a87b_ec29,
+                    0x4ff4_f6a2_e124_6121_d863_3921_7604_43d9,
+                ],
+            },
         },
         PublishedFile {
             name: "t10k-images-idx3-ubyte.gz",
             md5: 0xbef4_ecab_320f_06d8_554e_a638_0940_ec79,
             bytes: 4_422_102,
+            decoded: Decoded {
+                bytes: 7_840_016,
+                sha256: [
+                    0x5b41_41f0_afba_d91e_debe_8549_f8fc_ffe0,
+                    0x87ea_10ca_49f1_dbef_5c9a_5cd8_815c_e37b,
+                ],
+            },
         },
         PublishedFile {
             name: "t10k-labels-idx1-ubyte.gz",
             md5: 0xbb30_0cfd_ad3c_16e7_a12a_480e_e83c_d310,
             bytes: 5_148,
+            decoded: Decoded {
+                bytes: 10_008,
+                sha256: [
+                    0x0402_a96d_92fd_2663_9571_22ce_b108_a494,
+                    0xc5af_83da_b82d_9272_9df9_17d7_dec3_8c34,
+                ],
+            },
         },
     ],
     height: 28,
@@ -77,6 +120,14 @@ pub const FASHION_MNIST: Publication = Publication {
     test_samples: 10_000,
     decoded: Some("14410854cf7a289477dcfc7df3f8ec24741e281cdcc425ede0d9a748ca630214"),
 };
+
+/// The content of MNIST's files, which bear the same names and have the same lengths.
+const MNIST: [[u128; 2]; 4] = [
+    [0xba89_1046_e650_5d7a_adcb_be25_680a_0738, 0xad16_aec9_3bde_7f9b_65e8_7a2f_c257_76db],
+    [0x65a5_0cbb_f4e9_06d7_0832_878a_d85c_cda5, 0x333a_97f0_f4c3_dd2e_f09a_8a9e_ef71_01c5],
+    [0x0fa7_898d_5092_79e4_8295_8e8c_e81c_8e77, 0xdb3f_2f82_54e2_6661_ceb7_762c_4d49_4ce7],
+    [0xff7b_cfd4_16de_3373_1a30_8c3f_266c_c351, 0x222c_3489_8ecb_eaf8_47f0_6e48_f7ec_33f2],
+];
 
 /// Where Zalando Research publishes Fashion-MNIST, and its repository.
 pub fn fashion_mnist_addresses() -> Vec<Address> {
@@ -92,12 +143,12 @@ pub fn fashion_mnist_addresses() -> Vec<Address> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileState {
-    /// The file, with the right sum.
+    /// The file, by its content.
     Good,
     /// Nothing.
     Missing,
     /// Another file.
-    Corrupt {
+    Other {
         /// What was expected.
         expected: String,
         /// What was found.
@@ -112,14 +163,48 @@ impl fmt::Display for FileState {
         match self {
             Self::Good => f.write_str("good"),
             Self::Missing => f.write_str("missing"),
-            Self::Corrupt { expected, found } => write!(f, "corrupt: expected {expected}, found {found}"),
+            Self::Other { expected, found } => {
+                write!(f, "is another file: expected {expected}, found {found}")
+            }
             Self::Unreadable(reason) => write!(f, "unreadable: {reason}"),
         }
     }
 }
 
+impl Decoded {
+    /// As it is, of these bytes.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let sum: [u8; 32] = Sha256::digest(bytes).into();
+        let half = |range: std::ops::Range<usize>| {
+            sum[range].iter().fold(0, |number, &byte| number << 8 | u128::from(byte))
+        };
+        Self { bytes: bytes.len(), sha256: [half(0..16), half(16..32)] }
+    }
+
+    /// So many bytes are read at most: those of the content as it is, and what a wrapping that
+    /// does not compress adds.
+    pub(super) fn most_bytes(&self) -> u64 {
+        self.bytes as u64 + self.bytes as u64 / 50 + (64 << 10)
+    }
+
+    /// Whether `bytes` are this content; otherwise what was expected and found.
+    pub(super) fn verify(&self, bytes: &[u8]) -> Result<(), (String, String)> {
+        let found = Self::of(bytes);
+        if found == *self {
+            return Ok(());
+        }
+        let [high, low] = found.sha256;
+        let found = match MNIST.contains(&found.sha256) {
+            true => "that of MNIST, handwritten digits, another data set with the same file names".into(),
+            false => format!("content of {} bytes with SHA-256 {high:032x}{low:032x}", bytes.len()),
+        };
+        let [high, low] = self.sha256;
+        Err((format!("content of {} bytes with SHA-256 {high:032x}{low:032x}", self.bytes), found))
+    }
+}
+
 impl PublishedFile {
-    /// Whether `bytes` are this file; otherwise what was expected and found.
+    /// Whether `bytes` are this file as it is published; otherwise what was expected and found.
     pub(super) fn verify(&self, bytes: &[u8]) -> Result<(), (String, String)> {
         if bytes.len() as u64 != self.bytes {
             return Err((format!("{} bytes", self.bytes), format!("{} bytes", bytes.len())));
@@ -131,25 +216,33 @@ impl PublishedFile {
         Ok(())
     }
 
+    /// The names that it goes by: as published, unpacked, and both as of older copies.
+    fn names(&self) -> [String; 4] {
+        let plain = self.name.trim_end_matches(".gz");
+        let dotted = plain.replacen("-idx", ".idx", 1);
+        [self.name.to_owned(), plain.to_owned(), dotted.clone(), format!("{dotted}.gz")]
+    }
+
+    /// Where it lies in `dir`: under the first of its names that holds anything, else under the
+    /// name that it is published by.
+    pub(super) fn path_in(&self, dir: &Path) -> PathBuf {
+        let mut paths = self.names().map(|name| dir.join(name)).into_iter();
+        paths.find(|path| path.symlink_metadata().is_ok()).unwrap_or_else(|| dir.join(self.name))
+    }
+
     /// What stands in place of this file in `dir`.
     pub fn inspect(&self, dir: &Path) -> FileState {
-        let path = dir.join(self.name);
-        let read = match std::fs::metadata(&path) {
-            // Another length needs no reading, however long the file is.
-            Ok(metadata) if metadata.is_file() && metadata.len() != self.bytes => {
-                return FileState::Corrupt {
-                    expected: format!("{} bytes", self.bytes),
-                    found: format!("{} bytes", metadata.len()),
-                };
-            }
-            Ok(_) => std::fs::read(&path),
-            Err(error) => Err(error),
+        let path = self.path_in(dir);
+        let read = files::read(&path, self.decoded.most_bytes().max(self.bytes));
+        let bytes = match read {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return FileState::Missing,
+            Err(error) => return FileState::Unreadable(error.to_string()),
         };
-        match read.map(|bytes| self.verify(&bytes)) {
-            Ok(Ok(())) => FileState::Good,
-            Ok(Err((expected, found))) => FileState::Corrupt { expected, found },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => FileState::Missing,
-            Err(error) => FileState::Unreadable(error.to_string()),
+        // The sum of what is compressed is quicker, and as good.
+        match self.verify(&bytes).or_else(|_| decode::content(self, bytes).map(drop)) {
+            Ok(()) => FileState::Good,
+            Err((expected, found)) => FileState::Other { expected, found },
         }
     }
 }
@@ -170,12 +263,13 @@ impl Publication {
         format!("{}-{:032x}", self.name, md5_sum(&sums))
     }
 
-    /// The folder that holds the files: `dir`, or its subfolder of the data
-    /// set's name where only that one holds any.
+    /// The folder that holds the files: `dir`, or where none of them is in it the folder below
+    /// that holds one: a download's, torchvision's, or that of the publisher's repository.
     pub fn folder_in(&self, dir: &Path) -> PathBuf {
-        let subfolder = dir.join(self.name);
-        let holds_any = |dir: &Path| self.files.iter().any(|file| dir.join(file.name).exists());
-        if !holds_any(dir) && holds_any(&subfolder) { subfolder } else { dir.to_owned() }
+        let holds_any =
+            |dir: &PathBuf| self.files.iter().any(|file| file.path_in(dir).symlink_metadata().is_ok());
+        let below = ["", self.name, "FashionMNIST/raw", "raw", "data/fashion"].map(|below| dir.join(below));
+        below.into_iter().find(holds_any).unwrap_or_else(|| dir.to_owned())
     }
 }
 
@@ -205,10 +299,13 @@ mod tests {
         let states = fixture.publication.inspect(dir.path());
         assert_eq!(states[0], FileState::Missing);
         assert!(
-            matches!(&states[1], FileState::Corrupt { found, .. } if found.starts_with("md5 ")),
+            matches!(&states[1], FileState::Other { found, .. } if found.starts_with("broken gzip ")),
             "{states:?}"
         );
-        assert!(matches!(&states[2], FileState::Corrupt { found, .. } if found == "5 bytes"), "{states:?}");
+        assert!(
+            matches!(&states[2], FileState::Other { found, .. } if found.starts_with("content of 5 bytes")),
+            "{states:?}"
+        );
         assert!(matches!(&states[3], FileState::Unreadable(_)), "{states:?}");
     }
 
@@ -222,5 +319,45 @@ mod tests {
         assert_eq!(fixture.publication.folder_in(dir.path()), subfolder);
         fixture.write_to(dir.path());
         assert_eq!(fixture.publication.folder_in(dir.path()), dir.path());
+    }
+
+    #[test]
+    fn the_content_decides_and_not_the_wrapping() {
+        let fixture = fixtures::published();
+        let wrappings: [(&str, &str, fn(&[u8]) -> Vec<u8>); 6] = [
+            ("-idx", ".gz", fixtures::gzip_loosely),
+            ("-idx", "", <[u8]>::to_vec),
+            (".idx", "", <[u8]>::to_vec),
+            (".idx", ".gz", fixtures::gzip),
+            // Named as if it were compressed, and the other way round.
+            ("-idx", ".gz", <[u8]>::to_vec),
+            (".idx", "", fixtures::gzip_loosely),
+        ];
+        for below in ["", "random", "FashionMNIST/raw", "raw", "data/fashion"] {
+            for (infix, ending, wrap) in wrappings {
+                let dir = tempfile::tempdir().unwrap();
+                let folder = dir.path().join(below);
+                std::fs::create_dir_all(&folder).unwrap();
+                for (file, bytes) in fixture.publication.files.iter().zip(fixtures::decoded()) {
+                    let name = file.name.trim_end_matches(".gz").replacen("-idx", infix, 1) + ending;
+                    std::fs::write(folder.join(name), wrap(&bytes)).unwrap();
+                }
+                let found = fixture.publication.folder_in(dir.path());
+                assert_eq!(fixture.publication.inspect(&found), [const { FileState::Good }; 4], "{below}");
+                assert!(decode::decode(&fixture.publication, &found).unwrap() == fixtures::decoded());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_or_has_no_end_is_refused_at_once() {
+        let file = &fixtures::published().publication.files[0];
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(file.name);
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        assert!(matches!(file.inspect(dir.path()), FileState::Unreadable(why) if why.contains("a device")));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        assert!(matches!(file.inspect(dir.path()), FileState::Unreadable(why) if why.contains("at most")));
     }
 }

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use super::decoded_files::DecodedFiles;
 use super::error::DataError;
 use super::idx::{self, IMAGES_HEADER, IdxImages, LABELS_HEADER};
-use super::prepared::Prepared;
 use crate::file_state::FileState;
 use crate::units::hexadecimal;
 
@@ -51,19 +51,19 @@ pub(super) struct Kept<'k> {
 pub(super) fn store(
     &Kept { name, key, fingerprint, cache }: &Kept<'_>,
     make: impl FnOnce() -> Result<[Vec<u8>; 4], DataError>,
-) -> Result<Prepared, DataError> {
+) -> Result<DecodedFiles, DataError> {
     let kept = cache.map(|cache| cache.join("decoded").join(key));
     let found = kept.as_ref().and_then(|dir| Some((dir, reusable(dir)?)));
     if let Some((dir, (contents, states))) =
         found.filter(|(_, (contents, _))| fingerprint.is_none_or(|known| known == contents.fingerprint))
     {
-        return Ok(prepared(name, dir, contents, states, None));
+        return Ok(files_in(name, dir, contents, states, None));
     }
     let files = make()?;
     let contents = examine(name, &files)?;
     if let Some(dir) = kept.filter(|dir| keep(dir, &files, &contents).is_ok()) {
         let states = states(&dir);
-        return Ok(prepared(name, &dir, contents, states, None));
+        return Ok(files_in(name, &dir, contents, states, None));
     }
     let dir = Arc::new(write_temporarily(&files, &contents).map_err(|cause| DataError::Io {
         action: "write the decoded data set to",
@@ -72,7 +72,7 @@ pub(super) fn store(
         remedy: "free some space there (55 MB), or set TMPDIR or XDG_CACHE_HOME to a folder that can be written",
     })?);
     let states = states(dir.path());
-    Ok(prepared(name, dir.path(), contents, states, Some(Arc::clone(&dir))))
+    Ok(files_in(name, dir.path(), contents, states, Some(Arc::clone(&dir))))
 }
 
 fn write_temporarily(files: &[Vec<u8>; 4], contents: &Contents) -> io::Result<TempDir> {
@@ -81,15 +81,15 @@ fn write_temporarily(files: &[Vec<u8>; 4], contents: &Contents) -> io::Result<Te
     Ok(dir)
 }
 
-fn prepared(
+fn files_in(
     name: &str,
     dir: &Path,
     contents: Contents,
     states: Vec<FileState>,
     temporary: Option<Arc<TempDir>>,
-) -> Prepared {
+) -> DecodedFiles {
     let [train_images, train_labels, test_images, test_labels] = FILES.map(|file| dir.join(file));
-    Prepared {
+    DecodedFiles {
         name: name.into(),
         train_images,
         train_labels,

@@ -17,13 +17,13 @@ use std::path::Path;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use super::decoded_files::DecodedFiles;
 use super::error::DataError;
 use super::idx::{self, IdxImages};
-use super::prepared::Prepared;
 use super::store;
 
 const NAME: &str = "synthetic";
-/// [`Prepared::fingerprint`] of the data set on every platform.
+/// [`DecodedFiles::fingerprint`] of the data set on every platform.
 const FINGERPRINT: &str = "3a513b6ce00762049b5a587a3ef74f1c47c544f2adc461205cef8d1c9c5e652c";
 /// Any change of the seed or of the drawing makes another data set, whose
 /// numbers are not comparable: give it another name then.
@@ -91,7 +91,7 @@ const SPREADS: [i32; QUANTITIES] = [3, 3, 4, 4, 4, 13, 3, 4, 2, 8, 9, 40];
 ///
 /// # Errors
 /// No place to write it to, or (a bug) other bytes than on every other platform.
-pub(super) fn prepare(cache: Option<&Path>) -> Result<Prepared, DataError> {
+pub(super) fn prepare(cache: Option<&Path>) -> Result<DecodedFiles, DataError> {
     let key = format!("{NAME}-{FINGERPRINT}");
     let kept = store::Kept { name: NAME, key: &key, fingerprint: Some(FINGERPRINT), cache };
     let prepared = store::store(&kept, || Ok(generate()))?;

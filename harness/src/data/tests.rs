@@ -19,12 +19,13 @@ impl Machine {
         let environment = Environment {
             data_dir: None,
             cache: Some(root.path().join("cache")),
+            shared: vec![(Origin::Package, root.path().join("share"))],
             addresses: vec![Address { label: "publisher".into(), base: fixtures::closed_address() }],
         };
         Self { published: fixtures::published(), root, environment }
     }
 
-    fn obtain(&self, request: &DataRequest) -> Result<Prepared, DataError> {
+    fn obtain(&self, request: &DataRequest) -> Result<DecodedFiles, DataError> {
         obtain_in(&self.environment, &self.published.publication, request, &mut |_| {})
     }
 
@@ -40,7 +41,7 @@ fn request(dataset: DatasetChoice) -> DataRequest {
     DataRequest { dataset, ..DataRequest::default() }
 }
 
-fn assert_is_fixture(prepared: &Prepared) {
+fn assert_is_fixture(prepared: &DecodedFiles) {
     assert_eq!(prepared.name, "random");
     assert_eq!(prepared.notice, None);
     let mapped = prepared.map().unwrap();
@@ -80,6 +81,34 @@ fn a_named_folder_that_is_not_in_order_is_an_error() {
         let error = machine.obtain(&request(dataset)).unwrap_err();
         assert!(matches!(error, DataError::Missing { origin: "TRAINMARK_DATA", .. }), "{error}");
     }
+}
+
+#[test]
+fn what_a_package_installed_is_found_by_itself() {
+    let machine = Machine::new();
+    let share = machine.root.path().join("share/random");
+    machine.published.write_to(&share);
+    let rewrapped = fixtures::gzip_loosely(&fixtures::decoded()[0]);
+    fs::write(share.join("train-images-idx3-ubyte.gz"), rewrapped).unwrap();
+    for offline in [true, false] {
+        let request = DataRequest { dataset: DatasetChoice::Auto, data_dir: None, offline };
+        assert_is_fixture(&machine.obtain(&request).unwrap());
+    }
+}
+
+#[test]
+fn fetch_replaces_nothing_in_a_folder_that_is_named() {
+    let mut machine = Machine::new();
+    let server = TestServer::start(machine.published.named_files(), Behaviour::default());
+    machine.environment.addresses[0].base = server.base();
+    let dir = machine.folder();
+    let file = dir.join("t10k-labels-idx1-ubyte.gz");
+    fs::write(&file, "mine").unwrap();
+    let publication = &machine.published.publication;
+    let error = fetch_in(&machine.environment, publication, Some(&dir), &mut |_| {}).unwrap_err().to_string();
+    assert!(error.ends_with("name a folder without it: nothing is overwritten"), "{error}");
+    assert_eq!(fs::read(&file).unwrap(), b"mine");
+    assert!(server.requests().is_empty());
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! One file from one address, resumed where an earlier transfer broke off.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use trainmark_reports::files;
 use ureq::http::{HeaderMap, StatusCode, Uri, header};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::error::Absence;
 use super::event::{DownloadEvent, Heard};
@@ -143,7 +145,7 @@ impl<'a> Transfer<'a> {
 
     /// The sum found where it is wrong; else the file has its name.
     fn check_and_name(&self) -> Result<Option<String>, TransferError> {
-        let bytes = fs::read(&self.part).map_err(|error| self.local("read", error))?;
+        let bytes = files::read(&self.part, self.file.bytes).map_err(|error| self.local("read", error))?;
         if let Err((_, found)) = self.file.verify(&bytes) {
             return Ok(Some(found));
         }
@@ -154,6 +156,10 @@ impl<'a> Transfer<'a> {
 
     /// Bytes that earlier connections brought; a part that is too long is removed.
     fn part_length(&self) -> Result<u64, TransferError> {
+        if files::is_link(&self.part) {
+            let why = io::Error::other("it is a link, which is not followed");
+            return Err(self.local("write", why));
+        }
         match fs::metadata(&self.part) {
             Ok(metadata) if metadata.len() > self.file.bytes => self.remove_part().map(|()| 0),
             Ok(metadata) => Ok(metadata.len()),
@@ -165,13 +171,13 @@ impl<'a> Transfer<'a> {
     /// Opens the part for what comes after its first `from` bytes: all that it
     /// holds, or nothing.
     fn open_part(&self, from: u64) -> Result<File, TransferError> {
-        let mut options = OpenOptions::new();
-        if from == 0 {
-            options.write(true).create(true).truncate(true);
-        } else {
-            options.append(true);
-        }
-        options.open(&self.part).map_err(|error| self.local("write", error))
+        let opened = files::open_own(&self.part, true).and_then(|file| {
+            if from == 0 {
+                file.set_len(0)?;
+            }
+            Ok(file)
+        });
+        opened.map_err(|error| self.local("write", error))
     }
 
     fn remove_part(&self) -> Result<(), TransferError> {
@@ -196,7 +202,19 @@ fn agent(url: &str) -> ureq::Agent {
     if is_loopback(url) {
         config = config.proxy(None);
     }
+    if let Some(roots) = platform_roots() {
+        config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
+    }
     config.build().new_agent()
+}
+
+/// The certificate authorities that this machine trusts: those that `SSL_CERT_FILE` or
+/// `SSL_CERT_DIR` name, else the platform's. Where it has none, the ones that are built in hold.
+fn platform_roots() -> Option<RootCerts> {
+    let found = rustls_native_certs::load_native_certs().certs;
+    let certificates = found.iter().map(|certificate| Certificate::from_der(certificate.as_ref()).to_owned());
+    let certificates: Vec<Certificate<'static>> = certificates.collect();
+    (!certificates.is_empty()).then(|| RootCerts::new_with_certs(&certificates))
 }
 
 /// Whether the address is this machine's own, which no proxy reaches.

@@ -32,7 +32,7 @@ pub struct Run<'r> {
     /// Those that are asked for.
     pub operations: &'r [Operation],
     /// The procedural data set: the same on every machine, with no network.
-    pub dataset: &'r data::Prepared,
+    pub dataset: &'r data::DecodedFiles,
     /// Whether fewer rounds will do.
     pub is_quick: bool,
     /// Who measures.

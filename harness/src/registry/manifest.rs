@@ -1,10 +1,10 @@
 //! `backend.toml`: how a backend is built and where its library then lies.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+use trainmark_reports::files;
 
 use super::BackendName;
 
@@ -135,7 +135,7 @@ impl Manifest {
     }
 
     fn parse(path: &Path) -> Result<Self, String> {
-        let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+        let text = files::read_text(path).map_err(|error| error.to_string())?;
         let manifest: Self = toml::from_str(&text).map_err(|error| one_line(&error))?;
         manifest.check()?;
         Ok(manifest)
@@ -198,6 +198,7 @@ fn is_kind(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     const GOOD: &str = r#"
         name = "mine"

@@ -108,7 +108,7 @@ impl Registry {
             Ok(manifest) => manifest,
             Err(error) => {
                 let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                self.broken.push((name, error.to_string()));
+                self.broken.push((one_line(&name), one_line(&error.to_string())));
                 return Ok(());
             }
         };

@@ -9,7 +9,7 @@ use trainmark_reports::csv::one_line;
 use trainmark_reports::operations::OperationTime;
 use trainmark_reports::record::{CheckRecord, Device, FirstBatchNorm, Implementation};
 
-use crate::data::Prepared;
+use crate::data::DecodedFiles;
 use crate::failure::Failure;
 
 /// What a worker is to do, once, before it exits.
@@ -58,7 +58,7 @@ pub struct Task {
     /// Name of the workload.
     pub workload: String,
     /// The decoded data set.
-    pub dataset: Prepared,
+    pub dataset: DecodedFiles,
     /// Its way of batch norm.
     pub implementation: Implementation,
     /// What it computes on.

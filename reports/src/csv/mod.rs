@@ -13,7 +13,8 @@ use crate::operations::RunOperations;
 use crate::record::Record;
 use crate::store::StoreError;
 use crate::summary::summarize;
-use crate::table::{self, Table};
+use crate::table::{self, Table, Value};
+pub use crate::text::one_line;
 
 /// The file of medians, which a reader opens first.
 pub const SUMMARY: &str = "summary.csv";
@@ -71,15 +72,26 @@ fn written<R>(table: &Table<'_, R>) -> Result<String, Box<dyn std::error::Error>
     writer.write_record(table.columns.iter().filter_map(|column| column.key.as_deref()))?;
     for row in &table.rows {
         let columns = table.columns.iter().filter(|column| column.key.is_some());
-        writer.serialize(columns.map(|column| column.value(row)).collect::<Vec<_>>())?;
+        writer.serialize(columns.map(|column| harmless(column.value(row))).collect::<Vec<_>>())?;
     }
     Ok(String::from_utf8(writer.into_inner()?)?)
 }
 
-/// Text on one line: control characters and line breaks become spaces.
-pub fn one_line(text: &str) -> String {
-    let lines = text.split(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'));
-    lines.map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+/// Words that readers of CSV, such as pandas, take for a missing value; `none` they do not.
+const MISSING: [&str; 12] =
+    ["NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "NULL", "null", "None", "#N/A N/A"];
+
+/// A value as CSV may hold it. Words that a spreadsheet would compute, since they begin as a formula
+/// does, or that readers would empty, begin with an apostrophe.
+fn harmless(value: Value<'_>) -> Value<'_> {
+    match value {
+        Value::Text(text)
+            if text.starts_with(['=', '+', '-', '@', '\t', '\r']) || MISSING.contains(&&*text) =>
+        {
+            format!("'{text}").into()
+        }
+        other => other,
+    }
 }
 
 #[cfg(test)]

@@ -144,16 +144,17 @@ fn hostile() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn hostile_text_comes_back_as_it_was(backend in hostile(), reason in hostile(), log in hostile()) {
+    fn hostile_text_comes_back_as_it_was_or_made_harmless(backend in hostile(), reason in hostile(), log in hostile()) {
         let mut record = example::record_of_one_run();
         record.runs[0].cell.backend.clone_from(&backend);
         record.runs[0].end.reason = Some(reason.clone());
         record.runs[0].end.log = Some(log.clone());
         let text = runs(&record).unwrap();
-        prop_assert_eq!(&column(&text, "backend")[0], &backend);
-        prop_assert_eq!(&column(&text, "log")[0], &log);
+        let of = |text: String| harmless(text.into()).told();
+        prop_assert_eq!(&column(&text, "backend")[0], &of(backend));
+        prop_assert_eq!(&column(&text, "log")[0], &of(log));
         let shown = &column(&text, "reason")[0];
-        prop_assert_eq!(shown, &one_line(&reason));
+        prop_assert_eq!(shown, &of(one_line(&reason)));
         prop_assert!(!shown.contains(['\n', '\r']));
     }
 
@@ -167,4 +168,20 @@ proptest! {
         let shown = column(&text, "train_loss")[0].parse::<f64>().ok();
         prop_assert_eq!(shown, Some(loss).filter(|loss| loss.is_finite()));
     }
+}
+
+#[test]
+fn words_that_are_formulas_or_missing_values_are_made_harmless_and_numbers_stay() {
+    let shown = |value: Value<'static>| serde_json::to_value(harmless(value)).unwrap();
+    for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "null", "NaN", "NA"] {
+        assert_eq!(shown(text.to_owned().into()), format!("'{text}"));
+    }
+    for text in ["none", "cuda:0", "nano", "a=b", "–"] {
+        assert_eq!(shown(text.to_owned().into()), text);
+    }
+    assert_eq!(shown(Value::Number(-1.5, |_| String::new(), String::new())), -1.5);
+    let mut record = example::record();
+    record.runs.truncate(1);
+    record.runs[0].cell.machine = Some("=HYPERLINK(\"x\")".to_owned());
+    assert!(runs(&record).unwrap().contains("\"'=HYPERLINK(\"\"x\"\")\""), "{}", runs(&record).unwrap());
 }

@@ -11,11 +11,17 @@ use crate::words::floor_in_words;
 /// Text that Markdown shows as it is, on one line.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
+    let mut before = ' ';
     for character in one_line(text).chars() {
         if r"\`*_[]<>|~#&".contains(character) {
             escaped.push('\\');
         }
         escaped.push(character);
+        // A name behind it would be told that it was mentioned.
+        if character == '@' && !before.is_alphanumeric() {
+            escaped.push_str("<!-- -->");
+        }
+        before = character;
     }
     escaped
 }

@@ -124,3 +124,8 @@ fn a_loss_that_is_no_number_is_null() {
     assert_eq!((&cell["train_loss"], &cell["train_seconds"]), (&Value::Null, &Value::Null));
     assert!(markdown::markdown(&record).contains("| – "), "{}", markdown::markdown(&record));
 }
+
+#[test]
+fn markdown_mentions_nobody() {
+    assert_eq!(super::markdown::escape("by @somebody, on tch@cpu"), "by @<!-- -->somebody, on tch@cpu");
+}

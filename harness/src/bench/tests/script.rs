@@ -405,7 +405,7 @@ fn info(backend: &str) -> BackendInfo {
     }
 }
 
-fn dataset() -> crate::data::Prepared {
+fn dataset() -> crate::data::DecodedFiles {
     let nowhere = "/nowhere/file";
     let dataset = serde_json::json!({
         "name": "scripted", "train_images": nowhere, "train_labels": nowhere, "test_images": nowhere,

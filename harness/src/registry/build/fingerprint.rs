@@ -1,6 +1,6 @@
 //! What a library is made from, as one hash: a library is stale when it changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -11,6 +11,10 @@ use sha2::{Digest, Sha256};
 
 use crate::registry::manifest::Artifact;
 use crate::units::hexadecimal;
+
+/// More is no source: a folder of data, or links without end.
+const MOST_ENTRIES: usize = 100_000;
+const MOST_BYTES: u64 = 4 << 30;
 
 /// Variables that change what every cargo build makes.
 const COMPILER_VARIABLES: [&str; 2] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"];
@@ -105,43 +109,63 @@ fn add_bytes(hash: &mut Sha256, bytes: &[u8]) {
 /// All that the inputs name, and what lies in the folders among them, in order.
 ///
 /// # Errors
-/// Where a folder cannot be read.
+/// Where a folder cannot be read, or there is too much.
 pub(super) fn files(artifact: &Artifact, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
+    let mut walk = Walk::default();
     for input in &artifact.inputs {
         let path = folder.join(input);
-        add_path(&mut found, &path, &mut Vec::new())
-            .with_context(|| format!("backend.toml names the input {}", path.display()))?;
+        walk.add_path(&path).with_context(|| format!("backend.toml names the input {}", path.display()))?;
     }
-    Ok(found)
+    Ok(walk.found)
 }
 
-/// Adds a file, or a folder with all that is in it. Links count as what they
-/// lead to; `parents` are the folders on the way, of which a link may name one.
-fn add_path(found: &mut Vec<PathBuf>, path: &Path, parents: &mut Vec<PathBuf>) -> io::Result<()> {
-    let is_folder = match fs::metadata(path) {
-        // Such as a Cargo.lock before the first build, or an editor's file that is gone again.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-        metadata => metadata?.is_dir(),
-    };
-    if !is_folder {
-        found.push(path.to_owned());
-        return Ok(());
+/// What of the inputs was met so far.
+#[derive(Default)]
+struct Walk {
+    found: Vec<PathBuf>,
+    /// Folders, by the path that has no links.
+    folders: HashSet<PathBuf>,
+    bytes: u64,
+}
+
+impl Walk {
+    /// Adds a file, or a folder with all that is in it. Links count as what they lead to; of a
+    /// folder that was met before only which one it is, so that links which lead to each other
+    /// neither go round nor multiply.
+    fn add_path(&mut self, path: &Path) -> io::Result<()> {
+        let metadata = match fs::metadata(path) {
+            // Such as a Cargo.lock before the first build, or an editor's file that is gone again.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.add_entry(path, 0),
+            metadata => metadata?,
+        };
+        if !metadata.is_dir() {
+            return self.add_entry(path, if metadata.is_file() { metadata.len() } else { 0 });
+        }
+        if path.file_name().is_some_and(|name| name == "target" || name == ".git") {
+            return Ok(());
+        }
+        let real = path.canonicalize()?;
+        if self.folders.contains(&real) {
+            return self.add_entry(&real, 0);
+        }
+        self.folders.insert(real);
+        let entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
+        let mut entries = entries?;
+        entries.sort();
+        entries.iter().try_for_each(|entry| self.add_path(entry))
     }
-    if path.file_name().is_some_and(|name| name == "target" || name == ".git") {
-        return Ok(());
+
+    fn add_entry(&mut self, path: &Path, bytes: u64) -> io::Result<()> {
+        self.found.push(path.to_owned());
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.found.len() <= MOST_ENTRIES && self.bytes <= MOST_BYTES {
+            return Ok(());
+        }
+        let most = crate::units::bytes(MOST_BYTES);
+        Err(io::Error::other(format!(
+            "the inputs hold more than {MOST_ENTRIES} files or {most}: name only what the build reads"
+        )))
     }
-    let folder = path.canonicalize()?;
-    if parents.contains(&folder) {
-        return Ok(());
-    }
-    let entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
-    let mut entries = entries?;
-    entries.sort();
-    parents.push(folder);
-    let added = entries.iter().try_for_each(|entry| add_path(found, entry, parents));
-    parents.pop();
-    added
 }
 
 /// Adds a file's name and content. What is no file has only a name, such as a pipe, which would
@@ -182,6 +206,24 @@ mod tests {
         assert_eq!(fingerprint(&artifact, path).expect("readable"), before);
         fs::write(path.join("elsewhere"), "two").expect("writable");
         assert_ne!(fingerprint(&artifact, path).expect("readable"), before);
+    }
+
+    #[test]
+    fn links_that_multiply_and_files_without_end_are_no_endless_inputs() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let source = folder.path().join("source");
+        fs::create_dir_all(source.join("0")).expect("writable");
+        for level in 1..64 {
+            let inner = source.join(level.to_string());
+            fs::create_dir(&inner).expect("writable");
+            for name in ["a", "b"] {
+                symlink(format!("../{}", level - 1), inner.join(name)).expect("linkable");
+            }
+        }
+        fingerprint(&artifact(&["true"]), folder.path()).expect("each folder is read once");
+        File::create(source.join("sparse")).and_then(|file| file.set_len(1 << 40)).expect("writable");
+        let error = fingerprint(&artifact(&["true"]), folder.path()).expect_err("a tebibyte");
+        assert!(format!("{error:#}").contains("name only what the build reads"), "{error:#}");
     }
 
     #[test]

@@ -22,7 +22,7 @@ const REMEDY: &str = "delete its folder and run the command again, which decodes
 /// as JSON. A copy that lies in a temporary folder is removed with the last
 /// clone of the value that made it, not with one that was deserialised.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Prepared {
+pub struct DecodedFiles {
     /// `fashion-mnist` or `synthetic`.
     pub name: String,
     /// IDX file of the training images.
@@ -57,7 +57,7 @@ pub struct Prepared {
     pub(super) temporary: Option<Arc<TempDir>>,
 }
 
-/// The four files of a [`Prepared`] data set, mapped and checked.
+/// The four files of a [`DecodedFiles`] data set, mapped and checked.
 #[derive(Debug)]
 pub struct MappedDataset {
     train_images: MappedFile,
@@ -77,7 +77,7 @@ struct MappedFile {
     file: File,
 }
 
-impl Prepared {
+impl DecodedFiles {
     /// Whether the files lie in a temporary folder that goes with this value,
     /// because the cache could not be written.
     pub fn is_temporary(&self) -> bool {
@@ -156,7 +156,7 @@ fn map_labels(path: &Path, count: usize) -> Result<MappedFile, DataError> {
 
 fn map_file(path: &Path) -> Result<MappedFile, DataError> {
     let error = |action| move |cause| DataError::Io { action, path: path.to_owned(), cause, remedy: REMEDY };
-    let file = File::open(path).map_err(error("open"))?;
+    let file = trainmark_reports::files::open_regular(path).map_err(error("open"))?;
     // SAFETY: the mapping is sound as long as nobody changes or truncates the
     // file. Decoded files are written under another name, renamed once, and
     // never written again; removing one leaves the mapping intact.
@@ -171,7 +171,7 @@ mod tests {
     use crate::data::store;
     use std::fs;
 
-    fn prepared() -> Prepared {
+    fn prepared() -> DecodedFiles {
         let kept = store::Kept { name: "random", key: "key", fingerprint: None, cache: None };
         store::store(&kept, || Ok(fixtures::decoded())).unwrap()
     }
@@ -209,7 +209,7 @@ mod tests {
     fn it_travels_as_json() {
         let prepared = prepared();
         let json = serde_json::to_string(&prepared).unwrap();
-        let arrived: Prepared = serde_json::from_str(&json).unwrap();
+        let arrived: DecodedFiles = serde_json::from_str(&json).unwrap();
         assert!(arrived.map().is_ok());
         drop(arrived);
         assert!(prepared.train_images.exists(), "only the value that made a temporary folder removes it");
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn files_of_another_shape_are_refused() {
-        let message = |change: &dyn Fn(&mut Prepared)| {
+        let message = |change: &dyn Fn(&mut DecodedFiles)| {
             let mut prepared = prepared();
             change(&mut prepared);
             prepared.map().unwrap_err().to_string()
