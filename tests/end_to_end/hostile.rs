@@ -179,8 +179,8 @@ cases! {
         "failed",
         "the worker's message \"epoch\" during train_epoch cannot be true: epoch 4294967295 where 2 comes next",
         "passed", 1;
-    says_that_it_has_returned_and_stops: "false-return@train_epoch:2" ["--epochs", "2", "--timeout", "3s"] =>
-        "timed out", "after train_epoch the worker stood still, stopped by a signal, for 3 s (--timeout)",
+    says_that_it_has_returned_and_stops: "false-return@train_epoch:2" ["--epochs", "2", "--timeout", "5s"] =>
+        "timed out", "after train_epoch the worker stood still, stopped by a signal, for 5 s (--timeout)",
         "passed", 1;
     fails_in_time: "error@train_epoch:2" ["--epochs", "2"] =>
         "failed", "train_epoch: the hostile plugin fails as asked: das Maß ist voll (π ≈ 3)", "passed", 1;

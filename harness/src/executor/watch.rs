@@ -18,6 +18,8 @@ use crate::{machine, units};
 const PERIOD: Duration = Duration::from_millis(20);
 /// How long a worker may take to end that says nothing any more: a large one is unmapped slowly.
 const PATIENCE_WITH_THE_DYING: Duration = Duration::from_secs(5);
+/// How long what a worker has said at last may take to be heard: the machine may be busy.
+const PATIENCE_WITH_LAST_WORDS: Duration = Duration::from_secs(2);
 
 pub(super) struct Watch<'w> {
     executor: &'w Executor,
@@ -25,6 +27,8 @@ pub(super) struct Watch<'w> {
     dialogue: Dialogue,
     /// Since it has said something.
     silence: Stopwatch,
+    /// Since then, where its process has ended meanwhile.
+    quiet: Option<Stopwatch>,
     memory: MemoryWatch,
     /// Processes that the kernel had killed for want of memory when the job began.
     memory_kills: Option<u64>,
@@ -40,6 +44,7 @@ impl<'w> Watch<'w> {
             worker,
             dialogue: Dialogue::about(job),
             silence: Stopwatch::start(),
+            quiet: None,
             memory: MemoryWatch::start(executor.limits.memory),
             memory_kills: control_group::memory_kills(),
             peak_of_family: None,
@@ -53,14 +58,10 @@ impl<'w> Watch<'w> {
     /// Where `heard` fails.
     pub(super) fn until_the_end(mut self, heard: Listener<'_>) -> anyhow::Result<Ending> {
         loop {
-            // A process that a plugin has started may keep the channel open: the worker's end is
-            // asked for first, so that nothing that it has said is missed.
-            let has_ended = self.worker.process.ends_within(Duration::ZERO);
             let ending = match self.worker.receive(PERIOD) {
                 Input::Message(message, bytes) => self.take(message, bytes, heard)?,
                 Input::Garbled(line) => Some(Ending::Failed(self.garbled(&line))),
-                Input::Nothing if has_ended => Some(Ending::Failed(self.ended())),
-                Input::Nothing => None,
+                Input::Nothing => self.has_ended_quietly().then(|| Ending::Failed(self.ended())),
                 Input::Closed => Some(Ending::Failed(self.await_end())),
             };
             if let Some(ending) = ending.or_else(|| self.check_limits().err().map(Ending::Failed)) {
@@ -80,6 +81,7 @@ impl<'w> Watch<'w> {
             return Ok(Some(Ending::Failed(Failure::new(FailureKind::Failed, why))));
         }
         self.silence = Stopwatch::start();
+        self.quiet = None;
         match message {
             Message::Done(mut done) => {
                 done.peak_rss_bytes = done.peak_rss_bytes.max(self.peak_of_family);
@@ -88,6 +90,16 @@ impl<'w> Watch<'w> {
             Message::Failed(failure) => Ok(Some(Ending::Failed(failure))),
             message => heard(&message).map(|()| None),
         }
+    }
+
+    /// Whether it has ended and nothing more is heard of it though its channel is open, as a
+    /// process that a plugin has started may keep it. What it has said at last may still be on
+    /// its way.
+    fn has_ended_quietly(&mut self) -> bool {
+        if !self.worker.process.ends_within(Duration::ZERO) {
+            return false;
+        }
+        self.quiet.get_or_insert_with(Stopwatch::start).tick() > PATIENCE_WITH_LAST_WORDS
     }
 
     fn garbled(&self, line: &str) -> Failure {
