@@ -9,6 +9,7 @@ mod builds;
 mod commands;
 mod compare;
 mod disk;
+mod foreign;
 mod frameworks;
 mod gpu;
 mod hostile;
