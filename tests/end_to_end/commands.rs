@@ -167,9 +167,41 @@ fn data_says_where_it_looks_and_what_to_do() {
     let home = repository.path().join("home");
     let status = repository.invoke(["data"]).env("HOME", &home).run().expect(1);
     let text = status.stdout.replace(&home.display().to_string(), "[home]");
+    // Offered where there is apt.
+    let text = text.replace("`apt-get install dataset-fashion-mnist` installs it, ", "");
     insta::assert_snapshot!("data-status", text);
     let elsewhere = repository.invoke(["data"]).env("TRAINMARK_DATA", "/no/where").run().expect(1);
     assert!(elsewhere.stdout.starts_with("/no/where (TRAINMARK_DATA): none of the four files\n"));
+}
+
+/// A folder of the four files as a package, torchvision or a user may keep them: unpacked, and
+/// under names that begin otherwise.
+#[test]
+fn data_is_known_by_its_content_and_another_data_set_is_left_alone() {
+    let Some(data) = std::env::var_os("TRAINMARK_DATA") else {
+        skip("data", "TRAINMARK_DATA does not name the folder of Fashion-MNIST");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let raw = folder.path().join("share/datasets/fashion-mnist");
+    std::fs::create_dir_all(&raw).unwrap();
+    let unpack = "for file in *-ubyte.gz; do gzip -dc $file >\"$0/$(basename $file .gz)\"; done";
+    let unpacked = Command::new("sh").args(["-c", unpack]).arg(&raw).current_dir(data).status().unwrap();
+    assert!(unpacked.success());
+    let installed = || invoke(["data"]).env("XDG_DATA_DIRS", folder.path().join("share"));
+    let found = installed().run().expect(0);
+    assert!(found.stdout.contains("fashion-mnist (package): complete\n"), "{}", found.stdout);
+
+    // Images of another data set, with the same names and lengths.
+    let images = raw.join("t10k-images-idx3-ubyte");
+    let mut bytes = std::fs::read(&images).unwrap();
+    bytes[1000] ^= 1;
+    std::fs::write(&images, &bytes).unwrap();
+    let other = invoke(["data", "fetch", "--data-dir"]).args([&raw]).run().refusal();
+    assert!(other.contains("t10k-images-idx3-ubyte: is another file: "), "{other}");
+    assert!(other.ends_with("nothing is overwritten\n"), "{other}");
+    assert!(!installed().run().expect(1).stdout.contains("delete"));
+    assert_eq!(std::fs::read(&images).unwrap(), bytes);
 }
 
 #[test]

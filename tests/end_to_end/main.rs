@@ -10,6 +10,7 @@ mod children;
 mod commands;
 mod compare;
 mod disk;
+mod foreign;
 mod frameworks;
 mod gpu;
 mod hostile;

@@ -69,7 +69,7 @@ pub fn invoke_program<A: AsRef<OsStr>>(
         // Nothing may be downloaded: here nobody answers.
         .env("TRAINMARK_DATA_URL", "http://127.0.0.1:9")
         // Nor may what happens to be installed be found.
-        .env("XDG_DATA_DIRS", &home)
+        .env("XDG_DATA_DIRS", "/nonexistent")
         .args(arguments);
     for (name, otherwise) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
         let user = std::env::home_dir().unwrap_or_default();

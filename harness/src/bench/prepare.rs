@@ -43,6 +43,7 @@ impl ReadyCell {
 
     /// The work order of a job on it.
     pub fn task(&self, dataset: &data::DecodedFiles, seed: u64, epochs: u32) -> Task {
+        dataset.restore();
         Task {
             library: self.library.path.clone(),
             library_hash: self.library.hash.clone(),

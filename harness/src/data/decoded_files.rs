@@ -1,6 +1,8 @@
 //! A decoded data set on disk, which workers map into their memory.
 
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use trainmark_plugin::{Dataset, Samples};
+use trainmark_reports::files;
 
 use super::error::DataError;
 use super::idx::{self, IMAGES_HEADER, IdxImages, LABELS_HEADER};
@@ -55,6 +58,9 @@ pub struct DecodedFiles {
     pub(super) states: Vec<FileState>,
     #[serde(skip)]
     pub(super) temporary: Option<Arc<TempDir>>,
+    /// The four files, open: what they hold outlives their names.
+    #[serde(skip)]
+    pub(super) held: Option<Arc<[File; 4]>>,
 }
 
 /// The four files of a [`DecodedFiles`] data set, mapped and checked.
@@ -82,6 +88,17 @@ impl DecodedFiles {
     /// because the cache could not be written.
     pub fn is_temporary(&self) -> bool {
         self.temporary.is_some()
+    }
+
+    /// Writes files that are gone again, as when somebody clears the cache during a benchmark. One
+    /// that cannot be written is the worker's to miss, which says so.
+    pub fn restore(&self) {
+        let paths = [&self.train_images, &self.train_labels, &self.test_images, &self.test_labels];
+        for (path, file) in paths.into_iter().zip(self.held.iter().flat_map(|held| held.iter())) {
+            if !path.exists() {
+                let _ = restore_file(path, file);
+            }
+        }
     }
 
     /// Maps the files and checks headers, lengths and labels. The pixels are
@@ -138,6 +155,13 @@ impl MappedDataset {
     }
 }
 
+fn restore_file(path: &Path, file: &File) -> io::Result<()> {
+    let mut bytes = vec![0; usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?];
+    file.read_exact_at(&mut bytes, 0)?;
+    fs::create_dir_all(path.parent().unwrap_or(path))?;
+    files::replace(path, &bytes)
+}
+
 fn map_images(path: &Path, count: usize, height: usize, width: usize) -> Result<MappedFile, DataError> {
     let file = map_file(path)?;
     IdxImages::parse(&file.map)
@@ -156,7 +180,7 @@ fn map_labels(path: &Path, count: usize) -> Result<MappedFile, DataError> {
 
 fn map_file(path: &Path) -> Result<MappedFile, DataError> {
     let error = |action| move |cause| DataError::Io { action, path: path.to_owned(), cause, remedy: REMEDY };
-    let file = trainmark_reports::files::open_regular(path).map_err(error("open"))?;
+    let file = files::open_regular(path).map_err(error("open"))?;
     // SAFETY: the mapping is sound as long as nobody changes or truncates the
     // file. Decoded files are written under another name, renamed once, and
     // never written again; removing one leaves the mapping intact.
@@ -169,7 +193,6 @@ mod tests {
     use super::*;
     use crate::data::fixtures;
     use crate::data::store;
-    use std::fs;
 
     fn prepared() -> DecodedFiles {
         let kept = store::Kept { name: "random", key: "key", fingerprint: None, cache: None };
@@ -226,6 +249,16 @@ mod tests {
         drop(clone);
         assert!(!path.exists());
         assert_eq!(mapped.dataset().train.count(), fixtures::TRAIN, "a mapping outlives its file");
+    }
+
+    #[test]
+    fn a_cache_that_is_cleared_comes_back() {
+        let cache = tempfile::tempdir().unwrap();
+        let made = store::store("random", "key", Some(cache.path()), || Ok(fixtures::decoded())).unwrap();
+        fs::remove_dir_all(cache.path()).unwrap();
+        assert!(made.map().is_err());
+        made.restore();
+        assert!(made.map().unwrap().dataset().train.pixels == &fixtures::decoded()[0][16..]);
     }
 
     #[test]

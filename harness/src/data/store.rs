@@ -1,7 +1,7 @@
 //! Where decoded data sets are kept: `decoded/KEY/` in trainmark's cache, four
 //! raw IDX files and `contents.json`. A folder appears whole or not at all.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -88,7 +88,10 @@ fn files_in(
     states: Vec<FileState>,
     temporary: Option<Arc<TempDir>>,
 ) -> DecodedFiles {
-    let [train_images, train_labels, test_images, test_labels] = FILES.map(|file| dir.join(file));
+    let paths = FILES.map(|file| dir.join(file));
+    let held: Option<Vec<File>> = paths.iter().map(|path| File::open(path).ok()).collect();
+    let held = held.and_then(|held| <[File; 4]>::try_from(held).ok()).map(Arc::new);
+    let [train_images, train_labels, test_images, test_labels] = paths;
     DecodedFiles {
         name: name.into(),
         train_images,
@@ -103,6 +106,7 @@ fn files_in(
         notice: None,
         states,
         temporary,
+        held,
     }
 }
 

@@ -18,6 +18,9 @@ const tell = (text) => {
   if (status) status.textContent = text;
 };
 
+// What stands there for those without scripts, be it that a server's policy keeps this one away.
+for (const note of all(".unscripted")) note.remove();
+
 // Theme: the system's until the button is pressed.
 {
   const root = document.documentElement;

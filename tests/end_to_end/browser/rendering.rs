@@ -36,6 +36,7 @@ fn scripts_run_from_disk() {
     assert_eq!(page.texts("#save button"), ["epochs.csv", "runs.csv", "summary.csv"]);
     assert_eq!(page.count_visible("#save button"), 3);
     assert_eq!(page.count_visible(".legend input[type=checkbox]"), 2);
+    assert_eq!(page.count(".unscripted"), 0);
 }
 
 #[test]
@@ -47,13 +48,33 @@ fn a_reader_without_scripts_sees_all_but_what_needs_them() {
         assert_eq!(page.count_visible(dead), 0, "a {dead} that does nothing");
     }
     for shown in
-        ["#answers .lead", "#curves noscript", "#times noscript", "#cells-table td", "#runs-table td"]
+        ["#answers .lead", "#curves .unscripted", "#times .unscripted", "#cells-table td", "#runs-table td"]
     {
         assert_eq!(page.count_visible(shown), page.count(shown), "{shown}");
         assert!(page.count(shown) > 0, "{shown}");
     }
     assert_eq!(page.count_visible("figure, .shown, .legend"), 0, "an empty place for a chart");
     assert_holds(&page.text("#cells noscript"), "epochs.csv");
+}
+
+/// As a server may send it whose policy allows neither scripts nor styles within a page.
+#[test]
+fn a_reader_behind_a_strict_policy_sees_the_tables_and_why_there_are_no_charts() {
+    let Some(good) = good() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.html");
+    let own = "style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+    let page = good.folder.read("report.html");
+    assert_holds(&page, own);
+    std::fs::write(&file, page.replace(own, "style-src 'self'; script-src 'self'")).unwrap();
+    let Some(page) = open(&file) else { return };
+    assert_eq!(page.count("table[data-sortable] thead button"), 0, "no script has run");
+    for shown in ["#answers .lead", "#curves .unscripted", "#times .unscripted", "#cells-table td"] {
+        assert_eq!(page.count_visible(shown), page.count(shown), "{shown}");
+        assert!(page.count(shown) > 0, "{shown}");
+    }
+    assert_eq!(page.count_visible("button"), 0, "a button that does nothing");
+    assert_holds(&page.text("#curves .unscripted"), "Charts are drawn by a script");
 }
 
 #[test]
