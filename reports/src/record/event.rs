@@ -3,7 +3,7 @@
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Begun, Cell, Epoch, Outcome, Purpose, Round, Run, RunEnd, Started, Target};
+use super::{Audit, Begun, Cell, Epoch, Outcome, Purpose, Round, Run, RunEnd, Started, Target};
 
 /// One line of `events.jsonl`, appended and flushed as it happens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub enum Event {
     Epoch(OfRun<Epoch>),
     /// A run of a cell ended, well or badly.
     Ended(Box<OfRun<Ended>>),
+    /// A run that had ended well was audited.
+    Audited(OfRun<Audit>),
     /// A process continued the benchmark after an interruption.
     Resumed {
         /// Seconds since the Unix epoch.

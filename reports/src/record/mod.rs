@@ -1,6 +1,7 @@
 //! What a benchmark writes down: plan, machine, and [`Run`]s. [`Event`] is how it stands in
 //! `events.jsonl`, line by line; [`Record`] is what all readers use.
 
+mod audit;
 mod check;
 mod conformance;
 mod device;
@@ -14,6 +15,7 @@ mod runs;
 
 use serde::{Deserialize, Serialize};
 
+pub use audit::Audit;
 pub use check::{CheckKind, CheckRecord};
 pub use conformance::Conformance;
 pub use device::Device;
