@@ -156,13 +156,16 @@ pub struct BenchArguments {
     pub out: Option<PathBuf>,
     /// Continue an interrupted run: its folder, its name, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "selections", "quick", "implementation", "device", "workload", "epochs", "seeds", "budget", "out", "threads",
+        "selections", "quick", "no_audit", "implementation", "device", "workload", "epochs", "seeds", "budget", "out", "threads",
         "timeout", "memory_limit", "dataset", "data_dir", "offline", "backend_path",
     ])]
     pub resume: Option<PathBuf>,
     /// One epoch and one seed, to try things out
     #[arg(long)]
     pub quick: bool,
+    /// Hold no timed epoch against its steps made once more; the report says so
+    #[arg(long)]
+    pub no_audit: bool,
     /// What a worker may use.
     #[command(flatten)]
     pub worker: WorkerArguments,

@@ -2,8 +2,10 @@
 //! a crash, a hang or a leak of one backend cannot touch another's numbers.
 
 mod announced;
+mod audit;
 mod calls;
 mod check;
+pub mod evidence;
 mod measure;
 pub mod protocol;
 mod train;
@@ -71,6 +73,7 @@ fn run(job: &Job, harness: &mut Harness) -> anyhow::Result<()> {
         }
         Job::Check(task) => check::run(task, harness),
         Job::Train(task) => train::run(task, harness),
+        Job::Audit { task, evidence } => audit::run(task, evidence, harness),
         Job::Measure { task, operation, is_quick } => measure::run(task, operation, *is_quick, harness),
     }
 }
