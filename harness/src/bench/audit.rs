@@ -42,10 +42,17 @@ impl Drawn {
         serde_json::from_slice(&fs::read(path).ok()?).ok()
     }
 
+    /// Takes the place of what lies there, whole or not at all.
     fn write(&self, path: &Path) -> anyhow::Result<()> {
         let text = serde_json::to_vec(self).context("cannot encode a run's evidence")?;
+        let half = path.with_extension("tmp");
         let made = path.parent().map_or(Ok(()), fs::create_dir_all);
-        made.and_then(|()| fs::write(path, text)).with_context(|| format!("cannot write {}", path.display()))
+        let written = made.and_then(|()| fs::write(&half, text)).and_then(|()| fs::rename(&half, path));
+        if written.is_err() {
+            // Of a full disk what is left is wanted for the record.
+            let _ = fs::remove_file(&half);
+        }
+        written.with_context(|| format!("cannot write {}", path.display()))
     }
 }
 
@@ -60,12 +67,12 @@ impl Bench<'_> {
     }
 
     /// Lets chance decide whether a sample that has ended well is the one that is audited of its
-    /// cell, so far.
+    /// cell, so far. Where its evidence cannot be kept, the cell goes without, and that is said.
     ///
     /// # Errors
-    /// Where its evidence cannot be written.
+    /// Where nobody can be told, or there is no chance.
     pub(super) fn draw(
-        &self,
+        &mut self,
         one: &Contender<'_>,
         run: &Run,
         evidence: Option<Box<Evidence>>,
@@ -78,22 +85,24 @@ impl Bench<'_> {
         let is_first = Drawn::read(&path).is_none_or(|drawn| drawn.seed == run.seed);
         if is_first || chance::below(one.well_ended + 1)? == 0 {
             let (cell, library_hash) = (run.cell.clone(), one.ready.library.hash.clone());
-            Drawn { cell, seed: run.seed, library_hash, evidence }.write(&path)?;
+            if let Err(error) = (Drawn { cell, seed: run.seed, library_hash, evidence }).write(&path) {
+                let note = format!("{}: seed {} cannot be audited: {error:#}", run.cell, run.seed);
+                self.sink.hear(Happening::Note(&note))?;
+            }
         }
         Ok(())
     }
 
-    /// Audits the run that was drawn of each cell which has not been audited before.
+    /// Audits the run that was drawn of each of these cells which has not been audited before.
     ///
     /// # Errors
     /// [`Interrupted`], and where the records cannot be written or no job can be started.
-    pub(super) fn audit_cells(&mut self, history: &History<'_>) -> anyhow::Result<()> {
-        let ready = self.ready;
+    pub(super) fn audit_cells(&mut self, history: &History<'_>, cells: &[&ReadyCell]) -> anyhow::Result<()> {
         if !self.is_audited() {
             return Ok(());
         }
-        for one in &ready.cells {
-            let path = self.drawn_path(history.plan_index(&one.cell, &ready.cells));
+        for one in cells {
+            let path = self.drawn_path(history.plan_index(&one.cell, &self.ready.cells));
             let Some(drawn) = Drawn::read(&path).filter(|drawn| drawn.cell == one.cell) else { continue };
             if !history.is_audited(&one.cell) {
                 if drawn.library_hash != one.library.hash {

@@ -27,13 +27,7 @@ impl Bench<'_> {
     /// Where the records cannot be written, or no job can be started.
     pub(super) fn run_cells(&mut self, earlier: Option<&Record>) -> anyhow::Result<Outcome> {
         let history = History::new(self.schedule, earlier);
-        let outcome = match self.pass_gate(&history) {
-            Ok(contenders) if contenders.is_empty() => Ok(Outcome::Complete),
-            Ok(contenders) => Rounds::new(self, history, contenders).run(),
-            Err(error) => Err(error),
-        };
-        let outcome = outcome.and_then(|outcome| self.audit_cells(&history).map(|()| outcome));
-        match outcome {
+        match self.run_and_audit(&history) {
             Err(error) if error.is::<Interrupted>() => Ok(Outcome::Interrupted),
             outcome => outcome,
         }
@@ -41,6 +35,20 @@ impl Bench<'_> {
 }
 
 impl<'b> Bench<'b> {
+    fn run_and_audit(&mut self, history: &History<'_>) -> anyhow::Result<Outcome> {
+        let contenders = self.pass_gate(history)?;
+        let passed: Vec<&Cell> = contenders.iter().map(|one| &one.ready.cell).collect();
+        // What the gate stops now says nothing of what was trained before.
+        let is_stopped = |one: &&ReadyCell| !history.is_complete(&one.cell) && !passed.contains(&&one.cell);
+        let auditable: Vec<&ReadyCell> = self.ready.cells.iter().filter(|one| !is_stopped(one)).collect();
+        let outcome = match contenders.is_empty() {
+            true => Outcome::Complete,
+            false => Rounds::new(self, *history, contenders).run()?,
+        };
+        self.audit_cells(history, &auditable)?;
+        Ok(outcome)
+    }
+
     /// Passes every cell through the gate of which something is left to run. Returns those that
     /// may be timed.
     fn pass_gate(&mut self, history: &History<'_>) -> anyhow::Result<Vec<Contender<'b>>> {

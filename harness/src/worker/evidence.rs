@@ -37,7 +37,8 @@ pub struct Tensors(pub Vec<Vec<f32>>);
 
 impl Serialize for Tensors {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let bytes = |tensor: &Vec<f32>| tensor.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>();
+        let bytes =
+            |tensor: &Vec<f32>| tensor.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>();
         serializer.collect_seq(self.0.iter().map(|tensor| BASE64_STANDARD.encode(bytes(tensor))))
     }
 }

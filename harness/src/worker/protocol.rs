@@ -49,10 +49,9 @@ impl Job {
     pub fn task(&self) -> Option<&Task> {
         match self {
             Self::Describe { .. } => None,
-            Self::Check(task)
-            | Self::Train(task)
-            | Self::Audit { task, .. }
-            | Self::Measure { task, .. } => Some(task),
+            Self::Check(task) | Self::Train(task) | Self::Audit { task, .. } | Self::Measure { task, .. } => {
+                Some(task)
+            }
         }
     }
 }

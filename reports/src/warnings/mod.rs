@@ -131,7 +131,8 @@ fn not_audited(record: &Record) -> Option<Warning> {
     if !record.started.plan.audit? {
         return Some(Warning::NoAudit);
     }
-    let lacks = |runs: &[&Run]| runs.iter().any(|run| run.is_ok()) && runs.iter().all(|run| run.audit.is_none());
+    let lacks =
+        |runs: &[&Run]| runs.iter().any(|run| run.is_ok()) && runs.iter().all(|run| run.audit.is_none());
     let by_cell = record.by_cell().into_iter();
     let cells: Vec<Cell> = by_cell.filter(|(_, runs)| lacks(runs)).map(|(cell, _)| cell.clone()).collect();
     (!cells.is_empty()).then_some(Warning::NotAudited(cells))

@@ -125,7 +125,12 @@ fn plan_text(runs: usize, epochs: u32, audits: usize, estimate_seconds: f64) -> 
 fn audited_text(run: &OfRun<Audit>) -> String {
     let Audit { epoch, outcome, reason, seconds, .. } = &run.what;
     let how = outcome.with_reason(reason.as_deref());
-    format!("{} · audit of epoch {epoch} of seed {}, {} · {how}", run.cell, run.seed, units::seconds(*seconds))
+    format!(
+        "{} · audit of epoch {epoch} of seed {}, {} · {how}",
+        run.cell,
+        run.seed,
+        units::seconds(*seconds)
+    )
 }
 
 fn gate_text(cell: &Cell, verdict: &Result<usize, String>) -> String {

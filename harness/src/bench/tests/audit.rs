@@ -101,6 +101,17 @@ fn an_interrupted_audit_is_made_when_the_benchmark_is_continued() {
 }
 
 #[test]
+fn what_the_gate_stops_is_not_audited_for_what_it_was() {
+    let mut scripted = with_audits(&[("a", 1.0)]);
+    scripted.act("a", 2, Act::Interrupts);
+    scripted.run();
+    scripted.behaviour("a").gate = Act::Odd;
+    let finished = scripted.run();
+    assert!(audited(&finished).is_empty() && scripted.jobs("audit").is_empty());
+    assert_eq!(told(&finished), ["a 1 ok", "a 2 not conformant"]);
+}
+
+#[test]
 fn what_is_audited_is_not_audited_again() {
     let mut scripted = with_audits(&[("a", 1.0), ("b", 10.0)]);
     scripted.request.schedule.budget = Some(Duration::from_secs(50));

@@ -1,6 +1,8 @@
 //! The audit is tested, too: honest epochs pass, those that save work do not.
 
-use trainmark_plugin::{Dataset, Error, OpenRequest, Outcome, ParameterSpec, RunningVariance, Session, Split};
+use trainmark_plugin::{
+    Dataset, Error, OpenRequest, Outcome, ParameterSpec, RunningVariance, Session, Split,
+};
 use trainmark_reports::record::{CheckKind, CheckRecord};
 
 use super::defects::Defect;
@@ -48,7 +50,11 @@ struct Wayward<'d> {
 }
 
 impl<'d> Wayward<'d> {
-    fn open(request: OpenRequest<'d>, cheat: Cheat, is_restless: bool) -> Result<Box<dyn Session + 'd>, Error> {
+    fn open(
+        request: OpenRequest<'d>,
+        cheat: Cheat,
+        is_restless: bool,
+    ) -> Result<Box<dyn Session + 'd>, Error> {
         let Dataset { test, .. } = request.dataset;
         let mut swapped = request.clone();
         swapped.dataset = Dataset::new(test, test);
@@ -73,14 +79,19 @@ impl<'d> Wayward<'d> {
         let mut batches: Vec<Vec<u32>> = order.chunks(batch_size).map(<[u32]>::to_vec).collect();
         match self.cheat {
             Cheat::LeftOutBatch => drop(batches.remove(9)),
-            Cheat::LeftOutBatches => batches = batches.chunks(20).flat_map(|some| &some[1..]).cloned().collect(),
+            Cheat::LeftOutBatches => {
+                batches = batches.chunks(20).flat_map(|some| &some[1..]).cloned().collect()
+            }
             Cheat::ShortBatches => batches.iter_mut().for_each(|batch| batch.truncate(batch_size * 15 / 16)),
             Cheat::RepeatedBatch => batches[9] = batches[8].clone(),
             _ => {}
         }
         let steps = batches.iter().map(|batch| Ok((self.train_step(batch)?, batch.len())));
         let Outcome { loss, correct, .. } = Outcome::of_steps(steps.collect::<Result<Vec<_>, Error>>()?);
-        Ok(Outcome::new(loss, correct * order.len() as u64 / batches.iter().map(Vec::len).sum::<usize>() as u64))
+        Ok(Outcome::new(
+            loss,
+            correct * order.len() as u64 / batches.iter().map(Vec::len).sum::<usize>() as u64,
+        ))
     }
 
     fn train_on_test(&mut self, batch_size: usize) -> Result<(), Error> {
@@ -106,7 +117,7 @@ impl Session for Wayward<'_> {
         let before = starts::get(&mut *self.session, &self.specs)?;
         let outcome = self.session.train_step(batch)?;
         let mut after = starts::get(&mut *self.session, &self.specs)?;
-        if self.cheat == Cheat::IdleSteps && self.steps % 20 == 0 {
+        if self.cheat == Cheat::IdleSteps && self.steps.is_multiple_of(20) {
             after.clone_from(&before);
         }
         if self.restlessness > 0.0 {
