@@ -1,6 +1,9 @@
 //! The audit: what is timed is what was checked.
 
-use trainmark_tests::{RunFolder, bench, hostile};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use trainmark_tests::{RunFolder, bench, hostile, invoke, wait_until};
 
 /// A cheat that the gate cannot see, and what the audit says of it.
 struct Case {
@@ -80,4 +83,23 @@ fn a_plugin_that_breaks_down_in_its_audit_is_not_ranked() {
     assert_eq!((&*row["outcome"], &*row["epochs"]), ("failed", "1"));
     assert_eq!(row["reason"], "audit: the worker was killed by SIGABRT during train_step");
     assert!(finished.stdout.contains("audit: the worker was killed"), "{}", finished.stdout);
+}
+
+#[test]
+fn an_interrupted_audit_is_made_on_resume() {
+    let out = tempfile::tempdir().unwrap();
+    // Each step of the audit takes 2 s.
+    let running = bench(out.path(), [hostile()]).hostile("slow@train_step:100").start();
+    let log = |run: RunFolder| run.path.join("logs/softmax-hostile-none-cpu-audit.log").exists();
+    let is_under_way = || RunFolder::find(out.path()).is_some_and(log);
+    assert!(wait_until(Duration::from_secs(60), is_under_way), "no audit begins");
+    running.signal(Signal::INT);
+    let finished = running.finish().expect(130);
+    finished.marker.assert_gone();
+    let run = RunFolder::only(out.path());
+    assert_eq!((run.count("ended"), run.count("audited")), (1, 0));
+    assert!(run.read("report.html").contains("no run was audited of softmax hostile/none@cpu"));
+    invoke(["bench", "--resume"]).args([&run.path]).run().expect(0);
+    assert_eq!((run.count("ended"), run.count("audited")), (1, 1));
+    assert!(!run.read("report.html").contains("no run was audited"));
 }
