@@ -16,7 +16,7 @@ pub const HELD_STEPS: usize = 4;
 
 /// Limits for steps whose batches were not chosen: a near-tie in a max pool may send a gradient
 /// elsewhere, and trained networks compute with larger numbers.
-const STEP_GRADIENTS: f64 = 1e-2;
+const STEP_GRADIENTS: f64 = 5e-2;
 const STEP_STATISTICS: f64 = 1e-3;
 
 /// An epoch this near to its steps was made of them: one batch less of 235 leads further.
