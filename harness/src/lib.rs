@@ -8,6 +8,7 @@
 mod output;
 
 pub mod bench;
+mod chance;
 pub mod cli;
 pub mod conformance;
 pub mod data;

@@ -96,6 +96,7 @@ fn started(cells: Vec<Cell>, seeds: Vec<u64>, epochs: u32) -> Started {
             epochs,
             budget_seconds: None,
             timeout_seconds: 600.0,
+            audit: None,
         },
         environment: Environment::default(),
         warnings: Vec::new(),

@@ -23,6 +23,20 @@ pub(crate) fn cell(workload: &str, backend: &str, implementation: &str) -> Cell 
     }
 }
 
+/// An audit that a run has passed.
+#[cfg(test)]
+pub(crate) fn audit() -> Audit {
+    let check = CheckRecord {
+        name: "audit: parameters of the epoch".to_owned(),
+        kind: Some(CheckKind::AuditedEpoch),
+        passed: true,
+        measured: Some(0.0),
+        limit: Some(0.5),
+        detail: "equal".to_owned(),
+    };
+    Audit { epoch: 3, seconds: 9.0, outcome: RunOutcome::Ok, reason: None, checks: vec![check] }
+}
+
 pub(crate) fn epoch(number: u32, train_seconds: f64, train_accuracy: f64) -> Epoch {
     Epoch {
         number,
@@ -80,6 +94,7 @@ pub(crate) fn started() -> Started {
             epochs: 5,
             budget_seconds: Some(900.0),
             timeout_seconds: 600.0,
+            audit: None,
         },
         environment: Environment {
             system: "Debian GNU/Linux 13".to_owned(),

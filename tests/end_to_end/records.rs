@@ -156,8 +156,8 @@ fn everything_that_repeats_it_is_kept() {
     assert_eq!((&last["event"], &last["outcome"]), (&"finished".into(), &"complete".into()));
     let out = folder.path.parent().unwrap();
     assert_eq!(fs::read_link(out.join("latest")).unwrap().as_os_str(), folder.path.file_name().unwrap());
-    // One log per gate and run, and nothing half-written.
-    assert_eq!(fs::read_dir(folder.path.join("logs")).unwrap().count(), 6);
+    // One log per gate, run and audit, and nothing half-written.
+    assert_eq!(fs::read_dir(folder.path.join("logs")).unwrap().count(), 8);
     let mut names: Vec<_> = fs::read_dir(&folder.path)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -201,6 +201,7 @@ fn what_is_printed_is_short_and_plain() {
         (r"\d+(\.\d+)? (ms|s|min)\b( \d\d s)?", "[time]"),
         (r"\d+\.\d+ %", "[percent]"),
         (r"loss \d\.\d{4}", "loss [loss]"),
+        (r"audit of epoch \d of seed \d", "audit of epoch [epoch] of seed [seed]"),
     ];
     // Which cell comes first in a round is drawn by the seed, so the lines are always the same.
     insta::with_settings!({ filters => filters }, { insta::assert_snapshot!("bench-stderr", stderr) });

@@ -68,8 +68,8 @@ fn one_cell_is_run_twice_in_each_round_and_the_first_run_once_more_at_the_end() 
     ] {
         assert!(finished.stderr.contains(told), "no {told:?} in\n{}", finished.stderr);
     }
-    // Two gates, four samples, two repeats, one for the drift.
-    assert_eq!(fs::read_dir(folder.path.join("logs")).unwrap().count(), 9);
+    // Two gates, four samples, two repeats, one for the drift, two audits.
+    assert_eq!(fs::read_dir(folder.path.join("logs")).unwrap().count(), 11);
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(super) struct Contender<'c> {
     pub(super) verdict: Verdict,
     /// Place in the recorded plan.
     pub(super) index: usize,
+    /// Samples of it that have ended well, those of earlier processes too.
+    pub(super) well_ended: usize,
     failures: usize,
     last: Option<RunOutcome>,
     /// Wall seconds of each run that ended well.
@@ -29,7 +31,7 @@ pub(super) struct Contender<'c> {
 impl<'c> Contender<'c> {
     /// One that has not run yet.
     pub(super) fn new(ready: &'c ReadyCell, workload: &'c Workload, verdict: Verdict, index: usize) -> Self {
-        Self { ready, workload, verdict, index, failures: 0, last: None, seconds: Vec::new() }
+        Self { ready, workload, verdict, index, well_ended: 0, failures: 0, last: None, seconds: Vec::new() }
     }
 
     /// Whether it has failed too often to be run again.

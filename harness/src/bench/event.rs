@@ -26,12 +26,16 @@ pub enum Happening<'a> {
     Checked(&'a Cell, &'a CheckRecord),
     /// The gate of a cell has ended: the number of passed checks, or why it is not ranked.
     Verdict(&'a Cell, &'a Result<usize, String>),
+    /// The audit of a cell's run begins.
+    Auditing(&'a Cell),
     /// Timed runs begin.
     Planned {
         /// How many.
         runs: usize,
         /// Epochs of each.
         epochs: u32,
+        /// Audits that follow.
+        audits: usize,
         /// Seconds that they will take, by the gate's times.
         seconds: f64,
     },

@@ -1,7 +1,7 @@
 //! What an earlier process of the same benchmark has recorded, and what it has left to do.
 
 use trainmark_reports::Record;
-use trainmark_reports::record::{Cell, Conformance, Purpose};
+use trainmark_reports::record::{Cell, Conformance, Purpose, Run};
 
 use super::prepare::ReadyCell;
 use super::request::Schedule;
@@ -48,6 +48,17 @@ impl<'h> History<'h> {
     pub(super) fn first_run(&self) -> Option<(&'h Cell, u64)> {
         let run = self.earlier?.samples().find(|run| run.is_ok())?;
         Some((&run.cell, run.seed))
+    }
+
+    /// How many samples of a cell have ended well.
+    pub(super) fn well_ended(&self, cell: &Cell) -> usize {
+        self.earlier.map_or(0, |record| record.samples_of(cell).filter(|run| run.is_ok()).count())
+    }
+
+    /// Whether an audit of a cell has come to a result.
+    pub(super) fn is_audited(&self, cell: &Cell) -> bool {
+        let has_result = |run: &Run| run.audit.is_some() && run.has_result();
+        self.earlier.is_some_and(|record| record.samples_of(cell).any(has_result))
     }
 
     /// What the gate found of cells, run by run.

@@ -1,6 +1,7 @@
 //! A benchmark: prepare the backends, pass every cell through the gate, then
 //! train every cell once per round, some of them twice, and report.
 
+mod audit;
 mod budget;
 mod contender;
 pub mod event;

@@ -65,6 +65,9 @@ pub struct Schedule {
     /// benchmark's first run once more at its end, for the drift.
     #[serde(default)]
     pub repeats: bool,
+    /// Whether one run of each cell is audited; `None` in what versions without audits wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<bool>,
     /// Time budget.
     pub budget: Option<Duration>,
     /// Limit for one call of a plugin.

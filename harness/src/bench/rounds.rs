@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use trainmark_reports::Record;
 use trainmark_reports::record::{Cell, Event, Outcome, Purpose, Round, RunOutcome};
 
-use super::budget::{self, Cost, Forecast};
+use super::budget::{self, Cost};
 use super::contender::Contender;
 use super::event::Happening;
 use super::gate::Gate;
@@ -27,12 +27,7 @@ impl Bench<'_> {
     /// Where the records cannot be written, or no job can be started.
     pub(super) fn run_cells(&mut self, earlier: Option<&Record>) -> anyhow::Result<Outcome> {
         let history = History::new(self.schedule, earlier);
-        let outcome = match self.pass_gate(&history) {
-            Ok(contenders) if contenders.is_empty() => Ok(Outcome::Complete),
-            Ok(contenders) => Rounds::new(self, history, contenders).run(),
-            Err(error) => Err(error),
-        };
-        match outcome {
+        match self.run_and_audit(&history) {
             Err(error) if error.is::<Interrupted>() => Ok(Outcome::Interrupted),
             outcome => outcome,
         }
@@ -40,6 +35,20 @@ impl Bench<'_> {
 }
 
 impl<'b> Bench<'b> {
+    fn run_and_audit(&mut self, history: &History<'_>) -> anyhow::Result<Outcome> {
+        let contenders = self.pass_gate(history)?;
+        let passed: Vec<&Cell> = contenders.iter().map(|one| &one.ready.cell).collect();
+        // What the gate stops now says nothing of what was trained before.
+        let is_stopped = |one: &&ReadyCell| !history.is_complete(&one.cell) && !passed.contains(&&one.cell);
+        let auditable: Vec<&ReadyCell> = self.ready.cells.iter().filter(|one| !is_stopped(one)).collect();
+        let outcome = match contenders.is_empty() {
+            true => Outcome::Complete,
+            false => Rounds::new(self, *history, contenders).run()?,
+        };
+        self.audit_cells(history, &auditable)?;
+        Ok(outcome)
+    }
+
     /// Passes every cell through the gate of which something is left to run. Returns those that
     /// may be timed.
     fn pass_gate(&mut self, history: &History<'_>) -> anyhow::Result<Vec<Contender<'b>>> {
@@ -58,7 +67,9 @@ impl<'b> Bench<'b> {
             }
             if verdict.conformance.passed {
                 let index = history.plan_index(&one.cell, &ready.cells);
-                contenders.push(Contender::new(one, workload, verdict, index));
+                let mut contender = Contender::new(one, workload, verdict, index);
+                contender.well_ended = history.well_ended(&one.cell);
+                contenders.push(contender);
             } else if let Some(seed) = history.pending_seed(&one.cell) {
                 // A run that has ended well before stays what it was.
                 self.stopped(one, workload, seed, verdict)?;
@@ -111,7 +122,7 @@ impl<'r, 'b> Rounds<'r, 'b> {
         let mut outcome = Outcome::Complete;
         for (place, &seed) in seeds.iter().enumerate() {
             let available = match self.budget_left().filter(|_| !is_first) {
-                Some(left) => left - self.drift_seconds().unwrap_or_default(),
+                Some(left) => left - self.drift_seconds().unwrap_or_default() - self.audit_seconds(),
                 None => f64::INFINITY,
             };
             let Some(round) = self.round(seed, available, seeds.len() - place) else {
@@ -152,10 +163,12 @@ impl<'r, 'b> Rounds<'r, 'b> {
         let rounds: Vec<Vec<Cost<'_>>> = seeds.iter().map(|seed| self.costs(*seed)).collect();
         let rounds: Vec<_> =
             rounds.into_iter().filter(|round| round.iter().any(|cost| cost.runs > 0)).collect();
-        let forecast = budget::forecast(&rounds, self.budget(), self.drift_forecast(seeds));
+        let (audits, audit_seconds) = (self.audited().count(), self.audit_seconds());
+        let for_rounds = self.budget().map(|budget| budget - audit_seconds);
+        let forecast = budget::forecast(&rounds, for_rounds, self.drift_forecast(seeds));
         let epochs = self.bench.schedule.epochs;
-        let Forecast { runs, seconds, .. } = forecast;
-        self.bench.sink.hear(Happening::Planned { runs, epochs, seconds })?;
+        let (runs, seconds) = (forecast.runs, forecast.seconds + audit_seconds);
+        self.bench.sink.hear(Happening::Planned { runs, epochs, audits, seconds })?;
         if let Some(budget) = self.budget() {
             self.bench.sink.hear(Happening::Note(&forecast.words(budget)))?;
         }
@@ -181,8 +194,10 @@ impl<'r, 'b> Rounds<'r, 'b> {
         kept.retain(|cost| !round.left_out.contains(&cost.index));
         let rounds: Vec<_> =
             std::iter::once(kept).chain(later.iter().map(|seed| self.costs(*seed))).collect();
-        let Forecast { runs, seconds, .. } =
-            budget::forecast(&rounds, self.budget_left(), self.drift_seconds());
+        let audit_seconds = self.audit_seconds();
+        let for_rounds = self.budget_left().map(|left| left - audit_seconds);
+        let forecast = budget::forecast(&rounds, for_rounds, self.drift_seconds());
+        let (runs, seconds) = (forecast.runs, forecast.seconds + audit_seconds);
         self.bench.sink.hear(Happening::Replanned { runs, seconds })
     }
 
@@ -245,6 +260,19 @@ impl<'r, 'b> Rounds<'r, 'b> {
         self.drifting().map(|(one, _)| one.run_seconds(self.bench.schedule.epochs))
     }
 
+    /// The cells of which a run will be audited.
+    fn audited(&self) -> impl Iterator<Item = &Contender<'b>> {
+        let is_audited = self.bench.schedule.audit == Some(true);
+        let able = self.contenders.iter().filter(move |one| is_audited && !one.is_out());
+        able.filter(|one| !self.history.is_audited(&one.ready.cell))
+    }
+
+    /// Seconds that this will take: one epoch each, made once more.
+    fn audit_seconds(&self) -> f64 {
+        let epochs = self.bench.schedule.epochs;
+        self.audited().map(|one| one.run_seconds(epochs) / f64::from(epochs)).sum()
+    }
+
     fn run_one(&mut self, index: usize, seed: u64, purpose: Purpose) -> anyhow::Result<()> {
         let Some(one) = self.contenders.iter_mut().find(|one| one.index == index) else { return Ok(()) };
         if purpose != Purpose::Sample && one.has_stumbled() {
@@ -253,6 +281,7 @@ impl<'r, 'b> Rounds<'r, 'b> {
         let start = self.bench.runner.clock();
         let run = self.bench.run(one, seed, purpose)?;
         let seconds = (self.bench.runner.clock() - start).as_secs_f64();
+        one.well_ended += usize::from(run.is_sample() && run.is_ok());
         if let Some(note) = one.ended(run.end.outcome, seconds) {
             self.bench.sink.hear(Happening::Note(&note))?;
         }

@@ -15,6 +15,7 @@ use super::runner::{JobReport, Runner, Surroundings};
 use crate::conformance::judge;
 use crate::executor::Ending;
 use crate::failure::Failure;
+use crate::worker::evidence::Evidence;
 use crate::worker::protocol::{EpochMessage, Job, Message};
 use crate::workload::Workload;
 
@@ -56,8 +57,9 @@ impl Bench<'_> {
         let (report, checks) = self.follow(one.ready, &mut run, &self.folder.join(&log))?;
         run.end.gpu = report.gpu;
         run.end.log = self.existing_log(log);
-        let conformance = self.judge(&mut run, report.ending, checks, one);
+        let (conformance, evidence) = self.judge(&mut run, report.ending, checks, one);
         run.end.conformance = Some(conformance);
+        self.draw(one, &run, evidence)?;
         self.record(&run.ended(&one.workload.targets))?;
         Ok(run)
     }
@@ -118,13 +120,15 @@ impl Bench<'_> {
         self.record(&run.ended(&workload.targets))
     }
 
+    /// Says how a run ended. Returns what its checks have found, and what an audit would need.
     fn judge(
         &self,
         run: &mut Run,
         ending: Ending,
         checks: Vec<CheckRecord>,
         one: &Contender<'_>,
-    ) -> Conformance {
+    ) -> (Conformance, Option<Box<Evidence>>) {
+        let mut evidence = None;
         let mut conformance = one.verdict.conformance.clone();
         let (told, asked) = (run.epochs.len(), self.schedule.epochs);
         match ending {
@@ -141,6 +145,7 @@ impl Bench<'_> {
                 run.end.peak_rss_bytes = done.peak_rss_bytes;
                 run.end.cpu_seconds = done.cpu_seconds;
                 run.end.first_batch_norm = done.first_batch_norm;
+                evidence = done.evidence;
                 conformance.checks.extend(checks);
                 conformance.checks.extend(judge(one.workload, &self.ready.dataset.name, &run.epochs));
                 conformance.passed = conformance.checks.iter().all(|check| check.passed);
@@ -150,7 +155,7 @@ impl Bench<'_> {
             }
             Ending::Failed(failure) => fail(&mut run.end, failure),
         }
-        conformance
+        (conformance, evidence)
     }
 }
 

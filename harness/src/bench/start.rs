@@ -167,6 +167,7 @@ fn started(request: &BenchRequest, ready: &Ready, runner: &dyn Runner) -> anyhow
             epochs: schedule.epochs,
             budget_seconds: schedule.budget.map(|budget| budget.as_secs_f64()),
             timeout_seconds: schedule.timeout.as_secs_f64(),
+            audit: schedule.audit,
         },
         warnings: warnings(request.selected.threads, ready, &environment)
             .iter()

@@ -157,13 +157,16 @@ pub struct BenchArguments {
     /// Continue an interrupted run: its folder, its name, or `latest`; backends outside the repository
     /// are named again
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "quick", "implementation", "device", "workload", "epochs", "seeds", "budget", "out", "threads",
+        "quick", "no_audit", "implementation", "device", "workload", "epochs", "seeds", "budget", "out", "threads",
         "timeout", "memory_limit", "dataset", "data_dir", "offline",
     ])]
     pub resume: Option<PathBuf>,
     /// One epoch and one seed, to try things out
     #[arg(long)]
     pub quick: bool,
+    /// Hold no timed epoch against its steps made once more; the report says so
+    #[arg(long)]
+    pub no_audit: bool,
     /// What a worker may use.
     #[command(flatten)]
     pub worker: WorkerArguments,

@@ -62,6 +62,7 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
         epochs: arguments.epochs.unwrap_or(epochs),
         seeds,
         repeats: seeds > 1 && !arguments.quick,
+        audit: Some(!arguments.no_audit),
         budget: Some(arguments.budget),
         timeout: limits.call,
         memory_limit: limits.memory,

@@ -46,6 +46,13 @@ pub fn advice(kind: CheckKind) -> Option<&'static str> {
         CheckKind::EpochParameters => {
             "train_epoch does what its train_steps do: consecutive batches, the smaller last one among them"
         }
+        CheckKind::AuditedSteps => {
+            "in a long row of steps each one does what the first ones do, whatever was called before"
+        }
+        CheckKind::AuditedEpoch | CheckKind::CalmEpoch => {
+            "an epoch trains every batch of its order once, whole, and nothing else; its loss and its right answers \
+             are those of its own samples, each before its step"
+        }
         CheckKind::PredictionParameters
         | CheckKind::Step
         | CheckKind::StepPrediction

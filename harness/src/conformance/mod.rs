@@ -6,6 +6,7 @@
 //! Every check has a name, and where it measures something, the error and its limit.
 
 mod advice;
+mod audit;
 mod band;
 mod batches;
 mod deviation;
@@ -21,6 +22,7 @@ mod trajectory;
 mod tests;
 
 pub use advice::advice;
+pub use audit::{HELD_STEPS, TimedEpoch, audit};
 pub use band::judge;
 pub use parity::agree;
 pub use report::{line, render};

@@ -7,14 +7,14 @@ use trainmark_reports::record::CheckKind;
 use super::batches::{self, Chosen};
 use super::deviation::{Change, Deviation, Vanishing, finite_or_infinite, norm};
 use super::{Recorder, Subject, starts, stop_if_unsupported};
-use crate::reference::{Batch, Pass, Reference};
+use crate::reference::{Batch, Pass, Reference, Score};
 
 /// The rounding of a stored parameter shall be at most this share of its change.
 const ROUNDING_SHARE: f64 = 1e-4;
 /// Running statistics nearer to 0 than this are compared absolutely.
 const LEAST_STATISTIC: f64 = 1e-2;
 /// Losses nearer to 0 than this are compared absolutely.
-const LEAST_LOSS: f64 = 1e-2;
+pub(super) const LEAST_LOSS: f64 = 1e-2;
 /// Test samples predicted after a step.
 const PREDICTED: usize = 64;
 
@@ -137,7 +137,8 @@ impl Compared<'_> {
         let tolerances = self.subject.workload.tolerances;
         let loss = Deviation::relative(self.outcome.loss, self.pass.score.loss, LEAST_LOSS);
         recorder.measured(CheckKind::StepLoss, format!("{name}: loss"), Ok(loss), tolerances.loss);
-        recorder.stated(CheckKind::StepCorrect, format!("{name}: correct"), self.correct());
+        let correct = correct(self.outcome.correct, &self.pass.score);
+        recorder.stated(CheckKind::StepCorrect, format!("{name}: correct"), correct);
         let gradients = self.gradients(after, tolerances.gradients);
         recorder.measured(
             CheckKind::StepGradients,
@@ -150,19 +151,10 @@ impl Compared<'_> {
             recorder.measured(
                 CheckKind::StepRunningStatistics,
                 name,
-                Ok(self.running_statistics(after)),
+                Ok(running_statistics(self.reference, after)),
                 tolerances.running_statistics,
             );
         }
-    }
-
-    fn correct(&self) -> Result<String, String> {
-        let (found, score) = (self.outcome.correct, &self.pass.score);
-        let mut text = format!("{found}, reference {}", score.correct);
-        if score.undecided > 0 {
-            text.push_str(&format!(" ({} too close to call)", score.undecided));
-        }
-        if found.abs_diff(score.correct) <= score.undecided { Ok(text) } else { Err(text) }
     }
 
     fn gradients(&self, after: &[Vec<f32>], limit: f64) -> Deviation {
@@ -194,23 +186,32 @@ impl Compared<'_> {
     fn has_max_pool(&self) -> bool {
         self.subject.workload.model.layers.iter().any(|layer| matches!(layer, Layer::MaxPool2d { .. }))
     }
+}
 
-    fn running_statistics(&self, after: &[Vec<f32>]) -> Deviation {
-        let mut worst = Deviation { error: 0.0, detail: "equal".into() };
-        let tensors = self.reference.specs().iter().zip(self.reference.parameters().iter().zip(after));
-        for (spec, (expected, found)) in tensors {
-            if !matches!(spec.role, Role::RunningMean | Role::RunningVariance) {
-                continue;
-            }
-            for (place, (e, f)) in expected.iter().zip(found).enumerate() {
-                let error = finite_or_infinite((f64::from(*f) - e).abs() / e.abs().max(LEAST_STATISTIC));
-                if error > worst.error {
-                    worst = Deviation { error, detail: format!("worst {}[{place}]", spec.name) };
-                }
+/// Right answers of a step against the reference's, but for those that rounding decides.
+pub(super) fn correct(found: u64, score: &Score) -> Result<String, String> {
+    let mut text = format!("{found}, reference {}", score.correct);
+    if score.undecided > 0 {
+        text.push_str(&format!(" ({} too close to call)", score.undecided));
+    }
+    if found.abs_diff(score.correct) <= score.undecided { Ok(text) } else { Err(text) }
+}
+
+/// Running statistics after a step against the reference's.
+pub(super) fn running_statistics(reference: &Reference, after: &[Vec<f32>]) -> Deviation {
+    let mut worst = Deviation { error: 0.0, detail: "equal".into() };
+    for (spec, (expected, found)) in reference.specs().iter().zip(reference.parameters().iter().zip(after)) {
+        if !matches!(spec.role, Role::RunningMean | Role::RunningVariance) {
+            continue;
+        }
+        for (place, (e, f)) in expected.iter().zip(found).enumerate() {
+            let error = finite_or_infinite((f64::from(*f) - e).abs() / e.abs().max(LEAST_STATISTIC));
+            if error > worst.error {
+                worst = Deviation { error, detail: format!("worst {}[{place}]", spec.name) };
             }
         }
-        worst
     }
+    worst
 }
 
 #[cfg(test)]

@@ -254,7 +254,8 @@ mod tests {
     #[test]
     fn a_cache_that_is_cleared_comes_back() {
         let cache = tempfile::tempdir().unwrap();
-        let made = store::store("random", "key", Some(cache.path()), || Ok(fixtures::decoded())).unwrap();
+        let kept = store::Kept { name: "random", key: "key", fingerprint: None, cache: Some(cache.path()) };
+        let made = store::store(&kept, || Ok(fixtures::decoded())).unwrap();
         fs::remove_dir_all(cache.path()).unwrap();
         assert!(made.map().is_err());
         made.restore();

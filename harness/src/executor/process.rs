@@ -21,7 +21,7 @@ use crate::worker::protocol::{Job, Message};
 const LOG_LIMIT: usize = 1 << 20;
 /// Longest line that is taken for a message; a plugin that finds the socket and
 /// writes into it without end must not fill the harness's memory.
-const LONGEST_MESSAGE: usize = 1 << 20;
+const LONGEST_MESSAGE: usize = 8 << 20;
 /// Messages that wait to be heard; a worker that says more waits itself.
 const WAITING_MESSAGES: usize = 16;
 

@@ -136,14 +136,17 @@ pub(super) fn parameters(session: &mut dyn Session, workload: &Workload) -> anyh
     Ok(values)
 }
 
-/// Seconds of work that was left when the call before returned: a device that computes behind
-/// its caller's back must be done before parameters can be read, so what a first read takes
-/// beyond a second one was waiting.
-pub(super) fn unfinished_seconds(session: &mut dyn Session, model: &Model) -> anyhow::Result<f64> {
+/// Parameters, and seconds of work that was left when the call before returned: a device that
+/// computes behind its caller's back must be done before parameters can be read, so what a first
+/// read takes beyond a second one was waiting.
+pub(super) fn unfinished_seconds(
+    session: &mut dyn Session,
+    model: &Model,
+) -> anyhow::Result<(f64, Vec<Vec<f32>>)> {
     let mut values = parameter_buffers(model)?;
     let first = read_parameters(session, &mut values)?;
     let second = read_parameters(session, &mut values)?;
-    Ok((first - second).max(0.0))
+    Ok(((first - second).max(0.0), values))
 }
 
 /// A buffer per tensor, filled with no number.

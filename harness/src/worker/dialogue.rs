@@ -11,7 +11,7 @@ use super::protocol::{Done, EpochMessage, Job, Message};
 const MOST_BYTES: usize = 16 << 20;
 const MOST_BYTES_PER_EPOCH: usize = 4 << 10;
 /// Calls that a job makes, and further ones per epoch: each begins its time limit anew.
-const MOST_CALLS: usize = 5_000;
+const MOST_CALLS: usize = 20_000;
 const MOST_CALLS_PER_EPOCH: usize = 10;
 /// Letters of a call's name.
 const LONGEST_NAME: usize = 40;
@@ -42,6 +42,7 @@ enum Kind {
     Describe,
     Check,
     Train,
+    Audit,
     Measure,
 }
 
@@ -52,6 +53,7 @@ impl Dialogue {
             Job::Describe { .. } => Kind::Describe,
             Job::Check(_) => Kind::Check,
             Job::Train(_) => Kind::Train,
+            Job::Audit { .. } => Kind::Audit,
             Job::Measure { .. } => Kind::Measure,
         };
         Self::new(kind, job.task().map_or(0, |task| task.epochs))
@@ -120,7 +122,7 @@ impl Dialogue {
                 self.check_seconds("seconds", *seconds)
             }
             Message::Checked(_) => {
-                let may_be_checked = matches!(self.job, Kind::Check | Kind::Train) && self.is_loaded;
+                let may_be_checked = !matches!(self.job, Kind::Describe | Kind::Measure) && self.is_loaded;
                 require(may_be_checked, "nothing is checked in this job")?;
                 require(!self.is_calling, "a call is under way")
             }
@@ -158,7 +160,7 @@ impl Dialogue {
 
     fn check_done(&self, done: &Done) -> Result<(), String> {
         let is_due = match self.job {
-            Kind::Describe | Kind::Check => self.is_loaded,
+            Kind::Describe | Kind::Check | Kind::Audit => self.is_loaded,
             Kind::Train => self.is_open,
             Kind::Measure => self.is_measured,
         };

@@ -147,7 +147,7 @@ impl OpenModel<'_> {
                 // Else the next model would wait for it.
                 let left =
                     self.may_work_on.then(|| calls::unfinished_seconds(&mut *self.session, &self.term.model));
-                Ok(seconds + left.transpose()?.unwrap_or_default())
+                Ok(seconds + left.transpose()?.map_or(0.0, |(left, _)| left))
             }
             Call::Predict => {
                 announcer.calling("predict")?;

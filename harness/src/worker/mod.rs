@@ -2,9 +2,11 @@
 //! a crash, a hang or a leak of one backend cannot touch another's numbers.
 
 mod announced;
+mod audit;
 mod calls;
 mod check;
 pub mod dialogue;
+pub mod evidence;
 pub mod guard;
 mod library;
 mod measure;
@@ -87,6 +89,7 @@ fn run(job: &Job, harness: &mut Harness) -> anyhow::Result<()> {
         }
         Job::Check(task) => check::run(task, harness),
         Job::Train(task) => train::run(task, harness),
+        Job::Audit { task, evidence } => audit::run(task, evidence, harness),
         Job::Measure { task, operation, is_quick } => measure::run(task, operation, *is_quick, harness),
     }
 }

@@ -9,6 +9,7 @@ use trainmark_reports::csv::one_line;
 use trainmark_reports::operations::OperationTime;
 use trainmark_reports::record::{CheckRecord, Device, FirstBatchNorm, Implementation};
 
+use super::evidence::Evidence;
 use crate::data::DecodedFiles;
 use crate::failure::Failure;
 
@@ -26,6 +27,13 @@ pub enum Job {
     Check(Task),
     /// Train a workload once and time it.
     Train(Task),
+    /// Hold an epoch of a run of the task's seed against its steps, made once more.
+    Audit {
+        /// The cell and seed.
+        task: Task,
+        /// What the run has said.
+        evidence: Box<Evidence>,
+    },
     /// Time a single operation; the task's workload, seed and epochs do not matter.
     Measure {
         /// The cell.
@@ -42,7 +50,9 @@ impl Job {
     pub fn task(&self) -> Option<&Task> {
         match self {
             Self::Describe { .. } => None,
-            Self::Check(task) | Self::Train(task) | Self::Measure { task, .. } => Some(task),
+            Self::Check(task) | Self::Train(task) | Self::Audit { task, .. } | Self::Measure { task, .. } => {
+                Some(task)
+            }
         }
     }
 }
@@ -98,7 +108,7 @@ pub enum Message {
         /// Seconds for opening and setting the parameters.
         seconds: f64,
     },
-    /// A check of the gate has ended.
+    /// A check has ended: of the gate, of a run's last prediction, or of an audit.
     Checked(CheckRecord),
     /// An epoch has ended.
     Epoch(EpochMessage),
@@ -231,4 +241,6 @@ pub struct Done {
     pub epoch_estimate_seconds: Option<f64>,
     /// The gate's losses; see [`trainmark_reports::record::Conformance`].
     pub losses: Vec<f64>,
+    /// What an audit of the run would hold against its steps: any one of its epochs.
+    pub evidence: Option<Box<Evidence>>,
 }

@@ -3,15 +3,16 @@
 use std::time::Instant;
 
 use anyhow::Context;
-use trainmark_plugin::{Dataset, Role, Session, Split};
+use trainmark_plugin::{Dataset, Outcome, Role, Session, Split};
 use trainmark_reports::record::FirstBatchNorm;
 
 use super::calls::{self, named};
+use super::evidence::{Evidence, Tensors};
 use super::processor_time::ProcessorTime;
 use super::protocol::{EpochMessage, Message, Task};
 use super::{Harness, Loaded, done};
-use crate::conformance;
 use crate::workload::{self, Workload};
+use crate::{chance, conformance};
 
 pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     let workload = workload::find(&task.workload)?;
@@ -28,42 +29,69 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     session.set_parameters(&slices).map_err(|error| named("set_parameters", error))?;
     harness.send(&Message::Opened { seconds: start.elapsed().as_secs_f64() })?;
 
-    let trained = train(task, &workload, mapped.dataset(), &mut session, harness);
+    let trained = train(task, &workload, mapped.dataset(), values, &mut session, harness);
     // Closing is part of what must not fail or hang, so it comes before the last word.
     harness.calling("close")?;
     drop(session);
     harness.send(&Message::Returned)?;
-    let (parameters, logits) = trained?;
+    let Trained { parameters, logits, evidence } = trained?;
     let mut done = done();
     file.check_content()?;
     mapped.check_unchanged()?;
+    done.evidence = evidence.map(Box::new);
     let subject = calls::subject(task, &workload, mapped.dataset(), convention);
     harness.send(&Message::Checked(conformance::check_last_prediction(&subject, &parameters, &logits)?))?;
     done.first_batch_norm = first_batch_norm(&parameters, &workload)?;
     harness.send(&Message::Done(Box::new(done)))
 }
 
-/// Trains all epochs; returns the parameters and the logits of the last prediction.
+/// What is left of a training.
+struct Trained {
+    parameters: Vec<Vec<f32>>,
+    /// Of the last prediction.
+    logits: Vec<f32>,
+    /// Of one of the epochs.
+    evidence: Option<Evidence>,
+}
+
+/// Trains all epochs from the parameters that the session has been given.
 fn train(
     task: &Task,
     workload: &Workload,
     dataset: Dataset<'_>,
+    initial: Vec<Vec<f32>>,
     session: &mut dyn Session,
     harness: &mut Harness,
-) -> anyhow::Result<(Vec<Vec<f32>>, Vec<f32>)> {
+) -> anyhow::Result<Trained> {
     let epochs = Epochs::new(workload, dataset.test.labels, task.seed)?;
-    let mut last_logits = Vec::new();
+    let (mut parameters, mut logits, mut evidence) = (initial, Vec::new(), None);
     for epoch in 1..=task.epochs {
-        let (measured, logits) = epochs.train(epoch, dataset.train.count(), session, harness)?;
-        let is_finite = measured.train_loss.is_some();
-        harness.send(&Message::Epoch(measured))?;
-        if !is_finite {
+        let ended = epochs.train(epoch, dataset.train.count(), session, harness)?;
+        harness.send(&Message::Epoch(ended.measured))?;
+        if !ended.outcome.loss.is_finite() {
             anyhow::bail!("train_epoch: the loss of epoch {epoch} is not finite");
         }
-        last_logits = logits;
+        // So each epoch of the run is as likely as any other to be the one that is kept, and
+        // none is known before it has ended.
+        if chance::below(epoch as usize)? == 0 {
+            let Outcome { loss, correct, .. } = ended.outcome;
+            let (start, end) = (Tensors(parameters), Tensors(ended.parameters.clone()));
+            evidence = Some(Evidence { epoch, train_loss: loss, correct, start, end });
+        }
+        (parameters, logits) = (ended.parameters, ended.logits);
     }
     harness.calling("get_parameters")?;
-    Ok((calls::parameters(session, workload)?, last_logits))
+    Ok(Trained { parameters: calls::parameters(session, workload)?, logits, evidence })
+}
+
+/// An epoch that has ended.
+struct EndedEpoch {
+    measured: EpochMessage,
+    outcome: Outcome,
+    /// After training.
+    parameters: Vec<Vec<f32>>,
+    /// Of the test split.
+    logits: Vec<f32>,
 }
 
 /// State that is kept between epochs.
@@ -88,7 +116,7 @@ impl<'w> Epochs<'w> {
         train_count: usize,
         session: &mut dyn Session,
         harness: &mut Harness,
-    ) -> anyhow::Result<(EpochMessage, Vec<f32>)> {
+    ) -> anyhow::Result<EndedEpoch> {
         let order = workload::epoch_order(train_count as u32, self.seed, epoch);
         harness.calling("train_epoch")?;
         let processor_time = ProcessorTime::start();
@@ -101,7 +129,7 @@ impl<'w> Epochs<'w> {
 
         // Before anything else makes the backend wait for its device.
         harness.calling("get_parameters")?;
-        let unfinished_seconds = calls::unfinished_seconds(session, &self.workload.model)?;
+        let (unfinished_seconds, parameters) = calls::unfinished_seconds(session, &self.workload.model)?;
 
         harness.calling("predict")?;
         let (logits, predict_seconds) =
@@ -117,7 +145,7 @@ impl<'w> Epochs<'w> {
             test_accuracy: crate::score::accuracy(&logits, self.classes, self.test_labels),
             rss_bytes: crate::machine::rss_bytes(std::process::id()),
         };
-        Ok((measured, logits))
+        Ok(EndedEpoch { measured, outcome, parameters, logits })
     }
 }
 

@@ -138,6 +138,7 @@ impl Merged {
                 }
                 Event::Begun(begun) => begun.cell = source.placed(&begun.cell),
                 Event::Epoch(epoch) => epoch.cell = source.placed(&epoch.cell),
+                Event::Audited(audited) => audited.cell = source.placed(&audited.cell),
                 Event::Ended(run) => {
                     run.cell = source.placed(&run.cell);
                     self.move_log(source, number, &mut run.what.end);

@@ -146,6 +146,7 @@ fn plan(sources: &[Source], first: &Source) -> Plan {
         budget_seconds: one
             .budget_seconds
             .filter(|budget| plans.iter().all(|plan| plan.budget_seconds == Some(*budget))),
+        audit: one.audit.filter(|audit| plans.iter().all(|plan| plan.audit == Some(*audit))),
         timeout_seconds: plans.iter().map(|plan| plan.timeout_seconds).fold(0.0, f64::max),
     }
 }

@@ -73,6 +73,12 @@ pub enum CheckKind {
     LastPrediction,
     /// Losses or accuracies of a timed run, against the reference framework's.
     LearningCurve,
+    /// Steps of an audited epoch, made once more and held against the reference.
+    AuditedSteps,
+    /// A timed epoch, held against its steps made once more.
+    AuditedEpoch,
+    /// A whole epoch at a learning rate that carries no rounding on, against its steps.
+    CalmEpoch,
 }
 
 impl CheckKind {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::ceiling::Peak;
 
-use super::{Begun, Cell, Epoch, Outcome, Purpose, Round, Run, RunEnd, Started, Target};
+use super::{Audit, Begun, Cell, Epoch, Outcome, Purpose, Round, Run, RunEnd, Started, Target};
 
 /// One line of `events.jsonl`, appended and flushed as it happens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub enum Event {
     Epoch(OfRun<Epoch>),
     /// A run of a cell ended, well or badly.
     Ended(Box<OfRun<Ended>>),
+    /// A run that had ended well was audited.
+    Audited(OfRun<Audit>),
     /// A process continued the benchmark after an interruption.
     Resumed {
         /// Seconds since the Unix epoch.

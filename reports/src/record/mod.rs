@@ -1,6 +1,7 @@
 //! What a benchmark writes down: plan, machine, and [`Run`]s. [`Event`] is how it stands in
 //! `events.jsonl`, line by line; [`Record`] is what all readers use.
 
+mod audit;
 mod check;
 mod conformance;
 mod device;
@@ -15,6 +16,7 @@ mod settings;
 
 use serde::{Deserialize, Serialize};
 
+pub use audit::Audit;
 pub use check::{CheckKind, CheckRecord};
 pub use conformance::Conformance;
 pub use device::Device;

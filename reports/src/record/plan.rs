@@ -21,6 +21,9 @@ pub struct Plan {
     pub budget_seconds: Option<f64>,
     /// Limit for one call of a plugin, in seconds.
     pub timeout_seconds: f64,
+    /// Whether one run of each cell is audited; absent in records of before there were audits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<bool>,
 }
 
 impl Plan {

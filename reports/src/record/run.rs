@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cell, Conformance, GpuUse, Metric, Target};
+use super::{Audit, Cell, Conformance, GpuUse, Metric, Target};
 use crate::number::count;
 use crate::statistics::median;
 
@@ -21,12 +21,15 @@ pub struct Run {
     pub epochs: Vec<Epoch>,
     /// Its end. Of a run that has none it tells that: [`RunEnd::missing`].
     pub end: RunEnd,
+    /// Its audit, if it had one.
+    pub audit: Option<Audit>,
 }
 
 impl Run {
     /// A run of which nothing is known yet.
     pub fn new(cell: Cell, seed: u64, purpose: Purpose) -> Self {
-        Self { cell, seed, purpose, begun: None, epochs: Vec::new(), end: RunEnd::missing() }
+        let (epochs, end) = (Vec::new(), RunEnd::missing());
+        Self { cell, seed, purpose, begun: None, epochs, end, audit: None }
     }
 
     /// Whether it is one of its cell's samples, of which all numbers are made.
@@ -47,10 +50,14 @@ impl Run {
         matches!(self.end.outcome, Ok | Unsupported | NotConformant)
     }
 
-    /// Whether the samples of one cell count. One that computes another function makes the
-    /// others doubtful, so that then none does.
+    /// Whether the samples of one cell count. One that computes another function, or whose
+    /// audit could not be made, makes the others doubtful, so that then none does.
     pub fn are_ranked<'r>(samples: impl IntoIterator<Item = &'r Self>) -> bool {
-        samples.into_iter().all(|run| run.end.outcome != RunOutcome::NotConformant)
+        let is_doubtful = |run: &Self| {
+            run.end.outcome == RunOutcome::NotConformant
+                || run.audit.as_ref().is_some_and(|audit| !audit.passed())
+        };
+        !samples.into_iter().any(is_doubtful)
     }
 
     /// `failed after 2 epochs`.

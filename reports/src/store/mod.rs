@@ -159,9 +159,11 @@ impl RunStore {
         self.events.write_all(line)?;
         match event {
             Event::Round(_) | Event::Begun(_) | Event::Resumed { .. } => self.events.flush(),
-            Event::Started(_) | Event::Epoch(_) | Event::Ended(_) | Event::Finished { .. } => {
-                self.events.sync_data()
-            }
+            Event::Started(_)
+            | Event::Epoch(_)
+            | Event::Ended(_)
+            | Event::Audited(_)
+            | Event::Finished { .. } => self.events.sync_data(),
         }
     }
 

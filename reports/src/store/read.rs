@@ -100,6 +100,11 @@ fn collect(path: &Path, events: Vec<Event>) -> Result<Record, StoreError> {
                 let attempt = attempts.current(&ended, |attempt| !attempt.has_end);
                 (attempt.run.end, attempt.has_end) = (ended.what.end, true);
             }
+            Event::Audited(audited) => {
+                if let Some(attempt) = attempts.ended(&audited) {
+                    attempt.run.take_audit(audited.what);
+                }
+            }
             Event::Resumed { unix_time } => {
                 record.resumed.push(unix_time);
                 record.outcome = None;
@@ -159,6 +164,12 @@ impl Attempts {
             Some(&index) if belongs(&self.all[index]) => &mut self.all[index],
             _ => self.start(line),
         }
+    }
+
+    /// The latest attempt, if it has ended.
+    fn ended<T>(&mut self, line: &OfRun<T>) -> Option<&mut Attempt> {
+        let index = self.latest.get(&(line.cell.clone(), line.seed, line.purpose))?;
+        Some(&mut self.all[*index]).filter(|attempt| attempt.has_end)
     }
 
     fn start<T>(&mut self, line: &OfRun<T>) -> &mut Attempt {

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::example;
-use crate::record::{Begun, Cell, Outcome, Purpose, Run, RunOutcome};
+use crate::record::{Audit, Begun, Cell, OfRun, Outcome, Purpose, Run, RunOutcome};
 
 fn sample(cell: &Cell, seed: u64) -> Run {
     Run::new(cell.clone(), seed, Purpose::Sample)
@@ -409,4 +409,30 @@ fn links_in_a_foreign_folder_lead_nothing_outside() {
     std::os::unix::fs::symlink(&outside, folder.join("summary.csv")).unwrap();
     crate::write_all(&folder, &Record::read(&folder).unwrap()).unwrap();
     assert_eq!(fs::read(&outside).unwrap(), b"private");
+}
+
+#[test]
+fn an_audit_belongs_to_the_run_that_ended_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let started = example::started();
+    let cell = started.plan.cells[0].clone();
+    let mut store = RunStore::create(folder.path(), "a", &started, &[]).unwrap();
+    let mut append = |event: &Event| store.append(event).unwrap();
+    let runs = [1, 2].map(|seed| example::run(&cell, seed));
+    runs.iter().flat_map(example::lines).for_each(|line| append(&line));
+    append(&Event::Audited(runs[0].line(example::audit())));
+    let failed = Audit {
+        outcome: RunOutcome::NotConformant,
+        reason: Some("another epoch".to_owned()),
+        ..example::audit()
+    };
+    append(&Event::Audited(runs[1].line(failed)));
+    // Of a run that the record does not hold.
+    append(&Event::Audited(OfRun { seed: 9, ..runs[1].line(example::audit()) }));
+    let record = Record::read(&folder.path().join("a")).unwrap();
+    let told: Vec<_> = record.runs.iter().map(|run| (run.end.outcome, run.end.reason.as_deref())).collect();
+    assert_eq!(told, [(RunOutcome::Ok, None), (RunOutcome::NotConformant, Some("another epoch"))]);
+    let checks = record.runs[0].end.conformance.as_ref().map(|conformance| &conformance.checks).unwrap();
+    assert_eq!(checks.last(), example::audit().checks.last());
+    assert!(!record.is_ranked(&cell), "one run makes the others doubtful");
 }

@@ -192,10 +192,13 @@ impl<'r> CellSummary<'r> {
         counts.iter().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
     }
 
-    /// The conformance gate's verdict: that of the run that failed the gate, else of the last.
+    /// The conformance gate's verdict: that of the run that failed the gate, else of the audited
+    /// one, else of the last.
     pub fn conformance(&self) -> Option<&'r Conformance> {
         let mut verdicts = self.runs.iter().filter_map(|run| run.end.conformance.as_ref());
-        verdicts.clone().find(|conformance| !conformance.passed).or(verdicts.next_back())
+        let audited = self.runs.iter().find(|run| run.audit.is_some());
+        let failed = verdicts.clone().find(|conformance| !conformance.passed);
+        failed.or(audited.and_then(|run| run.end.conformance.as_ref())).or(verdicts.next_back())
     }
 }
 

@@ -35,7 +35,8 @@ pub(crate) fn of_benchmark(record: &Record) -> Vec<Warning> {
     if !record.started.merged.is_empty() {
         return Vec::new();
     }
-    let mut warnings: Vec<Warning> = [unfinished(record), left_out(record)].into_iter().flatten().collect();
+    let of_plan = [unfinished(record), left_out(record), not_audited(record)];
+    let mut warnings: Vec<Warning> = of_plan.into_iter().flatten().collect();
     warnings.extend(conditions::conditions(record, noise_share(record)));
     warnings
 }
@@ -128,6 +129,18 @@ fn left_out(record: &Record) -> Option<Warning> {
     (!cells.is_empty()).then_some(Warning::LeftOut(cells))
 }
 
+/// Says where no timed run was held against its steps.
+fn not_audited(record: &Record) -> Option<Warning> {
+    if !record.started.plan.audit? {
+        return Some(Warning::NoAudit);
+    }
+    let lacks =
+        |runs: &[&Run]| runs.iter().any(|run| run.is_ok()) && runs.iter().all(|run| run.audit.is_none());
+    let by_cell = record.by_cell().into_iter();
+    let cells: Vec<Cell> = by_cell.filter(|(_, runs)| lacks(runs)).map(|(cell, _)| cell.clone()).collect();
+    (!cells.is_empty()).then_some(Warning::NotAudited(cells))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,6 +191,24 @@ mod tests {
             epoch.train_cpu_seconds = Some(3.5 * epoch.train_seconds);
         }
         assert!(warnings(&record).iter().any(|warning| warning.contains("busy in training")));
+    }
+
+    #[test]
+    fn a_cell_without_an_audit_is_told_if_there_should_be_one() {
+        let told = |record: &Record| {
+            warnings(record).into_iter().filter(|warning| warning.contains("audited")).collect::<Vec<_>>()
+        };
+        let mut record = example::record_of_one_run();
+        assert!(told(&record).is_empty(), "there were none then");
+        record.started.plan.audit = Some(false);
+        assert!(told(&record)[0].starts_with("no run was audited (--no-audit): "));
+        record.started.plan.audit = Some(true);
+        assert_eq!(
+            told(&record),
+            ["no run was audited of lenet-bn handwritten/primitive@cpu; `bench --resume` makes up for it"]
+        );
+        record.runs[0].take_audit(example::audit());
+        assert!(told(&record).is_empty());
     }
 
     #[test]

@@ -90,6 +90,10 @@ pub enum Warning {
     },
     /// Cells that the time budget left out, and with which seeds.
     LeftOut(Vec<(Cell, Vec<u64>)>),
+    /// No run was audited, as was asked for.
+    NoAudit,
+    /// Cells of which no run was audited.
+    NotAudited(Vec<Cell>),
     /// Other programs loaded the machine.
     OtherLoad {
         /// Runs before which they did.
@@ -261,6 +265,15 @@ impl Warning {
                      seeds",
                     cells.join(", ")
                 )
+            }
+            Self::NoAudit => write!(
+                f,
+                "no run was audited (--no-audit): that the timed epochs were trained whole, and their losses and \
+                 training accuracies, are the backends' word"
+            ),
+            Self::NotAudited(cells) => {
+                let cells: Vec<String> = cells.iter().map(ToString::to_string).collect();
+                write!(f, "no run was audited of {}; `bench --resume` makes up for it", cells.join(", "))
             }
             Self::OtherLoad { busy, runs, load, own } => write!(
                 f,

@@ -41,10 +41,14 @@ impl Regression {
             loss += cross_entropy(&mut logits, label);
             self.add_gradient(pixels, &logits);
         }
-        let rate = learning_rate / batch.len() as f32;
+        self.descend(learning_rate / batch.len() as f32);
+        (loss / batch.len() as f64, correct)
+    }
+
+    /// Follows the gradients of the last batch, which are sums over its samples.
+    pub(crate) fn descend(&mut self, rate: f32) {
         descend(&mut self.weight, &self.weight_gradient, rate);
         descend(&mut self.bias, &self.bias_gradient, rate);
-        (loss / batch.len() as f64, correct)
     }
 
     fn add_gradient(&mut self, pixels: &[u8], of_logits: &[f32]) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use trainmark_reports::record::{Cell, Event};
 
-use super::{Count, Works, ended_text, epoch_text, gate_text, plan_text, seed_text};
+use super::{Count, Works, audited_text, ended_text, epoch_text, gate_text, plan_text, seed_text};
 use crate::bench::event::{Happening, Sink};
 
 /// A line per cell that has passed the gate, and below them what is under way.
@@ -68,6 +68,7 @@ impl Live {
                 self.set_cell(&epoch.cell, format!("epoch {number}/{epochs} · {}", epoch_text(&epoch.what)));
             }
             Event::Ended(run) if self.count.end_run() => self.keep(&ended_text(run)),
+            Event::Audited(run) => return self.keep(&audited_text(run)),
             Event::Finished { .. } => return self.clear(),
             _ => return,
         }
@@ -92,6 +93,7 @@ impl Sink for Live {
             }
             Happening::Unavailable(row) => self.keep(&format!("✗ {row}: unavailable: {}", row.reason)),
             Happening::Checking(cell) => self.whole.set_message(format!("checking {cell}")),
+            Happening::Auditing(cell) => self.whole.set_message(format!("auditing {cell}")),
             Happening::Checked(cell, check) => {
                 self.whole.set_message(format!("checking {cell}: {}", check.name));
             }
@@ -102,9 +104,9 @@ impl Sink for Live {
                     self.add_cell(cell);
                 }
             }
-            Happening::Planned { runs, epochs, seconds } => {
+            Happening::Planned { runs, epochs, audits, seconds } => {
                 self.count.plan(runs, epochs, seconds);
-                self.keep(&plan_text(runs, epochs, seconds));
+                self.keep(&plan_text(runs, epochs, audits, seconds));
                 self.set_whole();
             }
             Happening::Replanned { runs, seconds } => {

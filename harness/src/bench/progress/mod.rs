@@ -8,7 +8,7 @@ mod works;
 use std::time::Instant;
 
 use indicatif::ProgressDrawTarget;
-use trainmark_reports::record::{Cell, Ended, Epoch, OfRun, Purpose};
+use trainmark_reports::record::{Audit, Cell, Ended, Epoch, OfRun, Purpose};
 
 use super::event::Sink;
 use crate::units;
@@ -120,9 +120,21 @@ fn seed_text(seed: u64, purpose: Purpose) -> String {
     }
 }
 
-fn plan_text(runs: usize, epochs: u32, estimate_seconds: f64) -> String {
+fn plan_text(runs: usize, epochs: u32, audits: usize, estimate_seconds: f64) -> String {
     let (runs, epochs) = (units::count(runs, "run"), units::count(epochs as usize, "epoch"));
-    format!("{runs} of {epochs} each, about {}", units::seconds(estimate_seconds))
+    let audits = if audits == 0 { String::new() } else { format!(", {}", units::count(audits, "audit")) };
+    format!("{runs} of {epochs} each{audits}, about {}", units::seconds(estimate_seconds))
+}
+
+fn audited_text(run: &OfRun<Audit>) -> String {
+    let Audit { epoch, outcome, reason, seconds, .. } = &run.what;
+    let how = outcome.with_reason(reason.as_deref());
+    format!(
+        "{} · audit of epoch {epoch} of seed {}, {} · {how}",
+        run.cell,
+        run.seed,
+        units::seconds(*seconds)
+    )
 }
 
 fn gate_text(cell: &Cell, verdict: &Result<usize, String>) -> String {

@@ -2,7 +2,7 @@
 
 use trainmark_reports::record::Event;
 
-use super::{Count, Works, ended_text, epoch_text, gate_text, plan_text};
+use super::{Count, Works, audited_text, ended_text, epoch_text, gate_text, plan_text};
 use crate::bench::event::{Happening, Sink};
 
 /// A line for what a reader of a log wants to know.
@@ -18,11 +18,11 @@ impl Sink for Plain {
             Happening::Note(text) => tell!("{text}"),
             Happening::Download(_) | Happening::Build(..) => self.works.hear(happening)?,
             Happening::Unavailable(row) => tell!("{row}: unavailable: {}", row.reason),
-            Happening::Checking(_) | Happening::Checked(..) => {}
+            Happening::Checking(_) | Happening::Checked(..) | Happening::Auditing(_) => {}
             Happening::Verdict(cell, verdict) => tell!("{}", gate_text(cell, verdict)),
-            Happening::Planned { runs, epochs, seconds } => {
+            Happening::Planned { runs, epochs, audits, seconds } => {
                 self.count.plan(runs, epochs, seconds);
-                tell!("{}", plan_text(runs, epochs, seconds));
+                tell!("{}", plan_text(runs, epochs, audits, seconds));
             }
             Happening::Replanned { runs, seconds } => self.count.replan(runs, seconds),
             Happening::Recorded(event) => self.recorded(event),
@@ -43,6 +43,7 @@ impl Plain {
             Event::Ended(run) if self.count.end_run() => {
                 tell!("[{}/{}] {}", self.count.done, self.count.runs, ended_text(run));
             }
+            Event::Audited(run) => tell!("{}", audited_text(run)),
             _ => {}
         }
     }

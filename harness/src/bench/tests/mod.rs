@@ -1,6 +1,7 @@
 //! Rounds, gate, budget, resume and preparation by a script: no worker is started, and time
 //! comes from the script.
 
+mod audit;
 mod budget;
 mod gate;
 mod preparation;

@@ -21,6 +21,7 @@ use crate::executor::{Ending, Threads};
 use crate::failure::{Failure, FailureKind};
 use crate::interrupt::Interrupt;
 use crate::process::MemoryLimit;
+use crate::worker::evidence::{Evidence, Tensors};
 use crate::worker::protocol::{
     BackendInfo, DeviceInfo, Done, EpochMessage, ImplementationInfo, Job, Listener, Message, Task,
 };
@@ -35,7 +36,7 @@ pub(super) enum Act {
     Fails(FailureKind),
     /// The user interrupts meanwhile.
     Interrupts,
-    /// The gate: a check fails. A run: it is done after one epoch.
+    /// The gate or an audit: a check fails. A run: it is done after one epoch.
     Odd,
     /// A failure before anything was started.
     Lost,
@@ -50,6 +51,8 @@ pub(super) struct Behaviour {
     pub(super) estimate: f64,
     /// What the gate finds.
     pub(super) gate: Act,
+    /// What audits come to.
+    pub(super) audit: Act,
     /// The gate's losses: of a prediction and five steps.
     pub(super) losses: Vec<f64>,
     /// What runs come to, by seed; those that are not named go well.
@@ -122,7 +125,24 @@ impl Script {
             self.pass(behaviour.seconds);
             heard(&Message::Epoch(epoch(number, behaviour.seconds)))?;
         }
-        Ok(self.end(act, Done::default()))
+        let evidence = Evidence {
+            epoch: 2,
+            train_loss: 0.5,
+            correct: task.seed,
+            start: Tensors::default(),
+            end: Tensors::default(),
+        };
+        Ok(self.end(act, Done { evidence: Some(Box::new(evidence)), ..Done::default() }))
+    }
+
+    fn audit(&self, task: &Task, evidence: &Evidence, heard: Listener<'_>) -> anyhow::Result<Ending> {
+        let name = name(&task.library, &task.device);
+        self.jobs.borrow_mut().push(format!("audit {name} {}", task.seed));
+        assert_eq!(evidence.correct, task.seed, "the evidence is of this run");
+        let behaviour = &self.cells[&name];
+        self.pass(behaviour.seconds);
+        heard(&Message::Checked(check(!matches!(behaviour.audit, Act::Odd))))?;
+        Ok(self.end(&behaviour.audit, Done::default()))
     }
 }
 
@@ -137,6 +157,7 @@ impl Runner for Script {
         let ending = match job {
             Job::Check(task) => self.check(task, heard)?,
             Job::Train(task) => self.train(task, heard)?,
+            Job::Audit { task, evidence } => self.audit(task, evidence, heard)?,
             Job::Describe { .. } => {
                 heard(&Message::Loaded {
                     seconds: 0.1,
@@ -240,7 +261,8 @@ impl Scripted {
     pub(super) fn new(cells: &[(&str, f64)]) -> Self {
         let behaviours = cells.iter().map(|&(name, seconds)| {
             let (gate, losses) = (Act::Well, vec![0.5; 6]);
-            (name.to_owned(), Behaviour { seconds, estimate: seconds, gate, losses, runs: HashMap::new() })
+            let (audit, runs) = (Act::Well, HashMap::new());
+            (name.to_owned(), Behaviour { seconds, estimate: seconds, gate, audit, losses, runs })
         });
         let script = Script {
             cells: behaviours.collect(),
@@ -254,6 +276,7 @@ impl Scripted {
             epochs: 2,
             seeds: 3,
             repeats: false,
+            audit: Some(false),
             budget: None,
             timeout: Duration::from_secs(1),
             memory_limit: MemoryLimit::NONE,
@@ -330,6 +353,7 @@ impl Scripted {
                 epochs: schedule.epochs,
                 budget_seconds: None,
                 timeout_seconds: 1.0,
+                audit: schedule.audit,
             },
             environment: Environment::default(),
             warnings: Vec::new(),

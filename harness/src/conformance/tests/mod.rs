@@ -1,6 +1,7 @@
 //! The gate itself is tested: a float32 network passes, and the same network with
 //! any of many deliberate defects fails the check that is meant to notice it.
 
+mod audit;
 mod defects;
 mod float_session;
 mod patterns;

@@ -1,0 +1,287 @@
+//! The audit: an epoch that was timed is trained once more, step by step. Some of the steps are
+//! held against the reference, and the epoch against its steps.
+
+use std::collections::HashSet;
+
+use trainmark_plugin::{Error, Outcome, ParameterSpec, Session};
+use trainmark_reports::record::{CheckKind, CheckRecord};
+
+use super::deviation::{Change, Deviation, Vanishing, finite_or_infinite, norm};
+use super::{Open, Recorder, Subject, starts, step};
+use crate::reference::Batch;
+use crate::workload::epoch_order;
+
+/// Steps of an audited epoch that are held against the reference.
+pub const HELD_STEPS: usize = 4;
+
+/// Limits for steps whose batches were not chosen: a near-tie in a max pool may send a gradient
+/// elsewhere, and trained networks compute with larger numbers.
+const STEP_GRADIENTS: f64 = 5e-2;
+const STEP_STATISTICS: f64 = 1e-3;
+
+/// An epoch this near to its steps was made of them: one batch less of 235 leads further.
+const REPRODUCED: f64 = 1e-3;
+/// Relative error of the loss, and share of the samples by which the right answers may differ,
+/// of an epoch that was made of its steps …
+const LOSS: f64 = 1e-4;
+const CORRECT: f64 = 5e-4;
+/// … and of one in which rounding was carried on.
+const LOOSE_LOSS: f64 = 5e-3;
+const LOOSE_CORRECT: f64 = 3e-3;
+
+/// Share of the learning rate at which a network carries no rounding on.
+const CALM_RATE: f64 = 0.01;
+/// Limit of the epoch's distance from its steps at that rate.
+const CALM: f64 = 2e-3;
+
+/// What a run has said of an epoch, and where it began.
+#[derive(Debug, Clone, Copy)]
+pub struct TimedEpoch<'t> {
+    /// 1-based.
+    pub number: u32,
+    /// Every parameter when it began.
+    pub start: &'t [Vec<f32>],
+    /// Every parameter when it had ended.
+    pub end: &'t [Vec<f32>],
+    /// Its loss and right answers.
+    pub outcome: Outcome,
+}
+
+/// Trains a timed epoch of the subject's seed once more by `train_step`, holds the steps at the
+/// places `held` against the reference, and the epoch against all of them.
+///
+/// Where the epoch is not what its steps make of it up to rounding, and rounding alone could
+/// explain that, another whole epoch is trained at a learning rate so small that it cannot.
+///
+/// # Errors
+/// Where a call of the backend fails, or the reference cannot compute the workload.
+pub fn audit<'d>(
+    subject: &Subject<'d>,
+    timed: TimedEpoch<'_>,
+    held: &[usize],
+    open: &mut Open<'_, 'd>,
+    progress: &mut dyn FnMut(&CheckRecord),
+) -> Result<Vec<CheckRecord>, Error> {
+    let mut recorder = Recorder::new(progress);
+    let course = Course::new(subject, timed)?;
+    let mut session = open(subject.request(subject.workload.learning_rate))?;
+    let mut steps = HeldSteps { subject, held: held.iter().copied().collect(), found: Vec::new() };
+    let replay = course.steps(&mut *session, &mut steps)?;
+    drop(session);
+    steps.record(&mut recorder);
+    recorder.stated(CheckKind::AuditedSteps, "audit: every step trains", replay.all_train());
+
+    let found = course.distance(timed.end, &replay.end);
+    let is_reproduced = found.error <= REPRODUCED;
+    let limit = if is_reproduced { REPRODUCED } else { subject.workload.tolerances.audit };
+    recorder.measured(CheckKind::AuditedEpoch, "audit: parameters", Ok(found), limit);
+    let limits = if is_reproduced { [LOSS, CORRECT] } else { [LOOSE_LOSS, LOOSE_CORRECT] };
+    let answers = Answers { kind: CheckKind::AuditedEpoch, name: "audit", limits };
+    answers.record(&course, timed.outcome, replay.outcome, &mut recorder);
+
+    let is_explained = recorder.checks.iter().all(|check| check.passed);
+    if !is_reproduced && is_explained {
+        calm_epoch(subject, &course, open, &mut recorder)?;
+    }
+    Ok(recorder.checks)
+}
+
+/// Trains the epoch at a learning rate at which nothing but what is trained makes a difference.
+fn calm_epoch<'d>(
+    subject: &Subject<'d>,
+    course: &Course<'_>,
+    open: &mut Open<'_, 'd>,
+    recorder: &mut Recorder<'_>,
+) -> Result<(), Error> {
+    let mut session = open(subject.request(CALM_RATE * subject.workload.learning_rate))?;
+    starts::set(&mut *session, course.timed.start)?;
+    let outcome = session.train_epoch(&course.order, course.batch_size)?;
+    let end = starts::get(&mut *session, &course.specs)?;
+    let mut none = HeldSteps { subject, held: HashSet::new(), found: Vec::new() };
+    let replay = course.steps(&mut *session, &mut none)?;
+    let found = course.distance(&end, &replay.end);
+    recorder.measured(CheckKind::CalmEpoch, "audit, small learning rate: parameters", Ok(found), CALM);
+    let answers =
+        Answers { kind: CheckKind::CalmEpoch, name: "audit, small learning rate", limits: [LOSS, CORRECT] };
+    answers.record(course, outcome, replay.outcome, recorder);
+    Ok(())
+}
+
+/// The epoch's order, from the parameters with which it began.
+struct Course<'t> {
+    timed: TimedEpoch<'t>,
+    specs: Vec<ParameterSpec>,
+    order: Vec<u32>,
+    batch_size: usize,
+}
+
+/// What the steps of an epoch came to.
+struct Replay {
+    outcome: Outcome,
+    end: Vec<Vec<f32>>,
+    /// Steps that changed no parameter, from 1.
+    idle: Vec<usize>,
+    steps: usize,
+}
+
+impl<'t> Course<'t> {
+    fn new(subject: &Subject<'_>, timed: TimedEpoch<'t>) -> Result<Self, Error> {
+        let order = epoch_order(subject.dataset.train.count() as u32, subject.seed, timed.number);
+        Ok(Self { timed, specs: subject.specs()?, order, batch_size: subject.workload.batch_size })
+    }
+
+    /// Takes every step. The parameters are read after each, so that none of them tells the
+    /// backend whether it is one that is held against the reference.
+    fn steps(&self, session: &mut dyn Session, held: &mut HeldSteps<'_, '_>) -> Result<Replay, Error> {
+        starts::set(session, self.timed.start)?;
+        let mut before = self.timed.start.to_vec();
+        let (mut outcomes, mut idle) = (Vec::new(), Vec::new());
+        for (place, batch) in self.order.chunks(self.batch_size).enumerate() {
+            let outcome = session.train_step(batch)?;
+            let after = starts::get(session, &self.specs)?;
+            if starts::first_difference(&self.specs, &before, &after).is_none() {
+                idle.push(place + 1);
+            }
+            held.look_at(place, batch, outcome, &before, &after)?;
+            outcomes.push((outcome, batch.len()));
+            before = after;
+        }
+        let steps = outcomes.len();
+        Ok(Replay { outcome: Outcome::of_steps(outcomes), end: before, idle, steps })
+    }
+
+    /// ‖found − replayed‖₂ / ‖replayed − start‖₂ over all trained parameters.
+    fn distance(&self, found: &[Vec<f32>], replayed: &[Vec<f32>]) -> Deviation {
+        let trained: Vec<usize> =
+            (0..self.specs.len()).filter(|&slot| self.specs[slot].role.is_trainable()).collect();
+        let far = |from: &[Vec<f32>], to: &[Vec<f32>]| {
+            let values = trained.iter().flat_map(|&slot| from[slot].iter().zip(&to[slot]));
+            norm(values.map(|(a, b)| f64::from(*a) - f64::from(*b)))
+        };
+        let (between, way) = (far(found, replayed), far(replayed, self.timed.start));
+        let detail = format!("epoch {}, of the way that its {} steps lead", self.timed.number, self.count());
+        Deviation { error: finite_or_infinite(between / way.max(f64::MIN_POSITIVE)), detail }
+    }
+
+    fn count(&self) -> usize {
+        self.order.len().div_ceil(self.batch_size)
+    }
+}
+
+impl Replay {
+    fn all_train(&self) -> Result<String, String> {
+        match self.idle[..] {
+            [] => Ok(format!("{} steps", self.steps)),
+            [first, ..] => Err(format!(
+                "{} of {} steps changed nothing, the first of them step {first}",
+                self.idle.len(),
+                self.steps
+            )),
+        }
+    }
+}
+
+/// Loss and right answers of an epoch, against those of its steps.
+struct Answers {
+    kind: CheckKind,
+    name: &'static str,
+    /// Of the loss, and of the right answers.
+    limits: [f64; 2],
+}
+
+impl Answers {
+    fn record(&self, course: &Course<'_>, found: Outcome, steps: Outcome, recorder: &mut Recorder<'_>) {
+        let (name, [loss_limit, correct_limit]) = (self.name, self.limits);
+        let loss = Deviation::relative(found.loss, steps.loss, step::LEAST_LOSS).against("its steps");
+        recorder.measured(self.kind, format!("{name}: loss"), Ok(loss), loss_limit);
+        let share = found.correct.abs_diff(steps.correct) as f64 / course.order.len() as f64;
+        let correct =
+            Deviation { error: share, detail: format!("{}, its steps {}", found.correct, steps.correct) };
+        recorder.measured(self.kind, format!("{name}: correct, of all samples"), Ok(correct), correct_limit);
+    }
+}
+
+/// Steps at some places, held against the reference.
+struct HeldSteps<'s, 'd> {
+    subject: &'s Subject<'d>,
+    held: HashSet<usize>,
+    found: Vec<HeldStep>,
+}
+
+struct HeldStep {
+    /// From 1.
+    number: usize,
+    loss: Deviation,
+    correct: Result<String, String>,
+    gradients: Deviation,
+    statistics: Deviation,
+}
+
+impl HeldSteps<'_, '_> {
+    fn look_at(
+        &mut self,
+        place: usize,
+        batch: &[u32],
+        outcome: Outcome,
+        before: &[Vec<f32>],
+        after: &[Vec<f32>],
+    ) -> Result<(), Error> {
+        if !self.held.contains(&place) {
+            return Ok(());
+        }
+        let rate = self.subject.workload.learning_rate;
+        let mut reference = self.subject.reference(rate, before)?;
+        let pass = reference.train_step(&Batch::gather(self.subject.dataset.train, batch));
+        let scaled = |tensor: &Vec<f64>| tensor.iter().map(|g| -rate * g).collect();
+        let expected: Vec<Vec<f64>> = pass.gradients.iter().map(scaled).collect();
+        let change = Change {
+            specs: reference.specs(),
+            before,
+            after,
+            expected: &expected,
+            limit: STEP_GRADIENTS,
+            vanishing: Vanishing::InFloat64,
+        };
+        self.found.push(HeldStep {
+            number: place + 1,
+            loss: Deviation::relative(outcome.loss, pass.score.loss, step::LEAST_LOSS),
+            correct: step::correct(outcome.correct, &pass.score),
+            gradients: change.deviation(),
+            statistics: step::running_statistics(&reference, after),
+        });
+        Ok(())
+    }
+
+    fn record(&self, recorder: &mut Recorder<'_>) {
+        let kind = CheckKind::AuditedSteps;
+        let limit = self.subject.workload.tolerances.loss;
+        recorder.measured(kind, "audit, some steps: loss", Ok(self.worst(|one| &one.loss)), limit);
+        recorder.stated(kind, "audit, some steps: correct", self.correct());
+        let gradients = self.worst(|one| &one.gradients);
+        recorder.measured(kind, "audit, some steps: gradients", Ok(gradients), STEP_GRADIENTS);
+        if self.subject.workload.model.has_batch_norm() {
+            let statistics = self.worst(|one| &one.statistics);
+            let name = "audit, some steps: running statistics";
+            recorder.measured(kind, name, Ok(statistics), STEP_STATISTICS);
+        }
+    }
+
+    fn worst(&self, of: impl Fn(&HeldStep) -> &Deviation) -> Deviation {
+        let worst = self.found.iter().max_by(|a, b| of(a).error.total_cmp(&of(b).error));
+        let Some(worst) = worst else { return Deviation { error: 0.0, detail: "no step".into() } };
+        let Deviation { error, detail } = of(worst);
+        let numbers: Vec<String> = self.found.iter().map(|one| one.number.to_string()).collect();
+        Deviation {
+            error: *error,
+            detail: format!("steps {}; step {}: {detail}", numbers.join(", "), worst.number),
+        }
+    }
+
+    fn correct(&self) -> Result<String, String> {
+        let wrong = self.found.iter().find_map(|one| Some((one.number, one.correct.as_ref().err()?)));
+        match wrong {
+            Some((number, text)) => Err(format!("step {number}: {text}")),
+            None => Ok(format!("{} steps", self.found.len())),
+        }
+    }
+}

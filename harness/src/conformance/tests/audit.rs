@@ -1,0 +1,246 @@
+//! The audit is tested, too: honest epochs pass, those that save work do not.
+
+use trainmark_plugin::{
+    Dataset, Error, OpenRequest, Outcome, ParameterSpec, RunningVariance, Session, Split,
+};
+use trainmark_reports::record::{CheckKind, CheckRecord};
+
+use super::defects::Defect;
+use super::float_session::FloatSession;
+use super::patterns::Patterns;
+use super::{small, subject};
+use crate::conformance::{TimedEpoch, audit, starts};
+use crate::workload::{epoch_order, uniform_generator};
+
+/// Epochs of so many samples are no checks of the gate.
+const MANY: usize = 500;
+const CONVENTION: RunningVariance = RunningVariance::UnbiasedFromOne;
+
+/// What is done in a long epoch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Cheat {
+    None,
+    LeftOutBatch,
+    LeftOutBatches,
+    ShortBatches,
+    RepeatedBatch,
+    TestSamples,
+    InflatedCount,
+    AnotherLoss,
+    Unshuffled,
+    CachedResult,
+    /// Also in a long row of steps.
+    IdleSteps,
+}
+
+/// A float32 network that cheats in long epochs. Where it is restless, no two of its steps from
+/// the same parameters lead to the same ones, as where threads sum in any order.
+struct Wayward<'d> {
+    session: Box<dyn Session + 'd>,
+    /// The same network for the test samples.
+    on_test: Box<dyn Session + 'd>,
+    specs: Vec<ParameterSpec>,
+    tests: u32,
+    cheat: Cheat,
+    restlessness: f32,
+    /// Steps in its life, so that no two are alike.
+    steps: u64,
+    /// Outcome and parameters of the first long epoch.
+    first: Option<(Outcome, Vec<Vec<f32>>)>,
+}
+
+impl<'d> Wayward<'d> {
+    fn open(
+        request: OpenRequest<'d>,
+        cheat: Cheat,
+        is_restless: bool,
+    ) -> Result<Box<dyn Session + 'd>, Error> {
+        let Dataset { test, .. } = request.dataset;
+        let mut swapped = request.clone();
+        swapped.dataset = Dataset::new(test, test);
+        let specs = request.model.parameters()?;
+        Ok(Box::new(Self {
+            session: FloatSession::open(request, CONVENTION, Defect::None)?,
+            on_test: FloatSession::open(swapped, CONVENTION, Defect::None)?,
+            specs,
+            tests: test.count() as u32,
+            cheat,
+            restlessness: if is_restless { 5e-3 } else { 0.0 },
+            steps: 0,
+            first: None,
+        }))
+    }
+
+    fn train(&mut self, order: &[u32], batch_size: usize) -> Result<Outcome, Error> {
+        let mut order = order.to_vec();
+        if self.cheat == Cheat::Unshuffled {
+            order[MANY / 2..].sort_unstable();
+        }
+        let mut batches: Vec<Vec<u32>> = order.chunks(batch_size).map(<[u32]>::to_vec).collect();
+        match self.cheat {
+            Cheat::LeftOutBatch => drop(batches.remove(9)),
+            Cheat::LeftOutBatches => {
+                batches = batches.chunks(20).flat_map(|some| &some[1..]).cloned().collect()
+            }
+            Cheat::ShortBatches => batches.iter_mut().for_each(|batch| batch.truncate(batch_size * 15 / 16)),
+            Cheat::RepeatedBatch => batches[9] = batches[8].clone(),
+            _ => {}
+        }
+        let steps = batches.iter().map(|batch| Ok((self.train_step(batch)?, batch.len())));
+        let Outcome { loss, correct, .. } = Outcome::of_steps(steps.collect::<Result<Vec<_>, Error>>()?);
+        Ok(Outcome::new(
+            loss,
+            correct * order.len() as u64 / batches.iter().map(Vec::len).sum::<usize>() as u64,
+        ))
+    }
+
+    fn train_on_test(&mut self, batch_size: usize) -> Result<(), Error> {
+        let values = starts::get(&mut *self.session, &self.specs)?;
+        starts::set(&mut *self.on_test, &values)?;
+        self.on_test.train_epoch(&(0..self.tests).collect::<Vec<_>>(), batch_size)?;
+        let values = starts::get(&mut *self.on_test, &self.specs)?;
+        starts::set(&mut *self.session, &values)
+    }
+}
+
+impl Session for Wayward<'_> {
+    fn set_parameters(&mut self, values: &[&[f32]]) -> Result<(), Error> {
+        self.session.set_parameters(values)
+    }
+
+    fn get_parameters(&mut self, values: &mut [&mut [f32]]) -> Result<(), Error> {
+        self.session.get_parameters(values)
+    }
+
+    fn train_step(&mut self, batch: &[u32]) -> Result<Outcome, Error> {
+        self.steps += 1;
+        let before = starts::get(&mut *self.session, &self.specs)?;
+        let outcome = self.session.train_step(batch)?;
+        let mut after = starts::get(&mut *self.session, &self.specs)?;
+        if self.cheat == Cheat::IdleSteps && self.steps.is_multiple_of(20) {
+            after.clone_from(&before);
+        }
+        if self.restlessness > 0.0 {
+            let mut random = uniform_generator("restlessness", self.steps, 0);
+            let trained = self.specs.iter().zip(before.iter().zip(&mut after));
+            for (before, after) in trained
+                .filter(|(spec, _)| spec.role.is_trainable())
+                .flat_map(|(_, (before, after))| before.iter().zip(after))
+            {
+                *after += self.restlessness * (*after - before) * random.next().expect("it has no end");
+            }
+        }
+        starts::set(&mut *self.session, &after)?;
+        Ok(outcome)
+    }
+
+    fn train_epoch(&mut self, order: &[u32], batch_size: usize) -> Result<Outcome, Error> {
+        if order.len() < MANY {
+            return self.session.train_epoch(order, batch_size);
+        }
+        if let (Cheat::CachedResult, Some((outcome, values))) = (self.cheat, self.first.clone()) {
+            return starts::set(&mut *self.session, &values).map(|()| outcome);
+        }
+        let mut outcome = self.train(order, batch_size)?;
+        let loss_before = self.first.as_ref().map(|(first, _)| first.loss);
+        let values = starts::get(&mut *self.session, &self.specs)?;
+        self.first.get_or_insert((outcome, values));
+        match self.cheat {
+            Cheat::TestSamples => self.train_on_test(batch_size)?,
+            Cheat::InflatedCount => outcome.correct += (order.len() as u64 - outcome.correct) / 20,
+            Cheat::AnotherLoss => outcome.loss = loss_before.unwrap_or(outcome.loss),
+            _ => {}
+        }
+        Ok(outcome)
+    }
+
+    fn predict(
+        &mut self,
+        split: Split,
+        indices: &[u32],
+        batch_size: usize,
+        logits: &mut [f32],
+    ) -> Result<(), Error> {
+        self.session.predict(split, indices, batch_size, logits)
+    }
+}
+
+/// The audit of the second of two epochs.
+fn audited(patterns: &Patterns, cheat: Cheat, is_restless: bool) -> Vec<CheckRecord> {
+    let mut workload = small();
+    workload.tolerances.audit = 0.3;
+    let subject = subject(workload, patterns, CONVENTION);
+    let mut opened = 0;
+    let mut open = |request| {
+        opened += 1;
+        let session = Wayward::open(request, cheat, is_restless)?;
+        Ok(session)
+    };
+    let count = patterns.dataset().train.count() as u32;
+    let mut session = open(subject.request(subject.workload.learning_rate)).unwrap();
+    starts::set(&mut *session, &starts::initial(&subject).unwrap()).unwrap();
+    let mut train = |number| {
+        let start = starts::get(&mut *session, &subject.specs().unwrap()).unwrap();
+        let order = epoch_order(count, subject.seed, number);
+        let outcome = session.train_epoch(&order, subject.workload.batch_size).unwrap();
+        (start, outcome, starts::get(&mut *session, &subject.specs().unwrap()).unwrap())
+    };
+    train(1);
+    let (start, outcome, end) = train(2);
+    let timed = TimedEpoch { number: 2, start: &start, end: &end, outcome };
+    let held = [0, 17, 40];
+    audit(&subject, timed, &held, &mut open, &mut |_| {}).unwrap()
+}
+
+fn failed(checks: &[CheckRecord]) -> Vec<String> {
+    checks.iter().filter(|check| !check.passed).map(super::super::line).collect()
+}
+
+const CHEATS: [Cheat; 9] = [
+    Cheat::LeftOutBatch,
+    Cheat::LeftOutBatches,
+    Cheat::ShortBatches,
+    Cheat::RepeatedBatch,
+    Cheat::TestSamples,
+    Cheat::InflatedCount,
+    Cheat::AnotherLoss,
+    Cheat::Unshuffled,
+    Cheat::CachedResult,
+];
+
+#[test]
+fn an_honest_epoch_passes_and_every_cheat_fails() {
+    let patterns = Patterns::new(12, 1600, 320);
+    let honest = audited(&patterns, Cheat::None, false);
+    assert_eq!(failed(&honest), [""; 0]);
+    let steps = "steps 1, 18, 41; ";
+    assert!(honest[0].detail.starts_with(steps), "{}", honest[0].detail);
+    for cheat in CHEATS {
+        assert!(!failed(&audited(&patterns, cheat, false)).is_empty(), "{cheat:?}");
+    }
+}
+
+#[test]
+fn where_no_two_epochs_are_alike_a_small_learning_rate_tells_rounding_from_cheats() {
+    let patterns = Patterns::new(12, 1600, 320);
+    let honest = audited(&patterns, Cheat::None, true);
+    assert_eq!(failed(&honest), [""; 0]);
+    let is_calm = |check: &&CheckRecord| check.kind == Some(CheckKind::CalmEpoch);
+    assert_eq!(honest.iter().filter(is_calm).count(), 3, "it was not reproduced");
+    let mut in_calm_alone = Vec::new();
+    for cheat in CHEATS {
+        let checks = audited(&patterns, cheat, true);
+        assert!(!failed(&checks).is_empty(), "{cheat:?}");
+        if checks.iter().filter(|check| !check.passed).all(|check| is_calm(&check)) {
+            in_calm_alone.push(cheat);
+        }
+    }
+    assert!(in_calm_alone.contains(&Cheat::RepeatedBatch), "{in_calm_alone:?}");
+}
+
+#[test]
+fn a_step_that_changes_nothing_is_noticed() {
+    let patterns = Patterns::new(12, 1600, 320);
+    let failed = failed(&audited(&patterns, Cheat::IdleSteps, false));
+    assert!(failed[0].contains("2 of 50 steps changed nothing, the first of them step 20"), "{failed:?}");
+}
