@@ -320,7 +320,8 @@ mod tests {
     #[test]
     fn the_content_decides_and_not_the_wrapping() {
         let fixture = fixtures::published();
-        let wrappings: [(&str, &str, fn(&[u8]) -> Vec<u8>); 6] = [
+        type Wrapping = (&'static str, &'static str, fn(&[u8]) -> Vec<u8>);
+        let wrappings: [Wrapping; 6] = [
             ("-idx", ".gz", fixtures::gzip_loosely),
             ("-idx", "", <[u8]>::to_vec),
             (".idx", "", <[u8]>::to_vec),
