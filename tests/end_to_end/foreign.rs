@@ -134,10 +134,12 @@ fn a_file_system_without_locks_is_a_note() {
 fn a_cache_that_is_cleared_during_a_benchmark_is_written_anew() {
     let folder = tempfile::tempdir().unwrap();
     let (out, cache) = (folder.path().join("runs"), folder.path().join("cache"));
-    let running = bench(&out, [hostile()]).args(["--seeds", "2"]).hostile("slow@train_epoch");
+    let running =
+        bench(&out, [hostile()]).args(["--seeds", "2", "--epochs", "2"]).hostile("slow@train_epoch");
     let running = running.env("XDG_CACHE_HOME", &cache).start();
-    let begun = || RunFolder::find(&out).is_some_and(|run| run.count("begun") == 1);
-    assert!(wait_until(Duration::from_secs(60), begun), "no run begins");
+    // Its worker has the data set, and is busy with the second epoch for a while.
+    let is_trained = || RunFolder::find(&out).is_some_and(|run| run.count("epoch") == 1);
+    assert!(wait_until(Duration::from_secs(60), is_trained), "no epoch ends");
     fs::remove_dir_all(&cache).unwrap();
     running.finish().expect(0);
     assert!(RunFolder::only(&out).rows("runs.csv").iter().all(|row| row["outcome"] == "ok"));
