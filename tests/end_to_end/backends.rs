@@ -244,7 +244,8 @@ fn the_latest_run_is_reported_and_resumed() {
         assert!(row.is_some() && shown == row, "the same table: {shown:?}, {row:?}");
         assert_eq!(files.map(|name| run.read(name)), before, "the same files");
     }
-    let resumed = repository.invoke(["bench", "--resume", "latest"]).run().expect(0);
+    // It lies in another repository than this one.
+    let resumed = repository.invoke(["bench", "--resume", "latest"]).args([hostile()]).run().expect(0);
     assert!(resumed.stdout.contains("hostile/none@cpu"), "{}", resumed.stdout);
 }
 

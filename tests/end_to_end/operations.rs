@@ -177,7 +177,7 @@ fn a_file_that_is_not_ours_is_left_as_it_is() {
     let refused =
         || operations(&repository, &["hostile", "--filter", "conv1", "--out", "kept"]).run().refusal();
     fs::create_dir_all(&path).unwrap();
-    assert_holds(&refused(), "kept/operations.json: Is a directory");
+    assert_holds(&refused(), "kept/operations.json: it is a folder, not a file");
     fs::remove_dir(&path).unwrap();
     for (text, why) in [
         ("{\"schema\": 1, \"cells\": [", "it is damaged: EOF"),

@@ -24,7 +24,7 @@ fn a_library_that_is_exchanged_in_mid_run_is_timed_under_no_other_s_name() {
     fs::copy(library, &path).unwrap();
     fs::copy(other, &waiting).unwrap();
     let out = folder.path().join("out");
-    let running = bench(&out, [&path]).args(SEVERAL_RUNS).start();
+    let running = bench(&out, [&path]).args(SEVERAL_RUNS).args(["--no-audit"]).start();
     assert!(has_ended(&out, 1), "no run ends");
     fs::rename(&waiting, &path).unwrap();
     running.finish().expect(1);
@@ -108,7 +108,8 @@ fn data_that_are_written_to_in_mid_run_are_trained_on_under_no_other_s_name() {
     let Some(library) = minimal_c() else { return };
     let folder = tempfile::tempdir().unwrap();
     let (out, cache) = (folder.path().join("out"), folder.path().join("cache"));
-    let running = bench(&out, [library]).args(SEVERAL_RUNS).env("XDG_CACHE_HOME", &cache).start();
+    let running =
+        bench(&out, [library]).args(SEVERAL_RUNS).args(["--no-audit"]).env("XDG_CACHE_HOME", &cache).start();
     assert!(has_ended(&out, 1), "no run ends");
     let decoded = fs::read_dir(cache.join("trainmark/decoded")).unwrap().next().unwrap().unwrap().path();
     let labels = fs::File::options().write(true).open(decoded.join("train-labels.idx")).unwrap();

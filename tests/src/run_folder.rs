@@ -25,7 +25,10 @@ impl RunFolder {
     /// The only run in a folder of runs, if there is one yet.
     pub fn find(parent: &Path) -> Option<Self> {
         let entries = fs::read_dir(parent).ok()?.map(|entry| entry.unwrap().path());
-        let mut runs = entries.filter(|path| !path.is_symlink() && path.join("events.jsonl").is_file());
+        // What is hidden is not yet there.
+        let is_hidden = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
+        let mut runs = entries
+            .filter(|path| !path.is_symlink() && !is_hidden(path) && path.join("events.jsonl").is_file());
         let path = runs.next()?;
         runs.next().is_none().then_some(Self { path })
     }

@@ -384,19 +384,19 @@ mod tests {
 
     #[test]
     fn a_flood_ends() {
-        let flood = |job, before, message: &Message| {
+        let flood = |job, before, message: &Message, bytes| {
             let mut dialogue = Dialogue::new(job, 1);
             for message in before {
                 dialogue.take(&message, 100).expect("it may be said");
             }
-            (0..).find_map(|_| dialogue.take(message, 1 << 10).err())
+            (0..).find_map(|_| dialogue.take(message, bytes).err())
         };
         assert_eq!(
-            flood(Kind::Train, Vec::new(), &call("load")).as_deref(),
+            flood(Kind::Train, Vec::new(), &call("load"), 100).as_deref(),
             Some("the worker's message \"calling\" during load cannot be true: no job makes so many calls")
         );
         assert_eq!(
-            flood(Kind::Check, vec![loaded(0.1)], &check()).as_deref(),
+            flood(Kind::Check, vec![loaded(0.1)], &check(), 1 << 10).as_deref(),
             Some("the worker says too much during start: no job needs so many bytes")
         );
     }
