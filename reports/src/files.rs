@@ -108,6 +108,17 @@ pub fn open_own(path: &Path, append: bool) -> io::Result<File> {
     Ok(file)
 }
 
+/// Makes an empty file in place of the one that is there, or of a link, which is not followed.
+///
+/// # Errors
+/// Where the file system refuses, or a folder is there.
+pub fn create(path: &Path) -> io::Result<File> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => File::create_new(path),
+    }
+}
+
 /// Copies a regular file to a place where there is none yet. A link is not followed.
 ///
 /// # Errors
@@ -195,6 +206,10 @@ mod tests {
             let refusal = open_own(&path("link"), append).unwrap_err().to_string();
             assert_eq!(refusal, "it is a link, which is not followed");
         }
+        symlink("private", path("log")).unwrap();
+        create(&path("log")).unwrap().write_all(b"new").unwrap();
+        create(&path("log")).unwrap();
+        assert_eq!(fs::read(path("private")).unwrap(), b"private");
         let refusal = copy_new(&path("link"), &path("copy"), 100).unwrap_err().to_string();
         assert_eq!(refusal, "it is a link, which is not followed");
         replace(&path("link"), b"new").unwrap();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
+use trainmark_reports::files;
 
 use super::decoded_files::DecodedFiles;
 use super::error::DataError;
@@ -119,7 +120,8 @@ fn states(dir: &Path) -> Vec<FileState> {
 /// The contents of a folder that is whole, with right lengths and the fingerprint that it tells,
 /// and what its files were before they were read.
 fn reusable(dir: &Path) -> Option<(Contents, Vec<FileState>)> {
-    let contents: Contents = serde_json::from_slice(&fs::read(dir.join(CONTENTS)).ok()?).ok()?;
+    let contents: Contents =
+        serde_json::from_slice(&files::read(&dir.join(CONTENTS), files::TEXT_LIMIT).ok()?).ok()?;
     let image = contents.height.checked_mul(contents.width)?;
     let mut lengths = Vec::with_capacity(FILES.len());
     for count in [contents.train_samples, contents.test_samples] {

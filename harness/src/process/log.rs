@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use trainmark_reports::csv::one_line;
+use trainmark_reports::files;
 
 /// Bytes of the end that are kept.
 const TAIL: usize = 64 << 10;
@@ -119,7 +120,7 @@ impl BoundedFile {
     /// # Errors
     /// Where it cannot be made.
     pub(crate) fn create(path: &Path, limit: usize) -> io::Result<Self> {
-        Ok(Self { file: File::create(path)?, room: limit - TAIL, surplus: 0 })
+        Ok(Self { file: files::create(path)?, room: limit - TAIL, surplus: 0 })
     }
 
     fn add(&mut self, bytes: &[u8]) {
