@@ -196,7 +196,7 @@ impl<'w> Watch<'w> {
 
 /// Memory ran out before the worker had used more than it may.
 fn killed_by_kernel(call: &str) -> String {
-    let limit = ControlGroup::here().and_then(|group| group.memory_limit_bytes());
+    let limit = ControlGroup::of_memory().and_then(|group| group.memory_limit_bytes());
     let of_what = match limit {
         Some(bytes) => format!("the container's {} of memory", units::bytes(bytes)),
         None => "the machine's memory".to_owned(),

@@ -1,73 +1,100 @@
-//! The control group (cgroup) of this process: how much memory it may use, as a container is
-//! told, and how often the kernel has killed for want of it.
+//! The control groups (cgroups) of this process: how much memory and how much of the processors it
+//! may use, as a container is told, and how often the kernel has killed for want of memory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A control group's files, of either version.
+/// A controller's group, of either version.
 #[derive(Debug)]
 pub struct ControlGroup {
     /// The group's folder and those above it, whose limits hold as well.
     folders: Vec<PathBuf>,
-    names: Names,
+    version: Version,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Names {
-    limit: &'static str,
-    events: &'static str,
-}
-
-impl Names {
-    const FIRST: Self = Self { limit: "memory.limit_in_bytes", events: "memory.oom_control" };
-    const SECOND: Self = Self { limit: "memory.max", events: "memory.events" };
+enum Version {
+    First,
+    Second,
 }
 
 /// More bytes than these are no limit: the first version rounds the largest number to pages.
 const UNLIMITED: u64 = 1 << 62;
 
 impl ControlGroup {
-    /// That of this process, where there is one.
-    pub fn here() -> Option<Self> {
-        Self::below(super::root())
+    /// That of this process and the memory controller, where there is one.
+    pub fn of_memory() -> Option<Self> {
+        Self::below(super::root(), "memory")
     }
 
-    fn below(root: &Path) -> Option<Self> {
+    /// That of a controller, as a system tells whose files lie below `root`.
+    pub(super) fn below(root: &Path, controller: &str) -> Option<Self> {
         let text = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
         let mounts = root.join("sys/fs/cgroup");
-        let controllers = text.lines().filter_map(|line| line.split_once(':')?.1.split_once(':'));
-        let (mount, path, names) = controllers
+        let groups = text.lines().filter_map(|line| line.split_once(':')?.1.split_once(':'));
+        let (mount, path, version) = groups
             .clone()
-            .find(|(names, _)| names.split(',').any(|name| name == "memory"))
-            .map(|(_, path)| (mounts.join("memory"), path, Names::FIRST))
+            .find(|(names, _)| names.split(',').any(|name| name == controller))
+            .map(|(_, path)| (mounts.join(controller), path, Version::First))
             .or_else(|| {
-                let (_, path) = controllers.clone().find(|(names, _)| names.is_empty())?;
-                Some((mounts, path, Names::SECOND))
+                let (_, path) = groups.clone().find(|(names, _)| names.is_empty())?;
+                Some((mounts, path, Version::Second))
             })?;
-        let relative = Path::new(path.trim_start_matches('/'));
+        let folders = Path::new(path.trim_start_matches('/')).ancestors().map(|one| mount.join(one));
         // A container may see its own folder as the root, but its path from outside.
-        let relative = if mount.join(relative).is_dir() { relative } else { Path::new("") };
-        Some(Self { folders: relative.ancestors().map(|one| mount.join(one)).collect(), names })
+        Some(Self { folders: folders.filter(|folder| folder.is_dir()).collect(), version })
     }
 
     /// Bytes of memory that it may use, where it has a limit.
     pub fn memory_limit_bytes(&self) -> Option<u64> {
-        let limits = self.folders.iter().filter_map(|folder| {
-            fs::read_to_string(folder.join(self.names.limit)).ok()?.trim().parse::<u64>().ok()
-        });
+        let name = match self.version {
+            Version::First => "memory.limit_in_bytes",
+            Version::Second => "memory.max",
+        };
+        let limits = self.folders.iter().filter_map(|folder| text(folder, name)?.parse::<u64>().ok());
         limits.min().filter(|&bytes| bytes < UNLIMITED)
+    }
+
+    /// Processors whose time it grants, where it limits it.
+    pub(super) fn processor_quota(&self) -> Option<f64> {
+        let quotas = self.folders.iter().filter_map(|folder| self.version.processor_quota(folder));
+        quotas.filter(|quota| quota.is_finite() && *quota > 0.0).reduce(f64::min)
     }
 
     /// How many of its processes the kernel has killed because memory was exhausted.
     fn kills(&self) -> Option<u64> {
-        counter(&self.folders.first()?.join(self.names.events))
+        let name = match self.version {
+            Version::First => "memory.oom_control",
+            Version::Second => "memory.events",
+        };
+        counter(&self.folders.first()?.join(name))
     }
+}
+
+impl Version {
+    fn processor_quota(self, folder: &Path) -> Option<f64> {
+        let (quota, period) = match self {
+            Self::First => (text(folder, "cpu.cfs_quota_us")?, text(folder, "cpu.cfs_period_us")?),
+            // `150000 100000`: microseconds of processors in so many.
+            Self::Second => {
+                let both = text(folder, "cpu.max")?;
+                let (quota, period) = both.split_once(' ')?;
+                (quota.to_owned(), period.to_owned())
+            }
+        };
+        Some(quota.parse::<f64>().ok()? / period.parse::<f64>().ok()?)
+    }
+}
+
+/// What a file of a group says.
+fn text(folder: &Path, name: &str) -> Option<String> {
+    Some(fs::read_to_string(folder.join(name)).ok()?.trim().to_owned())
 }
 
 /// How many processes the kernel has killed because memory was exhausted: in this process's
 /// group, or on the machine, where the group does not tell.
 pub fn memory_kills() -> Option<u64> {
-    let of_group = ControlGroup::here().and_then(|group| group.kills());
+    let of_group = ControlGroup::of_memory().and_then(|group| group.kills());
     of_group.or_else(|| counter(&super::root().join("proc/vmstat")))
 }
 
@@ -80,15 +107,19 @@ fn counter(file: &Path) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// A system with these files.
-    fn group(files: &[(&str, &str)]) -> Option<ControlGroup> {
+    /// A controller's group on a system with these files.
+    fn group_of(controller: &str, files: &[(&str, &str)]) -> Option<ControlGroup> {
         let root = tempfile::tempdir().unwrap().keep();
         for (name, text) in files {
             let file = root.join(name);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(file, text).unwrap();
         }
-        ControlGroup::below(&root)
+        ControlGroup::below(&root, controller)
+    }
+
+    fn group(files: &[(&str, &str)]) -> Option<ControlGroup> {
+        group_of("memory", files)
     }
 
     #[test]
@@ -129,5 +160,30 @@ mod tests {
         let found = group(&files).unwrap();
         assert_eq!((found.memory_limit_bytes(), found.kills()), (Some(512 << 20), Some(0)));
         assert!(group(&[]).is_none());
+    }
+
+    #[test]
+    fn the_least_quota_of_a_control_group_and_those_above_counts() {
+        let quota = |files: &[(&str, &str)]| group_of("cpu", files).and_then(|group| group.processor_quota());
+        let nested = [
+            ("proc/self/cgroup", "0::/a/b\n"),
+            ("sys/fs/cgroup/a/cpu.max", "150000 100000\n"),
+            ("sys/fs/cgroup/a/b/cpu.max", "max 100000\n"),
+        ];
+        assert_eq!(quota(&nested), Some(1.5));
+        let container = [("proc/self/cgroup", "0::/\n"), ("sys/fs/cgroup/cpu.max", "50000 100000\n")];
+        assert_eq!(quota(&container), Some(0.5));
+        let first = [
+            ("proc/self/cgroup", "4:cpu,cpuacct:/docker/1\n1:name=systemd:/\n"),
+            ("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "200000\n"),
+            ("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"),
+        ];
+        assert_eq!(quota(&first), Some(2.0));
+        let free = [
+            ("proc/self/cgroup", "4:cpu:/\n"),
+            ("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n"),
+            ("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"),
+        ];
+        assert_eq!(quota(&free), None);
     }
 }

@@ -36,7 +36,7 @@ pub fn memory_bytes() -> Option<u64> {
 
 /// Memory in bytes that this process may use: the machine's, or less in a container with a limit.
 pub fn usable_memory_bytes() -> Option<u64> {
-    let of_group = ControlGroup::here().and_then(|group| group.memory_limit_bytes());
+    let of_group = ControlGroup::of_memory().and_then(|group| group.memory_limit_bytes());
     of_group.into_iter().chain(memory_bytes()).min()
 }
 

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use trainmark_reports::csv::one_line;
 use trainmark_reports::record::Settings;
 
+use super::control_group::ControlGroup;
 use crate::executor::Threads;
 
 /// Beginnings of variables that frameworks, their libraries and allocators read.
@@ -65,7 +66,7 @@ pub(super) fn settings(root: &Path) -> Settings {
         variables: variables(std::env::vars_os()),
         allowed_processors: allowed.map(|list| list.trim().to_owned()),
         online_processors: online.map(|list| list.trim().to_owned()),
-        processor_quota: processor_quota(root),
+        processor_quota: ControlGroup::below(root, "cpu").and_then(|group| group.processor_quota()),
         nice: rustix::process::getpriority_process(None).ok(),
     }
 }
@@ -87,46 +88,6 @@ fn variables(environment: impl Iterator<Item = (OsString, OsString)>) -> BTreeMa
 fn matters(name: &str) -> bool {
     let is_read = PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || NAMES.contains(&name);
     is_read && !OF_NO_EFFECT.contains(&name) && !Threads::sets(name)
-}
-
-/// Processors whose time the process's control group and those above it grant, where they limit it.
-fn processor_quota(root: &Path) -> Option<f64> {
-    let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
-    let mounted = root.join("sys/fs/cgroup");
-    let quotas = groups.lines().filter_map(|line| {
-        let (controllers, group) = line.split_once(':')?.1.split_once(":/")?;
-        let is_first = controllers.split(',').any(|controller| controller == "cpu");
-        let (mounted, quota): (_, fn(&Path) -> Option<f64>) = match controllers {
-            "" => (mounted.clone(), quota_of_second_version),
-            _ if is_first => (mounted.join("cpu"), quota_of_first_version),
-            _ => return None,
-        };
-        folders(&mounted, group).iter().filter_map(|folder| quota(folder)).reduce(f64::min)
-    });
-    quotas.filter(|quota| quota.is_finite() && *quota > 0.0).reduce(f64::min)
-}
-
-/// `150000 100000`: microseconds of processors in so many.
-fn quota_of_second_version(folder: &Path) -> Option<f64> {
-    let text = fs::read_to_string(folder.join("cpu.max")).ok()?;
-    let (quota, period) = text.trim().split_once(' ')?;
-    Some(quota.parse::<f64>().ok()? / period.parse::<f64>().ok()?)
-}
-
-fn quota_of_first_version(folder: &Path) -> Option<f64> {
-    let [quota, period] = ["cpu.cfs_quota_us", "cpu.cfs_period_us"].map(|name| {
-        let text = fs::read_to_string(folder.join(name)).ok()?;
-        // −1 is no limit.
-        text.trim().parse::<f64>().ok().filter(|time| *time > 0.0)
-    });
-    Some(quota? / period?)
-}
-
-/// A control group's folder and those above it. Within a container the group may be named as the
-/// host names it: then only the topmost is there.
-fn folders(mounted: &Path, group: &str) -> Vec<PathBuf> {
-    let count = group.split('/').filter(|part| !part.is_empty()).count() + 1;
-    mounted.join(group).ancestors().take(count).map(Path::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -173,30 +134,5 @@ mod tests {
         assert_eq!(settings.processors_words(), "0-1 of 0-7");
         assert_eq!(settings.processor_quota, None);
         assert!(settings.nice.is_some());
-    }
-
-    #[test]
-    fn the_least_quota_of_a_control_group_and_those_above_counts() {
-        let quota = |files: &[(&str, &str)]| processor_quota(root(files).path());
-        let nested = [
-            ("proc/self/cgroup", "0::/a/b\n"),
-            ("sys/fs/cgroup/a/cpu.max", "150000 100000\n"),
-            ("sys/fs/cgroup/a/b/cpu.max", "max 100000\n"),
-        ];
-        assert_eq!(quota(&nested), Some(1.5));
-        let container = [("proc/self/cgroup", "0::/\n"), ("sys/fs/cgroup/cpu.max", "50000 100000\n")];
-        assert_eq!(quota(&container), Some(0.5));
-        let first = [
-            ("proc/self/cgroup", "4:cpu,cpuacct:/docker/1\n1:name=systemd:/\n"),
-            ("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "200000\n"),
-            ("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"),
-        ];
-        assert_eq!(quota(&first), Some(2.0));
-        let free = [
-            ("proc/self/cgroup", "4:cpu:/\n"),
-            ("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n"),
-            ("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"),
-        ];
-        assert_eq!(quota(&free), None);
     }
 }
