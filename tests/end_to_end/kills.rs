@@ -1,6 +1,5 @@
 //! A benchmark that is killed again and again, at moments that nobody chose.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -66,25 +65,6 @@ fn survive(out: &Path, lives: impl Iterator<Item = Duration>) -> Option<()> {
     Some(())
 }
 
-fn assert_complete(run: &RunFolder) {
-    let runs = run.rows("runs.csv");
-    assert_eq!(runs.len(), RUNS);
-    assert!(runs.iter().all(|row| row["outcome"] == "ok"), "{runs:?}");
-    let mut epochs: HashMap<[String; 3], usize> = HashMap::new();
-    for row in run.rows("epochs.csv") {
-        *epochs.entry(["backend", "seed", "epoch"].map(|column| row[column].clone())).or_default() += 1;
-    }
-    assert_eq!(epochs.len(), RUNS * EPOCHS, "an epoch is lost");
-    assert!(epochs.values().all(|count| *count == 1), "an epoch stands twice: {epochs:?}");
-    // A run that has ended is never begun again.
-    let mut ended: HashMap<String, usize> = HashMap::new();
-    for event in run.events().iter().filter(|event| event["event"] == "ended" && event["purpose"] == "sample")
-    {
-        *ended.entry(format!("{} {}", event["cell"]["backend"], event["seed"])).or_default() += 1;
-    }
-    assert!(ended.len() == RUNS && ended.values().all(|count| *count == 1), "{ended:?}");
-}
-
 #[test]
 fn no_row_is_lost_and_none_stands_twice() {
     let kills = kills();
@@ -94,7 +74,7 @@ fn no_row_is_lost_and_none_stands_twice() {
                 let out = tempfile::tempdir().unwrap();
                 let lives = (benchmark..kills).step_by(BENCHMARKS).map(life);
                 if survive(out.path(), lives).is_some() {
-                    assert_complete(&RunFolder::only(out.path()));
+                    RunFolder::only(out.path()).assert_complete(RUNS, EPOCHS);
                 }
             });
         }

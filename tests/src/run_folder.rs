@@ -33,6 +33,27 @@ impl RunFolder {
         runs.next().is_none().then_some(Self { path })
     }
 
+    /// Sees that every run has ended well and once, and that each of its epochs is there once.
+    ///
+    /// # Panics
+    /// Where one is lost or stands twice.
+    pub fn assert_complete(&self, runs: usize, epochs_of_each: usize) {
+        let rows = self.rows("runs.csv");
+        assert_eq!(rows.len(), runs);
+        assert!(rows.iter().all(|row| row["outcome"] == "ok"), "{rows:?}");
+        let mut ended: HashMap<String, usize> = HashMap::new();
+        for event in self.events().iter().filter(|event| event["event"] == "ended") {
+            *ended.entry(format!("{} {}", event["cell"]["backend"], event["seed"])).or_default() += 1;
+        }
+        assert!(ended.len() == runs && ended.values().all(|count| *count == 1), "{ended:?}");
+        let mut epochs: HashMap<[String; 3], usize> = HashMap::new();
+        for row in self.rows("epochs.csv") {
+            *epochs.entry(["backend", "seed", "epoch"].map(|column| row[column].clone())).or_default() += 1;
+        }
+        assert_eq!(epochs.len(), runs * epochs_of_each, "an epoch is lost");
+        assert!(epochs.values().all(|count| *count == 1), "an epoch stands twice: {epochs:?}");
+    }
+
     /// A file's text.
     pub fn read(&self, name: &str) -> String {
         let path = self.path.join(name);
