@@ -3,23 +3,21 @@
 
 mod library_path;
 mod process;
-mod program;
 mod threads;
 mod watch;
 
 use std::path::Path;
 use std::time::Duration;
 
-use trainmark_reports::csv::one_line;
+use trainmark_reports::text::one_line;
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-pub use crate::process::MemoryLimit;
+pub use crate::process::{MemoryLimit, Program};
 use crate::worker::protocol::{Done, Job, Listener};
 
 pub use library_path::LibraryPath;
 use process::WorkerProcess;
-pub use program::Program;
 pub use threads::Threads;
 use watch::Watch;
 

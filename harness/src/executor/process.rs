@@ -11,9 +11,8 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::library_path::LibraryPath;
-use super::program::Program;
 use super::threads::Threads;
-use crate::process::{BoundedFile, Process};
+use crate::process::{BoundedFile, Process, Program};
 use crate::worker;
 use crate::worker::protocol::{Job, Message};
 

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use trainmark_reports::csv::one_line;
 use trainmark_reports::files;
+use trainmark_reports::text::one_line;
 
 /// Bytes of the end that are kept.
 const TAIL: usize = 64 << 10;

@@ -5,6 +5,7 @@ mod family;
 mod guarded;
 mod log;
 mod memory;
+mod program;
 mod running;
 mod stopwatch;
 
@@ -21,6 +22,7 @@ pub(crate) use log::BoundedFile;
 use log::Log;
 pub use memory::MemoryLimit;
 pub(crate) use memory::MemoryWatch;
+pub use program::Program;
 pub(crate) use running::stopped;
 pub(crate) use stopwatch::Stopwatch;
 

@@ -43,7 +43,7 @@ impl Program {
     }
 
     /// What starts it, which must not outlive this.
-    pub(super) fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let Some(image) = &self.image else { return Command::new(&self.path) };
         // The descriptor is open in the child until the program has begun.
         let mut command = Command::new(format!("/proc/self/fd/{}", image.as_raw_fd()));

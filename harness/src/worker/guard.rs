@@ -5,8 +5,7 @@
 //! becomes the child of the nearest subreaper: of the guard, which then still finds it.
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, ExitStatus};
 
 use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -14,13 +13,10 @@ use rustix::process::{Pid, Resource, Signal, WaitOptions, getpid, kill_process, 
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::process::Family;
+use crate::process::{Family, Program};
 
 /// First argument of the program where it is to be a worker that has a guard.
 pub const GUARDED: &str = "guarded-worker";
-
-/// This program's image, whatever has become of its file.
-const IMAGE: &str = "/proc/self/exe";
 
 /// Body of the hidden command [`COMMAND`](super::COMMAND): starts the worker, waits for its end,
 /// ends what it has left behind and returns how it ended.
@@ -50,9 +46,8 @@ pub fn main() -> anyhow::Result<ExitStatus> {
 }
 
 fn start() -> anyhow::Result<Child> {
-    let image = if Path::new(IMAGE).exists() { PathBuf::from(IMAGE) } else { std::env::current_exe()? };
     // As a process list shows it.
-    Command::new(image).arg0("trainmark").arg(GUARDED).spawn().context("cannot start the worker")
+    Program::own()?.command().arg0("trainmark").arg(GUARDED).spawn().context("cannot start the worker")
 }
 
 fn number(process: u32) -> anyhow::Result<Pid> {
