@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A file at a moment. While it stays the same, so does the content: the system sets the time of
 /// a change itself. Where it differs, only the content can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct FileState {
+pub(crate) struct FileVersion {
     device: u64,
     number: u64,
     size: u64,
@@ -16,7 +16,7 @@ pub(crate) struct FileState {
     times: [i64; 4],
 }
 
-impl FileState {
+impl FileVersion {
     /// That of a file with this metadata.
     pub(crate) fn of(metadata: &Metadata) -> Self {
         Self {

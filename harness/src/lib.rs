@@ -14,7 +14,7 @@ pub mod conformance;
 pub mod data;
 pub mod executor;
 pub mod failure;
-mod file_state;
+mod file_version;
 mod grid;
 pub mod interrupt;
 pub mod machine;

@@ -22,13 +22,7 @@ pub const RECORD_LIMIT: u64 = 1 << 30;
 /// # Errors
 /// Where it cannot be opened, or is a pipe, a device or a folder.
 pub fn open_regular(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    // A pipe that nobody writes to is opened at once.
-    with_flags(&mut options, OFlags::NONBLOCK);
-    let file = options.open(path)?;
-    require_regular(&file)?;
-    Ok(file)
+    open(OpenOptions::new().read(true), path, OFlags::empty())
 }
 
 /// The bytes of a regular file of at most `limit` bytes.
@@ -99,13 +93,7 @@ pub fn open_own(path: &Path, append: bool) -> io::Result<File> {
     } else {
         options.write(true);
     }
-    with_flags(&mut options, OFlags::NOFOLLOW | OFlags::NONBLOCK);
-    let file = options.open(path).map_err(|error| match is_link(path) {
-        true => io::Error::other("it is a link, which is not followed"),
-        false => error,
-    })?;
-    require_regular(&file)?;
-    Ok(file)
+    open(&mut options, path, OFlags::NOFOLLOW)
 }
 
 /// Makes an empty file in place of the one that is there, or of a link, which is not followed.
@@ -125,14 +113,7 @@ pub fn create(path: &Path) -> io::Result<File> {
 /// Where one of them cannot be opened, the source is a link, a pipe, a device or longer than
 /// `limit` bytes, or the target is there already.
 pub fn copy_new(from: &Path, to: &Path, limit: u64) -> io::Result<()> {
-    if is_link(from) {
-        return Err(io::Error::other("it is a link, which is not followed"));
-    }
-    let mut options = OpenOptions::new();
-    options.read(true);
-    with_flags(&mut options, OFlags::NOFOLLOW | OFlags::NONBLOCK);
-    let source = options.open(from)?;
-    require_regular(&source)?;
+    let source = open(OpenOptions::new().read(true), from, OFlags::NOFOLLOW)?;
     let mut target = OpenOptions::new().write(true).create_new(true).open(to)?;
     if io::copy(&mut source.take(limit + 1), &mut target)? > limit {
         return Err(io::Error::other(format!("it holds more than {limit} bytes")));
@@ -150,17 +131,22 @@ pub fn leads_by_a_link(folder: &Path, path: &Path) -> bool {
     path.ancestors().any(|part| part != Path::new("") && is_link(&folder.join(part)))
 }
 
-fn require_regular(file: &File) -> io::Result<()> {
+/// Opens a regular file, and nothing else.
+fn open(options: &mut OpenOptions, path: &Path, flags: OFlags) -> io::Result<File> {
+    // A pipe that nobody writes to is opened at once.
+    let flags = flags | OFlags::NONBLOCK;
+    let file = options.custom_flags(flags.bits() as i32).open(path).map_err(|error| {
+        match flags.contains(OFlags::NOFOLLOW) && is_link(path) {
+            true => io::Error::other("it is a link, which is not followed"),
+            false => error,
+        }
+    })?;
     let kind = file.metadata()?.file_type();
     if kind.is_file() {
-        return Ok(());
+        return Ok(file);
     }
     let what = if kind.is_dir() { "a folder" } else { "a pipe, a socket or a device" };
     Err(io::Error::other(format!("it is {what}, not a file")))
-}
-
-fn with_flags(options: &mut OpenOptions, flags: OFlags) {
-    options.custom_flags(flags.bits() as i32);
 }
 
 #[cfg(test)]

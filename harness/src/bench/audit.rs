@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
-use trainmark_reports::record::{
-    Audit, Cell, CheckRecord, Conformance, Event, OfRun, Purpose, Run, RunOutcome,
-};
+use trainmark_reports::files;
+use trainmark_reports::record::{Audit, Cell, CheckRecord, Event, OfRun, Purpose, Run, RunOutcome};
 
 use super::contender::Contender;
 use super::event::Happening;
@@ -39,20 +38,15 @@ struct Drawn {
 impl Drawn {
     /// What lies there, if it can be read: a file that was torn by a crash counts for nothing.
     fn read(path: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(path).ok()?).ok()
+        serde_json::from_slice(&files::read(path, files::RECORD_LIMIT).ok()?).ok()
     }
 
     /// Takes the place of what lies there, whole or not at all.
     fn write(&self, path: &Path) -> anyhow::Result<()> {
         let text = serde_json::to_vec(self).context("cannot encode a run's evidence")?;
-        let half = path.with_extension("tmp");
         let made = path.parent().map_or(Ok(()), fs::create_dir_all);
-        let written = made.and_then(|()| fs::write(&half, text)).and_then(|()| fs::rename(&half, path));
-        if written.is_err() {
-            // Of a full disk what is left is wanted for the record.
-            let _ = fs::remove_file(&half);
-        }
-        written.with_context(|| format!("cannot write {}", path.display()))
+        made.and_then(|()| files::replace(path, &text))
+            .with_context(|| format!("cannot write {}", path.display()))
     }
 }
 
@@ -149,9 +143,8 @@ impl Bench<'_> {
 }
 
 fn verdict(checks: &[CheckRecord], failure: Option<Failure>) -> (RunOutcome, Option<String>) {
-    let conformance = Conformance { checks: checks.to_vec(), ..Conformance::default() };
     // A check that has failed says more than what came after it.
-    if let Some(reason) = gate::failed_checks(&conformance) {
+    if let Some(reason) = gate::failed_checks(checks) {
         return (RunOutcome::NotConformant, Some(reason));
     }
     match failure {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use trainmark_reports::csv::one_line;
 use trainmark_reports::record::{Cell, CheckRecord, Conformance, RunOutcome};
+use trainmark_reports::text::one_line;
 
 use super::event::{Happening, Sink};
 use super::prepare::ReadyCell;
@@ -114,15 +114,15 @@ fn summary(conformance: &Conformance, failure: Option<&Failure>) -> Result<usize
     if let Some(failure) = failure {
         return Err(failure.to_string());
     }
-    match failed_checks(conformance) {
+    match failed_checks(&conformance.checks) {
         Some(reason) => Err(format!("{}: {reason}", RunOutcome::NotConformant.name())),
         None => Ok(conformance.checks.len()),
     }
 }
 
 /// Names the checks that failed, the first with its numbers.
-pub fn failed_checks(conformance: &Conformance) -> Option<String> {
-    let failed: Vec<&CheckRecord> = conformance.checks.iter().filter(|check| !check.passed).collect();
+pub fn failed_checks(checks: &[CheckRecord]) -> Option<String> {
+    let failed: Vec<&CheckRecord> = checks.iter().filter(|check| !check.passed).collect();
     let first = failed.first()?;
     let numbers = match (first.measured, first.limit) {
         (Some(measured), Some(limit)) => format!(" {measured:.1e}, limit {limit:.1e}"),

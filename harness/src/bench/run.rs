@@ -214,5 +214,5 @@ fn fail(end: &mut RunEnd, failure: Failure) {
 
 fn not_conformant(end: &mut RunEnd, conformance: &Conformance) {
     end.outcome = RunOutcome::NotConformant;
-    end.reason = gate::failed_checks(conformance);
+    end.reason = gate::failed_checks(&conformance.checks);
 }

@@ -1,9 +1,9 @@
 //! The short table at the end of `bench` and `report`.
 
-use trainmark_reports::csv::one_line;
 use trainmark_reports::formats::Grid;
 use trainmark_reports::record::{Run, Unavailable};
 use trainmark_reports::summary::group;
+use trainmark_reports::text::one_line;
 use trainmark_reports::warnings::warnings;
 use trainmark_reports::{Record, summarize};
 

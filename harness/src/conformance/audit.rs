@@ -232,8 +232,7 @@ impl HeldSteps<'_, '_> {
         let rate = self.subject.workload.learning_rate;
         let mut reference = self.subject.reference(rate, before)?;
         let pass = reference.train_step(&Batch::gather(self.subject.dataset.train, batch));
-        let scaled = |tensor: &Vec<f64>| tensor.iter().map(|g| -rate * g).collect();
-        let expected: Vec<Vec<f64>> = pass.gradients.iter().map(scaled).collect();
+        let expected = pass.change(rate);
         let change = Change {
             specs: reference.specs(),
             before,

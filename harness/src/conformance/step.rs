@@ -159,8 +159,7 @@ impl Compared<'_> {
 
     fn gradients(&self, after: &[Vec<f32>], limit: f64) -> Deviation {
         let rate = self.plan.learning_rate;
-        let scaled = |tensor: &Vec<f64>| tensor.iter().map(|g| -rate * g).collect();
-        let expected: Vec<Vec<f64>> = self.pass.gradients.iter().map(scaled).collect();
+        let expected = self.pass.change(rate);
         let mut found = Change {
             specs: self.reference.specs(),
             before: &self.plan.start,

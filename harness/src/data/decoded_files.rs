@@ -15,7 +15,7 @@ use trainmark_reports::files;
 
 use super::error::DataError;
 use super::idx::{self, IMAGES_HEADER, IdxImages, LABELS_HEADER};
-use crate::file_state::FileState;
+use crate::file_version::FileVersion;
 use crate::units::hexadecimal;
 
 /// What to do with a decoded file that is wrong.
@@ -55,7 +55,7 @@ pub struct DecodedFiles {
     pub notice: Option<String>,
     /// What the four files were when the fingerprint was taken of them.
     #[serde(default)]
-    pub(super) states: Vec<FileState>,
+    pub(super) states: Vec<FileVersion>,
     #[serde(skip)]
     pub(super) temporary: Option<Arc<TempDir>>,
     /// The four files, open: what they hold outlives their names.
@@ -71,7 +71,7 @@ pub struct MappedDataset {
     test_images: MappedFile,
     test_labels: MappedFile,
     /// What they are known to have been.
-    states: Vec<FileState>,
+    states: Vec<FileVersion>,
     fingerprint: String,
     folder: PathBuf,
 }
@@ -131,7 +131,7 @@ impl MappedDataset {
     pub fn check_unchanged(&self) -> Result<(), DataError> {
         let files = [&self.train_images, &self.train_labels, &self.test_images, &self.test_labels];
         let found: Vec<Metadata> = files.iter().filter_map(|file| file.file.metadata().ok()).collect();
-        if found.iter().map(FileState::of).eq(self.states.iter().copied()) {
+        if found.iter().map(FileVersion::of).eq(self.states.iter().copied()) {
             return Ok(());
         }
         // Memory behind the end of a file that became shorter must not be read.

@@ -111,9 +111,7 @@ impl Origin {
             Self::Keras => "Keras",
         }
     }
-}
 
-impl Origin {
     /// Whether the user named it for this.
     pub(super) fn is_named(self) -> bool {
         matches!(self, Self::Flag | Self::Variable)

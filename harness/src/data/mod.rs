@@ -4,7 +4,8 @@
 //! [`obtain`] answers a [`DataRequest`] with a [`DecodedFiles`] data set: four raw
 //! IDX files that every worker maps. Fashion-MNIST is taken from `--data-dir`,
 //! else from `TRAINMARK_DATA`, else from the user's cache, a package of the system or
-//! Keras's cache, else downloaded into the first. Its content decides, not its wrapping. Without it there is the procedural data set `synthetic`.
+//! Keras's cache, else downloaded into the first. Its content decides, not its wrapping.
+//! Without it there is the procedural data set `synthetic`.
 
 mod decode;
 mod decoded_files;
@@ -15,7 +16,6 @@ mod event;
 mod fixtures;
 pub mod idx;
 mod locate;
-
 mod publication;
 mod store;
 mod synthetic;

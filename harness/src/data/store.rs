@@ -14,7 +14,7 @@ use trainmark_reports::files;
 use super::decoded_files::DecodedFiles;
 use super::error::DataError;
 use super::idx::{self, IMAGES_HEADER, IdxImages, LABELS_HEADER};
-use crate::file_state::FileState;
+use crate::file_version::FileVersion;
 use crate::units::hexadecimal;
 
 const FILES: [&str; 4] = ["train-images.idx", "train-labels.idx", "test-images.idx", "test-labels.idx"];
@@ -86,7 +86,7 @@ fn files_in(
     name: &str,
     dir: &Path,
     contents: Contents,
-    states: Vec<FileState>,
+    states: Vec<FileVersion>,
     temporary: Option<Arc<TempDir>>,
 ) -> DecodedFiles {
     let paths = FILES.map(|file| dir.join(file));
@@ -112,14 +112,14 @@ fn files_in(
 }
 
 /// What a folder's files are at this moment.
-fn states(dir: &Path) -> Vec<FileState> {
+fn states(dir: &Path) -> Vec<FileVersion> {
     let found = FILES.iter().filter_map(|file| fs::metadata(dir.join(file)).ok());
-    found.map(|metadata| FileState::of(&metadata)).collect()
+    found.map(|metadata| FileVersion::of(&metadata)).collect()
 }
 
 /// The contents of a folder that is whole, with right lengths and the fingerprint that it tells,
 /// and what its files were before they were read.
-fn reusable(dir: &Path) -> Option<(Contents, Vec<FileState>)> {
+fn reusable(dir: &Path) -> Option<(Contents, Vec<FileVersion>)> {
     let contents: Contents =
         serde_json::from_slice(&files::read(&dir.join(CONTENTS), files::TEXT_LIMIT).ok()?).ok()?;
     let image = contents.height.checked_mul(contents.width)?;

@@ -6,8 +6,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
-use trainmark_reports::csv::one_line;
 use trainmark_reports::record::Settings;
+use trainmark_reports::text::one_line;
 
 use super::control_group::ControlGroup;
 use crate::executor::Threads;

@@ -49,6 +49,13 @@ pub struct Pass {
     pub gradients: Vec<Vec<f64>>,
 }
 
+impl Pass {
+    /// By how much a step of plain gradient descent at this rate changes every tensor: −rate·∂loss/∂parameter.
+    pub fn change(&self, rate: f64) -> Vec<Vec<f64>> {
+        self.gradients.iter().map(|tensor| tensor.iter().map(|gradient| -rate * gradient).collect()).collect()
+    }
+}
+
 struct Placed {
     operation: Box<dyn Operation>,
     /// The layer's tensors among all.

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use trainmark_reports::csv::one_line;
 use trainmark_reports::record::Device;
+use trainmark_reports::text::one_line;
 
 use build::Recipe;
 use manifest::{FILE, Manifest};

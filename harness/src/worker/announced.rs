@@ -5,6 +5,7 @@ use std::cell::RefCell;
 
 use trainmark_plugin::host::Plugin;
 use trainmark_plugin::{Error, ErrorKind, OpenRequest, Outcome, Session, Split};
+use trainmark_reports::record::CheckRecord;
 
 use super::Harness;
 use super::calls::{in_call, predict_guarded};
@@ -24,6 +25,12 @@ impl<'h> Announcer<'h> {
     /// Sends a message between two calls.
     pub(super) fn send(&self, message: &Message) -> anyhow::Result<()> {
         self.harness.borrow_mut().send(message)
+    }
+
+    /// Tells of a check that has ended.
+    pub(super) fn tell(&self, check: &CheckRecord) {
+        // Where the harness is gone, the next call's announcement fails.
+        let _ = self.send(&Message::Checked(check.clone()));
     }
 
     /// The first call that failed otherwise than by refusing, as `invalid` or

@@ -26,16 +26,13 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     let announcer = Announcer::new(harness);
     let conformance =
         conformance::run(&subject, &mut |request| announcer.open(&plugin, &request), &mut |check| {
-            // Where the harness is gone, the next call's announcement fails.
-            let _ = announcer.send(&Message::Checked(check.clone()));
+            announcer.tell(check);
         })?;
     if let Some(failure) = failure(&announcer, &conformance) {
         return Err(failure.into());
     }
     let estimate = estimate(task, &workload, mapped.dataset(), &plugin, &announcer)?;
-    let mut done = done();
-    file.check_content()?;
-    mapped.check_unchanged()?;
+    let mut done = done(&file, &mapped)?;
     done.epoch_estimate_seconds = Some(estimate);
     done.losses = conformance.losses;
     announcer.send(&Message::Done(Box::new(done)))

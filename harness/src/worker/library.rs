@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::file_state::FileState;
+use crate::file_version::FileVersion;
 use crate::registry::build::content_hash;
 
 /// Digits of a hash that tell two libraries apart.
@@ -17,7 +17,7 @@ pub(super) struct LibraryFile {
     path: PathBuf,
     file: File,
     /// What it was when it was hashed.
-    hashed: FileState,
+    hashed: FileVersion,
     /// SHA-256 of its content, hexadecimal.
     pub(super) hash: String,
 }
@@ -29,7 +29,7 @@ impl LibraryFile {
     /// Where it cannot be read.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         let opened = File::open(path).and_then(|mut file| {
-            let hashed = FileState::of(&file.metadata()?);
+            let hashed = FileVersion::of(&file.metadata()?);
             let hash = content_hash(&mut file)?;
             Ok(Self { path: path.to_owned(), file, hashed, hash })
         });
@@ -57,7 +57,7 @@ impl LibraryFile {
     /// # Errors
     /// Where it is another one, or was written to.
     pub(super) fn check_loaded(&self) -> anyhow::Result<()> {
-        let found = fs::metadata(&self.path).map(|found| FileState::of(&found));
+        let found = fs::metadata(&self.path).map(|found| FileVersion::of(&found));
         if !found.is_ok_and(|found| found.is_same_file(&self.hashed)) {
             bail!("the library {} was exchanged while it was loaded", self.path.display());
         }
@@ -70,7 +70,7 @@ impl LibraryFile {
     /// # Errors
     /// Where it was written to.
     pub(super) fn check_content(&self) -> anyhow::Result<()> {
-        if FileState::of(&self.file.metadata()?) == self.hashed {
+        if FileVersion::of(&self.file.metadata()?) == self.hashed {
             return Ok(());
         }
         // A new name or owner changes a time as well.

@@ -28,6 +28,8 @@ use library::LibraryFile;
 use processor_time::ProcessorTime;
 use protocol::{BackendInfo, Done, Job, Message, Task};
 
+use crate::data::MappedDataset;
+
 /// First argument of the program where it is to be a worker.
 pub const COMMAND: &str = "worker";
 
@@ -157,13 +159,20 @@ impl Task {
     }
 }
 
-/// The last message of a job that was done.
-fn done() -> Done {
-    Done {
+/// The last message of a job that was done, with the library and the data that it was given.
+///
+/// # Errors
+/// Where one of them was written to meanwhile.
+fn done(library: &LibraryFile, dataset: &MappedDataset) -> anyhow::Result<Done> {
+    // Before the files are read again, should that be needed.
+    let done = Done {
         peak_rss_bytes: crate::machine::peak_rss_bytes(),
         cpu_seconds: Some(ProcessorTime::WHOLE.seconds()),
         ..Done::default()
-    }
+    };
+    library.check_content()?;
+    dataset.check_unchanged()?;
+    Ok(done)
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use trainmark_plugin as plugin;
-use trainmark_reports::csv::one_line;
 use trainmark_reports::operations::OperationTime;
 use trainmark_reports::record::{CheckRecord, Device, FirstBatchNorm, Implementation};
+use trainmark_reports::text::one_line;
 
 use super::evidence::Evidence;
 use crate::data::DecodedFiles;

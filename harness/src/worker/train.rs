@@ -35,9 +35,7 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     drop(session);
     harness.send(&Message::Returned)?;
     let Trained { parameters, logits, evidence } = trained?;
-    let mut done = done();
-    file.check_content()?;
-    mapped.check_unchanged()?;
+    let mut done = done(&file, &mapped)?;
     done.evidence = evidence.map(Box::new);
     let subject = calls::subject(task, &workload, mapped.dataset(), convention);
     harness.send(&Message::Checked(conformance::check_last_prediction(&subject, &parameters, &logits)?))?;

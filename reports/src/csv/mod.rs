@@ -14,7 +14,6 @@ use crate::record::Record;
 use crate::store::StoreError;
 use crate::summary::summarize;
 use crate::table::{self, Table, Value};
-pub use crate::text::one_line;
 
 /// The file of medians, which a reader opens first.
 pub const SUMMARY: &str = "summary.csv";

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::example;
 use crate::record::{Event, Purpose, RunOutcome};
+use crate::text::one_line;
 
 /// Header and rows as another program reads them.
 fn parse(text: &str) -> (Vec<String>, Vec<Vec<String>>) {

@@ -1,10 +1,10 @@
 //! A record in Markdown, short enough for a pull request.
 
 use super::Grid;
-use crate::csv::one_line;
 use crate::number::{bytes, count, utc};
 use crate::record::{Environment, Record, Run, Unavailable};
 use crate::summary::{group, summarize, why_nothing};
+use crate::text::one_line;
 use crate::warnings::warnings;
 use crate::words::floor_in_words;
 

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::CheckRecord;
-use crate::csv::one_line;
 use crate::number::count;
+use crate::text::one_line;
 
 /// How the conformance gate ended for a run's cell.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

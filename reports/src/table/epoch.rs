@@ -2,9 +2,9 @@
 
 use super::identity::{Identified, identity, machine};
 use super::{Column, Table, Value, without};
-use crate::csv::one_line;
 use crate::number::{bytes, fraction, seconds, significant};
 use crate::record::{Cell, Epoch, Record, Run};
+use crate::text::one_line;
 
 type Of<'a> = Column<'a, EpochRow<'a>>;
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
-use crate::csv::one_line;
+use crate::text::one_line;
 
 /// A value that programs get as it is and people with its unit, or why there is none.
 #[derive(Debug, Clone)]

@@ -5,9 +5,9 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::Stall;
-use crate::csv::one_line;
 use crate::number::{bytes, count, seconds, seed_names};
 use crate::record::{Cell, Outcome, Run, Started};
+use crate::text::one_line;
 
 /// Something that makes numbers doubtful, with what was measured of it.
 #[derive(Debug, Clone, PartialEq)]

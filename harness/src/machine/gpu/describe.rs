@@ -2,8 +2,8 @@
 
 use nvml_wrapper::enum_wrappers::device::Clock;
 use nvml_wrapper::{Device, Nvml, cuda_driver_version_major, cuda_driver_version_minor};
-use trainmark_reports::csv::one_line;
 use trainmark_reports::record::Gpu;
+use trainmark_reports::text::one_line;
 
 /// Everything that the driver says of a processor; what it does not say is absent.
 pub(super) fn gpu(nvml: &Nvml, device: &Device<'_>, id: String) -> Gpu {

@@ -1,6 +1,6 @@
 //! Why a build failed, in one line: found in what it printed.
 
-use trainmark_reports::csv::one_line;
+use trainmark_reports::text::one_line;
 
 /// Longest reason, in characters; the log has the rest.
 const LONGEST: usize = 300;
