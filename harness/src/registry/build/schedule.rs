@@ -49,7 +49,7 @@ pub fn build_all(
     heard: &mut dyn FnMut(usize, &BuildEvent),
 ) -> Vec<Result<(), String>> {
     let mut results = vec![Err(Interrupted.to_string()); recipes.len()];
-    let mut waiting: Vec<usize> = (0..recipes.len()).collect();
+    let mut waiting = order(recipes);
     let mut running: Vec<usize> = Vec::new();
     let mut room = Room::now();
     let (sender, events) = channel();
@@ -82,6 +82,14 @@ pub fn build_all(
         }
     });
     results
+}
+
+/// The order in which builds start, by their places: those that fetch something first, so that
+/// the network works while others compile.
+fn order(recipes: &[&Recipe]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..recipes.len()).collect();
+    order.sort_by_key(|&index| recipes[index].downloads().is_none());
+    order
 }
 
 fn build(
@@ -119,6 +127,15 @@ mod tests {
         artifact.memory = gibibytes << 30;
         let target = name.split('-').next().unwrap_or_default().into();
         Recipe { label: name.into(), folder: "".into(), target, stem: name.into(), artifact }
+    }
+
+    #[test]
+    fn what_fetches_something_starts_first() {
+        let mut recipes = [recipe("a", 1), recipe("b", 1), recipe("c", 1), recipe("d", 1)];
+        for place in [1, 3] {
+            recipes[place].artifact.downloads = Some("much".to_owned());
+        }
+        assert_eq!(order(&recipes.each_ref()), [1, 3, 0, 2]);
     }
 
     #[test]
