@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use trainmark_tests::{Finished, Repository, RunFolder, manifest, minimal_c, skip, wait_until};
@@ -113,6 +113,54 @@ fn an_unmet_probe_is_a_reason_everywhere() {
     assert!(!finished.stderr.contains("building"), "{}", finished.stderr);
     repository.invoke(["bench", "probing", "--quick"]).args(QUICK).run().expect(1);
     assert_eq!(RunFolder::only(&repository.runs()).run("probing")["reason"], reason);
+}
+
+/// What stands in a build's way is looked at before any build begins, however few run at once.
+#[test]
+fn all_needs_are_told_together_before_anything_is_built() {
+    let alone = |text: &str| with(text, "memory = \"900GiB\"");
+    let repository = Repository::new()
+        .backend("first", &alone(&manifest("first", MADE, "sh")))
+        .backend("lacking", &alone(&manifest("lacking", MADE, "moon-compiler")))
+        .backend("probed", &alone(&probing("probed", MADE, "echo 'no Python'; exit 1")))
+        .backend("roomy", &with(&alone(&manifest("roomy", MADE, "sh")), "disk = \"900TiB\""));
+    let finished = repository.invoke(["bench", "all", "--quick"]).args(QUICK).run().expect(1);
+    let place =
+        |text: &str| finished.stderr.find(text).unwrap_or_else(|| panic!("{text}: {}", finished.stderr));
+    let room = format!(
+        "roomy: unavailable: its build needs 900.0 TiB on the disk of {}",
+        builds(&repository).display()
+    );
+    let told = [
+        "lacking: unavailable: building it needs moon-compiler: install moon-compiler from the moon\n",
+        "probed: unavailable: it cannot be built here: no Python; install sh from the moon\n",
+        &room,
+        "building first (",
+    ];
+    assert!(told.map(place).is_sorted(), "{}", finished.stderr);
+    assert_eq!(finished.stderr.matches("\nbuilding ").count(), 1, "{}", finished.stderr);
+    let run = RunFolder::only(&repository.runs());
+    let reason = &run.run("roomy")["reason"];
+    assert!(reason.ends_with(" are free; make room there"), "{reason}");
+    // What does not fit does not keep out what does.
+    assert!(builds(&repository).join("first/made.so").is_file());
+}
+
+#[test]
+fn probes_that_hang_are_named_and_hold_up_nothing_else() {
+    let hanging = ["one", "two", "three"];
+    let repository = hanging.iter().fold(Repository::new(), |repository, name| {
+        repository.backend(name, &probing(name, MADE, "sleep 300"))
+    });
+    let repository = repository.backend("quick", &manifest("quick", MADE, "sh"));
+    let start = Instant::now();
+    let listed = repository.invoke(["list"]).run().expect(0);
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    listed.marker.assert_gone();
+    let line = "\n  cpu: unavailable: whether it can be built here is not known: `sh -c sleep 300` did not end \
+                within 4 s; install sh from the moon\n";
+    assert_eq!(listed.stdout.matches(line).count(), hanging.len(), "{}", listed.stdout);
+    assert!(listed.stdout.contains("quick  made by a test\n  cpu: not built yet; "), "{}", listed.stdout);
 }
 
 #[test]

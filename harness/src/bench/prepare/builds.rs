@@ -7,7 +7,7 @@ use super::Preparer;
 use super::wanted::Wanted;
 use crate::bench::event::Happening;
 use crate::registry::Library;
-use crate::registry::build::{BuildEvent, Network, Recipe, build_all};
+use crate::registry::build::{BuildEvent, Network, Recipe, build_all, obstacles};
 
 /// A library that is to be built.
 struct Stale<'w> {
@@ -24,6 +24,25 @@ impl Preparer<'_> {
     /// Where the user interrupts, or something cannot be told.
     pub(super) fn build_stale(&mut self, wanted: &[Wanted<'_>]) -> anyhow::Result<HashSet<PathBuf>> {
         let mut unbuilt = HashSet::new();
+        let stale = self.stale(wanted, &mut unbuilt)?;
+        let stale = self.buildable(stale, &mut unbuilt)?;
+        self.is_built = !stale.is_empty();
+        // In the order of the request, however they ended.
+        for (one, result) in stale.iter().zip(self.build(&stale)?) {
+            if let Err(reason) = result {
+                self.unavailable.push(one.wanted.unavailable(one.library, reason));
+                unbuilt.insert(one.recipe.library());
+            }
+        }
+        Ok(unbuilt)
+    }
+
+    /// The wanted libraries that are missing or stale, each once.
+    fn stale<'w>(
+        &mut self,
+        wanted: &'w [Wanted<'w>],
+        unbuilt: &mut HashSet<PathBuf>,
+    ) -> anyhow::Result<Vec<Stale<'w>>> {
         let mut stale: Vec<Stale<'_>> = Vec::new();
         for one in wanted {
             for library in one.libraries() {
@@ -39,19 +58,38 @@ impl Preparer<'_> {
                 }
             }
         }
-        self.is_built = !stale.is_empty();
-        // In the order of the request, however they ended.
-        for (one, result) in stale.iter().zip(self.build(&stale)?) {
-            if let Err(reason) = result {
-                self.unavailable.push(one.wanted.unavailable(one.library, reason));
-                unbuilt.insert(one.recipe.library());
-            }
+        Ok(stale)
+    }
+
+    /// Those of which nothing stands in the way. The others have their rows at once, before
+    /// anything is built.
+    fn buildable<'w>(
+        &mut self,
+        stale: Vec<Stale<'w>>,
+        unbuilt: &mut HashSet<PathBuf>,
+    ) -> anyhow::Result<Vec<Stale<'w>>> {
+        let recipes: Vec<&Recipe> = stale.iter().map(|one| one.recipe).collect();
+        let interrupt = self.runner.interrupt();
+        let obstacles = obstacles(&recipes, self.network(), interrupt);
+        interrupt.check()?;
+        let mut buildable = Vec::new();
+        for (one, obstacle) in stale.into_iter().zip(obstacles) {
+            let Some(reason) = obstacle else {
+                buildable.push(one);
+                continue;
+            };
+            self.add_unavailable(one.wanted.unavailable(one.library, reason))?;
+            unbuilt.insert(one.recipe.library());
         }
-        Ok(unbuilt)
+        Ok(buildable)
+    }
+
+    fn network(&self) -> Network {
+        if self.selected.offline { Network::Forbidden } else { Network::Allowed }
     }
 
     fn build(&mut self, stale: &[Stale<'_>]) -> anyhow::Result<Vec<Result<(), String>>> {
-        let network = if self.selected.offline { Network::Forbidden } else { Network::Allowed };
+        let network = self.network();
         let recipes: Vec<&Recipe> = stale.iter().map(|one| one.recipe).collect();
         let interrupt = self.runner.interrupt();
         let mut told = Ok(());

@@ -1,10 +1,12 @@
 //! Builds a backend's library when it is missing or stale.
 
 mod attempt;
+mod disk;
 mod environment;
 mod fingerprint;
 mod inputs;
 mod needs;
+mod obstacles;
 mod reason;
 mod schedule;
 
@@ -17,6 +19,7 @@ use super::manifest::{Artifact, Manifest};
 
 pub use attempt::BuildEvent;
 pub use fingerprint::content_hash;
+pub use obstacles::obstacles;
 pub use schedule::build_all;
 
 /// Whether builds may use the network.
@@ -170,6 +173,7 @@ mod tests {
             library: "{target}/made".to_owned(),
             inputs: vec!["source".to_owned()],
             memory: 1 << 30,
+            disk: 0,
             downloads: None,
             environment: Vec::new(),
             needs: Vec::new(),
