@@ -19,7 +19,7 @@ use super::exit;
 const DESCRIBING: Duration = Duration::from_secs(15);
 
 /// Longest time that a probe may take: who asks what there is waits for no more.
-const PROBING: Duration = Duration::from_secs(4);
+const PROBING: Duration = Duration::from_secs(5);
 
 pub(super) fn run(arguments: &BackendArguments) -> anyhow::Result<i32> {
     let registry = super::registry(arguments)?;

@@ -86,6 +86,7 @@ impl Sink for Live {
         match happening {
             Happening::Recorded(event) => self.recorded(event),
             Happening::Note(text) => self.keep(text),
+            Happening::Judged(_) => {}
             Happening::Download(_) => self.works.hear(happening)?,
             Happening::Build(..) => {
                 self.works.hear(happening)?;

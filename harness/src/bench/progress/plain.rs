@@ -18,7 +18,10 @@ impl Sink for Plain {
             Happening::Note(text) => tell!("{text}"),
             Happening::Download(_) | Happening::Build(..) => self.works.hear(happening)?,
             Happening::Unavailable(row) => tell!("{row}: unavailable: {}", row.reason),
-            Happening::Checking(_) | Happening::Checked(..) | Happening::Auditing(_) => {}
+            Happening::Checking(_)
+            | Happening::Checked(..)
+            | Happening::Judged(_)
+            | Happening::Auditing(_) => {}
             Happening::Verdict(cell, verdict) => tell!("{}", gate_text(cell, verdict)),
             Happening::Planned { runs, epochs, audits, seconds } => {
                 self.count.plan(runs, epochs, seconds);

@@ -92,6 +92,11 @@ impl Recipe {
         &self.artifact.devices
     }
 
+    /// Bytes of memory that the build declares.
+    pub fn memory(&self) -> u64 {
+        self.artifact.memory
+    }
+
     /// What the build fetches from the network, if it says so.
     pub fn downloads(&self) -> Option<&str> {
         self.artifact.downloads.as_deref()
