@@ -94,9 +94,15 @@ needed_mb() {
     esac
 }
 
-# Why pip has failed, by its log: its first error, or how an exception of its own ends.
+# Why pip has failed, by its log: its first error, or how an exception of its own ends. What
+# a connection brings that breaks off is to pip a file with a wrong sum.
 reason_of_pip() {
     awk '/^ERROR: Exception:/ { excepted = 1; next }
+        /^ERROR: THESE PACKAGES DO NOT MATCH/ {
+            print "the connection broke off, or brought another file (its sum is wrong)"
+            told = 1
+            exit
+        }
         /^ERROR: / && !excepted { print substr($0, 8); told = 1; exit }
         /^[A-Za-z0-9_.]+: / && excepted { last = $0 }
         END { if (!told) print last }' "$1" | sed 's/^[A-Za-z0-9_.]*\.\([A-Za-z_]*: \)/\1/'

@@ -449,6 +449,13 @@ exit 2"#;
         "{log}"
     );
     assert_eq!(fs::read_dir(machine.path(".cache/trainmark")).unwrap().count(), 0);
+    let cut =
+        "echo 'ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. Odd.' >&2; exit 1";
+    let machine = machine.program("pip-of-the-test", cut);
+    let log = text(&machine.run("build.sh", "", None).stderr).to_owned();
+    let told =
+        "could not be fetched: the connection broke off, or brought another file (its sum is wrong); try";
+    assert!(log.lines().last().unwrap().contains(told), "{log}");
     let machine = machine.program("pip-of-the-test", PIP);
     machine.libtorch("wheel", [2, 11, 0]);
     assert_eq!(machine.found(None), machine.cache().join("torch"));
