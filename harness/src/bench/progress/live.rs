@@ -86,7 +86,6 @@ impl Sink for Live {
         match happening {
             Happening::Recorded(event) => self.recorded(event),
             Happening::Note(text) => self.keep(text),
-            Happening::Judged(_) => {}
             Happening::Download(_) => self.works.hear(happening)?,
             Happening::Build(..) => {
                 self.works.hear(happening)?;
@@ -114,6 +113,7 @@ impl Sink for Live {
                 self.count.replan(runs, seconds);
                 self.set_whole();
             }
+            Happening::Judged(_) => {}
         }
         Ok(())
     }

@@ -18,10 +18,7 @@ impl Sink for Plain {
             Happening::Note(text) => tell!("{text}"),
             Happening::Download(_) | Happening::Build(..) => self.works.hear(happening)?,
             Happening::Unavailable(row) => tell!("{row}: unavailable: {}", row.reason),
-            Happening::Checking(_)
-            | Happening::Checked(..)
-            | Happening::Judged(_)
-            | Happening::Auditing(_) => {}
+            Happening::Checking(_) | Happening::Checked(..) | Happening::Auditing(_) => {}
             Happening::Verdict(cell, verdict) => tell!("{}", gate_text(cell, verdict)),
             Happening::Planned { runs, epochs, audits, seconds } => {
                 self.count.plan(runs, epochs, seconds);
@@ -29,6 +26,7 @@ impl Sink for Plain {
             }
             Happening::Replanned { runs, seconds } => self.count.replan(runs, seconds),
             Happening::Recorded(event) => self.recorded(event),
+            Happening::Judged(_) => {}
         }
         Ok(())
     }
