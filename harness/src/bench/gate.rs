@@ -58,10 +58,12 @@ impl<'g> Gate<'g> {
     /// # Errors
     /// Where no job can be started.
     pub fn check(&mut self, ready: &ReadyCell, log: &Path, sink: &mut dyn Sink) -> anyhow::Result<Verdict> {
-        match self.take_early(&ready.cell) {
-            Some(early) => self.estimated(early, ready, log, sink),
-            None => self.examine(ready, log, sink),
+        if let Some(early) = self.take_early(&ready.cell) {
+            return self.estimated(early, ready, log, sink);
         }
+        let verdict = self.examine(ready, log, sink)?;
+        sink.hear(Happening::Judged(&verdict))?;
+        Ok(verdict)
     }
 
     fn examine(&mut self, ready: &ReadyCell, log: &Path, sink: &mut dyn Sink) -> anyhow::Result<Verdict> {
@@ -92,9 +94,7 @@ impl<'g> Gate<'g> {
         sink.hear(Happening::Verdict(cell, &summary(&conformance, failure.as_ref())))?;
         // There is one but where the gate failed: what is not run costs no time.
         let epoch_seconds = done.epoch_estimate_seconds.unwrap_or_default();
-        let verdict = Verdict { conformance, failure, epoch_seconds };
-        sink.hear(Happening::Judged(&verdict))?;
-        Ok(verdict)
+        Ok(Verdict { conformance, failure, epoch_seconds })
     }
 
     /// Holds the losses against those of the same implementation on the processor, or, on the

@@ -228,7 +228,7 @@ mod tests {
         let manifest = read(GOOD).expect("good");
         let artifact = &manifest.artifacts[0];
         assert_eq!(artifact.needs[0].requirement, Requirement::Tool("make".to_owned()));
-        assert_eq!((artifact.memory, artifact.disk, &artifact.downloads), (1 << 30, 0, &None));
+        assert_eq!((artifact.memory, &artifact.downloads), (1 << 30, &None));
     }
 
     #[test]
