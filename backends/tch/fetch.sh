@@ -39,7 +39,7 @@ for left in "$folder".fetching.*; do
     if [ -d "$left" ] && ! kill -0 "${left##*.}" 2>/dev/null; then rm -rf "$left"; fi
 done
 # It may have been taken since it was looked at.
-if reason=$(without_room "$(needed_mb $kind)" "$parent"); then
+if reason=$(without_room "$(needed_mb "$kind")" "$parent"); then
     fail "fetching $title $reason; make room, or set LIBTORCH or XDG_CACHE_HOME"
 fi
 

@@ -137,7 +137,7 @@ if [ -z "$pip" ]; then
     fi
     lack "$title is not here, and pip must fetch it: $missing, or set LIBTORCH to the folder of a libtorch $VERSION"
 fi
-if reason=$(without_room "$(needed_mb $kind)" "$cache"); then
+if reason=$(without_room "$(needed_mb "$kind")" "$cache"); then
     lack "$title is not here, and fetching it $reason; make room, or set LIBTORCH or XDG_CACHE_HOME"
 fi
 [ $probe = no ] || exit 0
