@@ -125,10 +125,13 @@ if [ -z "$pip" ]; then
     if [ -n "$pythons" ]; then
         missing="${pythons%% *} has neither pip nor ensurepip; install one, such as Debian's python3-pip or python3-venv"
     else
-        missing="there is no Python 3.9 or later and no pip; install them, such as Debian's python3-pip"
+        missing="there is no Python 3.9 or later and no pip; install them: Debian's python3-pip, Homebrew's python"
     fi
     fail "a CUDA toolkit $VERSION is not here, and pip must fetch it: $missing, or set CUDA_HOME to the folder of \
 a CUDA toolkit $VERSION"
+fi
+if reason=$(without_room $NEEDED_MB "$cache"); then
+    fail "a CUDA toolkit $VERSION is not here, and fetching it $reason; make room, or set CUDA_HOME or XDG_CACHE_HOME"
 fi
 [ $probe = no ] || exit 0
 sh "$here/cuda-toolkit/fetch.sh" "$pip" "$fetched" >&2

@@ -19,15 +19,12 @@ fail() {
 set -- $(wheels $kind)
 megabytes=$1
 shift
-# The wheels beside what is unpacked of them, and what libtorch_cpu needs, or all of it.
 case $kind in
     cuda)
-        needed_mb=$((megabytes * 3))
         requirements=requirements-cuda.txt
         title="libtorch $VERSION with CUDA"
         ;;
     *)
-        needed_mb=1900
         requirements=requirements.txt
         title="libtorch $VERSION"
         ;;
@@ -41,9 +38,10 @@ mkdir -p "$parent" || fail "$title cannot be kept in $parent; make it writable, 
 for left in "$folder".fetching.*; do
     if [ -d "$left" ] && ! kill -0 "${left##*.}" 2>/dev/null; then rm -rf "$left"; fi
 done
-free=$(df -Pk "$parent" | awk 'NR == 2 { print int($4 / 1024) }')
-[ "$free" -ge $needed_mb ] || fail "fetching $title takes $needed_mb MB in $parent, where $free are \
-free; make room, or set LIBTORCH or XDG_CACHE_HOME"
+# It may have been taken since it was looked at.
+if reason=$(without_room "$(needed_mb "$kind")" "$parent"); then
+    fail "fetching $title $reason; make room, or set LIBTORCH or XDG_CACHE_HOME"
+fi
 
 staging=$folder.fetching.$$
 reporter=
@@ -58,6 +56,8 @@ mkdir "$staging" "$staging/temporary"
 export TMPDIR="$staging/temporary"
 # Settings of the user that contradict --target.
 export PIP_USER=no PIP_REQUIRE_VIRTUALENV=no
+# A connection that breaks is gone on with by a pip that can, which one that cannot ignores.
+export PIP_RESUME_RETRIES=10
 
 # shellcheck disable=SC2086 # the words are to be split
 call_pip() { $pip "$@"; }
@@ -72,11 +72,13 @@ esac
 
 echo "$title: fetching $megabytes MB through pip into $folder"
 report() {
+    here=0
     # The sleeper must not hold on to the output of a script that has ended.
-    while sleep 5 >/dev/null 2>&1; do
+    while sleep 2 >/dev/null 2>&1; do
+        before=${here:-0}
         here=$(du -sk "$staging/temporary" 2>/dev/null | awk '{ print int($1 / 1024) }')
         if [ "${here:-0}" -lt "$megabytes" ]; then
-            echo "$title: ${here:-0} of $megabytes MB"
+            echo "$title: ${here:-0} of $megabytes MB, $(((${here:-0} - before) / 2)) MB/s"
         else
             echo "$title: unpacking"
         fi
@@ -89,7 +91,7 @@ if ! call_pip install --disable-pip-version-check --no-input --no-cache-dir --no
     --no-deps --only-binary=:all: --require-hashes --requirement $requirements \
     --python-version 3.11 --implementation cp --abi cp311 --abi none $platforms \
     --target "$staging/whole" >"$staging/pip.log" 2>&1; then
-    reason=$(sed -n 's/^ERROR: //p' "$staging/pip.log" | head -n 1)
+    reason=$(reason_of_pip "$staging/pip.log")
     sed 's/^/pip: /' "$staging/pip.log"
     fail "$title could not be fetched: ${reason:-pip failed}; try again with a network that reaches \
 the package index, or set LIBTORCH to the folder of a libtorch $VERSION"

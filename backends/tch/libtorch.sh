@@ -133,9 +133,12 @@ if [ -z "$pip" ]; then
     if [ -n "$pythons" ]; then
         missing="${pythons%% *} has neither pip nor ensurepip; install one, such as Debian's python3-pip or python3-venv"
     else
-        missing="there is no Python 3.9 or later and no pip; install them, such as Debian's python3-pip"
+        missing="there is no Python 3.9 or later and no pip; install them: Debian's python3-pip, Homebrew's python"
     fi
     lack "$title is not here, and pip must fetch it: $missing, or set LIBTORCH to the folder of a libtorch $VERSION"
+fi
+if reason=$(without_room "$(needed_mb "$kind")" "$cache"); then
+    lack "$title is not here, and fetching it $reason; make room, or set LIBTORCH or XDG_CACHE_HOME"
 fi
 [ $probe = no ] || exit 0
 sh ./fetch.sh "$pip" "$fetched" $kind >&2 || {

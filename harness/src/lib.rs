@@ -28,6 +28,7 @@ pub mod registry;
 pub mod scaffold;
 pub mod score;
 pub mod shell;
+mod side_by_side;
 mod signals;
 pub mod units;
 pub mod worker;

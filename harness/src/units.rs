@@ -48,17 +48,26 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Parses a size such as `512MiB`, `8GiB`, `8G`; a bare number is bytes.
+/// Parses a size such as `512MiB`, `8GiB`, `8G`, `1TiB`; a bare number is bytes.
 ///
 /// # Errors
 /// Where it is no positive size.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
-    const UNITS: [(&str, u32); 7] =
-        [("KiB", 10), ("MiB", 20), ("GiB", 30), ("K", 10), ("M", 20), ("G", 30), ("B", 0)];
+    const UNITS: [(&str, i32); 9] = [
+        ("KiB", 10),
+        ("MiB", 20),
+        ("GiB", 30),
+        ("TiB", 40),
+        ("K", 10),
+        ("M", 20),
+        ("G", 30),
+        ("T", 40),
+        ("B", 0),
+    ];
     let text = text.trim();
     let unit = UNITS.iter().find_map(|(unit, power)| Some((text.strip_suffix(unit)?, *power)));
     let (number, power) = unit.unwrap_or((text, 0));
-    let value = number.trim_end().parse::<f64>().ok().map(|value| value * f64::from(1_u32 << power));
+    let value = number.trim_end().parse::<f64>().ok().map(|value| value * f64::from(power).exp2());
     match value {
         Some(value) if (1.0..1e18).contains(&value) => Ok(value as u64),
         _ => Err(format!("`{text}` is no size; write for example 512MiB or 8GiB")),
@@ -92,6 +101,7 @@ mod tests {
     fn sizes_are_read_with_their_units() {
         assert_eq!(parse_bytes("512MiB"), Ok(512 << 20));
         assert_eq!(parse_bytes("8G"), Ok(8 << 30));
+        assert_eq!([parse_bytes("900TiB"), parse_bytes("1T")], [Ok(900 << 40), Ok(1 << 40)]);
         assert_eq!(parse_bytes("1.5 KiB"), Ok(1536));
         assert_eq!([parse_bytes("7B"), parse_bytes("7")], [Ok(7), Ok(7)]);
         for bad in ["", "GiB", "-1", "0", "nan"] {

@@ -9,8 +9,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/folder.sh"
 pip=$1
 folder=$2
-# The wheels beside what is unpacked of them.
-NEEDED_MB=1900
 
 fail() {
     printf 'error: %s\n' "$*" >&2
@@ -30,9 +28,10 @@ mkdir -p "$parent" || fail "CUDA $VERSION cannot be kept in $parent; make it wri
 for left in "$folder".fetching.*; do
     if [ -d "$left" ] && ! kill -0 "${left##*.}" 2>/dev/null; then rm -rf "$left"; fi
 done
-free=$(df -Pk "$parent" | awk 'NR == 2 { print int($4 / 1024) }')
-[ "$free" -ge $NEEDED_MB ] || fail "fetching CUDA $VERSION takes $NEEDED_MB MB in $parent, where $free are free; \
-make room, or set CUDA_HOME or XDG_CACHE_HOME"
+# It may have been taken since it was looked at.
+if reason=$(without_room $NEEDED_MB "$parent"); then
+    fail "fetching CUDA $VERSION $reason; make room, or set CUDA_HOME or XDG_CACHE_HOME"
+fi
 
 staging=$folder.fetching.$$
 reporter=
@@ -47,6 +46,8 @@ mkdir "$staging" "$staging/temporary"
 export TMPDIR="$staging/temporary"
 # Settings of the user that contradict --target.
 export PIP_USER=no PIP_REQUIRE_VIRTUALENV=no
+# A connection that breaks is gone on with by a pip that can, which one that cannot ignores.
+export PIP_RESUME_RETRIES=10
 
 # shellcheck disable=SC2086 # the words are to be split
 call_pip() { $pip "$@"; }
@@ -61,11 +62,13 @@ esac
 
 echo "CUDA $VERSION: fetching $megabytes MB through pip into $folder"
 report() {
+    now=0
     # The sleeper must not hold on to the output of a script that has ended.
-    while sleep 5 >/dev/null 2>&1; do
+    while sleep 2 >/dev/null 2>&1; do
+        before=${now:-0}
         now=$(du -sk "$staging/temporary" 2>/dev/null | awk '{ print int($1 / 1024) }')
         if [ "${now:-0}" -lt "$megabytes" ]; then
-            echo "CUDA $VERSION: ${now:-0} of $megabytes MB"
+            echo "CUDA $VERSION: ${now:-0} of $megabytes MB, $(((${now:-0} - before) / 2)) MB/s"
         else
             echo "CUDA $VERSION: unpacking"
         fi
@@ -78,7 +81,7 @@ if ! call_pip install --disable-pip-version-check --no-input --no-cache-dir --no
     --no-deps --only-binary=:all: --require-hashes --requirement "$here/requirements.txt" \
     --python-version 3.11 --implementation cp --abi cp311 --abi none $platforms \
     --target "$staging/whole" >"$staging/pip.log" 2>&1; then
-    reason=$(sed -n 's/^ERROR: //p' "$staging/pip.log" | head -n 1)
+    reason=$(reason_of_pip "$staging/pip.log")
     sed 's/^/pip: /' "$staging/pip.log"
     fail "CUDA $VERSION could not be fetched: ${reason:-pip failed}; try again with a network that reaches the \
 package index, or set CUDA_HOME to the folder of a CUDA toolkit $VERSION"

@@ -326,3 +326,23 @@ fn the_variables_that_a_backend_names_set_its_threads() {
     assert!(log_of(&repository, "minimal-c").starts_with("told 2 and 2\n"));
     assert!(log_of(&Repository::new(), plugin.to_str().unwrap()).starts_with("told nothing and 2\n"));
 }
+
+/// Whoever lacks a tool reads which package brings it.
+#[test]
+fn every_backend_says_which_package_brings_a_tool_that_it_needs() {
+    let root = repository_root();
+    let manifests = ["candle", "dfdx", "handwritten", "tch"].map(|name| root.join("backends").join(name));
+    for folder in manifests.into_iter().chain([root.join("harness/plugin/examples/c-reference")]) {
+        let text = fs::read_to_string(folder.join("backend.toml")).unwrap();
+        let needs: Vec<&str> = text.split("[[artifact.needs]]").skip(1).collect();
+        assert!(needs.iter().any(|need| need.contains("tool = \"c")), "{text}");
+        for need in needs.iter().filter(|need| need.contains("tool = ")) {
+            let is_rust = need.contains("\"cargo\"") && need.contains("https://rustup.rs");
+            let is_packaged = need.contains("Debian's g") && need.contains("macOS `xcode-select --install`");
+            assert!(is_rust || is_packaged, "{}: {need}", folder.display());
+        }
+        let artifacts: Vec<&str> = text.split("[[artifact]]").skip(1).collect();
+        let sized = |artifact: &&str| artifact.contains("\ndisk = ");
+        assert!(folder.ends_with("c-reference") || artifacts.iter().all(sized), "{text}");
+    }
+}

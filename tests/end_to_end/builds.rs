@@ -3,10 +3,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use trainmark_tests::{Finished, Repository, RunFolder, manifest, minimal_c, skip, wait_until};
+use trainmark_tests::{Finished, Repository, RunFolder, manifest, minimal_c, shell, skip, wait_until};
 
 const QUICK: [&str; 4] = ["--workload", "softmax", "--dataset", "synthetic"];
 const SOON: Duration = Duration::from_secs(60);
@@ -54,6 +54,34 @@ fn builds_run_side_by_side_where_they_fit() {
         .backend("two", &meeting("two", "there", "here"));
     let finished = check(&repository, &[]).expect(1);
     assert!(finished.stderr.contains("built one in ") && finished.stderr.contains("built two in "));
+}
+
+#[test]
+fn what_is_built_is_checked_while_the_last_build_goes_on() {
+    let Some(library) = minimal_c() else { return };
+    if std::thread::available_parallelism().unwrap().get() < 2 {
+        return skip("processors", "one processor builds one backend at a time");
+    }
+    let slow = manifest("slow", &format!("{}; {MADE}", wait_for("go")), "sh");
+    let repository =
+        Repository::new().library("minimal-c", library).backend("slow", &with(&slow, "memory = \"1MiB\""));
+    let (told, folder) = (repository.path().join("told"), builds(&repository));
+    for (command, passed) in [("check", "  passed all "), ("bench --quick", "computes the same function")] {
+        let line = format!("exec cargo run -- {command} all {} >told 2>&1", QUICK.join(" "));
+        let running = shell(&line).current_dir(repository.path()).start();
+        let has_passed = || fs::read_to_string(&told).is_ok_and(|told| told.contains(passed));
+        assert!(wait_until(SOON, has_passed), "{:?}", fs::read_to_string(&told));
+        fs::write(folder.join("go"), "").unwrap();
+        running.finish();
+        let told = fs::read_to_string(&told).unwrap();
+        assert_eq!(told.matches(passed).count(), 1, "{told}");
+        assert!(told.contains("built slow in "), "{told}");
+        fs::remove_file(folder.join("go")).unwrap();
+        fs::remove_dir_all(folder.join("slow")).unwrap();
+    }
+    let run = RunFolder::only(&repository.runs());
+    assert_eq!(run.run("minimal-c")["outcome"], "ok");
+    assert!(run.path.join("logs/softmax-minimal-c-none-cpu-check.log").is_file());
 }
 
 #[test]
@@ -113,6 +141,54 @@ fn an_unmet_probe_is_a_reason_everywhere() {
     assert!(!finished.stderr.contains("building"), "{}", finished.stderr);
     repository.invoke(["bench", "probing", "--quick"]).args(QUICK).run().expect(1);
     assert_eq!(RunFolder::only(&repository.runs()).run("probing")["reason"], reason);
+}
+
+/// What stands in a build's way is looked at before any build begins, however few run at once.
+#[test]
+fn all_needs_are_told_together_before_anything_is_built() {
+    let alone = |text: &str| with(text, "memory = \"900GiB\"");
+    let repository = Repository::new()
+        .backend("first", &alone(&manifest("first", MADE, "sh")))
+        .backend("lacking", &alone(&manifest("lacking", MADE, "moon-compiler")))
+        .backend("probed", &alone(&probing("probed", MADE, "echo 'no Python'; exit 1")))
+        .backend("roomy", &with(&alone(&manifest("roomy", MADE, "sh")), "disk = \"900TiB\""));
+    let finished = repository.invoke(["bench", "all", "--quick"]).args(QUICK).run().expect(1);
+    let place =
+        |text: &str| finished.stderr.find(text).unwrap_or_else(|| panic!("{text}: {}", finished.stderr));
+    let room = format!(
+        "roomy: unavailable: its build needs 900.0 TiB on the disk of {}",
+        builds(&repository).display()
+    );
+    let told = [
+        "lacking: unavailable: building it needs moon-compiler: install moon-compiler from the moon\n",
+        "probed: unavailable: it cannot be built here: no Python; install sh from the moon\n",
+        &room,
+        "building first (",
+    ];
+    assert!(told.map(place).is_sorted(), "{}", finished.stderr);
+    assert_eq!(finished.stderr.matches("\nbuilding ").count(), 1, "{}", finished.stderr);
+    let run = RunFolder::only(&repository.runs());
+    let reason = &run.run("roomy")["reason"];
+    assert!(reason.ends_with(" are free; make room there"), "{reason}");
+    // What does not fit does not keep out what does.
+    assert!(builds(&repository).join("first/made.so").is_file());
+}
+
+#[test]
+fn probes_that_hang_are_named_and_hold_up_nothing_else() {
+    let hanging = ["one", "two", "three"];
+    let repository = hanging.iter().fold(Repository::new(), |repository, name| {
+        repository.backend(name, &probing(name, MADE, "sleep 300"))
+    });
+    let repository = repository.backend("quick", &manifest("quick", MADE, "sh"));
+    let start = Instant::now();
+    let listed = repository.invoke(["list"]).run().expect(0);
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    listed.marker.assert_gone();
+    let line = "\n  cpu: unavailable: whether it can be built here is not known: `sh -c sleep 300` did not end \
+                within 5 s; install sh from the moon\n";
+    assert_eq!(listed.stdout.matches(line).count(), hanging.len(), "{}", listed.stdout);
+    assert!(listed.stdout.contains("quick  made by a test\n  cpu: not built yet; "), "{}", listed.stdout);
 }
 
 #[test]

@@ -197,7 +197,10 @@ fn what_was_fetched_before_counts_only_when_it_is_whole() {
 fn what_fetching_lacks_is_named() {
     let message = Machine::new().refusal(None);
     assert!(message.contains("pip must fetch it: there is no Python 3.9 or later and no pip; "), "{message}");
-    assert!(message.contains("Debian's python3-pip") && message.contains("or set LIBTORCH"), "{message}");
+    assert!(
+        message.contains("Debian's python3-pip, Homebrew's python") && message.contains("or set LIBTORCH"),
+        "{message}"
+    );
 
     let message = Machine::new().python("python3.12", "-", None).refusal(None);
     assert!(message.contains("python3.12 has neither pip nor ensurepip; "), "{message}");
@@ -207,6 +210,16 @@ fn what_fetching_lacks_is_named() {
         let machine = Machine::new().python("python3", "-", None).python("python3.10", way, None);
         assert!(machine.run("build.sh", "--probe", None).status.success());
     }
+    let full = Machine::new().python("python3", "pip", None).program("df", "echo; echo d 9 9 9");
+    assert_eq!(
+        full.refusal(None),
+        format!(
+            "libtorch 2.11.0 is not here, and fetching it takes 1900 MB in {}, where 0 are free; make room, or set \
+             LIBTORCH or XDG_CACHE_HOME",
+            full.path(".cache/trainmark").display()
+        )
+    );
+
     let alone = Machine::new().program("pip3", "echo pip 25.0");
     assert!(alone.run("build.sh", "--probe", None).status.success());
     assert!(!alone.cache().exists(), "a probe fetches nothing");
@@ -368,7 +381,10 @@ fn pip_fetches_what_cuda_needs_where_it_is_wanted() {
         .python("python3", "pip", None)
         .program("df", "echo; echo d 9 9 9");
     let message = text(&machine.run("libtorch.sh", "", None).stderr).to_owned();
-    assert!(message.contains("error: fetching libtorch 2.11.0 with CUDA takes "), "{message}");
+    assert!(
+        message.contains("error: libtorch 2.11.0 with CUDA is not here, and fetching it takes 7536 MB in "),
+        "{message}"
+    );
 }
 
 /// Both lists ask for the same libtorch, and by sums.
@@ -410,6 +426,39 @@ fn a_fetch_that_fails_says_why_and_leaves_nothing() {
         "{error}"
     );
     assert_eq!(fs::read_dir(machine.path(".cache/trainmark")).unwrap().count(), 0);
+
+    // A network that goes in the middle is an exception of pip's own; the next build asks again.
+    let lost = r#"
+head -c 3000000 /dev/zero >"$TMPDIR/part"
+sleep 2.5
+echo 'WARNING: Retrying (Retry(total=4, connect=None))' >&2
+echo 'ERROR: Exception:' >&2
+echo 'Traceback (most recent call last):' >&2
+echo '  File "urllib3/response.py", line 1, in _error_catcher' >&2
+echo 'pip._vendor.urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool(host=X): Read timed out.' >&2
+exit 2"#;
+    let machine = Machine::new().python("python3", "pip", None).program("pip-of-the-test", lost);
+    let output = machine.run("build.sh", "", None);
+    let log = text(&output.stderr);
+    assert!(log.contains("\nlibtorch 2.11.0: 2 of "), "{log}");
+    assert!(
+        log.lines().last().unwrap().starts_with(
+            "error: libtorch 2.11.0 could not be fetched: ReadTimeoutError: HTTPSConnectionPool(host=X): Read timed \
+             out.; try again with a network that reaches the package index, or set LIBTORCH"
+        ),
+        "{log}"
+    );
+    assert_eq!(fs::read_dir(machine.path(".cache/trainmark")).unwrap().count(), 0);
+    let cut =
+        "echo 'ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. Odd.' >&2; exit 1";
+    let machine = machine.program("pip-of-the-test", cut);
+    let log = text(&machine.run("build.sh", "", None).stderr).to_owned();
+    let told =
+        "could not be fetched: the connection broke off, or brought another file (its sum is wrong); try";
+    assert!(log.lines().last().unwrap().contains(told), "{log}");
+    let machine = machine.program("pip-of-the-test", PIP);
+    machine.libtorch("wheel", [2, 11, 0]);
+    assert_eq!(machine.found(None), machine.cache().join("torch"));
 
     // Neither is a libtorch kept that turns out to be another.
     let machine = Machine::new().python("python3", "pip", None).program("pip-of-the-test", PIP);

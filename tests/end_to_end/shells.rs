@@ -153,3 +153,34 @@ fn a_terminal_that_can_do_nothing_gets_plain_lines() {
         assert!(!shown.contains('\u{1b}'), "{shown:?}");
     }
 }
+
+/// A run's table as a terminal shows it that is set up by these words.
+fn reported(run: &Path, words: &str) -> Vec<String> {
+    let line = format!("{words} '{}' report '{}'", trainmark().display(), run.display());
+    let terminal = invoke_program("script", ["--quiet", "--return", "--command", &line, "/dev/null"]);
+    let shown = terminal.run().expect(0).stdout;
+    let lines = shown.lines().map(|line| line.trim_end().to_owned());
+    let table = lines.skip_while(|line| !line.starts_with("softmax on synthetic")).skip(1);
+    table.take_while(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn a_terminal_of_any_width_shows_whole_words() {
+    let out = tempfile::tempdir().unwrap();
+    bench(out.path(), [hostile()]).run().expect(0);
+    let run = RunFolder::only(out.path()).path;
+    // A terminal that tells no width, with and without one in the environment.
+    let whole = reported(&run, "stty cols 0;");
+    assert!(whole[0].trim_start().starts_with("cell ") && whole[0].ends_with(" runs"), "{whole:?}");
+    assert!(
+        whole[2].trim_start().starts_with("hostile/none@cpu ") && whole[2].ends_with(" 1 of 1"),
+        "{whole:?}"
+    );
+    assert_eq!(reported(&run, "stty cols 300;"), whole);
+    let list = reported(&run, "stty cols 40;");
+    assert_eq!(list[0], "hostile/none@cpu", "{list:?}");
+    assert!(list.iter().any(|line| line.starts_with("  s/epoch ")), "{list:?}");
+    assert!(list.iter().any(|line| line.starts_with("  runs ") && line.ends_with(" 1 of 1")), "{list:?}");
+    assert!(list.iter().all(|line| line.chars().count() <= 40), "{list:?}");
+    assert_eq!(reported(&run, "stty cols 0; COLUMNS=40"), list);
+}

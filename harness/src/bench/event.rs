@@ -4,6 +4,7 @@
 use trainmark_reports::RunStore;
 use trainmark_reports::record::{Cell, CheckRecord, Event, Unavailable};
 
+use super::gate::Verdict;
 use crate::data::DownloadEvent;
 use crate::registry::build::{BuildEvent, Recipe};
 
@@ -26,6 +27,8 @@ pub enum Happening<'a> {
     Checked(&'a Cell, &'a CheckRecord),
     /// The gate of a cell has ended: the number of passed checks, or why it is not ranked.
     Verdict(&'a Cell, &'a Result<usize, String>),
+    /// All that the gate has found of that cell.
+    Judged(&'a Verdict),
     /// The audit of a cell's run begins.
     Auditing(&'a Cell),
     /// Timed runs begin.

@@ -1,5 +1,7 @@
 //! The conformance gate of every cell, before anything is timed.
 
+mod early;
+
 use std::path::Path;
 
 use trainmark_reports::record::{Cell, CheckRecord, Conformance, RunOutcome};
@@ -12,6 +14,8 @@ use crate::executor::Ending;
 use crate::failure::{Failure, FailureKind};
 use crate::worker::protocol::{Done, Job, Message};
 use crate::{conformance, data, workload};
+
+pub use early::Early;
 
 /// What the gate found of one cell.
 #[derive(Debug, Clone)]
@@ -30,12 +34,14 @@ pub struct Gate<'g> {
     runner: &'g dyn Runner,
     /// The losses of the cells that have passed.
     passed: Vec<(Cell, Vec<f64>)>,
+    /// What was found while backends were still being built.
+    early: Vec<Early>,
 }
 
 impl<'g> Gate<'g> {
     /// One that no cell has passed yet.
     pub fn new(dataset: &'g data::DecodedFiles, runner: &'g dyn Runner) -> Self {
-        Self { dataset, runner, passed: Vec::new() }
+        Self { dataset, runner, passed: Vec::new(), early: Vec::new() }
     }
 
     /// Takes into account a cell that has passed before, with its losses.
@@ -46,11 +52,21 @@ impl<'g> Gate<'g> {
         }
     }
 
-    /// Runs the gate for one cell, as a job of its own.
+    /// Runs the gate for one cell, as a job of its own. Of one that was checked while backends
+    /// were being built only the estimate is made.
     ///
     /// # Errors
     /// Where no job can be started.
     pub fn check(&mut self, ready: &ReadyCell, log: &Path, sink: &mut dyn Sink) -> anyhow::Result<Verdict> {
+        if let Some(early) = self.take_early(&ready.cell) {
+            return self.estimated(early, ready, log, sink);
+        }
+        let verdict = self.examine(ready, log, sink)?;
+        sink.hear(Happening::Judged(&verdict))?;
+        Ok(verdict)
+    }
+
+    fn examine(&mut self, ready: &ReadyCell, log: &Path, sink: &mut dyn Sink) -> anyhow::Result<Verdict> {
         let cell = &ready.cell;
         sink.hear(Happening::Checking(cell))?;
         let mut checks: Vec<CheckRecord> = Vec::new();
@@ -95,13 +111,15 @@ impl<'g> Gate<'g> {
 
 /// Why a gate that a worker says it has ended is none: no check, or no time to plan with.
 fn without_proof(checks: &[CheckRecord], done: &Done) -> Option<Failure> {
-    let lacks = match done.epoch_estimate_seconds {
-        _ if checks.is_empty() => "any check",
-        None => "an estimate of an epoch's time",
-        Some(_) => return None,
-    };
-    let reason = format!("the worker ended the conformance gate without {lacks}");
-    Some(Failure::new(FailureKind::Failed, reason))
+    match done.epoch_estimate_seconds {
+        _ if checks.is_empty() => Some(gate_without("any check")),
+        None => Some(gate_without("an estimate of an epoch's time")),
+        Some(_) => None,
+    }
+}
+
+fn gate_without(what: &str) -> Failure {
+    Failure::new(FailureKind::Failed, format!("the worker ended the conformance gate without {what}"))
 }
 
 /// Whether two cells differ by their device, one of which is the processor.

@@ -72,7 +72,7 @@ pub fn run(request: &BenchRequest, place: &Place, mut preparer: Preparer<'_>) ->
         check_writable(parent)?;
     }
     let ready = match place {
-        Place::Within(_) => preparer.prepare()?,
+        Place::Within(_) => preparer.prepare_and_check()?,
         // Before anything is built or loaded that the folder names.
         Place::Resume(folder) => {
             let record = Record::read(folder)?;

@@ -4,21 +4,23 @@
 mod builds;
 mod devices;
 mod library;
+mod meanwhile;
 mod wanted;
 mod wishes;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use trainmark_reports::record::{Cell, Device, Unavailable};
 
 use super::event::{Happening, Sink};
+use super::gate::Early;
 use super::request::Selected;
 use super::runner::Runner;
 use crate::data::{self, DataRequest};
 use crate::executor::Threads;
 use crate::plan::{self, Selection};
-use crate::registry::Registry;
+use crate::registry::{Library, Registry};
 use crate::worker::protocol::{BackendInfo, DeviceInfo, Task};
 use crate::workload::Workload;
 
@@ -71,6 +73,8 @@ pub struct Ready {
     pub unavailable: Vec<Unavailable>,
     /// Whether a library was built just now.
     pub is_built: bool,
+    /// What the gate has found of some cells while other backends were being built.
+    pub early: Vec<Early>,
 }
 
 impl Ready {
@@ -93,6 +97,9 @@ pub struct Preparer<'p> {
     pub(super) cells: Vec<ReadyCell>,
     unavailable: Vec<Unavailable>,
     is_built: bool,
+    /// Libraries that have been loaded, or why they cannot be.
+    loaded: HashMap<PathBuf, Result<ReadyLibrary, String>>,
+    early: Vec<Early>,
     /// Devices that nobody asked for by name and that this machine does not have.
     left_out: Vec<Unavailable>,
 }
@@ -136,6 +143,8 @@ impl<'p> Preparer<'p> {
             cells,
             unavailable,
             is_built: false,
+            loaded: HashMap::new(),
+            early: Vec::new(),
             left_out,
         })
     }
@@ -150,6 +159,18 @@ impl<'p> Preparer<'p> {
         self.prepare_on(|_| Ok(()))
     }
 
+    /// As [`Self::prepare`]. Cells of backends that are built pass the gate while others are
+    /// still being built: [`Ready::early`].
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn prepare_and_check(&mut self) -> anyhow::Result<Ready> {
+        let dataset = self.obtain_dataset()?;
+        self.runner.interrupt().listen()?;
+        self.find_cells(Some(&dataset))?;
+        self.ready(dataset)
+    }
+
     /// As [`Self::prepare`], on a data set that is checked before anything is built.
     ///
     /// # Errors
@@ -161,7 +182,11 @@ impl<'p> Preparer<'p> {
         let dataset = self.obtain_dataset()?;
         check(&dataset)?;
         self.runner.interrupt().listen()?;
-        self.find_cells()?;
+        self.find_cells(None)?;
+        self.ready(dataset)
+    }
+
+    fn ready(&mut self, dataset: data::DecodedFiles) -> anyhow::Result<Ready> {
         self.runner.interrupt().check()?;
         Ok(Ready {
             dataset,
@@ -169,6 +194,7 @@ impl<'p> Preparer<'p> {
             cells: std::mem::take(&mut self.cells),
             unavailable: std::mem::take(&mut self.unavailable),
             is_built: self.is_built,
+            early: std::mem::take(&mut self.early),
         })
     }
 
@@ -191,11 +217,11 @@ impl<'p> Preparer<'p> {
         Ok(dataset)
     }
 
-    /// All but the data set.
-    pub(super) fn find_cells(&mut self) -> anyhow::Result<()> {
+    /// All but the data set; on it, where it is given, what is built is checked meanwhile.
+    pub(super) fn find_cells(&mut self, dataset: Option<&data::DecodedFiles>) -> anyhow::Result<()> {
         let mut wanted = self.wanted()?;
         self.check_devices(&wanted)?;
-        let unbuilt = self.build_stale(&wanted)?;
+        let unbuilt = self.build_stale(&wanted, dataset)?;
         for one in &mut wanted {
             one.ready = self.load(one, &unbuilt)?;
         }
@@ -260,7 +286,7 @@ impl<'p> Preparer<'p> {
     fn load(&mut self, wanted: &Wanted<'_>, unbuilt: &HashSet<PathBuf>) -> anyhow::Result<Vec<ReadyLibrary>> {
         let mut ready = Vec::new();
         for library in wanted.libraries().filter(|library| !unbuilt.contains(&library.path())) {
-            match ReadyLibrary::load(&wanted.backend, library, self.runner)? {
+            match self.load_once(wanted, library)? {
                 Ok(one) => ready.push(one),
                 Err(reason) => self.add_unavailable(wanted.unavailable(library, reason))?,
             }
@@ -269,6 +295,21 @@ impl<'p> Preparer<'p> {
             }
         }
         Ok(ready)
+    }
+
+    /// Loads a library, unless it was loaded before. The inner error is why it cannot be.
+    fn load_once(
+        &mut self,
+        wanted: &Wanted<'_>,
+        library: &Library,
+    ) -> anyhow::Result<Result<ReadyLibrary, String>> {
+        let path = library.path();
+        if let Some(known) = self.loaded.get(&path) {
+            return Ok(known.clone());
+        }
+        let loaded = ReadyLibrary::load(&wanted.backend, library, self.runner)?;
+        self.loaded.insert(path, loaded.clone());
+        Ok(loaded)
     }
 
     fn add_cells(&mut self, workload: &Workload, wanted: &Wanted<'_>) -> anyhow::Result<()> {
@@ -285,22 +326,33 @@ impl<'p> Preparer<'p> {
             }
             for device in self.usable_devices(wanted, info)? {
                 for implementation in &implementations {
-                    let cell = Cell {
-                        workload: workload.name.to_owned(),
-                        backend: info.name.clone(),
-                        implementation: implementation.as_str().into(),
-                        // Threads are the processor's; a device computes with its own.
-                        threads: if device.is_cpu() { self.selected.threads } else { 1 },
-                        device: device.clone(),
-                        machine: None,
-                    };
-                    if !self.cells.iter().any(|ready| ready.cell == cell) {
-                        self.cells.push(ReadyCell { cell, library: library.clone() });
+                    let ready = self.ready_cell(workload, library, implementation, &device);
+                    if !self.cells.iter().any(|known| known.cell == ready.cell) {
+                        self.cells.push(ready);
                     }
                 }
             }
         }
         Ok(())
+    }
+
+    fn ready_cell(
+        &self,
+        workload: &Workload,
+        library: &ReadyLibrary,
+        implementation: &str,
+        device: &Device,
+    ) -> ReadyCell {
+        let cell = Cell {
+            workload: workload.name.to_owned(),
+            backend: library.info.name.clone(),
+            implementation: implementation.into(),
+            // Threads are the processor's; a device computes with its own.
+            threads: if device.is_cpu() { self.selected.threads } else { 1 },
+            device: device.clone(),
+            machine: None,
+        };
+        ReadyCell { cell, library: library.clone() }
     }
 
     /// The devices that are wanted of those that a library names. The others have their rows.

@@ -54,7 +54,7 @@ impl<'b> Bench<'b> {
     fn pass_gate(&mut self, history: &History<'_>) -> anyhow::Result<Vec<Contender<'b>>> {
         let ready = self.ready;
         let mut contenders = Vec::new();
-        let mut gate = Gate::new(&ready.dataset, self.runner);
+        let mut gate = Gate::new(&ready.dataset, self.runner).going_on(&ready.early);
         for (cell, conformance) in history.verdicts() {
             gate.remember(cell, conformance);
         }

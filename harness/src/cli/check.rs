@@ -8,7 +8,7 @@ use crate::bench::gate::{Gate, Verdict};
 use crate::bench::prepare::Preparer;
 use crate::bench::progress::Works;
 use crate::conformance;
-use crate::failure::FailureKind;
+use crate::failure::{Failure, FailureKind};
 
 pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
     let executor = super::executor(arguments.worker.limits())?;
@@ -25,26 +25,30 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
     };
     selected.check()?;
     let mut lines = Lines { works: Works::for_stderr() };
-    let ready = Preparer::new(&selected, registry, &executor, &mut lines)?.prepare()?;
+    let ready = Preparer::new(&selected, registry, &executor, &mut lines)?.prepare_and_check()?;
     let log = tempfile::NamedTempFile::new()?;
     let mut passed = ready.unavailable.is_empty() && !ready.cells.is_empty();
-    let mut gate = Gate::new(&ready.dataset, &executor);
-    for one in &ready.cells {
+    passed &= ready.early.iter().all(|early| early.verdict.conformance.passed);
+    let mut gate = Gate::new(&ready.dataset, &executor).going_on(&ready.early);
+    for one in ready.cells.iter().filter(|one| ready.early.iter().all(|early| early.cell != one.cell)) {
         let verdict = gate.check(one, log.path(), &mut lines)?;
-        if let Some(failure) = &verdict.failure {
-            if failure.is_interruption() {
-                return Ok(exit::INTERRUPTED);
-            }
-            for line in failure.log_lines() {
-                say!("     | {line}");
-            }
-        }
-        if let Some(advice) = advice(&verdict) {
-            say!("  look first at: {advice}; docs/writing-a-backend.md has the contract");
+        if verdict.failure.as_ref().is_some_and(Failure::is_interruption) {
+            return Ok(exit::INTERRUPTED);
         }
         passed &= verdict.conformance.passed;
     }
     Ok(if passed { exit::OK } else { exit::FAILED })
+}
+
+/// What helps to find out why a cell has not passed.
+fn explain(verdict: &Verdict) {
+    let failure = verdict.failure.as_ref().filter(|failure| !failure.is_interruption());
+    for line in failure.into_iter().flat_map(Failure::log_lines) {
+        say!("     | {line}");
+    }
+    if let Some(advice) = advice(verdict) {
+        say!("  look first at: {advice}; docs/writing-a-backend.md has the contract");
+    }
 }
 
 /// Where to look for the mistake behind the first check that failed. A call that broke
@@ -67,10 +71,16 @@ impl Sink for Lines {
             Happening::Unavailable(row) => {
                 self.works.aside(|| say!("{row}: unavailable: {}", row.reason));
             }
-            Happening::Checking(cell) => say!("{cell}"),
-            Happening::Checked(_, check) => say!("  {}", conformance::line(check)),
-            Happening::Verdict(_, Ok(checks)) => say!("  passed all {checks} checks"),
-            Happening::Verdict(_, Err(reason)) => say!("  {reason}"),
+            // What is built beside it has lines of its own on a terminal.
+            Happening::Checking(cell) => self.works.aside(|| say!("{cell}")),
+            Happening::Checked(_, check) => {
+                self.works.aside(|| say!("  {}", conformance::line(check)));
+            }
+            Happening::Verdict(_, Ok(checks)) => {
+                self.works.aside(|| say!("  passed all {checks} checks"));
+            }
+            Happening::Verdict(_, Err(reason)) => self.works.aside(|| say!("  {reason}")),
+            Happening::Judged(verdict) => self.works.aside(|| explain(verdict)),
             _ => self.works.hear(happening)?,
         }
         Ok(())

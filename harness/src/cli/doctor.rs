@@ -27,11 +27,9 @@ pub(super) fn run(arguments: &BackendArguments) -> anyhow::Result<i32> {
     }
 
     say!("\nbackends");
-    for backend in &registry.backends {
+    for (backend, lines) in registry.backends.iter().zip(backend_lines(&registry, &executor)?) {
         say!("  {}", backend.name);
-        for line in backend_lines(backend, &executor)? {
-            say!("    {line}");
-        }
+        lines.iter().for_each(|line| say!("    {line}"));
     }
     for (name, reason) in &registry.broken {
         say!("  {name}\n    unavailable: {reason}");

@@ -9,24 +9,25 @@ use crate::executor::{Executor, Limits, MemoryLimit};
 use crate::interrupt::Interrupt;
 use crate::machine::{self, gpu};
 use crate::registry::build::{Freshness, Network, Recipe};
-use crate::registry::{Backend, Library};
+use crate::registry::{Backend, Library, Registry};
+use crate::side_by_side::side_by_side;
 
 use super::arguments::BackendArguments;
 use super::exit;
 
-/// Longest time in which a library describes itself: none computes for that, and a list of many
-/// must not wait for each.
+/// Longest time in which a library describes itself: none computes for that.
 const DESCRIBING: Duration = Duration::from_secs(15);
+
+/// Longest time that a probe may take: who asks what there is waits for no more.
+const PROBING: Duration = Duration::from_secs(5);
 
 pub(super) fn run(arguments: &BackendArguments) -> anyhow::Result<i32> {
     let registry = super::registry(arguments)?;
     let executor = describing_executor()?;
     executor.interrupt.listen()?;
-    for backend in &registry.backends {
+    for (backend, lines) in registry.backends.iter().zip(backend_lines(&registry, &executor)?) {
         say!("{}  {}", backend.name, backend.summary);
-        for line in backend_lines(backend, &executor)? {
-            say!("  {line}");
-        }
+        lines.iter().for_each(|line| say!("  {line}"));
     }
     for (name, reason) in &registry.broken {
         say!("{name}\n  unavailable: {reason}");
@@ -61,8 +62,17 @@ pub(super) fn describing_executor() -> anyhow::Result<Executor> {
     super::executor(Limits::new(DESCRIBING, MemoryLimit::NONE))
 }
 
+/// What is known of each backend, looked at side by side: a library that is slow to load and a
+/// probe that hangs hold up no other.
+///
+/// # Errors
+/// Where no worker can be started, or the user interrupts.
+pub(super) fn backend_lines(registry: &Registry, executor: &Executor) -> anyhow::Result<Vec<Vec<String>>> {
+    side_by_side(&registry.backends, |backend| lines_of(backend, executor)).into_iter().collect()
+}
+
 /// What is known of a backend: its abilities if it is built, else how to get there.
-pub(super) fn backend_lines(backend: &Backend, executor: &Executor) -> anyhow::Result<Vec<String>> {
+fn lines_of(backend: &Backend, executor: &Executor) -> anyhow::Result<Vec<String>> {
     let mut lines = Vec::new();
     for library in &backend.libraries {
         if let (Library::Built(recipe), Some(none)) = (library, &gpu::found().none)
@@ -107,7 +117,7 @@ fn unbuilt(recipe: &Recipe, interrupt: &Interrupt) -> anyhow::Result<Option<Stri
         Ok(freshness) => freshness,
         Err(error) => return Ok(Some(format!("unavailable: {error:#}"))),
     };
-    let missing = recipe.missing_need(Network::Allowed, interrupt);
+    let missing = recipe.missing_need(Network::Allowed, PROBING, interrupt);
     interrupt.check()?;
     if let Some(missing) = missing {
         return Ok(Some(format!("unavailable: {missing}")));

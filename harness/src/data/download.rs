@@ -287,6 +287,23 @@ mod tests {
     }
 
     #[test]
+    fn a_download_that_the_network_ends_is_not_whole_and_goes_on_next_time() {
+        let case = Case::new();
+        let lost = case.serve(Behaviour { cuts: vec![1000, 0], ..Behaviour::default() });
+        let message = case.download(&[&lost]).unwrap_err().to_string();
+        let start =
+            format!("cannot download {IMAGES}: connection broke after 1000 of {} bytes", case_length());
+        let end = "; they are kept, the next try goes on from there (publisher); give the four files with --data-dir \
+                   DIR, or use --dataset synthetic";
+        assert!(message.starts_with(&start) && message.ends_with(end), "{message}");
+        assert_eq!(case.published.publication.inspect(case.dir.path()), [const { FileState::Missing }; 4]);
+        let whole = case.serve(Behaviour::default());
+        case.download(&[&whole]).unwrap();
+        case.assert_complete();
+        assert_eq!(whole.requests()[0].from, Some(1000));
+    }
+
+    #[test]
     fn a_corrupt_file_is_moved_aside() {
         let case = Case::new();
         case.published.write_to(case.dir.path());

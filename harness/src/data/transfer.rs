@@ -122,16 +122,12 @@ impl<'a> Transfer<'a> {
         let mut buffer = vec![0; 64 * 1024];
         let mut position = from;
         loop {
-            let broken = |why| {
-                let total = self.file.bytes;
-                Ok(Received::Broken(format!("connection broke after {position} of {total} bytes{why}")))
-            };
             let count = match body.read(&mut buffer) {
                 Ok(0) if position == self.file.bytes => return Ok(Received::All),
-                Ok(0) => return broken(String::new()),
+                Ok(0) => return Ok(self.broken(position, "")),
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return broken(format!(": {error}")),
+                Err(error) => return Ok(self.broken(position, &format!(": {error}"))),
             };
             if position + count as u64 > self.file.bytes {
                 self.remove_part()?;
@@ -141,6 +137,11 @@ impl<'a> Transfer<'a> {
             position += count as u64;
             heard(DownloadEvent::GoesOn(position));
         }
+    }
+
+    fn broken(&self, position: u64, why: &str) -> Received {
+        let kept = if position > 0 { "; they are kept, the next try goes on from there" } else { "" };
+        Received::Broken(format!("connection broke after {position} of {} bytes{why}{kept}", self.file.bytes))
     }
 
     /// The sum found where it is wrong; else the file has its name.

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::Table;
 use trainmark_reports::formats::Grid;
 use trainmark_reports::operations::{OperationCell, OperationResult, OperationTime, Operations, ranks};
 use trainmark_reports::record::RunOutcome;
@@ -34,7 +33,7 @@ pub fn line(cell: &OperationCell, result: &OperationResult) -> String {
     format!("{}, {}: {what}", cell.label(), result.operation)
 }
 
-fn table(operations: &Operations, cells: &[&OperationCell]) -> Table {
+fn table(operations: &Operations, cells: &[&OperationCell]) -> String {
     let mut header = vec![format!("ms per batch of {}", operations.batch_size)];
     // On two lines: there may be many cells.
     header.extend(cells.iter().map(|cell| cell.label().replacen(' ', "\n", 1)));

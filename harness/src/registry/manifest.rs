@@ -48,6 +48,10 @@ pub struct Artifact {
     /// side only where the sum is available.
     #[serde(default = "default_memory", deserialize_with = "size")]
     pub memory: u64,
+    /// What the build leaves on the disk, in bytes, written as `"2GiB"`: one that has no room is
+    /// not begun. 0: it does not say.
+    #[serde(default, deserialize_with = "size")]
+    pub disk: u64,
     /// What the build fetches and how large it is, shown when it starts:
     /// `"a toolkit, 693 MB, unless one is found"`.
     #[serde(default)]
@@ -231,13 +235,13 @@ mod tests {
     fn every_key_is_read() {
         let text = GOOD.replace(
             "inputs = [\".\"]",
-            "inputs = [\".\"]\nmemory = \"3GiB\"\ndownloads = \"a toolkit, 693 MB\"\nenvironment = [\"TOOLKIT\"]",
+            "inputs = [\".\"]\nmemory = \"3GiB\"\ndisk = \"1.5TiB\"\ndownloads = \"a toolkit, 693 MB\"\nenvironment = [\"TOOLKIT\"]",
         );
         let text = text.replace("tool = \"make\"", "probe = [\"sh\", \"build.sh\"]");
         let manifest = read(&format!("thread_variables = [\"MINE_NUM_THREADS\"]\n{text}")).expect("good");
         assert_eq!(manifest.thread_variables, ["MINE_NUM_THREADS"]);
         let artifact = &manifest.artifacts[0];
-        assert_eq!(artifact.memory, 3 << 30);
+        assert_eq!((artifact.memory, artifact.disk), (3 << 30, 3 << 39));
         assert_eq!(artifact.downloads.as_deref(), Some("a toolkit, 693 MB"));
         assert_eq!(artifact.environment, ["TOOLKIT"]);
         let probe = ["sh", "build.sh"].map(str::to_owned).to_vec();

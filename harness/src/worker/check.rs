@@ -38,6 +38,18 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     announcer.send(&Message::Done(Box::new(done)))
 }
 
+/// The estimate alone.
+pub(super) fn run_estimate(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
+    let workload = workload::find(&task.workload)?;
+    let mapped = task.dataset.map().context("cannot map the data set")?;
+    let Loaded { plugin, file, .. } = task.load(harness)?;
+    let announcer = Announcer::new(harness);
+    let estimate = estimate(task, &workload, mapped.dataset(), &plugin, &announcer)?;
+    let mut done = done(&file, &mapped)?;
+    done.epoch_estimate_seconds = Some(estimate);
+    announcer.send(&Message::Done(Box::new(done)))
+}
+
 /// The failed call that says more than the checks that failed of it: not that
 /// another function is computed, but that none is.
 fn failure(announcer: &Announcer<'_>, conformance: &Conformance) -> Option<Error> {

@@ -51,7 +51,7 @@ impl Dialogue {
     pub fn about(job: &Job) -> Self {
         let kind = match job {
             Job::Describe { .. } => Kind::Describe,
-            Job::Check(_) => Kind::Check,
+            Job::Check(_) | Job::Estimate(_) => Kind::Check,
             Job::Train(_) => Kind::Train,
             Job::Audit { .. } => Kind::Audit,
             Job::Measure { .. } => Kind::Measure,

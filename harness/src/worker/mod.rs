@@ -90,6 +90,7 @@ fn run(job: &Job, harness: &mut Harness) -> anyhow::Result<()> {
             harness.send(&Message::Done(Box::default()))
         }
         Job::Check(task) => check::run(task, harness),
+        Job::Estimate(task) => check::run_estimate(task, harness),
         Job::Train(task) => train::run(task, harness),
         Job::Audit { task, evidence } => audit::run(task, evidence, harness),
         Job::Measure { task, operation, is_quick } => measure::run(task, operation, *is_quick, harness),

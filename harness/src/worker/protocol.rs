@@ -25,6 +25,8 @@ pub enum Job {
     },
     /// Run the conformance gate and estimate the time of an epoch.
     Check(Task),
+    /// Estimate the time of an epoch alone: the gate was passed while the machine was busy.
+    Estimate(Task),
     /// Train a workload once and time it.
     Train(Task),
     /// Hold an epoch of a run of the task's seed against its steps, made once more.
@@ -50,9 +52,11 @@ impl Job {
     pub fn task(&self) -> Option<&Task> {
         match self {
             Self::Describe { .. } => None,
-            Self::Check(task) | Self::Train(task) | Self::Audit { task, .. } | Self::Measure { task, .. } => {
-                Some(task)
-            }
+            Self::Check(task)
+            | Self::Estimate(task)
+            | Self::Train(task)
+            | Self::Audit { task, .. }
+            | Self::Measure { task, .. } => Some(task),
         }
     }
 }

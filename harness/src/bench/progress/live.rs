@@ -113,6 +113,7 @@ impl Sink for Live {
                 self.count.replan(runs, seconds);
                 self.set_whole();
             }
+            Happening::Judged(_) => {}
         }
         Ok(())
     }

@@ -26,6 +26,7 @@ impl Sink for Plain {
             }
             Happening::Replanned { runs, seconds } => self.count.replan(runs, seconds),
             Happening::Recorded(event) => self.recorded(event),
+            Happening::Judged(_) => {}
         }
         Ok(())
     }

@@ -2,17 +2,20 @@
 //! and then elsewhere.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::bench::event::{Happening, Sink};
-use crate::data::DownloadEvent;
+use crate::data::{DownloadEvent, PublishedFile};
 use crate::registry::build::{BuildEvent, Recipe};
 use crate::units;
 
 /// How often plain lines tell of a build that goes on.
 const INTERVAL: Duration = Duration::from_secs(30);
+
+/// How often plain lines tell of a download that goes on.
+const DOWNLOAD_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Shows builds and downloads, and nothing else.
 #[derive(Debug, Default)]
@@ -22,8 +25,34 @@ pub struct Works {
     /// The live lines, by the label of the build.
     builds: HashMap<String, ProgressBar>,
     download: Option<ProgressBar>,
+    plain_download: Option<PlainDownload>,
     /// When plain lines told of each build last.
     told: HashMap<String, Duration>,
+}
+
+/// A download that plain lines tell of.
+#[derive(Debug)]
+struct PlainDownload {
+    name: &'static str,
+    bytes: u64,
+    begun: Instant,
+    told: Duration,
+}
+
+impl PlainDownload {
+    fn new(file: &PublishedFile) -> Self {
+        Self { name: file.name, bytes: file.bytes, begun: Instant::now(), told: Duration::ZERO }
+    }
+
+    /// A line now and then, with so many bytes here after so long.
+    fn goes_on(&mut self, position: u64, elapsed: Duration) -> Option<String> {
+        if elapsed < self.told + DOWNLOAD_INTERVAL {
+            return None;
+        }
+        self.told = elapsed;
+        let [position, all] = [position, self.bytes].map(HumanBytes);
+        Some(format!("{}: {position} of {all} after {}", self.name, units::seconds(elapsed.as_secs_f64())))
+    }
 }
 
 impl Works {
@@ -110,12 +139,19 @@ impl Works {
             }
             (DownloadEvent::Begun { file, url }, None) => {
                 tell!("downloading {} ({}) from {url}", file.name, HumanBytes(file.bytes));
+                self.plain_download = Some(PlainDownload::new(file));
             }
-            (DownloadEvent::GoesOn(position), _) => {
+            (DownloadEvent::GoesOn(position), Some(_)) => {
                 self.download.iter().for_each(|bar| bar.set_position(position));
+            }
+            (DownloadEvent::GoesOn(position), None) => {
+                let download = self.plain_download.as_mut();
+                let line = download.and_then(|one| one.goes_on(position, one.begun.elapsed()));
+                line.iter().for_each(|line| tell!("{line}"));
             }
             (DownloadEvent::Ended { file, elapsed }, _) => {
                 self.download.take().iter().for_each(ProgressBar::finish_and_clear);
+                self.plain_download = None;
                 if let Some(elapsed) = elapsed {
                     self.keep(&format!("downloaded {} in {:.1} s", file.name, elapsed.as_secs_f64()));
                 }
@@ -166,6 +202,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::data::FASHION_MNIST;
     use crate::registry::manifest::Manifest;
 
     fn recipe() -> Recipe {
@@ -206,6 +243,21 @@ mod tests {
                 "building tch · 61.0 s · Compiling 61",
                 "building tch · 91.0 s · Compiling 91",
                 "built tch in 3 min 12 s",
+            ]
+        );
+    }
+
+    #[test]
+    fn plain_lines_tell_of_a_long_download_now_and_then() {
+        let mut download = PlainDownload::new(&FASHION_MNIST.files[0]);
+        let lines =
+            [1, 9, 11, 20, 22].map(|seconds| download.goes_on(seconds << 20, Duration::from_secs(seconds)));
+        let lines: Vec<String> = lines.into_iter().flatten().collect();
+        assert_eq!(
+            lines,
+            [
+                "train-images-idx3-ubyte.gz: 11.00 MiB of 25.20 MiB after 11.0 s",
+                "train-images-idx3-ubyte.gz: 22.00 MiB of 25.20 MiB after 22.0 s",
             ]
         );
     }

@@ -2,7 +2,10 @@
 
 use trainmark_reports::record::{Outcome, RunOutcome};
 
-use super::script::{Act, Scripted, outcome, told};
+use tempfile::NamedTempFile;
+
+use super::script::{Act, Screen, Scripted, cell, outcome, told};
+use crate::bench::gate::{Early, Gate};
 use crate::failure::FailureKind;
 
 #[test]
@@ -30,6 +33,45 @@ fn a_gate_that_breaks_down_is_a_failure_and_its_log_is_named() {
     assert_eq!(run.end.outcome, RunOutcome::OutOfMemory);
     assert_eq!(run.end.log.as_deref(), Some("logs/lenet-bn-a-primitive-cpu-check.log"));
     assert!(scripted.screen.lines[0].contains("out of memory: as the script says"));
+}
+
+/// What the gate finds of a cell while backends are being built.
+fn early(scripted: &Scripted, name: &str) -> Option<Early> {
+    let log = NamedTempFile::new().expect("a temporary file");
+    let mut gate = Gate::new(&scripted.ready.dataset, &scripted.script);
+    let verdict = gate.check(&cell(name), log.path(), &mut Screen::default()).expect("it is heard");
+    Early::new(&cell(name).cell, verdict, log)
+}
+
+#[test]
+fn of_what_passed_while_others_were_built_only_the_time_is_measured_again() {
+    let mut scripted = Scripted::new(&[("a", 1.0), ("b", 1.0), ("c", 1.0)]);
+    scripted.behaviour("a").estimate = 100.0;
+    scripted.behaviour("b").gate = Act::Odd;
+    scripted.ready.early = ["a", "b"].iter().filter_map(|name| early(&scripted, name)).collect();
+    scripted.behaviour("a").estimate = 1.5;
+    let log = NamedTempFile::new().expect("a temporary file");
+    let mut gate = Gate::new(&scripted.ready.dataset, &scripted.script).going_on(&scripted.ready.early);
+    let verdict = gate.check(&cell("a"), log.path(), &mut Screen::default()).expect("it is heard");
+    assert_eq!((verdict.conformance.passed, verdict.epoch_seconds), (true, 1.5));
+
+    let finished = scripted.run();
+    let jobs = ["check", "estimate"].map(|kind| scripted.jobs(kind));
+    assert_eq!(jobs, [["c"], ["a"]]);
+    assert_eq!(scripted.sorted_jobs("train"), ["a 1", "a 2", "a 3", "c 1", "c 2", "c 3"]);
+    let stopped = finished.record.failures().next().expect("it has a row");
+    assert_eq!(stopped.end.log.as_deref(), Some("logs/lenet-bn-b-primitive-cpu-check.log"));
+}
+
+#[test]
+fn what_builds_may_be_to_blame_for_is_checked_again() {
+    use FailureKind::{Failed, OutOfMemory, TimedOut, Unsupported};
+    let mut scripted = Scripted::new(&[("a", 1.0)]);
+    let is_kept = [Failed, Unsupported, OutOfMemory, TimedOut].map(|kind| {
+        scripted.behaviour("a").gate = Act::Fails(kind);
+        early(&scripted, "a").is_some()
+    });
+    assert_eq!(is_kept, [true, true, false, false]);
 }
 
 #[test]

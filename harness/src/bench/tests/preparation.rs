@@ -15,7 +15,7 @@ fn prepared(scripted: &Scripted, selected: Selected) -> anyhow::Result<(Vec<Stri
     let selected = Selected { selections, threads: 4, ..selected };
     let mut screen = Screen::default();
     let mut preparer = Preparer::new(&selected, Registry::default(), &scripted.script, &mut screen)?;
-    preparer.find_cells()?;
+    preparer.find_cells(None)?;
     let cells = preparer.cells.iter().map(|one| format!("{} of {}", one.cell, one.cell.threads)).collect();
     Ok((cells, screen.lines))
 }

@@ -111,6 +111,13 @@ impl Script {
         Ok(self.end(&behaviour.gate, done))
     }
 
+    fn estimate(&self, task: &Task) -> Ending {
+        let name = name(&task.library, &task.device);
+        self.jobs.borrow_mut().push(format!("estimate {name}"));
+        let epoch_estimate_seconds = Some(self.cells[&name].estimate);
+        Ending::Done(Box::new(Done { epoch_estimate_seconds, ..Done::default() }))
+    }
+
     fn train(&self, task: &Task, heard: Listener<'_>) -> anyhow::Result<Ending> {
         let name = name(&task.library, &task.device);
         self.jobs.borrow_mut().push(format!("train {name} {}", task.seed));
@@ -156,6 +163,7 @@ impl Runner for Script {
     ) -> anyhow::Result<JobReport> {
         let ending = match job {
             Job::Check(task) => self.check(task, heard)?,
+            Job::Estimate(task) => self.estimate(task),
             Job::Train(task) => self.train(task, heard)?,
             Job::Audit { task, evidence } => self.audit(task, evidence, heard)?,
             Job::Describe { .. } => {
@@ -288,6 +296,7 @@ impl Scripted {
             cells: cells.iter().map(|(name, _)| cell(name)).collect(),
             unavailable: Vec::new(),
             is_built: false,
+            early: Vec::new(),
         };
         let place = tempfile::tempdir().expect("a temporary folder");
         Self { script, request, ready, screen: Screen::default(), place }

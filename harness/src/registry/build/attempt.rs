@@ -1,4 +1,4 @@
-//! One build, from the look at what it needs to the stamp.
+//! One build, from the lock to the stamp.
 
 use std::fs::{self, File};
 use std::io;
@@ -44,22 +44,17 @@ pub enum BuildEvent {
 }
 
 impl Recipe {
-    /// Builds the library, unless another process has just done so. The build's
-    /// output goes to [`Recipe::log`].
+    /// Builds the library, of which nothing is missing, unless another process has just done
+    /// so. The build's output goes to [`Recipe::log`].
     ///
     /// # Errors
-    /// Where something is missing, with how to get it, or the build fails, with
-    /// its first error; [`Interrupted`] where the user interrupts.
+    /// Where the build fails, with its first error; [`Interrupted`] where the user interrupts.
     pub(super) fn build(
         &self,
         network: Network,
         interrupt: &Interrupt,
         heard: &mut dyn FnMut(BuildEvent),
     ) -> anyhow::Result<()> {
-        if let Some(missing) = self.missing_need(network, interrupt) {
-            interrupt.check()?;
-            bail!(missing);
-        }
         self.written(fs::create_dir_all(&self.target))?;
         let _lock = self.written(self.lock(interrupt, heard))?;
         interrupt.check()?;

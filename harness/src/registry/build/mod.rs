@@ -1,10 +1,12 @@
 //! Builds a backend's library when it is missing or stale.
 
 mod attempt;
+mod disk;
 mod environment;
 mod fingerprint;
 mod inputs;
 mod needs;
+mod obstacles;
 mod reason;
 mod schedule;
 
@@ -17,6 +19,7 @@ use super::manifest::{Artifact, Manifest};
 
 pub use attempt::BuildEvent;
 pub use fingerprint::content_hash;
+pub use obstacles::obstacles;
 pub use schedule::build_all;
 
 /// Whether builds may use the network.
@@ -87,6 +90,11 @@ impl Recipe {
     /// Kinds of device that the library serves.
     pub fn device_kinds(&self) -> &[String] {
         &self.artifact.devices
+    }
+
+    /// Bytes of memory that the build declares.
+    pub fn memory(&self) -> u64 {
+        self.artifact.memory
     }
 
     /// What the build fetches from the network, if it says so.
@@ -170,6 +178,7 @@ mod tests {
             library: "{target}/made".to_owned(),
             inputs: vec!["source".to_owned()],
             memory: 1 << 30,
+            disk: 0,
             downloads: None,
             environment: Vec::new(),
             needs: Vec::new(),
