@@ -54,6 +54,8 @@ pub mod distributions;
 mod interval;
 mod median;
 mod noise;
+mod residual;
+mod rounds;
 mod running_time;
 mod significance;
 
@@ -63,5 +65,6 @@ pub use comparison::{
 pub use interval::{BOOTSTRAP_FROM, CONFIDENCE, Interval, Method, interval};
 pub use median::median;
 pub use noise::noise_floor;
+pub use rounds::{Pooled, Rounds, SHARED_FREEDOM};
 pub use running_time::expected_running_time;
 pub use significance::{holm, sign_test};
