@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use rand_chacha::ChaCha8Rng;
-use trainmark_reports::statistics::{Comparison, Rounds, compare};
+use trainmark_reports::statistics::distributions::{student_quantile, student_two_sided};
+use trainmark_reports::statistics::{Comparison, Interval, Method, Rounds, compare};
 
 use super::tally::Rule;
 use super::{Shape, baseline, normal, uniform};
@@ -140,15 +141,51 @@ impl Measured {
         Self { rounds: Rounds::new(&seconds), seconds, repeated }
     }
 
+    /// The cell with the lowest geometric mean.
+    pub(crate) fn lowest(&self) -> usize {
+        let mean = |cell: &usize| {
+            let values = &self.seconds[*cell];
+            values.values().map(|seconds| seconds.ln()).sum::<f64>() / values.len() as f64
+        };
+        (0..self.seconds.len()).min_by(|a, b| mean(a).total_cmp(&mean(b))).unwrap_or(0)
+    }
+
     pub(crate) fn compare(&self, subject: usize, baseline: usize, rule: Rule) -> Comparison {
         match rule {
             Rule::Pooled => self.rounds.compare(subject, baseline),
+            Rule::Residual => self.by_residual(subject, baseline),
             Rule::Own => {
                 let of_baseline = &self.seconds[baseline];
                 let pairs = self.seconds[subject].iter();
                 let pairs = pairs.filter_map(|(seed, value)| Some((*value, *of_baseline.get(seed)?)));
                 compare(&pairs.collect::<Vec<_>>())
             }
+        }
+    }
+
+    fn by_residual(&self, subject: usize, baseline: usize) -> Comparison {
+        let logarithms = |cell: usize| self.seconds[cell].values().map(|seconds| seconds.ln()).collect();
+        let rows: Vec<Vec<f64>> = (0..self.seconds.len()).map(logarithms).collect();
+        let (cells, rounds) = (rows.len() as f64, rows[0].len() as f64);
+        let of_cells: Vec<f64> = rows.iter().map(|row| row.iter().sum::<f64>() / rounds).collect();
+        let of_all = of_cells.iter().sum::<f64>() / cells;
+        let squares: f64 = (0..rows[0].len())
+            .map(|round| {
+                let of_round = rows.iter().map(|row| row[round]).sum::<f64>() / cells;
+                let left =
+                    rows.iter().zip(&of_cells).map(|(row, cell)| row[round] - cell - of_round + of_all);
+                left.map(|value| value.powi(2)).sum::<f64>()
+            })
+            .sum();
+        let freedom = (cells - 1.0) * (rounds - 1.0);
+        let error = (2.0 * squares / freedom / rounds).sqrt();
+        let (mean, half) = (of_cells[subject] - of_cells[baseline], student_quantile(0.975, freedom) * error);
+        let method = Method::StudentT;
+        let ends = [mean, mean - half, mean + half].map(f64::exp);
+        Comparison {
+            interval: Some(Interval { estimate: ends[0], low: ends[1], high: ends[2], method }),
+            p_value: Some(student_two_sided(mean / error, freedom)),
+            ..compare(&[])
         }
     }
 }

@@ -9,8 +9,10 @@ use super::rounds::{Machine, Measured, Plan};
 /// Whose noise two cells are compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
-    /// That of all cells.
+    /// Their own and, for a part, that of all other cells.
     Pooled,
+    /// That of all cells alike: the residual of the whole fit. Where no run is missing.
+    Residual,
     /// Their own.
     Own,
 }
@@ -43,6 +45,8 @@ pub(crate) struct Tally {
     held: Vec<Share>,
     /// Families with a wrong verdict, by baseline: the noise floor left aside, and with it.
     wrong: [Vec<Share>; 2],
+    /// The same of the baseline with the lowest times, as a reader chooses it.
+    wrong_of_lowest: [Share; 2],
     /// The last cell's comparisons that have the right verdict, the noise floor left aside.
     found: Share,
 }
@@ -52,15 +56,26 @@ impl Tally {
         let mut generator = ChaCha8Rng::seed_from_u64((100 * plan.rounds + plan.cells) as u64);
         let none = vec![Share::default(); plan.cells];
         let held = vec![Share::default(); plan.cells * plan.cells];
-        let mut tally = Self { held, wrong: [none.clone(), none], found: Share::default() };
+        let mut tally = Self {
+            held,
+            wrong: [none.clone(), none],
+            wrong_of_lowest: [Share::default(); 2],
+            found: Share::default(),
+        };
         for _ in 0..simulations {
             let measured = Measured::of(&mut generator, plan, machine);
-            (0..plan.cells).for_each(|baseline| tally.add(plan, &measured, baseline, rule));
+            let wrong: Vec<[bool; 2]> =
+                (0..plan.cells).map(|baseline| tally.add(plan, &measured, baseline, rule)).collect();
+            for (share, is_wrong) in tally.wrong_of_lowest.iter_mut().zip(wrong[measured.lowest()]) {
+                share.add(is_wrong);
+            }
         }
         tally
     }
 
-    fn add(&mut self, plan: Plan, measured: &Measured, baseline: usize, rule: Rule) {
+    /// Counts the family of a baseline; whether it has a wrong verdict, the noise floor left aside
+    /// and with it.
+    fn add(&mut self, plan: Plan, measured: &Measured, baseline: usize, rule: Rule) -> [bool; 2] {
         let mut family: Vec<Comparison> =
             (0..plan.cells).map(|subject| measured.compare(subject, baseline, rule)).collect();
         // A cell against itself is in no family.
@@ -73,16 +88,18 @@ impl Tally {
             }
         }
         let floor = noise_floor(&measured.repeated).unwrap_or(1.0);
-        for (wrong, floor) in self.wrong.iter_mut().zip([1.0, floor]) {
+        let is_wrong = [1.0, floor].map(|floor| {
             judge(&mut family, floor);
-            let is_wrong =
-                family.iter().enumerate().any(|(subject, one)| is_wrong(one, plan.ratio(subject, baseline)));
+            family.iter().enumerate().any(|(subject, one)| is_wrong(one, plan.ratio(subject, baseline)))
+        });
+        for (wrong, is_wrong) in self.wrong.iter_mut().zip(is_wrong) {
             wrong[baseline].add(is_wrong);
         }
         judge(&mut family, 1.0);
         if let Some((last, _)) = family.split_last().filter(|(last, _)| last.interval.is_some()) {
             self.found.add(last.verdict == Verdict::Higher);
         }
+        is_wrong
     }
 
     /// Per cent of all intervals that hold the true ratio.
@@ -104,6 +121,11 @@ impl Tally {
     /// The same of the baseline that fares worst, with the noise floor or without.
     pub(crate) fn most_wrong(&self, with_floor: bool) -> f64 {
         self.wrong[usize::from(with_floor)].iter().map(|share| share.percent()).fold(0.0, f64::max)
+    }
+
+    /// The same of the baseline with the lowest times, without the noise floor and with it.
+    pub(crate) fn wrong_of_lowest(&self) -> [f64; 2] {
+        self.wrong_of_lowest.map(Share::percent)
     }
 
     /// Per cent of the last cell's comparisons that find it slower.
