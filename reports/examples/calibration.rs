@@ -11,18 +11,74 @@ mod simulated;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use simulated::rounds::{Machine, Plan};
+use simulated::tally::{Rule, Tally};
 use simulated::{Noise, Shape, pairs};
 use trainmark_reports::statistics::bootstrap::{Ranked, Resamples, bca};
 use trainmark_reports::statistics::distributions::{normal_cdf, student_quantile};
 use trainmark_reports::statistics::{BOOTSTRAP_FROM, CONFIDENCE, Verdict, compare, judge};
 
+const ROUNDS: [usize; 5] = [2, 3, 5, 10, 30];
 const SEEDS: [usize; 10] = [2, 3, 4, 5, 7, 10, 15, 20, 30, 50];
 
 fn main() {
     let simulations = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(10_000);
+    rounds(simulations);
+    power(simulations);
     drawing_error();
     false_positives(simulations);
     coverage(simulations);
+}
+
+/// Cells measured in rounds, none of which differ.
+fn rounds(simulations: usize) {
+    println!("## Cells in rounds: what holds of all pairs, in %");
+    println!("Intervals that hold the true ratio (of the worst pair); families with a wrong verdict, the");
+    println!(
+        "noise floor left aside (of the worst baseline; with the floor). Of {simulations} rounds each\n"
+    );
+    println!("| cells | noise |{}", ROUNDS.map(|rounds| format!(" {rounds} rounds |")).concat());
+    println!("|--:|---|{}", "--:|".repeat(ROUNDS.len()));
+    for cells in [8, 4] {
+        for machine in Machine::ALL {
+            rounds_of(cells, machine, Rule::Pooled, simulations);
+        }
+    }
+    println!("\nThe same where the noise of all cells counts alike, as the residual of the whole fit\n");
+    for machine in [Machine::Alike, Machine::OneNoisy] {
+        rounds_of(8, machine, Rule::Residual, simulations);
+    }
+    println!();
+}
+
+fn rounds_of(cells: usize, machine: Machine, rule: Rule, simulations: usize) {
+    print!("| {cells} | {} |", machine.name());
+    for rounds in ROUNDS {
+        let plan = Plan { cells, rounds, last: 1.0 };
+        let tally = Tally::of(plan, machine, rule, simulations.div_ceil(rounds));
+        print!(" {:.1} ({:.1}); {:.1} ", tally.coverage(), tally.least_coverage(), tally.wrong());
+        print!("({:.1}; {:.1}); ", tally.most_wrong(false), tally.most_wrong(true));
+        let [without, with] = tally.wrong_of_lowest();
+        print!("{without:.1} ({with:.1}) |");
+    }
+    println!();
+}
+
+/// Benchmarks of eight cells, one of which is slower.
+fn power(simulations: usize) {
+    println!("## Comparisons with the slower cell that find it so, in %, noise of 2%\n");
+    println!("| rounds | whose noise | 5% slower | 10% | 30% |\n|--:|---|--:|--:|--:|");
+    for rounds in [2, 3, 5] {
+        for (rule, whose) in [(Rule::Pooled, "all cells'"), (Rule::Own, "the pair's own")] {
+            print!("| {rounds} | {whose} |");
+            for last in [1.05, 1.1, 1.3] {
+                let plan = Plan { cells: 8, rounds, last };
+                print!(" {:.0} |", Tally::of(plan, Machine::Alike, rule, simulations / 10).found());
+            }
+            println!();
+        }
+    }
+    println!();
 }
 
 fn coverage(simulations: usize) {

@@ -6,6 +6,8 @@ mod simulated;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use simulated::rounds::{Machine, Plan};
+use simulated::tally::{Rule, Tally};
 use simulated::{Noise, Shape, null_family, pairs};
 use trainmark_reports::statistics::{BOOTSTRAP_FROM, Method, Verdict, compare, judge};
 
@@ -106,4 +108,62 @@ fn a_true_difference_is_found() {
         })
         .count();
     assert!(found > 490, "20% more was found in {found} of 500 benchmarks");
+}
+
+/// Asserts of benchmarks without a difference that their intervals hold the true ratio in 93% or
+/// a little more, and that at most 5% of the families have a verdict: of all of them, and, where the
+/// noise floor is asked for, too, of those with the worst baseline and with the lowest one.
+fn assert_rounds(cells: usize, rounds: usize, simulations: usize) {
+    for machine in Machine::ALL.into_iter().filter(|&machine| machine != Machine::OneSlowed) {
+        let plan = Plan { cells, rounds, last: 1.0 };
+        let tally = Tally::of(plan, machine, Rule::Pooled, simulations);
+        let of = format!("{cells} cells, {rounds} rounds, {}", machine.name());
+        let coverage = tally.coverage();
+        assert!((93.0..=98.5).contains(&coverage), "{coverage}% hold the ratio: {of}");
+        // Of two cells one of which is noisier than all others less can be known.
+        let least = tally.least_coverage();
+        assert!(least >= 84.0, "{least}% of the worst pair: {of}");
+        for wrong in [tally.wrong(), tally.most_wrong(true), tally.wrong_of_lowest()[1]] {
+            assert!(wrong <= 5.0, "{wrong}% of families: {of}");
+        }
+    }
+}
+
+#[test]
+fn rounds_of_a_default_benchmark_keep_the_promise() {
+    for (rounds, simulations) in [(2, 2000), (3, 1500), (5, 1000)] {
+        assert_rounds(8, rounds, simulations);
+    }
+}
+
+#[test]
+fn rounds_of_few_cells_keep_the_promise() {
+    for rounds in [2, 3, 5] {
+        assert_rounds(4, rounds, 3000);
+    }
+}
+
+#[test]
+fn many_rounds_keep_the_promise() {
+    assert_rounds(8, 10, 500);
+    assert_rounds(4, 30, 3000);
+}
+
+/// Why the others' noise counts for a part only.
+#[test]
+fn the_residual_of_all_cells_alike_breaks_the_promise_where_one_is_noisier() {
+    let of = |rule| Tally::of(Plan { cells: 8, rounds: 2, last: 1.0 }, Machine::OneNoisy, rule, 1000);
+    let (pooled, residual) = (of(Rule::Pooled), of(Rule::Residual));
+    assert!(residual.wrong() > 7.0 && residual.wrong() > 2.0 * pooled.wrong(), "{}", residual.wrong());
+    assert!(residual.most_wrong(true) > 8.0, "{}", residual.most_wrong(true));
+}
+
+/// Two rounds of eight cells, of which one is slower.
+#[test]
+fn two_rounds_find_what_the_noise_of_two_cells_alone_would_not() {
+    let found = |last, rule| Tally::of(Plan { cells: 8, rounds: 2, last }, Machine::Alike, rule, 500).found();
+    let (pooled, own) = (found(1.3, Rule::Pooled), found(1.3, Rule::Own));
+    assert!(pooled > 99.0 && own < 30.0, "30% more: {pooled}% and {own}%");
+    let (pooled, own) = (found(1.1, Rule::Pooled), found(1.1, Rule::Own));
+    assert!(pooled > 30.0 && own < 10.0, "10% more: {pooled}% and {own}%");
 }

@@ -1,8 +1,10 @@
 //! What holds of every comparison, whatever the numbers.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use trainmark_reports::statistics::{
-    BOOTSTRAP_FROM, Comparison, Interval, Method, Verdict, compare, difference, holm, interval, judge,
+    BOOTSTRAP_FROM, Comparison, Interval, Method, Rounds, Verdict, compare, difference, holm, interval, judge,
 };
 
 fn close(ours: f64, theirs: f64) -> bool {
@@ -30,6 +32,12 @@ fn comparison_is_sound(comparison: Comparison) -> bool {
         && comparison.interval.is_some() == comparison.p_value.is_some()
         && comparison.p_value.is_none_or(|p_value| (0.0..=1.0).contains(&p_value))
         && (comparison.verdict == Verdict::NeedsMoreSeeds) == (comparison.seeds < 2)
+}
+
+/// Values of cells by round, of which some are of no use or missing.
+fn cells() -> impl Strategy<Value = Vec<BTreeMap<u64, f64>>> {
+    let value = prop_oneof![8 => 0.01..1000.0, 1 => any::<f64>(), 1 => Just(0.0), 1 => Just(5e-324)];
+    prop::collection::vec(prop::collection::btree_map(0..8_u64, value, 0..8), 2..7)
 }
 
 proptest! {
@@ -85,6 +93,25 @@ proptest! {
         };
         for (lower, higher) in judged(low).iter().zip(judged(low + more)) {
             prop_assert!(higher.verdict == lower.verdict || higher.verdict == Verdict::NoDifferenceShown);
+        }
+    }
+
+    #[test]
+    fn cells_in_rounds_are_compared_soundly(cells in cells(), factor in 0.1..10.0) {
+        let rounds = Rounds::new(&cells);
+        let comparison = rounds.compare(0, 1);
+        prop_assert!(comparison_is_sound(comparison), "{comparison:?}");
+        let swapped = rounds.compare(1, 0);
+        prop_assert_eq!(comparison.seeds, swapped.seeds);
+        let slower = |values: &BTreeMap<u64, f64>| {
+            values.iter().map(|(&seed, &value)| (seed, if seed == 3 { value * factor } else { value })).collect()
+        };
+        let slowed = Rounds::new(&cells.iter().map(slower).collect::<Vec<_>>()).compare(0, 1);
+        let usual = cells.iter().flat_map(BTreeMap::values).all(|value| (0.01..1000.0).contains(value));
+        for other in [swapped, slowed].into_iter().filter(|_| usual) {
+            if let Some((ours, theirs)) = comparison.p_value.zip(other.p_value) {
+                prop_assert!((ours - theirs).abs() < 1e-6, "{:?}, {:?}", comparison, other);
+            }
         }
     }
 }

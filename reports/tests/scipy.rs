@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "a helper of tests is not seen as one")]
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -11,7 +12,7 @@ use trainmark_reports::statistics::distributions::{
     normal_cdf, normal_quantile, student_quantile, student_two_sided,
 };
 use trainmark_reports::statistics::{
-    Comparison, Interval, Method, compare, difference, holm, interval, sign_test,
+    Comparison, Interval, Method, Rounds, compare, difference, holm, interval, sign_test,
 };
 
 #[derive(Deserialize)]
@@ -24,6 +25,7 @@ struct Expected {
     given_resamples: Vec<Given>,
     drawn_resamples: Vec<Drawn>,
     holm: Vec<Family>,
+    rounds: Vec<InRounds>,
     sign_test: Vec<(usize, usize, f64)>,
 }
 
@@ -50,6 +52,14 @@ struct Drawn {
     pairs: Vec<(f64, f64)>,
     interval: (f64, f64),
     p_value: f64,
+}
+
+/// Seconds by cell and round, and of each pair (subject, baseline, ratio, low, high, p-value,
+/// degrees of freedom).
+#[derive(Deserialize)]
+struct InRounds {
+    seconds: Vec<Vec<Option<f64>>>,
+    pairs: Vec<(usize, usize, f64, f64, f64, f64, f64)>,
 }
 
 #[derive(Deserialize)]
@@ -104,6 +114,30 @@ fn intervals_and_p_values_of_few_seeds_are_those_of_the_paired_t_test() {
         assert_comparison(difference(&case.pairs), case.pairs.len(), case.difference);
         let subjects: Vec<f64> = case.pairs.iter().map(|pair| pair.0).collect();
         assert_interval(interval(&subjects).expect("two seeds"), case.own);
+    }
+}
+
+#[test]
+fn noise_pooled_over_cells_is_the_residual_of_least_squares() {
+    for case in &EXPECTED.rounds {
+        let by_seed = |seconds: &Vec<Option<f64>>| {
+            (1..)
+                .zip(seconds)
+                .filter_map(|(seed, &value)| Some((seed, value?)))
+                .collect::<BTreeMap<u64, f64>>()
+        };
+        let cells: Vec<_> = case.seconds.iter().map(by_seed).collect();
+        let rounds = Rounds::new(&cells);
+        for &(subject, baseline, ratio, low, high, p_value, freedom) in &case.pairs {
+            let ours = rounds.compare(subject, baseline);
+            let interval = ours.interval.expect("two rounds");
+            assert_close(interval.estimate, ratio, 1e-9);
+            assert_close(interval.low, low, 1e-9);
+            assert_close(interval.high, high, 1e-9);
+            assert_close(ours.p_value.expect("two rounds"), p_value, 1e-7);
+            let found = ours.pooled.map_or(ours.seeds as f64 - 1.0, |pooled| pooled.degrees_of_freedom);
+            assert_close(found, freedom, 1e-12);
+        }
     }
 }
 

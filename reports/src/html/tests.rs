@@ -211,9 +211,13 @@ fn one_seed_needs_more_and_has_no_whisker() {
     let chart = drawn(&html, "Training seconds per epoch").remove(0);
     assert_eq!(chart["rows"][0]["after"], ", needs more seeds");
     assert!(!chart.to_string().contains("whisker"), "{chart}");
-    assert!(html.contains("No interval: that needs more than one seed."));
-    let chart = drawn(&page(&example::record()), "Training seconds per epoch").remove(0);
+    assert!(html.contains("No interval of a cell by itself: that needs three seeds."));
+    let mut record = example::record();
+    let chart = drawn(&page(&record), "Training seconds per epoch").remove(0);
     assert!(!chart.to_string().contains("needs more seeds") && chart.to_string().contains("whisker"));
+    record.runs.retain(|run| run.seed < 3);
+    let chart = drawn(&page(&record), "Training seconds per epoch").remove(0);
+    assert!(!chart.to_string().contains("needs more seeds"), "two seeds can be compared: {chart}");
 }
 
 #[test]

@@ -66,16 +66,26 @@ pub struct BuiltinPair<'g> {
 pub fn builtin_pairs<'g>(record: &Record, groups: &'g [Group<'g>]) -> Vec<BuiltinPair<'g>> {
     let mut found = Vec::new();
     for group in groups {
-        for builtin in group.cells.iter().filter(|summary| summary.cell.implementation.is_builtin()) {
-            let other = Cell { implementation: Implementation::primitive(), ..builtin.cell.clone() };
-            let Some(primitive) = group.cells.iter().find(|summary| *summary.cell == other) else { continue };
+        let rounds = record.rounds(group);
+        for (of_builtin, of_primitive) in implementation_places(group) {
+            let [builtin, primitive] = [of_builtin, of_primitive].map(|place| &group.cells[place]);
             if builtin.train_seconds.is_some() && primitive.train_seconds.is_some() {
-                let seconds = pairs(&primitive.seconds_by_seed(), &builtin.seconds_by_seed());
-                found.push(BuiltinPair { seconds: statistics::compare(&seconds), builtin, primitive });
+                let seconds = rounds.compare(of_primitive, of_builtin);
+                found.push(BuiltinPair { builtin, primitive, seconds });
             }
         }
     }
     let floor = record.noise_floor().map_or(1.0, |floor| floor.ratio);
     statistics::judge(found.iter_mut().map(|pair| &mut pair.seconds), floor);
     found
+}
+
+/// The places of a group's built-in cells, each with that of the primitive one beside it.
+fn implementation_places(group: &Group<'_>) -> Vec<(usize, usize)> {
+    let builtin = group.cells.iter().enumerate().filter(|(_, one)| one.cell.implementation.is_builtin());
+    let pairs = builtin.filter_map(|(place, builtin)| {
+        let other = Cell { implementation: Implementation::primitive(), ..builtin.cell.clone() };
+        Some((place, group.cells.iter().position(|primitive| *primitive.cell == other)?))
+    });
+    pairs.collect()
 }

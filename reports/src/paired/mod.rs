@@ -2,8 +2,9 @@
 //! and whether that is more than noise.
 //!
 //! A cell and seed give one value; values of the same seed are a pair, since both cells
-//! trained from the same initial values on the same batches. What is done with the pairs
-//! stands in [`crate::statistics`].
+//! trained from the same initial values on the same batches. How large the noise of a pair is,
+//! all cells of a group tell together. What is done with the values stands in
+//! [`crate::statistics`].
 
 mod batch_norm;
 
@@ -11,8 +12,8 @@ use std::collections::BTreeMap;
 
 pub use batch_norm::{BatchNormPair, BuiltinPair, batch_norm_pairs, builtin_pairs};
 
-use crate::record::{Purpose, Record};
-use crate::statistics::{self, Comparison};
+use crate::record::{Purpose, Record, Run};
+use crate::statistics::{self, Comparison, Rounds};
 use crate::summary::{CellSummary, Group};
 
 /// How far two runs of the same cell and seed differed.
@@ -31,27 +32,52 @@ impl NoiseFloor {
     }
 }
 
+/// A run that was made once more.
+struct Again<'r> {
+    run: &'r Run,
+    /// Its seconds per epoch.
+    seconds: f64,
+    /// Those of the sample that it repeats.
+    first: f64,
+}
+
 impl Record {
     /// The noise floor of its machine: the seconds per epoch of each [`Purpose::Repeat`]
     /// against those of the run that it repeats. `None` where nothing was run twice.
     pub fn noise_floor(&self) -> Option<NoiseFloor> {
-        let pairs: Vec<(f64, f64)> = self.repeated(Purpose::Repeat).collect();
+        let repeated = self.repeated(Purpose::Repeat);
+        let pairs: Vec<(f64, f64)> = repeated.map(|again| (again.seconds, again.first)).collect();
         let ratio = statistics::noise_floor(&pairs)?;
         Some(NoiseFloor { ratio, pairs: pairs.len() })
     }
 
     /// How many times as long the benchmark's first run took at the end of it.
     pub fn drift(&self) -> Option<f64> {
-        self.repeated(Purpose::Drift).map(|(again, first)| again / first).next()
+        self.repeated(Purpose::Drift).map(|again| again.seconds / again.first).next()
     }
 
-    /// Seconds per epoch of runs that were made once more for this purpose: the other's and
-    /// the sample's.
-    fn repeated(&self, purpose: Purpose) -> impl Iterator<Item = (f64, f64)> {
-        self.runs.iter().filter(move |run| run.purpose == purpose && run.is_ok()).filter_map(|again| {
-            let first = self.find(&again.cell, again.seed, Purpose::Sample)?;
-            let counts = first.is_ok() && self.is_ranked(&again.cell);
-            counts.then_some((again.seconds_per_epoch()?, first.seconds_per_epoch()?))
+    /// The seconds per epoch of a group's cells, by their places. Of a cell that was run twice in
+    /// a round both runs count: the first of two is early in the round more often than not, so
+    /// that it alone would be favoured by a machine that becomes slower.
+    pub(crate) fn rounds(&self, group: &Group<'_>) -> Rounds {
+        let mut seconds: Vec<BTreeMap<u64, f64>> =
+            group.cells.iter().map(CellSummary::seconds_by_seed).collect();
+        for again in self.repeated(Purpose::Repeat) {
+            let place = group.cells.iter().position(|summary| *summary.cell == again.run.cell);
+            if let Some(place) = place {
+                seconds[place].insert(again.run.seed, again.seconds.sqrt() * again.first.sqrt());
+            }
+        }
+        Rounds::new(&seconds)
+    }
+
+    /// The runs that were made once more for this purpose, and that count.
+    fn repeated(&self, purpose: Purpose) -> impl Iterator<Item = Again<'_>> {
+        self.runs.iter().filter(move |run| run.purpose == purpose && run.is_ok()).filter_map(|run| {
+            let first = self.find(&run.cell, run.seed, Purpose::Sample)?;
+            let counts = first.is_ok() && self.is_ranked(&run.cell);
+            let (seconds, first) = (run.seconds_per_epoch()?, first.seconds_per_epoch()?);
+            counts.then_some(Again { run, seconds, first })
         })
     }
 }
@@ -76,18 +102,12 @@ impl Relative {
     /// of their own for Holm's correction: a reader looks at one baseline at a time.
     pub fn of(record: &Record, group: &Group<'_>) -> Self {
         let floor = record.noise_floor();
-        let seconds: Vec<BTreeMap<u64, f64>> = group.cells.iter().map(CellSummary::seconds_by_seed).collect();
-        // Each pair once: the other way round it is the same.
-        let below: Vec<Vec<Option<Comparison>>> = (0..seconds.len())
+        let rounds = record.rounds(group);
+        let places = 0..group.cells.len();
+        let mut comparisons: Vec<Vec<Option<Comparison>>> = places
+            .clone()
             .map(|baseline| {
-                seconds[..baseline].iter().map(|subject| compared(subject, &seconds[baseline])).collect()
-            })
-            .collect();
-        let mut comparisons: Vec<Vec<Option<Comparison>>> = (0..seconds.len())
-            .map(|baseline| {
-                let above = below[baseline + 1..].iter().map(|of_subject| of_subject[baseline]);
-                let above = above.map(|comparison| comparison.map(|comparison| comparison.reversed()));
-                below[baseline].iter().copied().chain([None]).chain(above).collect()
+                places.clone().map(|subject| compared(group, &rounds, subject, baseline)).collect()
             })
             .collect();
         for of_baseline in &mut comparisons {
@@ -102,10 +122,10 @@ impl Relative {
     }
 }
 
-/// `None` where one of the two has no run that counts.
-fn compared(subject: &BTreeMap<u64, f64>, baseline: &BTreeMap<u64, f64>) -> Option<Comparison> {
-    let is_comparable = !subject.is_empty() && !baseline.is_empty();
-    is_comparable.then(|| statistics::compare(&pairs(subject, baseline)))
+/// `None` of a cell against itself, and where one of the two has no run that counts.
+fn compared(group: &Group<'_>, rounds: &Rounds, subject: usize, baseline: usize) -> Option<Comparison> {
+    let is_timed = [subject, baseline].iter().all(|&place| group.cells[place].seconds().is_some());
+    (is_timed && subject != baseline).then(|| rounds.compare(subject, baseline))
 }
 
 #[cfg(test)]

@@ -108,23 +108,33 @@ fn accuracies_are_compared_with_those_of_the_control() {
 fn a_comparison_the_other_way_round_is_its_reciprocal() {
     let record = example::record();
     let relative = Relative::of(&record, &groups(&record)[0]);
-    for baseline in 0..4 {
-        for subject in 0..4 {
-            let values = |place: usize| groups(&record)[0].cells[place].seconds_by_seed();
-            let direct = statistics::compare(&pairs(&values(subject), &values(baseline)));
-            let Some(found) = relative.get(baseline, subject) else {
-                assert!(baseline == subject || direct.seeds == 0);
-                continue;
-            };
-            let (found, direct) = (found.interval.unwrap(), direct.interval.unwrap());
-            for (one, other) in
-                [(found.estimate, direct.estimate), (found.low, direct.low), (found.high, direct.high)]
-            {
-                assert!(
-                    (one / other - 1.0).abs() < 1e-12,
-                    "{subject} against {baseline}: {found:?}, {direct:?}"
-                );
-            }
+    for (baseline, subject) in [(0, 1), (0, 2), (1, 2)] {
+        let [one, other] = [(baseline, subject), (subject, baseline)]
+            .map(|(baseline, subject)| relative.get(baseline, subject).unwrap().interval.unwrap());
+        for product in [one.estimate * other.estimate, one.low * other.high, one.high * other.low] {
+            assert!((product - 1.0).abs() < 1e-12, "{subject} against {baseline}: {one:?}, {other:?}");
         }
     }
+}
+
+#[test]
+fn two_seeds_do_where_other_cells_tell_of_the_noise() {
+    let mut record = example::record();
+    record.runs.retain(|run| run.seed < 3);
+    let relative = Relative::of(&record, &groups(&record)[0]);
+    let pooled = relative.get(2, 1).unwrap();
+    assert_eq!((pooled.seeds, pooled.verdict), (2, Verdict::Higher));
+    assert_eq!(pooled.pooled.unwrap().cells, 3);
+    record.runs.retain(|run| run.cell.backend == "tch");
+    let alone = Relative::of(&record, &groups(&record)[0]);
+    assert_eq!(alone.get(2, 1).unwrap().pooled, None, "there is no other cell");
+}
+
+#[test]
+fn of_a_cell_run_twice_both_runs_are_compared() {
+    let ratio = |record: &Record| {
+        Relative::of(record, &groups(record)[0]).get(2, 0).unwrap().interval.unwrap().estimate
+    };
+    let factor = ratio(&with_repeats(Purpose::Repeat, 1.21)) / ratio(&example::record());
+    assert!((factor - 1.1).abs() < 1e-12, "{factor}");
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::interval::{Interval, ROUNDING, Sample, largest};
+use super::rounds::Pooled;
 use super::significance::{holm, mean_is_zero};
 
 /// A verdict is wrong in at most this part of all families without a difference.
@@ -22,6 +23,9 @@ pub struct Comparison {
     pub adjusted_p_value: Option<f64>,
     /// What may be said.
     pub verdict: Verdict,
+    /// What the noise was found of, where of more than the two cells' pairs: [`super::Rounds`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pooled: Option<Pooled>,
 }
 
 /// What may be said of a comparison.
@@ -44,18 +48,14 @@ pub enum Verdict {
 /// floor of 1. Pairs with a value that is not positive or not finite are left out.
 #[must_use]
 pub fn compare(pairs: &[(f64, f64)]) -> Comparison {
-    let positive = |value: f64| value.is_finite() && value > 0.0;
-    let counted = pairs.iter().filter(|(subject, baseline)| positive(*subject) && positive(*baseline));
-    let logarithms: Vec<f64> = counted.map(|(subject, baseline)| subject.ln() - baseline.ln()).collect();
-    let sample = Sample::new(logarithms, ROUNDING);
-    let ratio = |logarithm: f64| logarithm.exp().clamp(f64::MIN_POSITIVE, f64::MAX);
-    let interval = sample.interval().map(|interval| Interval {
-        estimate: ratio(interval.estimate),
-        low: ratio(interval.low),
-        high: ratio(interval.high),
-        method: interval.method,
-    });
-    Comparison::new(&sample, interval, (1.0, 1.0))
+    let counted = pairs.iter().filter(|(subject, baseline)| is_positive(*subject) && is_positive(*baseline));
+    let logarithms = counted.map(|(subject, baseline)| subject.ln() - baseline.ln()).collect();
+    Comparison::of_logarithms(&Sample::new(logarithms, ROUNDING))
+}
+
+/// Whether a value has a logarithm.
+pub(super) fn is_positive(value: f64) -> bool {
+    value.is_finite() && value > 0.0
 }
 
 /// Interval of the geometric mean of positive values, such as a cell's times over
@@ -105,22 +105,16 @@ fn judge_beyond<'c>(family: impl IntoIterator<Item = &'c mut Comparison>, noise:
 }
 
 impl Comparison {
-    /// A comparison of ratios with subject and baseline exchanged, which spares a second
-    /// bootstrap. Not judged in a family yet.
-    #[must_use]
-    pub fn reversed(&self) -> Self {
-        let interval = self.interval.map(|interval| Interval {
-            estimate: interval.estimate.recip(),
-            low: interval.high.recip(),
-            high: interval.low.recip(),
-            ..interval
+    /// Of ratios' logarithms.
+    pub(super) fn of_logarithms(sample: &Sample) -> Self {
+        let ratio = |logarithm: f64| logarithm.exp().clamp(f64::MIN_POSITIVE, f64::MAX);
+        let interval = sample.interval().map(|interval| Interval {
+            estimate: ratio(interval.estimate),
+            low: ratio(interval.low),
+            high: ratio(interval.high),
+            method: interval.method,
         });
-        let verdict = match self.verdict {
-            Verdict::Lower => Verdict::Higher,
-            Verdict::Higher => Verdict::Lower,
-            other => other,
-        };
-        Self { interval, verdict, adjusted_p_value: None, ..*self }
+        Self::new(sample, interval, (1.0, 1.0))
     }
 
     fn new(sample: &Sample, interval: Option<Interval>, noise: (f64, f64)) -> Self {
@@ -131,6 +125,7 @@ impl Comparison {
             p_value,
             adjusted_p_value: None,
             verdict: verdict(interval, p_value, noise),
+            pooled: None,
         }
     }
 }

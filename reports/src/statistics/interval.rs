@@ -33,6 +33,8 @@ pub enum Method {
     Bootstrap,
     /// Student's t; of ratios, on their logarithms.
     StudentT,
+    /// Student's t with the noise that the cells of a group share: [`super::Rounds`].
+    PooledT,
 }
 
 impl Method {
@@ -42,6 +44,7 @@ impl Method {
         match self {
             Self::Bootstrap => "BCa bootstrap",
             Self::StudentT => "Student's t",
+            Self::PooledT => "Student's t, noise pooled over cells",
         }
     }
 }
@@ -75,6 +78,10 @@ pub(super) struct Sample {
     /// Standard error of the mean, in units of `scale`; 0 where the values differ
     /// by no more than rounding.
     pub standard_error: f64,
+    /// Degrees of freedom of the standard error.
+    pub freedom: f64,
+    /// Whether the standard error is of more than these values.
+    is_pooled: bool,
     /// The greatest magnitude, so that squares neither overflow nor vanish.
     scale: f64,
     values: Vec<f64>,
@@ -85,8 +92,17 @@ impl Sample {
     pub(super) fn new(mut values: Vec<f64>, rounding: f64) -> Self {
         let count = values.len();
         let scale = largest(values.iter().copied());
+        let nothing = Self {
+            count,
+            mean: 0.0,
+            standard_error: 0.0,
+            freedom: count.saturating_sub(1) as f64,
+            is_pooled: false,
+            scale: 1.0,
+            values: Vec::new(),
+        };
         if count == 0 || scale <= rounding {
-            return Self { count, mean: 0.0, standard_error: 0.0, scale: 0.0, values: vec![0.0; count] };
+            return Self { values: vec![0.0; count], ..nothing };
         }
         values.iter_mut().for_each(|value| *value /= scale);
         let mean = values.iter().sum::<f64>() / count as f64;
@@ -96,7 +112,12 @@ impl Sample {
         let differ = count > 1 && most - least > rounding / scale;
         let standard_error =
             if differ { (deviations / (count - 1) as f64 / count as f64).sqrt() } else { 0.0 };
-        Self { count, mean, standard_error, scale, values }
+        Self { mean, standard_error, scale, values, ..nothing }
+    }
+
+    /// The same values with a standard error that was found of others, too.
+    pub(super) fn with_pooled(self, standard_error: f64, freedom: f64) -> Self {
+        Self { standard_error: standard_error / self.scale, freedom, is_pooled: true, ..self }
     }
 
     /// Interval of the mean; `None` below two values.
@@ -104,8 +125,13 @@ impl Sample {
         if self.count < 2 {
             return None;
         }
-        let bootstrap = if self.count < BOOTSTRAP_FROM { None } else { self.bootstrap() };
-        let method = if bootstrap.is_some() { Method::Bootstrap } else { Method::StudentT };
+        let is_student = self.is_pooled || self.count < BOOTSTRAP_FROM;
+        let bootstrap = if is_student { None } else { self.bootstrap() };
+        let method = match bootstrap {
+            Some(_) => Method::Bootstrap,
+            None if self.is_pooled => Method::PooledT,
+            None => Method::StudentT,
+        };
         let (low, high) = bootstrap.unwrap_or_else(|| self.student());
         let unscaled = |value: f64| (value * self.scale).clamp(f64::MIN, f64::MAX);
         Some(Interval {
@@ -117,7 +143,7 @@ impl Sample {
     }
 
     fn student(&self) -> (f64, f64) {
-        let quantile = student_quantile((1.0 + CONFIDENCE) / 2.0, (self.count - 1) as f64);
+        let quantile = student_quantile((1.0 + CONFIDENCE) / 2.0, self.freedom);
         let half_width = quantile * self.standard_error;
         (self.mean - half_width, self.mean + half_width)
     }

@@ -43,7 +43,7 @@ pub(super) fn mean_is_zero(sample: &Sample) -> Option<f64> {
         return None;
     }
     if sample.standard_error > 0.0 {
-        return Some(student_two_sided(sample.mean / sample.standard_error, (sample.count - 1) as f64));
+        return Some(student_two_sided(sample.mean / sample.standard_error, sample.freedom));
     }
     Some(if sample.mean == 0.0 { 1.0 } else { sign_test(sample.count, 0) })
 }

@@ -86,7 +86,15 @@ fn basis(comparisons: &[&Comparison]) -> String {
         1 => String::new(),
         length => format!(", corrected for {} (Holm)", count(length, "comparison")),
     };
-    format!("Comparisons: 95% intervals over {of}, paired by seed{family}.")
+    format!("Comparisons: 95% intervals over {of}, paired by seed{}{family}.", pooled_in_words(comparisons))
+}
+
+/// Whose runs told how large the noise is, where more than those of the two cells compared.
+fn pooled_in_words(comparisons: &[&Comparison]) -> String {
+    let pooled = comparisons.iter().filter_map(|comparison| comparison.pooled);
+    pooled.map(|pooled| pooled.cells).max().map_or_else(String::new, |cells| {
+        format!(", the noise from run to run pooled over {}", count(cells, "cell"))
+    })
 }
 
 /// The same for times, which must differ by more than the machine's noise.

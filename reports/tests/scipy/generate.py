@@ -16,6 +16,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import statsmodels.api as sm
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
@@ -64,6 +65,44 @@ def student(generator) -> list:
                 "own": [subject.mean(), *own],
             })  # fmt: skip
     return cases
+
+
+def rounds(generator) -> list:
+    """Cells in rounds, some of them missing: the noise that two cells are compared with is
+    made of their own and of the residual of statsmodels' fit of log value = cell + round."""
+    cases = []
+    for cells, count, missing in (
+        (2, 3, []), (3, 2, []), (3, 3, []), (4, 2, []), (8, 2, []), (6, 5, []), (4, 2, [(3, 1)]),
+        (6, 4, [(0, 0), (2, 1), (2, 2), (5, 3)]), (5, 3, [(4, 1), (4, 2)]), (4, 30, [(1, 7)]),
+    ):  # fmt: skip
+        noise = 0.02 * generator.uniform(0.5, 2, (cells, 1)) * generator.standard_normal((cells, count))
+        logarithms = generator.uniform(-0.1, 0.1, (cells, 1)) + 0.1 * generator.standard_normal(count) + noise
+        for place in missing:
+            logarithms[place] = np.nan
+        cell, seed = np.nonzero(np.isfinite(logarithms))
+        fit = sm.OLS(logarithms[cell, seed], np.hstack([np.eye(cells)[cell], np.eye(count)[seed, 1:]])).fit()
+        pairs = [(subject, baseline) for subject in range(cells) for baseline in range(cells) if subject != baseline]
+        compared = [[*pair, *ratio(logarithms[pair[0]] - logarithms[pair[1]], fit)] for pair in pairs]
+        seconds = [[math.exp(value) if math.isfinite(value) else None for value in row] for row in logarithms]
+        cases.append({"seconds": seconds, "pairs": [pair for pair in compared if len(pair) > 2]})
+    return cases
+
+
+def ratio(differences, fit) -> list:
+    """Ratio, its ends, p-value and degrees of freedom; nothing below two rounds."""
+    differences = differences[np.isfinite(differences)]
+    rounds = len(differences)
+    if rounds < 2:
+        return []
+    own, own_freedom = differences.var() * rounds / 2, rounds - 1
+    others_freedom = round(fit.df_resid) - own_freedom
+    counted = min(others_freedom / 2, 2.5)
+    others = (fit.ssr - own) / others_freedom * counted if others_freedom else 0
+    freedom = own_freedom + counted
+    error = math.sqrt(2 * (own + others) / freedom / rounds)
+    low, high = stats.t.interval(0.95, freedom, differences.mean(), error)
+    p_value = 2 * stats.t.sf(abs(differences.mean()) / error, freedom)
+    return [*np.exp([differences.mean(), low, high]).tolist(), p_value, freedom]
 
 
 def given(indices) -> np.random.Generator:
@@ -141,6 +180,7 @@ def expected() -> dict:
         "given_resamples": given_resamples(generator),
         "drawn_resamples": drawn_resamples(generator),
         "holm": holm(generator),
+        "rounds": rounds(generator),
         "sign_test": sign_test(),
     }
 
@@ -150,6 +190,8 @@ def same(stored, fresh) -> bool:
         return stored.keys() == fresh.keys() and all(same(stored[key], fresh[key]) for key in stored)
     if isinstance(stored, list):
         return len(stored) == len(fresh) and all(map(same, stored, fresh))
+    if stored is None or fresh is None:
+        return stored is fresh
     return math.isclose(stored, fresh, rel_tol=1e-9, abs_tol=1e-300)
 
 

@@ -1,6 +1,9 @@
 //! Measured times of two cells without a difference, as a benchmark might give
 //! them: each seed takes both cells equally longer or shorter, each run by itself.
 
+pub(crate) mod rounds;
+pub(crate) mod tally;
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 use trainmark_reports::statistics::distributions::normal_quantile;

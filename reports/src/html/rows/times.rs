@@ -27,7 +27,8 @@ fn row(group: &Group<'_>, colours: &Colours, summary: &CellSummary) -> ChartRow 
     let EpochSeconds { median, interval, .. } = time;
     let after = match interval {
         Some(_) => bracket(interval, crate::number::significant),
-        None => ", needs more seeds".to_owned(),
+        None if summary.seconds_by_seed().len() < 2 => ", needs more seeds".to_owned(),
+        None => String::new(),
     };
     let mut marks = vec![Mark::Bar(0.0, rounded(median), 0)];
     for (seed, at) in summary.seconds_by_seed() {
@@ -49,7 +50,7 @@ pub(in super::super) fn legend(group: &Group) -> String {
     let whiskers = if times.iter().any(|time| time.interval.is_some()) {
         "Whiskers: 95% intervals over seeds."
     } else {
-        "No interval: that needs more than one seed."
+        "No interval of a cell by itself: that needs three seeds."
     };
     format!("Bars: medians of the {basis}. {whiskers} Ticks: each seed.")
 }
