@@ -161,14 +161,7 @@ impl Place {
             let path = self.dir.join(name);
             match state {
                 FileState::Good | FileState::Missing => {}
-                FileState::Other { expected, found } => {
-                    return Err(DataError::Malformed {
-                        path,
-                        expected: expected.clone(),
-                        found: found.clone(),
-                        remedy: decode::REMEDY.to_owned(),
-                    });
-                }
+                FileState::Other(mismatch) => return Err(mismatch.clone().in_file(&path, decode::REMEDY)),
                 FileState::Unreadable(reason) => {
                     return Err(DataError::Io {
                         action: "read",

@@ -30,7 +30,7 @@ use trainmark_reports::warnings::Warning;
 
 pub use decoded_files::{DecodedFiles, MappedDataset};
 pub use download::download;
-pub use error::{Absence, DataError};
+pub use error::{Absence, DataError, Mismatch};
 pub use event::{DownloadEvent, Heard};
 pub use locate::{Environment, Origin, Place};
 pub use publication::{

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use trainmark_reports::files;
 
 use super::decoded_files::DecodedFiles;
-use super::error::DataError;
+use super::error::{DataError, Mismatch};
 use super::idx::{self, IMAGES_HEADER, IdxImages, LABELS_HEADER};
 use crate::file_version::FileVersion;
 use crate::units::hexadecimal;
@@ -143,7 +143,7 @@ fn reusable(dir: &Path) -> Option<(Contents, Vec<FileVersion>)> {
 /// Checks that the four files are a data set, and takes their fingerprint.
 fn examine(name: &str, files: &[Vec<u8>; 4]) -> Result<Contents, DataError> {
     let in_file = |index: usize| {
-        move |error: idx::IdxError| {
+        move |error: Mismatch| {
             let path = PathBuf::from(format!("{} of {name}", FILES[index]));
             error.in_file(&path, "the data set itself is wrong: use another one")
         }

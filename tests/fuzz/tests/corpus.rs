@@ -39,7 +39,7 @@ fn change(bytes: &mut Vec<u8>, corpus: &[Vec<u8>], random: &mut ChaCha8Rng) {
         ["0", "-1", "1e308", "-0.0", "4294967295", "18446744073709551615", "null", "NaN", "\"\""];
     let place = random.random_range(0..=bytes.len());
     let end = random.random_range(place..=bytes.len()).min(place + 64);
-    match random.random_range(0..7) {
+    match random.random_range(0..8) {
         0 if place < bytes.len() => bytes[place] ^= 1 << random.random_range(0..8),
         1 if place < bytes.len() => bytes[place] = random.random(),
         2 => drop(bytes.drain(place..end)),
@@ -54,8 +54,16 @@ fn change(bytes: &mut Vec<u8>, corpus: &[Vec<u8>], random: &mut ChaCha8Rng) {
             let part = &other[start..(start + 64).min(other.len())];
             bytes.splice(place..end, part.iter().copied());
         }
-        // The number that is there becomes another.
+        // A whole line of another one, before one of these.
         5 => {
+            let other = corpus.choose(random).unwrap();
+            let lines: Vec<&[u8]> = other.split_inclusive(|&byte| byte == b'\n').collect();
+            let line_start = bytes[..place].iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+            let Some(line) = lines.choose(random) else { return };
+            bytes.splice(line_start..line_start, line.iter().copied());
+        }
+        // The number that is there becomes another.
+        6 => {
             let is_digit = |byte: &u8| byte.is_ascii_digit() || b".-e".contains(byte);
             let Some(start) = bytes[place..].iter().position(u8::is_ascii_digit) else { return };
             let start = place + start;
@@ -106,4 +114,4 @@ macro_rules! searches {
     };
 }
 
-searches! { describe events folder idx manifest message open }
+searches! { decode describe events folder idx manifest message open }
