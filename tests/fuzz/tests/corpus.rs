@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use trainmark::worker::protocol::Message;
 use trainmark_fuzz::{TARGETS, Target};
 
 /// How long each target is searched; all at once.
@@ -106,4 +107,16 @@ fn nothing_breaks_a_target() {
             scope.spawn(move || search(target));
         }
     });
+}
+
+/// Dialogues of an older protocol would all end at their first line.
+#[test]
+fn the_corpus_of_dialogues_holds_messages() {
+    let target = TARGETS.into_iter().find(|target| target.name == "message").unwrap();
+    for dialogue in corpus(target) {
+        for line in dialogue.trim_ascii_end().split(|&byte| byte == b'\n').skip(1) {
+            let message = serde_json::from_slice::<Message>(line);
+            message.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(line)));
+        }
+    }
 }
