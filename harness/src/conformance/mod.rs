@@ -33,6 +33,7 @@ use trainmark_reports::record::{CheckKind, CheckRecord, Conformance};
 use crate::reference::{Batch, Reference};
 use crate::workload::Workload;
 use deviation::Deviation;
+use step::Steps;
 
 /// What is held against the reference.
 #[derive(Debug, Clone)]
@@ -101,10 +102,10 @@ pub fn run<'d>(
     let rate = subject.workload.learning_rate;
     protocol::check(subject, &mut *open(subject.request(rate))?, &mut recorder)?;
 
-    let plan = step::plan(subject)?;
-    let mut session = open(subject.request(plan.learning_rate))?;
+    let steps = Steps::choose(subject)?;
+    let mut session = open(subject.request(steps.learning_rate))?;
     prediction::check(subject, &mut *session, &mut recorder)?;
-    step::check(subject, &plan, &mut *session, &mut recorder)?;
+    steps.check(subject, &mut *session, &mut recorder)?;
     drop(session);
 
     trajectory::check(subject, &mut *open(subject.request(rate))?, &mut recorder)?;

@@ -18,8 +18,8 @@ pub(super) const LEAST_LOSS: f64 = 1e-2;
 /// Test samples predicted after a step.
 const PREDICTED: usize = 64;
 
-/// Where the steps start, on which batches, and at which learning rate.
-pub(super) struct Plan {
+/// The steps that are checked: where they start, on which batches, and at which learning rate.
+pub(super) struct Steps {
     /// At least 1, and a power of two so large that every tensor's change stands
     /// far above the rounding of float32: a gradient is only seen through w − rate·g.
     pub(super) learning_rate: f64,
@@ -27,15 +27,78 @@ pub(super) struct Plan {
     batches: Vec<Chosen>,
 }
 
-pub(super) fn plan(subject: &Subject<'_>) -> Result<Plan, Error> {
-    let start = starts::telling(subject)?;
-    let reference = subject.reference(1.0, &start)?;
-    let mut candidates = batches::samples(subject);
-    let sizes = [subject.workload.batch_size, subject.tail(), 1];
-    let chosen = sizes.map(|size| batches::choose(&reference, subject.dataset.train, &mut candidates, size));
-    let pass = reference.gradients(&chosen[0].batch);
-    let learning_rate = measurable_rate(reference.specs(), reference.parameters(), &pass.gradients);
-    Ok(Plan { learning_rate, start, batches: chosen.into() })
+impl Steps {
+    /// Those that tell most of a subject.
+    ///
+    /// # Errors
+    /// Where the reference cannot compute the workload.
+    pub(super) fn choose(subject: &Subject<'_>) -> Result<Self, Error> {
+        let start = starts::telling(subject)?;
+        let reference = subject.reference(1.0, &start)?;
+        let mut candidates = batches::samples(subject);
+        let sizes = [subject.workload.batch_size, subject.tail(), 1];
+        let chosen =
+            sizes.map(|size| batches::choose(&reference, subject.dataset.train, &mut candidates, size));
+        let pass = reference.gradients(&chosen[0].batch);
+        let learning_rate = measurable_rate(reference.specs(), reference.parameters(), &pass.gradients);
+        Ok(Self { learning_rate, start, batches: chosen.into() })
+    }
+
+    /// Has the backend make each and holds it against the reference's.
+    ///
+    /// # Errors
+    /// Where the reference cannot compute the workload, or the first step is unsupported.
+    pub(super) fn check(
+        &self,
+        subject: &Subject<'_>,
+        session: &mut dyn Session,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<(), Error> {
+        for chosen in &self.batches {
+            let mut reference = subject.reference(self.learning_rate, &self.start)?;
+            let pass = reference.train_step(&chosen.batch);
+            let size = chosen.indices.len();
+            let name = format!("train_step batch {size}");
+            let found = self.make(session, &chosen.indices, reference.specs());
+            let is_whole = size == subject.workload.batch_size;
+            if is_whole {
+                stop_if_unsupported("train_step", &found)?;
+            }
+            match found {
+                Ok((outcome, after)) => {
+                    let compared = Compared {
+                        subject,
+                        steps: self,
+                        chosen,
+                        reference: &reference,
+                        pass: &pass,
+                        outcome,
+                    };
+                    compared.record(&name, &after, recorder);
+                    if is_whole {
+                        compared.record_prediction(&name, session, recorder);
+                    }
+                }
+                Err(error) if size == 1 && is_refusal(&error) => {
+                    let told = format!("refused, as a backend may: {error}");
+                    recorder.stated(CheckKind::Step, name, Ok(told));
+                }
+                Err(error) => recorder.stated(CheckKind::Step, name, Err(error.to_string())),
+            }
+        }
+        Ok(())
+    }
+
+    fn make(
+        &self,
+        session: &mut dyn Session,
+        indices: &[u32],
+        specs: &[ParameterSpec],
+    ) -> Result<(Outcome, Vec<Vec<f32>>), Error> {
+        starts::set(session, &self.start)?;
+        let outcome = session.train_step(indices)?;
+        Ok((outcome, starts::get(session, specs)?))
+    }
 }
 
 fn measurable_rate(specs: &[ParameterSpec], parameters: &[Vec<f64>], gradients: &[Vec<f64>]) -> f64 {
@@ -48,57 +111,6 @@ fn measurable_rate(specs: &[ParameterSpec], parameters: &[Vec<f64>], gradients: 
         f64::from(f32::EPSILON) * norm(&parameters[slot]) / (ROUNDING_SHARE * norm(&gradients[slot]))
     });
     needed.fold(1.0, f64::max).log2().ceil().exp2()
-}
-
-pub(super) fn check(
-    subject: &Subject<'_>,
-    plan: &Plan,
-    session: &mut dyn Session,
-    recorder: &mut Recorder<'_>,
-) -> Result<(), Error> {
-    for chosen in &plan.batches {
-        let mut reference = subject.reference(plan.learning_rate, &plan.start)?;
-        let pass = reference.train_step(&chosen.batch);
-        let size = chosen.indices.len();
-        let name = format!("train_step batch {size}");
-        let found = step(session, &plan.start, &chosen.indices, reference.specs());
-        if size == subject.workload.batch_size {
-            stop_if_unsupported("train_step", &found)?;
-        }
-        match found {
-            Ok((outcome, after)) => {
-                let compared =
-                    Compared { subject, plan, chosen, reference: &reference, pass: &pass, outcome };
-                compared.record(&name, &after, recorder);
-                if size == subject.workload.batch_size {
-                    let predicted = predict(subject, session, &reference);
-                    let limit = subject.workload.tolerances.logits;
-                    recorder.measured(
-                        CheckKind::StepPrediction,
-                        format!("{name}: prediction afterwards"),
-                        predicted,
-                        limit,
-                    );
-                }
-            }
-            Err(error) if size == 1 && is_refusal(&error) => {
-                recorder.stated(CheckKind::Step, name, Ok(format!("refused, as a backend may: {error}")));
-            }
-            Err(error) => recorder.stated(CheckKind::Step, name, Err(error.to_string())),
-        }
-    }
-    Ok(())
-}
-
-fn step(
-    session: &mut dyn Session,
-    start: &[Vec<f32>],
-    indices: &[u32],
-    specs: &[ParameterSpec],
-) -> Result<(Outcome, Vec<Vec<f32>>), Error> {
-    starts::set(session, start)?;
-    let outcome = session.train_step(indices)?;
-    Ok((outcome, starts::get(session, specs)?))
 }
 
 /// Logits of test samples in prediction mode, from what the step left behind.
@@ -124,7 +136,7 @@ fn is_refusal(error: &Error) -> bool {
 /// A backend's step beside the reference's.
 struct Compared<'a> {
     subject: &'a Subject<'a>,
-    plan: &'a Plan,
+    steps: &'a Steps,
     chosen: &'a Chosen,
     /// After its step.
     reference: &'a Reference,
@@ -157,12 +169,19 @@ impl Compared<'_> {
         }
     }
 
+    fn record_prediction(&self, name: &str, session: &mut dyn Session, recorder: &mut Recorder<'_>) {
+        let predicted = predict(self.subject, session, self.reference);
+        let limit = self.subject.workload.tolerances.logits;
+        let name = format!("{name}: prediction afterwards");
+        recorder.measured(CheckKind::StepPrediction, name, predicted, limit);
+    }
+
     fn gradients(&self, after: &[Vec<f32>], limit: f64) -> Deviation {
-        let rate = self.plan.learning_rate;
+        let rate = self.steps.learning_rate;
         let expected = self.pass.change(rate);
         let mut found = Change {
             specs: self.reference.specs(),
-            before: &self.plan.start,
+            before: &self.steps.start,
             after,
             expected: &expected,
             limit,

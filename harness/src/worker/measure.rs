@@ -9,7 +9,7 @@ use trainmark_plugin::{OpenRequest, RunningVariance, Session, Split};
 use super::calls::{self, named};
 use super::protocol::{Message, Task};
 use super::{Harness, Loaded, done};
-use crate::operations::{self, BATCH, BATCHES, Call, FEWEST_SAMPLES, Inputs, PREDICTED, Term};
+use crate::operations::{self, BATCH, BATCHES, Call, FEWEST_SAMPLES, PREDICTED, Term, TermSamples};
 use crate::workload::initial_parameters;
 
 const SEED: u64 = 1;
@@ -28,8 +28,8 @@ pub(super) fn run(task: &Task, operation: &str, is_quick: bool, harness: &mut Ha
     let mapped = task.dataset.map().context("cannot map the data set")?;
     let Loaded { plugin, description, file } = task.load(harness)?;
     let convention = calls::convention(&description, &task.implementation)?;
-    let inputs = operation.terms.iter().map(|term| Inputs::new(term, mapped.dataset()));
-    let inputs: Vec<Inputs<'_>> = inputs.collect::<Result<_, _>>()?;
+    let inputs = operation.terms.iter().map(|term| TermSamples::new(term, mapped.dataset()));
+    let inputs: Vec<TermSamples<'_>> = inputs.collect::<Result<_, _>>()?;
     let mut announcer = Announcer { harness, last: None };
     let terms = operation.terms.iter().zip(&inputs);
     let models = terms.map(|(term, inputs)| open(&plugin, task, convention, term, inputs, &mut announcer));
@@ -175,7 +175,7 @@ fn open<'d>(
     task: &Task,
     convention: RunningVariance,
     term: &Term,
-    inputs: &'d Inputs<'_>,
+    inputs: &'d TermSamples<'_>,
     announcer: &mut Announcer<'_>,
 ) -> anyhow::Result<OpenModel<'d>> {
     let request = OpenRequest::new(term.model.clone(), inputs.dataset(), BATCH, term.learning_rate)
