@@ -107,6 +107,11 @@ impl Reference {
         &self.specs
     }
 
+    /// That of its steps.
+    pub fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
     /// Every parameter tensor, in the order of [`Reference::specs`].
     pub fn parameters(&self) -> &[Vec<f64>] {
         &self.parameters
