@@ -19,6 +19,7 @@ mod grid;
 pub mod interrupt;
 pub mod machine;
 pub mod operations;
+mod parameters;
 mod path_text;
 pub mod peak;
 pub mod plan;

@@ -1,9 +1,10 @@
 //! The audit: what is timed is what was checked.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use trainmark_tests::{RunFolder, bench, hostile, invoke, wait_until};
+use trainmark_tests::{Repository, RunFolder, asked_for, bench, handwritten, hostile, invoke, wait_until};
 
 /// A cheat that the gate cannot see, and what the audit says of it.
 struct Case {
@@ -102,4 +103,47 @@ fn an_interrupted_audit_is_made_on_resume() {
     invoke(["bench", "--resume"]).args([&run.path]).run().expect(0);
     assert_eq!((run.count("ended"), run.count("audited")), (1, 1));
     assert!(!run.read("report.html").contains("no run was audited"));
+}
+
+/// Audits of a plugin that does not cheat; `TRAINMARK_AUDITS` asks for more.
+const AUDITS: usize = 8;
+/// Benchmarks that share them, side by side.
+const BENCHMARKS: usize = 4;
+
+#[test]
+fn an_honest_plugin_is_never_accused() {
+    let audits = asked_for("TRAINMARK_AUDITS", AUDITS);
+    let repository = Repository::new().library("handwritten", &handwritten());
+    let (begun, accused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..BENCHMARKS {
+            scope.spawn(|| {
+                while begun.fetch_add(1, Ordering::Relaxed) < audits {
+                    accused.fetch_add(usize::from(is_accused(&repository)), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let accused = accused.into_inner();
+    println!("{accused} of {audits} honest audits accused");
+    assert_eq!(accused, 0);
+}
+
+/// Whether a benchmark's audit says of the handwritten backend that it cheats. Which steps are held
+/// against the reference differs.
+fn is_accused(repository: &Repository) -> bool {
+    let out = tempfile::tempdir().unwrap();
+    let arguments = ["--workload", "softmax", "--dataset", "synthetic", "--quick"];
+    let bench = repository.invoke(["bench", "handwritten", "--out"]).args([out.path()]).args(arguments);
+    let finished = bench.run();
+    let is_accused = finished.code == Some(1);
+    assert!(is_accused || finished.code == Some(0), "{finished:?}");
+    let events = RunFolder::only(out.path()).events();
+    let audited = events.iter().find(|event| event["event"] == "audited");
+    let audited = audited.unwrap_or_else(|| panic!("there was no audit: {finished:?}"));
+    assert_eq!(audited["outcome"] != "ok", is_accused, "{finished:?}");
+    if is_accused {
+        println!("{audited}");
+    }
+    is_accused
 }

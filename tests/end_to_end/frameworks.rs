@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 
-use trainmark_tests::{invoke, skip};
+use trainmark_tests::{invoke, invoke_program, skip};
 
 /// What `list` says of a backend, without its first line; `None`, said aloud, where
 /// its library is not there.
@@ -50,6 +50,20 @@ fn computes_the_same(name: &str) {
     ];
     assert_eq!(cells, expected);
     assert_eq!(checked.stdout.matches("\n  passed all ").count(), 4, "{}", checked.stdout);
+}
+
+/// Frameworks are in workspaces of their own: whoever only runs the tests does not build them.
+#[test]
+fn the_workspace_and_its_tests_need_no_framework() {
+    let tree = ["tree", "--workspace", "--edges", "normal,build,dev", "--prefix", "none", "--format", "{p}"];
+    let listed = invoke_program("cargo", tree).args(["--locked", "--offline"]).run().expect(0).stdout;
+    let packages: Vec<&str> = listed.lines().filter_map(|line| line.split(' ').next()).collect();
+    for package in ["trainmark-handwritten", "trainmark-tests", "trainmark-fuzz"] {
+        assert!(packages.contains(&package), "{package} is in the workspace: {listed}");
+    }
+    for framework in ["candle-core", "candle-nn", "dfdx", "cudarc", "tch", "torch-sys"] {
+        assert!(!packages.contains(&framework), "{framework} is built with the workspace: {listed}");
+    }
 }
 
 #[test]

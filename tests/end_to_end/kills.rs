@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
-use trainmark_tests::{Invocation, RunFolder, bench, hostile, invoke, minimal_c};
+use trainmark_tests::{Invocation, RunFolder, asked_for, bench, hostile, invoke, minimal_c};
 
 /// Kills to be survived; `TRAINMARK_KILLS` asks for more.
 const KILLS: usize = 8;
@@ -15,13 +15,6 @@ const BENCHMARKS: usize = 4;
 const LONGEST_LIFE: Duration = Duration::from_millis(1500);
 const RUNS: usize = 6;
 const EPOCHS: usize = 2;
-
-fn kills() -> usize {
-    match std::env::var("TRAINMARK_KILLS") {
-        Ok(number) => number.parse().unwrap_or_else(|_| panic!("TRAINMARK_KILLS={number} is no number")),
-        Err(_) => KILLS,
-    }
-}
 
 /// How long the benchmark lives before the kill of this number: spread over its life so that any
 /// few of them are far apart (the golden ratio's multiples).
@@ -67,7 +60,7 @@ fn survive(out: &Path, lives: impl Iterator<Item = Duration>) -> Option<()> {
 
 #[test]
 fn no_row_is_lost_and_none_stands_twice() {
-    let kills = kills();
+    let kills = asked_for("TRAINMARK_KILLS", KILLS);
     std::thread::scope(|scope| {
         for benchmark in 0..BENCHMARKS {
             scope.spawn(move || {

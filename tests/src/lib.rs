@@ -5,6 +5,7 @@
 pub mod browser;
 mod build;
 mod checkout;
+mod effort;
 mod invocation;
 mod process;
 mod repository;
@@ -13,6 +14,7 @@ mod run_folder;
 
 pub use build::{c_library, handwritten, hostile, minimal_c, pretended_driver, repository_root, trainmark};
 pub use checkout::Checkout;
+pub use effort::asked_for;
 pub use invocation::{Finished, Invocation, Running, bench, invoke, invoke_program, shell};
 pub use process::{Marker, wait_until};
 pub use repository::{Repository, manifest};

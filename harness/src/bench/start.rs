@@ -94,7 +94,7 @@ pub(super) fn check_same_data(
 ) -> anyhow::Result<()> {
     let before = &record.started.plan.dataset;
     if before.fingerprint != dataset.fingerprint {
-        let named = data::Environment::from_process().data_dir;
+        let named = data::Sources::from_process().data_dir;
         if let (Some(folder), None) = (&request.selected.data_variable, named) {
             anyhow::bail!(
                 "cannot resume: the run was begun on {} with TRAINMARK_DATA={folder}, which is not set now; \

@@ -75,7 +75,7 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
         workloads: distinct(arguments.workload),
         dataset: arguments.data.dataset,
         data_dir: arguments.data.data_dir.as_deref().map(absolute).transpose()?,
-        data_variable: data::Environment::from_process().data_dir.as_deref().map(absolute).transpose()?,
+        data_variable: data::Sources::from_process().data_dir.as_deref().map(absolute).transpose()?,
         threads: arguments.worker.threads(),
         backend_paths: absolute_all(&arguments.backends.backend_path)?,
         offline: arguments.data.offline,

@@ -12,7 +12,7 @@ use crate::bench::{self, Selected, progress};
 use crate::data::DatasetChoice;
 use crate::executor::Executor;
 use crate::failure::Failure;
-use crate::operations::{self, Run};
+use crate::operations::{self, OperationBench};
 use crate::registry::Registry;
 
 pub(super) fn run(arguments: &OperationsArguments) -> anyhow::Result<i32> {
@@ -41,8 +41,12 @@ pub(super) fn run(arguments: &OperationsArguments) -> anyhow::Result<i32> {
     // Before time is spent on what would not go on top of it.
     read(&folder)?;
     let ready = prepared(&selected, registry, &executor)?;
-    let run =
-        Run { operations: &chosen, dataset: &ready.dataset, is_quick: arguments.quick, runner: &executor };
+    let run = OperationBench {
+        operations: &chosen,
+        dataset: &ready.dataset,
+        is_quick: arguments.quick,
+        runner: &executor,
+    };
     let measured = run.measure(&ready.cells, &mut tell)?;
     let is_interrupted = executor.interrupt.is_set();
     let code = if is_interrupted { exit::INTERRUPTED } else { exit_code(&measured) };

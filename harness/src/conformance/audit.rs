@@ -6,8 +6,10 @@ use std::collections::HashSet;
 use trainmark_plugin::{Error, Outcome, ParameterSpec, Session};
 use trainmark_reports::record::{CheckKind, CheckRecord};
 
-use super::deviation::{Change, Deviation, Vanishing, finite_or_infinite, norm};
-use super::{Open, Recorder, Subject, starts, step};
+use super::deviation::{Deviation, finite_or_infinite, norm};
+use super::step::{Compared, Step};
+use super::{Open, Recorder, Subject};
+use crate::parameters;
 use crate::reference::Batch;
 use crate::workload::epoch_order;
 
@@ -94,9 +96,9 @@ fn calm_epoch<'d>(
     recorder: &mut Recorder<'_>,
 ) -> Result<(), Error> {
     let mut session = open(subject.request(CALM_RATE * subject.workload.learning_rate))?;
-    starts::set(&mut *session, course.timed.start)?;
+    parameters::set(&mut *session, course.timed.start)?;
     let outcome = session.train_epoch(&course.order, course.batch_size)?;
-    let end = starts::get(&mut *session, &course.specs)?;
+    let end = parameters::get(&mut *session, &course.specs)?;
     let mut none = HeldSteps { subject, held: HashSet::new(), found: Vec::new() };
     let replay = course.steps(&mut *session, &mut none)?;
     let found = course.distance(&end, &replay.end);
@@ -133,18 +135,18 @@ impl<'t> Course<'t> {
     /// Takes every step. The parameters are read after each, so that none of them tells the
     /// backend whether it is one that is held against the reference.
     fn steps(&self, session: &mut dyn Session, held: &mut HeldSteps<'_, '_>) -> Result<Replay, Error> {
-        starts::set(session, self.timed.start)?;
+        parameters::set(session, self.timed.start)?;
         let mut before = self.timed.start.to_vec();
         let (mut outcomes, mut idle) = (Vec::new(), Vec::new());
         for (place, batch) in self.order.chunks(self.batch_size).enumerate() {
             let outcome = session.train_step(batch)?;
-            let after = starts::get(session, &self.specs)?;
-            if starts::first_difference(&self.specs, &before, &after).is_none() {
+            let step = Step { before: &before, after: parameters::get(session, &self.specs)?, outcome };
+            if parameters::first_difference(&self.specs, step.before, &step.after).is_none() {
                 idle.push(place + 1);
             }
-            held.look_at(place, batch, outcome, &before, &after)?;
+            held.look_at(place, batch, &step)?;
             outcomes.push((outcome, batch.len()));
-            before = after;
+            before = step.after;
         }
         let steps = outcomes.len();
         Ok(Replay { outcome: Outcome::of_steps(outcomes), end: before, idle, steps })
@@ -192,7 +194,7 @@ struct Answers {
 impl Answers {
     fn record(&self, course: &Course<'_>, found: Outcome, steps: Outcome, recorder: &mut Recorder<'_>) {
         let (name, [loss_limit, correct_limit]) = (self.name, self.limits);
-        let loss = Deviation::relative(found.loss, steps.loss, step::LEAST_LOSS).against("its steps");
+        let loss = Deviation::of_losses(found.loss, steps.loss).against("its steps");
         recorder.measured(self.kind, format!("{name}: loss"), Ok(loss), loss_limit);
         let share = found.correct.abs_diff(steps.correct) as f64 / course.order.len() as f64;
         let correct =
@@ -205,49 +207,18 @@ impl Answers {
 struct HeldSteps<'s, 'd> {
     subject: &'s Subject<'d>,
     held: HashSet<usize>,
-    found: Vec<HeldStep>,
-}
-
-struct HeldStep {
-    /// From 1.
-    number: usize,
-    loss: Deviation,
-    correct: Result<String, String>,
-    gradients: Deviation,
-    statistics: Deviation,
+    /// Their numbers, from 1, and how far they are from it.
+    found: Vec<(usize, Compared)>,
 }
 
 impl HeldSteps<'_, '_> {
-    fn look_at(
-        &mut self,
-        place: usize,
-        batch: &[u32],
-        outcome: Outcome,
-        before: &[Vec<f32>],
-        after: &[Vec<f32>],
-    ) -> Result<(), Error> {
-        if !self.held.contains(&place) {
-            return Ok(());
+    fn look_at(&mut self, place: usize, batch: &[u32], step: &Step<'_>) -> Result<(), Error> {
+        if self.held.contains(&place) {
+            let rate = self.subject.workload.learning_rate;
+            let mut reference = self.subject.reference(rate, step.before)?;
+            let batch = Batch::gather(self.subject.dataset.train, batch);
+            self.found.push((place + 1, step.against(&mut reference, &batch, STEP_GRADIENTS)));
         }
-        let rate = self.subject.workload.learning_rate;
-        let mut reference = self.subject.reference(rate, before)?;
-        let pass = reference.train_step(&Batch::gather(self.subject.dataset.train, batch));
-        let expected = pass.change(rate);
-        let change = Change {
-            specs: reference.specs(),
-            before,
-            after,
-            expected: &expected,
-            limit: STEP_GRADIENTS,
-            vanishing: Vanishing::InFloat64,
-        };
-        self.found.push(HeldStep {
-            number: place + 1,
-            loss: Deviation::relative(outcome.loss, pass.score.loss, step::LEAST_LOSS),
-            correct: step::correct(outcome.correct, &pass.score),
-            gradients: change.deviation(),
-            statistics: step::running_statistics(&reference, after),
-        });
         Ok(())
     }
 
@@ -265,19 +236,18 @@ impl HeldSteps<'_, '_> {
         }
     }
 
-    fn worst(&self, of: impl Fn(&HeldStep) -> &Deviation) -> Deviation {
-        let worst = self.found.iter().max_by(|a, b| of(a).error.total_cmp(&of(b).error));
-        let Some(worst) = worst else { return Deviation { error: 0.0, detail: "no step".into() } };
+    fn worst(&self, of: impl Fn(&Compared) -> &Deviation) -> Deviation {
+        let worst = self.found.iter().max_by(|(_, a), (_, b)| of(a).error.total_cmp(&of(b).error));
+        let Some((number, worst)) = worst else {
+            return Deviation { error: 0.0, detail: "no step".into() };
+        };
         let Deviation { error, detail } = of(worst);
-        let numbers: Vec<String> = self.found.iter().map(|one| one.number.to_string()).collect();
-        Deviation {
-            error: *error,
-            detail: format!("steps {}; step {}: {detail}", numbers.join(", "), worst.number),
-        }
+        let numbers: Vec<String> = self.found.iter().map(|(number, _)| number.to_string()).collect();
+        Deviation { error: *error, detail: format!("steps {}; step {number}: {detail}", numbers.join(", ")) }
     }
 
     fn correct(&self) -> Result<String, String> {
-        let wrong = self.found.iter().find_map(|one| Some((one.number, one.correct.as_ref().err()?)));
+        let wrong = self.found.iter().find_map(|(number, one)| Some((number, one.correct.as_ref().err()?)));
         match wrong {
             Some((number, text)) => Err(format!("step {number}: {text}")),
             None => Ok(format!("{} steps", self.found.len())),

@@ -1,6 +1,10 @@
 //! How far results lie from what is expected.
 
 use trainmark_plugin::ParameterSpec;
+use trainmark_reports::record::{CheckKind, CheckRecord};
+
+/// Losses nearer to 0 than this are compared absolutely.
+const LEAST_LOSS: f64 = 1e-2;
 
 /// A measured error and what a reader needs to know about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,11 +14,30 @@ pub(super) struct Deviation {
 }
 
 impl Deviation {
-    /// |found − expected| relative to the expected value, or to `least` where that
-    /// is larger. Infinite where a value is not a number.
-    pub(super) fn relative(found: f64, expected: f64, least: f64) -> Self {
-        let error = finite_or_infinite((found - expected).abs() / expected.abs().max(least));
+    /// |found − expected| of two losses, relative to the expected one. Infinite where one is not a
+    /// number.
+    pub(super) fn of_losses(found: f64, expected: f64) -> Self {
+        let error = finite_or_infinite((found - expected).abs() / expected.abs().max(LEAST_LOSS));
         Self { error, detail: format!("{found:.6}, reference {expected:.6}") }
+    }
+
+    /// The largest of several, and the first of those; `equal` where nothing differs.
+    pub(super) fn worst(found: impl IntoIterator<Item = Self>) -> Self {
+        let equal = Self { error: 0.0, detail: "equal".into() };
+        found.into_iter().fold(equal, |worst, one| if one.error > worst.error { one } else { worst })
+    }
+
+    /// The check that it is within its limit.
+    pub(super) fn held(self, kind: CheckKind, name: impl Into<String>, limit: f64) -> CheckRecord {
+        let Self { error, detail } = self;
+        CheckRecord {
+            name: name.into(),
+            kind: Some(kind),
+            passed: error <= limit,
+            measured: error.is_finite().then_some(error),
+            limit: Some(limit),
+            detail: if error.is_finite() { detail } else { format!("not finite: {detail}") },
+        }
     }
 
     /// The same, compared with something else than the reference.
@@ -205,7 +228,7 @@ mod unit_tests {
     #[test]
     fn not_a_number_is_infinitely_wrong() {
         assert_eq!(deviation([f32::NAN, 2.0], 0.0, [0.5, 0.0]).error, f64::INFINITY);
-        assert_eq!(Deviation::relative(f64::NAN, 1.0, 0.1).error, f64::INFINITY);
+        assert_eq!(Deviation::of_losses(f64::NAN, 1.0).error, f64::INFINITY);
         assert_eq!(Deviation::of_logits(&[1.0, f32::NAN], &[1.0, 1.0], 1).error, f64::INFINITY);
     }
 }

@@ -33,6 +33,7 @@ use trainmark_reports::record::{CheckKind, CheckRecord, Conformance};
 use crate::reference::{Batch, Reference};
 use crate::workload::Workload;
 use deviation::Deviation;
+use step::Steps;
 
 /// What is held against the reference.
 #[derive(Debug, Clone)]
@@ -57,7 +58,8 @@ pub struct Subject<'d> {
 pub type Open<'o, 'd> = dyn FnMut(OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> + 'o;
 
 impl<'d> Subject<'d> {
-    fn request(&self, learning_rate: f64) -> OpenRequest<'d> {
+    /// What its session is opened with.
+    pub(crate) fn request(&self, learning_rate: f64) -> OpenRequest<'d> {
         OpenRequest::new(self.workload.model.clone(), self.dataset, self.workload.batch_size, learning_rate)
             .with_implementation(self.implementation.clone())
             .with_device(self.device.clone())
@@ -101,10 +103,10 @@ pub fn run<'d>(
     let rate = subject.workload.learning_rate;
     protocol::check(subject, &mut *open(subject.request(rate))?, &mut recorder)?;
 
-    let plan = step::plan(subject)?;
-    let mut session = open(subject.request(plan.learning_rate))?;
+    let steps = Steps::choose(subject)?;
+    let mut session = open(subject.request(steps.learning_rate))?;
     prediction::check(subject, &mut *session, &mut recorder)?;
-    step::check(subject, &plan, &mut *session, &mut recorder)?;
+    steps.check(subject, &mut *session, &mut recorder)?;
     drop(session);
 
     trajectory::check(subject, &mut *open(subject.request(rate))?, &mut recorder)?;
@@ -132,15 +134,8 @@ pub fn check_last_prediction(
     let reference = subject.reference(1.0, parameters)?;
     let expected = reference.predict(&Batch::gather(subject.dataset.test, &indices).inputs);
     let found = Deviation::of_logits(&logits[..count * classes], &expected, classes);
-    let mut ignored = |_: &CheckRecord| {};
-    let mut recorder = Recorder::new(&mut ignored);
-    recorder.measured(
-        CheckKind::LastPrediction,
-        "timed run: last prediction",
-        Ok(found),
-        subject.workload.tolerances.logits,
-    );
-    recorder.checks.pop().ok_or_else(|| Error::failed("the check left no record"))
+    let limit = subject.workload.tolerances.logits;
+    Ok(found.held(CheckKind::LastPrediction, "timed run: last prediction", limit))
 }
 
 /// Ends the checks where a call that the later ones need is not there at all.
@@ -182,14 +177,7 @@ impl<'p> Recorder<'p> {
         limit: f64,
     ) {
         match found {
-            Ok(Deviation { error, detail }) => self.push(CheckRecord {
-                name: name.into(),
-                kind: Some(kind),
-                passed: error <= limit,
-                measured: error.is_finite().then_some(error),
-                limit: Some(limit),
-                detail: if error.is_finite() { detail } else { format!("not finite: {detail}") },
-            }),
+            Ok(deviation) => self.push(deviation.held(kind, name, limit)),
             Err(error) => self.stated(kind, name, Err(error.to_string())),
         }
     }

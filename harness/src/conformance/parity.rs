@@ -2,7 +2,6 @@
 
 use trainmark_reports::record::{CheckKind, CheckRecord};
 
-use super::Recorder;
 use super::deviation::Deviation;
 
 /// Losses that the gate keeps of a cell: of a prediction, then of the five steps.
@@ -18,24 +17,13 @@ pub fn agree(devices: [&str; 2], losses: [&[f64]; 2], limit: f64) -> Option<Chec
     if losses.iter().any(|of_cell| of_cell.len() != LOSSES) {
         return None;
     }
-    let mut worst = Deviation { error: 0.0, detail: "equal".into() };
-    for (place, (one, other)) in losses[0].iter().zip(losses[1]).enumerate() {
-        let found = Deviation::relative(*other, *one, 1e-2);
-        if found.error > worst.error {
-            let what = if place == 0 { "prediction".to_owned() } else { format!("step {place}") };
-            let detail = format!("worst {what}: {one:.6} and {other:.6}");
-            worst = Deviation { detail, ..found };
-        }
-    }
-    let mut ignored = |_: &CheckRecord| {};
-    let mut recorder = Recorder::new(&mut ignored);
-    recorder.measured(
-        CheckKind::DevicesAgree,
-        format!("{} and {} agree: losses", devices[0], devices[1]),
-        Ok(worst),
-        limit,
-    );
-    recorder.checks.pop()
+    let found = losses[0].iter().zip(losses[1]).enumerate().map(|(place, (one, other))| {
+        let what = if place == 0 { "prediction".to_owned() } else { format!("step {place}") };
+        let detail = format!("worst {what}: {one:.6} and {other:.6}");
+        Deviation { detail, ..Deviation::of_losses(*other, *one) }
+    });
+    let name = format!("{} and {} agree: losses", devices[0], devices[1]);
+    Some(Deviation::worst(found).held(CheckKind::DevicesAgree, name, limit))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use trainmark_reports::record::CheckKind;
 use super::batches::samples;
 use super::deviation::Deviation;
 use super::{Recorder, Subject, starts, stop_if_unsupported};
+use crate::parameters;
 use crate::reference::Batch;
 use crate::workload::epoch_order;
 
@@ -17,7 +18,7 @@ pub(super) fn check(
 ) -> Result<(), Error> {
     let tolerances = subject.workload.tolerances;
     let start = starts::telling(subject)?;
-    if let Err(error) = starts::set(session, &start) {
+    if let Err(error) = parameters::set(session, &start) {
         recorder.stated(
             CheckKind::PredictionParameters,
             "prediction: set_parameters",
@@ -55,13 +56,14 @@ pub(super) fn check(
     );
     recorder.measured(CheckKind::AnyOrder, "prediction: any order", asked.orders(), tolerances.independence);
     let specs = subject.specs()?;
-    let after = starts::get(asked.session, &specs);
-    let verdict = after.map_err(|error| error.to_string()).and_then(|after| {
-        match starts::first_difference(&specs, &start, &after) {
-            Some(difference) => Err(difference),
-            None => Ok("every bit as it was".into()),
-        }
-    });
+    let after = parameters::get(asked.session, &specs);
+    let verdict =
+        after.map_err(|error| error.to_string()).and_then(|after| {
+            match parameters::first_difference(&specs, &start, &after) {
+                Some(difference) => Err(difference),
+                None => Ok("every bit as it was".into()),
+            }
+        });
     recorder.stated(CheckKind::ParametersUntouched, "prediction: parameters untouched", verdict);
     Ok(())
 }
@@ -108,17 +110,13 @@ impl Asked<'_, '_> {
         let size = self.subject.workload.batch_size;
         let indices = chosen(self.subject, Split::Test);
         let whole = widened(&self.predict(Split::Test, &indices, size)?);
-        let mut worst = Deviation { error: 0.0, detail: String::new() };
         let others = [(size * 25 / 64).max(1), 1];
-        for other in others {
-            let found =
-                Deviation::of_logits(&self.predict(Split::Test, &indices, other)?, &whole, self.classes);
-            if found.error >= worst.error {
-                worst = found;
-            }
-        }
-        worst.detail = format!("batches of {size}, {} and {}", others[0], others[1]);
-        Ok(worst)
+        let found = others.iter().map(|&other| {
+            let logits = self.predict(Split::Test, &indices, other)?;
+            Ok(Deviation::of_logits(&logits, &whole, self.classes))
+        });
+        let worst = Deviation::worst(found.collect::<Result<Vec<_>, Error>>()?);
+        Ok(Deviation { detail: format!("batches of {size}, {} and {}", others[0], others[1]), ..worst })
     }
 
     /// The same samples backwards.

@@ -5,6 +5,7 @@ use trainmark_plugin::{Error, ErrorKind, Session, Split};
 use trainmark_reports::record::CheckKind;
 
 use super::{Recorder, Subject, starts, stop_if_unsupported};
+use crate::parameters;
 
 /// Calls by name, and how each was answered.
 type Answers = Vec<(&'static str, Result<(), Error>)>;
@@ -25,7 +26,7 @@ pub(super) fn check(
         refused(wrong_lists(subject, session)?),
     );
     let start = starts::initial(subject)?;
-    let ready = starts::set(session, &start);
+    let ready = parameters::set(session, &start);
     stop_if_unsupported("set_parameters", &ready)?;
     recorder.stated(
         CheckKind::WrongSamples,
@@ -36,7 +37,7 @@ pub(super) fn check(
         },
     );
     if ready.is_ok() {
-        stop_if_unsupported("get_parameters", &starts::get(session, &subject.specs()?))?;
+        stop_if_unsupported("get_parameters", &parameters::get(session, &subject.specs()?))?;
     }
     recorder.stated(
         CheckKind::ParametersReturn,
@@ -69,7 +70,7 @@ fn before_parameters(subject: &Subject<'_>, session: &mut dyn Session) -> Result
         ("train_step", session.train_step(&[0]).map(drop)),
         ("train_epoch", session.train_epoch(&[0], 1).map(drop)),
         ("predict", session.predict(Split::Test, &[0], 1, &mut logits)),
-        ("get_parameters", starts::get(session, &subject.specs()?).map(drop)),
+        ("get_parameters", parameters::get(session, &subject.specs()?).map(drop)),
     ])
 }
 
@@ -89,10 +90,10 @@ fn wrong_lists(subject: &Subject<'_>, session: &mut dyn Session) -> Result<Answe
     });
     let long = changed(&|values| values[0].push(0.0));
     Ok(vec![
-        ("a tensor missing", starts::set(session, &missing)),
-        ("a tensor too many", starts::set(session, &surplus)),
-        ("a tensor too short", starts::set(session, &short)),
-        ("a tensor too long", starts::set(session, &long)),
+        ("a tensor missing", parameters::set(session, &missing)),
+        ("a tensor too many", parameters::set(session, &surplus)),
+        ("a tensor too short", parameters::set(session, &short)),
+        ("a tensor too long", parameters::set(session, &long)),
     ])
 }
 
@@ -123,10 +124,10 @@ fn wrong_samples(subject: &Subject<'_>, session: &mut dyn Session) -> Result<Ans
 fn round_trip(subject: &Subject<'_>, session: &mut dyn Session) -> Result<Result<String, String>, Error> {
     let specs = subject.specs()?;
     for values in [starts::initial(subject)?, starts::telling(subject)?] {
-        let back = starts::set(session, &values).and_then(|()| starts::get(session, &specs));
+        let back = parameters::set(session, &values).and_then(|()| parameters::get(session, &specs));
         match back {
             Ok(back) => {
-                if let Some(difference) = starts::first_difference(&specs, &values, &back) {
+                if let Some(difference) = parameters::first_difference(&specs, &values, &back) {
                     return Ok(Err(difference));
                 }
             }

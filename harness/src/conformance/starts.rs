@@ -1,6 +1,6 @@
-//! Parameters that checks start from, and how they get in and out of a session.
+//! Parameters that checks start from.
 
-use trainmark_plugin::{Error, ParameterSpec, Role, Session};
+use trainmark_plugin::{Error, Role};
 
 use super::Subject;
 use crate::workload::{initial_parameters, uniform_generator};
@@ -29,26 +29,4 @@ pub(super) fn telling(subject: &Subject<'_>) -> Result<Vec<Vec<f32>>, Error> {
         }
     }
     Ok(values)
-}
-
-pub(super) fn set(session: &mut dyn Session, values: &[Vec<f32>]) -> Result<(), Error> {
-    let slices: Vec<&[f32]> = values.iter().map(Vec::as_slice).collect();
-    session.set_parameters(&slices)
-}
-
-/// Every parameter; NaN where the session left a value unwritten.
-pub(super) fn get(session: &mut dyn Session, specs: &[ParameterSpec]) -> Result<Vec<Vec<f32>>, Error> {
-    let mut values: Vec<Vec<f32>> = specs.iter().map(|spec| vec![f32::NAN; spec.len()]).collect();
-    let mut slices: Vec<&mut [f32]> = values.iter_mut().map(Vec::as_mut_slice).collect();
-    session.get_parameters(&mut slices)?;
-    Ok(values)
-}
-
-/// The first tensor that differs in any bit.
-pub(super) fn first_difference(specs: &[ParameterSpec], a: &[Vec<f32>], b: &[Vec<f32>]) -> Option<String> {
-    let bits = |tensor: &[f32]| tensor.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-    specs.iter().zip(a.iter().zip(b)).find_map(|(spec, (a, b))| {
-        let place = bits(a).iter().zip(bits(b)).position(|(x, y)| *x != y)?;
-        Some(format!("{}[{place}] is {:?} instead of {:?}", spec.name, b[place], a[place]))
-    })
 }

@@ -7,19 +7,18 @@ use trainmark_reports::record::CheckKind;
 use super::batches::{self, Chosen};
 use super::deviation::{Change, Deviation, Vanishing, finite_or_infinite, norm};
 use super::{Recorder, Subject, starts, stop_if_unsupported};
-use crate::reference::{Batch, Pass, Reference, Score};
+use crate::parameters;
+use crate::reference::{Batch, Reference, Score};
 
 /// The rounding of a stored parameter shall be at most this share of its change.
 const ROUNDING_SHARE: f64 = 1e-4;
 /// Running statistics nearer to 0 than this are compared absolutely.
 const LEAST_STATISTIC: f64 = 1e-2;
-/// Losses nearer to 0 than this are compared absolutely.
-pub(super) const LEAST_LOSS: f64 = 1e-2;
 /// Test samples predicted after a step.
 const PREDICTED: usize = 64;
 
-/// Where the steps start, on which batches, and at which learning rate.
-pub(super) struct Plan {
+/// The steps that are checked: where they start, on which batches, and at which learning rate.
+pub(super) struct Steps {
     /// At least 1, and a power of two so large that every tensor's change stands
     /// far above the rounding of float32: a gradient is only seen through w − rate·g.
     pub(super) learning_rate: f64,
@@ -27,15 +26,92 @@ pub(super) struct Plan {
     batches: Vec<Chosen>,
 }
 
-pub(super) fn plan(subject: &Subject<'_>) -> Result<Plan, Error> {
-    let start = starts::telling(subject)?;
-    let reference = subject.reference(1.0, &start)?;
-    let mut candidates = batches::samples(subject);
-    let sizes = [subject.workload.batch_size, subject.tail(), 1];
-    let chosen = sizes.map(|size| batches::choose(&reference, subject.dataset.train, &mut candidates, size));
-    let pass = reference.gradients(&chosen[0].batch);
-    let learning_rate = measurable_rate(reference.specs(), reference.parameters(), &pass.gradients);
-    Ok(Plan { learning_rate, start, batches: chosen.into() })
+impl Steps {
+    /// Those that tell most of a subject.
+    ///
+    /// # Errors
+    /// Where the reference cannot compute the workload.
+    pub(super) fn choose(subject: &Subject<'_>) -> Result<Self, Error> {
+        let start = starts::telling(subject)?;
+        let reference = subject.reference(1.0, &start)?;
+        let mut candidates = batches::samples(subject);
+        let sizes = [subject.workload.batch_size, subject.tail(), 1];
+        let chosen =
+            sizes.map(|size| batches::choose(&reference, subject.dataset.train, &mut candidates, size));
+        let pass = reference.gradients(&chosen[0].batch);
+        let learning_rate = measurable_rate(reference.specs(), reference.parameters(), &pass.gradients);
+        Ok(Self { learning_rate, start, batches: chosen.into() })
+    }
+
+    /// Has the backend make each and holds it against the reference's.
+    ///
+    /// # Errors
+    /// Where the reference cannot compute the workload, or the first step is unsupported.
+    pub(super) fn check(
+        &self,
+        subject: &Subject<'_>,
+        session: &mut dyn Session,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<(), Error> {
+        for chosen in &self.batches {
+            let mut reference = subject.reference(self.learning_rate, &self.start)?;
+            let size = chosen.indices.len();
+            let name = format!("train_step batch {size}");
+            let made = self.make(session, &chosen.indices, reference.specs());
+            let is_whole = size == subject.workload.batch_size;
+            if is_whole {
+                stop_if_unsupported("train_step", &made)?;
+            }
+            match made {
+                Ok(step) => {
+                    let limit = subject.workload.tolerances.gradients;
+                    let mut found = step.against(&mut reference, &chosen.batch, limit);
+                    self.remark(subject, chosen, &mut found.gradients);
+                    found.record(subject, &name, recorder);
+                    if is_whole {
+                        let predicted = predict(subject, session, &reference);
+                        let name = format!("{name}: prediction afterwards");
+                        let limit = subject.workload.tolerances.logits;
+                        recorder.measured(CheckKind::StepPrediction, name, predicted, limit);
+                    }
+                }
+                Err(error) if size == 1 && is_refusal(&error) => {
+                    let told = format!("refused, as a backend may: {error}");
+                    recorder.stated(CheckKind::Step, name, Ok(told));
+                }
+                Err(error) => recorder.stated(CheckKind::Step, name, Err(error.to_string())),
+            }
+        }
+        Ok(())
+    }
+
+    fn make(
+        &self,
+        session: &mut dyn Session,
+        indices: &[u32],
+        specs: &[ParameterSpec],
+    ) -> Result<Step<'_>, Error> {
+        parameters::set(session, &self.start)?;
+        let outcome = session.train_step(indices)?;
+        Ok(Step { before: &self.start, after: parameters::get(session, specs)?, outcome })
+    }
+
+    /// Says what a reader of the gradients' error should know.
+    fn remark(&self, subject: &Subject<'_>, chosen: &Chosen, gradients: &mut Deviation) {
+        gradients.detail.push_str(&format!(", rate {}", self.learning_rate));
+        if let Some(remark) = chosen.remark() {
+            gradients.detail.push_str(&format!("; {remark}"));
+        }
+        let mut layers = subject.workload.model.layers.iter();
+        if gradients.error > subject.workload.tolerances.gradients
+            && layers.any(|layer| matches!(layer, Layer::MaxPool2d { .. }))
+        {
+            gradients.detail.push_str(
+                "; where only layers before a max pool are off, suspect ties: the gradient goes once, \
+                 to the first maximum, and equal inputs must give equal values",
+            );
+        }
+    }
 }
 
 fn measurable_rate(specs: &[ParameterSpec], parameters: &[Vec<f64>], gradients: &[Vec<f64>]) -> f64 {
@@ -48,57 +124,6 @@ fn measurable_rate(specs: &[ParameterSpec], parameters: &[Vec<f64>], gradients: 
         f64::from(f32::EPSILON) * norm(&parameters[slot]) / (ROUNDING_SHARE * norm(&gradients[slot]))
     });
     needed.fold(1.0, f64::max).log2().ceil().exp2()
-}
-
-pub(super) fn check(
-    subject: &Subject<'_>,
-    plan: &Plan,
-    session: &mut dyn Session,
-    recorder: &mut Recorder<'_>,
-) -> Result<(), Error> {
-    for chosen in &plan.batches {
-        let mut reference = subject.reference(plan.learning_rate, &plan.start)?;
-        let pass = reference.train_step(&chosen.batch);
-        let size = chosen.indices.len();
-        let name = format!("train_step batch {size}");
-        let found = step(session, &plan.start, &chosen.indices, reference.specs());
-        if size == subject.workload.batch_size {
-            stop_if_unsupported("train_step", &found)?;
-        }
-        match found {
-            Ok((outcome, after)) => {
-                let compared =
-                    Compared { subject, plan, chosen, reference: &reference, pass: &pass, outcome };
-                compared.record(&name, &after, recorder);
-                if size == subject.workload.batch_size {
-                    let predicted = predict(subject, session, &reference);
-                    let limit = subject.workload.tolerances.logits;
-                    recorder.measured(
-                        CheckKind::StepPrediction,
-                        format!("{name}: prediction afterwards"),
-                        predicted,
-                        limit,
-                    );
-                }
-            }
-            Err(error) if size == 1 && is_refusal(&error) => {
-                recorder.stated(CheckKind::Step, name, Ok(format!("refused, as a backend may: {error}")));
-            }
-            Err(error) => recorder.stated(CheckKind::Step, name, Err(error.to_string())),
-        }
-    }
-    Ok(())
-}
-
-fn step(
-    session: &mut dyn Session,
-    start: &[Vec<f32>],
-    indices: &[u32],
-    specs: &[ParameterSpec],
-) -> Result<(Outcome, Vec<Vec<f32>>), Error> {
-    starts::set(session, start)?;
-    let outcome = session.train_step(indices)?;
-    Ok((outcome, starts::get(session, specs)?))
 }
 
 /// Logits of test samples in prediction mode, from what the step left behind.
@@ -121,74 +146,63 @@ fn is_refusal(error: &Error) -> bool {
     matches!(error.kind, ErrorKind::Unsupported | ErrorKind::Invalid) && !error.message.trim().is_empty()
 }
 
-/// A backend's step beside the reference's.
-struct Compared<'a> {
-    subject: &'a Subject<'a>,
-    plan: &'a Plan,
-    chosen: &'a Chosen,
-    /// After its step.
-    reference: &'a Reference,
-    pass: &'a Pass,
-    outcome: Outcome,
+/// A step that a backend has made.
+pub(super) struct Step<'s> {
+    /// Every parameter before it.
+    pub(super) before: &'s [Vec<f32>],
+    /// Every parameter after it.
+    pub(super) after: Vec<Vec<f32>>,
+    /// What it has reported.
+    pub(super) outcome: Outcome,
 }
 
-impl Compared<'_> {
-    fn record(&self, name: &str, after: &[Vec<f32>], recorder: &mut Recorder<'_>) {
-        let tolerances = self.subject.workload.tolerances;
-        let loss = Deviation::relative(self.outcome.loss, self.pass.score.loss, LEAST_LOSS);
-        recorder.measured(CheckKind::StepLoss, format!("{name}: loss"), Ok(loss), tolerances.loss);
-        let correct = correct(self.outcome.correct, &self.pass.score);
-        recorder.stated(CheckKind::StepCorrect, format!("{name}: correct"), correct);
-        let gradients = self.gradients(after, tolerances.gradients);
-        recorder.measured(
-            CheckKind::StepGradients,
-            format!("{name}: gradients"),
-            Ok(gradients),
-            tolerances.gradients,
-        );
-        if self.subject.workload.model.has_batch_norm() {
-            let name = format!("{name}: running statistics");
-            recorder.measured(
-                CheckKind::StepRunningStatistics,
-                name,
-                Ok(running_statistics(self.reference, after)),
-                tolerances.running_statistics,
-            );
-        }
-    }
+/// How far a step is from the reference's.
+pub(super) struct Compared {
+    pub(super) loss: Deviation,
+    pub(super) correct: Result<String, String>,
+    pub(super) gradients: Deviation,
+    pub(super) statistics: Deviation,
+}
 
-    fn gradients(&self, after: &[Vec<f32>], limit: f64) -> Deviation {
-        let rate = self.plan.learning_rate;
-        let expected = self.pass.change(rate);
-        let mut found = Change {
-            specs: self.reference.specs(),
-            before: &self.plan.start,
-            after,
-            expected: &expected,
+impl Step<'_> {
+    /// Lets the reference, which stands where it began, make the same; gradients are held to the
+    /// limit.
+    pub(super) fn against(&self, reference: &mut Reference, batch: &Batch, limit: f64) -> Compared {
+        let pass = reference.train_step(batch);
+        let change = Change {
+            specs: reference.specs(),
+            before: self.before,
+            after: &self.after,
+            expected: &pass.change(reference.learning_rate()),
             limit,
             vanishing: Vanishing::InFloat64,
+        };
+        Compared {
+            loss: Deviation::of_losses(self.outcome.loss, pass.score.loss),
+            correct: correct(self.outcome.correct, &pass.score),
+            gradients: change.deviation(),
+            statistics: running_statistics(reference, &self.after),
         }
-        .deviation();
-        found.detail.push_str(&format!(", rate {rate}"));
-        if let Some(remark) = self.chosen.remark() {
-            found.detail.push_str(&format!("; {remark}"));
-        }
-        if found.error > limit && self.has_max_pool() {
-            found.detail.push_str(
-                "; where only layers before a max pool are off, suspect ties: the gradient goes once, \
-                 to the first maximum, and equal inputs must give equal values",
-            );
-        }
-        found
     }
+}
 
-    fn has_max_pool(&self) -> bool {
-        self.subject.workload.model.layers.iter().any(|layer| matches!(layer, Layer::MaxPool2d { .. }))
+impl Compared {
+    fn record(self, subject: &Subject<'_>, name: &str, recorder: &mut Recorder<'_>) {
+        let tolerances = subject.workload.tolerances;
+        let loss = format!("{name}: loss");
+        recorder.measured(CheckKind::StepLoss, loss, Ok(self.loss), tolerances.loss);
+        recorder.stated(CheckKind::StepCorrect, format!("{name}: correct"), self.correct);
+        let gradients = format!("{name}: gradients");
+        recorder.measured(CheckKind::StepGradients, gradients, Ok(self.gradients), tolerances.gradients);
+        if subject.workload.model.has_batch_norm() {
+            let (name, limit) = (format!("{name}: running statistics"), tolerances.running_statistics);
+            recorder.measured(CheckKind::StepRunningStatistics, name, Ok(self.statistics), limit);
+        }
     }
 }
 
 /// Right answers of a step against the reference's, but for those that rounding decides.
-pub(super) fn correct(found: u64, score: &Score) -> Result<String, String> {
+fn correct(found: u64, score: &Score) -> Result<String, String> {
     let mut text = format!("{found}, reference {}", score.correct);
     if score.undecided > 0 {
         text.push_str(&format!(" ({} too close to call)", score.undecided));
@@ -197,20 +211,15 @@ pub(super) fn correct(found: u64, score: &Score) -> Result<String, String> {
 }
 
 /// Running statistics after a step against the reference's.
-pub(super) fn running_statistics(reference: &Reference, after: &[Vec<f32>]) -> Deviation {
-    let mut worst = Deviation { error: 0.0, detail: "equal".into() };
-    for (spec, (expected, found)) in reference.specs().iter().zip(reference.parameters().iter().zip(after)) {
-        if !matches!(spec.role, Role::RunningMean | Role::RunningVariance) {
-            continue;
-        }
-        for (place, (e, f)) in expected.iter().zip(found).enumerate() {
+fn running_statistics(reference: &Reference, after: &[Vec<f32>]) -> Deviation {
+    let tensors = reference.specs().iter().zip(reference.parameters().iter().zip(after));
+    let running = tensors.filter(|(spec, _)| matches!(spec.role, Role::RunningMean | Role::RunningVariance));
+    Deviation::worst(running.flat_map(|(spec, (expected, found))| {
+        expected.iter().zip(found).enumerate().map(|(place, (e, f))| {
             let error = finite_or_infinite((f64::from(*f) - e).abs() / e.abs().max(LEAST_STATISTIC));
-            if error > worst.error {
-                worst = Deviation { error, detail: format!("worst {}[{place}]", spec.name) };
-            }
-        }
-    }
-    worst
+            Deviation { error, detail: format!("worst {}[{place}]", spec.name) }
+        })
+    }))
 }
 
 #[cfg(test)]

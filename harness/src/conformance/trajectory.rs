@@ -5,6 +5,7 @@ use trainmark_reports::record::CheckKind;
 
 use super::deviation::{Change, Deviation, Vanishing};
 use super::{Recorder, Subject, batches, starts};
+use crate::parameters;
 
 /// Four whole batches and a tail.
 const STEPS: usize = 5;
@@ -42,7 +43,7 @@ pub(super) fn check(
         }
     };
     let total = course.total(&steps.0);
-    let loss = Deviation::relative(epoch.0.loss, total.loss, 1e-2);
+    let loss = Deviation::of_losses(epoch.0.loss, total.loss);
     recorder.measured(
         CheckKind::EpochLoss,
         "train_epoch: loss",
@@ -103,26 +104,23 @@ impl Course {
     }
 
     fn steps(&self, session: &mut dyn Session) -> Result<(Vec<Outcome>, Vec<Vec<f32>>), Error> {
-        starts::set(session, &self.start)?;
+        parameters::set(session, &self.start)?;
         let outcomes = self.batches().map(|batch| session.train_step(batch)).collect::<Result<_, _>>()?;
-        Ok((outcomes, starts::get(session, &self.specs)?))
+        Ok((outcomes, parameters::get(session, &self.specs)?))
     }
 
     fn epoch(&self, session: &mut dyn Session) -> Result<(Outcome, Vec<Vec<f32>>), Error> {
-        starts::set(session, &self.start)?;
+        parameters::set(session, &self.start)?;
         let outcome = session.train_epoch(&self.order, self.batch_size)?;
-        Ok((outcome, starts::get(session, &self.specs)?))
+        Ok((outcome, parameters::get(session, &self.specs)?))
     }
 
     fn losses(&self, outcomes: &[Outcome]) -> Deviation {
-        let mut worst = Deviation { error: 0.0, detail: "equal".into() };
-        for (number, (outcome, expected)) in outcomes.iter().zip(&self.losses).enumerate() {
-            let found = Deviation::relative(outcome.loss, *expected, 1e-2);
-            if found.error > worst.error {
-                worst = Deviation { detail: format!("step {}: {}", number + 1, found.detail), ..found };
-            }
-        }
-        worst
+        let found = outcomes.iter().zip(&self.losses).enumerate().map(|(place, (outcome, expected))| {
+            let found = Deviation::of_losses(outcome.loss, *expected);
+            Deviation { detail: format!("step {}: {}", place + 1, found.detail), ..found }
+        });
+        Deviation::worst(found)
     }
 
     /// What an epoch of these steps is to report.

@@ -6,7 +6,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use trainmark_reports::files;
 
-use super::error::DataError;
+use super::error::{DataError, Mismatch};
 use super::publication::{Publication, PublishedFile};
 
 /// What to do with a file that is not the published one.
@@ -30,26 +30,27 @@ pub(super) fn decode(publication: &Publication, dir: &Path) -> Result<[Vec<u8>; 
 
 fn decode_file(file: &PublishedFile, dir: &Path) -> Result<Vec<u8>, DataError> {
     let path = file.path_in(dir);
-    match files::read(&path, file.decoded.most_bytes().max(file.bytes)) {
-        Ok(bytes) => content(file, bytes).map_err(|(expected, found)| DataError::Malformed {
-            path,
-            expected,
-            found,
-            remedy: REMEDY.into(),
-        }),
+    match files::read(&path, file.most_bytes()) {
+        Ok(bytes) => file.content(bytes).map_err(|mismatch| mismatch.in_file(&path, REMEDY)),
         Err(cause) => Err(DataError::Io { action: "read", path, cause, remedy: REMEDY }),
     }
 }
 
-/// The content of a file, unpacked where it is a gzip, or what was expected and what was found.
-pub(super) fn content(file: &PublishedFile, bytes: Vec<u8>) -> Result<Vec<u8>, (String, String)> {
-    let bytes = if bytes.starts_with(&GZIP) { unpack(&bytes, file.decoded.bytes)? } else { bytes };
-    file.decoded.verify(&bytes)?;
-    Ok(bytes)
+impl PublishedFile {
+    /// What it holds, from the bytes of a file that is to be it: as they are, or unpacked where
+    /// they are a gzip. Of one that holds more than it should no more than that is unpacked.
+    ///
+    /// # Errors
+    /// Where that is another content.
+    pub fn content(&self, bytes: Vec<u8>) -> Result<Vec<u8>, Mismatch> {
+        let bytes = if bytes.starts_with(&GZIP) { unpack(&bytes[..], self.decoded.bytes)? } else { bytes };
+        self.decoded.verify(&bytes)?;
+        Ok(bytes)
+    }
 }
 
-/// The bytes of a gzip that are to be so many, or what was expected and what was found.
-fn unpack(compressed: &[u8], length: usize) -> Result<Vec<u8>, (String, String)> {
+/// The bytes of a gzip that are to be so many.
+fn unpack(compressed: impl Read, length: usize) -> Result<Vec<u8>, Mismatch> {
     let mut bytes = Vec::with_capacity(length);
     // One byte more than is wanted shows whether there is too much, and a
     // decompression bomb gets no further.
@@ -60,11 +61,16 @@ fn unpack(compressed: &[u8], length: usize) -> Result<Vec<u8>, (String, String)>
         Ok(count) if count < length => format!("gzip of {count} bytes"),
         Ok(_) => return Ok(bytes),
     };
-    Err((format!("gzip of {length} bytes"), found))
+    Err(Mismatch::new(format!("gzip of {length} bytes"), found))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{self, Write};
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
     use super::*;
     use crate::data::fixtures::{self, Published};
 
@@ -123,6 +129,27 @@ mod tests {
         let message_of = |bytes: &[u8]| message(fixtures::gzip(bytes));
         assert!(message_of(&idx[..100]).contains("expected gzip of 31376 bytes, found gzip of 100 bytes"));
         assert!(message_of(&[&idx[..], &[0]].concat()).contains("found gzip of more bytes"));
+    }
+
+    /// Zeros without end, compressed.
+    struct Bomb(GzEncoder<Vec<u8>>);
+
+    impl Read for Bomb {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            while self.0.get_ref().is_empty() {
+                self.0.write_all(&[0; 1 << 16])?;
+            }
+            let count = self.0.get_ref().as_slice().read(buffer)?;
+            self.0.get_mut().drain(..count);
+            Ok(count)
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_unpacked_no_further_than_to_the_length_that_is_wanted() {
+        let bomb = Bomb(GzEncoder::new(Vec::new(), Compression::fast()));
+        let mismatch = unpack(bomb, 1000).unwrap_err();
+        assert_eq!(mismatch.to_string(), "expected gzip of 1000 bytes, found gzip of more bytes");
     }
 
     #[test]

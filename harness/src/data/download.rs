@@ -92,7 +92,7 @@ fn lock(dir: &Path, heard: Heard<'_>) -> Result<File, Absence> {
 mod tests {
     use super::*;
     use crate::data::fixtures::{self, Published};
-    use crate::data::test_server::{Behaviour, TestServer};
+    use crate::data::test_server::{Behaviour, Door, TestServer};
 
     const IMAGES: &str = "train-images-idx3-ubyte.gz";
 
@@ -108,6 +108,10 @@ mod tests {
 
         fn serve(&self, behaviour: Behaviour) -> TestServer {
             TestServer::start(self.published.named_files(), behaviour)
+        }
+
+        fn serve_behind(&self, door: Door) -> TestServer {
+            TestServer::start_behind(door, self.published.named_files(), Behaviour::default())
         }
 
         fn download(&self, servers: &[&TestServer]) -> Result<(), DataError> {
@@ -352,18 +356,72 @@ mod tests {
         assert_eq!(server.requests().len(), 4);
     }
 
-    /// Runs the first test again in a process whose environment names a proxy
-    /// that does not exist.
+    /// Names the address for [`what_an_address_gives`].
+    const ADDRESS: &str = "TRAINMARK_TEST_ADDRESS";
+
+    /// The own part of a process whose environment decides how an address is reached.
     #[test]
-    fn a_proxy_does_not_come_between_us_and_this_machine() {
-        let output = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "data::download::tests::everything_is_downloaded_once"])
-            .envs(["http_proxy", "HTTP_PROXY", "ALL_PROXY"].map(|name| (name, fixtures::closed_address())))
-            .env_remove("NO_PROXY")
-            .env_remove("no_proxy")
+    #[ignore = "others run it, each in an environment of its own"]
+    fn what_an_address_gives() {
+        let case = Case::new();
+        let address = Address { label: "publisher".into(), base: std::env::var(ADDRESS).unwrap() };
+        download(&case.published.publication, &[address], case.dir.path(), &mut |_| {}).unwrap();
+        case.assert_complete();
+    }
+
+    /// What such a process says of a download; it must succeed, or fail.
+    fn download_with(base: &str, succeeds: bool, variables: &[(&str, &str)]) -> String {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+            command.env_remove(name);
+        }
+        for name in ["no_proxy", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
+            command.env_remove(name);
+        }
+        let output = command
+            .args(["--exact", "data::download::tests::what_an_address_gives", "--ignored"])
+            .env(ADDRESS, base)
+            .envs(variables.iter().copied())
             .output()
             .unwrap();
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let told = if succeeds { "1 passed" } else { "1 failed" };
+        assert!(output.status.success() == succeeds && text.contains(told), "{text}");
+        text
+    }
+
+    #[test]
+    fn a_proxy_does_not_come_between_us_and_this_machine() {
+        let server = Case::new().serve(Behaviour::default());
+        let proxy = fixtures::closed_address();
+        let variables = ["http_proxy", "HTTP_PROXY", "ALL_PROXY"].map(|name| (name, &*proxy));
+        download_with(&server.base(), true, &variables);
+    }
+
+    #[test]
+    fn a_socks_proxy_leads_to_what_cannot_be_reached_without() {
+        // Addresses that are nobody's, and names that only the proxy could know.
+        for (scheme, base) in
+            [("socks5", "http://192.0.2.1/files"), ("socks5h", "http://trainmark.invalid/files")]
+        {
+            let server = Case::new().serve_behind(Door::Socks);
+            let proxy = format!("{scheme}://{}", server.address());
+            download_with(base, true, &[("ALL_PROXY", &proxy)]);
+            assert_eq!(server.requests().len(), 4);
+        }
+        let proxy = fixtures::closed_address().replace("http", "socks5h");
+        let text = download_with("http://trainmark.invalid/files", false, &[("ALL_PROXY", &proxy)]);
+        assert!(text.contains("\"connection refused (publisher)\""), "{text}");
+    }
+
+    #[test]
+    fn an_authority_of_ones_own_is_trusted_where_it_is_named() {
+        let server = Case::new().serve_behind(Door::Tls);
+        let authority =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/src/data/test_server/certificates/authority.pem");
+        download_with(&server.base(), true, &[("SSL_CERT_FILE", authority)]);
+        assert_eq!(server.requests().len(), 4);
+        let text = download_with(&server.base(), false, &[]);
+        assert!(text.contains("UnknownIssuer"), "{text}");
     }
 }

@@ -9,14 +9,12 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum DataError {
     /// A file is not what its name promises.
-    #[error("{}: expected {expected}, found {found}; {remedy}", path.display())]
+    #[error("{}: {mismatch}; {remedy}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What it should hold.
-        expected: String,
-        /// What it holds.
-        found: String,
+        /// What it should hold, and holds.
+        mismatch: Mismatch,
         /// What to do about it.
         remedy: String,
     },
@@ -81,6 +79,27 @@ pub enum DataError {
         /// The one found.
         found: String,
     },
+}
+
+/// How the bytes of a file differ from what was wanted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected {expected}, found {found}")]
+pub struct Mismatch {
+    /// What the format or the data set asks for.
+    pub expected: String,
+    /// What the bytes are.
+    pub found: String,
+}
+
+impl Mismatch {
+    pub(super) fn new(expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { expected: expected.into(), found: found.into() }
+    }
+
+    /// The same as an error, naming its file and what to do.
+    pub(super) fn in_file(self, path: &Path, remedy: impl Into<String>) -> DataError {
+        DataError::Malformed { path: path.to_owned(), mismatch: self, remedy: remedy.into() }
+    }
 }
 
 /// Why the published files cannot be had where nothing was named explicitly:

@@ -1,9 +1,7 @@
 //! The IDX format: a big-endian header (magic, then one length per dimension)
 //! and the bytes, row-major.
 
-use std::path::Path;
-
-use super::error::DataError;
+use super::error::Mismatch;
 
 /// Magic of a file of labels: unsigned bytes in one dimension.
 const LABELS_MAGIC: u32 = 2049;
@@ -30,42 +28,16 @@ pub struct IdxImages<'a> {
     pub pixels: &'a [u8],
 }
 
-/// How the bytes of an IDX file differ from what was wanted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected {expected}, found {found}")]
-pub struct IdxError {
-    /// What the format or the data set asks for.
-    pub expected: String,
-    /// What the bytes are.
-    pub found: String,
-}
-
-impl IdxError {
-    fn new(expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { expected: expected.into(), found: found.into() }
-    }
-
-    /// The same error, naming its file and what to do.
-    pub fn in_file(self, path: &Path, remedy: impl Into<String>) -> DataError {
-        DataError::Malformed {
-            path: path.to_owned(),
-            expected: self.expected,
-            found: self.found,
-            remedy: remedy.into(),
-        }
-    }
-}
-
 impl<'a> IdxImages<'a> {
     /// Reads the header and checks it against the length of `bytes`.
     ///
     /// # Errors
     /// A short header, another magic, a dimension of 0, or a body that is not
     /// `count × height × width` bytes long.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, IdxError> {
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Mismatch> {
         let ([count, height, width], pixels) = split_header(bytes, IMAGES_MAGIC, "images")?;
         if count == 0 || height == 0 || width == 0 {
-            return Err(IdxError::new(
+            return Err(Mismatch::new(
                 "at least one image of at least 1×1 pixel",
                 format!("{count} images of {height}×{width}"),
             ));
@@ -78,11 +50,11 @@ impl<'a> IdxImages<'a> {
     ///
     /// # Errors
     /// Where they differ.
-    pub fn expect(&self, count: usize, height: usize, width: usize) -> Result<(), IdxError> {
+    pub fn expect(&self, count: usize, height: usize, width: usize) -> Result<(), Mismatch> {
         if (self.count, self.height, self.width) == (count, height, width) {
             return Ok(());
         }
-        Err(IdxError::new(
+        Err(Mismatch::new(
             format!("{count} images of {height}×{width}"),
             format!("{} images of {}×{}", self.count, self.height, self.width),
         ))
@@ -94,14 +66,14 @@ impl<'a> IdxImages<'a> {
 /// # Errors
 /// A short header, another magic, no label at all, a body that is not `count`
 /// bytes long, or a label out of range.
-pub fn parse_labels(bytes: &[u8]) -> Result<&[u8], IdxError> {
+pub fn parse_labels(bytes: &[u8]) -> Result<&[u8], Mismatch> {
     let ([count], labels) = split_header(bytes, LABELS_MAGIC, "labels")?;
     if count == 0 {
-        return Err(IdxError::new("at least one label", "none"));
+        return Err(Mismatch::new("at least one label", "none"));
     }
     check_body(&[count], labels)?;
     match labels.iter().position(|&label| label >= CLASSES) {
-        Some(index) => Err(IdxError::new(
+        Some(index) => Err(Mismatch::new(
             format!("labels 0 to {}", CLASSES - 1),
             format!("label {} at sample {index}", labels[index]),
         )),
@@ -113,11 +85,11 @@ pub fn parse_labels(bytes: &[u8]) -> Result<&[u8], IdxError> {
 ///
 /// # Errors
 /// Where the counts differ.
-pub fn expect_labels(labels: &[u8], images: usize) -> Result<(), IdxError> {
+pub fn expect_labels(labels: &[u8], images: usize) -> Result<(), Mismatch> {
     if labels.len() == images {
         return Ok(());
     }
-    Err(IdxError::new(format!("{images} labels, one per image"), format!("{} labels", labels.len())))
+    Err(Mismatch::new(format!("{images} labels, one per image"), format!("{} labels", labels.len())))
 }
 
 /// An IDX file of images: the inverse of [`IdxImages::parse`].
@@ -145,13 +117,13 @@ fn split_header<'a, const N: usize>(
     bytes: &'a [u8],
     magic: u32,
     what: &str,
-) -> Result<([usize; N], &'a [u8]), IdxError> {
+) -> Result<([usize; N], &'a [u8]), Mismatch> {
     let short =
-        || IdxError::new(format!("an IDX header of {} bytes", 4 + 4 * N), plural(bytes.len(), "byte"));
+        || Mismatch::new(format!("an IDX header of {} bytes", 4 + 4 * N), plural(bytes.len(), "byte"));
     let (found, mut rest) = bytes.split_first_chunk().ok_or_else(short)?;
     let found = u32::from_be_bytes(*found);
     if found != magic {
-        return Err(IdxError::new(format!("IDX {what} (magic {magic})"), format!("magic {found}")));
+        return Err(Mismatch::new(format!("IDX {what} (magic {magic})"), format!("magic {found}")));
     }
     let mut dimensions = [0; N];
     for dimension in &mut dimensions {
@@ -162,7 +134,7 @@ fn split_header<'a, const N: usize>(
     Ok((dimensions, rest))
 }
 
-fn check_body(dimensions: &[usize], body: &[u8]) -> Result<(), IdxError> {
+fn check_body(dimensions: &[usize], body: &[u8]) -> Result<(), Mismatch> {
     let product = dimensions.iter().try_fold(1_usize, |product, &length| product.checked_mul(length));
     if product == Some(body.len()) {
         return Ok(());
@@ -172,7 +144,7 @@ fn check_body(dimensions: &[usize], body: &[u8]) -> Result<(), IdxError> {
         Some(length) => format!("{} after the header ({shape})", plural(length, "byte")),
         None => format!("dimensions whose product fits into memory, not {shape}"),
     };
-    Err(IdxError::new(expected, plural(body.len(), "byte")))
+    Err(Mismatch::new(expected, plural(body.len(), "byte")))
 }
 
 fn plural(count: usize, unit: &str) -> String {

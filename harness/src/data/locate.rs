@@ -13,9 +13,9 @@ use super::error::DataError;
 use super::publication::{Address, FileState, Publication, fashion_mnist_addresses};
 use crate::shell;
 
-/// What this process's environment says about data.
+/// Where data may come from, as this process's environment says.
 #[derive(Debug, Clone, Default)]
-pub struct Environment {
+pub struct Sources {
     /// `TRAINMARK_DATA`: the folder to take the files from.
     pub data_dir: Option<PathBuf>,
     /// Trainmark's folder in the user's cache; `None` where there is no home.
@@ -26,7 +26,7 @@ pub struct Environment {
     pub addresses: Vec<Address>,
 }
 
-impl Environment {
+impl Sources {
     /// Reads `TRAINMARK_DATA`, `TRAINMARK_DATA_URL` (an address in place of the
     /// publisher's and its fallback) and the user's cache folder. Variables
     /// that are empty count as unset.
@@ -161,14 +161,7 @@ impl Place {
             let path = self.dir.join(name);
             match state {
                 FileState::Good | FileState::Missing => {}
-                FileState::Other { expected, found } => {
-                    return Err(DataError::Malformed {
-                        path,
-                        expected: expected.clone(),
-                        found: found.clone(),
-                        remedy: decode::REMEDY.to_owned(),
-                    });
-                }
+                FileState::Other(mismatch) => return Err(mismatch.clone().in_file(&path, decode::REMEDY)),
                 FileState::Unreadable(reason) => {
                     return Err(DataError::Io {
                         action: "read",
@@ -233,10 +226,10 @@ mod tests {
 
     #[test]
     fn empty_variables_count_as_unset() {
-        let unset = Environment::new(Some("".into()), Some("".into()), None);
+        let unset = Sources::new(Some("".into()), Some("".into()), None);
         assert_eq!(unset.data_dir, None);
         assert_eq!(unset.addresses, fashion_mnist_addresses());
-        let set = Environment::new(Some("d".into()), Some("http://mirror/x/".into()), None);
+        let set = Sources::new(Some("d".into()), Some("http://mirror/x/".into()), None);
         assert_eq!(set.data_dir, Some(PathBuf::from("d")));
         assert_eq!(
             set.addresses,
@@ -247,24 +240,24 @@ mod tests {
     #[test]
     fn the_option_comes_before_the_variable_before_the_cache_before_what_others_keep() {
         let publication = fixtures::published().publication;
-        let mut environment = Environment {
+        let mut sources = Sources {
             data_dir: Some("/variable".into()),
             cache: Some("/cache".into()),
             shared: vec![(Origin::Package, "/share".into())],
             addresses: Vec::new(),
         };
-        let only = |environment: &Environment, dir: Option<&str>| {
-            let places = environment.places(&publication, dir.map(Path::new));
+        let only = |sources: &Sources, dir: Option<&str>| {
+            let places = sources.places(&publication, dir.map(Path::new));
             (places[0].origin, places[0].dir.clone())
         };
-        assert_eq!(only(&environment, Some("/option")), (Origin::Flag, "/option".into()));
-        assert_eq!(only(&environment, None), (Origin::Variable, "/variable".into()));
-        environment.data_dir = None;
-        assert_eq!(only(&environment, None), (Origin::Cache, "/cache/random".into()));
-        environment.cache = None;
-        assert_eq!(only(&environment, None), (Origin::Package, "/share/random".into()));
-        environment.shared.clear();
-        assert!(environment.places(&publication, None).is_empty());
+        assert_eq!(only(&sources, Some("/option")), (Origin::Flag, "/option".into()));
+        assert_eq!(only(&sources, None), (Origin::Variable, "/variable".into()));
+        sources.data_dir = None;
+        assert_eq!(only(&sources, None), (Origin::Cache, "/cache/random".into()));
+        sources.cache = None;
+        assert_eq!(only(&sources, None), (Origin::Package, "/share/random".into()));
+        sources.shared.clear();
+        assert!(sources.places(&publication, None).is_empty());
     }
 
     #[test]

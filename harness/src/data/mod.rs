@@ -30,9 +30,9 @@ use trainmark_reports::warnings::Warning;
 
 pub use decoded_files::{DecodedFiles, MappedDataset};
 pub use download::download;
-pub use error::{Absence, DataError};
+pub use error::{Absence, DataError, Mismatch};
 pub use event::{DownloadEvent, Heard};
-pub use locate::{Environment, Origin, Place};
+pub use locate::{Origin, Place, Sources};
 pub use publication::{
     Address, Decoded, FASHION_MNIST, FileState, Publication, PublishedFile, fashion_mnist_addresses,
 };
@@ -81,7 +81,7 @@ pub struct Status {
 /// A named folder that lacks files or holds corrupt ones; Fashion-MNIST asked
 /// for by name but not to be had; no place to write decoded files to.
 pub fn obtain(request: &DataRequest, heard: Heard<'_>) -> Result<DecodedFiles, DataError> {
-    obtain_in(&Environment::from_process(), &FASHION_MNIST, request, heard)
+    obtain_in(&Sources::from_process(), &FASHION_MNIST, request, heard)
 }
 
 /// Downloads what the folder lacks of Fashion-MNIST: `data_dir`, else
@@ -92,30 +92,30 @@ pub fn obtain(request: &DataRequest, heard: Heard<'_>) -> Result<DecodedFiles, D
 /// As [`download`], no folder to download into, or a named one that holds other files of the
 /// same names, which are not overwritten.
 pub fn fetch(data_dir: Option<&Path>, heard: Heard<'_>) -> Result<PathBuf, DataError> {
-    fetch_in(&Environment::from_process(), &FASHION_MNIST, data_dir, heard)
+    fetch_in(&Sources::from_process(), &FASHION_MNIST, data_dir, heard)
 }
 
 /// Where [`obtain`] would look for Fashion-MNIST and what is there, file by file.
 pub fn status(data_dir: Option<&Path>) -> Status {
-    let environment = Environment::from_process();
-    let places = environment.places(&FASHION_MNIST, data_dir);
-    Status { places, addresses: environment.addresses, cache: environment.cache }
+    let sources = Sources::from_process();
+    let places = sources.places(&FASHION_MNIST, data_dir);
+    Status { places, addresses: sources.addresses, cache: sources.cache }
 }
 
 fn obtain_in(
-    environment: &Environment,
+    sources: &Sources,
     publication: &Publication,
     request: &DataRequest,
     heard: Heard<'_>,
 ) -> Result<DecodedFiles, DataError> {
-    let synthetic = || synthetic::prepare(environment.cache.as_deref());
+    let synthetic = || synthetic::prepare(sources.cache.as_deref());
     match request.dataset {
         DatasetChoice::Synthetic if request.data_dir.is_some() => Err(DataError::Contradiction(
             "--dataset synthetic reads no files: drop --data-dir, or use --dataset fashion-mnist",
         )),
         DatasetChoice::Synthetic => synthetic(),
-        DatasetChoice::FashionMnist => obtain_published(environment, publication, request, heard),
-        DatasetChoice::Auto => match obtain_published(environment, publication, request, heard) {
+        DatasetChoice::FashionMnist => obtain_published(sources, publication, request, heard),
+        DatasetChoice::Auto => match obtain_published(sources, publication, request, heard) {
             Err(DataError::Absent(absence)) => {
                 let (because, published) = (absence.to_string(), publication.name.to_owned());
                 let notice = Warning::StandIn { because, published };
@@ -127,29 +127,29 @@ fn obtain_in(
 }
 
 fn obtain_published(
-    environment: &Environment,
+    sources: &Sources,
     publication: &Publication,
     request: &DataRequest,
     heard: Heard<'_>,
 ) -> Result<DecodedFiles, DataError> {
-    let dir = locate_or_download(environment, publication, request, heard)?;
+    let dir = locate_or_download(sources, publication, request, heard)?;
     let kept = store::Kept {
         name: publication.name,
         key: &publication.key(),
         fingerprint: publication.decoded,
-        cache: environment.cache.as_deref(),
+        cache: sources.cache.as_deref(),
     };
     store::store(&kept, || decode::decode(publication, &dir))
 }
 
 /// The folder that holds all files of the publication.
 fn locate_or_download(
-    environment: &Environment,
+    sources: &Sources,
     publication: &Publication,
     request: &DataRequest,
     heard: Heard<'_>,
 ) -> Result<PathBuf, DataError> {
-    let places = environment.places(publication, request.data_dir.as_deref());
+    let places = sources.places(publication, request.data_dir.as_deref());
     if let [place] = &places[..]
         && place.origin.is_named()
     {
@@ -163,25 +163,25 @@ fn locate_or_download(
         let found: Vec<String> = found.map(Place::to_string).collect();
         return Err(Absence::Offline { dataset: publication.name, found: found.join("; ") }.into());
     }
-    let dir = environment.downloads(publication).ok_or(Absence::NoCache)?;
-    download(publication, &environment.addresses, &dir, heard)?;
+    let dir = sources.downloads(publication).ok_or(Absence::NoCache)?;
+    download(publication, &sources.addresses, &dir, heard)?;
     Ok(dir)
 }
 
 fn fetch_in(
-    environment: &Environment,
+    sources: &Sources,
     publication: &Publication,
     data_dir: Option<&Path>,
     heard: Heard<'_>,
 ) -> Result<PathBuf, DataError> {
-    let place = environment.places(publication, data_dir).into_iter().next();
+    let place = sources.places(publication, data_dir).into_iter().next();
     let Some(place) = place.filter(|place| place.origin.is_downloaded_into()) else {
         return Err(Absence::NoCache.into());
     };
     if place.origin.is_named() {
         place.check_free()?;
     }
-    download(publication, &environment.addresses, &place.dir, heard)?;
+    download(publication, &sources.addresses, &place.dir, heard)?;
     Ok(place.dir)
 }
 

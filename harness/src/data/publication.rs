@@ -8,7 +8,7 @@ use md5::{Digest, Md5};
 use sha2::Sha256;
 use trainmark_reports::files;
 
-use super::decode;
+use super::error::Mismatch;
 
 /// One file as its publisher offers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,12 +148,7 @@ pub enum FileState {
     /// Nothing.
     Missing,
     /// Another file.
-    Other {
-        /// What was expected.
-        expected: String,
-        /// What was found.
-        found: String,
-    },
+    Other(Mismatch),
     /// A file that cannot be read, with the system's reason.
     Unreadable(String),
 }
@@ -163,17 +158,15 @@ impl fmt::Display for FileState {
         match self {
             Self::Good => f.write_str("good"),
             Self::Missing => f.write_str("missing"),
-            Self::Other { expected, found } => {
-                write!(f, "is another file: expected {expected}, found {found}")
-            }
+            Self::Other(mismatch) => write!(f, "is another file: {mismatch}"),
             Self::Unreadable(reason) => write!(f, "unreadable: {reason}"),
         }
     }
 }
 
 impl Decoded {
-    /// As it is, of these bytes.
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    /// That which these bytes are.
+    pub fn of(bytes: &[u8]) -> Self {
         let sum: [u8; 32] = Sha256::digest(bytes).into();
         let half = |range: std::ops::Range<usize>| {
             sum[range].iter().fold(0, |number, &byte| number << 8 | u128::from(byte))
@@ -181,39 +174,46 @@ impl Decoded {
         Self { bytes: bytes.len(), sha256: [half(0..16), half(16..32)] }
     }
 
-    /// So many bytes are read at most: those of the content as it is, and what a wrapping that
-    /// does not compress adds.
-    pub(super) fn most_bytes(&self) -> u64 {
-        self.bytes as u64 + self.bytes as u64 / 50 + (64 << 10)
+    /// Whether `bytes` are this content.
+    pub(super) fn verify(&self, bytes: &[u8]) -> Result<(), Mismatch> {
+        self.check_found(&Self::of(bytes))
     }
 
-    /// Whether `bytes` are this content; otherwise what was expected and found.
-    pub(super) fn verify(&self, bytes: &[u8]) -> Result<(), (String, String)> {
-        let found = Self::of(bytes);
-        if found == *self {
+    fn check_found(&self, found: &Self) -> Result<(), Mismatch> {
+        if found == self {
             return Ok(());
         }
-        let [high, low] = found.sha256;
         let found = match MNIST.contains(&found.sha256) {
             true => "that of MNIST, handwritten digits, another data set with the same file names".into(),
-            false => format!("content of {} bytes with SHA-256 {high:032x}{low:032x}", bytes.len()),
+            false => found.to_string(),
         };
+        Err(Mismatch::new(self.to_string(), found))
+    }
+}
+
+impl fmt::Display for Decoded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [high, low] = self.sha256;
-        Err((format!("content of {} bytes with SHA-256 {high:032x}{low:032x}", self.bytes), found))
+        write!(f, "content of {} bytes with SHA-256 {high:032x}{low:032x}", self.bytes)
     }
 }
 
 impl PublishedFile {
-    /// Whether `bytes` are this file as it is published; otherwise what was expected and found.
-    pub(super) fn verify(&self, bytes: &[u8]) -> Result<(), (String, String)> {
-        if bytes.len() as u64 != self.bytes {
-            return Err((format!("{} bytes", self.bytes), format!("{} bytes", bytes.len())));
-        }
-        let found = md5_sum(bytes);
-        if found != self.md5 {
-            return Err((format!("md5 {:032x}", self.md5), format!("md5 {found:032x}")));
-        }
-        Ok(())
+    /// Whether `bytes` are this file as it is published.
+    pub(super) fn verify(&self, bytes: &[u8]) -> Result<(), Mismatch> {
+        let (expected, found) = if bytes.len() as u64 != self.bytes {
+            (format!("{} bytes", self.bytes), format!("{} bytes", bytes.len()))
+        } else {
+            (format!("md5 {:032x}", self.md5), format!("md5 {:032x}", md5_sum(bytes)))
+        };
+        if expected == found { Ok(()) } else { Err(Mismatch::new(expected, found)) }
+    }
+
+    /// So many bytes are read of it at most: those of its content as it is with what a wrapping
+    /// that does not compress adds, or those that are published.
+    pub(super) fn most_bytes(&self) -> u64 {
+        let content = self.decoded.bytes as u64;
+        self.bytes.max(content + content / 50 + (64 << 10))
     }
 
     /// The names that it goes by: as published, unpacked, and both as of older copies.
@@ -233,16 +233,15 @@ impl PublishedFile {
     /// What stands in place of this file in `dir`.
     pub fn inspect(&self, dir: &Path) -> FileState {
         let path = self.path_in(dir);
-        let read = files::read(&path, self.decoded.most_bytes().max(self.bytes));
-        let bytes = match read {
+        let bytes = match files::read(&path, self.most_bytes()) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return FileState::Missing,
             Err(error) => return FileState::Unreadable(error.to_string()),
         };
         // The sum of what is compressed is quicker, and as good.
-        match self.verify(&bytes).or_else(|_| decode::content(self, bytes).map(drop)) {
+        match self.verify(&bytes).or_else(|_| self.content(bytes).map(drop)) {
             Ok(()) => FileState::Good,
-            Err((expected, found)) => FileState::Other { expected, found },
+            Err(mismatch) => FileState::Other(mismatch),
         }
     }
 }
@@ -276,7 +275,7 @@ impl Publication {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::fixtures;
+    use crate::data::{Origin, Place, decode, fixtures};
 
     #[test]
     fn each_state_is_told_apart() {
@@ -299,11 +298,11 @@ mod tests {
         let states = fixture.publication.inspect(dir.path());
         assert_eq!(states[0], FileState::Missing);
         assert!(
-            matches!(&states[1], FileState::Other { found, .. } if found.starts_with("broken gzip ")),
+            matches!(&states[1], FileState::Other(how) if how.found.starts_with("broken gzip ")),
             "{states:?}"
         );
         assert!(
-            matches!(&states[2], FileState::Other { found, .. } if found.starts_with("content of 5 bytes")),
+            matches!(&states[2], FileState::Other(how) if how.found.starts_with("content of 5 bytes")),
             "{states:?}"
         );
         assert!(matches!(&states[3], FileState::Unreadable(_)), "{states:?}");
@@ -348,6 +347,32 @@ mod tests {
                 assert!(decode::decode(&fixture.publication, &found).unwrap() == fixtures::decoded());
             }
         }
+    }
+
+    /// A folder that holds the files of these contents.
+    fn place_of(contents: [[u128; 2]; 4]) -> Place {
+        let state = |(file, sha256): (PublishedFile, _)| {
+            let found = file.decoded.check_found(&Decoded { sha256, ..file.decoded });
+            (file.name.to_owned(), found.map_or_else(FileState::Other, |()| FileState::Good))
+        };
+        let files = std::array::from_fn(|index| state((FASHION_MNIST.files[index], contents[index])));
+        Place { origin: Origin::Flag, dir: "/digits".into(), files }
+    }
+
+    /// Its files have the names and lengths of Fashion-MNIST's.
+    #[test]
+    fn mnist_is_called_by_its_name_and_not_overwritten() {
+        let digits = place_of(MNIST);
+        let mnist = "that of MNIST, handwritten digits, another data set with the same file names";
+        for (name, state) in &digits.files {
+            assert!(state.to_string().ends_with(&format!(", found {mnist}")), "{name} {state}");
+        }
+        let told = [digits.check(), digits.check_free()].map(|result| result.unwrap_err().to_string());
+        assert!(told.iter().all(|error| error.contains(mnist)), "{told:?}");
+        assert!(told[1].ends_with("; name a folder without it: nothing is overwritten"), "{told:?}");
+        assert!(place_of(FASHION_MNIST.files.map(|file| file.decoded.sha256)).is_complete());
+        let unknown = place_of([[0; 2]; 4]);
+        assert!(!unknown.to_string().contains("MNIST"), "{unknown}");
     }
 
     #[test]

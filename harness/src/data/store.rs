@@ -12,8 +12,8 @@ use tempfile::TempDir;
 use trainmark_reports::files;
 
 use super::decoded_files::DecodedFiles;
-use super::error::DataError;
-use super::idx::{self, IMAGES_HEADER, IdxImages, LABELS_HEADER};
+use super::error::{DataError, Mismatch};
+use super::idx::{self, IdxImages};
 use crate::file_version::FileVersion;
 use crate::units::hexadecimal;
 
@@ -117,33 +117,21 @@ fn states(dir: &Path) -> Vec<FileVersion> {
     found.map(|metadata| FileVersion::of(&metadata)).collect()
 }
 
-/// The contents of a folder that is whole, with right lengths and the fingerprint that it tells,
-/// and what its files were before they were read.
+/// The contents of a folder that holds what it tells, and what its files were before they were
+/// read.
 fn reusable(dir: &Path) -> Option<(Contents, Vec<FileVersion>)> {
-    let contents: Contents =
-        serde_json::from_slice(&files::read(&dir.join(CONTENTS), files::TEXT_LIMIT).ok()?).ok()?;
-    let image = contents.height.checked_mul(contents.width)?;
-    let mut lengths = Vec::with_capacity(FILES.len());
-    for count in [contents.train_samples, contents.test_samples] {
-        lengths.push(count.checked_mul(image)?.checked_add(IMAGES_HEADER)? as u64);
-        lengths.push(count.checked_add(LABELS_HEADER)? as u64);
-    }
-    let paths = FILES.map(|file| dir.join(file));
-    for (path, length) in paths.iter().zip(lengths) {
-        fs::metadata(path).ok().filter(|metadata| metadata.is_file() && metadata.len() == length)?;
-    }
     let states = states(dir);
-    let mut digest = Sha256::new();
-    for path in &paths {
-        digest.update(fs::read(path).ok()?);
-    }
-    (hexadecimal(&digest.finalize()) == contents.fingerprint).then_some((contents, states))
+    let read = |name, limit| files::read(&dir.join(name), limit).ok();
+    let told: Contents = serde_json::from_slice(&read(CONTENTS, files::TEXT_LIMIT)?).ok()?;
+    let found: Option<Vec<Vec<u8>>> = FILES.iter().map(|name| read(name, files::RECORD_LIMIT)).collect();
+    let found = examine("the cache", found?.as_slice().try_into().ok()?).ok()?;
+    (found == told).then_some((told, states))
 }
 
 /// Checks that the four files are a data set, and takes their fingerprint.
 fn examine(name: &str, files: &[Vec<u8>; 4]) -> Result<Contents, DataError> {
     let in_file = |index: usize| {
-        move |error: idx::IdxError| {
+        move |error: Mismatch| {
             let path = PathBuf::from(format!("{} of {name}", FILES[index]));
             error.in_file(&path, "the data set itself is wrong: use another one")
         }

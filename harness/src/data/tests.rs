@@ -9,24 +9,24 @@ use super::*;
 struct Machine {
     published: Published,
     root: tempfile::TempDir,
-    environment: Environment,
+    sources: Sources,
 }
 
 impl Machine {
     /// A machine with an empty cache and no network.
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
-        let environment = Environment {
+        let sources = Sources {
             data_dir: None,
             cache: Some(root.path().join("cache")),
             shared: vec![(Origin::Package, root.path().join("share"))],
             addresses: vec![Address { label: "publisher".into(), base: fixtures::closed_address() }],
         };
-        Self { published: fixtures::published(), root, environment }
+        Self { published: fixtures::published(), root, sources }
     }
 
     fn obtain(&self, request: &DataRequest) -> Result<DecodedFiles, DataError> {
-        obtain_in(&self.environment, &self.published.publication, request, &mut |_| {})
+        obtain_in(&self.sources, &self.published.publication, request, &mut |_| {})
     }
 
     /// A folder that holds the published files.
@@ -61,7 +61,7 @@ fn the_files_of_a_named_folder_are_used() {
 #[test]
 fn the_variable_names_a_folder_too() {
     let mut machine = Machine::new();
-    machine.environment.data_dir = Some(machine.folder());
+    machine.sources.data_dir = Some(machine.folder());
     assert_is_fixture(&machine.obtain(&request(DatasetChoice::Auto)).unwrap());
 }
 
@@ -74,10 +74,10 @@ fn a_named_folder_that_is_not_in_order_is_an_error() {
     let dir = machine.folder();
     fs::write(dir.join("t10k-images-idx3-ubyte.gz"), b"corrupt").unwrap();
     for dataset in [DatasetChoice::Auto, DatasetChoice::FashionMnist] {
-        machine.environment.data_dir = None;
+        machine.sources.data_dir = None;
         let flag = DataRequest { dataset, data_dir: Some(dir.clone()), offline: false };
         assert!(matches!(machine.obtain(&flag), Err(DataError::Malformed { .. })));
-        machine.environment.data_dir = Some(machine.root.path().join("nowhere"));
+        machine.sources.data_dir = Some(machine.root.path().join("nowhere"));
         let error = machine.obtain(&request(dataset)).unwrap_err();
         assert!(matches!(error, DataError::Missing { origin: "TRAINMARK_DATA", .. }), "{error}");
     }
@@ -100,12 +100,12 @@ fn what_a_package_installed_is_found_by_itself() {
 fn fetch_replaces_nothing_in_a_folder_that_is_named() {
     let mut machine = Machine::new();
     let server = TestServer::start(machine.published.named_files(), Behaviour::default());
-    machine.environment.addresses[0].base = server.base();
+    machine.sources.addresses[0].base = server.base();
     let dir = machine.folder();
     let file = dir.join("t10k-labels-idx1-ubyte.gz");
     fs::write(&file, "mine").unwrap();
     let publication = &machine.published.publication;
-    let error = fetch_in(&machine.environment, publication, Some(&dir), &mut |_| {}).unwrap_err().to_string();
+    let error = fetch_in(&machine.sources, publication, Some(&dir), &mut |_| {}).unwrap_err().to_string();
     assert!(error.ends_with("name a folder without it: nothing is overwritten"), "{error}");
     assert_eq!(fs::read(&file).unwrap(), b"mine");
     assert!(server.requests().is_empty());
@@ -115,7 +115,7 @@ fn fetch_replaces_nothing_in_a_folder_that_is_named() {
 fn what_is_nowhere_is_downloaded_once() {
     let mut machine = Machine::new();
     let server = TestServer::start(machine.published.named_files(), Behaviour::default());
-    machine.environment.addresses[0].base = server.base();
+    machine.sources.addresses[0].base = server.base();
     assert_is_fixture(&machine.obtain(&request(DatasetChoice::FashionMnist)).unwrap());
     assert_is_fixture(&machine.obtain(&request(DatasetChoice::Auto)).unwrap());
     assert_eq!(server.requests().len(), 4);
@@ -128,7 +128,7 @@ fn a_corrupt_cache_is_repaired() {
     machine.published.write_to(&cache);
     fs::write(cache.join("t10k-labels-idx1-ubyte.gz"), b"corrupt").unwrap();
     let server = TestServer::start(machine.published.named_files(), Behaviour::default());
-    machine.environment.addresses[0].base = server.base();
+    machine.sources.addresses[0].base = server.base();
     assert_is_fixture(&machine.obtain(&request(DatasetChoice::Auto)).unwrap());
     assert_eq!(server.requests().len(), 1);
 }
@@ -151,7 +151,7 @@ fn without_files_and_network_auto_makes_the_synthetic_set_and_says_so() {
 fn offline_asks_no_server() {
     let mut machine = Machine::new();
     let server = TestServer::start(machine.published.named_files(), Behaviour::default());
-    machine.environment.addresses[0].base = server.base();
+    machine.sources.addresses[0].base = server.base();
     let offline = |dataset| DataRequest { dataset, data_dir: None, offline: true };
     let message = machine.obtain(&offline(DatasetChoice::FashionMnist)).unwrap_err().to_string();
     let cache = machine.root.path().join("cache/random");
@@ -170,10 +170,10 @@ fn offline_asks_no_server() {
 #[test]
 fn without_a_cache_folder_named_files_still_serve() {
     let mut machine = Machine::new();
-    machine.environment.cache = None;
+    machine.sources.cache = None;
     let error = machine.obtain(&request(DatasetChoice::FashionMnist)).unwrap_err();
     assert!(matches!(error, DataError::Absent(Absence::NoCache)), "{error}");
-    machine.environment.data_dir = Some(machine.folder());
+    machine.sources.data_dir = Some(machine.folder());
     assert_is_fixture(&machine.obtain(&request(DatasetChoice::FashionMnist)).unwrap());
 }
 
@@ -189,10 +189,10 @@ fn synthetic_reads_no_folder() {
 fn fetch_completes_the_folder_that_is_named() {
     let mut machine = Machine::new();
     let server = TestServer::start(machine.published.named_files(), Behaviour::default());
-    machine.environment.addresses[0].base = server.base();
+    machine.sources.addresses[0].base = server.base();
     let dir = machine.root.path().join("named");
     let fetched =
-        fetch_in(&machine.environment, &machine.published.publication, Some(&dir), &mut |_| {}).unwrap();
+        fetch_in(&machine.sources, &machine.published.publication, Some(&dir), &mut |_| {}).unwrap();
     assert_eq!(fetched, dir);
     let data_dir = Some(dir);
     let request = DataRequest { dataset: DatasetChoice::FashionMnist, data_dir, offline: true };
@@ -207,17 +207,17 @@ fn is_required(what: &str) -> bool {
 
 #[test]
 fn fashion_mnist_itself_is_what_it_should_be() {
-    let environment = Environment::from_process();
-    let Some(data_dir) = environment.data_dir else {
+    let sources = Sources::from_process();
+    let Some(data_dir) = sources.data_dir else {
         assert!(!is_required("data"), "TRAINMARK_REQUIRE asks for the data set: set TRAINMARK_DATA to it");
         eprintln!("skipped: set TRAINMARK_DATA to a folder that holds Fashion-MNIST");
         return;
     };
     let cache = tempfile::tempdir().unwrap();
-    let environment = Environment { cache: Some(cache.path().to_owned()), ..Environment::default() };
+    let sources = Sources { cache: Some(cache.path().to_owned()), ..Sources::default() };
     let dataset = DatasetChoice::FashionMnist;
     let request = DataRequest { dataset, data_dir: Some(data_dir), offline: true };
-    let obtain = || obtain_in(&environment, &FASHION_MNIST, &request, &mut |_| {}).unwrap();
+    let obtain = || obtain_in(&sources, &FASHION_MNIST, &request, &mut |_| {}).unwrap();
     let started = std::time::Instant::now();
     let prepared = obtain();
     let decoded = started.elapsed();

@@ -1,13 +1,10 @@
 //! The median of samples and how sure it is.
 
+use statrs::distribution::{Binomial, DiscreteCDF};
 use trainmark_reports::operations::OperationTime;
 
 /// Fewer samples than this give no 95% interval.
 pub const FEWEST_SAMPLES: usize = 6;
-
-/// Below this many samples the binomial distribution is summed, above it is as good
-/// as normal.
-const MANY: usize = 100;
 
 /// The median with its distribution-free 95% interval: the order statistics
 /// between which the median lies with at least that probability (Conover, Practical
@@ -24,21 +21,8 @@ pub fn median_interval(samples: &[f64]) -> Option<OperationTime> {
 
 /// The greatest k with P(Binomial(n, ½) < k) ≤ 2.5%, at least 1; 0 of no sample.
 fn lower_rank(count: usize) -> usize {
-    if count > MANY {
-        let n = count as f64;
-        return ((n - 1.96 * n.sqrt()) / 2.0).floor() as usize;
-    }
-    let mut probability = 0.5_f64.powi(count as i32);
-    let mut below = 0.0;
-    let mut rank = 0;
-    loop {
-        below += probability;
-        if below > 0.025 || rank >= count {
-            return rank.max(1).min(count);
-        }
-        rank += 1;
-        probability *= (count - rank + 1) as f64 / rank as f64;
-    }
+    let rank = Binomial::new(0.5, count as u64).map_or(0, |binomial| binomial.inverse_cdf(0.025));
+    (rank as usize).max(1).min(count)
 }
 
 #[cfg(test)]

@@ -7,15 +7,15 @@
 //! `docs/method.md` defines the rows.
 
 mod definition;
-mod inputs;
 mod interval;
 mod run;
+mod samples;
 mod table;
 
 pub use definition::{BATCH, BATCHES, Call, Data, Operation, PREDICTED, Sign, Term, all};
-pub use inputs::Inputs;
 pub use interval::{FEWEST_SAMPLES, median_interval};
-pub use run::{Run, workloads};
+pub use run::{OperationBench, workloads};
+pub use samples::TermSamples;
 pub use table::{line, render};
 
 use anyhow::{Context, bail};

@@ -28,7 +28,7 @@ pub fn workloads(operations: &[Operation]) -> Vec<Workload> {
 }
 
 /// What is measured, and how.
-pub struct Run<'r> {
+pub struct OperationBench<'r> {
     /// Those that are asked for.
     pub operations: &'r [Operation],
     /// The procedural data set: the same on every machine, with no network.
@@ -39,7 +39,7 @@ pub struct Run<'r> {
     pub runner: &'r dyn Runner,
 }
 
-impl Run<'_> {
+impl OperationBench<'_> {
     /// Measures cell by cell, telling of each result, until all are measured or the user
     /// interrupts. A failure is a result.
     ///

@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn processor_time_of_children_is_counted_while_they_run_and_afterwards() {
         let script = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo ready; sleep 100";
-        let command = format!("sh -c '{script}' & wait; echo ended; sleep 100");
+        let command = format!("sh -c '{script}' & wait; echo ended; exec sleep 100");
         let mut shell = Command::new("sh").args(["-c", &command]).stdout(Stdio::piped()).spawn().unwrap();
         let mut ready = [0; 6];
         std::io::Read::read_exact(shell.stdout.as_mut().unwrap(), &mut ready).unwrap();

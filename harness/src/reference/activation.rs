@@ -1,6 +1,6 @@
 //! Elementwise layers: sigmoid, ReLU, tanh; and flatten, which only renames.
 
-use super::{Backward, Gradients, Mode, Operation};
+use super::{Backward, Differentiable, Gradients, Mode};
 
 /// y = 1/(1 + e⁻ˣ), dx = dy · y(1 − y).
 pub(crate) struct Sigmoid;
@@ -17,7 +17,7 @@ pub(crate) struct Tanh;
 /// N×C×H×W to N×(C·H·W): the same values in the same order.
 pub(crate) struct Flatten;
 
-impl Operation for Sigmoid {
+impl Differentiable for Sigmoid {
     fn forward(&self, _: &[Vec<f64>], input: &[f64], _: Mode) -> Vec<f64> {
         input.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect()
     }
@@ -28,7 +28,7 @@ impl Operation for Sigmoid {
     }
 }
 
-impl Operation for Relu {
+impl Differentiable for Relu {
     fn forward(&self, _: &[Vec<f64>], input: &[f64], _: Mode) -> Vec<f64> {
         input.iter().map(|x| x.max(0.0)).collect()
     }
@@ -48,7 +48,7 @@ impl Operation for Relu {
     }
 }
 
-impl Operation for Tanh {
+impl Differentiable for Tanh {
     fn forward(&self, _: &[Vec<f64>], input: &[f64], _: Mode) -> Vec<f64> {
         input.iter().map(|x| x.tanh()).collect()
     }
@@ -59,7 +59,7 @@ impl Operation for Tanh {
     }
 }
 
-impl Operation for Flatten {
+impl Differentiable for Flatten {
     fn forward(&self, _: &[Vec<f64>], input: &[f64], _: Mode) -> Vec<f64> {
         input.to_vec()
     }

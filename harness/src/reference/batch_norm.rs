@@ -2,7 +2,7 @@
 
 use trainmark_plugin::RunningVariance;
 
-use super::{Backward, Gradients, Mode, Operation};
+use super::{Backward, Differentiable, Gradients, Mode};
 
 /// For every channel, over the m = N·H·W (N after a linear layer) values x:
 ///
@@ -60,7 +60,7 @@ impl BatchNorm {
     }
 }
 
-impl Operation for BatchNorm {
+impl Differentiable for BatchNorm {
     fn forward(&self, parameters: &[Vec<f64>], input: &[f64], mode: Mode) -> Vec<f64> {
         let (gamma, beta) = (&parameters[0], &parameters[1]);
         let Statistics { mean, variance } = match mode {

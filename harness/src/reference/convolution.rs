@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Backward, Gradients, Mode, Operation};
+use super::{Backward, Differentiable, Gradients, Mode};
 
 /// With stride s and padding p, over input channels c and taps (u, v):
 ///
@@ -82,7 +82,7 @@ impl Convolution {
     }
 }
 
-impl Operation for Convolution {
+impl Differentiable for Convolution {
     fn forward(&self, parameters: &[Vec<f64>], input: &[f64], _: Mode) -> Vec<f64> {
         let (weights, biases) = (&parameters[0], &parameters[1]);
         let area = self.output.0 * self.output.1;

@@ -1,6 +1,6 @@
 //! Fully connected layer.
 
-use super::{Backward, Gradients, Mode, Operation};
+use super::{Backward, Differentiable, Gradients, Mode};
 
 /// With weight w(o, i):
 ///
@@ -11,7 +11,7 @@ pub(crate) struct Linear {
     pub(crate) out_features: usize,
 }
 
-impl Operation for Linear {
+impl Differentiable for Linear {
     fn forward(&self, parameters: &[Vec<f64>], input: &[f64], _: Mode) -> Vec<f64> {
         let (weights, biases) = (&parameters[0], &parameters[1]);
         let mut output = Vec::with_capacity(input.len() / self.in_features * self.out_features);

@@ -64,7 +64,7 @@ impl Gradients {
 }
 
 /// One layer, applied to a whole batch.
-pub(crate) trait Operation {
+pub(crate) trait Differentiable {
     /// The layer's output.
     fn forward(&self, parameters: &[Vec<f64>], input: &[f64], mode: Mode) -> Vec<f64>;
 

@@ -11,7 +11,7 @@ use super::linear::Linear;
 use super::loss::{self, Score};
 use super::pooling::{AvgPool, MaxPool, Windows};
 use super::resize::Resize;
-use super::{Backward, Mode, Operation};
+use super::{Backward, Differentiable, Mode};
 
 /// Samples as the network takes them.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,7 +57,7 @@ impl Pass {
 }
 
 struct Placed {
-    operation: Box<dyn Operation>,
+    operation: Box<dyn Differentiable>,
     /// The layer's tensors among all.
     parameters: Range<usize>,
 }
@@ -105,6 +105,11 @@ impl Reference {
     /// Name, role and shape of every parameter tensor.
     pub fn specs(&self) -> &[ParameterSpec] {
         &self.specs
+    }
+
+    /// That of its steps.
+    pub fn learning_rate(&self) -> f64 {
+        self.learning_rate
     }
 
     /// Every parameter tensor, in the order of [`Reference::specs`].
@@ -218,7 +223,7 @@ impl Reference {
     /// Puts another operation in a layer's place, for tests of what the
     /// conformance checks notice.
     #[cfg(test)]
-    pub(crate) fn replace(&mut self, layer: usize, operation: Box<dyn Operation>) {
+    pub(crate) fn replace(&mut self, layer: usize, operation: Box<dyn Differentiable>) {
         self.layers[layer].operation = operation;
     }
 }
@@ -229,7 +234,7 @@ fn operation(
     output: Shape,
     running_variance: RunningVariance,
     input_gradient: bool,
-) -> Result<Box<dyn Operation>, String> {
+) -> Result<Box<dyn Differentiable>, String> {
     let (input_sides, output_sides) = (sides(input), sides(output));
     let windows = |window, stride| Windows { input: input_sides, output: output_sides, window, stride };
     Ok(match *layer {

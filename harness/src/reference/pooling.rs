@@ -1,6 +1,6 @@
 //! Pooling over square windows without padding.
 
-use super::{Backward, Gradients, Mode, Operation};
+use super::{Backward, Differentiable, Gradients, Mode};
 
 /// Where the windows of one channel lie.
 pub(crate) struct Windows {
@@ -55,7 +55,7 @@ impl MaxPool {
     }
 }
 
-impl Operation for MaxPool {
+impl Differentiable for MaxPool {
     fn forward(&self, _: &[Vec<f64>], input: &[f64], _: Mode) -> Vec<f64> {
         let mut output = vec![0.0; self.windows.outputs(input.len())];
         self.windows.for_each(input.len(), |index, first| {
@@ -90,7 +90,7 @@ impl Operation for MaxPool {
     }
 }
 
-impl Operation for AvgPool {
+impl Differentiable for AvgPool {
     fn forward(&self, _: &[Vec<f64>], input: &[f64], _: Mode) -> Vec<f64> {
         let mut output = vec![0.0; self.0.outputs(input.len())];
         let count = (self.0.window * self.0.window) as f64;
@@ -120,7 +120,7 @@ mod tests {
 
     const INPUT: [f64; 8] = [1.0, 5.0, 2.0, 2.0, 5.0, 0.0, 1.0, 2.0];
 
-    fn d_input(layer: &dyn Operation) -> Vec<f64> {
+    fn d_input(layer: &dyn Differentiable) -> Vec<f64> {
         let pass = Backward { parameters: &[], input: &INPUT, output: &[], gradient: &[1.0, 10.0] };
         layer.backward(&pass).input
     }

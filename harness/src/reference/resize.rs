@@ -1,6 +1,6 @@
 //! Nearest-neighbour resize.
 
-use super::{Backward, Gradients, Mode, Operation};
+use super::{Backward, Differentiable, Gradients, Mode};
 
 /// y(i, j) = x(⌊i·H/h⌋, ⌊j·W/w⌋) from H×W to h×w; dx adds up what was copied.
 pub(crate) struct Resize {
@@ -24,7 +24,7 @@ impl Resize {
     }
 }
 
-impl Operation for Resize {
+impl Differentiable for Resize {
     fn forward(&self, _: &[Vec<f64>], input: &[f64], _: Mode) -> Vec<f64> {
         let sources = self.sources();
         let planes = input.chunks_exact(self.area());

@@ -2,7 +2,7 @@
 //! to be written in it.
 
 mod name;
-mod place;
+mod new_folder;
 mod templates;
 
 use std::fs;
@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 
 pub use name::check_name;
-use place::Place;
+use new_folder::NewFolder;
 
 /// Language of a new backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -46,11 +46,11 @@ pub fn create(
     root: &Path,
 ) -> anyhow::Result<Scaffold> {
     let own = root.join("backends").join(name);
-    let place = Place::find(folder.unwrap_or(&own), root)?;
+    let place = NewFolder::find(folder.unwrap_or(&own), root)?;
     let options = place.options();
     let files = templates::files(name, language, &place, &format!("{name} --workload softmax{options}"))?;
-    write(&place.folder, &files)?;
-    Ok(Scaffold { folder: place.folder, files: files.into_iter().map(|(file, _)| file).collect(), options })
+    write(&place.path, &files)?;
+    Ok(Scaffold { folder: place.path, files: files.into_iter().map(|(file, _)| file).collect(), options })
 }
 
 /// Writes all files into a folder that is not there yet, or leaves nothing behind.

@@ -1,7 +1,7 @@
 //! The files of a new backend.
 
 use super::Language;
-use super::place::Place;
+use super::new_folder::NewFolder;
 
 /// A file of a C backend that is the same in each: the one of the complete plugin.
 macro_rules! reference {
@@ -45,7 +45,7 @@ const C: [(&str, &str); 14] = [
 pub(super) fn files(
     name: &str,
     language: Language,
-    place: &Place,
+    place: &NewFolder,
     check: &str,
 ) -> anyhow::Result<Vec<(&'static str, String)>> {
     let (templates, include, inputs) = match language {
@@ -101,7 +101,7 @@ mod tests {
         std::fs::write(root.path().join("harness/plugin/Cargo.toml"), "").expect("writable");
         let elsewhere = tempfile::tempdir().expect("a temporary folder");
         for folder in [root.path().join("backends/my-own"), elsewhere.path().join("a \"b\"")] {
-            let place = Place::find(&folder, root.path()).expect("it may be there");
+            let place = NewFolder::find(&folder, root.path()).expect("it may be there");
             for language in [Language::Rust, Language::C] {
                 for (file, content) in files("my-own", language, &place, "my-own").expect("UTF-8") {
                     assert!(!content.contains("{{") || content.contains("= {{.id"), "{file}: {content}");

@@ -3,51 +3,12 @@
 use std::time::Instant;
 
 use anyhow::Context;
-use trainmark_plugin::host::{Plugin, PluginSession};
-use trainmark_plugin::{Dataset, Description, Error, Model, OpenRequest, RunningVariance, Session, Split};
+use trainmark_plugin::{Description, Error, Model, RunningVariance, Session, Split};
 
-use super::protocol::Task;
-use crate::conformance::Subject;
-use crate::workload::Workload;
+use crate::parameters;
 
 /// Predictions are asked for in batches of this many samples.
 pub(super) const PREDICTION_BATCH: usize = 256;
-
-/// Opens a session for a task.
-pub(super) fn open<'d>(
-    plugin: &Plugin,
-    task: &Task,
-    workload: &Workload,
-    dataset: Dataset<'d>,
-) -> Result<PluginSession<'d>, Error> {
-    plugin.open(&request(task, workload, dataset))
-}
-
-/// What a task opens its session with.
-pub(super) fn request<'d>(task: &Task, workload: &Workload, dataset: Dataset<'d>) -> OpenRequest<'d> {
-    OpenRequest::new(workload.model.clone(), dataset, workload.batch_size, workload.learning_rate)
-        .with_implementation(&*task.implementation)
-        .with_device(&*task.device)
-        .with_threads(task.threads)
-}
-
-/// What a task holds against the reference.
-pub(super) fn subject<'d>(
-    task: &Task,
-    workload: &Workload,
-    dataset: Dataset<'d>,
-    running_variance: RunningVariance,
-) -> Subject<'d> {
-    Subject {
-        workload: workload.clone(),
-        dataset,
-        implementation: task.implementation.to_string(),
-        running_variance,
-        device: task.device.to_string(),
-        threads: task.threads,
-        seed: task.seed,
-    }
-}
 
 /// The running-variance convention that a task's implementation declares.
 /// Without batch norm it does not matter.
@@ -74,6 +35,11 @@ pub(super) fn named(call: &str, error: Error) -> anyhow::Error {
 /// The same, as an error of a plugin.
 pub(super) fn in_call(call: &str, error: Error) -> Error {
     Error::new(error.kind, format!("{call}: {}", error.message))
+}
+
+/// Sets parameters, naming the call in an error.
+pub(super) fn set_parameters(session: &mut dyn Session, values: &[Vec<f32>]) -> anyhow::Result<()> {
+    parameters::set(session, values).map_err(|error| named("set_parameters", error))
 }
 
 /// Logits of a whole split and the wall seconds that predicting them took,
@@ -129,13 +95,6 @@ pub(super) fn check_correct(call: &str, correct: u64, samples: usize) -> anyhow:
     Ok(correct as f64 / samples as f64)
 }
 
-/// Parameters of a session, one buffer per tensor.
-pub(super) fn parameters(session: &mut dyn Session, workload: &Workload) -> anyhow::Result<Vec<Vec<f32>>> {
-    let mut values = parameter_buffers(&workload.model)?;
-    read_parameters(session, &mut values)?;
-    Ok(values)
-}
-
 /// Parameters, and seconds of work that was left when the call before returned: a device that
 /// computes behind its caller's back must be done before parameters can be read, so what a first
 /// read takes beyond a second one was waiting.
@@ -143,16 +102,11 @@ pub(super) fn unfinished_seconds(
     session: &mut dyn Session,
     model: &Model,
 ) -> anyhow::Result<(f64, Vec<Vec<f32>>)> {
-    let mut values = parameter_buffers(model)?;
+    let specs = model.parameters().context("the model's layers do not fit")?;
+    let mut values: Vec<Vec<f32>> = specs.iter().map(|spec| vec![f32::NAN; spec.len()]).collect();
     let first = read_parameters(session, &mut values)?;
     let second = read_parameters(session, &mut values)?;
     Ok(((first - second).max(0.0), values))
-}
-
-/// A buffer per tensor, filled with no number.
-fn parameter_buffers(model: &Model) -> anyhow::Result<Vec<Vec<f32>>> {
-    let specs = model.parameters().context("the model's layers do not fit")?;
-    Ok(specs.iter().map(|spec| vec![f32::NAN; spec.len()]).collect())
 }
 
 /// Reads the parameters; the wall seconds of the call.

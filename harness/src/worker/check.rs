@@ -2,37 +2,32 @@
 
 use std::time::Instant;
 
-use anyhow::Context;
 use trainmark_plugin::host::Plugin;
-use trainmark_plugin::{Dataset, Error, ErrorKind, Split};
+use trainmark_plugin::{Error, ErrorKind, RunningVariance, Split};
 use trainmark_reports::record::{CheckKind, Conformance};
 
 use super::announced::Announcer;
 use super::calls::{self, named};
 use super::protocol::{Message, Task};
-use super::{Harness, Loaded, done};
-use crate::conformance;
-use crate::workload::{self, Workload};
+use super::{Equipped, Harness};
+use crate::conformance::{self, Subject};
+use crate::workload;
 
 /// Training steps that are timed for the estimate, after one that warms up.
 const TIMED_STEPS: usize = 3;
 
 pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     let workload = workload::find(&task.workload)?;
-    let mapped = task.dataset.map().context("cannot map the data set")?;
-    let Loaded { plugin, description, file } = task.load(harness)?;
-    let convention = calls::convention(&description, &task.implementation)?;
-    let subject = calls::subject(task, &workload, mapped.dataset(), convention);
+    let equipped = Equipped::new(task, harness)?;
+    let subject = equipped.subject(workload);
     let announcer = Announcer::new(harness);
-    let conformance =
-        conformance::run(&subject, &mut |request| announcer.open(&plugin, &request), &mut |check| {
-            announcer.tell(check);
-        })?;
+    let mut open = |request| announcer.open(&equipped.plugin, &request);
+    let conformance = conformance::run(&subject, &mut open, &mut |check| announcer.tell(check))?;
     if let Some(failure) = failure(&announcer, &conformance) {
         return Err(failure.into());
     }
-    let estimate = estimate(task, &workload, mapped.dataset(), &plugin, &announcer)?;
-    let mut done = done(&file, &mapped)?;
+    let estimate = estimate(&subject, &equipped.plugin, &announcer)?;
+    let mut done = equipped.done()?;
     done.epoch_estimate_seconds = Some(estimate);
     done.losses = conformance.losses;
     announcer.send(&Message::Done(Box::new(done)))
@@ -62,18 +57,12 @@ fn failure(announcer: &Announcer<'_>, conformance: &Conformance) -> Option<Error
 }
 
 /// Seconds of an epoch by the fastest of a few steps and one prediction.
-fn estimate(
-    task: &Task,
-    workload: &Workload,
-    dataset: Dataset<'_>,
-    plugin: &Plugin,
-    announcer: &Announcer<'_>,
-) -> anyhow::Result<f64> {
-    let mut session = announcer.open(plugin, &calls::request(task, workload, dataset))?;
-    let convention = trainmark_plugin::RunningVariance::UnbiasedFromOne;
-    let values = workload::initial_parameters(&workload.model, convention, task.seed)?;
-    let slices: Vec<&[f32]> = values.iter().map(Vec::as_slice).collect();
-    session.set_parameters(&slices).map_err(|error| named("set_parameters", error))?;
+fn estimate(subject: &Subject<'_>, plugin: &Plugin, announcer: &Announcer<'_>) -> anyhow::Result<f64> {
+    let Subject { workload, dataset, .. } = subject;
+    let mut session = announcer.open(plugin, &subject.request(workload.learning_rate))?;
+    let convention = RunningVariance::UnbiasedFromOne;
+    let values = workload::initial_parameters(&workload.model, convention, subject.seed)?;
+    calls::set_parameters(&mut *session, &values)?;
 
     let batch: Vec<u32> = (0..workload.batch_size.min(dataset.train.count()) as u32).collect();
     let mut step_seconds = f64::INFINITY;

@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use trainmark_plugin::host::Plugin;
-use trainmark_plugin::{OpenRequest, RunningVariance, Session, Split};
+use trainmark_plugin::{OpenRequest, Session, Split};
 
 use super::calls::{self, named};
 use super::protocol::{Message, Task};
-use super::{Harness, Loaded, done};
-use crate::operations::{self, BATCH, BATCHES, Call, FEWEST_SAMPLES, Inputs, PREDICTED, Term};
+use super::{Equipped, Harness};
+use crate::operations::{self, BATCH, BATCHES, Call, FEWEST_SAMPLES, PREDICTED, Term, TermSamples};
 use crate::workload::initial_parameters;
 
 const SEED: u64 = 1;
@@ -25,20 +24,18 @@ const STEPS_BEFORE_PREDICTING: usize = 20;
 
 pub(super) fn run(task: &Task, operation: &str, is_quick: bool, harness: &mut Harness) -> anyhow::Result<()> {
     let operation = operations::find(operation)?;
-    let mapped = task.dataset.map().context("cannot map the data set")?;
-    let Loaded { plugin, description, file } = task.load(harness)?;
-    let convention = calls::convention(&description, &task.implementation)?;
-    let inputs = operation.terms.iter().map(|term| Inputs::new(term, mapped.dataset()));
-    let inputs: Vec<Inputs<'_>> = inputs.collect::<Result<_, _>>()?;
-    let mut announcer = Announcer { harness, last: None };
-    let terms = operation.terms.iter().zip(&inputs);
-    let models = terms.map(|(term, inputs)| open(&plugin, task, convention, term, inputs, &mut announcer));
+    let equipped = Equipped::new(task, harness)?;
+    let samples = operation.terms.iter().map(|term| TermSamples::new(term, equipped.mapped.dataset()));
+    let samples: Vec<TermSamples<'_>> = samples.collect::<Result<_, _>>()?;
+    let mut announcer = SparseAnnouncer { harness, last: None };
+    let terms = operation.terms.iter().zip(&samples);
+    let models = terms.map(|(term, samples)| open(&equipped, term, samples, &mut announcer));
     let mut measurement = Measurement { models: models.collect::<Result<_, _>>()?, rounds: 0, announcer };
     let samples = measurement.samples(if is_quick { Effort::QUICK } else { Effort::FULL });
     // Closing must not fail or hang either, so it comes before the last word.
     measurement.close()?;
     let time = operations::median_interval(&samples?).context("no round was measured")?;
-    let done = done(&file, &mapped)?;
+    let done = equipped.done()?;
     harness.send(&Message::Measured(time))?;
     harness.send(&Message::Done(Box::new(done)))
 }
@@ -57,13 +54,13 @@ impl Effort {
     const QUICK: Self = Self { rounds: FEWEST_SAMPLES, time: Duration::from_millis(300), ..Self::FULL };
 }
 
-/// Tells the harness which call is under way.
-struct Announcer<'h> {
+/// Tells the harness which call is under way, and not of each one of many that are alike.
+struct SparseAnnouncer<'h> {
     harness: &'h mut Harness,
     last: Option<(&'static str, Instant)>,
 }
 
-impl Announcer<'_> {
+impl SparseAnnouncer<'_> {
     fn calling(&mut self, call: &'static str) -> anyhow::Result<()> {
         if self.last.is_some_and(|(last, since)| last == call && since.elapsed() < ANNOUNCED_EVERY) {
             return Ok(());
@@ -78,7 +75,7 @@ impl Announcer<'_> {
 struct Measurement<'d, 'h> {
     models: Vec<OpenModel<'d>>,
     rounds: usize,
-    announcer: Announcer<'h>,
+    announcer: SparseAnnouncer<'h>,
 }
 
 struct OpenModel<'d> {
@@ -139,7 +136,7 @@ fn batch(round: usize) -> Vec<u32> {
 
 impl OpenModel<'_> {
     /// Seconds of one call, with the work that it leaves on a device.
-    fn seconds(&mut self, batch: &[u32], announcer: &mut Announcer<'_>) -> anyhow::Result<f64> {
+    fn seconds(&mut self, batch: &[u32], announcer: &mut SparseAnnouncer<'_>) -> anyhow::Result<f64> {
         match self.term.call {
             Call::TrainStep => {
                 let seconds = self.train_step(batch, announcer)?;
@@ -158,7 +155,7 @@ impl OpenModel<'_> {
     }
 
     /// Seconds until the call returned.
-    fn train_step(&mut self, batch: &[u32], announcer: &mut Announcer<'_>) -> anyhow::Result<f64> {
+    fn train_step(&mut self, batch: &[u32], announcer: &mut SparseAnnouncer<'_>) -> anyhow::Result<f64> {
         announcer.calling("train_step")?;
         let start = Instant::now();
         let outcome = self.session.train_step(batch);
@@ -171,23 +168,21 @@ impl OpenModel<'_> {
 }
 
 fn open<'d>(
-    plugin: &Plugin,
-    task: &Task,
-    convention: RunningVariance,
+    equipped: &Equipped<'_>,
     term: &Term,
-    inputs: &'d Inputs<'_>,
-    announcer: &mut Announcer<'_>,
+    samples: &'d TermSamples<'_>,
+    announcer: &mut SparseAnnouncer<'_>,
 ) -> anyhow::Result<OpenModel<'d>> {
-    let request = OpenRequest::new(term.model.clone(), inputs.dataset(), BATCH, term.learning_rate)
+    let task = equipped.task;
+    let request = OpenRequest::new(term.model.clone(), samples.dataset(), BATCH, term.learning_rate)
         .with_implementation(&*task.implementation)
         .with_device(&*task.device)
         .with_threads(task.threads);
     announcer.calling("open")?;
-    let mut session = plugin.open(&request).map_err(|error| named("open", error))?;
-    let values = initial_parameters(&term.model, convention, SEED)?;
-    let slices: Vec<&[f32]> = values.iter().map(Vec::as_slice).collect();
+    let mut session = equipped.plugin.open(&request).map_err(|error| named("open", error))?;
+    let values = initial_parameters(&term.model, equipped.convention, SEED)?;
     announcer.calling("set_parameters")?;
-    session.set_parameters(&slices).map_err(|error| named("set_parameters", error))?;
+    calls::set_parameters(&mut session, &values)?;
     let may_work_on = !task.device.is_cpu();
     Ok(OpenModel { session: Box::new(session), term: term.clone(), may_work_on })
 }
@@ -270,8 +265,11 @@ mod tests {
     ) -> (T, Vec<String>) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let mut harness = Harness { stream: theirs };
-        let mut measurement =
-            Measurement { models, rounds: 0, announcer: Announcer { harness: &mut harness, last: None } };
+        let mut measurement = Measurement {
+            models,
+            rounds: 0,
+            announcer: SparseAnnouncer { harness: &mut harness, last: None },
+        };
         let result = measure(&mut measurement);
         measurement.close().unwrap();
         drop(harness);

@@ -21,14 +21,16 @@ use std::time::Instant;
 
 use anyhow::Context;
 use rustix::process::{Resource, getrlimit};
-use trainmark_plugin::Description;
 use trainmark_plugin::host::Plugin;
+use trainmark_plugin::{Description, RunningVariance};
 
 use library::LibraryFile;
 use processor_time::ProcessorTime;
 use protocol::{BackendInfo, Done, Job, Message, Task};
 
+use crate::conformance::Subject;
 use crate::data::MappedDataset;
+use crate::workload::Workload;
 
 /// First argument of the program where it is to be a worker.
 pub const COMMAND: &str = "worker";
@@ -153,27 +155,53 @@ fn load(library: &Path, expected: Option<&str>, harness: &mut Harness) -> anyhow
     Ok(Loaded { plugin, description, file })
 }
 
-impl Task {
-    /// Loads and describes the plugin that it names.
-    fn load(&self, harness: &mut Harness) -> anyhow::Result<Loaded> {
-        load(&self.library, Some(&self.library_hash), harness)
-    }
+/// What a task works with.
+struct Equipped<'t> {
+    task: &'t Task,
+    plugin: Plugin,
+    library: LibraryFile,
+    /// How the implementation says that its running variance starts and is updated.
+    convention: RunningVariance,
+    mapped: MappedDataset,
 }
 
-/// The last message of a job that was done, with the library and the data that it was given.
-///
-/// # Errors
-/// Where one of them was written to meanwhile.
-fn done(library: &LibraryFile, dataset: &MappedDataset) -> anyhow::Result<Done> {
-    // Before the files are read again, should that be needed.
-    let done = Done {
-        peak_rss_bytes: crate::machine::peak_rss_bytes(),
-        cpu_seconds: Some(ProcessorTime::WHOLE.seconds()),
-        ..Done::default()
-    };
-    library.check_content()?;
-    dataset.check_unchanged()?;
-    Ok(done)
+impl<'t> Equipped<'t> {
+    /// Maps the data set of a task, loads and describes its plugin.
+    fn new(task: &'t Task, harness: &mut Harness) -> anyhow::Result<Self> {
+        let mapped = task.dataset.map().context("cannot map the data set")?;
+        let Loaded { plugin, description, file } = load(&task.library, Some(&task.library_hash), harness)?;
+        let convention = calls::convention(&description, &task.implementation)?;
+        Ok(Self { task, plugin, library: file, convention, mapped })
+    }
+
+    /// What is held against the reference.
+    fn subject(&self, workload: Workload) -> Subject<'_> {
+        Subject {
+            workload,
+            dataset: self.mapped.dataset(),
+            implementation: self.task.implementation.to_string(),
+            running_variance: self.convention,
+            device: self.task.device.to_string(),
+            threads: self.task.threads,
+            seed: self.task.seed,
+        }
+    }
+
+    /// The last message of a job that was done, with the library and the data that it was given.
+    ///
+    /// # Errors
+    /// Where one of them was written to meanwhile.
+    fn done(&self) -> anyhow::Result<Done> {
+        // Before the files are read again, should that be needed.
+        let done = Done {
+            peak_rss_bytes: crate::machine::peak_rss_bytes(),
+            cpu_seconds: Some(ProcessorTime::WHOLE.seconds()),
+            ..Done::default()
+        };
+        self.library.check_content()?;
+        self.mapped.check_unchanged()?;
+        Ok(done)
+    }
 }
 
 #[cfg(test)]

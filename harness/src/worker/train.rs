@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use anyhow::Context;
 use trainmark_plugin::{Dataset, Outcome, Role, Session, Split};
 use trainmark_reports::record::FirstBatchNorm;
 
@@ -10,36 +9,34 @@ use super::calls::{self, named};
 use super::evidence::{Evidence, Tensors};
 use super::processor_time::ProcessorTime;
 use super::protocol::{EpochMessage, Message, Task};
-use super::{Harness, Loaded, done};
+use super::{Equipped, Harness};
 use crate::workload::{self, Workload};
-use crate::{chance, conformance};
+use crate::{chance, conformance, parameters};
 
 pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     let workload = workload::find(&task.workload)?;
-    let mapped = task.dataset.map().context("cannot map the data set")?;
-    let Loaded { plugin, description, file } = task.load(harness)?;
-    let convention = calls::convention(&description, &task.implementation)?;
-    let values = workload::initial_parameters(&workload.model, convention, task.seed)?;
+    let equipped = Equipped::new(task, harness)?;
+    let subject = equipped.subject(workload);
+    let workload = &subject.workload;
+    let values = workload::initial_parameters(&workload.model, equipped.convention, task.seed)?;
 
     harness.calling("open")?;
     let start = Instant::now();
-    let mut session =
-        calls::open(&plugin, task, &workload, mapped.dataset()).map_err(|error| named("open", error))?;
-    let slices: Vec<&[f32]> = values.iter().map(Vec::as_slice).collect();
-    session.set_parameters(&slices).map_err(|error| named("set_parameters", error))?;
+    let opened = equipped.plugin.open(&subject.request(workload.learning_rate));
+    let mut session = opened.map_err(|error| named("open", error))?;
+    calls::set_parameters(&mut session, &values)?;
     harness.send(&Message::Opened { seconds: start.elapsed().as_secs_f64() })?;
 
-    let trained = train(task, &workload, mapped.dataset(), values, &mut session, harness);
+    let trained = train(task, workload, subject.dataset, values, &mut session, harness);
     // Closing is part of what must not fail or hang, so it comes before the last word.
     harness.calling("close")?;
     drop(session);
     harness.send(&Message::Returned)?;
     let Trained { parameters, logits, evidence } = trained?;
-    let mut done = done(&file, &mapped)?;
+    let mut done = equipped.done()?;
     done.evidence = evidence.map(Box::new);
-    let subject = calls::subject(task, &workload, mapped.dataset(), convention);
     harness.send(&Message::Checked(conformance::check_last_prediction(&subject, &parameters, &logits)?))?;
-    done.first_batch_norm = first_batch_norm(&parameters, &workload)?;
+    done.first_batch_norm = first_batch_norm(&parameters, workload)?;
     harness.send(&Message::Done(Box::new(done)))
 }
 
@@ -79,7 +76,9 @@ fn train(
         (parameters, logits) = (ended.parameters, ended.logits);
     }
     harness.calling("get_parameters")?;
-    Ok(Trained { parameters: calls::parameters(session, workload)?, logits, evidence })
+    let parameters = parameters::get(session, &workload.model.parameters()?);
+    let parameters = parameters.map_err(|error| named("get_parameters", error))?;
+    Ok(Trained { parameters, logits, evidence })
 }
 
 /// An epoch that has ended.

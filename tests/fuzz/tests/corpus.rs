@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use trainmark::worker::protocol::Message;
 use trainmark_fuzz::{TARGETS, Target};
 
 /// How long each target is searched; all at once.
@@ -39,7 +40,7 @@ fn change(bytes: &mut Vec<u8>, corpus: &[Vec<u8>], random: &mut ChaCha8Rng) {
         ["0", "-1", "1e308", "-0.0", "4294967295", "18446744073709551615", "null", "NaN", "\"\""];
     let place = random.random_range(0..=bytes.len());
     let end = random.random_range(place..=bytes.len()).min(place + 64);
-    match random.random_range(0..7) {
+    match random.random_range(0..8) {
         0 if place < bytes.len() => bytes[place] ^= 1 << random.random_range(0..8),
         1 if place < bytes.len() => bytes[place] = random.random(),
         2 => drop(bytes.drain(place..end)),
@@ -54,8 +55,16 @@ fn change(bytes: &mut Vec<u8>, corpus: &[Vec<u8>], random: &mut ChaCha8Rng) {
             let part = &other[start..(start + 64).min(other.len())];
             bytes.splice(place..end, part.iter().copied());
         }
-        // The number that is there becomes another.
+        // A whole line of another one, before one of these.
         5 => {
+            let other = corpus.choose(random).unwrap();
+            let lines: Vec<&[u8]> = other.split_inclusive(|&byte| byte == b'\n').collect();
+            let line_start = bytes[..place].iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+            let Some(line) = lines.choose(random) else { return };
+            bytes.splice(line_start..line_start, line.iter().copied());
+        }
+        // The number that is there becomes another.
+        6 => {
             let is_digit = |byte: &u8| byte.is_ascii_digit() || b".-e".contains(byte);
             let Some(start) = bytes[place..].iter().position(u8::is_ascii_digit) else { return };
             let start = place + start;
@@ -77,8 +86,7 @@ fn hold(target: Target, bytes: &[u8]) {
     }
 }
 
-fn search(name: &str) {
-    let target = TARGETS.into_iter().find(|target| target.name == name).unwrap();
+fn search(target: Target) {
     let corpus = corpus(target);
     assert!(!corpus.is_empty(), "{} has no corpus", target.name);
     corpus.iter().for_each(|bytes| hold(target, bytes));
@@ -92,18 +100,23 @@ fn search(name: &str) {
     println!("{}: {} of the corpus and {tried} made of them", target.name, corpus.len());
 }
 
-macro_rules! searches {
-    ($($target:ident)*) => {
-        $(#[test]
-        fn $target() {
-            search(stringify!($target));
-        })*
-
-        #[test]
-        fn every_target_is_searched() {
-            assert_eq!(TARGETS.map(|target| target.name), [$(stringify!($target)),*]);
+#[test]
+fn nothing_breaks_a_target() {
+    std::thread::scope(|scope| {
+        for target in TARGETS {
+            scope.spawn(move || search(target));
         }
-    };
+    });
 }
 
-searches! { describe events folder idx manifest message open }
+/// Dialogues of an older protocol would all end at their first line.
+#[test]
+fn the_corpus_of_dialogues_holds_messages() {
+    let target = TARGETS.into_iter().find(|target| target.name == "message").unwrap();
+    for dialogue in corpus(target) {
+        for line in dialogue.trim_ascii_end().split(|&byte| byte == b'\n').skip(1) {
+            let message = serde_json::from_slice::<Message>(line);
+            message.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(line)));
+        }
+    }
+}

@@ -10,6 +10,7 @@ use super::float_session::FloatSession;
 use super::patterns::Patterns;
 use super::{small, subject};
 use crate::conformance::{TimedEpoch, audit, starts};
+use crate::parameters;
 use crate::workload::{epoch_order, uniform_generator};
 
 /// Epochs of so many samples are no checks of the gate.
@@ -95,11 +96,11 @@ impl<'d> Wayward<'d> {
     }
 
     fn train_on_test(&mut self, batch_size: usize) -> Result<(), Error> {
-        let values = starts::get(&mut *self.session, &self.specs)?;
-        starts::set(&mut *self.on_test, &values)?;
+        let values = parameters::get(&mut *self.session, &self.specs)?;
+        parameters::set(&mut *self.on_test, &values)?;
         self.on_test.train_epoch(&(0..self.tests).collect::<Vec<_>>(), batch_size)?;
-        let values = starts::get(&mut *self.on_test, &self.specs)?;
-        starts::set(&mut *self.session, &values)
+        let values = parameters::get(&mut *self.on_test, &self.specs)?;
+        parameters::set(&mut *self.session, &values)
     }
 }
 
@@ -114,9 +115,9 @@ impl Session for Wayward<'_> {
 
     fn train_step(&mut self, batch: &[u32]) -> Result<Outcome, Error> {
         self.steps += 1;
-        let before = starts::get(&mut *self.session, &self.specs)?;
+        let before = parameters::get(&mut *self.session, &self.specs)?;
         let outcome = self.session.train_step(batch)?;
-        let mut after = starts::get(&mut *self.session, &self.specs)?;
+        let mut after = parameters::get(&mut *self.session, &self.specs)?;
         if self.cheat == Cheat::IdleSteps && self.steps.is_multiple_of(20) {
             after.clone_from(&before);
         }
@@ -130,7 +131,7 @@ impl Session for Wayward<'_> {
                 *after += self.restlessness * (*after - before) * random.next().expect("it has no end");
             }
         }
-        starts::set(&mut *self.session, &after)?;
+        parameters::set(&mut *self.session, &after)?;
         Ok(outcome)
     }
 
@@ -139,11 +140,11 @@ impl Session for Wayward<'_> {
             return self.session.train_epoch(order, batch_size);
         }
         if let (Cheat::CachedResult, Some((outcome, values))) = (self.cheat, self.first.clone()) {
-            return starts::set(&mut *self.session, &values).map(|()| outcome);
+            return parameters::set(&mut *self.session, &values).map(|()| outcome);
         }
         let mut outcome = self.train(order, batch_size)?;
         let loss_before = self.first.as_ref().map(|(first, _)| first.loss);
-        let values = starts::get(&mut *self.session, &self.specs)?;
+        let values = parameters::get(&mut *self.session, &self.specs)?;
         self.first.get_or_insert((outcome, values));
         match self.cheat {
             Cheat::TestSamples => self.train_on_test(batch_size)?,
@@ -178,12 +179,12 @@ fn audited(patterns: &Patterns, cheat: Cheat, is_restless: bool) -> Vec<CheckRec
     };
     let count = patterns.dataset().train.count() as u32;
     let mut session = open(subject.request(subject.workload.learning_rate)).unwrap();
-    starts::set(&mut *session, &starts::initial(&subject).unwrap()).unwrap();
+    parameters::set(&mut *session, &starts::initial(&subject).unwrap()).unwrap();
     let mut train = |number| {
-        let start = starts::get(&mut *session, &subject.specs().unwrap()).unwrap();
+        let start = parameters::get(&mut *session, &subject.specs().unwrap()).unwrap();
         let order = epoch_order(count, subject.seed, number);
         let outcome = session.train_epoch(&order, subject.workload.batch_size).unwrap();
-        (start, outcome, starts::get(&mut *session, &subject.specs().unwrap()).unwrap())
+        (start, outcome, parameters::get(&mut *session, &subject.specs().unwrap()).unwrap())
     };
     train(1);
     let (start, outcome, end) = train(2);

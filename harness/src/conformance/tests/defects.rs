@@ -2,7 +2,7 @@
 
 use trainmark_plugin::RunningVariance::BiasedFromZero;
 
-use crate::reference::{Backward, BatchNorm, Gradients, MaxPool, Mode, Operation};
+use crate::reference::{Backward, BatchNorm, Differentiable, Gradients, MaxPool, Mode};
 
 /// One deliberate mistake of a [`FloatSession`](super::FloatSession).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -129,7 +129,7 @@ pub(super) struct WrongPool {
     pub(super) defect: Defect,
 }
 
-impl Operation for WrongPool {
+impl Differentiable for WrongPool {
     fn forward(&self, parameters: &[Vec<f64>], input: &[f64], mode: Mode) -> Vec<f64> {
         self.inner.forward(parameters, input, mode)
     }
@@ -158,7 +158,7 @@ pub(super) struct WrongNorm {
     pub(super) defect: Defect,
 }
 
-impl Operation for WrongNorm {
+impl Differentiable for WrongNorm {
     fn forward(&self, parameters: &[Vec<f64>], input: &[f64], mode: Mode) -> Vec<f64> {
         let mut parameters = parameters.to_vec();
         if self.defect == Defect::BetaMissing {

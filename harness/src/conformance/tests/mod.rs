@@ -9,7 +9,8 @@ mod patterns;
 use trainmark_plugin::{Layer, Model, RunningVariance, Shape};
 use trainmark_reports::record::Conformance;
 
-use super::{Recorder, Subject, agree, render, run, step};
+use super::step::Steps;
+use super::{Recorder, Subject, agree, render, run};
 use crate::workload::{Workload, all, lenet_bn};
 use defects::{CAUGHT_BY, Defect};
 use float_session::FloatSession;
@@ -118,12 +119,12 @@ fn wrong_pooling_is_noticed_in_the_main_workload() {
     let patterns = Patterns::new(28, 700, 10);
     for defect in [Defect::PoolGradientQuartered, Defect::TieGradientToAll] {
         let subject = subject(lenet_bn(), &patterns, RunningVariance::UnbiasedFromOne);
-        let plan = step::plan(&subject).unwrap();
-        let request = subject.request(plan.learning_rate);
+        let steps = Steps::choose(&subject).unwrap();
+        let request = subject.request(steps.learning_rate);
         let mut session = FloatSession::open(request, subject.running_variance, defect).unwrap();
         let mut ignored = |_: &_| {};
         let mut recorder = Recorder::new(&mut ignored);
-        step::check(&subject, &plan, &mut *session, &mut recorder).unwrap();
+        steps.check(&subject, &mut *session, &mut recorder).unwrap();
         let failed: Vec<_> = recorder.checks.iter().filter(|check| !check.passed).collect();
         // A batch of one has no gradient in front of batch norm.
         let names: Vec<&str> = failed.iter().map(|check| check.name.as_str()).collect();

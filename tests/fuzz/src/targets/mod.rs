@@ -1,5 +1,6 @@
 //! The targets, one file each.
 
+mod decode;
 mod describe;
 mod events;
 mod folder;
@@ -19,7 +20,8 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
+    Target { name: "decode", run: decode::run },
     Target { name: "describe", run: describe::run },
     Target { name: "events", run: events::run },
     Target { name: "folder", run: folder::run },

@@ -11,7 +11,7 @@ const TRAIN_SAMPLES: usize = BATCHES * BATCH;
 
 /// One term's samples: its own, or the first of a data set's.
 #[derive(Debug)]
-pub enum Inputs<'d> {
+pub enum TermSamples<'d> {
     /// Random bytes and labels.
     Random {
         /// Bytes of all samples.
@@ -23,7 +23,7 @@ pub enum Inputs<'d> {
     Borrowed(Dataset<'d>),
 }
 
-impl<'d> Inputs<'d> {
+impl<'d> TermSamples<'d> {
     /// The samples that a term asks for.
     ///
     /// # Errors
@@ -78,7 +78,7 @@ mod tests {
         let synthetic = Dataset::new(samples, samples);
         for operation in all().unwrap() {
             for term in &operation.terms {
-                let inputs = Inputs::new(term, synthetic).unwrap();
+                let inputs = TermSamples::new(term, synthetic).unwrap();
                 let dataset = inputs.dataset();
                 for samples in [dataset.train, dataset.test] {
                     assert_eq!(samples.count(), TRAIN_SAMPLES);

@@ -10,13 +10,13 @@ use crate::shell;
 
 /// A folder that is not there yet.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct NewFolder {
     /// Absolute, without `..` and links.
-    pub(super) folder: PathBuf,
+    pub(super) path: PathBuf,
     root: PathBuf,
 }
 
-impl Place {
+impl NewFolder {
     /// # Errors
     /// Where `root` does not hold the plugin crate, or a path cannot be resolved.
     pub(super) fn find(folder: &Path, root: &Path) -> anyhow::Result<Self> {
@@ -30,7 +30,7 @@ impl Place {
         let absolute =
             std::path::absolute(folder).with_context(|| format!("cannot use {}", folder.display()))?;
         let folder = resolve(&absolute).with_context(|| format!("cannot use {}", folder.display()))?;
-        Ok(Self { folder, root })
+        Ok(Self { path: folder, root })
     }
 
     /// A path of the repository as the backend's files name it: relative inside of the
@@ -39,7 +39,7 @@ impl Place {
     /// # Errors
     /// Where an absolute path is not UTF-8.
     pub(super) fn to_repository(&self, path: &str) -> anyhow::Result<String> {
-        if let Ok(inside) = self.folder.strip_prefix(&self.root) {
+        if let Ok(inside) = self.path.strip_prefix(&self.root) {
             return Ok("../".repeat(inside.components().count()) + path);
         }
         let absolute = self.root.join(path);
@@ -49,7 +49,7 @@ impl Place {
 
     /// Whether it is a part of the repository.
     pub(super) fn is_inside(&self) -> bool {
-        self.folder.starts_with(&self.root)
+        self.path.starts_with(&self.root)
     }
 
     /// The repository's `Cargo.lock`: with it the backend has the same versions of what
@@ -60,10 +60,10 @@ impl Place {
 
     /// What the command line needs to find the backend: nothing where it is looked for anyway.
     pub(super) fn options(&self) -> String {
-        if self.folder.parent() == Some(&self.root.join("backends")) {
+        if self.path.parent() == Some(&self.root.join("backends")) {
             return String::new();
         }
-        format!(" --backend-path {}", shell::quoted_path(&self.folder))
+        format!(" --backend-path {}", shell::quoted_path(&self.path))
     }
 }
 
@@ -98,13 +98,13 @@ mod tests {
     #[test]
     fn inside_the_repository_paths_are_relative() {
         let root = repository();
-        let own = Place::find(&root.path().join("backends/mine"), root.path()).expect("it may be there");
+        let own = NewFolder::find(&root.path().join("backends/mine"), root.path()).expect("it may be there");
         assert_eq!(own.to_repository("harness/plugin").expect("UTF-8"), "../../harness/plugin");
         assert_eq!((own.is_inside(), own.options()), (true, String::new()));
         let deep = root.path().join("a/../backends/x/mine");
-        assert!(Place::find(&deep, root.path()).is_err(), "a is not there");
+        assert!(NewFolder::find(&deep, root.path()).is_err(), "a is not there");
         let deep =
-            Place::find(&root.path().join("backends/../a b/mine"), root.path()).expect("it may be there");
+            NewFolder::find(&root.path().join("backends/../a b/mine"), root.path()).expect("it may be there");
         assert_eq!(deep.to_repository("harness").expect("UTF-8"), "../../harness");
         let root = root.path().canonicalize().expect("it is there");
         assert_eq!(deep.options(), format!(" --backend-path '{}/a b/mine'", root.display()));
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn outside_of_the_repository_paths_are_absolute() {
         let (root, elsewhere) = (repository(), tempfile::tempdir().expect("a temporary folder"));
-        let place = Place::find(&elsewhere.path().join("mine"), root.path()).expect("it may be there");
+        let place = NewFolder::find(&elsewhere.path().join("mine"), root.path()).expect("it may be there");
         let expected = root.path().canonicalize().expect("it is there").join("harness/plugin");
         assert_eq!(place.to_repository("harness/plugin").expect("UTF-8"), expected.display().to_string());
         assert!(!place.is_inside());
@@ -123,7 +123,7 @@ mod tests {
     fn without_the_plugin_crate_nothing_can_be_built() {
         let root = tempfile::tempdir().expect("a temporary folder");
         let error =
-            Place::find(&root.path().join("mine"), root.path()).expect_err("no repository").to_string();
+            NewFolder::find(&root.path().join("mine"), root.path()).expect_err("no repository").to_string();
         assert!(error.contains("holds no harness/plugin"), "{error}");
     }
 }

@@ -1,8 +1,12 @@
 //! A server on 127.0.0.1 that misbehaves on request, for tests.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+mod door;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
+
+pub(super) use door::Door;
 
 /// How the server answers.
 #[derive(Debug, Clone)]
@@ -35,33 +39,47 @@ pub(super) struct Request {
 
 /// Serves until the test ends; one request per connection.
 pub(super) struct TestServer {
-    base: String,
+    address: SocketAddr,
+    door: Door,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl TestServer {
     pub(super) fn start(files: Vec<(&'static str, Vec<u8>)>, behaviour: Behaviour) -> Self {
+        Self::start_behind(Door::Open, files, behaviour)
+    }
+
+    pub(super) fn start_behind(
+        door: Door,
+        files: Vec<(&'static str, Vec<u8>)>,
+        behaviour: Behaviour,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = format!("http://{}/files", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&requests);
         std::thread::spawn(move || {
             let mut stalled = Vec::new();
             for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
                 // A client that has gone is no concern of the server.
-                let _ = answer(&mut stream, &files, &behaviour, &log);
+                let Ok(mut connection) = door.pass(stream.unwrap()) else { continue };
+                let _ = answer(&mut connection, &files, &behaviour, &log);
                 if behaviour.stall {
-                    stalled.push(stream);
+                    stalled.push(connection);
                 }
             }
         });
-        Self { base, requests }
+        Self { address, door, requests }
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The address of the folder of files.
     pub(super) fn base(&self) -> String {
-        self.base.clone()
+        format!("{}://{}/files", self.door.scheme(), self.address)
     }
 
     /// The requests so far.
@@ -71,7 +89,7 @@ impl TestServer {
 }
 
 fn answer(
-    stream: &mut TcpStream,
+    stream: &mut (impl Read + Write),
     files: &[(&'static str, Vec<u8>)],
     behaviour: &Behaviour,
     log: &Mutex<Vec<Request>>,
@@ -101,10 +119,11 @@ fn answer(
         write!(stream, "Content-Range: bytes {from}-{}/{}\r\n", content.len() - 1, content.len())?;
     }
     stream.write_all(b"\r\n")?;
-    stream.write_all(&body[..cut.unwrap_or(body.len()).min(body.len())])
+    stream.write_all(&body[..cut.unwrap_or(body.len()).min(body.len())])?;
+    stream.flush()
 }
 
-fn read_request(stream: &TcpStream) -> std::io::Result<Request> {
+fn read_request(stream: &mut impl Read) -> std::io::Result<Request> {
     let mut lines = BufReader::new(stream).lines();
     let first = lines.next().transpose()?.unwrap_or_default();
     let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
