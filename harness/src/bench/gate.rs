@@ -22,6 +22,8 @@ pub struct Verdict {
     pub failure: Option<Failure>,
     /// Estimated seconds of an epoch, training and prediction.
     pub epoch_seconds: f64,
+    /// Estimated seconds of a run beside its epochs: loading the library, opening a session.
+    pub start_seconds: f64,
 }
 
 /// Checks one cell after another, and each cell's devices against each other.
@@ -55,10 +57,15 @@ impl<'g> Gate<'g> {
         sink.hear(Happening::Checking(cell))?;
         let mut checks: Vec<CheckRecord> = Vec::new();
         let job = Job::Check(ready.task(self.dataset, 1, 0));
+        let mut load_seconds = 0.0;
         let report = self.runner.run(&job, ready.threads(), log, &mut |message| {
-            if let Message::Checked(check) = message {
-                sink.hear(Happening::Checked(cell, check))?;
-                checks.push(check.clone());
+            match message {
+                Message::Loaded { seconds, .. } => load_seconds = *seconds,
+                Message::Checked(check) => {
+                    sink.hear(Happening::Checked(cell, check))?;
+                    checks.push(check.clone());
+                }
+                _ => {}
             }
             Ok(())
         })?;
@@ -78,7 +85,8 @@ impl<'g> Gate<'g> {
         sink.hear(Happening::Verdict(cell, &summary(&conformance, failure.as_ref())))?;
         // There is one but where the gate failed: what is not run costs no time.
         let epoch_seconds = done.epoch_estimate_seconds.unwrap_or_default();
-        Ok(Verdict { conformance, failure, epoch_seconds })
+        let start_seconds = load_seconds + done.open_estimate_seconds.unwrap_or_default();
+        Ok(Verdict { conformance, failure, epoch_seconds, start_seconds })
     }
 
     /// Holds the losses against those of the same implementation on the processor, or, on the

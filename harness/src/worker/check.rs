@@ -31,9 +31,9 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     if let Some(failure) = failure(&announcer, &conformance) {
         return Err(failure.into());
     }
-    let estimate = estimate(task, &workload, mapped.dataset(), &plugin, &announcer)?;
+    let (open_seconds, epoch_seconds) = estimate(task, &workload, mapped.dataset(), &plugin, &announcer)?;
     let mut done = done(&file, &mapped)?;
-    done.epoch_estimate_seconds = Some(estimate);
+    (done.open_estimate_seconds, done.epoch_estimate_seconds) = (Some(open_seconds), Some(epoch_seconds));
     done.losses = conformance.losses;
     announcer.send(&Message::Done(Box::new(done)))
 }
@@ -49,19 +49,21 @@ fn failure(announcer: &Announcer<'_>, conformance: &Conformance) -> Option<Error
     (is_grave || !is_provoked).then_some(error)
 }
 
-/// Seconds of an epoch by the fastest of a few steps and one prediction.
+/// Seconds of opening a session, and of an epoch by the fastest of a few steps and one prediction.
 fn estimate(
     task: &Task,
     workload: &Workload,
     dataset: Dataset<'_>,
     plugin: &Plugin,
     announcer: &Announcer<'_>,
-) -> anyhow::Result<f64> {
+) -> anyhow::Result<(f64, f64)> {
+    let start = Instant::now();
     let mut session = announcer.open(plugin, &calls::request(task, workload, dataset))?;
     let convention = trainmark_plugin::RunningVariance::UnbiasedFromOne;
     let values = workload::initial_parameters(&workload.model, convention, task.seed)?;
     let slices: Vec<&[f32]> = values.iter().map(Vec::as_slice).collect();
     session.set_parameters(&slices).map_err(|error| named("set_parameters", error))?;
+    let open_seconds = start.elapsed().as_secs_f64();
 
     let batch: Vec<u32> = (0..workload.batch_size.min(dataset.train.count()) as u32).collect();
     let mut step_seconds = f64::INFINITY;
@@ -75,5 +77,5 @@ fn estimate(
         calls::predict_all(&mut *session, Split::Test, &indices, workload.model.classes()?)?;
     let steps = dataset.train.count().div_ceil(workload.batch_size);
     let predictions = dataset.test.count().div_ceil(calls::PREDICTION_BATCH);
-    Ok(steps as f64 * step_seconds + predictions as f64 * batch_seconds)
+    Ok((open_seconds, steps as f64 * step_seconds + predictions as f64 * batch_seconds))
 }

@@ -49,7 +49,7 @@ impl Record {
     /// the sample's.
     fn repeated(&self, purpose: Purpose) -> impl Iterator<Item = (f64, f64)> {
         self.runs.iter().filter(move |run| run.purpose == purpose && run.is_ok()).filter_map(|again| {
-            let first = self.find(&again.cell, again.seed, Purpose::Sample)?;
+            let first = self.repeated_by(again)?;
             let counts = first.is_ok() && self.is_ranked(&again.cell);
             counts.then_some((again.seconds_per_epoch()?, first.seconds_per_epoch()?))
         })

@@ -127,4 +127,7 @@ pub struct Round {
     /// them. They are the dearest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<usize>,
+    /// The cells that were run for time only: [`Purpose::Timing`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timing: Vec<usize>,
 }
