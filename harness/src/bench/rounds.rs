@@ -166,8 +166,12 @@ impl<'r, 'b> Rounds<'r, 'b> {
     fn available(&self) -> f64 {
         let Some(budget) = self.budget() else { return f64::INFINITY };
         let spent = (self.bench.runner.clock() - self.start).as_secs_f64();
-        let is_known = self.contenders.iter().any(Contender::is_known);
-        (budget - spent) * if is_known { 1.0 } else { 1.0 - KEPT_BACK }
+        (budget - spent) * if self.is_known() { 1.0 } else { 1.0 - KEPT_BACK }
+    }
+
+    /// Whether a run has shown what one takes.
+    fn is_known(&self) -> bool {
+        self.contenders.iter().any(Contender::is_known)
     }
 
     fn lengths(&self) -> Lengths {
@@ -199,6 +203,7 @@ impl<'r, 'b> Rounds<'r, 'b> {
             lacks_repeat: lacks_repeat.collect(),
             run_twice: &self.run_twice,
             drift,
+            must_run: !self.is_known(),
             cells,
         }
     }
