@@ -14,8 +14,10 @@ use super::{Harness, Loaded, done};
 use crate::conformance;
 use crate::workload::{self, Workload};
 
-/// Training steps that are timed for the estimate, after one that warms up.
+/// Training steps that are timed for the estimate, after one that warms up: so many, and for so
+/// long, since the fastest of a few says little of a machine that does other things, too.
 const TIMED_STEPS: usize = 3;
+const TIMED_SECONDS: f64 = 0.25;
 
 pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     let workload = workload::find(&task.workload)?;
@@ -49,7 +51,7 @@ fn failure(announcer: &Announcer<'_>, conformance: &Conformance) -> Option<Error
     (is_grave || !is_provoked).then_some(error)
 }
 
-/// Seconds of opening a session, and of an epoch by the fastest of a few steps and one prediction.
+/// Seconds of opening a session, and of an epoch by the mean of a few steps and one prediction.
 fn estimate(
     task: &Task,
     workload: &Workload,
@@ -66,15 +68,18 @@ fn estimate(
     let open_seconds = start.elapsed().as_secs_f64();
 
     let batch: Vec<u32> = (0..workload.batch_size.min(dataset.train.count()) as u32).collect();
-    let mut step_seconds = f64::INFINITY;
-    for _ in 0..=TIMED_STEPS {
-        let start = Instant::now();
+    session.train_step(&batch).map_err(|error| named("train_step", error))?;
+    let (start, mut timed) = (Instant::now(), 0);
+    while timed < TIMED_STEPS || start.elapsed().as_secs_f64() < TIMED_SECONDS {
         session.train_step(&batch).map_err(|error| named("train_step", error))?;
-        step_seconds = step_seconds.min(start.elapsed().as_secs_f64());
+        timed += 1;
     }
+    let step_seconds = start.elapsed().as_secs_f64() / timed as f64;
     let indices: Vec<u32> = (0..calls::PREDICTION_BATCH.min(dataset.test.count()) as u32).collect();
-    let (_, batch_seconds) =
-        calls::predict_all(&mut *session, Split::Test, &indices, workload.model.classes()?)?;
+    let classes = workload.model.classes()?;
+    // The first one warms up, too.
+    calls::predict_all(&mut *session, Split::Test, &indices, classes)?;
+    let (_, batch_seconds) = calls::predict_all(&mut *session, Split::Test, &indices, classes)?;
     let steps = dataset.train.count().div_ceil(workload.batch_size);
     let predictions = dataset.test.count().div_ceil(calls::PREDICTION_BATCH);
     Ok((open_seconds, steps as f64 * step_seconds + predictions as f64 * batch_seconds))
