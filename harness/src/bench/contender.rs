@@ -74,10 +74,10 @@ impl<'c> Contender<'c> {
         self.spent.price().is_some()
     }
 
-    /// What its runs cost: as those so far, else by the gate's estimate.
-    pub(super) fn price(&self) -> Price {
+    /// What its runs cost: as those so far, else `pace` times what the gate has estimated.
+    pub(super) fn price(&self, pace: f64) -> Price {
         let Verdict { start_seconds, epoch_seconds, .. } = self.verdict;
-        self.spent.price().unwrap_or_else(|| Price::new(start_seconds, epoch_seconds))
+        self.spent.price().unwrap_or_else(|| Price::new(pace * start_seconds, pace * epoch_seconds))
     }
 
     /// Notes how a run of a round ended, after how many wall seconds. Returns what the user must

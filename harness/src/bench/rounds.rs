@@ -169,6 +169,15 @@ impl<'r, 'b> Rounds<'r, 'b> {
         (budget - spent) * if self.is_known() { 1.0 } else { 1.0 - KEPT_BACK }
     }
 
+    /// How many times as long epochs took as the gate thought: so it may be with those of cells
+    /// that have not run yet.
+    fn pace(&self) -> f64 {
+        let known = || self.contenders.iter().filter(|one| one.is_known());
+        let thought: f64 = known().map(|one| one.verdict.epoch_seconds).sum();
+        let took: f64 = known().map(|one| one.price(1.0).epoch_seconds).sum();
+        if thought > 0.0 { took / thought } else { 1.0 }
+    }
+
     /// Whether a run has shown what one takes.
     fn is_known(&self) -> bool {
         self.contenders.iter().any(Contender::is_known)
@@ -214,7 +223,7 @@ impl<'r, 'b> Rounds<'r, 'b> {
             index: one.index,
             device: &one.ready.cell.device,
             is_control: self.bench.ready.workloads.iter().any(|other| is_control_of(&other)),
-            price: one.price(),
+            price: one.price(self.pace()),
             made: one.made.clone(),
             lacks_whole: !one.has_whole,
             lacks_audit: self.lacks_audit(one),
@@ -247,22 +256,40 @@ impl<'r, 'b> Rounds<'r, 'b> {
         let seed = self.seeds[planned.number];
         let timing = planned.timing(self.lengths());
         let mut round = plan::round(planned.order(), seed);
-        (round.left_out, round.timing) = (planned.left_out, timing);
+        (round.left_out, round.timing) = (planned.left_out.clone(), timing);
         self.bench.record(&Event::Round(round.clone()))?;
-        let mut runs: HashMap<usize, u32> = planned.runs.into_iter().collect();
-        let repeats: HashMap<usize, u32> = planned.repeats.into_iter().collect();
+        let mut runs: HashMap<usize, u32> = planned.runs.iter().copied().collect();
+        let repeats: HashMap<usize, u32> = planned.repeats.iter().copied().collect();
         for index in round.order {
             match (runs.remove(&index), repeats.get(&index)) {
                 (Some(epochs), _) => {
+                    let epochs = epochs.min(self.affordable(planned.number, index));
                     let is_timing = epochs < self.lengths().whole;
                     let purpose = if is_timing { Purpose::Timing } else { Purpose::Sample };
                     self.run_one(index, Asked { seed, purpose, epochs })?;
                 }
-                (None, Some(&epochs)) => self.repeat(index, planned.number, epochs)?,
+                (None, Some(&epochs)) => {
+                    let of_run = self.made(index, planned.number).unwrap_or(epochs);
+                    self.repeat(index, planned.number, epochs.min(of_run.max(1)))?;
+                }
                 (None, None) => {}
             }
         }
         Ok(())
+    }
+
+    /// Epochs of a cell's run of a round, if one was made.
+    fn made(&self, index: usize, round: usize) -> Option<u32> {
+        self.contenders.iter().find(|one| one.index == index)?.made[round]
+    }
+
+    /// Epochs of a run of a round that has begun, if all was planned now: where runs took longer than
+    /// was thought, those to come are for time only, so that there is time for a second one.
+    fn affordable(&self, round: usize, index: usize) -> u32 {
+        let plan = self.wanted().plan(self.available());
+        let mut rounds = plan.rounds.iter().filter(|planned| planned.number == round);
+        let run = rounds.find_map(|planned| planned.runs.iter().find(|run| run.0 == index));
+        run.map_or(self.lengths().timing, |run| run.1)
     }
 
     fn repeat(&mut self, index: usize, round: usize, epochs: u32) -> anyhow::Result<()> {
@@ -313,7 +340,7 @@ impl<'r, 'b> Rounds<'r, 'b> {
                 "the time budget of {} (--budget) had no room for it: a run of {} takes about {}",
                 units::seconds(budget),
                 units::count(lengths.timing as usize, "epoch"),
-                units::seconds(one.price().run(lengths.timing))
+                units::seconds(one.price(self.pace()).run(lengths.timing))
             );
             self.bench.left_out(one, self.seeds.first().copied().unwrap_or(1), reason)?;
         }

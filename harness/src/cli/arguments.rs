@@ -148,8 +148,8 @@ pub struct BenchArguments {
     /// Seeds, each one round over all cells: 1, 2, … N [default: 3]
     #[arg(long, value_name = "N")]
     pub seeds: Option<u32>,
-    /// Time for the rounds and audits, such as 15m: where it is short, runs after the first round
-    /// are for time only, and the dearest cells go without
+    /// Time for rounds and audits, such as 15m: where it is short, runs are for time only, and the
+    /// dearest cells go without
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = units::parse_duration)]
     pub budget: Duration,
     /// Folder in which the run's folder is made [default: reports/runs]

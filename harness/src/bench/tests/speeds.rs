@@ -131,8 +131,8 @@ fn the_budget_is_kept_and_the_estimate_is_right() {
 }
 
 #[test]
-fn a_gate_that_is_wrong_by_a_quarter_costs_no_comparison() {
-    for estimate in [0.8, 1.25] {
+fn a_gate_that_is_wrong_costs_no_comparison() {
+    for estimate in [0.4, 0.8, 1.25, 2.5] {
         let mut scripted = at(2.0, estimate, 900);
         let finished = scripted.run();
         assert_eq!(told(&finished.record, "lenet-bn").least(), 2, "estimates of {estimate}");
