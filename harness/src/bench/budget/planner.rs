@@ -57,14 +57,14 @@ impl Planner<'_, '_> {
         // A control is there for its accuracy, of which one run tells; and one run says more than none.
         self.first_runs();
         self.repeats_of(0..rounds.min(LEAST_RUNS));
-        self.to_the_end();
+        self.one_whole_run();
         self.audits();
         self.drift();
         for round in 0..rounds {
             self.run_all(round);
             self.repeats_of(round..round + 1);
         }
-        self.all_to_the_end();
+        self.all_whole_runs();
         self.planned()
     }
 
@@ -186,7 +186,7 @@ impl Planner<'_, '_> {
     }
 
     /// One run of each cell to the end.
-    fn to_the_end(&mut self) {
+    fn one_whole_run(&mut self) {
         for place in self.order.clone() {
             if !self.wanted.cells[place].lacks_whole {
                 continue;
@@ -204,7 +204,7 @@ impl Planner<'_, '_> {
     }
 
     /// Every run to the end.
-    fn all_to_the_end(&mut self) {
+    fn all_whole_runs(&mut self) {
         for round in 0..self.runs.len() {
             for place in self.order.clone() {
                 if self.runs[round][place] > 0 {
