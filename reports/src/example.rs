@@ -165,7 +165,7 @@ fn end(cell: &Cell, seed: u64) -> RunEnd {
 
 /// A run with all that it gave: of `crashy` one epoch.
 pub(crate) fn run(cell: &Cell, seed: u64) -> Run {
-    let begun = Some(Begun { load_average: Some(0.75), unix_time: 1_769_864_701.0 });
+    let begun = Some(Begun { load_average: Some(0.75), unix_time: 1_769_864_701.0, epochs: None });
     let (epochs, end) = (epochs(cell, seed), end(cell, seed));
     let mut run = Run { begun, epochs, end, ..Run::new(cell.clone(), seed, Purpose::Sample) };
     if cell.backend == "crashy" {
@@ -185,6 +185,14 @@ pub(crate) fn again(run: &Run, purpose: Purpose, factor: f64) -> Run {
     let mut again = Run { purpose, ..run.clone() };
     again.epochs.iter_mut().for_each(|epoch| epoch.train_seconds *= factor);
     again
+}
+
+/// The run of a seed with another one, of two epochs, for time only.
+#[cfg(test)]
+pub(crate) fn for_time(run: &Run, seed: u64) -> Run {
+    let mut timed = Run { purpose: Purpose::Timing, seed, ..run.clone() };
+    timed.epochs.truncate(2);
+    timed
 }
 
 /// A record, every run of whose first cell is made once more, `factor` times as slow.
@@ -234,7 +242,8 @@ pub(crate) fn record_on_gpu() -> Record {
     record.started.plan.cells.iter_mut().for_each(|cell| cell.device = Device::cuda(0));
     for run in &mut record.runs {
         run.cell.device = Device::cuda(0);
-        run.begun = Some(Begun { load_average: Some(0.1), unix_time: record.started.unix_time });
+        run.begun =
+            Some(Begun { load_average: Some(0.1), unix_time: record.started.unix_time, epochs: None });
         run.end.gpu = Some(GpuUse {
             peak_memory_bytes: Some(600 << 20),
             memory_basis: Some(MemoryBasis::Process),
@@ -277,6 +286,7 @@ pub(crate) fn events() -> Vec<Event> {
             seed,
             order: (0..plan.cells.len()).collect(),
             left_out: Vec::new(),
+            timing: Vec::new(),
         }));
         events.extend(plan.cells.iter().flat_map(|cell| lines(&run(cell, seed))));
     }
@@ -304,7 +314,7 @@ pub(crate) fn write(parent: &std::path::Path, events: &[Event]) -> std::path::Pa
 pub(crate) fn record_of_one_run() -> Record {
     let started = Started { unavailable: Vec::new(), ..started() };
     Record {
-        rounds: vec![Round { seed: 1, order: vec![0], left_out: Vec::new() }],
+        rounds: vec![Round { seed: 1, order: vec![0], left_out: Vec::new(), timing: Vec::new() }],
         runs: vec![run(&started.plan.cells[0], 1)],
         outcome: Some(Outcome::Budget),
         seconds: 60.0,

@@ -2,18 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-use trainmark_tests::{RunFolder, bench, c_library, hostile, minimal_c};
+use trainmark_tests::{RunFolder, bench, c_library, hostile, invoke, minimal_c};
 
-/// A benchmark of three backends, of which the first sleeps 2 s in each epoch, without audits,
+/// A benchmark of some backends, of which `hostile` sleeps 2 s in each epoch, without audits,
 /// which would count to the last run.
-fn run(out: &Path, backends: &[PathBuf], arguments: &[&str]) {
-    bench(out, backends)
-        .args(["--epochs", "4", "--no-audit"])
-        .args(arguments)
-        .hostile("slow")
-        .run()
-        .expect(0);
+fn run(out: &Path, backends: &[PathBuf], arguments: &[&str]) -> RunFolder {
+    let arguments = [&["--epochs", "4", "--no-audit"], arguments].concat();
+    bench(out, backends).args(arguments).hostile("slow").run().expect(0);
+    RunFolder::only(out)
+}
+
+/// Purpose, epochs and outcome of a backend's samples.
+fn samples(folder: &RunFolder, backend: &str) -> Vec<[String; 3]> {
+    let rows = folder.rows("runs.csv").into_iter().filter(|row| row["backend"] == backend);
+    rows.map(|row| ["purpose", "epochs", "outcome"].map(|column| row[column].to_string())).collect()
+}
+
+fn sample(purpose: &str, epochs: usize) -> [String; 3] {
+    [purpose.to_owned(), epochs.to_string(), "ok".to_owned()]
 }
 
 /// Seconds of the dearest run, and of all others together.
@@ -36,45 +42,67 @@ fn seconds(folder: &RunFolder) -> (f64, f64) {
 /// A round takes as long as the machine's other load wants. So the budget is chosen by what a
 /// round takes at present, and the benchmark is tried again where that has changed too much.
 #[test]
-fn the_dearest_cell_is_left_out_of_later_rounds() {
+fn the_dearest_cell_is_timed_in_the_second_round_and_left_out_of_later_ones() {
     let Some(good) = minimal_c() else { return };
     let named = ["-DTM_TEST_NAME=\"minimal-d\""];
     let Some(other) = c_library("variant.c", &named, "libminimal_d.so") else { return };
     let backends = [hostile(), good.to_owned(), other];
     let is_partial = (0..4).any(|_| {
         let out = tempfile::tempdir().unwrap();
-        run(out.path(), &backends, &[]);
-        let (dear, cheap) = seconds(&RunFolder::only(out.path()));
-        // Room for the cheap ones once more, and for half the dear one.
-        let budget = format!("{:.0}ms", 1e3 * (1.5 * dear + 2.0 * cheap));
+        let (dear, cheap) = seconds(&run(out.path(), &backends, &[]));
+        // Room for the cheap ones again, and for the dear one for time only, but for no third of it.
+        let budget = format!("{:.0}ms", 1e3 * (1.75 * dear + 2.0 * cheap));
         let out = tempfile::tempdir().unwrap();
-        run(out.path(), &backends, &["--seeds", "4", "--budget", &budget]);
-        has_partial_round(&RunFolder::only(out.path()))
+        is_cut(&run(out.path(), &backends, &["--seeds", "4", "--budget", &budget]))
     });
-    assert!(is_partial, "in four benchmarks no round was run without its dearest cell");
+    assert!(is_partial, "in four benchmarks the dearest cell was not timed and then left out");
 }
 
-/// Whether a round was run without the dearest cell; each is told as it was.
-fn has_partial_round(folder: &RunFolder) -> bool {
+/// Whether the dearest cell was trained to the end once and timed once; that it was left out then
+/// is told in any case.
+fn is_cut(folder: &RunFolder) -> bool {
     let events = folder.events();
-    let rounds: Vec<_> = events.iter().filter(|event| event["event"] == "round").collect();
-    assert_eq!(rounds[0].get("left_out"), None, "the first round runs whole");
-    let is_partial = |round: &&&Value| round.get("left_out").is_some();
-    for round in &rounds {
-        let left_out = if is_partial(&round) { serde_json::json!([0]) } else { Value::Null };
-        assert_eq!(round["left_out"], left_out, "{round}");
-        let count = if left_out.is_null() { 3 } else { 2 };
-        assert_eq!(round["order"].as_array().unwrap().len(), count, "{round}");
-    }
-    let partial = rounds.iter().filter(is_partial).count();
-    let runs =
-        |backend: &str| folder.rows("runs.csv").into_iter().filter(|row| row["backend"] == backend).count();
-    assert_eq!((runs("hostile"), runs("minimal-c")), (rounds.len() - partial, rounds.len()));
+    let rounds = events.iter().filter(|event| event["event"] == "round");
+    let left_out = rounds.filter(|round| round["left_out"] == serde_json::json!([0])).count();
     // A slash is escaped in HTML.
     let told = "the dearest cells were left out to stay within the time budget: softmax hostile";
-    assert_eq!(folder.read("report.html").contains(told), partial > 0);
-    if partial > 0 {
-        assert_eq!(events.last().unwrap()["outcome"], "budget");
+    assert_eq!(folder.read("report.html").contains(told), left_out > 0);
+    left_out > 0 && samples(folder, "hostile") == [sample("sample", 4), sample("timing", 2)]
+}
+
+#[test]
+fn a_cell_that_the_budget_has_no_room_for_is_a_row_with_its_reason() {
+    let Some(good) = minimal_c() else { return };
+    let out = tempfile::tempdir().unwrap();
+    let folder = run(out.path(), &[hostile(), good.to_owned()], &["--seeds", "2", "--budget", "1ms"]);
+    let rows = folder.rows("runs.csv");
+    let outcomes: Vec<&str> = rows.iter().map(|row| &*row["outcome"]).collect();
+    assert!(rows.len() == 2 && outcomes.contains(&"ok") && outcomes.contains(&"left out"), "{outcomes:?}");
+    let row = rows.iter().find(|row| row["outcome"] == "left out").unwrap();
+    assert!(row["reason"].starts_with("the time budget of 1.0 ms (--budget) had no room for it"), "{row:?}");
+    assert!(folder.read("report.html").contains("had no room for it"));
+}
+
+/// However short the budget is, each process makes something of what is left, and in the end it
+/// is all there.
+#[test]
+fn a_benchmark_without_time_is_complete_when_it_was_resumed_often_enough() {
+    let out = tempfile::tempdir().unwrap();
+    let chosen = ["bench", "handwritten", "--workload", "softmax", "--dataset", "synthetic", "--quick"];
+    let arguments = ["--epochs", "3", "--seeds", "2", "--budget", "1ms", "--out"];
+    let finished = invoke(chosen).args(arguments).args([out.path()]).run().expect(0);
+    assert!(finished.stderr.contains("1 run of 2 epochs for time only, about"), "{}", finished.stderr);
+    let folder = RunFolder::only(out.path());
+    let outcome = || folder.events().last().unwrap()["outcome"].clone();
+    let mut made = vec![samples(&folder, "handwritten")];
+    while outcome() != "complete" && made.len() < 6 {
+        invoke(["bench", "--resume"]).args([&folder.path]).run().expect(0);
+        made.push(samples(&folder, "handwritten"));
     }
-    partial > 0
+    let timing = || sample("timing", 2);
+    assert_eq!(made[..2], [vec![timing()], vec![timing(), timing()]]);
+    assert!(made[2].contains(&sample("sample", 3)), "{made:?}");
+    let row = &folder.rows("summary.csv")[0];
+    assert_eq!((&*row["ok_runs"], &*row["timing_runs"]), ("2", "1"));
+    assert_eq!(folder.count("audited"), 1);
 }

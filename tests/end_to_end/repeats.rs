@@ -61,7 +61,7 @@ fn one_cell_is_run_twice_in_each_round_and_the_first_run_once_more_at_the_end() 
         assert_eq!(order, [0, 1], "one of two cells stands twice");
     }
     for told in [
-        "7 runs of 2 epochs each",
+        "7 runs of 2 epochs",
         " · seed 1 once more, for the noise floor · ok",
         " · seed 1 once more, for the drift since the first run · ok",
         "[7/7] ",

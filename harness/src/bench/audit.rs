@@ -31,6 +31,9 @@ const FOLDER: &str = "audit";
 struct Drawn {
     cell: Cell,
     seed: u64,
+    /// What the run was made for; absent in files of before some were for time only.
+    #[serde(default)]
+    purpose: Purpose,
     library_hash: String,
     evidence: Box<Evidence>,
 }
@@ -75,11 +78,13 @@ impl Bench<'_> {
             return Ok(());
         };
         let path = self.drawn_path(one.index);
-        // One of the same seed is of a run whose end was lost.
-        let is_first = Drawn::read(&path).is_none_or(|drawn| drawn.seed == run.seed);
+        // One of the same run is of a try whose end was lost.
+        let is_same = |drawn: Drawn| (drawn.seed, drawn.purpose) == (run.seed, run.purpose);
+        let is_first = Drawn::read(&path).is_none_or(is_same);
         if is_first || chance::below(one.well_ended + 1)? == 0 {
             let (cell, library_hash) = (run.cell.clone(), one.ready.library.hash.clone());
-            if let Err(error) = (Drawn { cell, seed: run.seed, library_hash, evidence }).write(&path) {
+            let drawn = Drawn { cell, seed: run.seed, purpose: run.purpose, library_hash, evidence };
+            if let Err(error) = drawn.write(&path) {
                 let note = format!("{}: seed {} cannot be audited: {error:#}", run.cell, run.seed);
                 self.sink.hear(Happening::Note(&note))?;
             }
@@ -115,7 +120,7 @@ impl Bench<'_> {
 
     fn audit(&mut self, one: &ReadyCell, drawn: Drawn) -> anyhow::Result<()> {
         self.runner.interrupt().check()?;
-        let Drawn { cell, seed, evidence, .. } = drawn;
+        let Drawn { cell, seed, purpose, evidence, .. } = drawn;
         let epoch = evidence.epoch;
         self.sink.hear(Happening::Auditing(&cell))?;
         let start = self.runner.clock();
@@ -138,7 +143,7 @@ impl Bench<'_> {
         let seconds = (self.runner.clock() - start).as_secs_f64();
         let (outcome, reason) = verdict(&checks, failure);
         let what = Audit { epoch, seconds, outcome, reason, checks };
-        self.record(&Event::Audited(OfRun { cell, seed, purpose: Purpose::Sample, what }))
+        self.record(&Event::Audited(OfRun { cell, seed, purpose, what }))
     }
 }
 

@@ -35,8 +35,12 @@ pub enum Happening<'a> {
     Planned {
         /// How many.
         runs: usize,
-        /// Epochs of each.
+        /// Epochs of each but those for time only.
         epochs: u32,
+        /// How many are for time only.
+        timing: usize,
+        /// Epochs of each of these.
+        timing_epochs: u32,
         /// Audits that follow.
         audits: usize,
         /// Seconds that they will take, by the gate's times.

@@ -24,8 +24,24 @@ pub struct Verdict {
     pub conformance: Conformance,
     /// Why the cell is not run, if it is not.
     pub failure: Option<Failure>,
-    /// Estimated seconds of an epoch, training and prediction.
+    /// What a run will take.
+    pub estimate: Estimate,
+}
+
+/// What a run of a cell will take; nothing where the gate failed, since what is not run costs no time.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Estimate {
+    /// Seconds of an epoch, training and prediction.
     pub epoch_seconds: f64,
+    /// Seconds of a run beside its epochs: loading the library, opening a session.
+    pub start_seconds: f64,
+}
+
+impl Estimate {
+    fn new(load_seconds: f64, done: &Done) -> Self {
+        let start_seconds = load_seconds + done.open_estimate_seconds.unwrap_or_default();
+        Self { epoch_seconds: done.epoch_estimate_seconds.unwrap_or_default(), start_seconds }
+    }
 }
 
 /// Checks one cell after another, and each cell's devices against each other.
@@ -71,10 +87,15 @@ impl<'g> Gate<'g> {
         sink.hear(Happening::Checking(cell))?;
         let mut checks: Vec<CheckRecord> = Vec::new();
         let job = Job::Check(ready.task(self.dataset, 1, 0));
+        let mut load_seconds = 0.0;
         let report = self.runner.run(&job, ready.threads(), log, &mut |message| {
-            if let Message::Checked(check) = message {
-                sink.hear(Happening::Checked(cell, check))?;
-                checks.push(check.clone());
+            match message {
+                Message::Loaded { seconds, .. } => load_seconds = *seconds,
+                Message::Checked(check) => {
+                    sink.hear(Happening::Checked(cell, check))?;
+                    checks.push(check.clone());
+                }
+                _ => {}
             }
             Ok(())
         })?;
@@ -88,13 +109,12 @@ impl<'g> Gate<'g> {
                 checks.push(check);
             }
         }
+        let estimate = Estimate::new(load_seconds, &done);
         let passed = failure.is_none() && checks.iter().all(|check| check.passed);
         let conformance = Conformance { passed, checks, losses: done.losses };
         self.remember(cell, &conformance);
         sink.hear(Happening::Verdict(cell, &summary(&conformance, failure.as_ref())))?;
-        // There is one but where the gate failed: what is not run costs no time.
-        let epoch_seconds = done.epoch_estimate_seconds.unwrap_or_default();
-        Ok(Verdict { conformance, failure, epoch_seconds })
+        Ok(Verdict { conformance, failure, estimate })
     }
 
     /// Holds the losses against those of the same implementation on the processor, or, on the

@@ -25,6 +25,22 @@ impl<'h> History<'h> {
         self.earlier.is_some_and(|record| record.has_result(cell, seed, purpose))
     }
 
+    /// Per round the epochs of a cell's sample, if one has a result; 0 where that is none to
+    /// compare.
+    pub(super) fn made(&self, cell: &Cell) -> Vec<Option<u32>> {
+        let made = |seed: u64| {
+            let samples = self.earlier?.samples_of(cell).filter(|run| run.seed == seed && run.has_result());
+            samples.map(|run| if run.is_ok() { run.epochs.len() as u32 } else { 0 }).max()
+        };
+        self.schedule.seeds().into_iter().map(made).collect()
+    }
+
+    /// Whether a run of a cell to the end has a result.
+    pub(super) fn has_whole(&self, cell: &Cell) -> bool {
+        self.earlier
+            .is_some_and(|record| record.samples_of(cell).any(|run| run.is_whole() && run.has_result()))
+    }
+
     /// Whether a round lacks its run that is made once more on a device.
     pub(super) fn lacks_repeat(&self, device: &str, seed: u64) -> bool {
         self.schedule.repeats && !self.earlier.is_some_and(|record| has_repeat(record, device, seed))
@@ -67,9 +83,13 @@ impl<'h> History<'h> {
         runs.filter_map(|run| Some((&run.cell, run.end.conformance.as_ref()?)))
     }
 
-    /// The first seed whose run of a cell has no result.
+    /// The first seed whose run of a cell has no result, or the first of all where none of its runs
+    /// was to the end.
     pub(super) fn pending_seed(&self, cell: &Cell) -> Option<u64> {
-        self.schedule.seeds().into_iter().find(|seed| !self.is_done(cell, *seed, Purpose::Sample))
+        let seeds = self.schedule.seeds();
+        let lacking =
+            seeds.iter().zip(self.made(cell)).find(|(_, made)| made.is_none()).map(|(seed, _)| *seed);
+        lacking.or_else(|| seeds.first().copied().filter(|_| !self.has_whole(cell)))
     }
 
     /// Whether nothing of a cell is left to run.

@@ -8,6 +8,7 @@ pub mod event;
 pub mod gate;
 mod history;
 pub mod prepare;
+mod price;
 pub mod progress;
 mod repeats;
 mod request;

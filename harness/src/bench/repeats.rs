@@ -1,8 +1,6 @@
 //! Which cells are run twice in a round. Two runs of the same cell and seed differ by
 //! nothing but the machine: how far is the noise floor of every comparison.
 
-use super::contender::Contender;
-
 /// A cell that may be run twice.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Candidate<'c> {
@@ -12,12 +10,6 @@ pub(super) struct Candidate<'c> {
     pub(super) device: &'c str,
     /// Estimated seconds of an epoch.
     pub(super) epoch_seconds: f64,
-}
-
-impl<'c> From<&'c Contender<'_>> for Candidate<'c> {
-    fn from(one: &'c Contender<'_>) -> Self {
-        Self { index: one.index, device: &one.ready.cell.device, epoch_seconds: one.verdict.epoch_seconds }
-    }
 }
 
 /// One cell per device: one that was run twice `before`, the first of them, else the one

@@ -1,24 +1,27 @@
 //! The gate for every cell, then round after round over those that passed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
 use trainmark_reports::Record;
-use trainmark_reports::record::{Cell, Event, Outcome, Purpose, Round, RunOutcome};
+use trainmark_reports::record::{Cell, Event, Outcome, Purpose, RunOutcome};
 
-use super::budget::{self, Cost};
+use super::budget::{Drift, Lengths, PlannedRound, Standing, Wanted};
 use super::contender::Contender;
 use super::event::Happening;
 use super::gate::Gate;
 use super::history::History;
 use super::prepare::ReadyCell;
-use super::repeats::{self, Candidate};
-use super::run::{self, Bench};
+use super::run::{self, Asked, Bench};
 use crate::failure::Failure;
 use crate::interrupt::Interrupted;
 use crate::plan;
+use crate::units;
 use crate::workload::Workload;
+
+/// Share of the budget that is kept back as long as only the gate's times are known.
+const KEPT_BACK: f64 = 0.1;
 
 impl Bench<'_> {
     /// Runs every cell that `earlier` does not hold yet.
@@ -41,12 +44,13 @@ impl<'b> Bench<'b> {
         // What the gate stops now says nothing of what was trained before.
         let is_stopped = |one: &&ReadyCell| !history.is_complete(&one.cell) && !passed.contains(&&one.cell);
         let auditable: Vec<&ReadyCell> = self.ready.cells.iter().filter(|one| !is_stopped(one)).collect();
-        let outcome = match contenders.is_empty() {
-            true => Outcome::Complete,
+        let ended = match contenders.is_empty() {
+            true => Ended { outcome: Outcome::Complete, unaudited: Vec::new() },
             false => Rounds::new(self, *history, contenders).run()?,
         };
-        self.audit_cells(history, &auditable)?;
-        Ok(outcome)
+        let audited = auditable.into_iter().filter(|one| !ended.unaudited.contains(&one.cell));
+        self.audit_cells(history, &audited.collect::<Vec<_>>())?;
+        Ok(ended.outcome)
     }
 
     /// Passes every cell through the gate of which something is left to run. Returns those that
@@ -67,8 +71,11 @@ impl<'b> Bench<'b> {
             }
             if verdict.conformance.passed {
                 let index = history.plan_index(&one.cell, &ready.cells);
-                let mut contender = Contender::new(one, workload, verdict, index);
+                let rounds = self.schedule.seeds().len();
+                let mut contender = Contender::new(one, workload, verdict, index, rounds);
                 contender.well_ended = history.well_ended(&one.cell);
+                contender.has_whole = history.has_whole(&one.cell);
+                contender.made = history.made(&one.cell);
                 contenders.push(contender);
             } else if let Some(seed) = history.pending_seed(&one.cell) {
                 // A run that has ended well before stays what it was.
@@ -89,8 +96,11 @@ struct Rounds<'r, 'b> {
     bench: &'r mut Bench<'b>,
     history: History<'r>,
     contenders: Vec<Contender<'b>>,
+    seeds: Vec<u64>,
     /// Cells that were run twice in a round, by their places in the plan, the latest first.
     run_twice: Vec<usize>,
+    /// Device and round of those that this process has run twice, or tried to.
+    repeated: HashSet<(String, usize)>,
     /// Place and seed of the first run that ended well, if it can be made once more.
     first: Option<(usize, u64)>,
     /// Whether the first run was one that cannot be made once more now.
@@ -98,11 +108,19 @@ struct Rounds<'r, 'b> {
     start: Instant,
 }
 
+/// How the rounds of a benchmark have ended.
+struct Ended {
+    outcome: Outcome,
+    /// The cells that the budget has no room to audit.
+    unaudited: Vec<Cell>,
+}
+
 impl<'r, 'b> Rounds<'r, 'b> {
     fn new(bench: &'r mut Bench<'b>, history: History<'r>, contenders: Vec<Contender<'b>>) -> Self {
-        let start = bench.runner.clock();
-        let (run_twice, first, is_over) = (Vec::new(), None, false);
-        let mut rounds = Self { bench, history, contenders, run_twice, first, is_over, start };
+        let (start, seeds) = (bench.runner.clock(), bench.schedule.seeds());
+        let (run_twice, repeated, first, is_over) = (Vec::new(), HashSet::new(), None, false);
+        let mut rounds =
+            Self { bench, history, contenders, seeds, run_twice, repeated, first, is_over, start };
         rounds.run_twice = history.run_twice().into_iter().filter_map(|cell| rounds.index_of(cell)).collect();
         if let Some((cell, seed)) = history.first_run() {
             rounds.first = rounds.index_of(cell).map(|index| (index, seed));
@@ -115,36 +133,27 @@ impl<'r, 'b> Rounds<'r, 'b> {
         self.contenders.iter().find(|one| one.ready.cell == *cell).map(|one| one.index)
     }
 
-    fn run(mut self) -> anyhow::Result<Outcome> {
-        let seeds = self.bench.schedule.seeds();
-        self.announce(&seeds)?;
+    fn run(mut self) -> anyhow::Result<Ended> {
+        self.announce()?;
         let mut is_first = true;
-        let mut outcome = Outcome::Complete;
-        for (place, &seed) in seeds.iter().enumerate() {
-            let available = match self.budget_left().filter(|_| !is_first) {
-                Some(left) => left - self.drift_seconds().unwrap_or_default() - self.audit_seconds(),
-                None => f64::INFINITY,
-            };
-            let Some(round) = self.round(seed, available, seeds.len() - place) else {
-                outcome = Outcome::Budget;
-                break;
-            };
-            if round.order.is_empty() {
-                continue;
-            }
-            if !round.left_out.is_empty() {
-                outcome = Outcome::Budget;
-            }
+        let last = loop {
+            let plan = self.wanted().plan(self.available());
+            let Some(round) = plan.rounds.first().cloned() else { break plan };
             if !is_first {
-                self.announce_rest(&round, &seeds[place + 1..])?;
+                let (runs, seconds) = (plan.runs(), plan.seconds);
+                self.bench.sink.hear(Happening::Replanned { runs, seconds })?;
             }
             is_first = false;
             self.run_round(round)?;
+        };
+        if let (Some(epochs), Some((index, seed))) = (last.drift, self.drifting()) {
+            self.run_one(index, Asked { seed, purpose: Purpose::Drift, epochs })?;
         }
-        if let Some((index, seed)) = self.drifting().map(|(one, seed)| (one.index, seed)) {
-            self.run_one(index, seed, Purpose::Drift)?;
-        }
-        Ok(outcome)
+        self.tell_left_out()?;
+        let able = self.contenders.iter().filter(|one| self.lacks_audit(one));
+        let unaudited = able.filter(|one| !last.audits.contains(&one.index));
+        let unaudited = unaudited.map(|one| one.ready.cell.clone()).collect();
+        Ok(Ended { outcome: if last.is_cut { Outcome::Budget } else { Outcome::Complete }, unaudited })
     }
 
     /// Seconds of the budget, if there is one.
@@ -152,137 +161,166 @@ impl<'r, 'b> Rounds<'r, 'b> {
         self.bench.schedule.budget.map(|budget| budget.as_secs_f64())
     }
 
-    /// What is left of it now.
-    fn budget_left(&self) -> Option<f64> {
-        let spent = self.bench.runner.clock() - self.start;
-        self.budget().map(|budget| budget - spent.as_secs_f64())
+    /// What is left of it to plan with. Of one that is planned with the gate's times alone a part
+    /// is kept back, since they may be wrong.
+    fn available(&self) -> f64 {
+        let Some(budget) = self.budget() else { return f64::INFINITY };
+        let spent = (self.bench.runner.clock() - self.start).as_secs_f64();
+        (budget - spent) * if self.is_known() { 1.0 } else { 1.0 - KEPT_BACK }
+    }
+
+    /// How many times as long epochs took as the gate thought: so it may be with those of cells
+    /// that have not run yet.
+    fn pace(&self) -> f64 {
+        let known = || self.contenders.iter().filter(|one| one.is_known());
+        let thought: f64 = known().map(|one| one.verdict.estimate.epoch_seconds).sum();
+        let took: f64 = known().map(|one| one.price(1.0).epoch_seconds).sum();
+        if thought > 0.0 { took / thought } else { 1.0 }
+    }
+
+    /// Whether a run has shown what one takes.
+    fn is_known(&self) -> bool {
+        self.contenders.iter().any(Contender::is_known)
+    }
+
+    fn lengths(&self) -> Lengths {
+        Lengths::new(self.bench.schedule.epochs)
+    }
+
+    /// All that is left to do.
+    fn wanted(&self) -> Wanted<'_> {
+        let able = self.contenders.iter().filter(|one| !one.is_out());
+        let cells: Vec<Standing<'_>> = able.map(|one| self.standing(one)).collect();
+        let mut devices: Vec<&str> = cells.iter().map(|cell| cell.device).collect();
+        devices.sort_unstable();
+        devices.dedup();
+        let lacks_repeat = self.seeds.iter().enumerate().map(|(round, &seed)| {
+            let lacks = |device: &&str| {
+                self.history.lacks_repeat(device, seed)
+                    && !self.repeated.contains(&((*device).to_owned(), round))
+            };
+            devices.iter().copied().filter(lacks).collect()
+        });
+        let drift = match self.drifting() {
+            Some((index, _)) => Drift::Of(index),
+            None if self.bench.schedule.repeats && self.first.is_none() && !self.is_over => Drift::OfFirst,
+            None => Drift::Unwanted,
+        };
+        Wanted {
+            lengths: self.lengths(),
+            seeds: &self.seeds,
+            lacks_repeat: lacks_repeat.collect(),
+            run_twice: &self.run_twice,
+            drift,
+            must_run: !self.is_known(),
+            cells,
+        }
+    }
+
+    fn standing<'s>(&'s self, one: &'s Contender<'b>) -> Standing<'s> {
+        let is_control_of = |other: &&Workload| other.control == Some(one.workload.name);
+        Standing {
+            index: one.index,
+            device: &one.ready.cell.device,
+            is_control: self.bench.ready.workloads.iter().any(|other| is_control_of(&other)),
+            price: one.price(self.pace()),
+            made: one.made.clone(),
+            lacks_whole: !one.has_whole,
+            lacks_audit: self.lacks_audit(one),
+        }
+    }
+
+    /// Whether a run of a cell is to be audited.
+    fn lacks_audit(&self, one: &Contender<'_>) -> bool {
+        self.bench.schedule.audit == Some(true) && !self.history.is_audited(&one.ready.cell)
     }
 
     /// Says how much there is to do, and how much of it the budget has room for.
-    fn announce(&mut self, seeds: &[u64]) -> anyhow::Result<()> {
-        let rounds: Vec<Vec<Cost<'_>>> = seeds.iter().map(|seed| self.costs(*seed)).collect();
-        let rounds: Vec<_> =
-            rounds.into_iter().filter(|round| round.iter().any(|cost| cost.runs > 0)).collect();
-        let (audits, audit_seconds) = (self.audited().count(), self.audit_seconds());
-        let for_rounds = self.budget().map(|budget| budget - audit_seconds);
-        let forecast = budget::forecast(&rounds, for_rounds, self.drift_forecast(seeds));
-        let epochs = self.bench.schedule.epochs;
-        let (runs, seconds) = (forecast.runs, forecast.seconds + audit_seconds);
-        self.bench.sink.hear(Happening::Planned { runs, epochs, audits, seconds })?;
-        if let Some(budget) = self.budget() {
-            self.bench.sink.hear(Happening::Note(&forecast.words(budget)))?;
-        }
-        Ok(())
-    }
-
-    /// Seconds that the first run takes once more, before it is known which that is.
-    fn drift_forecast(&self, seeds: &[u64]) -> Option<f64> {
-        if !self.bench.schedule.repeats {
-            return None;
-        }
-        let first = match self.first {
-            Some((index, _)) => Some(index),
-            None => seeds.iter().find_map(|seed| self.round(*seed, f64::INFINITY, 1)?.order.first().copied()),
+    fn announce(&mut self) -> anyhow::Result<()> {
+        let (lengths, wanted) = (self.lengths(), self.wanted());
+        let plan = wanted.plan(self.budget().unwrap_or(f64::INFINITY));
+        let words = self.budget().map(|budget| wanted.words(&plan, budget));
+        let happening = Happening::Planned {
+            runs: plan.runs(),
+            epochs: lengths.whole,
+            timing: plan.timing_runs(lengths),
+            timing_epochs: lengths.timing,
+            audits: plan.audits.len(),
+            seconds: plan.seconds,
         };
-        let one = self.contenders.iter().find(|one| Some(one.index) == first)?;
-        Some(one.run_seconds(self.bench.schedule.epochs))
+        self.bench.sink.hear(happening)?;
+        words.map_or(Ok(()), |words| self.bench.sink.hear(Happening::Note(&words)))
     }
 
-    /// Says how much there is left to do with a round and those of later seeds.
-    fn announce_rest(&mut self, round: &Round, later: &[u64]) -> anyhow::Result<()> {
-        let mut kept = self.costs(round.seed);
-        kept.retain(|cost| !round.left_out.contains(&cost.index));
-        let rounds: Vec<_> =
-            std::iter::once(kept).chain(later.iter().map(|seed| self.costs(*seed))).collect();
-        let audit_seconds = self.audit_seconds();
-        let for_rounds = self.budget_left().map(|left| left - audit_seconds);
-        let forecast = budget::forecast(&rounds, for_rounds, self.drift_seconds());
-        let (runs, seconds) = (forecast.runs, forecast.seconds + audit_seconds);
-        self.bench.sink.hear(Happening::Replanned { runs, seconds })
-    }
-
-    /// What a round costs, cell by cell.
-    fn costs(&self, seed: u64) -> Vec<Cost<'_>> {
-        let able = self.contenders.iter().filter(|one| !one.is_out());
-        let candidates: Vec<Candidate<'_>> = able
-            .clone()
-            .filter(|one| self.history.lacks_repeat(&one.ready.cell.device, seed))
-            .map(Candidate::from)
-            .collect();
-        let run_twice = repeats::choose(&candidates, &self.run_twice);
-        able.map(|one| {
-            let lacks_sample = !self.history.is_done(&one.ready.cell, seed, Purpose::Sample);
-            let runs = usize::from(lacks_sample) + usize::from(run_twice.contains(&one.index));
-            one.cost(runs, self.bench.schedule.epochs)
-        })
-        .collect()
-    }
-
-    /// What is run of a round, the first of `rounds` that have so many seconds together; `None`
-    /// where that is too little.
-    fn round(&self, seed: u64, available: f64, rounds: usize) -> Option<Round> {
-        let costs = self.costs(seed);
-        let left_out = budget::leave_out_of_share(&costs, available, rounds)?;
-        let kept = costs.iter().filter(|cost| !left_out.contains(&cost.index));
-        let runs = kept.flat_map(|cost| std::iter::repeat_n(cost.index, cost.runs));
-        let round = plan::round(runs.collect(), seed);
-        Some(Round { left_out, ..round })
-    }
-
-    fn run_round(&mut self, round: Round) -> anyhow::Result<()> {
-        let seed = round.seed;
+    fn run_round(&mut self, planned: PlannedRound) -> anyhow::Result<()> {
+        let seed = self.seeds[planned.number];
+        let timing = planned.timing(self.lengths());
+        let mut round = plan::round(planned.order(), seed);
+        (round.left_out, round.timing) = (planned.left_out.clone(), timing);
         self.bench.record(&Event::Round(round.clone()))?;
-        let mut sampled: HashSet<usize> = self
-            .contenders
-            .iter()
-            .filter(|one| self.history.is_done(&one.ready.cell, seed, Purpose::Sample))
-            .map(|one| one.index)
-            .collect();
+        let mut runs: HashMap<usize, u32> = planned.runs.iter().copied().collect();
+        let repeats: HashMap<usize, u32> = planned.repeats.iter().copied().collect();
         for index in round.order {
-            let purpose = if sampled.insert(index) { Purpose::Sample } else { Purpose::Repeat };
-            if purpose == Purpose::Repeat && !self.run_twice.contains(&index) {
-                self.run_twice.push(index);
+            match (runs.remove(&index), repeats.get(&index)) {
+                (Some(epochs), _) => {
+                    let epochs = epochs.min(self.affordable(planned.number, index));
+                    let is_timing = epochs < self.lengths().whole;
+                    let purpose = if is_timing { Purpose::Timing } else { Purpose::Sample };
+                    self.run_one(index, Asked { seed, purpose, epochs })?;
+                }
+                (None, Some(&epochs)) => {
+                    let of_run = self.made(index, planned.number).unwrap_or(epochs);
+                    self.repeat(index, planned.number, epochs.min(of_run.max(1)))?;
+                }
+                (None, None) => {}
             }
-            self.run_one(index, seed, purpose)?;
         }
         Ok(())
+    }
+
+    /// Epochs of a cell's run of a round, if one was made.
+    fn made(&self, index: usize, round: usize) -> Option<u32> {
+        self.contenders.iter().find(|one| one.index == index)?.made[round]
+    }
+
+    /// Epochs of a run of a round that has begun, if all was planned now: where runs took longer than
+    /// was thought, those to come are for time only, so that there is time for a second one.
+    fn affordable(&self, round: usize, index: usize) -> u32 {
+        let plan = self.wanted().plan(self.available());
+        let mut rounds = plan.rounds.iter().filter(|planned| planned.number == round);
+        let run = rounds.find_map(|planned| planned.runs.iter().find(|run| run.0 == index));
+        run.map_or(self.lengths().timing, |run| run.1)
+    }
+
+    fn repeat(&mut self, index: usize, round: usize, epochs: u32) -> anyhow::Result<()> {
+        if let Some(one) = self.contenders.iter().find(|one| one.index == index) {
+            self.repeated.insert((one.ready.cell.device.to_string(), round));
+        }
+        if !self.run_twice.contains(&index) {
+            self.run_twice.push(index);
+        }
+        self.run_one(index, Asked { seed: self.seeds[round], purpose: Purpose::Repeat, epochs })
     }
 
     /// The cell and seed of the first run, if it is to be made once more.
-    fn drifting(&self) -> Option<(&Contender<'b>, u64)> {
+    fn drifting(&self) -> Option<(usize, u64)> {
         let (index, seed) = self.first.filter(|_| self.bench.schedule.repeats)?;
         let one = self.contenders.iter().find(|one| one.index == index && !one.is_out())?;
-        (!self.history.is_done(&one.ready.cell, seed, Purpose::Drift)).then_some((one, seed))
+        (!self.history.is_done(&one.ready.cell, seed, Purpose::Drift)).then_some((index, seed))
     }
 
-    /// Seconds that making it once more will take.
-    fn drift_seconds(&self) -> Option<f64> {
-        self.drifting().map(|(one, _)| one.run_seconds(self.bench.schedule.epochs))
-    }
-
-    /// The cells of which a run will be audited.
-    fn audited(&self) -> impl Iterator<Item = &Contender<'b>> {
-        let is_audited = self.bench.schedule.audit == Some(true);
-        let able = self.contenders.iter().filter(move |one| is_audited && !one.is_out());
-        able.filter(|one| !self.history.is_audited(&one.ready.cell))
-    }
-
-    /// Seconds that this will take: one epoch each, made once more.
-    fn audit_seconds(&self) -> f64 {
-        let epochs = self.bench.schedule.epochs;
-        self.audited().map(|one| one.run_seconds(epochs) / f64::from(epochs)).sum()
-    }
-
-    fn run_one(&mut self, index: usize, seed: u64, purpose: Purpose) -> anyhow::Result<()> {
+    fn run_one(&mut self, index: usize, asked: Asked) -> anyhow::Result<()> {
         let Some(one) = self.contenders.iter_mut().find(|one| one.index == index) else { return Ok(()) };
-        if purpose != Purpose::Sample && one.has_stumbled() {
+        let Asked { seed, purpose, .. } = asked;
+        let is_again = matches!(purpose, Purpose::Repeat | Purpose::Drift);
+        if is_again && one.has_stumbled() {
             return Ok(());
         }
         let start = self.bench.runner.clock();
-        let run = self.bench.run(one, seed, purpose)?;
+        let run = self.bench.run(one, asked)?;
         let seconds = (self.bench.runner.clock() - start).as_secs_f64();
-        one.well_ended += usize::from(run.is_sample() && run.is_ok());
-        if let Some(note) = one.ended(run.end.outcome, seconds) {
+        let round = self.seeds.iter().position(|other| *other == seed).unwrap_or_default();
+        if let Some(note) = one.ended(round, &run, seconds) {
             self.bench.sink.hear(Happening::Note(&note))?;
         }
         if run.is_ok() && !self.is_over {
@@ -292,5 +330,20 @@ impl<'r, 'b> Rounds<'r, 'b> {
             bail!(Interrupted);
         }
         Ok(self.bench.runner.interrupt().check()?)
+    }
+
+    /// Tells of the cells that the budget had no room for at all.
+    fn tell_left_out(&mut self) -> anyhow::Result<()> {
+        let (lengths, budget) = (self.lengths(), self.budget().unwrap_or_default());
+        for one in self.contenders.iter().filter(|one| one.is_untried()) {
+            let reason = format!(
+                "the time budget of {} (--budget) had no room for it: a run of {} takes about {}",
+                units::seconds(budget),
+                units::count(lengths.timing as usize, "epoch"),
+                units::seconds(one.price(self.pace()).run(lengths.timing))
+            );
+            self.bench.left_out(one, self.seeds.first().copied().unwrap_or(1), reason)?;
+        }
+        Ok(())
     }
 }

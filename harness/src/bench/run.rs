@@ -33,6 +33,17 @@ pub(super) struct Bench<'b> {
     pub(super) folder: PathBuf,
 }
 
+/// What is asked of a run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    /// The seed.
+    pub(super) seed: u64,
+    /// Why it is made.
+    pub(super) purpose: Purpose,
+    /// How many epochs it trains.
+    pub(super) epochs: u32,
+}
+
 impl Bench<'_> {
     /// Tells everyone of a line of the record.
     ///
@@ -42,22 +53,23 @@ impl Bench<'_> {
         self.sink.hear(Happening::Recorded(event))
     }
 
-    /// Runs a cell once, for this purpose.
+    /// Runs a cell once.
     ///
     /// # Errors
     /// Where the records cannot be written, or no job can be started.
-    pub(super) fn run(&mut self, one: &Contender<'_>, seed: u64, purpose: Purpose) -> anyhow::Result<Run> {
+    pub(super) fn run(&mut self, one: &Contender<'_>, asked: Asked) -> anyhow::Result<Run> {
+        let Asked { seed, purpose, epochs } = asked;
         let mut run = new_run(one.ready, seed, purpose);
         let Surroundings { unix_time, load_average, frequency_mhz } = self.runner.surroundings();
         run.end.frequency_mhz = frequency_mhz;
-        let begun = Begun { load_average, unix_time };
+        let begun = Begun { load_average, unix_time, epochs: Some(epochs) };
         self.record(&Event::Begun(run.line(begun.clone())))?;
         run.begun = Some(begun);
         let log = log_name(one.ready, &run_name(seed, purpose));
-        let (report, checks) = self.follow(one.ready, &mut run, &self.folder.join(&log))?;
+        let (report, checks) = self.follow(one.ready, &mut run, epochs, &self.folder.join(&log))?;
         run.end.gpu = report.gpu;
         run.end.log = self.existing_log(log);
-        let (conformance, evidence) = self.judge(&mut run, report.ending, checks, one);
+        let (conformance, evidence) = self.judge(&mut run, report.ending, checks, one, epochs);
         run.end.conformance = Some(conformance);
         self.draw(one, &run, evidence)?;
         self.record(&run.ended(&one.workload.targets))?;
@@ -70,10 +82,11 @@ impl Bench<'_> {
         &mut self,
         ready: &ReadyCell,
         run: &mut Run,
+        epochs: u32,
         log: &Path,
     ) -> anyhow::Result<(JobReport, Vec<CheckRecord>)> {
         let mut checks = Vec::new();
-        let job = Job::Train(ready.task(&self.ready.dataset, run.seed, self.schedule.epochs));
+        let job = Job::Train(ready.task(&self.ready.dataset, run.seed, epochs));
         let report = self.runner.run(&job, ready.threads(), log, &mut |message| {
             match message {
                 Message::Loaded { seconds, library_hash, .. } => {
@@ -120,17 +133,29 @@ impl Bench<'_> {
         self.record(&run.ended(&workload.targets))
     }
 
-    /// Says how a run ended. Returns what its checks have found, and what an audit would need.
+    /// Tells of a cell of which no run was made, and why.
+    ///
+    /// # Errors
+    /// Where the records cannot be written.
+    pub(super) fn left_out(&mut self, one: &Contender<'_>, seed: u64, reason: String) -> anyhow::Result<()> {
+        let mut run = new_run(one.ready, seed, Purpose::Sample);
+        (run.end.outcome, run.end.reason) = (RunOutcome::LeftOut, Some(reason));
+        run.end.conformance = Some(one.verdict.conformance.clone());
+        self.record(&run.ended(&one.workload.targets))
+    }
+
+    /// Says how a run of `asked` epochs ended. Returns what its checks have found, and what an audit would need.
     fn judge(
         &self,
         run: &mut Run,
         ending: Ending,
         checks: Vec<CheckRecord>,
         one: &Contender<'_>,
+        asked: u32,
     ) -> (Conformance, Option<Box<Evidence>>) {
         let mut evidence = None;
         let mut conformance = one.verdict.conformance.clone();
-        let (told, asked) = (run.epochs.len(), self.schedule.epochs);
+        let told = run.epochs.len();
         match ending {
             Ending::Done(_) if told != asked as usize => {
                 run.end.outcome = RunOutcome::Failed;

@@ -142,13 +142,14 @@ pub struct BenchArguments {
     /// Workloads to train: lenet-bn, lenet, softmax
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_values = ["lenet-bn", "lenet"])]
     pub workload: Vec<String>,
-    /// Epochs per run [default: 5]
+    /// Epochs of a run to the end [default: 5]
     #[arg(long, value_name = "N")]
     pub epochs: Option<u32>,
     /// Seeds, each one round over all cells: 1, 2, … N [default: 3]
     #[arg(long, value_name = "N")]
     pub seeds: Option<u32>,
-    /// End after the round that would pass this time, such as 15m; at least one round runs
+    /// Time for rounds and audits, such as 15m: where it is short, runs are for time only, and the
+    /// dearest cells go without
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = units::parse_duration)]
     pub budget: Duration,
     /// Folder in which the run's folder is made [default: reports/runs]

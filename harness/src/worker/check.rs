@@ -8,13 +8,15 @@ use trainmark_reports::record::{CheckKind, Conformance};
 
 use super::announced::Announcer;
 use super::calls::{self, named};
-use super::protocol::{Message, Task};
+use super::protocol::{Done, Message, Task};
 use super::{Equipped, Harness};
 use crate::conformance::{self, Subject};
 use crate::workload;
 
-/// Training steps that are timed for the estimate, after one that warms up.
+/// Training steps that are timed for the estimate, after one that warms up: so many, and for so
+/// long, since the fastest of a few says little of a machine that does other things, too.
 const TIMED_STEPS: usize = 3;
+const TIMED_SECONDS: f64 = 0.25;
 
 pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     let workload = workload::find(&task.workload)?;
@@ -27,21 +29,17 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
         return Err(failure.into());
     }
     let estimate = estimate(&subject, &equipped.plugin, &announcer)?;
-    let mut done = equipped.done()?;
-    done.epoch_estimate_seconds = Some(estimate);
-    done.losses = conformance.losses;
+    let done = Done { losses: conformance.losses, ..estimate.told(equipped.done()?) };
     announcer.send(&Message::Done(Box::new(done)))
 }
 
 /// The estimate alone.
 pub(super) fn run_estimate(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     let workload = workload::find(&task.workload)?;
-    let mapped = task.dataset.map().context("cannot map the data set")?;
-    let Loaded { plugin, file, .. } = task.load(harness)?;
+    let equipped = Equipped::new(task, harness)?;
     let announcer = Announcer::new(harness);
-    let estimate = estimate(task, &workload, mapped.dataset(), &plugin, &announcer)?;
-    let mut done = done(&file, &mapped)?;
-    done.epoch_estimate_seconds = Some(estimate);
+    let estimate = estimate(&equipped.subject(workload), &equipped.plugin, &announcer)?;
+    let done = estimate.told(equipped.done()?);
     announcer.send(&Message::Done(Box::new(done)))
 }
 
@@ -56,25 +54,46 @@ fn failure(announcer: &Announcer<'_>, conformance: &Conformance) -> Option<Error
     (is_grave || !is_provoked).then_some(error)
 }
 
-/// Seconds of an epoch by the fastest of a few steps and one prediction.
-fn estimate(subject: &Subject<'_>, plugin: &Plugin, announcer: &Announcer<'_>) -> anyhow::Result<f64> {
+/// Seconds of a run, before there is one.
+struct Estimate {
+    /// Of opening a session and setting its parameters.
+    open: f64,
+    /// Of an epoch, training and prediction.
+    epoch: f64,
+}
+
+impl Estimate {
+    /// The last message, with it.
+    fn told(self, done: Done) -> Done {
+        let Self { open, epoch } = self;
+        Done { open_estimate_seconds: Some(open), epoch_estimate_seconds: Some(epoch), ..done }
+    }
+}
+
+/// By the mean of a few steps and one prediction.
+fn estimate(subject: &Subject<'_>, plugin: &Plugin, announcer: &Announcer<'_>) -> anyhow::Result<Estimate> {
     let Subject { workload, dataset, .. } = subject;
+    let start = Instant::now();
     let mut session = announcer.open(plugin, &subject.request(workload.learning_rate))?;
     let convention = RunningVariance::UnbiasedFromOne;
     let values = workload::initial_parameters(&workload.model, convention, subject.seed)?;
     calls::set_parameters(&mut *session, &values)?;
+    let open = start.elapsed().as_secs_f64();
 
     let batch: Vec<u32> = (0..workload.batch_size.min(dataset.train.count()) as u32).collect();
-    let mut step_seconds = f64::INFINITY;
-    for _ in 0..=TIMED_STEPS {
-        let start = Instant::now();
+    session.train_step(&batch).map_err(|error| named("train_step", error))?;
+    let (start, mut timed) = (Instant::now(), 0);
+    while timed < TIMED_STEPS || start.elapsed().as_secs_f64() < TIMED_SECONDS {
         session.train_step(&batch).map_err(|error| named("train_step", error))?;
-        step_seconds = step_seconds.min(start.elapsed().as_secs_f64());
+        timed += 1;
     }
+    let step_seconds = start.elapsed().as_secs_f64() / timed as f64;
     let indices: Vec<u32> = (0..calls::PREDICTION_BATCH.min(dataset.test.count()) as u32).collect();
-    let (_, batch_seconds) =
-        calls::predict_all(&mut *session, Split::Test, &indices, workload.model.classes()?)?;
+    let classes = workload.model.classes()?;
+    // The first one warms up, too.
+    calls::predict_all(&mut *session, Split::Test, &indices, classes)?;
+    let (_, batch_seconds) = calls::predict_all(&mut *session, Split::Test, &indices, classes)?;
     let steps = dataset.train.count().div_ceil(workload.batch_size);
     let predictions = dataset.test.count().div_ceil(calls::PREDICTION_BATCH);
-    Ok(steps as f64 * step_seconds + predictions as f64 * batch_seconds)
+    Ok(Estimate { open, epoch: steps as f64 * step_seconds + predictions as f64 * batch_seconds })
 }

@@ -113,23 +113,23 @@ fn beta(learned: &FirstBatchNorm) -> &[f32] {
     &learned.beta
 }
 
-/// For each seed the values of each cell that has a ranked run of it.
+/// For each seed the values of each cell that has a ranked run of it to the end.
 fn by_seed<'g>(
     record: &Record,
     group: &'g Group<'_>,
     values: fn(&FirstBatchNorm) -> &[f32],
 ) -> Vec<(u64, Vec<&'g [f32]>)> {
     let seeds = record.started.plan.seeds.iter().map(|&seed| {
-        let runs = group.cells.iter().flat_map(|summary| &summary.ranked).filter(|run| run.seed == seed);
+        let runs = group.cells.iter().flat_map(CellSummary::whole).filter(|run| run.seed == seed);
         (seed, runs.filter_map(|run| run.end.first_batch_norm.as_ref()).map(values).collect())
     });
     seeds.collect()
 }
 
-/// Per channel the values of all seeds, of ranked runs.
+/// Per channel the values of all seeds, of ranked runs to the end.
 fn learned(summary: &CellSummary<'_>, values: fn(&FirstBatchNorm) -> &[f32]) -> Vec<Vec<f64>> {
     let mut channels: Vec<Vec<f64>> = Vec::new();
-    for learned in summary.ranked.iter().filter_map(|run| run.end.first_batch_norm.as_ref()) {
+    for learned in summary.whole().filter_map(|run| run.end.first_batch_norm.as_ref()) {
         let values = values(learned);
         channels.resize_with(channels.len().max(values.len()), Vec::new);
         for (channel, value) in channels.iter_mut().zip(values) {

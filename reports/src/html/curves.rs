@@ -115,9 +115,9 @@ pub(super) struct Series {
 /// Median, least and greatest.
 pub(super) type Spread = [f64; 3];
 
-/// The lines of a group's cells that have a ranked run, which alone enter.
+/// The lines of a group's cells that have a ranked run to the end, which alone enter.
 pub(super) fn series(group: &Group<'_>, colours: &Colours) -> Vec<Series> {
-    let all = group.cells.iter().map(|summary| line(colours.look(group, summary.cell), &summary.ranked));
+    let all = group.cells.iter().map(|summary| line(colours.look(group, summary.cell), summary.whole()));
     all.filter(|series| !series.epochs.is_empty()).collect()
 }
 
@@ -129,7 +129,7 @@ struct Samples<'r> {
     seconds: Vec<f64>,
 }
 
-fn line(look: Look, runs: &[&Run]) -> Series {
+fn line<'r>(look: Look, runs: impl Iterator<Item = &'r Run>) -> Series {
     let mut samples: BTreeMap<u32, Samples<'_>> = BTreeMap::new();
     for run in runs {
         let mut seconds = 0.0;

@@ -88,6 +88,10 @@ fn data_set(started: &Started) -> String {
     )
 }
 
+/// What is said of runs that are not to the end.
+const TIMING: &str = " Some runs were for time only: two epochs, the first of which warms up. They count for seconds per \
+    epoch, cold start and memory; what a training comes to is told of the runs to the end.";
+
 /// How it was measured, in a few lines.
 pub(super) fn method(record: &Record) -> Vec<String> {
     let plan = &record.started.plan;
@@ -100,9 +104,11 @@ pub(super) fn method(record: &Record) -> Vec<String> {
     let twice = if any_twice { ", and one cell per device twice, for the noise floor" } else { "" };
     let is_partial = record.rounds.iter().any(|round| !round.left_out.is_empty());
     let left_out = if is_partial { ", but those that the time budget left out (the dearest)" } else { "" };
+    let any_timing = record.samples().any(|run| !run.is_whole());
+    let timing = if any_timing { TIMING } else { "" };
     vec![
         format!(
-            "One training is one sample. Each round runs every cell once with the round's seed{twice}{left_out}, in an order drawn at random; seeds {}, declared beforehand; {budget}; at most {} for one call of a plugin.",
+            "One training is one sample. Each round runs every cell once with the round's seed{twice}{left_out}, in an order drawn at random; seeds {}, declared beforehand; {budget}; at most {} for one call of a plugin.{timing}",
             seeds.join(", "),
             seconds(plan.timeout_seconds)
         ),

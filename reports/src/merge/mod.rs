@@ -131,7 +131,7 @@ impl Merged {
             match &mut event {
                 Event::Started(_) | Event::Finished { .. } | Event::Resumed { .. } => continue,
                 Event::Round(round) => {
-                    for indices in [&mut round.order, &mut round.left_out] {
+                    for indices in [&mut round.order, &mut round.left_out, &mut round.timing] {
                         let known = indices.iter().filter_map(|&index| places.get(index).copied().flatten());
                         *indices = known.collect();
                     }

@@ -74,7 +74,7 @@ impl Record {
     /// The runs that were made once more for this purpose, and that count.
     fn repeated(&self, purpose: Purpose) -> impl Iterator<Item = Again<'_>> {
         self.runs.iter().filter(move |run| run.purpose == purpose && run.is_ok()).filter_map(|run| {
-            let first = self.find(&run.cell, run.seed, Purpose::Sample)?;
+            let first = self.repeated_by(run)?;
             let counts = first.is_ok() && self.is_ranked(&run.cell);
             let (seconds, first) = (run.seconds_per_epoch()?, first.seconds_per_epoch()?);
             counts.then_some(Again { run, seconds, first })

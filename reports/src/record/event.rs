@@ -62,6 +62,11 @@ impl Run {
         OfRun { cell: self.cell.clone(), seed: self.seed, purpose: self.purpose, what }
     }
 
+    /// The targets of which it is told when it reached them.
+    fn asked<'t>(&self, targets: &'t [Target]) -> &'t [Target] {
+        if self.purpose == Purpose::Timing { &[] } else { targets }
+    }
+
     /// The line of its end, with what is also derived of it for other readers of the file.
     pub fn ended(&self, targets: &[Target]) -> Event {
         Event::Ended(Box::new(self.line(Ended {
@@ -70,7 +75,7 @@ impl Run {
             first_epoch_extra_seconds: self.first_epoch_extra_seconds(),
             cold_start_seconds: self.cold_start_seconds(),
             load_average: self.load_average(),
-            targets: targets.iter().map(|&target| TargetRecord::of(self, target)).collect(),
+            targets: self.asked(targets).iter().map(|&target| TargetRecord::of(self, target)).collect(),
         })))
     }
 }
@@ -90,7 +95,7 @@ pub struct Ended {
     pub cold_start_seconds: Option<f64>,
     /// [`Run::load_average`].
     pub load_average: Option<f64>,
-    /// The targets of the workload and when they were reached.
+    /// The targets of the workload and when they were reached; none of a run for time only.
     pub targets: Vec<TargetRecord>,
 }
 

@@ -127,4 +127,8 @@ pub struct Round {
     /// them. They are the dearest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<usize>,
+    /// The cells that were to be run for time only: [`Purpose::Timing`]. Where earlier runs of the
+    /// round took longer than was thought, more are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timing: Vec<usize>,
 }

@@ -32,8 +32,15 @@ impl Run {
         Self { cell, seed, purpose, begun: None, epochs, end, audit: None }
     }
 
-    /// Whether it is one of its cell's samples, of which all numbers are made.
+    /// Whether it is one of its cell's samples, of which all numbers are made: one that was to be
+    /// trained to the end, or one for time only.
     pub fn is_sample(&self) -> bool {
+        matches!(self.purpose, Purpose::Sample | Purpose::Timing)
+    }
+
+    /// Whether it is a sample that was to be trained to the end. One for time only says nothing of
+    /// targets, of accuracies at the end, or of what was learned.
+    pub fn is_whole(&self) -> bool {
         self.purpose == Purpose::Sample
     }
 
@@ -44,7 +51,7 @@ impl Run {
 
     /// Whether it needs no repetition on resume: it trained all its epochs, the backend
     /// declined it, or it computes another function. A run that failed, timed out, ran out of
-    /// memory or was interrupted is tried again.
+    /// memory, was interrupted or left out is tried again.
     pub fn has_result(&self) -> bool {
         use RunOutcome::{NotConformant, Ok, Unsupported};
         matches!(self.end.outcome, Ok | Unsupported | NotConformant)
@@ -58,6 +65,12 @@ impl Run {
                 || run.audit.as_ref().is_some_and(|audit| !audit.passed())
         };
         !samples.into_iter().any(is_doubtful)
+    }
+
+    /// Whether it counts where targets are reached or not: one that was to be trained to the end,
+    /// and was tried.
+    pub fn is_tried(&self) -> bool {
+        self.is_whole() && self.end.outcome.is_tried()
     }
 
     /// `failed after 2 epochs`.
@@ -118,8 +131,11 @@ impl Run {
     }
 
     /// When it first reached a target: the epoch, and the training seconds summed up to its
-    /// end.
+    /// end. A run for time only is not asked.
     pub fn reached(&self, target: Target) -> Option<(u32, f64)> {
+        if self.purpose == Purpose::Timing {
+            return None;
+        }
         let mut seconds = 0.0;
         self.epochs.iter().find_map(|epoch| {
             seconds += epoch.train_seconds;
@@ -133,9 +149,12 @@ impl Run {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
-    /// A sample of its cell: what all numbers are made of.
+    /// A sample of its cell, trained to the end: what all numbers are made of.
     #[default]
     Sample,
+    /// A sample for time only, of few epochs: what the numbers are made of that need no more, such
+    /// as seconds per epoch, cold start and memory.
+    Timing,
     /// The same cell and seed once more within the round: how far two runs of the same
     /// differ.
     Repeat,
@@ -148,6 +167,7 @@ impl Purpose {
     pub fn name(self) -> &'static str {
         match self {
             Self::Sample => "sample",
+            Self::Timing => "timing",
             Self::Repeat => "repeat",
             Self::Drift => "drift",
         }
@@ -161,6 +181,9 @@ pub struct Begun {
     pub load_average: Option<f64>,
     /// Seconds since the Unix epoch.
     pub unix_time: f64,
+    /// Epochs that it is to train; absent in records of before runs differed in that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<u32>,
 }
 
 /// One epoch of a run.
@@ -241,6 +264,8 @@ pub enum RunOutcome {
     /// The benchmark was interrupted during the run.
     #[default]
     Interrupted,
+    /// The time budget had no room for any run of the cell.
+    LeftOut,
 }
 
 impl RunOutcome {
@@ -260,7 +285,14 @@ impl RunOutcome {
             Self::TimedOut => "timed out",
             Self::OutOfMemory => "out of memory",
             Self::Interrupted => "interrupted",
+            Self::LeftOut => "left out",
         }
+    }
+
+    /// Whether nothing came of the run, and that by no fault of its cell's: the benchmark was
+    /// interrupted, or its time budget had no room.
+    pub fn is_not_made(self) -> bool {
+        matches!(self, Self::Interrupted | Self::LeftOut)
     }
 
     /// Why it is not `ok`, where that says more than the word; a reason that the record lacks is
@@ -363,6 +395,8 @@ mod tests {
         let target = Target { metric: Metric::TrainAccuracy, at_least: 0.88 };
         assert_eq!(run.reached(target), Some((3, 6.0)));
         assert_eq!(run.reached(Target { at_least: 0.99, ..target }), None);
+        let timed = Run { purpose: Purpose::Timing, ..run.clone() };
+        assert_eq!((timed.reached(target), timed.seconds_per_epoch()), (None, Some(2.0)));
         assert_eq!((run.first_epoch_extra_seconds(), run.cold_start_seconds()), (Some(0.0), None));
         (run.end.load_seconds, run.end.open_seconds) = (Some(0.25), Some(0.5));
         run.epochs[0].train_seconds = 1.0;

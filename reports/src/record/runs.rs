@@ -36,7 +36,7 @@ impl Record {
         Self { started, rounds, runs, resumed, outcome: None, seconds: 0.0, last_peak: None }
     }
 
-    /// The samples, which alone enter tables and medians.
+    /// The samples, which alone enter tables and medians: [`Run::is_sample`].
     pub fn samples(&self) -> impl DoubleEndedIterator<Item = &Run> {
         self.runs.iter().filter(|run| run.is_sample())
     }
@@ -65,8 +65,17 @@ impl Record {
     /// Whether some cell has a run of this seed of which it is counted whether it reached a
     /// target.
     pub fn has_tried(&self, seed: u64) -> bool {
-        let mut tried = self.samples().filter(|run| run.seed == seed && run.end.outcome.is_tried());
+        let mut tried = self.samples().filter(|run| run.seed == seed && run.is_tried());
         tried.any(|run| self.is_ranked(&run.cell))
+    }
+
+    /// The sample that a run made once more repeats: of its cell and seed, the one of as many
+    /// epochs where there are two, one to the end and one for time only.
+    pub fn repeated_by(&self, again: &Run) -> Option<&Run> {
+        let mut samples: Vec<&Run> =
+            self.samples().filter(|run| run.seed == again.seed && run.cell == again.cell).collect();
+        samples.sort_by_key(|run| (!run.is_ok(), run.epochs.len() != again.epochs.len(), !run.is_whole()));
+        samples.first().copied()
     }
 
     /// The run of a cell and seed for a purpose.

@@ -131,12 +131,12 @@ struct Attempt {
 }
 
 impl Attempt {
-    /// An interruption says nothing of the run, so it never displaces an end that
+    /// An interruption, or a budget without room, says nothing of the run, so it never displaces an end that
     /// does; and what was trained well once is not untrained by a later failure.
     fn rank(&self) -> u8 {
         match self.run.end.outcome {
             RunOutcome::Ok => 2,
-            RunOutcome::Interrupted => 0,
+            outcome if outcome.is_not_made() => 0,
             _ => 1,
         }
     }

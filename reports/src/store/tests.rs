@@ -9,7 +9,7 @@ fn sample(cell: &Cell, seed: u64) -> Run {
 }
 
 fn begun(cell: &Cell, seed: u64) -> Event {
-    Event::Begun(sample(cell, seed).line(Begun { load_average: Some(0.5), unix_time: 1.0 }))
+    Event::Begun(sample(cell, seed).line(Begun { load_average: Some(0.5), unix_time: 1.0, epochs: None }))
 }
 
 fn epoch(cell: &Cell, seed: u64, number: u32, train_seconds: f64) -> Event {

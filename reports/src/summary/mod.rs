@@ -1,9 +1,10 @@
 //! Statistics of a record: per cell the medians of its runs, and the time to a
 //! target.
 //!
-//! Only runs that trained all their epochs enter the medians. Whether a target
-//! was reached is told of every run that was tried, so that a backend that
-//! crashes before the target does not look better for it.
+//! Only runs that trained all their epochs enter the medians. Those for time only enter the
+//! ones of times and memory, and no other. Whether a target was reached is told of every run
+//! to the end that was tried, so that a backend that crashes before the target does not look
+//! better for it.
 
 mod group;
 mod target;
@@ -29,8 +30,8 @@ pub struct CellSummary<'r> {
     pub runs: Vec<&'r Run>,
     /// Whether its runs count: [`Run::are_ranked`].
     pub is_ranked: bool,
-    /// The runs that all numbers are made of: those that trained all their epochs; none where
-    /// the cell is not ranked.
+    /// The runs that all numbers are made of: those that trained all their epochs, one of each
+    /// seed; none where the cell is not ranked.
     pub ranked: Vec<&'r Run>,
     /// The framework, by the plugin's description.
     pub framework: Option<&'r str>,
@@ -38,11 +39,11 @@ pub struct CellSummary<'r> {
     pub train_seconds: Option<EpochSeconds>,
     /// Median seconds of predicting the test split, over all epochs.
     pub predict_seconds: Option<f64>,
-    /// Median over runs of the last epoch's training loss.
+    /// Median over runs to the end of the last epoch's training loss.
     pub train_loss: Option<f64>,
-    /// Median over runs of the last epoch's training accuracy.
+    /// Median over runs to the end of the last epoch's training accuracy.
     pub train_accuracy: Option<f64>,
-    /// Median over runs of the last epoch's test accuracy.
+    /// Median over runs to the end of the last epoch's test accuracy.
     pub test_accuracy: Option<f64>,
     /// The targets of the cell's workload, in its order.
     pub targets: Vec<TimeToTarget>,
@@ -50,7 +51,8 @@ pub struct CellSummary<'r> {
     pub peak_rss_bytes: Option<u64>,
     /// Median peak of device memory in bytes.
     pub peak_device_bytes: Option<u64>,
-    /// Median energy of the graphics processor over a run's training epochs, in joules.
+    /// Median energy of the graphics processor over the training epochs of a run to the end, in
+    /// joules.
     pub energy_joules: Option<f64>,
     /// Median seconds of loading the library and opening the session.
     pub start_seconds: Option<f64>,
@@ -112,7 +114,8 @@ impl Record {
 impl<'r> CellSummary<'r> {
     fn of(record: &'r Record, cell: &'r Cell, runs: Vec<&'r Run>) -> Self {
         let is_ranked = Run::are_ranked(runs.iter().copied());
-        let ranked: Vec<&Run> = runs.iter().copied().filter(|run| is_ranked && run.is_ok()).collect();
+        let ranked = if is_ranked { one_of_each_seed(&runs) } else { Vec::new() };
+        let to_the_end: Vec<&Run> = ranked.iter().copied().filter(|run| run.is_whole()).collect();
         let train_seconds = EpochSeconds::of(&ranked);
         let mut summary = Self {
             cell,
@@ -122,15 +125,15 @@ impl<'r> CellSummary<'r> {
             predict_seconds: median(
                 ranked.iter().flat_map(|run| &run.epochs).map(|epoch| epoch.predict_seconds),
             ),
-            train_loss: median_of(&ranked, |run| run.epochs.last()?.train_loss),
-            train_accuracy: median_of(&ranked, |run| run.epochs.last()?.train_accuracy),
-            test_accuracy: median_of(&ranked, |run| run.epochs.last()?.test_accuracy),
+            train_loss: median_of(&to_the_end, |run| run.epochs.last()?.train_loss),
+            train_accuracy: median_of(&to_the_end, |run| run.epochs.last()?.train_accuracy),
+            test_accuracy: median_of(&to_the_end, |run| run.epochs.last()?.test_accuracy),
             targets: Vec::new(),
             peak_rss_bytes: whole(median_of(&ranked, |run| Some(run.end.peak_rss_bytes? as f64))),
             peak_device_bytes: whole(median_of(&ranked, |run| {
                 Some(run.end.gpu.as_ref()?.peak_memory_bytes? as f64)
             })),
-            energy_joules: median_of(&ranked, |run| run.end.gpu.as_ref()?.energy_joules),
+            energy_joules: median_of(&to_the_end, |run| run.end.gpu.as_ref()?.energy_joules),
             start_seconds: median_of(&ranked, Run::start_seconds),
             cold_start_seconds: median_of(&ranked, Run::cold_start_seconds),
             percent_of_peak: train_seconds
@@ -142,10 +145,21 @@ impl<'r> CellSummary<'r> {
         summary
     }
 
-    /// The runs of which it is counted how many reached a target: those that were tried,
-    /// whether or not they trained all their epochs; none where the cell is not ranked.
+    /// The runs of which it is counted how many reached a target: those to the end that were
+    /// tried, whether or not they trained all their epochs; none where the cell is not ranked.
     pub fn tried(&self) -> impl Iterator<Item = &'r Run> {
-        self.runs.iter().copied().filter(|run| self.is_ranked && run.end.outcome.is_tried())
+        self.runs.iter().copied().filter(|run| self.is_ranked && run.is_tried())
+    }
+
+    /// The ranked runs that were trained to the end, of which accuracies, targets and what was
+    /// learned are told.
+    pub fn whole(&self) -> impl Iterator<Item = &'r Run> {
+        self.ranked.iter().copied().filter(|run| run.is_whole())
+    }
+
+    /// How many of the ranked runs were for time only.
+    pub fn timing_runs(&self) -> usize {
+        self.ranked.len() - self.whole().count()
     }
 
     /// The median of the training seconds per epoch.
@@ -155,16 +169,12 @@ impl<'r> CellSummary<'r> {
 
     /// Training seconds per epoch of the ranked runs, by seed.
     pub fn seconds_by_seed(&self) -> BTreeMap<u64, f64> {
-        self.by_seed(Run::seconds_per_epoch)
+        by_seed(self.ranked.iter().copied(), Run::seconds_per_epoch)
     }
 
-    /// Training accuracy of the ranked runs after their last epoch, by seed.
+    /// Training accuracy of the ranked runs to the end after their last epoch, by seed.
     pub fn final_accuracy_by_seed(&self) -> BTreeMap<u64, f64> {
-        self.by_seed(|run| run.epochs.last()?.train_accuracy)
-    }
-
-    fn by_seed(&self, value: impl Fn(&Run) -> Option<f64>) -> BTreeMap<u64, f64> {
-        self.ranked.iter().filter_map(|run| Some((run.seed, value(run)?))).collect()
+        by_seed(self.whole(), |run| run.epochs.last()?.train_accuracy)
     }
 
     /// Why there is no median, where there is none.
@@ -189,17 +199,37 @@ impl<'r> CellSummary<'r> {
         if counts.is_empty() {
             return Reach::NotRun.name().to_owned();
         }
-        counts.iter().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
+        let mut told: Vec<String> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        let timed = self.runs.iter().filter(|run| !run.is_whole()).count();
+        told.extend((timed > 0).then(|| format!("{timed} of them for time only")));
+        told.join(", ")
     }
 
     /// The conformance gate's verdict: that of the run that failed the gate, else of the audited
-    /// one, else of the last.
+    /// one, else of the last to the end, whose learning curve says more than that of one for time
+    /// only.
     pub fn conformance(&self) -> Option<&'r Conformance> {
-        let mut verdicts = self.runs.iter().filter_map(|run| run.end.conformance.as_ref());
-        let audited = self.runs.iter().find(|run| run.audit.is_some());
-        let failed = verdicts.clone().find(|conformance| !conformance.passed);
-        failed.or(audited.and_then(|run| run.end.conformance.as_ref())).or(verdicts.next_back())
+        let verdict = |run: &&'r Run| run.end.conformance.as_ref();
+        let failed = self.runs.iter().filter_map(verdict).find(|conformance| !conformance.passed);
+        let audited = self.runs.iter().find(|run| run.audit.is_some()).and_then(verdict);
+        let last = self.runs.iter().rev().filter(|run| verdict(run).is_some());
+        failed.or(audited).or(last.max_by_key(|run| run.is_whole()).and_then(verdict))
     }
+}
+
+/// The runs that trained all their epochs, of each seed one: that to the end where there is one
+/// for time only besides.
+fn one_of_each_seed<'r>(runs: &[&'r Run]) -> Vec<&'r Run> {
+    let ok = || runs.iter().copied().filter(|run| run.is_ok());
+    let is_first = |run: &&Run| run.is_whole() || !ok().any(|one| one.is_whole() && one.seed == run.seed);
+    ok().filter(is_first).collect()
+}
+
+fn by_seed<'r>(
+    runs: impl Iterator<Item = &'r Run>,
+    value: impl Fn(&Run) -> Option<f64>,
+) -> BTreeMap<u64, f64> {
+    runs.filter_map(|run| Some((run.seed, value(run)?))).collect()
 }
 
 fn median_of(runs: &[&Run], value: impl Fn(&Run) -> Option<f64>) -> Option<f64> {

@@ -16,11 +16,13 @@ pub struct TimeToTarget {
     pub is_ranked: bool,
     /// Runs that reached it.
     pub reached: usize,
-    /// Runs that were tried: all but unsupported, not conformant and interrupted ones; none
-    /// where the cell is not ranked.
+    /// Runs that were tried: all but unsupported, not conformant and interrupted ones, and those
+    /// for time only; none where the cell is not ranked.
     pub tried: usize,
     /// Of these, the runs that trained all their epochs.
     pub finished: usize,
+    /// Ranked runs that were for time only, and are not asked.
+    pub timing_runs: usize,
     /// Median first epoch that reached it, over the runs that did.
     pub epochs: Option<f64>,
     /// Median training seconds up to its end, over the same runs.
@@ -46,6 +48,7 @@ impl TimeToTarget {
     pub fn reach(&self) -> Reach {
         match self {
             Self { is_ranked: false, .. } => Reach::NotRanked,
+            Self { tried: 0, timing_runs: 1.., .. } => Reach::TimedOnly,
             Self { tried: 0, .. } => Reach::NotRun,
             Self { finished: 0, .. } => Reach::NoneFinished,
             Self { reached: 0, .. } => Reach::NotReached,
@@ -74,6 +77,8 @@ impl TimeToTarget {
 pub enum Reach {
     /// The cell's runs do not count.
     NotRanked,
+    /// All runs were for time only.
+    TimedOnly,
     /// No run was tried.
     NotRun,
     /// No run trained all its epochs.
@@ -89,6 +94,7 @@ impl Reach {
     pub fn name(self) -> &'static str {
         match self {
             Self::NotRanked => "not ranked",
+            Self::TimedOnly => "timed only",
             Self::NotRun => "not run",
             Self::NoneFinished => "no run trained all its epochs",
             Self::NotReached => "not reached",
@@ -123,7 +129,7 @@ impl Decomposition {
 impl CellSummary<'_> {
     /// How it fared with a target, whether or not it is one of its workload's.
     pub fn time_to(&self, target: Target) -> TimeToTarget {
-        let successes: Vec<(f64, f64)> = self.ranked.iter().filter_map(|run| success(run, target)).collect();
+        let successes: Vec<(f64, f64)> = self.whole().filter_map(|run| success(run, target)).collect();
         let until_end: Vec<(f64, bool)> = self.tried().map(|run| until_end(run, target)).collect();
         let epochs = median(successes.iter().map(|(epochs, _)| *epochs));
         let seconds: Vec<f64> = successes.into_iter().map(|(_, seconds)| seconds).collect();
@@ -132,7 +138,8 @@ impl CellSummary<'_> {
             is_ranked: self.is_ranked,
             reached: seconds.len(),
             tried: until_end.len(),
-            finished: self.ranked.len(),
+            finished: self.whole().count(),
+            timing_runs: self.timing_runs(),
             epochs,
             seconds: median(seconds.iter().copied()),
             range: range(&seconds),

@@ -97,14 +97,14 @@ fn columns<'a>(targets: &[Target]) -> Vec<Of<'a>> {
         Of::new("median_predict_seconds", |row| row.number(row.summary.predict_seconds, seconds))
             .page("Predict")
             .showing(OnDemand),
-        Of::new("train_loss", |row| row.number(row.summary.train_loss, significant))
+        Of::new("train_loss", |row| row.at_the_end(row.summary.train_loss, significant))
             .page("Train loss")
             .showing(OnDemand),
-        Of::new("train_accuracy", |row| row.number(row.summary.train_accuracy, fraction))
+        Of::new("train_accuracy", |row| row.at_the_end(row.summary.train_accuracy, fraction))
             .page("Train accuracy")
             .short("train acc")
             .showing(OnDemand),
-        Of::new("test_accuracy", |row| row.number(row.summary.test_accuracy, fraction))
+        Of::new("test_accuracy", |row| row.at_the_end(row.summary.test_accuracy, fraction))
             .page("Test accuracy")
             .short("test acc"),
     ]);
@@ -146,6 +146,7 @@ fn columns<'a>(targets: &[Target]) -> Vec<Of<'a>> {
         .showing(WhereAny),
         Of::shown(|row| format!("{} of {}", row.summary.ranked.len(), row.summary.runs.len()).into())
             .short("runs"),
+        Of::new("timing_runs", |row| Value::count(row.summary.timing_runs())),
         machine(),
     ]);
     columns
@@ -181,6 +182,13 @@ impl<'a> CellRow<'a> {
 
     fn number(&self, value: Option<f64>, show: fn(f64) -> String) -> Value<'a> {
         Value::number(value, show).or(self.missing())
+    }
+
+    /// A number of what the training came to.
+    fn at_the_end(&self, value: Option<f64>, show: fn(f64) -> String) -> Value<'a> {
+        let is_timed_only = self.summary.timing_runs() > 0 && self.summary.whole().next().is_none();
+        let missing = if is_timed_only { Reach::TimedOnly.name() } else { self.missing() };
+        Value::number(value, show).or(missing)
     }
 
     fn median(&self) -> Value<'a> {

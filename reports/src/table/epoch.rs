@@ -17,7 +17,9 @@ pub(crate) struct EpochRow<'a> {
 
 /// Those of the samples.
 pub(crate) fn epochs(record: &Record) -> Table<'_, EpochRow<'_>> {
-    let columns = without(columns(), &["framework", "purpose"]);
+    let mut columns = without(columns(), &["framework", "purpose"]);
+    // Behind those that earlier versions wrote, but for the last, which stays that.
+    columns.insert(columns.len() - 1, purpose());
     Table { columns, rows: rows(record, record.samples()) }
 }
 
@@ -43,7 +45,7 @@ fn columns<'a>() -> Vec<Of<'a>> {
     let mut columns = identity();
     columns.extend([
         Of::new("seed", |row| Value::Whole(row.run.seed, |seed| seed.to_string())),
-        Of::new("purpose", |row| Value::text(row.run.purpose.name())),
+        purpose(),
         Of::new("epoch", |row| Value::count(row.epoch.number as usize)),
         Of::new("train_seconds", |row| Value::number(Some(row.epoch.train_seconds), seconds)),
         Of::new("predict_seconds", |row| Value::number(Some(row.epoch.predict_seconds), seconds)),
@@ -57,6 +59,10 @@ fn columns<'a>() -> Vec<Of<'a>> {
         machine(),
     ]);
     columns
+}
+
+fn purpose<'a>() -> Of<'a> {
+    Of::new("purpose", |row| Value::text(row.run.purpose.name()))
 }
 
 impl<'a> Identified<'a> for EpochRow<'a> {

@@ -120,6 +120,10 @@ fn columns<'a>(targets: &[Target]) -> Vec<Of<'a>> {
         .page("Throttled by")
         .words()
         .showing(WhereAny),
+        Of::new("purpose", |row| Value::any(row.run().map(|run| run.purpose.name())))
+            .page("Purpose")
+            .words()
+            .showing(OnDemand),
         machine(),
     ]);
     columns
@@ -216,6 +220,7 @@ impl<'a> RunRow<'a> {
         match self.what {
             Err(_) => Value::text(Reach::NotRun.name()),
             Ok(run) if !self.record.targets_of(&run.cell).contains(&target) => Value::text(NO_TARGET),
+            Ok(run) if !run.is_whole() && run.is_ok() => Value::text(Reach::TimedOnly.name()),
             Ok(_) if self.reached(target).is_some() => Value::text(Reach::Reached.name()),
             Ok(run) if run.is_ok() => not_reached_in(run.epochs.len()).into(),
             Ok(run) => run.ended_after().into(),

@@ -117,7 +117,7 @@ mod tests {
         let mut record = example::record();
         let mut unix_time = record.started.unix_time;
         for (place, run) in record.runs.iter_mut().enumerate() {
-            run.begun = Some(Begun { unix_time, load_average: Some(load(place)) });
+            run.begun = Some(Begun { unix_time, load_average: Some(load(place)), epochs: None });
             unix_time += run.known_seconds() + 0.5;
         }
         record

@@ -4,6 +4,8 @@ mod conditions;
 mod stalled;
 mod warning;
 
+use std::collections::HashSet;
+
 pub use stalled::Stall;
 pub use warning::Warning;
 
@@ -35,7 +37,7 @@ pub(crate) fn of_benchmark(record: &Record) -> Vec<Warning> {
     if !record.started.merged.is_empty() {
         return Vec::new();
     }
-    let of_plan = [unfinished(record), left_out(record), not_audited(record)];
+    let of_plan = [unfinished(record), left_out(record), timed_only(record), not_audited(record)];
     let mut warnings: Vec<Warning> = of_plan.into_iter().flatten().collect();
     warnings.extend(conditions::conditions(record, noise_share(record)));
     warnings
@@ -108,7 +110,9 @@ fn growth(run: &Run) -> Option<(u64, u64, u32)> {
 fn unfinished(record: &Record) -> Option<Warning> {
     let plan = &record.started.plan;
     let planned = plan.cells.len() * plan.seeds.len();
-    let ended = record.samples().filter(|run| run.end.outcome != RunOutcome::Interrupted).count();
+    let made = record.samples().filter(|run| !run.end.outcome.is_not_made());
+    // A cell may have two of a seed: for time only first, and to the end when it was resumed.
+    let ended = made.map(|run| (&run.cell, run.seed)).collect::<HashSet<_>>().len();
     (ended < planned).then_some(Warning::Unfinished { ended, planned, outcome: record.outcome })
 }
 
@@ -119,14 +123,27 @@ fn left_out(record: &Record) -> Option<Warning> {
         let rounds = record.rounds.iter().filter(|round| round.left_out.contains(&index));
         let mut seeds: Vec<u64> = rounds
             .map(|round| round.seed)
-            .filter(|&seed| record.find(cell, seed, Purpose::Sample).is_none())
+            .filter(|&seed| {
+                !record.samples_of(cell).any(|run| run.seed == seed && !run.end.outcome.is_not_made())
+            })
             .collect();
+        seeds.sort_unstable();
         seeds.dedup();
         if !seeds.is_empty() {
             cells.push((cell.clone(), seeds));
         }
     }
     (!cells.is_empty()).then_some(Warning::LeftOut(cells))
+}
+
+/// Says which cells were trained for time only, because the budget had no room for more.
+fn timed_only(record: &Record) -> Option<Warning> {
+    let is_timed_only =
+        |runs: &[&Run]| !runs.is_empty() && runs.iter().all(|run| run.purpose == Purpose::Timing);
+    let by_cell = record.by_cell().into_iter();
+    let cells: Vec<Cell> =
+        by_cell.filter(|(_, runs)| is_timed_only(runs)).map(|(cell, _)| cell.clone()).collect();
+    (!cells.is_empty()).then_some(Warning::TimedOnly(cells))
 }
 
 /// Says where no timed run was held against its steps.

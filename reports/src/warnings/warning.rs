@@ -90,6 +90,8 @@ pub enum Warning {
     },
     /// Cells that the time budget left out, and with which seeds.
     LeftOut(Vec<(Cell, Vec<u64>)>),
+    /// Cells that the time budget had no room to train to the end.
+    TimedOnly(Vec<Cell>),
     /// No run was audited, as was asked for.
     NoAudit,
     /// Cells of which no run was audited.
@@ -263,6 +265,15 @@ impl Warning {
                     "the dearest cells were left out to stay within the time budget: {}; their medians are over \
                      other seeds than those of the others, so compare them by the ratios, which are of the same \
                      seeds",
+                    cells.join(", ")
+                )
+            }
+            Self::TimedOnly(cells) => {
+                let cells: Vec<String> = cells.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "the time budget had no room to train to the end: {}; so their accuracies and times to a target \
+                     are missing, and `bench --resume` makes up for it",
                     cells.join(", ")
                 )
             }

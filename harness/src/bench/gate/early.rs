@@ -8,12 +8,12 @@ use anyhow::Context;
 use tempfile::NamedTempFile;
 use trainmark_reports::record::Cell;
 
-use super::{Gate, Verdict, gate_without, summary};
+use super::{Estimate, Gate, Verdict, gate_without, summary};
 use crate::bench::event::{Happening, Sink};
 use crate::bench::prepare::ReadyCell;
 use crate::executor::Ending;
 use crate::failure::{Failure, FailureKind};
-use crate::worker::protocol::Job;
+use crate::worker::protocol::{Job, Message};
 
 /// What the gate found of a cell on a machine that was busy.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ impl Gate<'_> {
             return Ok(verdict);
         }
         match self.estimate(ready)? {
-            Ok(seconds) => verdict.epoch_seconds = seconds,
+            Ok(estimate) => verdict.estimate = estimate,
             Err(failure) => {
                 verdict.conformance.passed = false;
                 verdict.failure = Some(failure);
@@ -77,15 +77,22 @@ impl Gate<'_> {
         Ok(verdict)
     }
 
-    fn estimate(&self, ready: &ReadyCell) -> anyhow::Result<Result<f64, Failure>> {
+    fn estimate(&self, ready: &ReadyCell) -> anyhow::Result<Result<Estimate, Failure>> {
         let log = NamedTempFile::new().context("cannot create a temporary log")?;
         let job = Job::Estimate(ready.task(self.dataset, 1, 0));
-        let report = self.runner.run(&job, ready.threads(), log.path(), &mut |_| Ok(()))?;
+        let mut load_seconds = 0.0;
+        let report = self.runner.run(&job, ready.threads(), log.path(), &mut |message| {
+            if let Message::Loaded { seconds, .. } = message {
+                load_seconds = *seconds;
+            }
+            Ok(())
+        })?;
         Ok(match report.ending {
             Ending::Failed(failure) => Err(failure),
-            Ending::Done(done) => {
-                done.epoch_estimate_seconds.ok_or_else(|| gate_without("an estimate of an epoch's time"))
+            Ending::Done(done) if done.epoch_estimate_seconds.is_none() => {
+                Err(gate_without("an estimate of an epoch's time"))
             }
+            Ending::Done(done) => Ok(Estimate::new(load_seconds, &done)),
         })
     }
 }

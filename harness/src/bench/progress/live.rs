@@ -56,14 +56,14 @@ impl Live {
     }
 
     fn recorded(&mut self, event: &Event) {
-        let epochs = self.count.epochs;
         match event {
             Event::Begun(run) => {
-                self.count.current = Some(0);
+                self.count.begin_run(run.what.epochs);
+                let epochs = self.count.epochs;
                 self.set_cell(&run.cell, format!("{} · epoch 1/{epochs}", seed_text(run.seed, run.purpose)));
             }
             Event::Epoch(epoch) => {
-                let number = epoch.what.number;
+                let (number, epochs) = (epoch.what.number, self.count.epochs);
                 self.count.current = Some(number);
                 self.set_cell(&epoch.cell, format!("epoch {number}/{epochs} · {}", epoch_text(&epoch.what)));
             }
@@ -104,9 +104,9 @@ impl Sink for Live {
                     self.add_cell(cell);
                 }
             }
-            Happening::Planned { runs, epochs, audits, seconds } => {
-                self.count.plan(runs, epochs, seconds);
-                self.keep(&plan_text(runs, epochs, audits, seconds));
+            Happening::Planned { .. } => {
+                self.count.plan(&happening);
+                plan_text(&happening).iter().for_each(|text| self.keep(text));
                 self.set_whole();
             }
             Happening::Replanned { runs, seconds } => {

@@ -10,7 +10,7 @@ use std::time::Instant;
 use indicatif::ProgressDrawTarget;
 use trainmark_reports::record::{Audit, Cell, Ended, Epoch, OfRun, Purpose};
 
-use super::event::Sink;
+use super::event::{Happening, Sink};
 use crate::units;
 
 pub use works::Works;
@@ -32,6 +32,9 @@ pub fn for_stderr() -> Box<dyn Sink> {
 struct Count {
     runs: usize,
     done: usize,
+    /// Epochs of all runs, of those done, and of the one under way.
+    all_epochs: u32,
+    done_epochs: u32,
     epochs: u32,
     /// Epochs that have ended of the run under way, if one is.
     current: Option<u32>,
@@ -45,14 +48,23 @@ struct Count {
 }
 
 impl Count {
-    fn plan(&mut self, runs: usize, epochs: u32, estimate_seconds: f64) {
+    fn plan(&mut self, happening: &Happening<'_>) {
+        let Happening::Planned { runs, epochs, timing, timing_epochs, seconds, .. } = *happening else {
+            return;
+        };
         *self = Self {
             runs,
+            all_epochs: (runs - timing) as u32 * epochs + timing as u32 * timing_epochs,
             epochs,
             planned: Some(Instant::now()),
-            planned_seconds: estimate_seconds,
+            planned_seconds: seconds,
             ..Self::default()
         };
+    }
+
+    /// A run begins, of so many epochs; as those that are planned where it does not say.
+    fn begin_run(&mut self, epochs: Option<u32>) {
+        (self.current, self.epochs) = (Some(0), epochs.unwrap_or(self.epochs));
     }
 
     fn replan(&mut self, runs: usize, seconds: f64) {
@@ -68,23 +80,30 @@ impl Count {
     }
 
     /// Seconds left so long after the plan: of one from the gate's times, which a busy machine
-    /// misses by far, at the pace so far once there is one; else what is left of the plan.
+    /// misses by far, at the pace of the epochs so far once there is one; else what is left of the plan.
     fn seconds_left_after(&self, elapsed: f64) -> f64 {
-        let partial = f64::from(self.current.unwrap_or_default()) / f64::from(self.epochs.max(1));
-        let done = (self.done - self.planned_at) as f64 + partial;
-        let all = (self.runs - self.planned_at) as f64;
-        if !self.is_from_runs && done >= 1.0 {
-            return elapsed / done * (all - done);
+        let current = self.current.unwrap_or_default();
+        let epochs = f64::from(self.done_epochs + current);
+        if !self.is_from_runs && self.done > 0 && epochs > 0.0 {
+            return elapsed / epochs * (f64::from(self.all_epochs) - epochs).max(0.0);
         }
-        if done >= all { 0.0 } else { (self.planned_seconds - elapsed).max(0.0) }
+        let partial = f64::from(current) / f64::from(self.epochs.max(1));
+        let done = (self.done - self.planned_at) as f64 + partial;
+        if done >= (self.runs - self.planned_at) as f64 {
+            0.0
+        } else {
+            (self.planned_seconds - elapsed).max(0.0)
+        }
     }
 
     /// Counts a run that has ended. Where runs are faster than planned the budget has room for
     /// more of them. Returns whether there was one: a cell that the gate has stopped ends
     /// without, and is told of already.
     fn end_run(&mut self) -> bool {
-        let is_run = self.current.take().is_some();
+        let ended = self.current.take();
+        let is_run = ended.is_some();
         self.done += usize::from(is_run);
+        self.done_epochs += ended.unwrap_or_default();
         self.runs = self.runs.max(self.done);
         is_run
     }
@@ -115,15 +134,26 @@ fn ended_text(run: &OfRun<Ended>) -> String {
 fn seed_text(seed: u64, purpose: Purpose) -> String {
     match purpose {
         Purpose::Sample => format!("seed {seed}"),
+        Purpose::Timing => format!("seed {seed}, for time only"),
         Purpose::Repeat => format!("seed {seed} once more, for the noise floor"),
         Purpose::Drift => format!("seed {seed} once more, for the drift since the first run"),
     }
 }
 
-fn plan_text(runs: usize, epochs: u32, audits: usize, estimate_seconds: f64) -> String {
-    let (runs, epochs) = (units::count(runs, "run"), units::count(epochs as usize, "epoch"));
-    let audits = if audits == 0 { String::new() } else { format!(", {}", units::count(audits, "audit")) };
-    format!("{runs} of {epochs} each{audits}, about {}", units::seconds(estimate_seconds))
+/// Runs that are planned, in words: `20 runs of 5 epochs, 24 of 2, 12 audits, about 9 min 3 s`.
+fn plan_text(happening: &Happening<'_>) -> Option<String> {
+    let Happening::Planned { runs, epochs, timing, timing_epochs, audits, seconds } = *happening else {
+        return None;
+    };
+    let of = |runs: usize, epochs: u32| {
+        let (runs, epochs) = (units::count(runs, "run"), units::count(epochs as usize, "epoch"));
+        format!("{runs} of {epochs}")
+    };
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend((runs > timing || timing == 0).then(|| of(runs - timing, epochs)));
+    parts.extend((timing > 0).then(|| format!("{} for time only", of(timing, timing_epochs))));
+    parts.extend((audits > 0).then(|| units::count(audits, "audit")));
+    Some(format!("{}, about {}", parts.join(", "), units::seconds(seconds)))
 }
 
 fn audited_text(run: &OfRun<Audit>) -> String {
@@ -151,21 +181,24 @@ mod tests {
     #[test]
     fn what_is_left_follows_the_runs() {
         let mut count = Count::default();
-        count.plan(10, 5, 100.0);
+        let (runs, timing, audits, seconds) = (10, 5, 0, 100.0);
+        count.plan(&Happening::Planned { runs, epochs: 5, timing, timing_epochs: 2, audits, seconds });
         assert_eq!(count.seconds_left_after(4.0), 96.0, "as planned until a run has ended");
         assert!(!count.end_run(), "none was under way");
         for _ in 0..2 {
-            count.current = Some(0);
+            count.begin_run(Some(5));
+            count.current = Some(5);
             assert!(count.end_run());
         }
-        assert_eq!(count.seconds_left_after(60.0), 240.0, "eight more at 30 s each");
+        assert_eq!(count.seconds_left_after(60.0), 150.0, "25 more epochs at 6 s each");
         // A round later its times are known, and the budget has room for fewer.
         count.replan(4, 150.0);
         assert_eq!(count.runs, 6);
-        count.current = Some(5);
+        count.begin_run(Some(2));
+        count.current = Some(1);
         assert_eq!(count.seconds_left_after(20.0), 130.0, "cells differ: the forecast, not the pace");
         for _ in 0..4 {
-            count.current = Some(5);
+            count.begin_run(None);
             count.end_run();
         }
         assert_eq!(count.seconds_left_after(20.0), 0.0);

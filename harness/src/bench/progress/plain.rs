@@ -20,9 +20,9 @@ impl Sink for Plain {
             Happening::Unavailable(row) => tell!("{row}: unavailable: {}", row.reason),
             Happening::Checking(_) | Happening::Checked(..) | Happening::Auditing(_) => {}
             Happening::Verdict(cell, verdict) => tell!("{}", gate_text(cell, verdict)),
-            Happening::Planned { runs, epochs, audits, seconds } => {
-                self.count.plan(runs, epochs, seconds);
-                tell!("{}", plan_text(runs, epochs, audits, seconds));
+            Happening::Planned { .. } => {
+                self.count.plan(&happening);
+                plan_text(&happening).iter().for_each(|text| tell!("{text}"));
             }
             Happening::Replanned { runs, seconds } => self.count.replan(runs, seconds),
             Happening::Recorded(event) => self.recorded(event),
@@ -35,7 +35,7 @@ impl Sink for Plain {
 impl Plain {
     fn recorded(&mut self, event: &Event) {
         match event {
-            Event::Begun(_) => self.count.current = Some(0),
+            Event::Begun(run) => self.count.begin_run(run.what.epochs),
             Event::Epoch(epoch) => {
                 self.count.current = Some(epoch.what.number);
                 let (number, epochs, left) = (epoch.what.number, self.count.epochs, self.count.left_text());

@@ -114,7 +114,7 @@ fn what_the_gate_stops_is_not_audited_for_what_it_was() {
 #[test]
 fn what_is_audited_is_not_audited_again() {
     let mut scripted = with_audits(&[("a", 1.0), ("b", 10.0)]);
-    scripted.request.schedule.budget = Some(Duration::from_secs(50));
+    scripted.request.schedule.budget = Some(Duration::from_secs(65));
     let finished = scripted.run();
     assert_eq!((finished.outcome, audited(&finished).len()), (Outcome::Budget, 2));
     scripted.request.schedule.budget = None;
@@ -136,8 +136,8 @@ fn a_changed_library_is_not_audited_for_the_old_one() {
 fn audits_are_in_the_estimate_and_in_the_budget() {
     let mut scripted = with_audits(&[("a", 1.0), ("b", 2.0)]);
     scripted.run();
-    assert!(scripted.screen.lines.contains(&"6 runs in 21 s".to_owned()), "{:?}", scripted.screen.lines);
-    // Three rounds of 6 s fit into 18 s, but not beside audits of 3 s.
+    assert!(scripted.screen.lines.contains(&"6 runs in 21.75 s".to_owned()), "{:?}", scripted.screen.lines);
+    // Three rounds of 6 s fit into 18 s, but not beside audits.
     let mut scripted = with_audits(&[("a", 1.0), ("b", 2.0)]);
     scripted.request.schedule.budget = Some(Duration::from_secs(18));
     assert_eq!(scripted.run().outcome, Outcome::Budget);

@@ -53,7 +53,7 @@ fn of_what_passed_while_others_were_built_only_the_time_is_measured_again() {
     let log = NamedTempFile::new().expect("a temporary file");
     let mut gate = Gate::new(&scripted.ready.dataset, &scripted.script).going_on(&scripted.ready.early);
     let verdict = gate.check(&cell("a"), log.path(), &mut Screen::default()).expect("it is heard");
-    assert_eq!((verdict.conformance.passed, verdict.epoch_seconds), (true, 1.5));
+    assert_eq!((verdict.conformance.passed, verdict.estimate.epoch_seconds), (true, 1.5));
 
     let finished = scripted.run();
     let jobs = ["check", "estimate"].map(|kind| scripted.jobs(kind));

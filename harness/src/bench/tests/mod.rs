@@ -9,3 +9,4 @@ mod repeats;
 mod resume;
 mod rounds;
 mod script;
+mod speeds;

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -47,6 +48,12 @@ pub(super) enum Act {
 pub(super) struct Behaviour {
     /// Seconds of an epoch.
     pub(super) seconds: f64,
+    /// Seconds of predicting after it.
+    pub(super) predict: f64,
+    /// Seconds of a job before its first epoch.
+    pub(super) start: f64,
+    /// Share by which times differ from one epoch to the next, and from run to run.
+    pub(super) noise: f64,
     /// Seconds of an epoch by the gate's estimate.
     pub(super) estimate: f64,
     /// What the gate finds.
@@ -93,33 +100,59 @@ impl Script {
     }
 }
 
-/// `a`, or `a@cuda:0` elsewhere than on the processor.
-fn name(library: &Path, device: &record::Device) -> String {
-    let backend = library.file_stem().unwrap_or_default().to_string_lossy();
-    if device.is_cpu() { backend.into_owned() } else { format!("{backend}@{device}") }
+/// The name of a task's cell: [`cell`].
+fn name(task: &Task) -> String {
+    let mut name = task.library.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    if task.workload != WORKLOAD {
+        name = format!("{}:{name}", task.workload);
+    }
+    if *task.implementation != *IMPLEMENTATION {
+        name = format!("{name}/{}", task.implementation);
+    }
+    if !task.device.is_cpu() {
+        name = format!("{name}@{}", task.device);
+    }
+    name
+}
+
+impl Behaviour {
+    /// What a time of this run and epoch is multiplied by: always the same.
+    fn factor(&self, name: &str, seed: u64, epoch: u32) -> f64 {
+        let mut hasher = DefaultHasher::new();
+        (name, seed, epoch).hash(&mut hasher);
+        let uniform = hasher.finish() as f64 / u64::MAX as f64;
+        1.0 + self.noise * (2.0 * uniform - 1.0)
+    }
+
+    /// The last message of a job that estimates.
+    fn estimated(&self) -> Done {
+        Done {
+            epoch_estimate_seconds: Some(self.estimate + self.predict),
+            open_estimate_seconds: Some(self.start),
+            ..Done::default()
+        }
+    }
 }
 
 impl Script {
     fn check(&self, task: &Task, heard: Listener<'_>) -> anyhow::Result<Ending> {
-        let name = name(&task.library, &task.device);
+        let name = name(task);
         self.jobs.borrow_mut().push(format!("check {name}"));
         let behaviour = &self.cells[&name];
         let is_fine = !matches!(behaviour.gate, Act::Odd);
         heard(&Message::Checked(check(is_fine)))?;
-        let epoch_estimate_seconds = Some(behaviour.estimate);
-        let done = Done { epoch_estimate_seconds, losses: behaviour.losses.clone(), ..Done::default() };
+        let done = Done { losses: behaviour.losses.clone(), ..behaviour.estimated() };
         Ok(self.end(&behaviour.gate, done))
     }
 
     fn estimate(&self, task: &Task) -> Ending {
-        let name = name(&task.library, &task.device);
+        let name = name(task);
         self.jobs.borrow_mut().push(format!("estimate {name}"));
-        let epoch_estimate_seconds = Some(self.cells[&name].estimate);
-        Ending::Done(Box::new(Done { epoch_estimate_seconds, ..Done::default() }))
+        Ending::Done(Box::new(self.cells[&name].estimated()))
     }
 
     fn train(&self, task: &Task, heard: Listener<'_>) -> anyhow::Result<Ending> {
-        let name = name(&task.library, &task.device);
+        let name = name(task);
         self.jobs.borrow_mut().push(format!("train {name} {}", task.seed));
         let behaviour = &self.cells[&name];
         let act = behaviour.runs.get(&task.seed).unwrap_or(&Act::Well);
@@ -128,9 +161,12 @@ impl Script {
             Act::Odd => 1,
             _ => 0,
         };
+        self.pass(behaviour.start);
+        let of_run = behaviour.factor(&name, task.seed, 0);
         for number in 1..=epochs {
-            self.pass(behaviour.seconds);
-            heard(&Message::Epoch(epoch(number, behaviour.seconds)))?;
+            let seconds = behaviour.seconds * of_run * behaviour.factor(&name, task.seed, number);
+            self.pass(seconds + behaviour.predict);
+            heard(&Message::Epoch(epoch(number, seconds, behaviour.predict)))?;
         }
         let evidence = Evidence {
             epoch: 2,
@@ -143,11 +179,11 @@ impl Script {
     }
 
     fn audit(&self, task: &Task, evidence: &Evidence, heard: Listener<'_>) -> anyhow::Result<Ending> {
-        let name = name(&task.library, &task.device);
+        let name = name(task);
         self.jobs.borrow_mut().push(format!("audit {name} {}", task.seed));
         assert_eq!(evidence.correct, task.seed, "the evidence is of this run");
         let behaviour = &self.cells[&name];
-        self.pass(behaviour.seconds);
+        self.pass(behaviour.start + 1.25 * behaviour.seconds);
         heard(&Message::Checked(check(!matches!(behaviour.audit, Act::Odd))))?;
         Ok(self.end(&behaviour.audit, Done::default()))
     }
@@ -179,7 +215,7 @@ impl Runner for Script {
         };
         let task = job.task();
         let is_lost = task.is_some_and(|task| {
-            let behaviour = &self.cells[&name(&task.library, &task.device)];
+            let behaviour = &self.cells[&name(task)];
             matches!(behaviour.runs.get(&task.seed), Some(Act::Lost)) && matches!(job, Job::Train(_))
         });
         if !is_lost && let Some(folder) = log.parent() {
@@ -217,13 +253,13 @@ fn check(passed: bool) -> CheckRecord {
     }
 }
 
-fn epoch(epoch: u32, train_seconds: f64) -> EpochMessage {
+fn epoch(epoch: u32, train_seconds: f64, predict_seconds: f64) -> EpochMessage {
     EpochMessage {
         epoch,
         train_seconds,
         unfinished_seconds: 0.0,
         train_cpu_seconds: train_seconds,
-        predict_seconds: 0.0,
+        predict_seconds,
         train_loss: Some(0.5),
         train_accuracy: 0.8,
         test_accuracy: 0.8,
@@ -269,8 +305,10 @@ impl Scripted {
     pub(super) fn new(cells: &[(&str, f64)]) -> Self {
         let behaviours = cells.iter().map(|&(name, seconds)| {
             let (gate, losses) = (Act::Well, vec![0.5; 6]);
-            let (audit, runs) = (Act::Well, HashMap::new());
-            (name.to_owned(), Behaviour { seconds, estimate: seconds, gate, audit, losses, runs })
+            let (audit, runs, estimate) = (Act::Well, HashMap::new(), seconds);
+            let (predict, start, noise) = (0.0, 0.0, 0.0);
+            let behaviour = Behaviour { seconds, predict, start, noise, estimate, gate, audit, losses, runs };
+            (name.to_owned(), behaviour)
         });
         let script = Script {
             cells: behaviours.collect(),
@@ -292,7 +330,7 @@ impl Scripted {
         let request = BenchRequest { selected: Selected::default(), schedule, command: String::new() };
         let ready = Ready {
             dataset: dataset(),
-            workloads: vec![workload::lenet_bn()],
+            workloads: ["lenet-bn", "lenet"].map(|name| workload::find(name).expect("there is one")).into(),
             cells: cells.iter().map(|(name, _)| cell(name)).collect(),
             unavailable: Vec::new(),
             is_built: false,
@@ -305,6 +343,11 @@ impl Scripted {
     /// How a cell behaves.
     pub(super) fn behaviour(&mut self, name: &str) -> &mut Behaviour {
         self.script.cells.get_mut(name).expect("there is such a cell")
+    }
+
+    /// Seconds of all processes.
+    pub(super) fn elapsed(&self) -> f64 {
+        self.script.elapsed.get()
     }
 
     /// Lets a run of a cell come to something else than well.
@@ -407,13 +450,19 @@ pub(super) fn outcome(finished: &Finished) -> (Outcome, bool) {
     (finished.outcome, finished.went_well())
 }
 
-/// A cell by its name: `a`, or `a@cuda:0`.
+const WORKLOAD: &str = "lenet-bn";
+const IMPLEMENTATION: &str = "primitive";
+
+/// A cell by its name: `a`, `a@cuda:0`, `a/builtin`, `lenet:a/none`.
 pub(super) fn cell(name: &str) -> ReadyCell {
-    let (backend, device) = name.split_once('@').unwrap_or((name, "cpu"));
+    let (workload, name) =
+        name.split_once(':').filter(|(head, _)| !head.contains('@')).unwrap_or((WORKLOAD, name));
+    let (name, device) = name.split_once('@').unwrap_or((name, "cpu"));
+    let (backend, implementation) = name.split_once('/').unwrap_or((name, IMPLEMENTATION));
     let cell = record::Cell {
-        workload: "lenet-bn".to_owned(),
+        workload: workload.to_owned(),
         backend: backend.to_owned(),
-        implementation: "primitive".into(),
+        implementation: implementation.into(),
         device: device.into(),
         threads: 1,
         machine: None,
