@@ -1,11 +1,13 @@
 //! A record as one JSON document: everything of `summary.csv`, with intervals,
 //! comparisons, and what is needed to judge them.
 
+use std::collections::BTreeMap;
+
 use serde::{Serialize, Serializer};
 
 use crate::paired::{NoiseFloor, Relative};
 use crate::record::{
-    Cell, DatasetInfo, Environment, MergedRun, Note, Outcome, Record, Run, Unavailable, WorkloadInfo,
+    Cell, DatasetInfo, Environment, MergedRun, Note, Outcome, Record, Role, Run, Unavailable, WorkloadInfo,
     distinct,
 };
 use crate::statistics::{Comparison, Interval};
@@ -36,6 +38,7 @@ struct Document<'r> {
     failures: Vec<Failure<'r>>,
     unavailable: &'r [Unavailable],
     notes: &'r [Note],
+    roles: &'r BTreeMap<String, Role>,
     environment: &'r Environment,
     merged: &'r [MergedRun],
 }
@@ -134,6 +137,7 @@ pub fn json(record: &Record) -> Result<String, StoreError> {
         failures: record.failures().map(failure).collect(),
         unavailable: &started.unavailable,
         notes: &started.notes,
+        roles: &started.roles,
         environment: &started.environment,
         merged: &started.merged,
     })

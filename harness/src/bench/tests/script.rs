@@ -1,7 +1,7 @@
 //! A runner that does what a script says, and a benchmark with it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -359,6 +359,7 @@ impl Scripted {
             warnings: Vec::new(),
             unavailable: Vec::new(),
             notes: Vec::new(),
+            roles: BTreeMap::new(),
             merged: Vec::new(),
         }
     }
@@ -414,6 +415,7 @@ pub(super) fn cell(name: &str) -> ReadyCell {
         hash: format!("hash of {backend}"),
         info: info(backend),
         thread_variables: Vec::new(),
+        role: None,
     };
     ReadyCell { cell, library }
 }
