@@ -15,6 +15,7 @@ use crate::store::StoreError;
 use crate::summary::{EpochSeconds, TimeToTarget, group, summarize};
 use crate::table::{self, CellRow, Column, Value};
 use crate::warnings::{Warning, warnings};
+use crate::words::Headline;
 
 /// Version of the document's format.
 pub const SCHEMA: u32 = 1;
@@ -27,6 +28,7 @@ struct Document<'r> {
     unix_time: f64,
     command: &'r str,
     outcome: Option<Outcome>,
+    headline: Headline,
     warnings: Vec<Warning>,
     dataset: &'r DatasetInfo,
     workloads: &'r [WorkloadInfo],
@@ -126,6 +128,7 @@ pub fn json(record: &Record) -> Result<String, StoreError> {
         unix_time: started.unix_time,
         command: &started.command,
         outcome: record.outcome,
+        headline: Headline::of(record, &group(summaries.clone())),
         warnings: warnings(record),
         dataset: &plan.dataset,
         workloads: &plan.workloads,
