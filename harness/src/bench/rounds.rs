@@ -281,6 +281,7 @@ impl<'r, 'b> Rounds<'r, 'b> {
         let start = self.bench.runner.clock();
         let run = self.bench.run(one, seed, purpose)?;
         let seconds = (self.bench.runner.clock() - start).as_secs_f64();
+        self.bench.sink.hear(Happening::Pause)?;
         one.well_ended += usize::from(run.is_sample() && run.is_ok());
         if let Some(note) = one.ended(run.end.outcome, seconds) {
             self.bench.sink.hear(Happening::Note(&note))?;

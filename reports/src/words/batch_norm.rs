@@ -219,7 +219,8 @@ pub(super) fn builtin_worth(record: &Record, groups: &[Group<'_>], group: &Group
         parts.into_iter().filter_map(|(verdict, words)| Some(format!("{words}{}", told(verdict)?))).collect();
     if parts.is_empty() {
         return Some(
-            "Whether the built-in layer is worth it cannot be said: no framework was timed with both."
+            "Whether the built-in batch norm is worth it cannot be said: no framework was timed both with it \
+             and with one of elementary operations."
                 .to_owned(),
         );
     }

@@ -17,10 +17,6 @@ pub const TERMS: [Term; 9] = [
         word: "cell",
         meaning: "one backend with one implementation of batch norm, on one device, training one workload",
     },
-    Term {
-        word: "seed",
-        meaning: "what initial values and the order of samples are drawn from; cells are compared seed by seed",
-    },
     Term { word: "builtin", meaning: "batch norm as the framework's own layer" },
     Term { word: "primitive", meaning: "batch norm composed of the framework's elementary operations" },
     Term {
@@ -39,6 +35,10 @@ pub const TERMS: [Term; 9] = [
         word: "Holm",
         meaning: "a correction: the more comparisons are made, the clearer each must be, lest one of them \
                   looks like a difference by chance",
+    },
+    Term {
+        word: "ranked",
+        meaning: "compared with others: no run of the cell computed another function",
     },
     Term {
         word: "no difference shown",

@@ -28,7 +28,7 @@ impl Headline {
         if let Some(why) = why_nothing(groups.iter().flat_map(|group| &group.cells)) {
             let why = match record.samples().next() {
                 None => "No run has ended yet, so that no framework can be named.".to_owned(),
-                Some(_) => format!("{why}, so that no framework can be named."),
+                Some(_) => format!("{why}, so that no framework can be named; the reasons stand under failures."),
             };
             return Self { sentences: vec![why], ..Self::default() };
         }
@@ -170,7 +170,7 @@ impl<'g> Field<'g> {
                 format!("; it takes {times} as long as {name}, the ceiling: what this {hardware} can do")
             }
             Some(Verdict::Lower) => {
-                format!("; it takes {times} as long as {name}, which was to be the ceiling, and is faster")
+                format!("; it is faster than {name}, which was to be the ceiling: {times} as long")
             }
             Some(Verdict::NoDifferenceShown) => {
                 format!("; no difference is shown from {name}, the ceiling: what this {hardware} can do")
@@ -209,7 +209,7 @@ impl<'g> Field<'g> {
         names.retain(|name| !is_timed(name));
         names.sort_unstable();
         names.dedup();
-        (!names.is_empty()).then(|| format!("Without a time for {}: {}.", self.place(), listed(&names)))
+        (!names.is_empty()).then(|| format!("Without a time for {} (see the failures): {}.", self.place(), listed(&names)))
     }
 
     /// The backends that cannot run on the device of the group.

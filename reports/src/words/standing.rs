@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::number::{count, utc, whole_seconds};
-use crate::record::{Outcome, Record};
+use crate::record::{Outcome, Record, RunOutcome};
 
 /// What the harness knows of a benchmark that runs, and its record does not.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -78,7 +78,7 @@ impl Standing {
 
     fn stopped(record: &Record, outcome: Option<Outcome>) -> Self {
         let plan = &record.started.plan;
-        let ended = record.samples().filter(|run| run.has_result()).count();
+        let ended = record.samples().filter(|run| run.end.outcome != RunOutcome::Interrupted).count();
         let of_plan = format!("{ended} of {}", count(plan.cells.len() * plan.seeds.len(), "planned run"));
         let (title, how) = match outcome {
             Some(_) => ("Interrupted", format!("{of_plan} had ended when it was interrupted.")),

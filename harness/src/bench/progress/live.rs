@@ -59,12 +59,12 @@ impl Live {
         let epochs = self.count.epochs;
         match event {
             Event::Begun(run) => {
-                self.count.current = Some(0);
+                self.count.begin_run();
                 self.set_cell(&run.cell, format!("{} · epoch 1/{epochs}", seed_text(run.seed, run.purpose)));
             }
             Event::Epoch(epoch) => {
                 let number = epoch.what.number;
-                self.count.current = Some(number);
+                self.count.end_epoch(number);
                 self.set_cell(&epoch.cell, format!("epoch {number}/{epochs} · {}", epoch_text(&epoch.what)));
             }
             Event::Ended(run) if self.count.end_run() => self.keep(&ended_text(run)),
@@ -86,6 +86,7 @@ impl Sink for Live {
         match happening {
             Happening::Recorded(event) => self.recorded(event),
             Happening::Note(text) => self.keep(text),
+            Happening::Pause | Happening::SoFar(_) => {}
             Happening::Download(_) => self.works.hear(happening)?,
             Happening::Build(..) => {
                 self.works.hear(happening)?;

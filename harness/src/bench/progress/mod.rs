@@ -29,7 +29,7 @@ pub fn for_stderr() -> Box<dyn Sink> {
 
 /// Runs done and to do, and what that means for the time left.
 #[derive(Debug, Default)]
-struct Count {
+pub(super) struct Count {
     runs: usize,
     done: usize,
     epochs: u32,
@@ -45,7 +45,7 @@ struct Count {
 }
 
 impl Count {
-    fn plan(&mut self, runs: usize, epochs: u32, estimate_seconds: f64) {
+    pub(super) fn plan(&mut self, runs: usize, epochs: u32, estimate_seconds: f64) {
         *self = Self {
             runs,
             epochs,
@@ -55,7 +55,7 @@ impl Count {
         };
     }
 
-    fn replan(&mut self, runs: usize, seconds: f64) {
+    pub(super) fn replan(&mut self, runs: usize, seconds: f64) {
         self.runs = self.done + runs;
         self.planned_at = self.done;
         self.planned = Some(Instant::now());
@@ -63,7 +63,8 @@ impl Count {
         self.is_from_runs = true;
     }
 
-    fn seconds_left(&self) -> f64 {
+    /// Seconds left now.
+    pub(super) fn seconds_left(&self) -> f64 {
         self.seconds_left_after(self.planned.map_or(0.0, |planned| planned.elapsed().as_secs_f64()))
     }
 
@@ -79,10 +80,25 @@ impl Count {
         if done >= all { 0.0 } else { (self.planned_seconds - elapsed).max(0.0) }
     }
 
+    /// Notes that a run has begun.
+    pub(super) fn begin_run(&mut self) {
+        self.current = Some(0);
+    }
+
+    /// Notes how many epochs of it have ended.
+    pub(super) fn end_epoch(&mut self, number: u32) {
+        self.current = Some(number);
+    }
+
+    /// Runs that are still to come.
+    pub(super) fn runs_left(&self) -> usize {
+        self.runs.saturating_sub(self.done)
+    }
+
     /// Counts a run that has ended. Where runs are faster than planned the budget has room for
     /// more of them. Returns whether there was one: a cell that the gate has stopped ends
     /// without, and is told of already.
-    fn end_run(&mut self) -> bool {
+    pub(super) fn end_run(&mut self) -> bool {
         let is_run = self.current.take().is_some();
         self.done += usize::from(is_run);
         self.runs = self.runs.max(self.done);
@@ -115,7 +131,9 @@ fn ended_text(run: &OfRun<Ended>) -> String {
 fn seed_text(seed: u64, purpose: Purpose) -> String {
     match purpose {
         Purpose::Sample => format!("seed {seed}"),
-        Purpose::Repeat => format!("seed {seed} once more, for the noise floor"),
+        Purpose::Repeat => {
+            format!("seed {seed} once more, for the noise floor: what two runs of the same differ by")
+        }
         Purpose::Drift => format!("seed {seed} once more, for the drift since the first run"),
     }
 }
