@@ -12,7 +12,7 @@ mod time;
 
 pub use glossary::{TERMS, Term, terms_in};
 pub use headline::Headline;
-pub use standing::{Progress, Standing};
+pub use standing::{Progress, Rest, Standing};
 
 use crate::number::{count, percent, significant};
 use crate::paired::NoiseFloor;

@@ -12,6 +12,7 @@ use trainmark_reports::record::{
 use trainmark_reports::{Record, RunStore};
 
 use crate::bench::event::{Fan, Happening, Sink};
+use crate::bench::page::Page;
 use crate::bench::prepare::{Ready, ReadyCell, ReadyLibrary};
 use crate::bench::run::Bench;
 use crate::bench::runner::{JobReport, Runner, Surroundings};
@@ -239,6 +240,7 @@ impl Sink for Screen {
             Happening::Verdict(cell, verdict) => Some(format!("{}: {verdict:?}", cell.backend)),
             Happening::Planned { runs, seconds, .. } => Some(format!("{runs} runs in {seconds} s")),
             Happening::Replanned { runs, seconds } => Some(format!("{runs} more in {seconds} s")),
+            Happening::SoFar(record) => Some(format!("{} runs so far", record.runs.len())),
             Happening::Unavailable(row) => Some(format!("{row}: {}", row.reason)),
             _ => None,
         });
@@ -253,6 +255,8 @@ pub(super) struct Scripted {
     pub(super) request: BenchRequest,
     pub(super) ready: Ready,
     pub(super) screen: Screen,
+    /// Whether the page is written while it runs.
+    pub(super) has_page: bool,
     place: tempfile::TempDir,
 }
 
@@ -290,7 +294,7 @@ impl Scripted {
             is_built: false,
         };
         let place = tempfile::tempdir().expect("a temporary folder");
-        Self { script, request, ready, screen: Screen::default(), place }
+        Self { script, request, ready, screen: Screen::default(), has_page: false, place }
     }
 
     /// How a cell behaves.
@@ -321,11 +325,19 @@ impl Scripted {
         } else {
             (RunStore::create(self.place.path(), "run", &self.started(), &[])?, None)
         };
+        let mut page;
+        let screen: &mut dyn Sink = if self.has_page {
+            page = Page::new(&folder, &mut self.screen);
+            page.open()?;
+            &mut page
+        } else {
+            &mut self.screen
+        };
         let mut bench = Bench {
             ready: &self.ready,
             schedule: &self.request.schedule,
             runner: &self.script,
-            sink: &mut Fan(vec![&mut store, &mut self.screen]),
+            sink: &mut Fan(vec![&mut store, screen]),
             folder: folder.clone(),
         };
         let outcome = bench.run_cells(earlier.as_ref())?;
