@@ -87,7 +87,10 @@ impl<'s> Page<'s> {
         match event {
             Event::Begun(_) => self.count.begin_run(),
             Event::Epoch(epoch) => self.count.end_epoch(epoch.what.number),
-            Event::Ended(_) => drop(self.count.end_run()),
+            // One that was interrupted is still to come.
+            Event::Ended(run) if run.what.end.outcome != RunOutcome::Interrupted => {
+                self.count.end_run();
+            }
             Event::Audited(_) => {
                 self.audits = self.audits.map(|audits| audits.saturating_sub(1));
                 self.write();

@@ -27,7 +27,7 @@ impl Headline {
     pub fn of(record: &Record, groups: &[Group<'_>]) -> Self {
         if let Some(why) = why_nothing(groups.iter().flat_map(|group| &group.cells)) {
             let why = match record.samples().next() {
-                None => "No run has ended yet, so that no framework can be named.".to_owned(),
+                None => "No run has ended, so that no framework can be named.".to_owned(),
                 Some(_) => format!("{why}, so that no framework can be named; the reasons stand under failures."),
             };
             return Self { sentences: vec![why], ..Self::default() };
