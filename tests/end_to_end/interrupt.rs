@@ -13,7 +13,12 @@ fn interrupted(signal: Signal) {
         || RunFolder::find(out.path()).is_some_and(|run| run.count("begun") == 2 && run.count("epoch") >= 4);
     assert!(wait_until(Duration::from_secs(60), in_second_run), "no epoch of the second run ends");
     let page = RunFolder::only(out.path()).read("report.html");
-    for told in ["<title>1 of 4 runs", "Unfinished: the benchmark runs", "1 of 4 runs have ended", "3 runs and 2 audits"] {
+    for told in [
+        "<title>1 of 4 runs",
+        "Unfinished: the benchmark runs",
+        "1 of 4 runs have ended",
+        "3 runs and 2 audits",
+    ] {
         assert!(page.contains(told), "{told}");
     }
     running.signal(signal);

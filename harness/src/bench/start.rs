@@ -6,7 +6,9 @@ use std::path::Path;
 use std::slice;
 
 use anyhow::Context;
-use trainmark_reports::record::{DatasetInfo, Environment, Event, Note, Plan, Role, SCHEMA, Settings, Started};
+use trainmark_reports::record::{
+    DatasetInfo, Environment, Event, Note, Plan, Role, SCHEMA, Settings, Started,
+};
 use trainmark_reports::warnings::Warning;
 use trainmark_reports::{Record, RunStore, StoreError};
 

@@ -23,7 +23,13 @@ fn wrapped(text: &str) -> String {
         let length = word.chars().count();
         let is_first = column == 0;
         let fits = column + 1 + length <= WIDTH;
-        lines.push_str(if is_first { "" } else if fits { " " } else { "\n" });
+        lines.push_str(if is_first {
+            ""
+        } else if fits {
+            " "
+        } else {
+            "\n"
+        });
         lines.push_str(word);
         column = if is_first || !fits { length } else { column + 1 + length };
     }

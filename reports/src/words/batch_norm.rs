@@ -203,20 +203,16 @@ pub(super) fn builtin_worth(record: &Record, groups: &[Group<'_>], group: &Group
         .iter()
         .filter(|pair| group.holds(pair.builtin.cell) && !record.started.is_ceiling(pair.builtin.cell))
         .collect();
-    let told = |verdict: Verdict| {
-        let of_verdict = pairs.iter().filter(|pair| pair.seconds.verdict == verdict);
-        let told: Vec<String> =
-            of_verdict.map(|pair| format!("{} ({})", pair.builtin.cell.backend, times_as_fast(pair))).collect();
-        (!told.is_empty()).then(|| listed(&told))
-    };
     let parts = [
         (Verdict::Higher, "worth it with "),
         (Verdict::Lower, "slower with "),
         (Verdict::NoDifferenceShown, "no difference is shown with "),
         (Verdict::NeedsMoreSeeds, "more seeds are needed with "),
     ];
-    let parts: Vec<String> =
-        parts.into_iter().filter_map(|(verdict, words)| Some(format!("{words}{}", told(verdict)?))).collect();
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter_map(|(verdict, words)| Some(format!("{words}{}", with_verdict(&pairs, verdict)?)))
+        .collect();
     if parts.is_empty() {
         return Some(
             "Whether the built-in batch norm is worth it cannot be said: no framework was timed both with it \
@@ -224,10 +220,15 @@ pub(super) fn builtin_worth(record: &Record, groups: &[Group<'_>], group: &Group
                 .to_owned(),
         );
     }
-    Some(format!(
-        "The built-in batch norm, against one of elementary operations: {}.",
-        parts.join("; ")
-    ))
+    Some(format!("The built-in batch norm, against one of elementary operations: {}.", parts.join("; ")))
+}
+
+/// `tch (1.44× [1.40, 1.49] as fast) and candle (…)`: those of which this may be said, if any.
+fn with_verdict(pairs: &[&BuiltinPair<'_>], verdict: Verdict) -> Option<String> {
+    let of_verdict = pairs.iter().filter(|pair| pair.seconds.verdict == verdict);
+    let told = of_verdict.map(|pair| format!("{} ({})", pair.builtin.cell.backend, times_as_fast(pair)));
+    let told: Vec<String> = told.collect();
+    (!told.is_empty()).then(|| listed(&told))
 }
 
 /// `1.44× [1.40, 1.49] as fast`, by medians where there is no interval.

@@ -36,10 +36,7 @@ pub const TERMS: [Term; 9] = [
         meaning: "a correction: the more comparisons are made, the clearer each must be, lest one of them \
                   looks like a difference by chance",
     },
-    Term {
-        word: "ranked",
-        meaning: "compared with others: no run of the cell computed another function",
-    },
+    Term { word: "ranked", meaning: "compared with others: no run of the cell computed another function" },
     Term {
         word: "no difference shown",
         meaning: "noise explains what was measured; that does not mean that the two are equal",

@@ -28,7 +28,9 @@ impl Headline {
         if let Some(why) = why_nothing(groups.iter().flat_map(|group| &group.cells)) {
             let why = match record.samples().next() {
                 None => "No run has ended, so that no framework can be named.".to_owned(),
-                Some(_) => format!("{why}, so that no framework can be named; the reasons stand under failures."),
+                Some(_) => {
+                    format!("{why}, so that no framework can be named; the reasons stand under failures.")
+                }
             };
             return Self { sentences: vec![why], ..Self::default() };
         }
@@ -106,7 +108,8 @@ impl<'g> Field<'g> {
     fn fastest(&self) -> String {
         let Some((&best, others)) = self.frameworks.split_first() else { return self.without_framework() };
         let name = self.backend(best);
-        let others: Vec<usize> = others.iter().copied().filter(|&other| self.backend(other) != name).collect();
+        let others: Vec<usize> =
+            others.iter().copied().filter(|&other| self.backend(other) != name).collect();
         let time = format!("{} per epoch{}", self.seconds(best), self.implementation(best));
         let end = self.against_ceiling(best);
         let Some(&next) = others.first() else {
@@ -160,7 +163,7 @@ impl<'g> Field<'g> {
         let Some(ceiling) = self.ceiling else {
             let share = self.group.cells[best].percent_of_peak;
             return share.map_or_else(String::new, |share| {
-                format!("; that is {} of the {hardware}'s measured peak", percent(share))
+                format!("; it reaches {} of the {hardware}'s measured peak", percent(share))
             });
         };
         let comparison = self.relative.get(best, ceiling).map(Comparison::reversed);
@@ -201,15 +204,18 @@ impl<'g> Field<'g> {
     /// Names the frameworks that were to be timed and gave no time: the fastest is so only
     /// among the others.
     fn untimed(&self) -> Option<String> {
-        let cells = || self.group.cells.iter().filter(|summary| !self.record.started.is_ceiling(summary.cell));
-        let is_timed = |backend: &str| cells().any(|one| one.cell.backend == backend && one.seconds().is_some());
+        let cells =
+            || self.group.cells.iter().filter(|summary| !self.record.started.is_ceiling(summary.cell));
+        let is_timed =
+            |backend: &str| cells().any(|one| one.cell.backend == backend && one.seconds().is_some());
         let failed = cells().filter(|summary| !summary.runs.is_empty());
         let mut names: Vec<&str> = failed.map(|summary| &*summary.cell.backend).collect();
         names.extend(self.unavailable());
         names.retain(|name| !is_timed(name));
         names.sort_unstable();
         names.dedup();
-        (!names.is_empty()).then(|| format!("Without a time for {} (see the failures): {}.", self.place(), listed(&names)))
+        (!names.is_empty())
+            .then(|| format!("Without a time for {} (see the failures): {}.", self.place(), listed(&names)))
     }
 
     /// The backends that cannot run on the device of the group.

@@ -98,3 +98,52 @@ impl Standing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+
+    fn text(record: &Record, progress: Option<&Progress>) -> Option<String> {
+        let Standing { title, text, command, .. } = Standing::of(record, progress)?;
+        Some(format!("{title}. {text} {}", command.unwrap_or_default()))
+    }
+
+    #[test]
+    fn a_benchmark_that_runs_says_what_is_still_to_come() {
+        let record = Record { outcome: None, ..example::record_of_one_run() };
+        let told = |done, rest| text(&record, Some(&Progress { unix_time: 0.0, done, rest })).unwrap();
+        assert_eq!(
+            told(0, None),
+            "Unfinished: the benchmark runs. The backends are being checked against the reference (1970-01-01 \
+             00:00 UTC); what passes is timed after that. "
+        );
+        let rest = |audits| Some(Rest { runs: 11, audits, seconds: 379.2 });
+        assert_eq!(
+            told(3, rest(2)),
+            "Unfinished: the benchmark runs. 3 of 14 runs have ended (1970-01-01 00:00 UTC). Still to come: 11 \
+             runs and 2 audits, about 6 min 20 s. What stands below is of those that have ended, and may still \
+             change. "
+        );
+        assert!(told(3, rest(0)).contains("Still to come: 11 runs, about"));
+    }
+
+    #[test]
+    fn a_benchmark_that_was_stopped_says_how_it_goes_on() {
+        let mut record = example::record_of_one_run();
+        assert_eq!(text(&record, None), None, "its time was over");
+        record.outcome = Some(Outcome::Interrupted);
+        let told = text(&record, None).unwrap();
+        assert!(
+            told.starts_with("Interrupted. 1 of 18 planned runs had ended when it was interrupted. "),
+            "{told}"
+        );
+        assert!(told.ends_with(": cargo run -- bench --resume 20260131T130500-example"), "{told}");
+        record.outcome = None;
+        let told = text(&record, None).unwrap();
+        assert!(
+            told.starts_with("Unfinished. 1 of 18 planned runs have ended, and either it still "),
+            "{told}"
+        );
+    }
+}

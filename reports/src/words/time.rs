@@ -57,7 +57,12 @@ fn timed<'g>(group: &'g Group<'g>) -> Vec<Timed<'g>> {
     timed
 }
 
-fn lead(record: &Record, group: &Group<'_>, best: &Timed<'_>, against: &[(&Timed<'_>, Option<&Comparison>)]) -> String {
+fn lead(
+    record: &Record,
+    group: &Group<'_>,
+    best: &Timed<'_>,
+    against: &[(&Timed<'_>, Option<&Comparison>)],
+) -> String {
     let label = group.label(best.summary.cell);
     let time = format!("{}{}", seconds(best.time.median), bracket(best.time.interval, significant));
     if against.is_empty() {

@@ -58,7 +58,10 @@ fn it_loads_itself_anew_but_not_under_a_readers_hands() {
     let folder = tempfile::tempdir().unwrap();
     let Some(page) = open_unfinished(folder.path(), View::default(), "0.5") else { return };
     page.evaluate("window.loaded = 1; scrollTo(0, 700); scrollY");
-    page.wait_for("the page to be loaded anew", "window.loaded === undefined && document.readyState === 'complete'");
+    page.wait_for(
+        "the page to be loaded anew",
+        "window.loaded === undefined && document.readyState === 'complete'",
+    );
     page.wait_for("the place to be the same", "Math.abs(scrollY - 700) < 50");
     page.click(".headline summary");
     assert_eq!(page.evaluate("document.getElementById('reload').checked"), false);

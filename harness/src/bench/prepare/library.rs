@@ -52,7 +52,13 @@ impl ReadyLibrary {
             let reason = format!("its library names itself {}, its backend.toml {}", info.name, backend.name);
             return Ok(Err(reason));
         }
-        Ok(Ok(Self { path, hash, info, thread_variables: backend.thread_variables.clone(), role: backend.role }))
+        Ok(Ok(Self {
+            path,
+            hash,
+            info,
+            thread_variables: backend.thread_variables.clone(),
+            role: backend.role,
+        }))
     }
 }
 

@@ -11,7 +11,10 @@ fn the_page_and_the_results_so_far_follow_the_runs() {
     scripted.act("b", 3, Act::Interrupts);
     scripted.run();
     let told = &scripted.screen.lines;
-    assert!(told[0].starts_with("report so far  file:///") && told[0].ends_with("/run/report.html"), "{told:?}");
+    assert!(
+        told[0].starts_with("report so far  file:///") && told[0].ends_with("/run/report.html"),
+        "{told:?}"
+    );
     let so_far: Vec<&String> = told.iter().filter(|line| line.ends_with("so far")).collect();
     assert_eq!(so_far, ["2 runs so far", "4 runs so far"]);
     let page = std::fs::read_to_string(scripted.folder().join("report.html")).expect("it is written");

@@ -91,7 +91,8 @@ fn every_headline() {
         ("nothing yet", nothing),
         ("on a graphics processor", example::record_on_gpu()),
     ];
-    let told: Vec<String> = cases.iter().map(|(name, record)| format!("# {name}\n{}", text(record))).collect();
+    let told: Vec<String> =
+        cases.iter().map(|(name, record)| format!("# {name}\n{}", text(record))).collect();
     insta::assert_snapshot!(told.join("\n"));
 }
 
