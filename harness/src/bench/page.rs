@@ -13,7 +13,7 @@ use super::progress::Count;
 use super::unix_time;
 
 /// A page that takes longer than this is not written after every run, …
-const LONG: Duration = Duration::from_millis(200);
+const LONG: Duration = Duration::from_secs(1);
 /// … but once this many times as long has passed.
 const SHARE: u32 = 20;
 
