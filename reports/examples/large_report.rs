@@ -1,6 +1,7 @@
 //! Writes the report of a made-up benchmark, and prints how long that took and how large it is:
 //! `cargo run -p trainmark-reports --example large_report -- CELLS SEEDS EPOCHS [FILE]`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -102,6 +103,7 @@ fn started(cells: Vec<Cell>, seeds: Vec<u64>, epochs: u32) -> Started {
         warnings: Vec::new(),
         unavailable: Vec::new(),
         notes: Vec::new(),
+        roles: BTreeMap::new(),
         merged: Vec::new(),
     }
 }

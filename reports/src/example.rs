@@ -1,6 +1,8 @@
 //! An example record, with all that a reader can meet: two workloads, three
 //! seeds, a crash with hostile output, a missing framework.
 
+use std::collections::BTreeMap;
+
 use crate::ceiling::Peak;
 use crate::operations::{
     OperationCell, OperationInfo, OperationResult, OperationTime, Operations, RunOperations,
@@ -126,6 +128,7 @@ pub(crate) fn started() -> Started {
             text: "max_pool2d of tch 1.2.3 is <em>wrong</em>; pooling is composed of other operations"
                 .to_owned(),
         }],
+        roles: BTreeMap::new(),
         merged: Vec::new(),
     }
 }

@@ -37,6 +37,17 @@ pub use lock::{Locked, lock};
 pub use record::Record;
 pub use store::{RunStore, StoreError, latest, list};
 pub use summary::{CellSummary, summarize};
+use words::Progress;
+
+/// Writes the files of [`write_all`] while the benchmark runs: the page says that it is unfinished,
+/// and what is still to come.
+///
+/// # Errors
+/// As [`write_all`].
+pub fn write_so_far(folder: &Path, record: &Record, progress: &Progress) -> Result<(), StoreError> {
+    write_csv(folder, record)?;
+    write_page(folder, record, Some(progress))
+}
 
 /// Writes [`write_csv`]'s and [`write_html`]'s files.
 ///
@@ -66,6 +77,11 @@ pub fn write_csv(folder: &Path, record: &Record) -> Result<(), StoreError> {
 /// # Errors
 /// As [`write_csv`].
 pub fn write_html(folder: &Path, record: &Record) -> Result<(), StoreError> {
+    write_page(folder, record, None)
+}
+
+fn write_page(folder: &Path, record: &Record, progress: Option<&Progress>) -> Result<(), StoreError> {
     let operations = operations::of_run(folder, record)?;
-    store::replace_file(&folder.join(html::FILE), html::render(record, operations.as_ref())?.as_bytes())
+    let page = html::render_so_far(record, operations.as_ref(), progress)?;
+    store::replace_file(&folder.join(html::FILE), page.as_bytes())
 }

@@ -20,6 +20,17 @@ pub(crate) fn seconds(value: f64) -> String {
     format!("{} s", significant(value))
 }
 
+/// A time to wait: `47 s`, `6 min 20 s`, `1 h 05 min`.
+pub(crate) fn whole_seconds(value: f64) -> String {
+    // What is not finite, too, becomes a number.
+    let whole = value.max(0.0).ceil() as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds:02} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes:02} min"),
+    }
+}
+
 /// `12.3 J`.
 pub(crate) fn joules(value: f64) -> String {
     format!("{} J", significant(value))
@@ -100,6 +111,12 @@ mod tests {
             .collect();
         let expected = ["0 %", "0.0045 %", "1.0 %", "3.1 %", "10 %", "78 %", "100 %", "117 %", "not finite"];
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn times_to_wait_are_whole() {
+        let shown = [0.0, 0.2, 59.2, 380.0, 3900.0, -1.0, f64::NAN].map(whole_seconds);
+        assert_eq!(shown, ["0 s", "1 s", "1 min 00 s", "6 min 20 s", "1 h 05 min", "0 s", "0 s"]);
     }
 
     #[test]

@@ -40,6 +40,7 @@ fn a_report_goes_to_its_files_as_ever() {
     let folder = run(parent.path(), "run", |_| {});
     let finished = report(&folder, &[]).expect(0);
     let head = "\nwarning: synthetic data: the accuracies say nothing of fashion-mnist; times are comparable\n\n\
+                hostile is the only framework with a time for softmax on cpu: 2.02 s per epoch.\n\n\
                 softmax on synthetic\n";
     assert!(finished.stdout.starts_with(head), "{}", finished.stdout);
     let path = folder.join("report.html");

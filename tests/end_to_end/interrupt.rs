@@ -12,6 +12,15 @@ fn interrupted(signal: Signal) {
     let in_second_run =
         || RunFolder::find(out.path()).is_some_and(|run| run.count("begun") == 2 && run.count("epoch") >= 4);
     assert!(wait_until(Duration::from_secs(60), in_second_run), "no epoch of the second run ends");
+    let page = RunFolder::only(out.path()).read("report.html");
+    for told in [
+        "<title>1 of 4 runs",
+        "Unfinished: the benchmark runs",
+        "1 of 4 runs have ended",
+        "3 runs and 2 audits",
+    ] {
+        assert!(page.contains(told), "{told}");
+    }
     running.signal(signal);
     let asked = Instant::now();
     let finished = running.finish().expect(130);
@@ -29,7 +38,13 @@ fn interrupted(signal: Signal) {
     assert_eq!(run.rows("runs.csv")[1]["reason"], "interrupted");
     assert!(run.rows("epochs.csv").len() >= 4);
     assert!(run.read("summary.csv").lines().count() >= 3);
-    assert!(run.read("report.html").contains("interrupted"));
+    let page = run.read("report.html");
+    let name = run.path.file_name().unwrap().to_str().unwrap();
+    let resume = format!("bench --resume {name}</pre>");
+    for told in ["1 of 4 planned runs had ended when it was interrupted", &resume] {
+        assert!(page.contains(told), "{told}");
+    }
+    assert!(!page.contains("the benchmark runs"));
 
     invoke(["bench", "--resume"]).args([&run.path]).run().expect(0);
     let rows = run.rows("runs.csv");
@@ -37,6 +52,8 @@ fn interrupted(signal: Signal) {
     assert!(rows.iter().all(|row| row["outcome"] == "ok" && row["epochs"] == "3"), "{rows:?}");
     assert_eq!(run.rows("epochs.csv").len(), 12);
     assert_eq!(run.events().pop().unwrap()["outcome"], "complete");
+    let page = run.read("report.html");
+    assert!(!page.contains("class=\"standing\"") && !page.contains("nfinished: "));
 }
 
 #[test]

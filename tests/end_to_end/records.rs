@@ -185,19 +185,26 @@ fn what_is_printed_is_short_and_plain() {
     let Finished { stdout, stderr, .. } = finished;
     for text in [stdout, stderr] {
         assert!(!text.contains('\x1b') && !text.contains('\r'), "{text:?}");
-        // A warning is told whole, however long.
-        let is_short = |line: &str| line.chars().count() <= 130 || line.starts_with("warning: ");
+        // A warning is told whole, however long, and an address is one word.
+        let is_whole = |line: &str| line.starts_with("warning: ") || line.contains("  file:///");
+        let is_short = |line: &str| line.chars().count() <= 130 || is_whole(line);
         assert!(text.lines().all(is_short), "{text}");
         assert!(!text.contains('…'), "{text}");
     }
     // How many there are depends on what else runs on this machine.
-    let (warnings, table) = stdout.split_once("\n\nsoftmax on synthetic\n").expect("a table after warnings");
+    let (before, table) = stdout.split_once("\n\nsoftmax on synthetic\n").expect("a table at the end");
+    let (warnings, headline) = before.split_once("\n\n").expect("a headline after warnings");
+    assert!(headline.contains(" for softmax on cpu: "), "{stdout}");
     let told = "\nwarning: data set synthetic: not comparable with numbers on fashion-mnist";
     assert!(warnings.starts_with(told), "{stdout}");
     assert!(warnings.trim_start().lines().all(|line| line.starts_with("warning: ")), "{stdout}");
     assert!(table.lines().count() <= 6, "{stdout}");
     assert!(stdout.ends_with(&format!("\nreport  {}\n", folder.path.join("report.html").display())));
+    let address = format!("report so far  file://{}/report.html\n", folder.path.display());
+    assert!(stderr.starts_with(&address), "{stderr}");
     let filters = vec![
+        (r"report so far  file:.*", "report so far  [address]"),
+        (r"softmax on synthetic\n(.+\n){4}\n", "[table]\n\n"),
         (r"\d+(\.\d+)? (ms|s|min)\b( \d\d s)?", "[time]"),
         (r"\d+\.\d+ %", "[percent]"),
         (r"loss \d\.\d{4}", "loss [loss]"),

@@ -62,7 +62,7 @@ fn one_cell_is_run_twice_in_each_round_and_the_first_run_once_more_at_the_end() 
     }
     for told in [
         "7 runs of 2 epochs",
-        " · seed 1 once more, for the noise floor · ok",
+        " · seed 1 once more, for the noise floor: what two runs of the same differ by · ok",
         " · seed 1 once more, for the drift since the first run · ok",
         "[7/7] ",
     ] {

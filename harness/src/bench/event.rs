@@ -1,8 +1,8 @@
 //! What happens in a benchmark: one stream, which the run folder, the screen and whoever else
 //! wants to know hear alike.
 
-use trainmark_reports::RunStore;
 use trainmark_reports::record::{Cell, CheckRecord, Event, Unavailable};
+use trainmark_reports::{Record, RunStore};
 
 use super::gate::Verdict;
 use crate::data::DownloadEvent;
@@ -46,6 +46,10 @@ pub enum Happening<'a> {
         /// Seconds that they will take, by the gate's times.
         seconds: f64,
     },
+    /// A run has ended, and nothing is timed until the next begins.
+    Pause,
+    /// What has come of it so far, before a round that is not the first.
+    SoFar(&'a Record),
     /// What is left, now that earlier runs have shown how long one takes.
     Replanned {
         /// How many runs.

@@ -7,6 +7,7 @@ mod contender;
 pub mod event;
 pub mod gate;
 mod history;
+mod page;
 pub mod prepare;
 mod price;
 pub mod progress;
@@ -26,6 +27,7 @@ use trainmark_reports::Record;
 use trainmark_reports::record::{Event, Outcome, Run, RunOutcome};
 
 use event::Fan;
+use page::Page;
 use prepare::Preparer;
 pub use request::{BenchRequest, Schedule, Selected};
 use run::Bench;
@@ -84,14 +86,23 @@ pub fn run(request: &BenchRequest, place: &Place, mut preparer: Preparer<'_>) ->
     let (mut store, earlier) = start::open_store(request, place, &ready, preparer.runner)?;
     let folder = store.folder().to_owned();
     let Preparer { runner, sink, .. } = preparer;
+    let mut page = Page::new(&folder, sink);
+    page.open()?;
     let mut bench = Bench {
         ready: &ready,
         schedule: &request.schedule,
         runner,
-        sink: &mut Fan(vec![&mut store, sink]),
+        sink: &mut Fan(vec![&mut store, &mut page]),
         folder: folder.clone(),
     };
-    let outcome = bench.run_cells(earlier.as_ref())?;
+    let outcome = match bench.run_cells(earlier.as_ref()) {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            // The page does not go on saying that the benchmark runs.
+            let _ = Record::read(&folder).and_then(|record| trainmark_reports::write_all(&folder, &record));
+            return Err(error);
+        }
+    };
     let seconds = (runner.clock() - start).as_secs_f64();
     // Whoever interrupts wants no more of it.
     let is_probed = outcome != Outcome::Interrupted && ready.computes_on_processor();

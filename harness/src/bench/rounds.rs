@@ -319,6 +319,7 @@ impl<'r, 'b> Rounds<'r, 'b> {
         let start = self.bench.runner.clock();
         let run = self.bench.run(one, asked)?;
         let seconds = (self.bench.runner.clock() - start).as_secs_f64();
+        self.bench.sink.hear(Happening::Pause)?;
         let round = self.seeds.iter().position(|other| *other == seed).unwrap_or_default();
         if let Some(note) = one.ended(round, &run, seconds) {
             self.bench.sink.hear(Happening::Note(&note))?;

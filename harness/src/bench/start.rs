@@ -1,11 +1,14 @@
 //! The start of a record: its run folder, and everything that is known before
 //! the first run.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::slice;
 
 use anyhow::Context;
-use trainmark_reports::record::{DatasetInfo, Environment, Event, Note, Plan, SCHEMA, Settings, Started};
+use trainmark_reports::record::{
+    DatasetInfo, Environment, Event, Note, Plan, Role, SCHEMA, Settings, Started,
+};
 use trainmark_reports::warnings::Warning;
 use trainmark_reports::{Record, RunStore, StoreError};
 
@@ -176,6 +179,7 @@ fn started(request: &BenchRequest, ready: &Ready, runner: &dyn Runner) -> anyhow
         environment,
         unavailable: ready.unavailable.clone(),
         notes: notes(ready),
+        roles: roles(ready),
         merged: Vec::new(),
     })
 }
@@ -201,6 +205,12 @@ fn notes(ready: &Ready) -> Vec<Note> {
         }
     }
     notes
+}
+
+/// What the backends are that are no frameworks to choose.
+fn roles(ready: &Ready) -> BTreeMap<String, Role> {
+    let said = ready.cells.iter().filter_map(|one| Some((one.cell.backend.clone(), one.library.role?)));
+    said.collect()
 }
 
 /// What makes the numbers doubtful.

@@ -8,12 +8,13 @@ use trainmark_reports::record::{Outcome, distinct};
 use super::arguments::BenchArguments;
 use super::resume::{self, Foreign};
 use super::{exit, table};
+use crate::bench::event::{Happening, Sink};
 use crate::bench::prepare::Preparer;
 use crate::bench::{self, BenchRequest, Finished, Place, Schedule, Selected, progress};
 use crate::executor::Limits;
 use crate::plan::{self, Selection};
 use crate::registry::{self, Registry};
-use crate::{data, shell, workload};
+use crate::{data, shell, units, workload};
 
 const DEFAULT_EPOCHS: u32 = 5;
 const DEFAULT_SEEDS: u32 = 3;
@@ -25,10 +26,26 @@ pub(super) fn run(arguments: BenchArguments) -> anyhow::Result<i32> {
     let executor = super::executor(Limits::new(schedule.timeout, schedule.memory_limit))?;
     let registry = Registry::discover(&registry::repository_root(), &request.selected.backend_paths)?;
     let mut screen = progress::for_stderr();
-    let preparer = Preparer::new(&request.selected, registry, &executor, screen.as_mut())?;
+    let mut screen = WithTables(screen.as_mut());
+    let preparer = Preparer::new(&request.selected, registry, &executor, &mut screen)?;
     let finished = bench::run(&request, &place, preparer)?;
     report(&finished, &request);
     Ok(exit_code(&finished))
+}
+
+/// A screen that shows the results so far as tables, too.
+struct WithTables<'s>(&'s mut dyn Sink);
+
+impl Sink for WithTables<'_> {
+    fn hear(&mut self, happening: Happening<'_>) -> anyhow::Result<()> {
+        self.0.hear(happening)?;
+        if let Happening::SoFar(record) = happening {
+            let ended = units::count(record.runs.len(), "run");
+            let text = format!("\nso far, after {ended}:\n{}", table::results(record));
+            self.0.hear(Happening::Note(&text))?;
+        }
+        Ok(())
+    }
 }
 
 fn request_and_place(arguments: BenchArguments) -> anyhow::Result<(BenchRequest, Place)> {

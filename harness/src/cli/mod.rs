@@ -8,6 +8,7 @@ mod compare;
 mod data;
 mod doctor;
 pub mod exit;
+mod headline;
 mod inspect;
 mod list;
 mod merge;

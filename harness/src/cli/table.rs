@@ -7,9 +7,10 @@ use trainmark_reports::text::one_line;
 use trainmark_reports::warnings::warnings;
 use trainmark_reports::{Record, summarize};
 
+use super::headline;
 use crate::grid;
 
-/// What makes the numbers doubtful, then the tables.
+/// What makes the numbers doubtful, then the answer in short, then the tables.
 pub(super) fn render(record: &Record) -> String {
     let warnings = warnings(record);
     let warned = warnings
@@ -17,11 +18,11 @@ pub(super) fn render(record: &Record) -> String {
         .map(|warning| format!("\nwarning: {}", one_line(&warning.to_string())))
         .collect::<String>();
     let end = if warnings.is_empty() { "" } else { "\n" };
-    warned + end + &results(record)
+    warned + end + &headline::text(record) + &results(record)
 }
 
 /// The cells, fastest first among those that may be compared, then what did not run and why.
-fn results(record: &Record) -> String {
+pub(super) fn results(record: &Record) -> String {
     let ranked = summarize(record).into_iter().filter(|cell| !cell.ranked.is_empty());
     let groups = group(ranked.collect());
     let mut text = String::new();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use trainmark_reports::files;
+use trainmark_reports::record::Role;
 
 use super::BackendName;
 
@@ -23,6 +24,10 @@ pub struct Manifest {
     /// every worker gets: `OMP_NUM_THREADS`, `RAYON_NUM_THREADS` and their like.
     #[serde(default)]
     pub thread_variables: Vec<String>,
+    /// What it is, where it is no framework to choose: `"ceiling"`, written to show what the
+    /// machine can do.
+    #[serde(default, deserialize_with = "role")]
+    pub role: Option<Role>,
     /// Libraries, each for some devices: one that links to CUDA does not load
     /// on a machine without it.
     #[serde(rename = "artifact")]
@@ -116,6 +121,13 @@ fn default_memory() -> u64 {
 fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let text = String::deserialize(deserializer)?;
     crate::units::parse_bytes(&text).map_err(D::Error::custom)
+}
+
+fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Role>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let known = || Role::NAMES.map(|(name, _)| name).join(" or ");
+    let unknown = || D::Error::custom(format!("role {name:?} is none: write {}, or leave it out", known()));
+    Role::parse(&name).map(Some).ok_or_else(unknown)
 }
 
 /// Why a `backend.toml` cannot be used.
@@ -228,7 +240,7 @@ mod tests {
         let manifest = read(GOOD).expect("good");
         let artifact = &manifest.artifacts[0];
         assert_eq!(artifact.needs[0].requirement, Requirement::Tool("make".to_owned()));
-        assert_eq!((artifact.memory, &artifact.downloads), (1 << 30, &None));
+        assert_eq!((artifact.memory, &artifact.downloads, manifest.role), (1 << 30, &None, None));
     }
 
     #[test]
@@ -238,7 +250,9 @@ mod tests {
             "inputs = [\".\"]\nmemory = \"3GiB\"\ndisk = \"1.5TiB\"\ndownloads = \"a toolkit, 693 MB\"\nenvironment = [\"TOOLKIT\"]",
         );
         let text = text.replace("tool = \"make\"", "probe = [\"sh\", \"build.sh\"]");
-        let manifest = read(&format!("thread_variables = [\"MINE_NUM_THREADS\"]\n{text}")).expect("good");
+        let own = "thread_variables = [\"MINE_NUM_THREADS\"]\nrole = \"ceiling\"\n";
+        let manifest = read(&format!("{own}{text}")).expect("good");
+        assert_eq!(manifest.role, Some(Role::Ceiling));
         assert_eq!(manifest.thread_variables, ["MINE_NUM_THREADS"]);
         let artifact = &manifest.artifacts[0];
         assert_eq!((artifact.memory, artifact.disk), (3 << 30, 3 << 39));
@@ -269,6 +283,8 @@ mod tests {
             (GOOD.replace("[\"cpu\"]", "[\"../cpu\"]"), "a kind such as cpu"),
             (format!("thread_variables = [\"\"]\n{GOOD}"), "thread_variables names \"\""),
             (format!("thread_variables = [\"A=B\"]\n{GOOD}"), "thread_variables names \"A=B\""),
+            (format!("role = \"floor\"\n{GOOD}"), "role \"floor\" is none: write ceiling, or leave it out"),
+            (format!("role = \"unknown\"\n{GOOD}"), "role \"unknown\" is none"),
             (format!("thread_variables = [\"4A\"]\n{GOOD}"), "thread_variables names \"4A\""),
             (GOOD.to_owned() + second, "two [[artifact]]s serve cpu"),
         ];

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use trainmark_reports::record::Device;
+use trainmark_reports::record::{Device, Role};
 use trainmark_reports::text::one_line;
 
 use build::Recipe;
@@ -27,6 +27,8 @@ pub struct Backend {
     pub origin: PathBuf,
     /// Variables that set its threads, besides the usual ones.
     pub thread_variables: Vec<String>,
+    /// What it is, where it is no framework to choose.
+    pub role: Option<Role>,
     /// Its libraries.
     pub libraries: Vec<Library>,
 }
@@ -120,6 +122,7 @@ impl Registry {
             summary: one_line(&manifest.summary),
             origin: folder.to_owned(),
             thread_variables: manifest.thread_variables,
+            role: manifest.role,
             libraries,
         })
     }
@@ -216,6 +219,7 @@ mod tests {
             summary: String::new(),
             origin: origin.into(),
             thread_variables: Vec::new(),
+            role: None,
             libraries: Vec::new(),
         };
         let mut registry = Registry::default();

@@ -40,6 +40,7 @@ mod tests {
             summary: String::new(),
             origin: "/there/mine".into(),
             thread_variables: Vec::new(),
+            role: None,
             libraries: Vec::new(),
         };
         let registry = Registry { backends: vec![backend], broken: vec![("odd".to_owned(), String::new())] };

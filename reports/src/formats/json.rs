@@ -1,11 +1,13 @@
 //! A record as one JSON document: everything of `summary.csv`, with intervals,
 //! comparisons, and what is needed to judge them.
 
+use std::collections::BTreeMap;
+
 use serde::{Serialize, Serializer};
 
 use crate::paired::{NoiseFloor, Relative};
 use crate::record::{
-    Cell, DatasetInfo, Environment, MergedRun, Note, Outcome, Record, Run, Unavailable, WorkloadInfo,
+    Cell, DatasetInfo, Environment, MergedRun, Note, Outcome, Record, Role, Run, Unavailable, WorkloadInfo,
     distinct,
 };
 use crate::statistics::{Comparison, Interval};
@@ -13,6 +15,7 @@ use crate::store::StoreError;
 use crate::summary::{EpochSeconds, TimeToTarget, group, summarize};
 use crate::table::{self, CellRow, Column, Value};
 use crate::warnings::{Warning, warnings};
+use crate::words::Headline;
 
 /// Version of the document's format.
 pub const SCHEMA: u32 = 1;
@@ -25,6 +28,7 @@ struct Document<'r> {
     unix_time: f64,
     command: &'r str,
     outcome: Option<Outcome>,
+    headline: Headline,
     warnings: Vec<Warning>,
     dataset: &'r DatasetInfo,
     workloads: &'r [WorkloadInfo],
@@ -36,6 +40,7 @@ struct Document<'r> {
     failures: Vec<Failure<'r>>,
     unavailable: &'r [Unavailable],
     notes: &'r [Note],
+    roles: &'r BTreeMap<String, Role>,
     environment: &'r Environment,
     merged: &'r [MergedRun],
 }
@@ -123,6 +128,7 @@ pub fn json(record: &Record) -> Result<String, StoreError> {
         unix_time: started.unix_time,
         command: &started.command,
         outcome: record.outcome,
+        headline: Headline::of(record, &group(summaries.clone())),
         warnings: warnings(record),
         dataset: &plan.dataset,
         workloads: &plan.workloads,
@@ -134,6 +140,7 @@ pub fn json(record: &Record) -> Result<String, StoreError> {
         failures: record.failures().map(failure).collect(),
         unavailable: &started.unavailable,
         notes: &started.notes,
+        roles: &started.roles,
         environment: &started.environment,
         merged: &started.merged,
     })

@@ -6,7 +6,7 @@ use crate::record::{Environment, Record, Run, Unavailable};
 use crate::summary::{group, summarize, why_nothing};
 use crate::text::one_line;
 use crate::warnings::warnings;
-use crate::words::floor_in_words;
+use crate::words::{Headline, Standing, Term, floor_in_words, terms_in};
 
 /// Text that Markdown shows as it is, on one line.
 pub fn escape(text: &str) -> String {
@@ -53,11 +53,16 @@ pub fn markdown(record: &Record) -> String {
         count(plan.epochs as usize, "epoch"),
         count(plan.seeds.len(), "seed"),
     );
+    if let Some(Standing { title, text: how, command, .. }) = Standing::of(record, None) {
+        let command = command.map_or_else(String::new, |command| format!(" {}", code(&command)));
+        text += &format!("\n**{}**: {}{command}\n", escape(&title), escape(&how));
+    }
     let warnings = warnings(record);
     if !warnings.is_empty() {
         text += &format!("\n**Doubtful:**\n\n{}", bullets(&warnings));
     }
     let groups = group(summarize(record));
+    text += &headline(&Headline::of(record, &groups));
     for group in &groups {
         let title = format!("{} on {}", group.workload, group.device);
         let grid = Grid::ranking(record, group, title, |cell| group.label(cell));
@@ -70,7 +75,24 @@ pub fn markdown(record: &Record) -> String {
             floor_in_words(record.noise_floor())
         ),
     };
-    text + &failures(record) + &machines(record)
+    let words = words(&text);
+    text + &words + &failures(record) + &machines(record)
+}
+
+/// The first sentence stands out.
+fn headline(headline: &Headline) -> String {
+    let mut lines = headline.lines().map(escape);
+    let first = lines.next().map_or_else(String::new, |line| format!("\n**{line}**\n"));
+    let rest: Vec<String> = lines.collect();
+    if rest.is_empty() { first } else { format!("{first}\n{}\n", rest.join(" ")) }
+}
+
+/// What the words of a text mean, in a line.
+fn words(text: &str) -> String {
+    let terms = terms_in(text).into_iter();
+    let told: Vec<String> =
+        terms.map(|Term { word, meaning }| format!("*{}*: {}", escape(word), escape(meaning))).collect();
+    if told.is_empty() { String::new() } else { format!("\nWords: {}.\n", told.join(". ")) }
 }
 
 fn failures(record: &Record) -> String {

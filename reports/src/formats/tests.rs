@@ -3,6 +3,8 @@ use serde_json::Value;
 use super::{json, markdown};
 use crate::example;
 use crate::record::RunOutcome;
+use crate::summary::{group, summarize};
+use crate::words::Headline;
 
 #[test]
 fn the_example_in_markdown() {
@@ -123,6 +125,29 @@ fn a_loss_that_is_no_number_is_null() {
     let cell = &document["cells"][0];
     assert_eq!((&cell["train_loss"], &cell["train_seconds"]), (&Value::Null, &Value::Null));
     assert!(markdown::markdown(&record).contains("| – "), "{}", markdown::markdown(&record));
+}
+
+#[test]
+fn every_form_begins_with_the_same_answer() {
+    let of_before_roles = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/records/schema-1");
+    let without_runs = crate::Record { runs: Vec::new(), ..example::record_of_one_run() };
+    for record in [
+        example::record(),
+        example::record_on_gpu(),
+        without_runs,
+        crate::Record::read(&of_before_roles).unwrap(),
+    ] {
+        let headline = Headline::of(&record, &group(summarize(&record)));
+        let sentence = &headline.sentences[0];
+        let page = crate::html::render(&record, None).unwrap();
+        assert!(
+            page.contains(&format!("<p class=\"lead\">{}</p>", sentence.replace('\'', "&#x27;"))),
+            "{sentence}"
+        );
+        let text = markdown::markdown(&record);
+        assert!(text.contains(&format!("\n**{}**\n", markdown::escape(sentence))), "{sentence}");
+        assert_eq!(document(&record)["headline"]["sentences"][0], *sentence);
+    }
 }
 
 #[test]

@@ -29,6 +29,7 @@ use crate::operations::RunOperations;
 use crate::record::{Note, Record, Unavailable, WorkloadInfo};
 use crate::store::StoreError;
 use crate::summary::{group, summarize};
+use crate::warnings::Warning;
 use crate::{ceiling, csv, warnings, words};
 
 /// Its name in a run folder.
@@ -56,6 +57,7 @@ pub(crate) const SCRIPT: &str = concat!(
     include_str!("../../templates/script/tables.js"),
 );
 const REPORT_SCRIPT: &str = concat!(
+    include_str!("../../templates/script/reload.js"),
     include_str!("../../templates/script/files.js"),
     include_str!("../../templates/script/scales.js"),
     include_str!("../../templates/script/figures.js"),
@@ -71,6 +73,18 @@ const REPORT_SCRIPT: &str = concat!(
 /// # Errors
 /// When the template fails, which is a bug.
 pub fn render(record: &Record, of_run: Option<&RunOperations>) -> Result<String, StoreError> {
+    render_so_far(record, of_run, None)
+}
+
+/// The same of a benchmark of which it is known how far it is, if it still runs.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_so_far(
+    record: &Record,
+    of_run: Option<&RunOperations>,
+    progress: Option<&words::Progress>,
+) -> Result<String, StoreError> {
     let summaries = summarize(record);
     let conformance = conformance::conformance(&summaries);
     let groups = group(summaries);
@@ -82,7 +96,10 @@ pub fn render(record: &Record, of_run: Option<&RunOperations>) -> Result<String,
         data: csv::files(record, of_run)?.into_iter().collect(),
         run_id: &started.run_id,
         summary: summary(record),
-        warnings: warnings::warnings(record),
+        standing: words::Standing::of(record, progress),
+        warnings: warnings_now(record, progress.is_some()),
+        in_short: words::Headline::of(record, &groups),
+        terms: &words::TERMS,
         answers: words::answers(record, &groups),
         headline: groups.first().and_then(|group| rows::times::chart(group, &colours, HEADLINE_ROWS)),
         headline_rows: HEADLINE_ROWS,
@@ -129,7 +146,12 @@ struct Page<'a> {
     data: BTreeMap<&'static str, String>,
     run_id: &'a str,
     summary: String,
-    warnings: Vec<warnings::Warning>,
+    /// How far it is, and how it goes on.
+    standing: Option<words::Standing>,
+    warnings: Vec<Warning>,
+    /// The first answer.
+    in_short: words::Headline,
+    terms: &'a [words::Term],
     answers: Vec<words::Answer>,
     /// The chart beside the first answer.
     headline: Option<rows::RowChart>,
@@ -151,6 +173,16 @@ struct Page<'a> {
     method: Vec<String>,
     command: &'a str,
     run_count: usize,
+}
+
+/// What makes the numbers doubtful. That runs and audits are still to come is no defect of a
+/// benchmark that runs.
+fn warnings_now(record: &Record, is_running: bool) -> Vec<Warning> {
+    let mut warnings = warnings::warnings(record);
+    warnings.retain(|warning| {
+        !(is_running && matches!(warning, Warning::Unfinished { .. } | Warning::NotAudited(_)))
+    });
+    warnings
 }
 
 /// The line below the title.

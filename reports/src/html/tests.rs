@@ -62,6 +62,25 @@ fn the_example_has_everything_in_order() {
 }
 
 #[test]
+fn a_page_while_the_benchmark_runs_warns_of_nothing_that_is_still_to_come() {
+    let mut record = example::record_of_one_run();
+    record.outcome = None;
+    record.started.plan.audit = Some(true);
+    let rest = words::Rest { runs: 17, audits: 6, seconds: 60.0 };
+    let progress = words::Progress { unix_time: 0.0, done: 1, rest: Some(rest) };
+    let html = render_so_far(&record, None, Some(&progress)).unwrap();
+    for told in
+        ["<title>1 of 18 runs · ", "<progress value=\"1\" max=\"18\"", "id=\"reload\"", "about 1 min 00 s"]
+    {
+        assert!(html.contains(told), "{told}");
+    }
+    let doubts = ["planned runs ended", "no run was audited"];
+    assert!(doubts.iter().all(|doubt| !html.contains(doubt)));
+    let html = page(&record);
+    assert!(doubts.iter().all(|doubt| html.contains(doubt)) && !html.contains("id=\"reload\""));
+}
+
+#[test]
 fn hostile_text_is_text_everywhere() {
     let mut record = example::record();
     let evil = example::HOSTILE;

@@ -40,6 +40,7 @@ pub(super) fn merge(sources: &[Source], naming: Naming) -> Result<Started, Merge
         warnings: told(sources, &merged).iter().map(ToString::to_string).collect(),
         unavailable: sources.iter().flat_map(unavailable).collect(),
         notes: distinct(sources.iter().flat_map(|source| source.record.started.notes.iter().cloned())),
+        roles: sources.iter().flat_map(|source| source.record.started.roles.clone()).collect(),
         merged,
     })
 }

@@ -10,9 +10,12 @@ mod event;
 mod gpu;
 mod implementation;
 mod plan;
+mod role;
 mod run;
 mod runs;
 mod settings;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +28,7 @@ pub use event::{Ended, Event, OfRun, TargetRecord};
 pub use gpu::{Gpu, GpuUse, MemoryBasis};
 pub use implementation::Implementation;
 pub use plan::{Cell, DatasetInfo, Metric, Note, Plan, Target, Unavailable, WorkloadInfo};
+pub use role::Role;
 pub use run::{Begun, Epoch, FirstBatchNorm, Purpose, Run, RunEnd, RunOutcome};
 pub use runs::Record;
 pub use settings::Settings;
@@ -78,6 +82,10 @@ pub struct Started {
     /// What the backends want a reader of their numbers to know.
     #[serde(default)]
     pub notes: Vec<Note>,
+    /// The backends that are something else than a framework to choose; absent in records of
+    /// before there were roles.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, Role>,
     /// The runs that this record was merged of; none, where it is of one benchmark.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merged: Vec<MergedRun>,
@@ -87,6 +95,11 @@ impl Started {
     /// Every machine that it tells of.
     pub fn environments(&self) -> impl Iterator<Item = &Environment> {
         std::iter::once(&self.environment).chain(self.merged.iter().map(|run| &run.environment))
+    }
+
+    /// Whether a cell's backend is the ceiling, and no framework to choose.
+    pub fn is_ceiling(&self, cell: &Cell) -> bool {
+        self.roles.get(&cell.backend) == Some(&Role::Ceiling)
     }
 
     /// The machine and the tools of a cell.

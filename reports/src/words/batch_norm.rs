@@ -1,12 +1,12 @@
 //! What does batch norm buy, and at what price?
 
 use super::target::reach;
-use super::{Answer, basis, basis_of_times, bracket, doubt};
+use super::{Answer, basis, basis_of_times, bracket, doubt, listed};
 use crate::number::{count, ratio, seconds, significant};
 use crate::paired::{BatchNormPair, BuiltinPair, batch_norm_pairs, builtin_pairs};
-use crate::record::Record;
+use crate::record::{Cell, Record};
 use crate::statistics::{Comparison, Verdict};
-use crate::summary::{Group, TimeToTarget};
+use crate::summary::{CellSummary, Group, TimeToTarget};
 
 /// A workload against its control, by its primary target and the accuracy at the
 /// end.
@@ -73,6 +73,38 @@ fn convergence_lead(
         without.workload,
         share(judged.iter().map(|pair| &pair.without_target)),
     )
+}
+
+/// What batch norm bought on the workload and device of a group, in one sentence, and what it
+/// cost the backend of the cell `best`; `None` where the workload has no batch norm to leave out.
+pub(super) fn bought(
+    record: &Record,
+    groups: &[Group<'_>],
+    with: &Group<'_>,
+    best: Option<&Cell>,
+) -> Option<String> {
+    let control = record.started.plan.workload(&with.workload)?.control()?;
+    let without = groups.iter().find(|group| group.workload == control && group.device == with.device);
+    let pairs = without.map_or_else(Vec::new, |without| batch_norm_pairs(with, without));
+    let trained = pairs.iter().find(|pair| pair.accuracy.seeds > 0);
+    let (Some(without), Some(pair)) = (without, trained) else {
+        return Some(format!(
+            "What batch norm buys cannot be said: no backend has trained both {} and {control}.",
+            with.workload
+        ));
+    };
+    let lead = convergence_lead(record, &pairs, with, without, pair.with_target.target);
+    let price = best.and_then(|best| price(best, with, without));
+    Some(format!("{lead}{}", price.unwrap_or_default()))
+}
+
+/// ` An epoch of tch takes 2.25 s with it and 2.00 s without.`
+fn price(best: &Cell, with: &Group<'_>, without: &Group<'_>) -> Option<String> {
+    let of_best = with.cells.iter().find(|summary| summary.cell == best)?.seconds()?;
+    let controls = without.cells.iter().filter(|summary| summary.cell.backend == best.backend);
+    let control = controls.filter_map(CellSummary::seconds).reduce(f64::min)?;
+    let (of_best, control, name) = (seconds(of_best), seconds(control), &best.backend);
+    Some(format!(" An epoch of {name} takes {of_best} with it and {control} without."))
 }
 
 /// `9 of 12 runs`: how many reached a target, of all cells.
@@ -156,6 +188,54 @@ pub(super) fn builtin_against_primitive(record: &Record, groups: &[Group<'_>]) -
         lines: pairs.iter().map(builtin_line).collect(),
         note: basis_of_times(record, &comparisons),
     })
+}
+
+/// Whether the frameworks' own layers were worth it on the workload and device of a group, in one
+/// sentence; `None` where the workload has no batch norm.
+pub(super) fn builtin_worth(record: &Record, groups: &[Group<'_>], group: &Group<'_>) -> Option<String> {
+    let frameworks = group.cells.iter().filter(|summary| !record.started.is_ceiling(summary.cell));
+    let mut implementations = frameworks.map(|summary| &summary.cell.implementation);
+    if !implementations.any(|one| one.is_builtin() || one.is_primitive()) {
+        return None;
+    }
+    let pairs = builtin_pairs(record, groups);
+    let pairs: Vec<&BuiltinPair<'_>> = pairs
+        .iter()
+        .filter(|pair| group.holds(pair.builtin.cell) && !record.started.is_ceiling(pair.builtin.cell))
+        .collect();
+    let parts = [
+        (Verdict::Higher, "worth it with "),
+        (Verdict::Lower, "slower with "),
+        (Verdict::NoDifferenceShown, "no difference is shown with "),
+        (Verdict::NeedsMoreSeeds, "more seeds are needed with "),
+    ];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter_map(|(verdict, words)| Some(format!("{words}{}", with_verdict(&pairs, verdict)?)))
+        .collect();
+    if parts.is_empty() {
+        return Some(
+            "Whether the built-in batch norm is worth it cannot be said: no framework was timed both with it \
+             and with one of elementary operations."
+                .to_owned(),
+        );
+    }
+    Some(format!("The built-in batch norm, against one of elementary operations: {}.", parts.join("; ")))
+}
+
+/// `tch (1.44× [1.40, 1.49] as fast) and candle (…)`: those of which this may be said, if any.
+fn with_verdict(pairs: &[&BuiltinPair<'_>], verdict: Verdict) -> Option<String> {
+    let of_verdict = pairs.iter().filter(|pair| pair.seconds.verdict == verdict);
+    let told = of_verdict.map(|pair| format!("{} ({})", pair.builtin.cell.backend, times_as_fast(pair)));
+    let told: Vec<String> = told.collect();
+    (!told.is_empty()).then(|| listed(&told))
+}
+
+/// `1.44× [1.40, 1.49] as fast`, by medians where there is no interval.
+fn times_as_fast(pair: &BuiltinPair<'_>) -> String {
+    let [builtin, primitive] = [pair.builtin, pair.primitive].map(|one| one.seconds().unwrap_or(f64::NAN));
+    let times = pair.seconds.interval.map_or(primitive / builtin, |interval| interval.estimate);
+    format!("{}{} as fast", ratio(times), bracket(pair.seconds.interval, significant))
 }
 
 fn builtin_line(pair: &BuiltinPair<'_>) -> String {

@@ -4,8 +4,15 @@
 //! it; else the medians are told, with what is missing for more.
 
 mod batch_norm;
+mod glossary;
+mod headline;
+mod standing;
 mod target;
 mod time;
+
+pub use glossary::{TERMS, Term, terms_in};
+pub use headline::Headline;
+pub use standing::{Progress, Rest, Standing};
 
 use crate::number::{count, percent, significant};
 use crate::paired::NoiseFloor;
@@ -55,6 +62,15 @@ fn nothing(record: &Record, why: &str) -> Answer {
         lead: format!("{why}."),
         lines,
         note: "The reasons stand under failures.".to_owned(),
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(names: &[impl AsRef<str>]) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => names.concat(),
     }
 }
 

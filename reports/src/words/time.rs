@@ -39,7 +39,7 @@ pub(super) fn per_epoch(record: &Record, group: &Group<'_>) -> Answer {
     Answer {
         title,
         figure: seconds(best.time.median),
-        lead: lead(group, best, &against),
+        lead: lead(record, group, best, &against),
         lines: lines.chain(untimed.iter().cloned()).collect(),
         note: format!("Medians of {}{}. {rests_on}", epochs_meant(&timed), own_intervals(&timed))
             .trim_end()
@@ -57,12 +57,19 @@ fn timed<'g>(group: &'g Group<'g>) -> Vec<Timed<'g>> {
     timed
 }
 
-fn lead(group: &Group<'_>, best: &Timed<'_>, against: &[(&Timed<'_>, Option<&Comparison>)]) -> String {
-    let name = group.label(best.summary.cell);
+fn lead(
+    record: &Record,
+    group: &Group<'_>,
+    best: &Timed<'_>,
+    against: &[(&Timed<'_>, Option<&Comparison>)],
+) -> String {
+    let label = group.label(best.summary.cell);
     let time = format!("{}{}", seconds(best.time.median), bracket(best.time.interval, significant));
     if against.is_empty() {
-        return format!("{name}: {time} of training per epoch. There is no other cell to compare it with.");
+        return format!("{label}: {time} of training per epoch. There is no other cell to compare it with.");
     }
+    let is_ceiling = record.started.is_ceiling(best.summary.cell);
+    let name = if is_ceiling { format!("{label}, the ceiling,") } else { label };
     let (mut open, mut same) = (Vec::new(), Vec::new());
     for (other, comparison) in against {
         match comparison.map(|comparison| comparison.verdict) {

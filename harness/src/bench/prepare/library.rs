@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use trainmark_reports::record::Role;
 
 use super::devices::missing;
 use crate::bench::runner::Runner;
@@ -23,6 +24,8 @@ pub struct ReadyLibrary {
     pub info: BackendInfo,
     /// Variables that set its threads, besides the usual ones.
     pub thread_variables: Vec<String>,
+    /// What the backend is, where it is no framework to choose.
+    pub role: Option<Role>,
 }
 
 impl ReadyLibrary {
@@ -49,7 +52,13 @@ impl ReadyLibrary {
             let reason = format!("its library names itself {}, its backend.toml {}", info.name, backend.name);
             return Ok(Err(reason));
         }
-        Ok(Ok(Self { path, hash, info, thread_variables: backend.thread_variables.clone() }))
+        Ok(Ok(Self {
+            path,
+            hash,
+            info,
+            thread_variables: backend.thread_variables.clone(),
+            role: backend.role,
+        }))
     }
 }
 
@@ -64,6 +73,7 @@ pub(super) fn given_library(path: &Path, runner: &dyn Runner) -> anyhow::Result<
                 summary: info.framework,
                 origin: library.clone(),
                 thread_variables: Vec::new(),
+                role: None,
                 libraries: vec![Library::Given(library)],
             })
         },

@@ -64,7 +64,7 @@ impl Live {
             }
             Event::Epoch(epoch) => {
                 let (number, epochs) = (epoch.what.number, self.count.epochs);
-                self.count.current = Some(number);
+                self.count.end_epoch(number);
                 self.set_cell(&epoch.cell, format!("epoch {number}/{epochs} · {}", epoch_text(&epoch.what)));
             }
             Event::Ended(run) if self.count.end_run() => self.keep(&ended_text(run)),
@@ -86,6 +86,7 @@ impl Sink for Live {
         match happening {
             Happening::Recorded(event) => self.recorded(event),
             Happening::Note(text) => self.keep(text),
+            Happening::Pause | Happening::SoFar(_) => {}
             Happening::Download(_) => self.works.hear(happening)?,
             Happening::Build(..) => {
                 self.works.hear(happening)?;

@@ -29,7 +29,7 @@ pub fn for_stderr() -> Box<dyn Sink> {
 
 /// Runs done and to do, and what that means for the time left.
 #[derive(Debug, Default)]
-struct Count {
+pub(super) struct Count {
     runs: usize,
     done: usize,
     /// Epochs of all runs, of those done, and of the one under way.
@@ -48,7 +48,7 @@ struct Count {
 }
 
 impl Count {
-    fn plan(&mut self, happening: &Happening<'_>) {
+    pub(super) fn plan(&mut self, happening: &Happening<'_>) {
         let Happening::Planned { runs, epochs, timing, timing_epochs, seconds, .. } = *happening else {
             return;
         };
@@ -63,11 +63,11 @@ impl Count {
     }
 
     /// A run begins, of so many epochs; as those that are planned where it does not say.
-    fn begin_run(&mut self, epochs: Option<u32>) {
+    pub(super) fn begin_run(&mut self, epochs: Option<u32>) {
         (self.current, self.epochs) = (Some(0), epochs.unwrap_or(self.epochs));
     }
 
-    fn replan(&mut self, runs: usize, seconds: f64) {
+    pub(super) fn replan(&mut self, runs: usize, seconds: f64) {
         self.runs = self.done + runs;
         self.planned_at = self.done;
         self.planned = Some(Instant::now());
@@ -75,7 +75,8 @@ impl Count {
         self.is_from_runs = true;
     }
 
-    fn seconds_left(&self) -> f64 {
+    /// Seconds left now.
+    pub(super) fn seconds_left(&self) -> f64 {
         self.seconds_left_after(self.planned.map_or(0.0, |planned| planned.elapsed().as_secs_f64()))
     }
 
@@ -96,10 +97,20 @@ impl Count {
         }
     }
 
+    /// Notes how many epochs of it have ended.
+    pub(super) fn end_epoch(&mut self, number: u32) {
+        self.current = Some(number);
+    }
+
+    /// Runs that are still to come.
+    pub(super) fn runs_left(&self) -> usize {
+        self.runs.saturating_sub(self.done)
+    }
+
     /// Counts a run that has ended. Where runs are faster than planned the budget has room for
     /// more of them. Returns whether there was one: a cell that the gate has stopped ends
     /// without, and is told of already.
-    fn end_run(&mut self) -> bool {
+    pub(super) fn end_run(&mut self) -> bool {
         let ended = self.current.take();
         let is_run = ended.is_some();
         self.done += usize::from(is_run);
@@ -135,7 +146,9 @@ fn seed_text(seed: u64, purpose: Purpose) -> String {
     match purpose {
         Purpose::Sample => format!("seed {seed}"),
         Purpose::Timing => format!("seed {seed}, for time only"),
-        Purpose::Repeat => format!("seed {seed} once more, for the noise floor"),
+        Purpose::Repeat => {
+            format!("seed {seed} once more, for the noise floor: what two runs of the same differ by")
+        }
         Purpose::Drift => format!("seed {seed} once more, for the drift since the first run"),
     }
 }

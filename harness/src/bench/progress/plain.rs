@@ -18,6 +18,7 @@ impl Sink for Plain {
             Happening::Note(text) => tell!("{text}"),
             Happening::Download(_) | Happening::Build(..) => self.works.hear(happening)?,
             Happening::Unavailable(row) => tell!("{row}: unavailable: {}", row.reason),
+            Happening::Pause | Happening::SoFar(_) => {}
             Happening::Checking(_) | Happening::Checked(..) | Happening::Auditing(_) => {}
             Happening::Verdict(cell, verdict) => tell!("{}", gate_text(cell, verdict)),
             Happening::Planned { .. } => {
@@ -37,7 +38,7 @@ impl Plain {
         match event {
             Event::Begun(run) => self.count.begin_run(run.what.epochs),
             Event::Epoch(epoch) => {
-                self.count.current = Some(epoch.what.number);
+                self.count.end_epoch(epoch.what.number);
                 let (number, epochs, left) = (epoch.what.number, self.count.epochs, self.count.left_text());
                 tell!("{} · epoch {number}/{epochs} · {}{left}", epoch.cell, epoch_text(&epoch.what));
             }

@@ -4,6 +4,7 @@
 mod audit;
 mod budget;
 mod gate;
+mod page;
 mod preparation;
 mod repeats;
 mod resume;

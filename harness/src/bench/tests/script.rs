@@ -1,7 +1,7 @@
 //! A runner that does what a script says, and a benchmark with it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use trainmark_reports::record::{
 use trainmark_reports::{Record, RunStore};
 
 use crate::bench::event::{Fan, Happening, Sink};
+use crate::bench::page::Page;
 use crate::bench::prepare::{Ready, ReadyCell, ReadyLibrary};
 use crate::bench::run::Bench;
 use crate::bench::runner::{JobReport, Runner, Surroundings};
@@ -283,6 +284,7 @@ impl Sink for Screen {
             Happening::Verdict(cell, verdict) => Some(format!("{}: {verdict:?}", cell.backend)),
             Happening::Planned { runs, seconds, .. } => Some(format!("{runs} runs in {seconds} s")),
             Happening::Replanned { runs, seconds } => Some(format!("{runs} more in {seconds} s")),
+            Happening::SoFar(record) => Some(format!("{} runs so far", record.runs.len())),
             Happening::Unavailable(row) => Some(format!("{row}: {}", row.reason)),
             _ => None,
         });
@@ -297,6 +299,8 @@ pub(super) struct Scripted {
     pub(super) request: BenchRequest,
     pub(super) ready: Ready,
     pub(super) screen: Screen,
+    /// Whether the page is written while it runs.
+    pub(super) has_page: bool,
     place: tempfile::TempDir,
 }
 
@@ -337,7 +341,7 @@ impl Scripted {
             early: Vec::new(),
         };
         let place = tempfile::tempdir().expect("a temporary folder");
-        Self { script, request, ready, screen: Screen::default(), place }
+        Self { script, request, ready, screen: Screen::default(), has_page: false, place }
     }
 
     /// How a cell behaves.
@@ -373,11 +377,19 @@ impl Scripted {
         } else {
             (RunStore::create(self.place.path(), "run", &self.started(), &[])?, None)
         };
+        let mut page;
+        let screen: &mut dyn Sink = if self.has_page {
+            page = Page::new(&folder, &mut self.screen);
+            page.open()?;
+            &mut page
+        } else {
+            &mut self.screen
+        };
         let mut bench = Bench {
             ready: &self.ready,
             schedule: &self.request.schedule,
             runner: &self.script,
-            sink: &mut Fan(vec![&mut store, &mut self.screen]),
+            sink: &mut Fan(vec![&mut store, screen]),
             folder: folder.clone(),
         };
         let outcome = bench.run_cells(earlier.as_ref())?;
@@ -411,6 +423,7 @@ impl Scripted {
             warnings: Vec::new(),
             unavailable: Vec::new(),
             notes: Vec::new(),
+            roles: BTreeMap::new(),
             merged: Vec::new(),
         }
     }
@@ -472,6 +485,7 @@ pub(super) fn cell(name: &str) -> ReadyCell {
         hash: format!("hash of {backend}"),
         info: info(backend),
         thread_variables: Vec::new(),
+        role: None,
     };
     ReadyCell { cell, library }
 }

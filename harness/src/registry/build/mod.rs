@@ -191,6 +191,7 @@ mod tests {
             name: "mine".to_owned(),
             summary: String::new(),
             thread_variables: Vec::new(),
+            role: None,
             artifacts,
         };
         fs::write(folder.join("source"), "one").expect("writable");

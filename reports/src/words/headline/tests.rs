@@ -1,0 +1,114 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::example;
+use crate::record::{Role, Run, RunOutcome};
+use crate::summary::{group, summarize};
+
+/// The example with `handwritten` as the ceiling, ten times as fast as it was, and with a
+/// framework, `candle`, that takes `factor` times as long as tch.
+fn record(factor: f64) -> Record {
+    let mut record = example::record();
+    record.started.roles = BTreeMap::from([("handwritten".to_owned(), Role::Ceiling)]);
+    record.started.unavailable.clear();
+    for run in record.runs.iter_mut().filter(|run| run.cell.backend == "handwritten") {
+        slow_down(run, 0.1);
+    }
+    let of_tch: Vec<Run> = record.runs.iter().filter(|run| run.cell.backend == "tch").cloned().collect();
+    let candle = |cell: &Cell| Cell { backend: "candle".to_owned(), ..cell.clone() };
+    let mut of_candle: Vec<Run> =
+        of_tch.into_iter().map(|run| Run { cell: candle(&run.cell), ..run }).collect();
+    for run in &mut of_candle {
+        // Seeds differ a little.
+        slow_down(run, factor * (1.0 + 0.02 * (run.seed as f64 - 2.0)));
+    }
+    record.runs.extend(of_candle);
+    let cells = &mut record.started.plan.cells;
+    let more: Vec<Cell> = cells.iter().filter(|cell| cell.backend == "tch").map(candle).collect();
+    cells.extend(more);
+    record
+}
+
+fn slow_down(run: &mut Run, factor: f64) {
+    run.epochs.iter_mut().for_each(|epoch| epoch.train_seconds *= factor);
+}
+
+fn text(record: &Record) -> String {
+    let headline = Headline::of(record, &group(summarize(record)));
+    let lines: Vec<&str> = headline.lines().collect();
+    format!("{}\n{}\n", if headline.figure.is_empty() { "–" } else { &headline.figure }, lines.join("\n"))
+}
+
+fn without(mut record: Record, left: impl Fn(&Cell) -> bool) -> Record {
+    record.started.plan.cells.retain(|cell| !left(cell));
+    record.runs.retain(|run| !left(&run.cell));
+    record
+}
+
+fn one_seed(mut record: Record) -> Record {
+    record.runs.retain(|run| run.seed == 1);
+    record
+}
+
+#[test]
+fn every_headline() {
+    let is = |name: &'static str| move |cell: &Cell| cell.backend == name;
+    let is_framework = |cell: &Cell| cell.backend != "handwritten";
+    let failed = |mut record: Record| {
+        record.runs.iter_mut().for_each(|run| run.end.outcome = RunOutcome::NotConformant);
+        record
+    };
+    let mut unavailable = without(record(2.0), is("candle"));
+    unavailable.started.unavailable = example::started().unavailable;
+    unavailable.started.unavailable[0].device = None;
+    let mut no_role = record(2.0);
+    no_role.started.roles.clear();
+    no_role.started.plan.workloads[0].targets.truncate(1);
+    let mut slow_ceiling = record(2.0);
+    for run in slow_ceiling.runs.iter_mut().filter(|run| run.cell.backend == "handwritten") {
+        slow_down(run, 50.0);
+    }
+    let mut nothing = record(2.0);
+    nothing.runs.clear();
+    let cases = [
+        ("all that can be said", record(2.0)),
+        ("no difference between frameworks", record(1.0)),
+        ("one seed", one_seed(record(2.0))),
+        ("a framework with one seed", {
+            let mut record = record(2.0);
+            record.runs.retain(|run| run.cell.backend != "candle" || run.seed == 1);
+            record
+        }),
+        ("one framework, another unavailable", unavailable),
+        ("no ceiling", without(record(2.0), is("handwritten"))),
+        ("a record of before there were roles", no_role),
+        ("a ceiling that is none", slow_ceiling),
+        ("the ceiling alone", without(record(2.0), is_framework)),
+        ("no control", without(record(2.0), |cell| cell.workload == "lenet")),
+        ("the control alone", without(record(2.0), |cell| cell.workload == "lenet-bn")),
+        ("one implementation", without(record(2.0), |cell| &*cell.implementation == "builtin")),
+        ("nothing conformant", failed(record(2.0))),
+        ("nothing yet", nothing),
+        ("on a graphics processor", example::record_on_gpu()),
+    ];
+    let told: Vec<String> =
+        cases.iter().map(|(name, record)| format!("# {name}\n{}", text(record))).collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn two_devices_have_a_sentence_each() {
+    let mut record = record(2.0);
+    let of_processor = record.clone();
+    let on_device = |cell: &Cell| Cell { device: crate::record::Device::cuda(0), ..cell.clone() };
+    let cells: Vec<Cell> = of_processor.started.plan.cells.iter().map(on_device).collect();
+    record.started.plan.cells.extend(cells);
+    record.runs.extend(of_processor.runs.iter().map(|run| Run { cell: on_device(&run.cell), ..run.clone() }));
+    let headline = Headline::of(&record, &group(summarize(&record)));
+    let named = |device: &str| {
+        let start = format!("tch is the fastest framework for lenet-bn on {device}: ");
+        headline.sentences.iter().filter(|sentence| sentence.starts_with(&start)).count()
+    };
+    assert_eq!((named("cpu"), named("cuda:0")), (1, 1), "{headline:#?}");
+    assert!(headline.sentences[1].contains("what this graphics processor can do"), "{headline:#?}");
+}
