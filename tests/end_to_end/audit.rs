@@ -78,7 +78,7 @@ fn without_audits_the_report_warns() {
 #[test]
 fn a_plugin_that_breaks_down_in_its_audit_is_not_ranked() {
     let out = tempfile::tempdir().unwrap();
-    // The gate and its estimate take a dozen steps.
+    // The gate and its estimate take no more than eighty steps.
     let finished = bench(out.path(), [hostile()]).hostile("abort@train_step:100").run().expect(1);
     let row = RunFolder::only(out.path()).run("hostile");
     assert_eq!((&*row["outcome"], &*row["epochs"]), ("failed", "1"));

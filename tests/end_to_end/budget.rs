@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value, json};
 use trainmark_tests::{RunFolder, bench, c_library, hostile, invoke, minimal_c};
 
 /// A benchmark of some backends, of which `hostile` sleeps 2 s in each epoch, without audits,
@@ -63,7 +64,10 @@ fn the_dearest_cell_is_timed_in_the_second_round_and_left_out_of_later_ones() {
 fn is_cut(folder: &RunFolder) -> bool {
     let events = folder.events();
     let rounds = events.iter().filter(|event| event["event"] == "round");
-    let left_out = rounds.filter(|round| round["left_out"] == serde_json::json!([0])).count();
+    // On a machine that has become busy a cheap cell may be left out, too.
+    let is_left_out =
+        |round: &&Value| round["left_out"].as_array().is_some_and(|cells| cells.contains(&json!(0)));
+    let left_out = rounds.filter(is_left_out).count();
     // A slash is escaped in HTML.
     let told = "the dearest cells were left out to stay within the time budget: softmax hostile";
     assert_eq!(folder.read("report.html").contains(told), left_out > 0);

@@ -1,5 +1,6 @@
 //! The job before timing: the conformance gate, and an estimate of an epoch's time.
 
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use trainmark_plugin::host::Plugin;
@@ -15,7 +16,7 @@ use crate::workload;
 
 /// Training steps that are timed for the estimate, after one that warms up: so many, and for so
 /// long, since the fastest of a few says little of a machine that does other things, too.
-const TIMED_STEPS: usize = 3;
+const TIMED_STEPS: RangeInclusive<usize> = 3..=50;
 const TIMED_SECONDS: f64 = 0.25;
 
 pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
@@ -83,7 +84,9 @@ fn estimate(subject: &Subject<'_>, plugin: &Plugin, announcer: &Announcer<'_>) -
     let batch: Vec<u32> = (0..workload.batch_size.min(dataset.train.count()) as u32).collect();
     session.train_step(&batch).map_err(|error| named("train_step", error))?;
     let (start, mut timed) = (Instant::now(), 0);
-    while timed < TIMED_STEPS || start.elapsed().as_secs_f64() < TIMED_SECONDS {
+    while timed < *TIMED_STEPS.start()
+        || timed < *TIMED_STEPS.end() && start.elapsed().as_secs_f64() < TIMED_SECONDS
+    {
         session.train_step(&batch).map_err(|error| named("train_step", error))?;
         timed += 1;
     }
