@@ -36,7 +36,7 @@ cargo run -- bench all 2>&1 | while IFS= read -r line; do
         'built '*) tell "${line%% in *}" ;;
         *': computes the same function'*) tell 'first cell checked' ;;
         *' · epoch '*) tell 'first epoch' ;;
-        *' seconds per epoch'*) tell 'first table' ;;
+        *'  s/epoch '*) tell 'first table' ;;
         *'report  '*) tell 'report' ;;
     esac
 done
