@@ -51,7 +51,10 @@ const OF_NO_EFFECT: [&str; 9] = [
     "TRAINMARK_DATA",
     "TRAINMARK_DATA_URL",
     "TRAINMARK_OFFLINE",
+    // `cargo run` hands on what the build script has told the compiler.
+    "TRAINMARK_OPT_LEVEL",
     "TRAINMARK_REQUIRE",
+    "TRAINMARK_RUSTC",
     "TRAINMARK_TEST_MARKER",
 ];
 /// Longest value that is kept, in characters.
@@ -101,6 +104,8 @@ mod tests {
             ("OMP_NUM_THREADS", "7"),
             ("TRAINMARK_SIMD", "portable"),
             ("TRAINMARK_DATA", "/home/me/data"),
+            ("TRAINMARK_OPT_LEVEL", "2"),
+            ("TRAINMARK_RUSTC", "rustc 1.95.0"),
             ("LD_PRELOAD", "/lib/libjemalloc.so\nx"),
             ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0"),
             ("HOME", "/home/me"),
