@@ -190,7 +190,7 @@ fn summary(record: &Record) -> String {
     let plan = &record.started.plan;
     let runs = record.samples().count();
     let ended = record.samples().filter(|run| run.is_ok()).count();
-    let planned = plan.cells.len() * plan.seeds.len();
+    let planned = record.planned_runs();
     let of_plan = match planned.saturating_sub(runs) {
         0 => String::new(),
         _ => format!(" ({planned} planned)"),

@@ -64,7 +64,7 @@ impl Run {
 
     /// The targets of which it is told when it reached them.
     fn asked<'t>(&self, targets: &'t [Target]) -> &'t [Target] {
-        if self.purpose == Purpose::Timing { &[] } else { targets }
+        if self.is_for_time() { &[] } else { targets }
     }
 
     /// The line of its end, with what is also derived of it for other readers of the file.

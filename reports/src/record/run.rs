@@ -35,7 +35,12 @@ impl Run {
     /// Whether it is one of its cell's samples, of which all numbers are made: one that was to be
     /// trained to the end, or one for time only.
     pub fn is_sample(&self) -> bool {
-        matches!(self.purpose, Purpose::Sample | Purpose::Timing)
+        self.is_whole() || self.is_for_time()
+    }
+
+    /// Whether it is a sample for time only.
+    pub fn is_for_time(&self) -> bool {
+        self.purpose == Purpose::Timing
     }
 
     /// Whether it is a sample that was to be trained to the end. One for time only says nothing of
@@ -133,7 +138,7 @@ impl Run {
     /// When it first reached a target: the epoch, and the training seconds summed up to its
     /// end. A run for time only is not asked.
     pub fn reached(&self, target: Target) -> Option<(u32, f64)> {
-        if self.purpose == Purpose::Timing {
+        if self.is_for_time() {
             return None;
         }
         let mut seconds = 0.0;

@@ -1,6 +1,6 @@
 //! A benchmark's record, as all readers use it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::ceiling::Peak;
 
@@ -67,6 +67,18 @@ impl Record {
     pub fn has_tried(&self, seed: u64) -> bool {
         let mut tried = self.samples().filter(|run| run.seed == seed && run.is_tried());
         tried.any(|run| self.is_ranked(&run.cell))
+    }
+
+    /// How many samples were planned: one of each cell and seed.
+    pub fn planned_runs(&self) -> usize {
+        self.started.plan.cells.len() * self.started.plan.seeds.len()
+    }
+
+    /// Of how many of them something came.
+    pub fn ended_runs(&self) -> usize {
+        let made = self.samples().filter(|run| !run.end.outcome.is_not_made());
+        // A cell may have two of a seed: for time only first, and to the end when it was resumed.
+        made.map(|run| (&run.cell, run.seed)).collect::<HashSet<_>>().len()
     }
 
     /// The sample that a run made once more repeats: of its cell and seed, the one of as many

@@ -4,12 +4,10 @@ mod conditions;
 mod stalled;
 mod warning;
 
-use std::collections::HashSet;
-
 pub use stalled::Stall;
 pub use warning::Warning;
 
-use crate::record::{Cell, Purpose, Record, Run, RunOutcome};
+use crate::record::{Cell, Record, Run, RunOutcome};
 use crate::statistics::median;
 
 /// What makes the numbers doubtful, the gravest first.
@@ -108,11 +106,7 @@ fn growth(run: &Run) -> Option<(u64, u64, u32)> {
 
 /// Says so when planned runs are missing.
 fn unfinished(record: &Record) -> Option<Warning> {
-    let plan = &record.started.plan;
-    let planned = plan.cells.len() * plan.seeds.len();
-    let made = record.samples().filter(|run| !run.end.outcome.is_not_made());
-    // A cell may have two of a seed: for time only first, and to the end when it was resumed.
-    let ended = made.map(|run| (&run.cell, run.seed)).collect::<HashSet<_>>().len();
+    let (ended, planned) = (record.ended_runs(), record.planned_runs());
     (ended < planned).then_some(Warning::Unfinished { ended, planned, outcome: record.outcome })
 }
 
@@ -138,8 +132,7 @@ fn left_out(record: &Record) -> Option<Warning> {
 
 /// Says which cells were trained for time only, because the budget had no room for more.
 fn timed_only(record: &Record) -> Option<Warning> {
-    let is_timed_only =
-        |runs: &[&Run]| !runs.is_empty() && runs.iter().all(|run| run.purpose == Purpose::Timing);
+    let is_timed_only = |runs: &[&Run]| !runs.is_empty() && runs.iter().all(|run| run.is_for_time());
     let by_cell = record.by_cell().into_iter();
     let cells: Vec<Cell> =
         by_cell.filter(|(_, runs)| is_timed_only(runs)).map(|(cell, _)| cell.clone()).collect();
@@ -162,7 +155,7 @@ fn not_audited(record: &Record) -> Option<Warning> {
 mod tests {
     use super::*;
     use crate::example;
-    use crate::record::{Device, MergedRun, Outcome};
+    use crate::record::{Device, MergedRun, Outcome, Purpose};
 
     fn warnings(record: &Record) -> Vec<String> {
         super::warnings(record).iter().map(ToString::to_string).collect()

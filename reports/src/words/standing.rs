@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::number::{count, utc, whole_seconds};
-use crate::record::{Outcome, Record, RunOutcome};
+use crate::record::{Outcome, Record};
 
 /// What the harness knows of a benchmark that runs, and its record does not.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -77,9 +77,7 @@ impl Standing {
     }
 
     fn stopped(record: &Record, outcome: Option<Outcome>) -> Self {
-        let plan = &record.started.plan;
-        let ended = record.samples().filter(|run| run.end.outcome != RunOutcome::Interrupted).count();
-        let of_plan = format!("{ended} of {}", count(plan.cells.len() * plan.seeds.len(), "planned run"));
+        let of_plan = format!("{} of {}", record.ended_runs(), count(record.planned_runs(), "planned run"));
         let (title, how) = match outcome {
             Some(_) => ("Interrupted", format!("{of_plan} had ended when it was interrupted.")),
             None => (
@@ -103,6 +101,7 @@ impl Standing {
 mod tests {
     use super::*;
     use crate::example;
+    use crate::record::RunOutcome;
 
     fn text(record: &Record, progress: Option<&Progress>) -> Option<String> {
         let Standing { title, text, command, .. } = Standing::of(record, progress)?;
@@ -126,6 +125,14 @@ mod tests {
              change. "
         );
         assert!(told(3, rest(0)).contains("Still to come: 11 runs, about"));
+    }
+
+    #[test]
+    fn a_run_that_the_budget_left_out_has_not_ended() {
+        let mut record = Record { outcome: Some(Outcome::Interrupted), ..example::record_of_one_run() };
+        record.runs[0].end.outcome = RunOutcome::LeftOut;
+        let told = text(&record, None).unwrap();
+        assert!(told.starts_with("Interrupted. 0 of 18 planned runs had ended "), "{told}");
     }
 
     #[test]
