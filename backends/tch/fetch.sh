@@ -6,6 +6,7 @@ set -eu
 unset CDPATH
 cd "$(dirname "$0")"
 . ./folder.sh
+. ../../scripts/pip-fetch.sh
 pip=$1
 folder=$2
 kind=${3:-}
@@ -71,20 +72,7 @@ case $pip in
 esac
 
 echo "$title: fetching $megabytes MB through pip into $folder"
-report() {
-    here=0
-    # The sleeper must not hold on to the output of a script that has ended.
-    while sleep 2 >/dev/null 2>&1; do
-        before=${here:-0}
-        here=$(du -sk "$staging/temporary" 2>/dev/null | awk '{ print int($1 / 1024) }')
-        if [ "${here:-0}" -lt "$megabytes" ]; then
-            echo "$title: ${here:-0} of $megabytes MB, $(((${here:-0} - before) / 2)) MB/s"
-        else
-            echo "$title: unpacking"
-        fi
-    done
-}
-report &
+report_fetch "$title" "$staging/temporary" "$megabytes" &
 reporter=$!
 # shellcheck disable=SC2086 # the words are to be split
 if ! call_pip install --disable-pip-version-check --no-input --no-cache-dir --no-compile --progress-bar off \

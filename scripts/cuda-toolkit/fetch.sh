@@ -7,6 +7,8 @@ unset CDPATH
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/cuda-toolkit/folder.sh
 . "$here/folder.sh"
+# shellcheck source=scripts/pip-fetch.sh
+. "$here/../pip-fetch.sh"
 pip=$1
 folder=$2
 
@@ -61,20 +63,7 @@ case $pip in
 esac
 
 echo "CUDA $VERSION: fetching $megabytes MB through pip into $folder"
-report() {
-    now=0
-    # The sleeper must not hold on to the output of a script that has ended.
-    while sleep 2 >/dev/null 2>&1; do
-        before=${now:-0}
-        now=$(du -sk "$staging/temporary" 2>/dev/null | awk '{ print int($1 / 1024) }')
-        if [ "${now:-0}" -lt "$megabytes" ]; then
-            echo "CUDA $VERSION: ${now:-0} of $megabytes MB, $(((${now:-0} - before) / 2)) MB/s"
-        else
-            echo "CUDA $VERSION: unpacking"
-        fi
-    done
-}
-report &
+report_fetch "CUDA $VERSION" "$staging/temporary" "$megabytes" &
 reporter=$!
 # shellcheck disable=SC2086 # the words are to be split
 if ! call_pip install --disable-pip-version-check --no-input --no-cache-dir --no-compile --progress-bar off \

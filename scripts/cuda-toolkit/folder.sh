@@ -44,30 +44,6 @@ unusable() {
 # shellcheck disable=SC2034 # for those that read this file
 NEEDED_MB=1900
 
-# Fails where there is room for so many MB in a folder that may have yet to be made; else
-# says how much there is.
-without_room() {
-    place=$2
-    while [ ! -d "$place" ]; do place=$(dirname "$place"); done
-    free=$(df -Pk "$place" | awk 'NR == 2 { print int($4 / 1024) }')
-    [ "${free:-$1}" -lt "$1" ] || return 1
-    printf 'takes %s MB in %s, where %s are free\n' "$1" "$2" "$free"
-}
-
-# Why pip has failed, by its log: its first error, or how an exception of its own ends. What
-# a connection brings that breaks off is to pip a file with a wrong sum.
-reason_of_pip() {
-    awk '/^ERROR: Exception:/ { excepted = 1; next }
-        /^ERROR: THESE PACKAGES DO NOT MATCH/ {
-            print "the connection broke off, or brought another file (its sum is wrong)"
-            told = 1
-            exit
-        }
-        /^ERROR: / && !excepted { print substr($0, 8); told = 1; exit }
-        /^[A-Za-z0-9_.]+: / && excepted { last = $0 }
-        END { if (!told) print last }' "$1" | sed 's/^[A-Za-z0-9_.]*\.\([A-Za-z_]*: \)/\1/'
-}
-
 # About how many MB to download, and the platforms of the wheels for this machine; fails where there
 # are none.
 wheels() {
