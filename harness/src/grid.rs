@@ -20,7 +20,7 @@ pub(crate) fn drawn(grid: &Grid, words: &[&str]) -> String {
 
 /// Columns of the terminal that standard output goes to. `None`: it is none, or neither it nor
 /// `COLUMNS` tells, and lines are as long as they are.
-fn terminal_width() -> Option<usize> {
+pub(crate) fn terminal_width() -> Option<usize> {
     if !std::io::stdout().is_terminal() {
         return None;
     }

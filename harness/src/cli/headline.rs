@@ -1,10 +1,11 @@
 //! The answer to the reader's question, above the tables of `bench` and `report`.
 
-use comfy_table::Table;
 use trainmark_reports::summary::group;
 use trainmark_reports::text::one_line;
 use trainmark_reports::words::Headline;
 use trainmark_reports::{Record, summarize};
+
+use crate::grid;
 
 /// Columns of a line that is easily read, and of a terminal too narrow to break lines for.
 const WIDTH: usize = 100;
@@ -13,7 +14,7 @@ const NARROWEST: usize = 40;
 /// Its sentences, each from a line of its own on.
 pub(super) fn text(record: &Record) -> String {
     let headline = Headline::of(record, &group(summarize(record)));
-    let terminal = Table::new().width().map(usize::from).filter(|width| *width >= NARROWEST);
+    let terminal = grid::terminal_width().filter(|width| *width >= NARROWEST);
     let width = terminal.map_or(WIDTH, |width| width.min(WIDTH));
     let told = headline.lines().map(|line| wrapped(&one_line(line), width) + "\n");
     format!("\n{}", told.collect::<String>())
