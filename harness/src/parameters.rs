@@ -11,12 +11,17 @@ pub(crate) fn set(session: &mut dyn Session, values: &[Vec<f32>]) -> Result<(), 
     session.set_parameters(&slices)
 }
 
+/// A buffer for each, filled with what is no number.
+pub(crate) fn unread(specs: &[ParameterSpec]) -> Vec<Vec<f32>> {
+    specs.iter().map(|spec| vec![f32::NAN; spec.len()]).collect()
+}
+
 /// Every parameter of a session; NaN where it left a value unwritten.
 ///
 /// # Errors
 /// The session's.
 pub(crate) fn get(session: &mut dyn Session, specs: &[ParameterSpec]) -> Result<Vec<Vec<f32>>, Error> {
-    let mut values: Vec<Vec<f32>> = specs.iter().map(|spec| vec![f32::NAN; spec.len()]).collect();
+    let mut values = unread(specs);
     let mut slices: Vec<&mut [f32]> = values.iter_mut().map(Vec::as_mut_slice).collect();
     session.get_parameters(&mut slices)?;
     Ok(values)

@@ -38,9 +38,11 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    fn new(load_seconds: f64, done: &Done) -> Self {
-        let start_seconds = load_seconds + done.open_estimate_seconds.unwrap_or_default();
-        Self { epoch_seconds: done.epoch_estimate_seconds.unwrap_or_default(), start_seconds }
+    fn new(done: &Done) -> Self {
+        Self {
+            epoch_seconds: done.epoch_estimate_seconds.unwrap_or_default(),
+            start_seconds: done.start_estimate_seconds.unwrap_or_default(),
+        }
     }
 }
 
@@ -87,15 +89,10 @@ impl<'g> Gate<'g> {
         sink.hear(Happening::Checking(cell))?;
         let mut checks: Vec<CheckRecord> = Vec::new();
         let job = Job::Check(ready.task(self.dataset, 1, 0));
-        let mut load_seconds = 0.0;
         let report = self.runner.run(&job, ready.threads(), log, &mut |message| {
-            match message {
-                Message::Loaded { seconds, .. } => load_seconds = *seconds,
-                Message::Checked(check) => {
-                    sink.hear(Happening::Checked(cell, check))?;
-                    checks.push(check.clone());
-                }
-                _ => {}
+            if let Message::Checked(check) = message {
+                sink.hear(Happening::Checked(cell, check))?;
+                checks.push(check.clone());
             }
             Ok(())
         })?;
@@ -109,7 +106,7 @@ impl<'g> Gate<'g> {
                 checks.push(check);
             }
         }
-        let estimate = Estimate::new(load_seconds, &done);
+        let estimate = Estimate::new(&done);
         let passed = failure.is_none() && checks.iter().all(|check| check.passed);
         let conformance = Conformance { passed, checks, losses: done.losses };
         self.remember(cell, &conformance);

@@ -103,7 +103,7 @@ pub(super) fn unfinished_seconds(
     model: &Model,
 ) -> anyhow::Result<(f64, Vec<Vec<f32>>)> {
     let specs = model.parameters().context("the model's layers do not fit")?;
-    let mut values: Vec<Vec<f32>> = specs.iter().map(|spec| vec![f32::NAN; spec.len()]).collect();
+    let mut values = parameters::unread(&specs);
     let first = read_parameters(session, &mut values)?;
     let second = read_parameters(session, &mut values)?;
     Ok(((first - second).max(0.0), values))

@@ -3,7 +3,6 @@
 use std::ops::RangeInclusive;
 use std::time::Instant;
 
-use trainmark_plugin::host::Plugin;
 use trainmark_plugin::{Error, ErrorKind, RunningVariance, Split};
 use trainmark_reports::record::{CheckKind, Conformance};
 
@@ -29,7 +28,7 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     if let Some(failure) = failure(&announcer, &conformance) {
         return Err(failure.into());
     }
-    let estimate = estimate(&subject, &equipped.plugin, &announcer)?;
+    let estimate = estimate(&subject, &equipped, &announcer)?;
     let done = Done { losses: conformance.losses, ..estimate.told(equipped.done()?) };
     announcer.send(&Message::Done(Box::new(done)))
 }
@@ -39,7 +38,7 @@ pub(super) fn run_estimate(task: &Task, harness: &mut Harness) -> anyhow::Result
     let workload = workload::find(&task.workload)?;
     let equipped = Equipped::new(task, harness)?;
     let announcer = Announcer::new(harness);
-    let estimate = estimate(&equipped.subject(workload), &equipped.plugin, &announcer)?;
+    let estimate = estimate(&equipped.subject(workload), &equipped, &announcer)?;
     let done = estimate.told(equipped.done()?);
     announcer.send(&Message::Done(Box::new(done)))
 }
@@ -57,8 +56,8 @@ fn failure(announcer: &Announcer<'_>, conformance: &Conformance) -> Option<Error
 
 /// Seconds of a run, before there is one.
 struct Estimate {
-    /// Of opening a session and setting its parameters.
-    open: f64,
+    /// Of loading the library, opening a session and setting its parameters.
+    start: f64,
     /// Of an epoch, training and prediction.
     epoch: f64,
 }
@@ -66,31 +65,35 @@ struct Estimate {
 impl Estimate {
     /// The last message, with it.
     fn told(self, done: Done) -> Done {
-        let Self { open, epoch } = self;
-        Done { open_estimate_seconds: Some(open), epoch_estimate_seconds: Some(epoch), ..done }
+        let Self { start, epoch } = self;
+        Done { start_estimate_seconds: Some(start), epoch_estimate_seconds: Some(epoch), ..done }
     }
 }
 
 /// By the mean of a few steps and one prediction.
-fn estimate(subject: &Subject<'_>, plugin: &Plugin, announcer: &Announcer<'_>) -> anyhow::Result<Estimate> {
+fn estimate(
+    subject: &Subject<'_>,
+    equipped: &Equipped<'_>,
+    announcer: &Announcer<'_>,
+) -> anyhow::Result<Estimate> {
     let Subject { workload, dataset, .. } = subject;
-    let start = Instant::now();
-    let mut session = announcer.open(plugin, &subject.request(workload.learning_rate))?;
+    let opening = Instant::now();
+    let mut session = announcer.open(&equipped.plugin, &subject.request(workload.learning_rate))?;
     let convention = RunningVariance::UnbiasedFromOne;
     let values = workload::initial_parameters(&workload.model, convention, subject.seed)?;
     calls::set_parameters(&mut *session, &values)?;
-    let open = start.elapsed().as_secs_f64();
+    let start = equipped.load_seconds + opening.elapsed().as_secs_f64();
 
     let batch: Vec<u32> = (0..workload.batch_size.min(dataset.train.count()) as u32).collect();
     session.train_step(&batch).map_err(|error| named("train_step", error))?;
-    let (start, mut timed) = (Instant::now(), 0);
+    let (stepping, mut timed) = (Instant::now(), 0);
     while timed < *TIMED_STEPS.start()
-        || timed < *TIMED_STEPS.end() && start.elapsed().as_secs_f64() < TIMED_SECONDS
+        || timed < *TIMED_STEPS.end() && stepping.elapsed().as_secs_f64() < TIMED_SECONDS
     {
         session.train_step(&batch).map_err(|error| named("train_step", error))?;
         timed += 1;
     }
-    let step_seconds = start.elapsed().as_secs_f64() / timed as f64;
+    let step_seconds = stepping.elapsed().as_secs_f64() / timed as f64;
     let indices: Vec<u32> = (0..calls::PREDICTION_BATCH.min(dataset.test.count()) as u32).collect();
     let classes = workload.model.classes()?;
     // The first one warms up, too.
@@ -98,5 +101,5 @@ fn estimate(subject: &Subject<'_>, plugin: &Plugin, announcer: &Announcer<'_>) -
     let (_, batch_seconds) = calls::predict_all(&mut *session, Split::Test, &indices, classes)?;
     let steps = dataset.train.count().div_ceil(workload.batch_size);
     let predictions = dataset.test.count().div_ceil(calls::PREDICTION_BATCH);
-    Ok(Estimate { open, epoch: steps as f64 * step_seconds + predictions as f64 * batch_seconds })
+    Ok(Estimate { start, epoch: steps as f64 * step_seconds + predictions as f64 * batch_seconds })
 }

@@ -168,7 +168,7 @@ impl Dialogue {
         done.cpu_seconds.map_or(Ok(()), |seconds| check_amount("cpu_seconds", seconds))?;
         done.epoch_estimate_seconds
             .map_or(Ok(()), |seconds| check_amount("epoch_estimate_seconds", seconds))?;
-        done.open_estimate_seconds.map_or(Ok(()), |seconds| check_amount("open_estimate_seconds", seconds))
+        done.start_estimate_seconds.map_or(Ok(()), |seconds| check_amount("start_estimate_seconds", seconds))
     }
 
     fn check_seconds(&self, what: &str, seconds: f64) -> Result<(), String> {

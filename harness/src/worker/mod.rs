@@ -131,6 +131,8 @@ struct Loaded {
     plugin: Plugin,
     description: Description,
     file: LibraryFile,
+    /// How long that took.
+    seconds: f64,
 }
 
 /// Loads and describes the plugin, which must have the hash that is expected.
@@ -152,7 +154,7 @@ fn load(library: &Path, expected: Option<&str>, harness: &mut Harness) -> anyhow
     let backend = BackendInfo::new(&plugin, &description);
     let library_hash = file.hash.clone();
     harness.send(&Message::Loaded { seconds, backend, library_hash, process: std::process::id() })?;
-    Ok(Loaded { plugin, description, file })
+    Ok(Loaded { plugin, description, file, seconds })
 }
 
 /// What a task works with.
@@ -160,6 +162,8 @@ struct Equipped<'t> {
     task: &'t Task,
     plugin: Plugin,
     library: LibraryFile,
+    /// Seconds of loading and describing it.
+    load_seconds: f64,
     /// How the implementation says that its running variance starts and is updated.
     convention: RunningVariance,
     mapped: MappedDataset,
@@ -169,9 +173,10 @@ impl<'t> Equipped<'t> {
     /// Maps the data set of a task, loads and describes its plugin.
     fn new(task: &'t Task, harness: &mut Harness) -> anyhow::Result<Self> {
         let mapped = task.dataset.map().context("cannot map the data set")?;
-        let Loaded { plugin, description, file } = load(&task.library, Some(&task.library_hash), harness)?;
+        let Loaded { plugin, description, file, seconds } =
+            load(&task.library, Some(&task.library_hash), harness)?;
         let convention = calls::convention(&description, &task.implementation)?;
-        Ok(Self { task, plugin, library: file, convention, mapped })
+        Ok(Self { task, plugin, library: file, load_seconds: seconds, convention, mapped })
     }
 
     /// What is held against the reference.

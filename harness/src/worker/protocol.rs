@@ -243,9 +243,9 @@ pub struct Done {
     pub first_batch_norm: Option<FirstBatchNorm>,
     /// Estimated seconds of one epoch, training and prediction (from the gate).
     pub epoch_estimate_seconds: Option<f64>,
-    /// Seconds of opening a session and setting its parameters (from the gate).
+    /// Seconds of loading the library, opening a session and setting its parameters (from the gate).
     #[serde(default)]
-    pub open_estimate_seconds: Option<f64>,
+    pub start_estimate_seconds: Option<f64>,
     /// The gate's losses; see [`trainmark_reports::record::Conformance`].
     pub losses: Vec<f64>,
     /// What an audit of the run would hold against its steps: any one of its epochs.

@@ -13,7 +13,7 @@ use crate::bench::event::{Happening, Sink};
 use crate::bench::prepare::ReadyCell;
 use crate::executor::Ending;
 use crate::failure::{Failure, FailureKind};
-use crate::worker::protocol::{Job, Message};
+use crate::worker::protocol::Job;
 
 /// What the gate found of a cell on a machine that was busy.
 #[derive(Debug, Clone)]
@@ -80,19 +80,13 @@ impl Gate<'_> {
     fn estimate(&self, ready: &ReadyCell) -> anyhow::Result<Result<Estimate, Failure>> {
         let log = NamedTempFile::new().context("cannot create a temporary log")?;
         let job = Job::Estimate(ready.task(self.dataset, 1, 0));
-        let mut load_seconds = 0.0;
-        let report = self.runner.run(&job, ready.threads(), log.path(), &mut |message| {
-            if let Message::Loaded { seconds, .. } = message {
-                load_seconds = *seconds;
-            }
-            Ok(())
-        })?;
+        let report = self.runner.run(&job, ready.threads(), log.path(), &mut |_| Ok(()))?;
         Ok(match report.ending {
             Ending::Failed(failure) => Err(failure),
             Ending::Done(done) if done.epoch_estimate_seconds.is_none() => {
                 Err(gate_without("an estimate of an epoch's time"))
             }
-            Ending::Done(done) => Ok(Estimate::new(load_seconds, &done)),
+            Ending::Done(done) => Ok(Estimate::new(&done)),
         })
     }
 }

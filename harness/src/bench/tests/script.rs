@@ -129,7 +129,7 @@ impl Behaviour {
     fn estimated(&self) -> Done {
         Done {
             epoch_estimate_seconds: Some(self.estimate + self.predict),
-            open_estimate_seconds: Some(self.start),
+            start_estimate_seconds: Some(self.start),
             ..Done::default()
         }
     }
