@@ -14,8 +14,8 @@ unset CDPATH
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/cuda-toolkit/folder.sh
 . "$here/cuda-toolkit/folder.sh"
-# shellcheck source=scripts/pip-fetch.sh
-. "$here/pip-fetch.sh"
+# shellcheck source=scripts/pip/fetch.sh
+. "$here/pip/fetch.sh"
 
 
 say() { printf '%s\n' "$*" >&2; }

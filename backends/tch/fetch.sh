@@ -6,7 +6,7 @@ set -eu
 unset CDPATH
 cd "$(dirname "$0")"
 . ./folder.sh
-. ../../scripts/pip-fetch.sh
+. ../../scripts/pip/fetch.sh
 pip=$1
 folder=$2
 kind=${3:-}

@@ -12,7 +12,7 @@ set -eu
 unset CDPATH
 cd "$(dirname "$0")"
 . ./folder.sh
-. ../../scripts/pip-fetch.sh
+. ../../scripts/pip/fetch.sh
 
 probe=no
 [ "${1:-}" != --probe ] || probe=yes

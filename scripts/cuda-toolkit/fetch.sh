@@ -7,8 +7,8 @@ unset CDPATH
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/cuda-toolkit/folder.sh
 . "$here/folder.sh"
-# shellcheck source=scripts/pip-fetch.sh
-. "$here/../pip-fetch.sh"
+# shellcheck source=scripts/pip/fetch.sh
+. "$here/../pip/fetch.sh"
 pip=$1
 folder=$2
 
