@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::number::{count, seconds, significant};
 use crate::record::{Cell, Started, WorkloadInfo};
 
+/// What part of the best count of the peak the median one is where nobody else computes.
+const STEADY: f64 = 0.8;
+
 /// The most float32 operations per second that were measured of a processor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Peak {
@@ -28,6 +31,12 @@ impl Peak {
     pub fn steadiness(&self) -> Option<f64> {
         let share = self.median_operations_per_second? / self.operations_per_second;
         share.is_finite().then_some(share)
+    }
+
+    /// Whether the counts were as near to each other as where nobody else computes; `None` where
+    /// that is not known.
+    pub fn is_steady(&self) -> Option<bool> {
+        self.steadiness().map(|share| share >= STEADY)
     }
 }
 

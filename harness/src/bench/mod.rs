@@ -33,6 +33,8 @@ pub use request::{BenchRequest, Schedule, Selected};
 use run::Bench;
 pub(crate) use start::check_writable;
 
+use crate::executor::Waiting;
+
 /// Where a benchmark's run folder lies, new or resumed.
 #[derive(Debug, Clone)]
 pub enum Place {
@@ -74,7 +76,7 @@ pub fn run(request: &BenchRequest, place: &Place, mut preparer: Preparer<'_>) ->
     if let Place::Within(parent) = place {
         check_writable(parent)?;
     }
-    let ready = match place {
+    let mut ready = match place {
         Place::Within(_) => preparer.prepare_and_check()?,
         // Before anything is built or loaded that the folder names.
         Place::Resume(folder) => {
@@ -85,6 +87,7 @@ pub fn run(request: &BenchRequest, place: &Place, mut preparer: Preparer<'_>) ->
     };
     let (mut store, earlier) = start::open_store(request, place, &ready, preparer.runner)?;
     let folder = store.folder().to_owned();
+    ready.wait(Waiting::recorded(Record::read(&folder)?.started.environment.settings.as_ref()));
     let Preparer { runner, sink, .. } = preparer;
     let mut page = Page::new(&folder, sink);
     page.open()?;

@@ -18,7 +18,7 @@ use super::gate::Early;
 use super::request::Selected;
 use super::runner::Runner;
 use crate::data::{self, DataRequest};
-use crate::executor::Threads;
+use crate::executor::{Threads, Waiting};
 use crate::plan::{self, Selection};
 use crate::registry::{Library, Registry};
 use crate::worker::protocol::{BackendInfo, DeviceInfo, Task};
@@ -35,12 +35,14 @@ pub struct ReadyCell {
     pub cell: Cell,
     /// Its library.
     pub library: ReadyLibrary,
+    /// How threads of its jobs wait.
+    pub waiting: Waiting,
 }
 
 impl ReadyCell {
     /// The threads that its library computes with.
     pub fn threads(&self) -> Threads<'_> {
-        Threads { count: self.cell.threads, variables: &self.library.thread_variables }
+        Threads { count: self.cell.threads, variables: &self.library.thread_variables, waiting: self.waiting }
     }
 
     /// The work order of a job on it.
@@ -81,6 +83,11 @@ impl Ready {
     /// Whether some cell does.
     pub(super) fn computes_on_processor(&self) -> bool {
         self.cells.iter().any(|one| one.cell.device.is_cpu())
+    }
+
+    /// Has the threads of all jobs from now on wait so.
+    pub fn wait(&mut self, waiting: Waiting) {
+        self.cells.iter_mut().for_each(|one| one.waiting = waiting);
     }
 }
 
@@ -352,7 +359,7 @@ impl<'p> Preparer<'p> {
             device: device.clone(),
             machine: None,
         };
-        ReadyCell { cell, library: library.clone() }
+        ReadyCell { cell, library: library.clone(), waiting: Waiting::default() }
     }
 
     /// The devices that are wanted of those that a library names. The others have their rows.

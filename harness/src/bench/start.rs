@@ -17,6 +17,7 @@ use super::prepare::Ready;
 use super::runner::Runner;
 use super::{BenchRequest, Place, unix_time};
 use crate::data;
+use crate::executor::Waiting;
 use crate::machine::{self, power};
 use crate::output;
 use crate::plan::Selection;
@@ -184,13 +185,16 @@ fn started(request: &BenchRequest, ready: &Ready, runner: &dyn Runner) -> anyhow
     })
 }
 
-/// The machine, with the peak of the threads that the cells compute on. A run without
-/// cells on the processor needs none.
+/// The machine, with the peak of the threads that the cells compute on, and with how these wait. A
+/// run without cells on the processor needs no peak.
 fn environment(threads: usize, ready: &Ready, runner: &dyn Runner) -> Environment {
     // First, since the probe is a load, too.
-    let environment = machine::environment();
-    let peak = ready.computes_on_processor().then(|| runner.peak(threads)).flatten();
-    Environment { peak, ..environment }
+    let mut environment = machine::environment();
+    environment.peak = ready.computes_on_processor().then(|| runner.peak(threads)).flatten();
+    let waiting = Waiting::at(environment.peak.as_ref()).variables().into_iter();
+    let waiting = waiting.map(|(name, value)| (name.to_owned(), value.to_string_lossy().into_owned()));
+    environment.settings.get_or_insert_default().variables.extend(waiting);
+    environment
 }
 
 /// What the backends want a reader of their numbers to know.

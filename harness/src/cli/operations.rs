@@ -8,9 +8,10 @@ use trainmark_reports::record::RunOutcome;
 use super::arguments::OperationsArguments;
 use super::exit;
 use crate::bench::prepare::{self, Preparer, Ready};
+use crate::bench::runner::Runner;
 use crate::bench::{self, Selected, progress};
 use crate::data::DatasetChoice;
-use crate::executor::Executor;
+use crate::executor::{Executor, Waiting};
 use crate::failure::Failure;
 use crate::operations::{self, OperationBench};
 use crate::registry::Registry;
@@ -40,7 +41,8 @@ pub(super) fn run(arguments: &OperationsArguments) -> anyhow::Result<i32> {
     bench::check_writable(&folder)?;
     // Before time is spent on what would not go on top of it.
     read(&folder)?;
-    let ready = prepared(&selected, registry, &executor)?;
+    let mut ready = prepared(&selected, registry, &executor)?;
+    ready.wait(Waiting::at(executor.peak(selected.threads).as_ref()));
     let run = OperationBench {
         operations: &chosen,
         dataset: &ready.dataset,

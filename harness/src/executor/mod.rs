@@ -18,7 +18,7 @@ use crate::worker::protocol::{Done, Job, Listener};
 
 pub use library_path::LibraryPath;
 use process::WorkerProcess;
-pub use threads::Threads;
+pub use threads::{Threads, Waiting};
 use watch::Watch;
 
 /// What a worker may use.

@@ -12,9 +12,6 @@ const OTHER_LOAD: f64 = 0.5;
 /// Fall of the clock that does not matter.
 const CLOCK_FALL: f64 = 0.1;
 
-/// What part of the best count of the peak the median one is where nobody else computes.
-const STEADY: f64 = 0.8;
-
 /// What has changed on the machine meanwhile. `noise_share`: the share beyond which a
 /// difference of times is more than noise.
 pub(super) fn conditions(record: &Record, noise_share: f64) -> Vec<Warning> {
@@ -67,8 +64,8 @@ fn other_load(record: &Record, runs: &[(f64, &Run)]) -> Option<Warning> {
 /// others take processors away, be they guests of the same host, whose load is seen nowhere else.
 fn shared_host(record: &Record) -> Option<Warning> {
     let peaks = [record.started.environment.peak.as_ref(), record.last_peak.as_ref()];
+    let is_told = peaks.iter().any(|peak| peak.and_then(Peak::is_steady) == Some(false));
     let [before, after] = peaks.map(|peak| peak.and_then(Peak::steadiness));
-    let is_told = [before, after].into_iter().flatten().any(|share| share < STEADY);
     is_told.then_some(Warning::SharedHost { before, after })
 }
 

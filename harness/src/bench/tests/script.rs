@@ -19,7 +19,7 @@ use crate::bench::run::Bench;
 use crate::bench::runner::{JobReport, Runner, Surroundings};
 use crate::bench::start::open_store;
 use crate::bench::{BenchRequest, Finished, Place, Schedule, Selected};
-use crate::executor::{Ending, Threads};
+use crate::executor::{Ending, Threads, Waiting};
 use crate::failure::{Failure, FailureKind};
 use crate::interrupt::Interrupt;
 use crate::process::MemoryLimit;
@@ -487,7 +487,7 @@ pub(super) fn cell(name: &str) -> ReadyCell {
         thread_variables: Vec::new(),
         role: None,
     };
-    ReadyCell { cell, library }
+    ReadyCell { cell, library, waiting: Waiting::default() }
 }
 
 fn info(backend: &str) -> BackendInfo {
