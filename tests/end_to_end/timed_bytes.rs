@@ -83,9 +83,15 @@ fn what_a_benchmark_was_started_with_stands_in_its_record() {
     let run = RunFolder::only(out.path());
     let environment: serde_json::Value = serde_json::from_str(&run.read("env.json")).unwrap();
     let settings = &environment["settings"];
-    let variables = serde_json::json!({
+    let mut variables = serde_json::json!({
         "OMP_PROC_BIND": "true", "OMP_WAIT_POLICY": "passive", "TRAINMARK_SIMD": "portable",
     });
+    let peak = |key: &str| environment["peak"][key].as_f64();
+    let counts = peak("median_operations_per_second").zip(peak("operations_per_second"));
+    // As threads wait on processors that nobody else uses.
+    if counts.is_some_and(|(median, best)| median >= 0.8 * best) {
+        variables["GOMP_SPINCOUNT"] = "10000".into();
+    }
     assert_eq!(settings["variables"], variables);
     let nice = settings["nice"].as_i64().unwrap();
     assert!(nice >= 5, "{nice}");
@@ -97,7 +103,7 @@ fn what_a_benchmark_was_started_with_stands_in_its_record() {
     ] {
         assert!(page.contains(warning), "{warning}");
     }
-    assert!(page.contains("OMP_PROC_BIND=true, OMP_WAIT_POLICY=passive, TRAINMARK_SIMD=portable"));
+    assert!(page.contains("OMP_PROC_BIND=true, OMP_WAIT_POLICY=passive, TRAINMARK_SIMD=portable"), "{page}");
     if cfg!(not(debug_assertions)) || environment["peak"].is_object() {
         assert!(run.read("events.jsonl").lines().last().unwrap().contains("median_operations_per_second"));
     }
