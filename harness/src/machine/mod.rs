@@ -3,8 +3,10 @@
 pub mod control_group;
 pub mod gpu;
 pub mod power;
+mod process_table;
 mod settings;
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -58,7 +60,21 @@ pub fn peak_rss_bytes() -> Option<u64> {
 
 /// Resident memory of another process in bytes.
 pub fn rss_bytes(process: u32) -> Option<u64> {
-    status_bytes(&format!("/proc/{process}/status"), "VmRSS:")
+    if shows_processes() {
+        status_bytes(&format!("/proc/{process}/status"), "VmRSS:")
+    } else {
+        process_table::rss_bytes(process)
+    }
+}
+
+/// Every process with its parent, on a system that does not show them as files.
+pub(crate) fn parents() -> Option<HashMap<u32, u32>> {
+    (!shows_processes()).then(process_table::parents)
+}
+
+/// Whether the system shows its processes as files below `/proc`.
+fn shows_processes() -> bool {
+    root().join("proc/self/stat").exists()
 }
 
 /// The same with only its share of what it shares with others, which the system counts page by

@@ -1,9 +1,8 @@
-//! The processes that a process has started, and those that they have, as Linux lists them.
-//! Elsewhere none is known.
+//! The processes that a process has started, and those that they have. Where the system does not
+//! show them as files, as Linux does, less is known of them: not when they were started.
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -194,8 +193,13 @@ fn children(process: u32) -> Vec<u32> {
         is_told = true;
         found.extend(list.split_ascii_whitespace().filter_map(|number| number.parse::<u32>().ok()));
     }
-    if !is_told && Path::new("/proc/self/stat").exists() {
-        found = parents().into_iter().filter(|&(_, parent)| parent == process).map(|(one, _)| one).collect();
+    if !is_told {
+        found = crate::machine::parents()
+            .unwrap_or_else(parents)
+            .into_iter()
+            .filter(|&(_, parent)| parent == process)
+            .map(|(one, _)| one)
+            .collect();
     }
     found
 }
