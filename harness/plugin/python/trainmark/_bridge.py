@@ -6,6 +6,7 @@ from __future__ import annotations
 import faulthandler
 import importlib
 import json
+import signal
 import sys
 from dataclasses import asdict
 from types import ModuleType
@@ -25,6 +26,9 @@ def start(module: str) -> Tuple[()]:
     # Where a framework crashes, the log has Python's stack. The descriptor is the process's
     # standard error, whatever a backend makes of sys.stderr.
     faulthandler.enable(2)
+    # Before Python 3.11, the first import of `signal` takes interrupts, which are the harness's.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     return ()
 
 

@@ -23,7 +23,7 @@ fn a_backend_in_python_is_a_correct_one() {
 #[test]
 #[ignore = "called by another test"]
 fn trains() {
-    let before = handled_signals();
+    let before = interrupts();
     let plugin = child::plugin();
     assert_eq!((&*plugin.name, &*plugin.version), ("mine", "1.2.3"));
     let description = plugin.describe().unwrap();
@@ -37,20 +37,17 @@ fn trains() {
     let (mut weight, mut bias) = ([0.0; 27], [0.0; 3]);
     first.get_parameters(&mut [&mut weight, &mut bias]).unwrap();
     assert_eq!(weight, [0.5; 27], "another session leaves this one alone");
-    assert_eq!(handled_signals(), before, "an interrupt is the harness's");
+    assert_eq!(interrupts(), before, "an interrupt is the harness's");
 }
 
-/// Whether this process handles or ignores an interrupt.
-fn handled_signals() -> Vec<bool> {
+/// Whether this process ignores, and whether it handles, an interrupt.
+fn interrupts() -> Vec<bool> {
+    /// Of SIGINT, whose number is 2 on every Unix.
+    const BIT: u64 = 1 << 1;
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let masks = status.lines().filter(|line| line.starts_with("SigIgn") || line.starts_with("SigCgt"));
     let masks = masks.map(|line| u64::from_str_radix(line.split_whitespace().last().unwrap(), 16).unwrap());
-    masks.map(|mask| mask & 1 << (libc_sigint() - 1) != 0).collect()
-}
-
-/// SIGINT has this number on every Unix.
-fn libc_sigint() -> u32 {
-    2
+    masks.map(|mask| mask & BIT != 0).collect()
 }
 
 #[test]
