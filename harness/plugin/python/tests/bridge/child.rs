@@ -8,7 +8,7 @@ use trainmark_plugin::host::Plugin;
 
 const LIBRARY: &str = "TRAINMARK_BRIDGE_LIBRARY";
 
-/// Runs one of these tests, such as `calls::child::trains`, on a library.
+/// Runs one of these tests, such as `calls::trains`, on a library.
 pub(crate) fn run(test: &str, library: &Path) -> Output {
     Command::new(std::env::current_exe().unwrap())
         .args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
