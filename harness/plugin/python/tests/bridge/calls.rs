@@ -83,7 +83,7 @@ fn answers() {
 fn an_environment_without_numpy_is_told() {
     let Some(usual) = python() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let environment = folder.path().join("environment");
+    let environment = folder.path().join("Ümlaut");
     let mut venv = std::process::Command::new(&usual.program);
     run(venv.args(["-m", "venv", "--without-pip"]).arg(&environment)).unwrap();
     let bare = Python { program: environment.join("bin/python"), ..usual.clone() };

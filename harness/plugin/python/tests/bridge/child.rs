@@ -13,7 +13,9 @@ pub(crate) fn run(test: &str, library: &Path) -> Output {
     Command::new(std::env::current_exe().unwrap())
         .args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
         .env(LIBRARY, library)
-        // Settings of the user's own Python, which must not matter.
+        // A locale that knows no letter beyond ASCII, and settings of the user's own Python:
+        // neither may matter.
+        .env("LC_ALL", "C")
         .env("PYTHONHOME", "/nowhere")
         .env("PYTHONPATH", "/nowhere")
         .output()
