@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use trainmark_plugin::{Error, Session, Split};
+use trainmark_plugin::{Dataset, Error, Layer, Model, Samples, Session, Shape, Split};
 
 use crate::assembled::{Assembled, crate_folder};
 use crate::python::{Python, python, run};
@@ -71,6 +71,13 @@ fn answers() {
     assert_eq!(logits, [3.0, 3.0, 3.0, 4.0, 4.0, 4.0]);
     let epoch = session.train_epoch(&[0, 1, 2, 3, 4, 5, 6], 2).unwrap();
     assert_eq!((epoch.loss, epoch.correct), (1.5, 7));
+
+    let mut nothing = training::request();
+    nothing.model = Model::new("Session", Shape::Vector(3), [Layer::Relu]);
+    nothing.dataset = Dataset::new(Samples::new(&[0; 21], &[0; 7]), Samples::new(&[], &[]));
+    let mut nothing = plugin.open(&nothing).unwrap();
+    nothing.set_parameters(&[]).unwrap();
+    assert_eq!(nothing.train_step(&[0, 6]).unwrap().correct, 2, "no parameters, and no sample held out");
 
     let mut counts = wrong::open(&plugin, "Counts").unwrap();
     let before = counts.train_step(&[0]).unwrap().loss;
