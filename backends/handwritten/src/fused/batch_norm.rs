@@ -48,6 +48,13 @@ pub(super) struct Gradient {
 impl Gradient {
     /// Where there is no batch norm, ∂L/∂x = ∂L/∂z.
     pub(super) const IDENTITY: Self = Self { mean: 0.0, scale: 1.0, slope: 0.0, constant: 0.0 };
+
+    /// Σ ∂L/∂x over `count` values, of Σ x and Σ ∂L/∂z.
+    pub(super) fn sum(&self, count: f64, sum: f64, d_sum: f64) -> f64 {
+        let [mean, scale, slope, constant] =
+            [self.mean, self.scale, self.slope, self.constant].map(f64::from);
+        scale * d_sum + slope * (sum - count * mean) + count * constant
+    }
 }
 
 impl Moments {

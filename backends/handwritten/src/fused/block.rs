@@ -90,29 +90,31 @@ fn over_255<V: Lanes>(p: V) -> V {
     remainder.mul_add(reciprocal, quotient)
 }
 
-/// Turns a block around: `rows` becomes one row per sample, of `stride` floats of
-/// which the first `x.len()` are its units.
+/// Turns a block around, `COUNT` units at a time: `write` gets a lane, the place of the
+/// units, and the lane's values of these units. The last may be made up with zeros.
 #[inline(always)]
-pub(super) fn turn<V: Lanes>(x: &[V], stride: usize, rows: &mut [f32]) {
+pub(super) fn turn<V: Lanes>(x: &[V], write: impl FnMut(usize, usize, V)) {
     match V::COUNT {
-        4 => turn_squares::<V, 4>(x, stride, rows),
-        8 => turn_squares::<V, 8>(x, stride, rows),
-        _ => turn_squares::<V, 16>(x, stride, rows),
+        4 => turn_squares::<V, 4>(x, write),
+        8 => turn_squares::<V, 8>(x, write),
+        _ => turn_squares::<V, 16>(x, write),
     }
 }
 
 /// [`turn`] for N = `COUNT` lanes.
 #[inline(always)]
-fn turn_squares<V: Lanes, const N: usize>(x: &[V], stride: usize, rows: &mut [f32]) {
+fn turn_squares<V: Lanes, const N: usize>(x: &[V], mut write: impl FnMut(usize, usize, V)) {
     let (squares, rest) = x.as_chunks::<N>();
     for (place, &square) in squares.iter().enumerate() {
         for (lane, units) in turned(square).into_iter().enumerate() {
-            units.store(&mut rows[lane * stride + place * N..]);
+            write(lane, place, units);
         }
     }
-    for (unit, lanes) in V::floats(rest).chunks_exact(N).enumerate() {
-        for (lane, &value) in lanes.iter().enumerate() {
-            rows[lane * stride + squares.len() * N + unit] = value;
+    if !rest.is_empty() {
+        let mut square = [V::zero(); N];
+        square[..rest.len()].copy_from_slice(rest);
+        for (lane, units) in turned(square).into_iter().enumerate() {
+            write(lane, squares.len(), units);
         }
     }
 }
@@ -148,22 +150,16 @@ mod tests {
 
     impl ForEachWidth for Turn {
         fn run<V: Lanes>(&mut self) {
-            let mut x = vec![V::zero(); 3];
+            let mut x = vec![V::zero(); V::COUNT + 3];
             for (index, float) in V::floats_mut(&mut x).iter_mut().enumerate() {
                 *float = index as f32;
             }
-            let mut rows = vec![-1.0; V::COUNT * 4];
-            turn(&x, 4, &mut rows);
-            for (lane, row) in rows.chunks(4).enumerate() {
-                assert_eq!(
-                    row,
-                    [0, 1, 2]
-                        .map(|unit| (unit * V::COUNT + lane) as f32)
-                        .iter()
-                        .chain(&[-1.0])
-                        .copied()
-                        .collect::<Vec<_>>()
-                );
+            let mut rows = vec![V::zero(); 2 * V::COUNT];
+            turn(&x, |lane, place, units| rows[lane * 2 + place] = units);
+            for (lane, row) in V::floats(&rows).chunks(2 * V::COUNT).enumerate() {
+                let expected = (0..x.len()).map(|unit| (unit * V::COUNT + lane) as f32);
+                let padding = std::iter::repeat_n(0.0, V::COUNT - 3);
+                assert_eq!(row, expected.chain(padding).collect::<Vec<_>>());
             }
         }
     }

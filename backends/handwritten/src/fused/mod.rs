@@ -19,7 +19,7 @@ pub mod stages;
 mod tile;
 mod width;
 
-use trainmark_plugin::{Dataset, Error, Model, OpenRequest, Outcome, Session, Split};
+use trainmark_plugin::{Dataset, Error, Model, OpenRequest, Outcome, Samples, Session, Split};
 
 #[cfg(target_arch = "aarch64")]
 use lanes::Neon;
@@ -81,29 +81,53 @@ pub(crate) fn open<'d>(request: OpenRequest<'d>, width: Width) -> Result<Box<dyn
     for_width(width, Open(request))
 }
 
-/// A model in training.
+/// A model in training on a data set.
 struct Training<'d, V> {
-    parameters: Parameters,
     dataset: Dataset<'d>,
+    learner: Learner<V>,
+}
+
+impl<'d, V: Lanes> Training<'d, V> {
+    fn open(request: OpenRequest<'d>) -> Result<Self, Error> {
+        let learner = Learner::new(&request.model, request.threads, request.learning_rate as f32)?;
+        Ok(Self { dataset: request.dataset, learner })
+    }
+}
+
+/// A model and the threads that train it, wherever the samples come from.
+struct Learner<V> {
+    parameters: Parameters,
     learning_rate: f32,
     team: Team,
     /// One per thread.
     networks: Vec<Network<V>>,
 }
 
-impl<'d, V: Lanes> Training<'d, V> {
-    fn open(request: OpenRequest<'d>) -> Result<Self, Error> {
-        let model = &request.model;
+impl<V: Lanes> Learner<V> {
+    fn new(model: &Model, threads: usize, learning_rate: f32) -> Result<Self, Error> {
         let plan = Plan::of(model).ok_or_else(|| {
             Error::unsupported(format!("model {} is not of the form that is fused", model.name))
         })?;
         Ok(Self {
             parameters: Parameters::zero(model)?,
-            dataset: request.dataset,
-            learning_rate: request.learning_rate as f32,
-            team: Team::new(request.threads)?,
-            networks: (0..request.threads).map(|_| Network::new(&plan)).collect(),
+            learning_rate,
+            team: Team::new(threads)?,
+            networks: (0..threads).map(|_| Network::new(&plan)).collect(),
         })
+    }
+
+    fn step(&mut self, samples: Samples<'_>, batch: &[u32]) -> Outcome {
+        let Self { parameters: Parameters(parameters), team, networks, .. } = &mut *self;
+        let parts = Part::split(batch, team.threads(), V::COUNT);
+        team.run(networks.iter_mut().zip(parts), |member, (network, part)| {
+            network.train(parameters, samples, &part, member);
+        });
+        // All threads hold the same statistics of the batch.
+        networks[0].update_running_statistics(parameters);
+        self.descend();
+        let loss: f64 = self.networks.iter().map(|network| network.score.loss).sum();
+        let correct = self.networks.iter().map(|network| network.score.correct).sum();
+        Outcome::new(loss / batch.len() as f64, correct)
     }
 
     /// w ← w − rate·∂L/∂w, the gradient summed over the threads in their order.
@@ -148,27 +172,17 @@ fn descend(rate: f32, w: &mut [f32], gradient: &[f32]) {
 
 impl<V: Lanes> Session for Training<'_, V> {
     fn set_parameters(&mut self, values: &[&[f32]]) -> Result<(), Error> {
-        self.parameters.set(values);
+        self.learner.parameters.set(values);
         Ok(())
     }
 
     fn get_parameters(&mut self, values: &mut [&mut [f32]]) -> Result<(), Error> {
-        self.parameters.copy_to(values);
+        self.learner.parameters.copy_to(values);
         Ok(())
     }
 
     fn train_step(&mut self, batch: &[u32]) -> Result<Outcome, Error> {
-        let Self { parameters: Parameters(parameters), dataset, team, networks, .. } = &mut *self;
-        let parts = Part::split(batch, team.threads(), V::COUNT);
-        team.run(networks.iter_mut().zip(parts), |member, (network, part)| {
-            network.train(parameters, dataset.train, &part, member);
-        });
-        // All threads hold the same statistics of the batch.
-        networks[0].update_running_statistics(parameters);
-        self.descend();
-        let loss: f64 = self.networks.iter().map(|network| network.score.loss).sum();
-        let correct = self.networks.iter().map(|network| network.score.correct).sum();
-        Ok(Outcome::new(loss / batch.len() as f64, correct))
+        Ok(self.learner.step(self.dataset.train, batch))
     }
 
     /// Samples do not influence each other in prediction, so they go through a few
@@ -180,8 +194,8 @@ impl<V: Lanes> Session for Training<'_, V> {
         _batch_size: usize,
         logits: &mut [f32],
     ) -> Result<(), Error> {
-        let Self { parameters: Parameters(parameters), dataset, team, networks, .. } = self;
-        let (samples, classes) = (dataset.split(split), networks[0].classes());
+        let Learner { parameters: Parameters(parameters), team, networks, .. } = &mut self.learner;
+        let (samples, classes) = (self.dataset.split(split), networks[0].classes());
         let parts = Part::split_with(indices, team.threads(), V::COUNT, logits, classes);
         team.run(networks.iter_mut().zip(parts), |_, (network, (part, logits))| {
             network.predict(parameters, samples, &part, logits);

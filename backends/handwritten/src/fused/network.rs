@@ -176,7 +176,8 @@ impl<V: Lanes> Network<V> {
         }
     }
 
-    fn load(&mut self, samples: Samples<'_>, part: &Part<'_>) {
+    /// The pixels of the part's samples as the values of the first stage.
+    pub(super) fn load(&mut self, samples: Samples<'_>, part: &Part<'_>) {
         let Self { values, lengths, .. } = self;
         let input = values[0].chunks_exact_mut(lengths[0]);
         V::vectorize(
@@ -190,7 +191,7 @@ impl<V: Lanes> Network<V> {
     }
 
     /// Makes room for so many blocks; allocates only where there were never as many.
-    fn resize(&mut self, blocks: usize) {
+    pub(super) fn resize(&mut self, blocks: usize) {
         for (values, length) in self.values.iter_mut().zip(&self.lengths) {
             values.resize(blocks * length, V::zero());
         }

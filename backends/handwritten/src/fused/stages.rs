@@ -1,7 +1,8 @@
 //! The parts of a training step of LeNet with batch norm, each on its own, to be timed:
 //! see `benches/stages.rs`.
 //!
-//! They run on one thread, with what one of two threads has of a batch of 256.
+//! Each runs on one thread or several at once, which is how they share caches, memory and
+//! clock; a thread has what one of two has of a batch of 256.
 
 use std::hint::black_box;
 
@@ -10,20 +11,21 @@ use trainmark_plugin::{Error, Layer, Model, Samples, Shape};
 use super::convolution::Convolution;
 use super::lanes::Lanes;
 use super::linear::Linear;
+use super::loss::cross_entropy;
 use super::network::Network;
-use super::plan::Plan;
-use super::{ForWidth, Width, for_width};
+use super::plan::{ConvolutionStage, LinearStage, Plan};
+use super::{ForWidth, Learner, Width, for_width};
 use crate::part::Part;
 use crate::threads::{Member, Team};
 
-/// Samples that a stage works on.
+/// Samples that a stage works on, of each thread.
 pub const SAMPLES: usize = 128;
 
 /// A stage that can be run again and again.
 pub struct Stage {
     /// Such as `convolution 2: input gradient`.
     pub name: String,
-    /// Multiply-adds of one run; 0 where the stage has none to speak of.
+    /// Multiply-adds of one run, of all threads; 0 where the stage has none to speak of.
     pub multiply_adds: u64,
     /// Runs it once.
     pub run: Box<dyn FnMut()>,
@@ -33,12 +35,14 @@ pub struct Stage {
 /// on registers alone.
 ///
 /// # Errors
-/// Where `TRAINMARK_SIMD` names no width of this processor.
-pub fn lenet() -> Result<Vec<Stage>, Error> {
-    for_width(Width::choose()?, Lenet)
+/// Where `TRAINMARK_SIMD` names no width of this processor, or there are no more threads.
+pub fn lenet(threads: usize) -> Result<Vec<Stage>, Error> {
+    for_width(Width::choose()?, Lenet { threads })
 }
 
-struct Lenet;
+struct Lenet {
+    threads: usize,
+}
 
 impl ForWidth for Lenet {
     type Output = Result<Vec<Stage>, Error>;
@@ -48,68 +52,172 @@ impl ForWidth for Lenet {
         let plan = Plan::of(&model)
             .ok_or_else(|| Error::unsupported("LeNet is not of the form that is fused".to_owned()))?;
         let parameters: Vec<Vec<f32>> = model.parameters()?.iter().map(|spec| noise(spec.len())).collect();
-        let mut stages = convolution_stages::<V>(&plan, &parameters);
-        stages.extend(linear_stages::<V>(&plan, &parameters));
-        stages.push(whole_step::<V>(&plan, parameters));
-        stages.push(peak::<V>());
+        let mut stages = vec![pixels::<V>(self.threads, &plan)?];
+        for (index, stage) in plan.convolutions.iter().enumerate() {
+            let own = &parameters[stage.first_parameter..];
+            stages.extend(convolution_stages::<V>(self.threads, index, stage, own)?);
+        }
+        for (index, stage) in plan.linears.iter().enumerate() {
+            let own = &parameters[stage.first_parameter..];
+            stages.push(linear_stage::<V>(self.threads, index, stage, own)?);
+        }
+        stages.push(loss::<V>(self.threads)?);
+        stages.extend(update_and_whole_step::<V>(self.threads, &model, &parameters)?);
+        stages.push(peak::<V>(self.threads)?);
         Ok(stages)
     }
 }
 
-/// The kernels of each convolution stage.
-fn convolution_stages<V: Lanes>(plan: &Plan, parameters: &[Vec<f32>]) -> Vec<Stage> {
-    let mut stages = Vec::new();
-    for (index, stage) in plan.convolutions.iter().enumerate() {
-        let own = parameters[stage.first_parameter..].to_vec();
-        let weights = (stage.out_channels * stage.inputs_of_an_output() * stage.area()) as u64;
-        let mut add = |what: &str, multiply_adds: u64, run: fn(&mut Convolution<V>, &mut Values<V>)| {
-            let mut convolution = Convolution::new(stage.clone());
-            let mut values = Values::new(stage.inputs(), stage.outputs(), &own);
-            values.with_part(|values, part, member| {
-                convolution.train(&own, part, member, &values.input, &mut values.output);
-            });
-            stages.push(Stage {
-                name: format!("convolution {}: {what}", index + 1),
-                multiply_adds: multiply_adds * SAMPLES as u64,
-                run: Box::new(move || run(&mut convolution, &mut values)),
-            });
-        };
-        add("forward", weights, |convolution, values| convolution.time_forward(&values.input));
-        add("activation", 0, |convolution, values| convolution.time_activation(&mut values.output));
-        add("weight gradient", weights, |convolution, values| {
-            convolution.time_weight_gradient(&values.input, &values.d_output);
-        });
-        if index > 0 {
-            add("input gradient", weights, |convolution, values| {
-                convolution.time_input_gradient(&mut values.d_input);
-            });
-        }
-    }
-    stages
+/// A stage of which each thread of a team has its own `values`, and its part of a batch.
+/// `multiply_adds` are those of one thread.
+fn stage<V: Lanes, T: Send + 'static>(
+    threads: usize,
+    name: impl Into<String>,
+    multiply_adds: usize,
+    mut values: Vec<T>,
+    work: impl Fn(&mut T, &Part<'_>, &Member<'_>) + Sync + 'static,
+) -> Result<Stage, Error> {
+    let mut team = Team::new(threads)?;
+    let batch: Vec<u32> = (0..(SAMPLES * threads) as u32).collect();
+    Ok(Stage {
+        name: name.into(),
+        multiply_adds: (multiply_adds * threads) as u64,
+        run: Box::new(move || {
+            let parts = Part::split(&batch, threads, V::COUNT);
+            team.run(values.iter_mut().zip(parts), |member, (values, part)| work(values, &part, member));
+        }),
+    })
 }
 
-/// Each linear stage, forward and backward.
-fn linear_stages<V: Lanes>(plan: &Plan, parameters: &[Vec<f32>]) -> Vec<Stage> {
-    let mut stages = Vec::new();
-    for (index, stage) in plan.linears.iter().enumerate() {
-        let own = parameters[stage.first_parameter..].to_vec();
-        let weights = (stage.inputs * stage.outputs * SAMPLES) as u64;
-        let mut linear = Linear::<V>::new(stage.clone());
-        let mut values = Values::<V>::new(stage.inputs, stage.outputs, &own);
-        stages.push(Stage {
-            name: format!("linear {}: forward and backward", index + 1),
-            multiply_adds: 3 * weights,
+fn pixels<V: Lanes>(threads: usize, plan: &Plan) -> Result<Stage, Error> {
+    let (pixels, labels) = samples(threads);
+    let networks = (0..threads).map(|_| Network::<V>::new(plan)).collect();
+    stage::<V, _>(threads, "pixels", 0, networks, move |network, part, _| {
+        network.resize(part.blocks());
+        network.load(Samples::new(&pixels, &labels), part);
+    })
+}
+
+/// The kernels of a convolution stage.
+fn convolution_stages<V: Lanes>(
+    threads: usize,
+    index: usize,
+    shape: &ConvolutionStage,
+    own: &[Vec<f32>],
+) -> Result<Vec<Stage>, Error> {
+    type Run<V> = fn(&mut Convolution<V>, &mut Values<V>);
+    let weights = shape.out_channels * shape.inputs_of_an_output() * shape.area() * SAMPLES;
+    let kernels: [(&str, usize, Run<V>); 5] = [
+        ("forward", weights, |convolution, values| convolution.time_forward(&values.input)),
+        ("activation", 0, |convolution, values| convolution.time_activation(&mut values.output)),
+        ("deactivation", 0, |convolution, values| {
+            convolution.time_deactivation(&values.output, &mut values.d_output);
+        }),
+        ("weight gradient", weights, |convolution, values| {
+            convolution.time_weight_gradient(&values.input, &values.d_output);
+        }),
+        ("input gradient", weights, |convolution, values| {
+            convolution.time_input_gradient(&mut values.d_input);
+        }),
+    ];
+    // Nobody needs the gradient of the pixels.
+    let kernels = kernels.into_iter().filter(|(what, ..)| index > 0 || *what != "input gradient");
+    let time = |(what, multiply_adds, run): (&str, usize, Run<V>)| {
+        let trained = || {
+            let mut convolution = Convolution::new(shape.clone());
+            let mut values = Values::<V>::new(shape.inputs(), shape.outputs(), own);
+            alone::<V>(|part, member| {
+                convolution.train(own, part, member, &values.input, &mut values.output);
+            })?;
+            Ok((convolution, values))
+        };
+        let each: Result<Vec<_>, Error> = (0..threads).map(|_| trained()).collect();
+        let name = format!("convolution {}: {what}", index + 1);
+        stage::<V, _>(threads, name, multiply_adds, each?, move |(convolution, values), _, _| {
+            run(convolution, values);
+        })
+    };
+    kernels.map(time).collect()
+}
+
+/// A linear stage, forward and backward.
+fn linear_stage<V: Lanes>(
+    threads: usize,
+    index: usize,
+    shape: &LinearStage,
+    own: &[Vec<f32>],
+) -> Result<Stage, Error> {
+    let each = |_| (Linear::<V>::new(shape.clone()), Values::<V>::new(shape.inputs, shape.outputs, own));
+    let name = format!("linear {}: forward and backward", index + 1);
+    let multiply_adds = 3 * shape.inputs * shape.outputs * SAMPLES;
+    let (own, each) = (own.to_vec(), (0..threads).map(each).collect());
+    stage::<V, _>(threads, name, multiply_adds, each, move |(linear, values), part, member| {
+        linear.train(&own, part, member, &values.input, &mut values.output);
+        // Every run replaces it, and would end with numbers too small to be quick.
+        values.d_output.copy_from_slice(&values.d_source);
+        let both = (&*values.input, &*values.output);
+        let (d_output, d_input) = (&mut values.d_output, &mut values.d_input);
+        linear.backward(&own, part, member, both, d_output, d_input, &mut values.gradients);
+    })
+}
+
+fn loss<V: Lanes>(threads: usize) -> Result<Stage, Error> {
+    let (_, labels) = samples(threads);
+    let each = (0..threads).map(|_| Values::<V>::new(CLASSES, CLASSES, &[])).collect();
+    stage::<V, _>(threads, "loss", 0, each, move |values: &mut Values<V>, part, _| {
+        V::vectorize(
+            #[inline(always)]
+            || black_box(cross_entropy(part, &labels, CLASSES, &values.input, &mut values.d_output)),
+        );
+    })
+}
+
+/// The update on its own, and all of a step, as it is in training.
+fn update_and_whole_step<V: Lanes>(
+    threads: usize,
+    model: &Model,
+    parameters: &[Vec<f32>],
+) -> Result<[Stage; 2], Error> {
+    let learner = || {
+        // Too small a rate to lead anywhere: every step is as the first.
+        let mut learner = Learner::<V>::new(model, threads, 1e-30)?;
+        learner.parameters.set(&parameters.iter().map(|parameter| &**parameter).collect::<Vec<_>>());
+        Ok::<_, Error>(learner)
+    };
+    let (mut update, mut step) = (learner()?, learner()?);
+    let (pixels, labels) = samples(threads);
+    let batch: Vec<u32> = (0..(SAMPLES * threads) as u32).collect();
+    Ok([
+        Stage { name: "update".into(), multiply_adds: 0, run: Box::new(move || update.descend()) },
+        Stage {
+            name: "whole step".into(),
+            multiply_adds: (758_520 * SAMPLES * threads) as u64,
             run: Box::new(move || {
-                values.with_part(|values, part, member| {
-                    linear.train(&own, part, member, &values.input, &mut values.output);
-                    let both = (&*values.input, &*values.output);
-                    let (d_output, d_input) = (&mut values.d_output, &mut values.d_input);
-                    linear.backward(&own, part, member, both, d_output, d_input, &mut values.gradients);
-                });
+                step.step(Samples::new(&pixels, &labels), &batch);
             }),
-        });
-    }
-    stages
+        },
+    ])
+}
+
+/// Multiply-adds of twelve registers, which neither wait for each other nor for memory.
+fn peak<V: Lanes>(threads: usize) -> Result<Stage, Error> {
+    const ROUNDS: usize = 20_000;
+    const SUMS: usize = 12;
+    stage::<V, _>(threads, "peak", ROUNDS * SUMS * V::COUNT, vec![(); threads], |(), _, _| {
+        V::vectorize(
+            #[inline(always)]
+            || {
+                let (shrink, add) = (V::splat(black_box(0.5)), V::splat(black_box(1.0)));
+                let mut sums = [V::splat(black_box(1.0)); SUMS];
+                for _ in 0..ROUNDS {
+                    for sum in &mut sums {
+                        *sum = sum.mul_add(shrink, add);
+                    }
+                }
+                black_box(sums);
+            },
+        );
+    })
 }
 
 /// What goes into a stage and comes out of it.
@@ -118,8 +226,9 @@ struct Values<V> {
     output: Vec<V>,
     d_input: Vec<V>,
     d_output: Vec<V>,
+    /// What `d_output` begins with.
+    d_source: Vec<V>,
     gradients: Vec<Vec<f32>>,
-    team: Option<Team>,
 }
 
 impl<V: Lanes> Values<V> {
@@ -135,66 +244,28 @@ impl<V: Lanes> Values<V> {
             output: values(outputs),
             d_input: values(inputs),
             d_output: values(outputs),
+            d_source: values(outputs),
             // Rows made up to whole registers are a little longer.
             gradients: parameters.iter().map(|parameter| vec![0.0; 2 * parameter.len()]).collect(),
-            team: Team::new(1).ok(),
         }
     }
-
-    /// Runs `work` as the only thread of a team, with all samples.
-    fn with_part(&mut self, mut work: impl FnMut(&mut Self, &Part<'_>, &Member<'_>) + Send) {
-        let samples: Vec<u32> = (0..SAMPLES as u32).collect();
-        let Some(mut team) = self.team.take() else { return };
-        let parts = Part::split(&samples, 1, V::COUNT);
-        let work = std::sync::Mutex::new((&mut work, &mut *self));
-        team.run(parts, |member, part| {
-            if let Ok(mut guard) = work.lock() {
-                let (work, values) = &mut *guard;
-                work(values, &part, member);
-            }
-        });
-        self.team = Some(team);
-    }
 }
 
-fn whole_step<V: Lanes>(plan: &Plan, parameters: Vec<Vec<f32>>) -> Stage {
-    let pixels: Vec<u8> = noise(SAMPLES * plan.inputs).iter().map(|x| (x * 255.0) as u8).collect();
-    let labels: Vec<u8> = (0..SAMPLES).map(|sample| (sample % 10) as u8).collect();
-    let mut network = Network::<V>::new(plan);
-    let mut values = Values::<V>::new(0, 0, &[]);
-    Stage {
-        name: "whole step".into(),
-        multiply_adds: (758_520 * SAMPLES) as u64,
-        run: Box::new(move || {
-            let samples = Samples::new(&pixels, &labels);
-            values.with_part(|_, part, member| network.train(&parameters, samples, part, member));
-        }),
-    }
+/// Runs `work` as the only thread of a team, with the samples of one.
+fn alone<V: Lanes>(work: impl FnMut(&Part<'_>, &Member<'_>) + Send) -> Result<(), Error> {
+    let batch: Vec<u32> = (0..SAMPLES as u32).collect();
+    let parts = Part::split(&batch, 1, V::COUNT).zip([work]);
+    Team::new(1)?.run(parts, |member, (part, mut work)| work(&part, member));
+    Ok(())
 }
 
-/// Multiply-adds of twelve registers, which neither wait for each other nor for memory.
-fn peak<V: Lanes>() -> Stage {
-    const ROUNDS: usize = 20_000;
-    const SUMS: usize = 12;
-    Stage {
-        name: "peak".into(),
-        multiply_adds: (ROUNDS * SUMS * V::COUNT) as u64,
-        run: Box::new(|| {
-            V::vectorize(
-                #[inline(always)]
-                || {
-                    let (shrink, add) = (V::splat(black_box(0.5)), V::splat(black_box(1.0)));
-                    let mut sums = [V::splat(black_box(1.0)); SUMS];
-                    for _ in 0..ROUNDS {
-                        for sum in &mut sums {
-                            *sum = sum.mul_add(shrink, add);
-                        }
-                    }
-                    black_box(sums);
-                },
-            );
-        }),
-    }
+const CLASSES: usize = 10;
+
+/// Pixels and labels of the samples of all threads.
+fn samples(threads: usize) -> (Vec<u8>, Vec<u8>) {
+    let samples = SAMPLES * threads;
+    let pixels = noise(samples * 28 * 28).iter().map(|x| (x * 255.0) as u8).collect();
+    (pixels, (0..samples).map(|sample| (sample % CLASSES) as u8).collect())
 }
 
 /// Numbers from 0 to 1 that look random.
@@ -221,7 +292,7 @@ fn lenet_with_batch_norm() -> Model {
         &[Layer::Flatten][..],
         &linear(120)[..],
         &linear(84)[..],
-        &[Layer::Linear { out_features: 10 }][..],
+        &[Layer::Linear { out_features: CLASSES }][..],
     ];
     Model::new("lenet-bn", Shape::Image { channels: 1, height: 28, width: 28 }, layers.concat())
 }

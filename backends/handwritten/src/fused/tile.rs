@@ -7,10 +7,31 @@ pub(super) struct Tile {
     pub(super) channels: usize,
 }
 
-/// The most channels that a tile may have: four sums for each of four channels fill
-/// half of 32 registers, for each of two half of 16.
-pub(super) const fn most_channels(registers: usize) -> usize {
-    if registers >= 32 { 4 } else { 2 }
+/// The most that a kernel's tile may have in each direction: as many sums as there are
+/// registers, but for what is multiplied meanwhile.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tiles {
+    /// Channels of a convolution, beside its four places of a window or columns.
+    pub(super) channels: usize,
+    /// Channels whose weights' gradients are summed beside the five places of a kernel's row.
+    pub(super) gradient_channels: usize,
+    /// Features of a linear layer and, beside them, blocks of samples.
+    pub(super) features: usize,
+    pub(super) blocks: usize,
+    /// Registers of a linear layer's inputs, beside four outputs, for the weights' gradient.
+    pub(super) registers: usize,
+}
+
+impl Tiles {
+    pub(super) const OF_32: Self =
+        Self { channels: 4, gradient_channels: 4, features: 4, blocks: 4, registers: 4 };
+    /// A sum waits four cycles for its last multiply-add and two begin in each: eight sums
+    /// would do if nothing ever came late. Twelve leave room for that, and four registers.
+    pub(super) const OF_16: Self =
+        Self { channels: 3, gradient_channels: 2, features: 6, blocks: 2, registers: 3 };
+    /// Where a product needs a register of its own before it is added.
+    pub(super) const OF_16_UNFUSED: Self =
+        Self { channels: 2, gradient_channels: 2, features: 4, blocks: 2, registers: 3 };
 }
 
 /// As few tiles as can be, all about equally large: six channels are twice three.

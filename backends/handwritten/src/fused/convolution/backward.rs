@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::weights::{input_tiles, output_tiles};
+use super::weights::{gradient_tiles, input_tiles};
 use super::{Convolution, input_gradient, take, unpool, weight_gradient};
 use crate::fused::batch_norm::Gradient;
 use crate::fused::block::mask;
@@ -34,7 +34,6 @@ impl<V: Lanes> Convolution<V> {
         let stage = &self.stage;
         self.d_weight.clear();
         self.d_weight.resize(stage.out_channels * stage.inputs_of_an_output(), V::zero());
-        self.d_bias.fill(V::zero());
         let mut d_inputs = d_input.chunks_exact_mut(self.stage.inputs());
         for block in 0..part.blocks() {
             let samples = part.block(block).len();
@@ -42,11 +41,11 @@ impl<V: Lanes> Convolution<V> {
             let d_z = &d_output[block * self.stage.outputs()..][..self.stage.outputs()];
             self.block_backward(block, samples, &affine_gradients, input, d_z, d_inputs.next());
         }
-        self.hand_over(gradients);
+        self.hand_over(part, &affine_gradients, gradients);
     }
 
     /// ∂L/∂z in place of ∂L/∂output, and its sums.
-    fn deactivate(&mut self, output: &[V], d_output: &mut [V]) {
+    pub(super) fn deactivate(&mut self, output: &[V], d_output: &mut [V]) {
         let Self { stage, affine, largest, statistics, d_affine, .. } = self;
         let windows = stage.windows();
         d_affine.fill(0.0);
@@ -95,7 +94,7 @@ impl<V: Lanes> Convolution<V> {
         d_input: Option<&mut [V]>,
     ) {
         let stage = self.stage.clone();
-        let tiles = output_tiles::<V>(&stage);
+        let tiles = gradient_tiles::<V>(&stage);
         let (height, area) = (stage.out_height(), stage.area());
         // The input's gradient needs all channels at once, else a strip is enough.
         let row_bytes = 4 * stage.out_width() * size_of::<V>();
@@ -146,7 +145,7 @@ impl<V: Lanes> Convolution<V> {
         rows: Range<usize>,
         channel_stride: usize,
     ) {
-        let Self { stage, before, d_before, d_bias, .. } = self;
+        let Self { stage, before, d_before, .. } = self;
         let (width, windows, row_of_windows) = (stage.out_width(), stage.windows(), row_of_windows(stage));
         let before = &before[block * stage.out_height() / 2 * row_of_windows..];
         let mask = mask::<V>(samples);
@@ -155,7 +154,7 @@ impl<V: Lanes> Convolution<V> {
             #[inline(always)]
             || {
                 for c in channels {
-                    let (gradient, d_bias) = (affine_gradients[c], &mut d_bias[c]);
+                    let gradient = affine_gradients[c];
                     let d_before = &mut d_before[c * channel_stride..];
                     for (row, d_rows) in
                         (rows.start / 2..rows.end / 2).zip(d_before.chunks_exact_mut(2 * width))
@@ -163,11 +162,10 @@ impl<V: Lanes> Convolution<V> {
                         let values = &before[row * row_of_windows + c * 2 * width..][..2 * width];
                         let pooled = c * windows + row * (width / 2)..c * windows + (row + 1) * (width / 2);
                         let values = (values, &d_z[pooled.clone()]);
-                        let sum = match has_batch_norm {
+                        match has_batch_norm {
                             true => unpool::unpool::<V, true>(gradient, mask, values, width, d_rows),
                             false => unpool::unpool::<V, false>(gradient, mask, values, width, d_rows),
-                        };
-                        *d_bias = d_bias.add(sum);
+                        }
                         V::fetch(d_z.get(pooled.end..pooled.end + pooled.len()).unwrap_or_default());
                     }
                 }
@@ -189,19 +187,22 @@ impl<V: Lanes> Convolution<V> {
     }
 
     /// This part's gradients of the stage's parameters, as row-major tensors.
-    fn hand_over(&self, gradients: &mut [Vec<f32>]) {
-        let Self { stage, weights, d_weight, d_bias, d_affine, .. } = self;
+    fn hand_over(&self, part: &Part<'_>, affine_gradients: &[Gradient], gradients: &mut [Vec<f32>]) {
+        let Self { stage, weights, d_weight, d_affine, .. } = self;
         V::vectorize(
             #[inline(always)]
-            || {
-                weights.unpack(stage, d_weight, &mut gradients[0]);
-                for ((gradient, sums), sign) in gradients[1].iter_mut().zip(d_bias).zip(&weights.signs) {
-                    *gradient = sign * sums.sum();
-                }
-            },
+            || weights.unpack(stage, d_weight, &mut gradients[0]),
         );
+        let (d_scale, d_shift) = d_affine.split_at(stage.out_channels);
+        let count = (part.samples.len() * stage.area()) as f64;
+        for c in 0..stage.out_channels {
+            let d_bias = match stage.batch_norm {
+                Some(_) => affine_gradients[c].sum(count, self.sums[c][0], d_shift[c]),
+                None => d_shift[c],
+            };
+            gradients[1][c] = weights.signs[c] * d_bias as f32;
+        }
         if stage.batch_norm.is_some() {
-            let (d_scale, d_shift) = d_affine.split_at(stage.out_channels);
             for c in 0..stage.out_channels {
                 gradients[2][c] = weights.signs[c] * d_scale[c] as f32;
                 gradients[3][c] = d_shift[c] as f32;

@@ -49,19 +49,21 @@ pub(super) fn windows<V: Lanes, const K: usize, const C: usize>(
         for i in 0..stage.in_channels {
             let plane = &input[i * stage.height * stage.width..][..stage.height * stage.width];
             let weight = &weight[i * K * K * C..][..K * K * C];
-            for u in 0..K {
-                let upper = &plane[(row + u) * stage.width + column..][..K + 1];
-                let lower = &plane[(row + u + 1) * stage.width + column..][..K + 1];
-                let weight = &weight[u * K * C..][..K * C];
-                for v in 0..K {
-                    let inputs = [upper[v], upper[v + 1], lower[v], lower[v + 1]];
-                    for c in 0..C {
-                        let weight = V::splat(weight[v * C + c]);
-                        for place in 0..4 {
-                            x[c][place] = weight.mul_add(inputs[place], x[c][place]);
+            let mut rows = &plane[row * stage.width + column..];
+            for weight in weight.chunks_exact(K * C) {
+                let (upper, below) = rows.split_at(stage.width);
+                let (upper, lower) = (&upper[..K + 1], &below[..K + 1]);
+                rows = below;
+                each_place!(v < K, {
+                    let weights: [V; C] = array::from_fn(|c| V::splat(weight[v * C + c]));
+                    let inputs = [&upper[v], &upper[v + 1], &lower[v], &lower[v + 1]];
+                    for (place, input) in inputs.into_iter().enumerate() {
+                        let input = input.read();
+                        for c in 0..C {
+                            x[c][place].accumulate(weights[c], input);
                         }
                     }
-                }
+                });
             }
         }
         for c in 0..C {

@@ -1,5 +1,7 @@
 //! The gradient of the input.
 
+use std::array;
+
 use crate::fused::lanes::Lanes;
 use crate::fused::plan::ConvolutionStage;
 
@@ -65,43 +67,32 @@ fn columns<V: Lanes, const K: usize, const C: usize, const AT_LEFT: bool, const 
 ) -> [[V; COLUMNS]; C] {
     let (out_width, area) = (stage.out_width(), stage.area());
     let (first_u, last_u) = ((y + 1).saturating_sub(stage.out_height()), y.min(K - 1));
+    // Steps along the row, from the column that reaches x with the last place of the kernel on.
+    let first = if AT_LEFT { K - 1 } else { 0 };
+    let end = if RIGHT == NARROW { COLUMNS } else { COLUMNS + K - 1 };
     let mut sums = [[V::zero(); COLUMNS]; C];
     for o in 0..stage.out_channels {
         for u in first_u..=last_u {
             let row = &d_before[o * area + (y - u) * out_width..][..out_width];
+            let row = &row[x + first - (K - 1)..];
+            let row = if RIGHT == OTHER { row } else { &row[..end.saturating_sub(first)] };
             let weight = &weight[(o * K + u) * K * C..][..K * C];
-            // From the column that reaches x with the last place of the kernel on.
-            macro_rules! steps {
-                ($($step:literal)*) => {$(
-                    if $step >= (if AT_LEFT { K - 1 } else { 0 })
-                        && $step < (if RIGHT == NARROW { COLUMNS } else { COLUMNS + K - 1 })
+            each_place!(v < K, {
+                let weights: [V; C] = array::from_fn(|c| V::splat(weight[v * C + c]));
+                #[expect(clippy::needless_range_loop, reason = "it counts through every channel's sums")]
+                for column in 0..COLUMNS {
+                    let step = column + K - 1 - v;
+                    if (first..end).contains(&step)
+                        && let Some(d) = row.get(step - first)
                     {
-                        let column = x + $step - (K - 1);
-                        if RIGHT != OTHER || column < out_width {
-                            add_column::<V, K, C, $step>(row[column], weight, &mut sums);
+                        let d = d.read();
+                        for c in 0..C {
+                            sums[c][column].accumulate(weights[c], d);
                         }
                     }
-                )*};
-            }
-            steps!(0 1 2 3 4 5 6 7);
+                }
+            });
         }
     }
     sums
-}
-
-/// Adds what the gradient at column x + STEP − (K − 1) gives to the columns from x on.
-#[inline(always)]
-fn add_column<V: Lanes, const K: usize, const C: usize, const STEP: usize>(
-    d: V,
-    weight: &[f32],
-    sums: &mut [[V; COLUMNS]; C],
-) {
-    for (c, sums) in sums.iter_mut().enumerate() {
-        for (column, sum) in sums.iter_mut().enumerate() {
-            let v = (column + K - 1).wrapping_sub(STEP);
-            if v < K {
-                *sum = V::splat(weight[v * C + c]).mul_add(d, *sum);
-            }
-        }
-    }
 }

@@ -28,6 +28,20 @@ macro_rules! kernel {
     }};
 }
 
+/// Runs a block for each place of a kernel's row below K, as code of its own: a loop's
+/// counting costs instructions that the multiply-adds need.
+macro_rules! each_place {
+    ($place:ident < $K:ident, $block:block) => {
+        each_place!($place, $K, $block, 0 1 2 3 4)
+    };
+    ($place:ident, $K:ident, $block:block, $($number:literal)*) => {$(
+        if $number < $K {
+            let $place: usize = $number;
+            $block
+        }
+    )*};
+}
+
 mod backward;
 mod forward;
 mod input_gradient;
@@ -68,7 +82,6 @@ pub(super) struct Convolution<V> {
     d_affine: Vec<f64>,
     d_before: Vec<V>,
     d_weight: Vec<V>,
-    d_bias: Vec<V>,
 }
 
 impl<V: Lanes> Convolution<V> {
@@ -86,7 +99,6 @@ impl<V: Lanes> Convolution<V> {
             d_affine: vec![0.0; 2 * channels],
             d_before: Vec::new(),
             d_weight: Vec::new(),
-            d_bias: vec![V::zero(); channels],
             stage,
         }
     }

@@ -18,6 +18,10 @@ impl<V: Lanes> Convolution<V> {
         self.activate(output);
     }
 
+    pub(in crate::fused) fn time_deactivation(&mut self, output: &[V], d_output: &mut [V]) {
+        self.deactivate(output, d_output);
+    }
+
     /// With the way back through pooling and batch norm, which makes what it reads.
     pub(in crate::fused) fn time_weight_gradient(&mut self, input: &[V], d_z: &[V]) {
         let gradients = vec![Gradient::IDENTITY; self.stage.out_channels];

@@ -44,7 +44,7 @@ pub(super) fn deactivate<V: Lanes>(mean: f32, largest: &[V], output: &[V], d_out
 /// and without batch norm only the first term, since 0 · ∞ is not 0.
 ///
 /// `before` comes window after window, `d_rows` is two rows of `columns`. Only the
-/// lanes of `mask` count. Returns the sum over the rows.
+/// lanes of `mask` count.
 ///
 /// The largest is found again rather than read: the memory is what this waits for.
 /// (Where γ = 0 the window's first stood for it; but then scale is 0.)
@@ -55,27 +55,29 @@ pub(super) fn unpool<V: Lanes, const HAS_BATCH_NORM: bool>(
     (before, d_z): (&[V], &[V]),
     columns: usize,
     d_rows: &mut [V],
-) -> V {
-    let [mean, scale] = [gradient.mean, gradient.scale].map(V::splat);
-    let [slope, constant] = [gradient.slope, gradient.constant].map(|value| mask.mul(V::splat(value)));
+) {
+    let scale = V::splat(gradient.scale);
+    let slope = mask.mul(V::splat(gradient.slope));
+    // Values lie about one that occurs: the mean is not so far from 0 that this cancels.
+    let constant = mask.mul(V::splat(gradient.constant - gradient.slope * gradient.mean));
     let (upper, lower) = d_rows.split_at_mut(columns);
-    let mut sum = V::zero();
     let windows = before.as_chunks::<4>().0.iter().zip(d_z);
-    let places = upper.chunks_exact_mut(2).zip(lower.chunks_exact_mut(2));
+    let places = upper.as_chunks_mut::<2>().0.iter_mut().zip(lower.as_chunks_mut::<2>().0);
     for ((before, d_z), (upper, lower)) in windows.zip(places) {
         let largest = largest(before);
         // The window's gradient waits here until its first largest comes by.
         let mut waiting = d_z.mul(scale);
         for place in 0..4 {
-            let (own, rest) = before[place].divide_by_equality(largest, waiting);
+            let (own, rest) = match place {
+                3 => (waiting, waiting),
+                _ => before[place].divide_by_equality(largest, waiting),
+            };
             waiting = rest;
             let d = match HAS_BATCH_NORM {
-                true => before[place].sub(mean).mul_add(slope, constant.add(own)),
+                true => before[place].mul_add(slope, constant.add(own)),
                 false => own,
             };
-            sum = sum.add(d);
             if place < 2 { upper[place] = d } else { lower[place - 2] = d }
         }
     }
-    sum
 }

@@ -2,7 +2,7 @@
 
 use crate::fused::lanes::Lanes;
 use crate::fused::plan::ConvolutionStage;
-use crate::fused::tile::{Tile, most_channels, tiles};
+use crate::fused::tile::{Tile, tiles};
 
 /// The weights of one step.
 ///
@@ -56,12 +56,12 @@ impl Weights {
         }
     }
 
-    /// Adds up the lanes of a gradient that is packed as [`Weights::forward`] is, into
-    /// a row-major tensor, with the signs taken back.
+    /// Adds up the lanes of a gradient that is packed as i, u, v, o for each tile of
+    /// [`gradient_tiles`], into a row-major tensor, with the signs taken back.
     #[inline(always)]
     pub(super) fn unpack<V: Lanes>(&self, stage: &ConvolutionStage, packed: &[V], gradient: &mut [f32]) {
         let mut packed = packed.iter();
-        for tile in output_tiles::<V>(stage) {
+        for tile in gradient_tiles::<V>(stage) {
             for i in 0..stage.in_channels {
                 for place in 0..stage.kernel * stage.kernel {
                     let channels = tile.first..tile.first + tile.channels;
@@ -78,10 +78,17 @@ impl Weights {
 pub(super) fn output_tiles<V: Lanes>(
     stage: &ConvolutionStage,
 ) -> impl Iterator<Item = Tile> + Clone + use<V> {
-    tiles(stage.out_channels, most_channels(V::REGISTERS))
+    tiles(stage.out_channels, V::TILES.channels)
+}
+
+/// Tiles of output channels, for the gradient of the weights.
+pub(super) fn gradient_tiles<V: Lanes>(
+    stage: &ConvolutionStage,
+) -> impl Iterator<Item = Tile> + Clone + use<V> {
+    tiles(stage.out_channels, V::TILES.gradient_channels)
 }
 
 /// Tiles of input channels.
 pub(super) fn input_tiles<V: Lanes>(stage: &ConvolutionStage) -> impl Iterator<Item = Tile> + Clone + use<V> {
-    tiles(stage.in_channels, most_channels(V::REGISTERS))
+    tiles(stage.in_channels, V::TILES.channels)
 }

@@ -1,9 +1,11 @@
 //! Eight samples in a register of AVX2, of which there are 16, with fused
 //! multiply-add.
 
+use std::arch::asm;
 use std::arch::x86_64::*;
 
 use super::Lanes;
+use crate::fused::tile::Tiles;
 
 /// Eight samples.
 #[derive(Debug, Clone, Copy)]
@@ -15,15 +17,38 @@ fn with_avx2<R>(kernel: impl FnOnce() -> R) -> R {
     kernel()
 }
 
+/// sum + a · b. The compiler moves no such statement past another.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn accumulated(mut sum: __m256, a: __m256, b: __m256) -> __m256 {
+    // SAFETY: the instruction works on registers alone.
+    unsafe {
+        asm!(
+            "vfmadd231ps {sum}, {a}, {b}",
+            sum = inout(ymm_reg) sum,
+            a = in(ymm_reg) a,
+            b = in(ymm_reg) b,
+            options(nomem, nostack, preserves_flags)
+        );
+    }
+    sum
+}
+
 // SAFETY: __m256 is eight floats.
 unsafe impl Lanes for Avx2 {
     const COUNT: usize = 8;
-    const REGISTERS: usize = 16;
     const ROUNDS_ONCE: bool = true;
+    const TILES: Tiles = Tiles::OF_16;
 
     #[inline(always)]
     fn vectorize<R>(kernel: impl FnOnce() -> R) -> R {
         instructions!(with_avx2(kernel))
+    }
+
+    #[inline(always)]
+    fn read(&self) -> Self {
+        // SAFETY: a reference may be read from; volatile, lest the compiler know the value.
+        unsafe { std::ptr::from_ref(self).read_volatile() }
     }
 
     #[inline(always)]
@@ -54,6 +79,11 @@ unsafe impl Lanes for Avx2 {
     #[inline(always)]
     fn mul_add(self, a: Self, b: Self) -> Self {
         Self(instructions!(_mm256_fmadd_ps(self.0, a.0, b.0)))
+    }
+
+    #[inline(always)]
+    fn accumulate(&mut self, a: Self, b: Self) {
+        self.0 = instructions!(accumulated(self.0, a.0, b.0));
     }
 
     #[inline(always)]

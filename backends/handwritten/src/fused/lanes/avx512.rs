@@ -3,6 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::Lanes;
+use crate::fused::tile::Tiles;
 
 /// Sixteen samples.
 #[derive(Debug, Clone, Copy)]
@@ -17,8 +18,8 @@ fn with_avx512<R>(kernel: impl FnOnce() -> R) -> R {
 // SAFETY: __m512 is sixteen floats.
 unsafe impl Lanes for Avx512 {
     const COUNT: usize = 16;
-    const REGISTERS: usize = 32;
     const ROUNDS_ONCE: bool = true;
+    const TILES: Tiles = Tiles::OF_32;
 
     #[inline(always)]
     fn vectorize<R>(kernel: impl FnOnce() -> R) -> R {

@@ -36,6 +36,8 @@ pub(crate) use avx512::Avx512;
 pub(crate) use neon::Neon;
 pub(crate) use portable::Portable;
 
+use super::tile::Tiles;
+
 /// The values of one unit in [`Lanes::COUNT`] samples: a vector register.
 ///
 /// # Safety
@@ -45,10 +47,10 @@ pub(crate) use portable::Portable;
 pub(crate) unsafe trait Lanes: Copy + std::fmt::Debug + Send + Sync + 'static {
     /// Samples per register.
     const COUNT: usize;
-    /// Registers that a kernel may fill: how large its tile of sums can be.
-    const REGISTERS: usize;
     /// Whether [`Lanes::mul_add`] rounds once.
     const ROUNDS_ONCE: bool;
+    /// How large the tiles of sums are that fit the registers.
+    const TILES: Tiles;
 
     /// Runs `kernel` as code for this width. Whatever it calls must be inlined
     /// into it, or it would be compiled for the plainest processor.
@@ -83,6 +85,20 @@ pub(crate) unsafe trait Lanes: Copy + std::fmt::Debug + Send + Sync + 'static {
     /// Asks for values that will be read soon, so that they are in the cache by then.
     fn fetch(values: &[Self]);
 
+    /// The value, read anew where sums fill the registers: the compiler would keep what is
+    /// read again soon, and then has to put sums aside.
+    #[inline(always)]
+    fn read(&self) -> Self {
+        *self
+    }
+
+    /// self ← a · b + self; where sums fill the registers, in the order in which it is
+    /// written and not in one that needs more of them.
+    #[inline(always)]
+    fn accumulate(&mut self, a: Self, b: Self) {
+        *self = a.mul_add(b, *self);
+    }
+
     /// 0 in every lane.
     #[inline(always)]
     fn zero() -> Self {
@@ -103,19 +119,11 @@ pub(crate) unsafe trait Lanes: Copy + std::fmt::Debug + Send + Sync + 'static {
         unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), values.len() * Self::COUNT) }
     }
 
-    /// `COUNT` consecutive floats.
-    #[inline(always)]
-    fn load(floats: &[f32]) -> Self {
-        let floats = &floats[..Self::COUNT];
-        // SAFETY: COUNT floats are there, and they are what a vector consists of.
-        unsafe { floats.as_ptr().cast::<Self>().read_unaligned() }
-    }
-
     /// Writes the lanes to `COUNT` consecutive floats.
     #[inline(always)]
     fn store(self, floats: &mut [f32]) {
         let floats = &mut floats[..Self::COUNT];
-        // SAFETY: as in `load`.
+        // SAFETY: COUNT floats are there, and they are what a vector consists of.
         unsafe { floats.as_mut_ptr().cast::<Self>().write_unaligned(self) }
     }
 }

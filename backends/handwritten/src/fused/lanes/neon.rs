@@ -4,6 +4,7 @@
 use std::arch::aarch64::*;
 
 use super::Lanes;
+use crate::fused::tile::Tiles;
 
 /// Four samples.
 #[derive(Debug, Clone, Copy)]
@@ -13,8 +14,8 @@ pub(crate) struct Neon(float32x4_t);
 // SAFETY: float32x4_t is four floats.
 unsafe impl Lanes for Neon {
     const COUNT: usize = 4;
-    const REGISTERS: usize = 32;
     const ROUNDS_ONCE: bool = true;
+    const TILES: Tiles = Tiles::OF_32;
 
     #[inline(always)]
     fn vectorize<R>(kernel: impl FnOnce() -> R) -> R {

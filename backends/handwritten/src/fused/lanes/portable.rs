@@ -4,6 +4,7 @@
 use std::array;
 
 use super::Lanes;
+use crate::fused::tile::Tiles;
 
 const COUNT: usize = 4;
 
@@ -22,8 +23,8 @@ impl Portable {
 // SAFETY: it is an array of four floats, as large as its alignment.
 unsafe impl Lanes for Portable {
     const COUNT: usize = COUNT;
-    const REGISTERS: usize = 16;
     const ROUNDS_ONCE: bool = false;
+    const TILES: Tiles = Tiles::OF_16_UNFUSED;
 
     #[inline(always)]
     fn vectorize<R>(kernel: impl FnOnce() -> R) -> R {

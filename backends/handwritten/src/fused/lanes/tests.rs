@@ -28,7 +28,9 @@ pub(crate) fn for_each_width<T: ForEachWidth>(test: &mut T) {
 
 /// A vector of COUNT of these numbers.
 fn vector<V: Lanes>(numbers: &[f32]) -> V {
-    V::load(&numbers.iter().copied().cycle().take(V::COUNT).collect::<Vec<_>>())
+    let mut vector = [V::zero()];
+    V::floats_mut(&mut vector).iter_mut().zip(numbers.iter().cycle()).for_each(|(lane, x)| *lane = *x);
+    vector[0]
 }
 
 fn lanes<V: Lanes>(x: V) -> Vec<f32> {
@@ -51,11 +53,15 @@ impl ForEachWidth for Operations {
         check("mul", a.mul(b), &|a, b| a * b);
         check("div", a.div(b), &|a, b| a / b);
         check("mul_add", a.mul_add(b, V::splat(2.0)), &|a, b| a * b + 2.0);
+        let mut sum = V::splat(2.0);
+        sum.accumulate(a, b);
+        check("accumulate", sum, &|a, b| a * b + 2.0);
         check("max", a.max(b), &f32::max);
         check("min", a.min(b), &f32::min);
         let (same, other) = a.divide_by_equality(b, V::splat(9.0));
         check("same", same, &|a, b| if a == b { 9.0 } else { 0.0 });
         check("other", other, &|a, b| if a == b { 0.0 } else { 9.0 });
+        assert_eq!(lanes(a.read()), lanes(a));
         assert_eq!(a.sum(), lanes(a).iter().sum());
         let (first, second) = a.interleave(b);
         let in_turn: Vec<f32> = pairs.iter().flat_map(|&(a, b)| [a, b]).collect();

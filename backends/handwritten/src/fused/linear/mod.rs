@@ -8,15 +8,19 @@ use super::block::{mask, turn};
 use super::lanes::Lanes;
 use super::plan::LinearStage;
 use super::sigmoid::{sigmoid, sigmoid_gradient};
-use super::tile::tiles;
+use super::tile::{Tile, tiles};
 use crate::part::Part;
 use crate::threads::Member;
-use product::{Backward, Forward, Reading};
+use product::Matrix;
 
-/// Calls `$call` with a tile's two sizes, from 1 to 4, as literals.
+/// Calls `$call` with a tile's two sizes as literals: from 1 to 4, or 5 and 6 by 1 or 2.
 macro_rules! sized {
     ($call:ident, $rows:expr, $columns:expr) => {
         match ($rows, $columns) {
+            (6, 2) => $call!(6, 2),
+            (6, 1) => $call!(6, 1),
+            (5, 2) => $call!(5, 2),
+            (5, 1) => $call!(5, 1),
             (4, 4) => $call!(4, 4),
             (4, 3) => $call!(4, 3),
             (4, 2) => $call!(4, 2),
@@ -46,8 +50,10 @@ pub(super) struct Linear<V> {
     affine: Vec<Affine>,
     /// The batch's.
     statistics: Moments,
-    /// The input turned around: a row per sample.
-    rows: Vec<f32>,
+    /// The input turned around, in [`panels`]: for each, the registers of every sample.
+    turned: Vec<V>,
+    /// The weights, in the rows of [`Linear::spread_weight`].
+    weight: Vec<f32>,
 }
 
 impl<V: Lanes> Linear<V> {
@@ -56,7 +62,8 @@ impl<V: Lanes> Linear<V> {
             before: Vec::new(),
             affine: vec![Affine::IDENTITY; stage.outputs],
             statistics: Moments::default(),
-            rows: Vec::new(),
+            turned: Vec::new(),
+            weight: Vec::new(),
             stage,
         }
     }
@@ -113,7 +120,7 @@ impl<V: Lanes> Linear<V> {
     fn multiply(&mut self, parameters: &[Vec<f32>], blocks: usize, input: &[V]) {
         let LinearStage { inputs, outputs, .. } = self.stage;
         self.before.resize(blocks * outputs, V::zero());
-        let matrix = (&*parameters[0], inputs, Forward);
+        let matrix = Matrix::forward(&parameters[0], inputs);
         let y = (&mut *self.before, outputs);
         V::vectorize(
             #[inline(always)]
@@ -173,7 +180,8 @@ impl<V: Lanes> Linear<V> {
         self.weight_gradient(part, input, d_output, &mut gradients[0]);
         if !d_input.is_empty() {
             let LinearStage { inputs, outputs, .. } = self.stage;
-            let matrix = (&*parameters[0], inputs, Backward);
+            let width = self.spread_weight(&parameters[0]);
+            let matrix = Matrix::backward(&self.weight, width);
             let y = (d_input, inputs);
             V::vectorize(
                 #[inline(always)]
@@ -237,18 +245,29 @@ impl<V: Lanes> Linear<V> {
     fn weight_gradient(&mut self, part: &Part<'_>, input: &[V], d: &[V], d_weight: &mut [f32]) {
         let LinearStage { inputs, outputs, .. } = self.stage;
         let (stride, samples) = (self.stride(), part.samples.len());
-        self.rows.resize(part.blocks() * V::COUNT * stride, 0.0);
-        let rows = &mut *self.rows;
+        self.turned.resize(part.blocks() * stride, V::zero());
+        let turned = &mut *self.turned;
         V::vectorize(
             #[inline(always)]
             || {
-                let blocks = input.chunks_exact(inputs).zip(rows.chunks_exact_mut(V::COUNT * stride));
-                for (input, rows) in blocks {
-                    turn(input, stride, rows);
-                }
-                all_weight_gradients::<V>(samples, (V::floats(d), outputs), (rows, stride), d_weight);
+                turn_into_panels(part.blocks(), (input, inputs), turned);
+                all_weight_gradients(samples, (d, outputs), turned, (d_weight, stride));
             },
         );
+    }
+
+    /// Copies the weights to rows whose distance, which is returned, is an odd number of
+    /// cache lines: a column is read, and rows whose length is a power of two would drive
+    /// each other out of the first-level cache.
+    fn spread_weight(&mut self, weight: &[f32]) -> usize {
+        const LINE: usize = 16;
+        let inputs = self.stage.inputs;
+        let width = (inputs.div_ceil(LINE) | 1) * LINE;
+        self.weight.resize(self.stage.outputs * width, 0.0);
+        for (spread, row) in self.weight.chunks_exact_mut(width).zip(weight.chunks_exact(inputs)) {
+            spread[..inputs].copy_from_slice(row);
+        }
+        width
     }
 
     /// Moves the running statistics towards those of the batch.
@@ -262,25 +281,43 @@ impl<V: Lanes> Linear<V> {
 /// [`product::product`] for all sums and blocks.
 #[inline(always)]
 fn multiply<V: Lanes>(
-    (weight, width, reading): (&[f32], usize, impl Reading),
+    matrix: Matrix<'_>,
     start: Option<&Vec<f32>>,
     blocks: usize,
     (x, x_len): (&[V], usize),
     (y, y_len): (&mut [V], usize),
 ) {
-    let most_blocks = if V::REGISTERS >= 32 { 4 } else { 2 };
-    for group in tiles(blocks, most_blocks) {
+    for group in tiles(blocks, V::TILES.blocks) {
         let x = &x[group.first * x_len..];
-        for rows in tiles(y_len, 4) {
+        for rows in tiles(y_len, V::TILES.features) {
             let y = &mut y[group.first * y_len + rows.first..];
             macro_rules! call {
                 ($j:literal, $b:literal) => {{
                     let start = std::array::from_fn(|j| start.map_or(0.0, |start| start[rows.first + j]));
-                    let weight = reading.tile::<$j>(weight, width, rows.first, x_len);
-                    product::product::<V, $j, $b>(weight, start, (x, x_len), (y, y_len))
+                    product::product::<V, $j, $b>(matrix.from(rows.first), start, (x, x_len), (y, y_len))
                 }};
             }
             sized!(call, rows.channels, group.channels);
+        }
+    }
+}
+
+/// Runs of registers that hold a row of inputs. A panel of all samples lies in one piece:
+/// rows whose length is a power of two would drive each other out of the first-level cache.
+fn panels<V: Lanes>(registers: usize) -> impl Iterator<Item = Tile> + Clone {
+    tiles(registers, V::TILES.registers)
+}
+
+/// Turns the inputs of all blocks around, into [`panels`].
+#[inline(always)]
+fn turn_into_panels<V: Lanes>(blocks: usize, (input, inputs): (&[V], usize), turned: &mut [V]) {
+    let samples = blocks * V::COUNT;
+    for (block, input) in input.chunks_exact(inputs).take(blocks).enumerate() {
+        for panel in panels::<V>(inputs.div_ceil(V::COUNT)) {
+            let units = panel.first * V::COUNT..inputs.min((panel.first + panel.channels) * V::COUNT);
+            let rows = &mut turned[panel.first * samples..][..panel.channels * samples];
+            let rows = &mut rows[block * V::COUNT * panel.channels..][..V::COUNT * panel.channels];
+            turn(&input[units], |lane, place, units| rows[lane * panel.channels + place] = units);
         }
     }
 }
@@ -289,22 +326,23 @@ fn multiply<V: Lanes>(
 #[inline(always)]
 fn all_weight_gradients<V: Lanes>(
     samples: usize,
-    (d, outputs): (&[f32], usize),
-    (rows, stride): (&[f32], usize),
-    d_weight: &mut [f32],
+    (d, outputs): (&[V], usize),
+    turned: &[V],
+    (d_weight, stride): (&mut [f32], usize),
 ) {
-    let most_registers = if V::REGISTERS >= 32 { 4 } else { 3 };
-    // A few columns of all rows stay in the first-level cache while all outputs use them.
-    for registers in tiles(stride / V::COUNT, most_registers) {
+    let rows = samples.next_multiple_of(V::COUNT);
+    // A panel stays in the first-level cache while all outputs use it.
+    for panel in panels::<V>(stride / V::COUNT) {
+        let turned = &turned[panel.first * rows..][..panel.channels * samples];
         for output in tiles(outputs, 4) {
-            let d = (d, outputs, output.first);
-            let rows = (rows, stride, registers.first * V::COUNT);
+            let d = (&d[output.first.min(d.len())..], outputs);
+            let d_weight = (&mut d_weight[output.first * stride + panel.first * V::COUNT..], stride);
             macro_rules! call {
                 ($j:literal, $i:literal) => {
-                    weight_gradient::weight_gradient::<V, $j, $i>(samples, d, rows, d_weight)
+                    weight_gradient::weight_gradient::<V, $j, $i>(turned.as_chunks().0, d, d_weight)
                 };
             }
-            sized!(call, output.channels, registers.channels);
+            sized!(call, output.channels, panel.channels);
         }
     }
 }

@@ -4,82 +4,62 @@ use std::array;
 
 use crate::fused::lanes::Lanes;
 
-/// How a product reads the weight matrix, row-major with `width` columns.
-pub(super) trait Reading: Copy {
-    /// The weights by which the k-th value goes into the sums j = 0 … J − 1 of a tile
-    /// that begins with sum `first`: a function of k below `length`.
-    fn tile<'w, const J: usize>(
-        self,
-        weight: &'w [f32],
-        width: usize,
-        first: usize,
-        length: usize,
-    ) -> impl Fn(usize) -> [f32; J] + use<'w, J, Self>;
+/// A weight matrix, and how far it is in it from one sum and from one value to the next.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Matrix<'w> {
+    weight: &'w [f32],
+    from_sum: usize,
+    from_value: usize,
 }
 
-/// A sum per row, over the columns: from inputs to outputs.
-#[derive(Clone, Copy)]
-pub(super) struct Forward;
-
-/// A sum per column, over the rows: from outputs back to inputs.
-#[derive(Clone, Copy)]
-pub(super) struct Backward;
-
-impl Reading for Forward {
-    #[inline(always)]
-    fn tile<'w, const J: usize>(
-        self,
-        weight: &'w [f32],
-        width: usize,
-        first: usize,
-        length: usize,
-    ) -> impl Fn(usize) -> [f32; J] + use<'w, J> {
-        let rows: [&[f32]; J] = array::from_fn(|j| &weight[(first + j) * width..][..length]);
-        #[inline(always)]
-        move |k| array::from_fn(|j| rows[j][k])
+impl<'w> Matrix<'w> {
+    /// A sum per row, over the columns: from inputs to outputs.
+    pub(super) fn forward(weight: &'w [f32], width: usize) -> Self {
+        Self { weight, from_sum: width, from_value: 1 }
     }
-}
 
-impl Reading for Backward {
+    /// A sum per column, over the rows: from outputs back to inputs.
+    pub(super) fn backward(weight: &'w [f32], width: usize) -> Self {
+        Self { weight, from_sum: 1, from_value: width }
+    }
+
+    /// The part that begins with this sum.
     #[inline(always)]
-    fn tile<'w, const J: usize>(
-        self,
-        weight: &'w [f32],
-        width: usize,
-        first: usize,
-        _: usize,
-    ) -> impl Fn(usize) -> [f32; J] + use<'w, J> {
-        #[inline(always)]
-        move |k| {
-            let row = &weight[k * width + first..][..J];
-            array::from_fn(|j| row[j])
-        }
+    pub(super) fn from(self, sum: usize) -> Self {
+        Self { weight: &self.weight[sum * self.from_sum..], ..self }
     }
 }
 
 /// For J sums and B blocks of samples:
 ///
 /// ```text
-/// y[block, j] = start[j] + Σₖ weight(k)[j] · x[block, k]
+/// y[block, j] = start[j] + Σₖ weight[j, k] · x[block, k]
 /// ```
 ///
 /// J × B sums side by side in registers: each weight that is loaded serves B sums,
 /// each value J. `x` holds `x_len` values per block, `y` holds `y_len`.
+///
+/// # Panics
+/// Where there are fewer weights or values than that.
 #[inline(always)]
 pub(super) fn product<V: Lanes, const J: usize, const B: usize>(
-    weight: impl Fn(usize) -> [f32; J],
+    Matrix { weight, from_sum, from_value }: Matrix<'_>,
     start: [f32; J],
     (x, x_len): (&[V], usize),
     (y, y_len): (&mut [V], usize),
 ) {
     let mut sums: [[V; B]; J] = array::from_fn(|j| [V::splat(start[j]); B]);
-    let x: [&[V]; B] = array::from_fn(|block| &x[block * x_len..][..x_len]);
-    #[expect(clippy::needless_range_loop, reason = "k counts through every block and the weights")]
+    assert!(x.len() >= B * x_len, "values of {B} blocks");
+    let last_value = x_len.saturating_sub(1);
+    assert!(weight.len() > (J - 1) * from_sum + last_value * from_value, "weights of {J} sums");
     for k in 0..x_len {
-        let values: [V; B] = array::from_fn(|block| x[block][k]);
-        let weights = weight(k);
+        // A check of each index would cost as many instructions as the multiply-adds.
+        // SAFETY: k < x_len and block < B, and there are B · x_len values: asserted above.
+        let values: [V; B] = array::from_fn(|block| unsafe { *x.get_unchecked(block * x_len + k) });
+        #[expect(clippy::needless_range_loop, reason = "j counts through the weights too")]
         for j in 0..J {
-            let weight = V::splat(weights[j]);
+            // SAFETY: the largest such index is that of the last sum and value: asserted above.
+            let weight = V::splat(unsafe { *weight.get_unchecked(j * from_sum + k * from_value) });
             for block in 0..B {
                 sums[j][block] = weight.mul_add(values[block], sums[j][block]);
             }
