@@ -8,7 +8,7 @@
 #        scripts/gpu-bundle.sh --variant NAME   the hand-written backend alone, into
 #            target/gpu-variants/NAME, for `gpu-lease.sh OUT --compare plain …/NAME`
 # With TRAINMARK_QUICK_KERNELS=1 it is target/gpu-bundle-quick.tar.gz, to see that it can be made:
-# Candle's kernels in it are hardly optimised.
+# the program in it is that of `cargo run`, and what is for CUDA is hardly optimised.
 set -euo pipefail
 unset CDPATH
 # shellcheck source=scripts/help.sh
@@ -23,6 +23,7 @@ oldest_cuda=13.0
 # What is only to show that it can be made is not taken for one to run.
 quick=${TRAINMARK_QUICK_KERNELS:+-quick}
 archive=target/gpu-bundle$quick.tar.gz
+cuda=cuda$quick/release
 builds=$PWD/target/backends
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -68,7 +69,7 @@ handwritten() {
     [ ! -f backends/handwritten/examples/kernels.rs ] || programs+=(kernels)
     build handwritten cuda build-cuda.sh build --release --locked --lib "${programs[@]/#/--example=}"
     for name in "${programs[@]}"; do
-        strip -o "$1/$name-handwritten" "$builds/handwritten/cuda/release/examples/$name"
+        strip -o "$1/$name-handwritten" "$builds/handwritten/$cuda/examples/$name"
     done
 }
 
@@ -80,7 +81,7 @@ if [ "${1:-}" = --variant ]; then
     mkdir -p "$folder"
     handwritten "$work"
     strip --strip-unneeded -o "$folder/libtrainmark_handwritten.so" \
-        "$builds/handwritten/cuda/release/libtrainmark_handwritten.so"
+        "$builds/handwritten/$cuda/libtrainmark_handwritten.so"
     mv "$work/epoch-handwritten" "$folder"
     revision >"$folder/REVISION"
     echo "$folder: $(du -k "$folder" | cut -f 1) KiB"
@@ -91,17 +92,18 @@ if [ $# != 0 ]; then
     exit 2
 fi
 
-cargo build --release --locked
-strip -o "$bundle/harness/trainmark" target/release/trainmark
+if [ -n "$quick" ]; then profile=dev folder=debug; else profile=release folder=release; fi
+cargo build --profile $profile --locked
+program=target/$folder/trainmark
+strip -o "$bundle/harness/trainmark" $program
 
 # What `bench` builds for the CPU, then the libraries for CUDA.
-target/release/trainmark check all@cpu --workload softmax --dataset synthetic >"$work/check.log" ||
+$program check all@cpu --workload softmax --dataset synthetic >"$work/check.log" ||
     { cat "$work/check.log" >&2; exit 1; }
 handwritten "$bundle/tools"
 for name in candle dfdx; do build "$name" cuda build-cuda.sh; done
-pack candle cpu=release/libtrainmark_candle.so "cuda=cuda$quick/release/libtrainmark_candle.so"
-for name in dfdx handwritten; do
-    pack "$name" "cpu=release/libtrainmark_$name.so" "cuda=cuda/release/libtrainmark_$name.so"
+for name in candle dfdx handwritten; do
+    pack "$name" "cpu=release/libtrainmark_$name.so" "cuda=$cuda/libtrainmark_$name.so"
 done
 pack tch "cpu,cuda=release/libtrainmark_tch.so"
 

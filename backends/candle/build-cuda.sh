@@ -3,8 +3,8 @@
 # that scripts/cuda-toolkit.sh finds or fetches; no GPU is needed. With --probe, says
 # whether that can be done: its last line is why not. Other arguments are a command of
 # cargo to run in the same way: `sh build-cuda.sh test --release --locked`.
-# With TRAINMARK_QUICK_KERNELS=1 the kernels are hardly optimised, into …/cuda-quick: a few minutes
-# less for who only wants to know whether it builds, and nothing to be timed.
+# With TRAINMARK_QUICK_KERNELS=1 kernels and code are hardly optimised, into …/cuda-quick: a few
+# minutes less for who only wants to know whether it builds, and nothing to be timed.
 set -eu
 unset CDPATH
 cd "$(dirname "$0")"
@@ -21,6 +21,7 @@ export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/cuda"
 if [ -n "${TRAINMARK_QUICK_KERNELS:-}" ]; then
     NVCC_APPEND_FLAGS="$NVCC_APPEND_FLAGS -Xcicc -O1 -Xptxas -O1"
     CARGO_TARGET_DIR="$CARGO_TARGET_DIR-quick"
+    export CARGO_PROFILE_RELEASE_OPT_LEVEL=0
 fi
 [ $# -gt 0 ] || set -- build --release --locked --lib
 command=$1

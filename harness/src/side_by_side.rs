@@ -1,15 +1,24 @@
-//! Several things that mostly wait, done at the same time.
+//! Several things done at the same time.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::Builder;
 
-/// More of them would mostly wait for a processor.
+/// More of them, though they mostly wait, would wait for a processor.
 const MOST: usize = 8;
 
-/// What `work` makes of each item, in their order. However few threads there are, this one
-/// takes part.
+/// What `work`, which mostly waits, makes of each item, in their order.
 pub(crate) fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    on_threads(MOST, items, work)
+}
+
+/// What `work` makes of each item, in their order, on so many threads at most. However few there
+/// are, this one takes part.
+pub(crate) fn on_threads<T: Sync, R: Send>(
+    most: usize,
+    items: &[T],
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let take_part = || {
         while let Some((index, item)) = take(items, &next) {
@@ -18,7 +27,7 @@ pub(crate) fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R
         }
     };
     std::thread::scope(|scope| {
-        for _ in 1..items.len().min(MOST) {
+        for _ in 1..items.len().min(most) {
             // Where threads are few, those that there are do more of it.
             if Builder::new().spawn_scoped(scope, take_part).is_err() {
                 break;
@@ -58,6 +67,7 @@ mod tests {
     fn many_and_none_are_done() {
         let items: Vec<usize> = (0..100).collect();
         assert_eq!(side_by_side(&items, |item| *item), items);
+        assert_eq!(on_threads(1, &items, |item| *item), items);
         assert!(side_by_side(&[] as &[u8], |item| *item).is_empty());
     }
 }

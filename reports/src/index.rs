@@ -1,5 +1,5 @@
-//! `index.html` in the folder of the run folders: every run with its outcome and best time, the
-//! newest first, and every other folder with the reason why it is no run.
+//! `index.html` in the folder of the run folders: every run with its outcome and the time of the
+//! fastest framework, the newest first, and every other folder with the reason why it is no run.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -13,7 +13,8 @@ use crate::html;
 use crate::number::{count, seconds, utc};
 use crate::record::Record;
 use crate::store::{self, EVENTS_FILE, LATEST, StoreError};
-use crate::summary::summarize;
+use crate::summary::{group, summarize};
+use crate::words;
 
 /// Its name in the folder of the run folders.
 pub const FILE: &str = "index.html";
@@ -64,7 +65,7 @@ struct ListedRun {
     best: Option<Best>,
 }
 
-/// The cell with the lowest median.
+/// The cell of the headline.
 #[derive(Serialize)]
 struct Best {
     cell: String,
@@ -143,9 +144,11 @@ fn outcome(record: &Record) -> String {
 }
 
 fn best(record: &Record) -> Option<Best> {
-    let timed = summarize(record).into_iter().filter_map(|summary| Some((summary.cell, summary.seconds()?)));
-    let (cell, least) = timed.min_by(|a, b| a.1.total_cmp(&b.1))?;
-    Some(Best { cell: cell.to_string(), seconds: least, shown: seconds(least) })
+    let groups = group(summarize(record));
+    let fastest = words::fastest(record, &groups)?;
+    let role = if record.started.is_ceiling(fastest.cell) { ", the ceiling" } else { "" };
+    let least = fastest.seconds()?;
+    Some(Best { cell: format!("{}{role}", fastest.cell), seconds: least, shown: seconds(least) })
 }
 
 /// A file name as a part of a relative address.
@@ -163,6 +166,8 @@ fn encoded(name: &OsStr) -> String {
 mod tests {
     use super::*;
     use crate::example;
+    use crate::record::{Role, Run};
+    use crate::words::Headline;
 
     fn page(parent: &Path) -> String {
         write(parent).unwrap();
@@ -193,6 +198,32 @@ mod tests {
         }
         assert!(html.contains("not finished, 0 of 0 runs ok"));
         assert!(!html.contains(">latest<"), "`latest` is the same run once more");
+    }
+
+    #[test]
+    fn the_time_is_the_headlines_the_fastest_frameworks() {
+        let mut record = example::record();
+        let of_ceiling = |record: &mut Record, backend: &str| {
+            record.started.roles.insert(backend.to_owned(), Role::Ceiling);
+        };
+        let shown = |record: &Record| best(record).map(|best| (best.cell, best.shown));
+        let tch = Some(("lenet-bn tch/builtin@cpu".to_owned(), "2.25 s".to_owned()));
+        assert_eq!(shown(&record), tch);
+        let of_handwritten = |run: &&mut Run| run.cell.backend == "handwritten";
+        for run in record.runs.iter_mut().filter(of_handwritten) {
+            run.epochs.iter_mut().for_each(|epoch| epoch.train_seconds *= 0.1);
+        }
+        assert_ne!(shown(&record), tch, "without a role it competes");
+        of_ceiling(&mut record, "handwritten");
+        assert_eq!(shown(&record), tch);
+        let figure = Headline::of(&record, &group(summarize(&record))).figure;
+        assert_eq!(figure, "2.25 s");
+        of_ceiling(&mut record, "tch");
+        record.runs.retain(|run| run.cell.backend == "tch");
+        let ceiling = "lenet-bn tch/builtin@cpu, the ceiling".to_owned();
+        assert_eq!(shown(&record), Some((ceiling, "2.25 s".to_owned())), "there is nothing else");
+        record.runs.clear();
+        assert_eq!(shown(&record), None);
     }
 
     #[test]

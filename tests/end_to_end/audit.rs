@@ -106,7 +106,7 @@ fn an_interrupted_audit_is_made_on_resume() {
 }
 
 /// Audits of a plugin that does not cheat; `TRAINMARK_AUDITS` asks for more.
-const AUDITS: usize = 8;
+const AUDITS: usize = 4;
 /// Benchmarks that share them, side by side.
 const BENCHMARKS: usize = 4;
 

@@ -174,6 +174,20 @@ fn all_needs_are_told_together_before_anything_is_built() {
     assert!(builds(&repository).join("first/made.so").is_file());
 }
 
+/// A download may take minutes, too.
+#[test]
+fn all_needs_are_told_before_the_data_set_is_fetched() {
+    let repository = Repository::new().backend("lacking", &manifest("lacking", MADE, "moon-compiler"));
+    let finished = repository.invoke(["bench", "all", "--workload", "softmax", "--dataset", "fashion-mnist"]);
+    let finished = finished.run();
+    let place =
+        |text: &str| finished.stderr.find(text).unwrap_or_else(|| panic!("{text}: {}", finished.stderr));
+    // Nobody answers there.
+    let told = ["lacking: unavailable: building it needs moon-compiler", "error: cannot download "];
+    assert!(told.map(place).is_sorted(), "{}", finished.stderr);
+    assert_eq!(finished.code, Some(2), "{}", finished.stderr);
+}
+
 #[test]
 fn probes_that_hang_are_named_and_hold_up_nothing_else() {
     let hanging = ["one", "two", "three"];

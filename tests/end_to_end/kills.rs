@@ -8,9 +8,9 @@ use serde_json::Value;
 use trainmark_tests::{Invocation, RunFolder, asked_for, bench, hostile, invoke, minimal_c};
 
 /// Kills to be survived; `TRAINMARK_KILLS` asks for more.
-const KILLS: usize = 8;
+const KILLS: usize = 4;
 /// Benchmarks that share them, side by side: half of the time they wait.
-const BENCHMARKS: usize = 4;
+const BENCHMARKS: usize = 2;
 /// A benchmark of these runs lasts longer than this without a kill.
 const LONGEST_LIFE: Duration = Duration::from_millis(1500);
 const RUNS: usize = 6;

@@ -51,8 +51,13 @@ fn built() -> &'static Path {
     })
 }
 
-/// Builds in the profile that these tests were built with.
+/// Builds in the profile that these tests were built with, unless `TRAINMARK_IS_BUILT` says that all
+/// was built just now. Cargo would compile it again there, since a workspace's packages together
+/// may want other features of what they share.
 fn cargo_build(arguments: &[&str]) {
+    if std::env::var_os("TRAINMARK_IS_BUILT").is_some() {
+        return;
+    }
     let folder = profile_folder();
     let profile = match folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",

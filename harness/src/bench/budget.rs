@@ -257,10 +257,10 @@ mod tests {
         assert_eq!(plan(44.0), (vec![vec![2, 2], vec![2, 2], vec![]], 0, 0));
         assert_eq!(plan(50.0), (vec![vec![2, 2], vec![2, 2], vec![2]], 0, 0));
         assert_eq!(plan(54.0).1, 2);
-        // To the end once, the repeated one twice; then audits.
-        let (of_cells, _, audits) = plan(54.0 + 6.0 + 30.0 + 9.0);
-        assert_eq!((of_cells, audits), (vec![vec![5, 2], vec![5, 2], vec![5]], 0));
-        assert_eq!(plan(99.0 + 17.5).2, 3);
+        // Of each its audit and one run to the end, of the repeated one two.
+        assert_eq!(plan(54.0 + 1.25 + 6.0), (vec![vec![5, 2], vec![2, 2], vec![2]], 2, 1));
+        assert_eq!(plan(61.25 + 12.5 + 30.0), (vec![vec![5, 2], vec![5, 2], vec![2]], 2, 2));
+        assert_eq!(plan(103.75 + 3.75 + 9.0), (vec![vec![5, 2], vec![5, 2], vec![5]], 2, 3));
         let (of_cells, repeats, audits) = plan(f64::INFINITY);
         assert_eq!((of_cells, repeats, audits), (vec![vec![5; 3]; 3], 3, 3));
     }

@@ -157,7 +157,8 @@ impl<'p> Preparer<'p> {
     }
 
     /// Prepares it all, and listens for the user's interruption from the first build on. A
-    /// backend that cannot be built or loaded is a row of [`Ready::unavailable`].
+    /// backend that cannot be built or loaded is a row of [`Ready::unavailable`]; what building
+    /// needs is looked at first, before the data set is fetched.
     ///
     /// # Errors
     /// Where the request names something that does not exist, the data set is not to be had, or
@@ -172,10 +173,7 @@ impl<'p> Preparer<'p> {
     /// # Errors
     /// As [`Self::prepare`].
     pub fn prepare_and_check(&mut self) -> anyhow::Result<Ready> {
-        let dataset = self.obtain_dataset()?;
-        self.runner.interrupt().listen()?;
-        self.find_cells(Some(&dataset))?;
-        self.ready(dataset)
+        self.prepare_all(|_| Ok(()), true)
     }
 
     /// As [`Self::prepare`], on a data set that is checked before anything is built.
@@ -186,10 +184,22 @@ impl<'p> Preparer<'p> {
         &mut self,
         check: impl FnOnce(&data::DecodedFiles) -> anyhow::Result<()>,
     ) -> anyhow::Result<Ready> {
+        self.prepare_all(check, false)
+    }
+
+    fn prepare_all(
+        &mut self,
+        check: impl FnOnce(&data::DecodedFiles) -> anyhow::Result<()>,
+        is_gated: bool,
+    ) -> anyhow::Result<Ready> {
+        let wanted = self.wanted()?;
+        self.check_devices(&wanted)?;
+        let survey = self.survey(&wanted)?;
         let dataset = self.obtain_dataset()?;
         check(&dataset)?;
         self.runner.interrupt().listen()?;
-        self.find_cells(None)?;
+        let unbuilt = self.build_stale(survey, &wanted, is_gated.then_some(&dataset))?;
+        self.find_cells(wanted, &unbuilt)?;
         self.ready(dataset)
     }
 
@@ -224,13 +234,14 @@ impl<'p> Preparer<'p> {
         Ok(dataset)
     }
 
-    /// All but the data set; on it, where it is given, what is built is checked meanwhile.
-    pub(super) fn find_cells(&mut self, dataset: Option<&data::DecodedFiles>) -> anyhow::Result<()> {
-        let mut wanted = self.wanted()?;
-        self.check_devices(&wanted)?;
-        let unbuilt = self.build_stale(&wanted, dataset)?;
+    /// Loads the libraries but those that could not be built, and asks them for their cells.
+    pub(super) fn find_cells(
+        &mut self,
+        mut wanted: Vec<Wanted<'_>>,
+        unbuilt: &HashSet<PathBuf>,
+    ) -> anyhow::Result<()> {
         for one in &mut wanted {
-            one.ready = self.load(one, &unbuilt)?;
+            one.ready = self.load(one, unbuilt)?;
         }
         // Workload by workload, so that what is compared stands together.
         for workload in self.workloads.clone() {
@@ -252,7 +263,7 @@ impl<'p> Preparer<'p> {
     }
 
     /// The selections with `all` and libraries replaced by backends.
-    fn wanted(&mut self) -> anyhow::Result<Vec<Wanted<'p>>> {
+    pub(super) fn wanted(&mut self) -> anyhow::Result<Vec<Wanted<'p>>> {
         let mut selections = Vec::new();
         for text in &self.selected.selections {
             let selection = Selection::parse(text)?;

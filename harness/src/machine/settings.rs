@@ -43,13 +43,14 @@ const PREFIXES: [&str; 24] = [
 const NAMES: [&str; 4] = ["DYLD_INSERT_LIBRARIES", "GLIBC_TUNABLES", "LIBTORCH", "RUST_MIN_STACK"];
 /// What changes no time, or what no worker gets as it is: where data lie and come from, what tests
 /// ask for, the place of CUDA for builds, and the path that workers get of their own.
-const OF_NO_EFFECT: [&str; 11] = [
+const OF_NO_EFFECT: [&str; 12] = [
     "CUDA_HOME",
     "CUDA_PATH",
     "LD_LIBRARY_PATH",
     "TRAINMARK_COMPUTE_CAP",
     "TRAINMARK_DATA",
     "TRAINMARK_DATA_URL",
+    "TRAINMARK_IS_BUILT",
     "TRAINMARK_OFFLINE",
     // `cargo run` hands on what the build script has told the compiler.
     "TRAINMARK_OPT_LEVEL",

@@ -26,6 +26,10 @@ impl Differentiable for Sigmoid {
         let pairs = pass.gradient.iter().zip(pass.output);
         Gradients::of_input(pairs.map(|(dy, y)| dy * y * (1.0 - y)).collect())
     }
+
+    fn computes_samples_alone(&self) -> bool {
+        true
+    }
 }
 
 impl Differentiable for Relu {
@@ -56,6 +60,10 @@ impl Differentiable for Tanh {
     fn backward(&self, pass: &Backward<'_>) -> Gradients {
         let pairs = pass.gradient.iter().zip(pass.output);
         Gradients::of_input(pairs.map(|(dy, y)| dy * (1.0 - y * y)).collect())
+    }
+
+    fn computes_samples_alone(&self) -> bool {
+        true
     }
 }
 

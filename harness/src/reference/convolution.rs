@@ -139,6 +139,10 @@ impl Differentiable for Convolution {
         }
         Gradients { input: d_input, parameters: vec![d_weights, d_biases] }
     }
+
+    fn computes_samples_alone(&self) -> bool {
+        true
+    }
 }
 
 /// Σ a(k)·b(stride·k). Four sums side by side, since one would wait for its own

@@ -40,6 +40,10 @@ impl Differentiable for Linear {
         }
         Gradients { input: d_input, parameters: vec![d_weights, d_biases] }
     }
+
+    fn computes_samples_alone(&self) -> bool {
+        true
+    }
 }
 
 /// Four sums side by side, since one would wait for its own last addition.

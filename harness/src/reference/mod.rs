@@ -17,6 +17,7 @@ mod finite_differences;
 mod linear;
 mod loss;
 mod network;
+mod parts;
 mod pooling;
 mod resize;
 
@@ -64,12 +65,18 @@ impl Gradients {
 }
 
 /// One layer, applied to a whole batch.
-pub(crate) trait Differentiable {
+pub(crate) trait Differentiable: Sync {
     /// The layer's output.
     fn forward(&self, parameters: &[Vec<f64>], input: &[f64], mode: Mode) -> Vec<f64>;
 
     /// Gradients of the loss, in training mode.
     fn backward(&self, pass: &Backward<'_>) -> Gradients;
+
+    /// Whether a sample's output depends on no other sample and takes time enough to be worth a
+    /// thread: then a batch may be computed in parts.
+    fn computes_samples_alone(&self) -> bool {
+        false
+    }
 
     /// Moves running statistics towards those of the batch.
     fn update_statistics(&self, _parameters: &mut [Vec<f64>], _input: &[f64]) {}

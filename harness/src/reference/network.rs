@@ -11,7 +11,7 @@ use super::linear::Linear;
 use super::loss::{self, Score};
 use super::pooling::{AvgPool, MaxPool, Windows};
 use super::resize::Resize;
-use super::{Backward, Differentiable, Mode};
+use super::{Backward, Differentiable, Mode, parts};
 
 /// Samples as the network takes them.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,6 +67,8 @@ struct Placed {
 pub struct Reference {
     specs: Vec<ParameterSpec>,
     layers: Vec<Placed>,
+    /// Values of a sample.
+    features: usize,
     learning_rate: f64,
     logit_margin: f64,
     parameters: Vec<Vec<f64>>,
@@ -82,7 +84,9 @@ impl Reference {
         let specs = model.parameters()?;
         model.classes()?;
         let first = specs.first().map_or(0, |spec| spec.layer);
-        let shapes = model.input_shapes()?.into_iter().zip(model.shapes()?);
+        let inputs = model.input_shapes()?;
+        let features = inputs.first().map_or(1, |shape| shape.len());
+        let shapes = inputs.into_iter().zip(model.shapes()?);
         let mut layers = Vec::with_capacity(model.layers.len());
         for ((index, layer), (input, output)) in model.layers.iter().enumerate().zip(shapes) {
             let start = specs.partition_point(|spec| spec.layer < index);
@@ -92,7 +96,7 @@ impl Reference {
             layers.push(Placed { operation, parameters: start..end });
         }
         let parameters = specs.iter().map(|spec| vec![0.0; spec.len()]).collect();
-        Ok(Self { specs, layers, learning_rate, logit_margin: 0.0, parameters })
+        Ok(Self { specs, layers, features, learning_rate, logit_margin: 0.0, parameters })
     }
 
     /// Counts, in later scores, the samples whose two largest logits lie closer than this.
@@ -180,9 +184,14 @@ impl Reference {
 
     fn forward(&self, inputs: &[f64], mode: Mode) -> Vec<f64> {
         let first = inputs.to_vec();
-        self.layers.iter().fold(first, |values, layer| {
-            layer.operation.forward(&self.parameters[layer.parameters.clone()], &values, mode)
-        })
+        self.layers.iter().fold(first, |values, layer| self.pass_through(layer, &values, inputs, mode))
+    }
+
+    /// What a layer makes of the values that the layers before it have made of `inputs`.
+    fn pass_through(&self, layer: &Placed, values: &[f64], inputs: &[f64], mode: Mode) -> Vec<f64> {
+        let samples = inputs.len() / self.features;
+        let parameters = &self.parameters[layer.parameters.clone()];
+        parts::forward(&*layer.operation, parameters, values, samples, mode)
     }
 
     /// The input of every layer, and the logits, in training mode.
@@ -190,8 +199,7 @@ impl Reference {
         let mut activations = Vec::with_capacity(self.layers.len() + 1);
         let mut values = inputs.to_vec();
         for layer in &self.layers {
-            let parameters = &self.parameters[layer.parameters.clone()];
-            let next = layer.operation.forward(parameters, &values, Mode::Training);
+            let next = self.pass_through(layer, &values, inputs, Mode::Training);
             activations.push(std::mem::replace(&mut values, next));
         }
         activations.push(values);
@@ -203,12 +211,13 @@ impl Reference {
         let mut gradient = loss::gradient(&logits, &batch.labels);
         let mut gradients: Vec<Vec<f64>> = vec![Vec::new(); self.specs.len()];
         for (index, layer) in self.layers.iter().enumerate().rev() {
-            let found = layer.operation.backward(&Backward {
+            let pass = Backward {
                 parameters: &self.parameters[layer.parameters.clone()],
                 input: &activations[index],
                 output: &activations[index + 1],
                 gradient: &gradient,
-            });
+            };
+            let found = parts::backward(&*layer.operation, &pass, batch.labels.len());
             for (slot, tensor) in layer.parameters.clone().zip(found.parameters) {
                 gradients[slot] = tensor;
             }

@@ -88,6 +88,10 @@ impl Differentiable for MaxPool {
         });
         Some(gaps)
     }
+
+    fn computes_samples_alone(&self) -> bool {
+        true
+    }
 }
 
 impl Differentiable for AvgPool {
@@ -107,6 +111,10 @@ impl Differentiable for AvgPool {
             self.0.places(first).for_each(|place| d_input[place] += pass.gradient[index] / count);
         });
         Gradients::of_input(d_input)
+    }
+
+    fn computes_samples_alone(&self) -> bool {
+        true
     }
 }
 

@@ -31,7 +31,7 @@ fn the_example_has_everything_in_order() {
         "<h1>20260131T130500-example</h1>",
         "load average 3.1 on 2 processors",
         "tch builtin is the fastest: 2.25 s [1.96, 2.58]",
-        "lenet-bn reaches training accuracy 0.88 in 9 of 9 runs within 5 epochs, lenet in 0 of 9 runs.",
+        "lenet-bn reaches training accuracy 0.88 in 9 of 9 runs within 5 epochs, lenet in 0 of 6 runs.",
         "Training loss against epochs",
         "Training seconds per epoch</figcaption>",
         "Seconds per epoch against <span class=\"baseline\">tch builtin</span>",

@@ -63,16 +63,27 @@ fn convergence_lead(
     if judged.is_empty() {
         return "No comparison: one of the two has no run that trained all its epochs.".to_owned();
     }
-    let verdict = convergence_verdict(&judged);
-    format!(
-        "{verdict}: {} reaches {} in {} within {}, {} in {}.",
-        with.workload,
-        target.name(),
-        share(judged.iter().map(|pair| &pair.with_target)),
-        count(record.started.plan.epochs as usize, "epoch"),
-        without.workload,
-        share(judged.iter().map(|pair| &pair.without_target)),
-    )
+    let of_with = Share::of(judged.iter().map(|pair| (pair.with, &pair.with_target)));
+    let of_without = Share::of(judged.iter().map(|pair| (pair.without, &pair.without_target)));
+    let (within, target) = (count(record.started.plan.epochs as usize, "epoch"), target.name());
+    let (with, without) = (&with.workload, &without.workload);
+    match convergence_verdict(&judged) {
+        Some(verdict) => {
+            let [of_with, of_without] = [&of_with, &of_without].map(Share::in_numbers);
+            format!(
+                "{verdict}: {with} reaches {target} in {of_with} within {within}, {without} in {of_without}."
+            )
+        }
+        None => {
+            let [in_with, in_without] = [&of_with, &of_without].map(Share::in_words);
+            let [at_with, at_without] = [&of_with, &of_without].map(Share::epochs);
+            format!(
+                "Compared by one seed: {with} reaches {target} within {within} in {in_with}{at_with}, {without} \
+                 in {in_without}{at_without}. Runs of one seed begin with the same values and see the same \
+                 batches, so they count as one: more seeds would say how much chance has in it."
+            )
+        }
+    }
 }
 
 /// What batch norm bought on the workload and device of a group, in one sentence, and what it
@@ -107,22 +118,65 @@ fn price(best: &Cell, with: &Group<'_>, without: &Group<'_>) -> Option<String> {
     Some(format!(" An epoch of {name} takes {of_best} with it and {control} without."))
 }
 
-/// `9 of 12 runs`: how many reached a target, of all cells.
-fn share<'t>(times: impl Iterator<Item = &'t TimeToTarget> + Clone) -> String {
-    let reached: usize = times.clone().map(|time| time.reached).sum();
-    format!("{reached} of {}", count(times.map(|time| time.tried).sum(), "run"))
+/// How many runs of some cells reached a target, and when.
+struct Share {
+    reached: usize,
+    tried: usize,
+    /// The least and the greatest of the cells' median epochs.
+    epochs: Option<(f64, f64)>,
 }
 
-/// What the comparisons with seeds enough say together.
-fn convergence_verdict(pairs: &[&BatchNormPair<'_>]) -> String {
+impl Share {
+    /// Of cells, each of which counts once however often it is compared.
+    fn of<'g>(compared: impl Iterator<Item = (&'g CellSummary<'g>, &'g TimeToTarget)>) -> Self {
+        let mut seen: Vec<&Cell> = Vec::new();
+        let mut share = Self { reached: 0, tried: 0, epochs: None };
+        for (summary, time) in compared {
+            if seen.contains(&summary.cell) {
+                continue;
+            }
+            seen.push(summary.cell);
+            share.reached += time.reached;
+            share.tried += time.tried;
+            if let Some(epochs) = time.epochs {
+                let (least, greatest) = share.epochs.unwrap_or((epochs, epochs));
+                share.epochs = Some((least.min(epochs), greatest.max(epochs)));
+            }
+        }
+        share
+    }
+
+    /// `9 of 12 runs`
+    fn in_numbers(&self) -> String {
+        format!("{} of {}", self.reached, count(self.tried, "run"))
+    }
+
+    /// As [`Self::in_numbers`], but `all 12 runs` and `none of 12 runs` at the ends.
+    fn in_words(&self) -> String {
+        match self.reached {
+            0 => format!("none of {}", count(self.tried, "run")),
+            all if all == self.tried && all > 1 => format!("all {}", count(all, "run")),
+            _ => self.in_numbers(),
+        }
+    }
+
+    /// `, at epoch 2`, or `, at epochs 2 to 3`; nothing where no run reached it.
+    fn epochs(&self) -> String {
+        match self.epochs {
+            None => String::new(),
+            Some((least, greatest)) if least == greatest => format!(", at epoch {least}"),
+            Some((least, greatest)) => format!(", at epochs {least} to {greatest}"),
+        }
+    }
+}
+
+/// What the comparisons with seeds enough say together; `None` where there are none.
+fn convergence_verdict(pairs: &[&BatchNormPair<'_>]) -> Option<String> {
     let judged: Vec<&Comparison> =
         pairs.iter().map(|pair| &pair.accuracy).filter(|accuracy| accuracy.seeds > 1).collect();
     let [faster, slower] = [Verdict::Higher, Verdict::Lower].map(|verdict| number_of(&judged, verdict));
     let of = count(judged.len(), "comparison");
-    match (faster, slower) {
-        _ if judged.is_empty() => {
-            "Whether training converges faster with batch norm needs more seeds".to_owned()
-        }
+    (!judged.is_empty()).then(|| match (faster, slower) {
         (0, 0) => "No difference is shown with batch norm".to_owned(),
         (faster, 0) if faster == judged.len() => "Training converges faster with batch norm".to_owned(),
         (0, slower) if slower == judged.len() => "Training converges slower with batch norm".to_owned(),
@@ -131,7 +185,7 @@ fn convergence_verdict(pairs: &[&BatchNormPair<'_>]) -> String {
             let told: Vec<String> = ways.map(|(number, way)| format!("{way} in {number}")).collect();
             format!("Of {of}, training converges {} with batch norm", told.join(" and "))
         }
-    }
+    })
 }
 
 fn convergence_line(

@@ -34,10 +34,7 @@ impl Headline {
             };
             return Self { sentences: vec![why], ..Self::default() };
         }
-        let is_timed = |group: &&Group<'_>| group.lowest().is_some();
-        let main = groups.iter().find(is_timed).map(|group| group.workload.as_str());
-        let of_main = groups.iter().filter(|group| Some(group.workload.as_str()) == main);
-        let fields: Vec<Field<'_>> = of_main.map(|group| Field::of(record, group)).collect();
+        let fields: Vec<Field<'_>> = main_groups(groups).map(|group| Field::of(record, group)).collect();
         let mut sentences: Vec<String> = fields.iter().map(Field::fastest).collect();
         sentences.extend(fields.iter().filter_map(Field::untimed));
         let first = fields.iter().find(|field| field.best().is_some()).or(fields.first());
@@ -58,6 +55,23 @@ impl Headline {
     pub fn lines(&self) -> impl Iterator<Item = &str> {
         self.sentences.iter().map(String::as_str).chain(Some(&*self.note).filter(|note| !note.is_empty()))
     }
+}
+
+/// The groups of the first workload of which something was timed.
+fn main_groups<'g>(groups: &'g [Group<'g>]) -> impl Iterator<Item = &'g Group<'g>> {
+    let main = groups.iter().find(|group| group.lowest().is_some()).map(|group| group.workload.as_str());
+    groups.iter().filter(move |group| Some(group.workload.as_str()) == main)
+}
+
+/// The cell whose time is the headline's figure: the fastest framework's. Where no framework has a
+/// time, the ceiling's.
+pub(crate) fn fastest<'g>(record: &Record, groups: &'g [Group<'g>]) -> Option<&'g CellSummary<'g>> {
+    let cells = main_groups(groups)
+        .flat_map(|group| group.order().into_iter().map(move |place| &group.cells[place]))
+        .filter(|summary| summary.seconds().is_some());
+    let cells: Vec<&CellSummary<'_>> = cells.collect();
+    let framework = cells.iter().find(|summary| !record.started.is_ceiling(summary.cell));
+    framework.or(cells.first()).copied()
 }
 
 /// The cells of a workload on a device, as those who compete and what they are held against.

@@ -12,6 +12,7 @@ mod time;
 
 pub use glossary::{TERMS, Term, terms_in};
 pub use headline::Headline;
+pub(crate) use headline::fastest;
 pub use standing::{Progress, Rest, Standing};
 
 use crate::number::{count, percent, significant};

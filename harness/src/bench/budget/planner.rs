@@ -57,8 +57,12 @@ impl Planner<'_, '_> {
         // A control is there for its accuracy, of which one run tells; and one run says more than none.
         self.first_runs();
         self.repeats_of(0..rounds.min(LEAST_RUNS));
-        self.one_whole_run();
-        self.audits();
+        // What is not audited may be anything, and without a run to the end nothing is known of
+        // convergence: what there is room for is known of the same cells.
+        for place in self.order.clone() {
+            self.audit(place);
+            self.one_whole_run(place);
+        }
         self.drift();
         for round in 0..rounds {
             self.run_all(round);
@@ -185,21 +189,19 @@ impl Planner<'_, '_> {
         chosen.into_iter().filter_map(place).collect()
     }
 
-    /// One run of each cell to the end.
-    fn one_whole_run(&mut self) {
-        for place in self.order.clone() {
-            if !self.wanted.cells[place].lacks_whole {
-                continue;
-            }
-            let rounds = 0..self.runs.len();
-            if let Some(round) = rounds.clone().find(|&round| self.runs[round][place] > 0) {
-                self.lengthen(round, place);
-            } else if let Some(round) = rounds.clone().find(|&round| self.epochs_of(round, place) > 0)
-                && self.take(self.price(place, self.wanted.lengths.whole))
-            {
-                // All that it has are runs for time only, made before: one of them is made again.
-                self.runs[round][place] = self.wanted.lengths.whole;
-            }
+    /// One run of a cell to the end.
+    fn one_whole_run(&mut self, place: usize) {
+        if !self.wanted.cells[place].lacks_whole {
+            return;
+        }
+        let rounds = 0..self.runs.len();
+        if let Some(round) = rounds.clone().find(|&round| self.runs[round][place] > 0) {
+            self.lengthen(round, place);
+        } else if let Some(round) = rounds.clone().find(|&round| self.epochs_of(round, place) > 0)
+            && self.take(self.price(place, self.wanted.lengths.whole))
+        {
+            // All that it has are runs for time only, made before: one of them is made again.
+            self.runs[round][place] = self.wanted.lengths.whole;
         }
     }
 
@@ -234,12 +236,10 @@ impl Planner<'_, '_> {
         }
     }
 
-    fn audits(&mut self) {
-        for place in self.order.clone() {
-            let cell = &self.wanted.cells[place];
-            if cell.lacks_audit && self.run_rounds(place) > 0 {
-                self.audits[place] = self.take(cell.price.audit_seconds);
-            }
+    fn audit(&mut self, place: usize) {
+        let cell = &self.wanted.cells[place];
+        if cell.lacks_audit && self.run_rounds(place) > 0 {
+            self.audits[place] = self.take(cell.price.audit_seconds);
         }
     }
 

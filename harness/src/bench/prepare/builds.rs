@@ -40,21 +40,38 @@ impl Stale<'_> {
     }
 }
 
+/// What is to be built of the wanted libraries, and what cannot be.
+pub(super) struct Survey<'w> {
+    /// Those that are missing or stale, and of which nothing stands in the way.
+    stale: Vec<Stale<'w>>,
+    /// Those that cannot be built, each of which has its row.
+    unbuilt: HashSet<PathBuf>,
+}
+
 impl Preparer<'_> {
-    /// Builds what is stale among the wanted libraries, and checks meanwhile on a data set, if
-    /// there is one, what is built. Returns those that could not be built, each of which has its
-    /// row.
+    /// Looks at what building the wanted libraries needs, before anything is built or fetched.
+    ///
+    /// # Errors
+    /// Where the user interrupts, or something cannot be told.
+    pub(super) fn survey<'w>(&mut self, wanted: &'w [Wanted<'w>]) -> anyhow::Result<Survey<'w>> {
+        let mut unbuilt = HashSet::new();
+        let stale = self.stale(wanted, &mut unbuilt)?;
+        let stale = self.buildable(stale, &mut unbuilt)?;
+        Ok(Survey { stale, unbuilt })
+    }
+
+    /// Builds what is stale, and checks meanwhile on a data set, if there is one, what is built.
+    /// Returns those that could not be built, each of which has its row.
     ///
     /// # Errors
     /// Where the user interrupts, or something cannot be told.
     pub(super) fn build_stale(
         &mut self,
+        survey: Survey<'_>,
         wanted: &[Wanted<'_>],
         dataset: Option<&DecodedFiles>,
     ) -> anyhow::Result<HashSet<PathBuf>> {
-        let mut unbuilt = HashSet::new();
-        let stale = self.stale(wanted, &mut unbuilt)?;
-        let stale = self.buildable(stale, &mut unbuilt)?;
+        let Survey { stale, mut unbuilt } = survey;
         self.is_built = !stale.is_empty();
         let results = match dataset.filter(|_| self.is_built) {
             Some(dataset) => self.build_and_check(&stale, wanted, &unbuilt, dataset)?,

@@ -12,7 +12,7 @@ use crate::worker::protocol::BackendInfo;
 use crate::workload::Workload;
 
 /// A backend that was asked for.
-pub(super) struct Wanted<'r> {
+pub(in crate::bench) struct Wanted<'r> {
     /// The request.
     pub(super) selected: &'r Selected,
     /// The part of it that is of this backend.

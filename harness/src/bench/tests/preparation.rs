@@ -1,5 +1,7 @@
 //! From what was asked for to cells.
 
+use std::collections::HashSet;
+
 use super::script::{Screen, Scripted};
 use crate::bench::Selected;
 use crate::bench::prepare::Preparer;
@@ -15,7 +17,8 @@ fn prepared(scripted: &Scripted, selected: Selected) -> anyhow::Result<(Vec<Stri
     let selected = Selected { selections, threads: 4, ..selected };
     let mut screen = Screen::default();
     let mut preparer = Preparer::new(&selected, Registry::default(), &scripted.script, &mut screen)?;
-    preparer.find_cells(None)?;
+    let wanted = preparer.wanted()?;
+    preparer.find_cells(wanted, &HashSet::new())?;
     let cells = preparer.cells.iter().map(|one| format!("{} of {}", one.cell, one.cell.threads)).collect();
     Ok((cells, screen.lines))
 }
