@@ -1,9 +1,11 @@
-"""Run once in an environment that has its packages, on a machine without an NVIDIA driver: puts
-libraries without content in the place of those of NVIDIA's that PyTorch's wheel for Linux is linked to.
+"""Run once in an environment that has its packages.
 
-The loader wants each of them to be there, with every function that is asked for by name, although a CPU
-calls none: 2 GB that need not be fetched. A function that is called all the same says its name and ends
-the process.
+Where CUDA's libraries are not among them, puts stubs in the place of those that PyTorch's wheel for Linux
+is linked to: 2 GB that need not be fetched. The loader wants each of them to be there, with every function
+that is asked for by name, although a CPU calls none. One that is called all the same says its name and
+ends the process.
+
+Then the wheels that backends/tch has fetched are of no further use.
 """
 
 import re
@@ -11,6 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from importlib.metadata import distributions
 from pathlib import Path
 
 SITE = Path(sysconfig.get_paths()["platlib"])
@@ -68,11 +71,9 @@ def compile_stubs(folder, libraries, functions):
             subprocess.run(["cc", *options, "-o", str(folder / library), str(file)], check=True)
 
 
-def main():
+def make_stubs():
     torch = SITE / "torch/lib"
     folder = SITE / "nvidia/cu13/lib"
-    if sys.platform != "linux" or (SITE / "nvidia/cublas").exists() or (folder / "libcublas.so.13").exists():
-        return
     linked = [*torch.glob("*.so*"), *(SITE / "torch").glob("_C*.so"), *folder.glob("*.so*")]
     here = {library.name for library in linked}
     missing = set().union(*map(needed, linked)) - here
@@ -81,6 +82,21 @@ def main():
     functions = sorted(name for name in wanted - had if FUNCTION.match(name))
     compile_stubs(folder, stubbed, functions)
     print(f"{len(stubbed)} libraries of CUDA's are stubs, with {len(functions)} functions: {' '.join(stubbed)}")
+
+
+def remove_wheels():
+    """Those that are installed here, where this is an environment of trainmark's cache."""
+    wheels = Path(sys.prefix).parent.parent / "wheels"
+    names = {re.sub("[-_.]+", "_", each.metadata["Name"]) + f"-{each.version}-" for each in distributions()}
+    for wheel in wheels.glob("*.whl"):
+        if wheel.name.startswith(tuple(names)):
+            wheel.unlink(missing_ok=True)
+
+
+def main():
+    if sys.platform == "linux" and not any(SITE.glob("nvidia_cublas-*.dist-info")):
+        make_stubs()
+    remove_wheels()
 
 
 if __name__ == "__main__":
