@@ -41,6 +41,7 @@ struct Document<'r> {
     unavailable: &'r [Unavailable],
     notes: &'r [Note],
     roles: &'r BTreeMap<String, Role>,
+    frameworks: &'r BTreeMap<String, Framework>,
     environment: &'r Environment,
     merged: &'r [MergedRun],
 }
@@ -141,6 +142,7 @@ pub fn json(record: &Record) -> Result<String, StoreError> {
         unavailable: &started.unavailable,
         notes: &started.notes,
         roles: &started.roles,
+        frameworks: &started.frameworks,
         environment: &started.environment,
         merged: &started.merged,
     })

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use trainmark_reports::record::Role;
+use trainmark_reports::record::{Framework, Role};
 
 use super::devices::missing;
 use crate::bench::runner::Runner;
@@ -26,6 +26,8 @@ pub struct ReadyLibrary {
     pub thread_variables: Vec<String>,
     /// What the backend is, where it is no framework to choose.
     pub role: Option<Role>,
+    /// What its framework is made of.
+    pub framework: Framework,
 }
 
 impl ReadyLibrary {
@@ -58,6 +60,7 @@ impl ReadyLibrary {
             info,
             thread_variables: backend.thread_variables.clone(),
             role: backend.role,
+            framework: backend.framework.clone(),
         }))
     }
 }
@@ -74,6 +77,7 @@ pub(super) fn given_library(path: &Path, runner: &dyn Runner) -> anyhow::Result<
                 origin: library.clone(),
                 thread_variables: Vec::new(),
                 role: None,
+                framework: Framework::default(),
                 libraries: vec![Library::Given(library)],
             })
         },

@@ -424,6 +424,7 @@ impl Scripted {
             unavailable: Vec::new(),
             notes: Vec::new(),
             roles: BTreeMap::new(),
+            frameworks: BTreeMap::new(),
             merged: Vec::new(),
         }
     }
@@ -486,6 +487,7 @@ pub(super) fn cell(name: &str) -> ReadyCell {
         info: info(backend),
         thread_variables: Vec::new(),
         role: None,
+        framework: Framework::default(),
     };
     ReadyCell { cell, library }
 }
