@@ -34,7 +34,7 @@ def parse(arguments):
     parser.add_argument("--module", required=True, help="its file, such as backend.py")
     parser.add_argument("--library", required=True, help="name of the library that is made in CARGO_TARGET_DIR")
     parser.add_argument("--requirements", default="requirements.txt", help="its packages, with hashes")
-    parser.add_argument("--requirements-cuda", help="those where there is an NVIDIA driver")
+    parser.add_argument("--requirements-cuda", default="requirements-cuda.txt", help="those where there is an NVIDIA driver")
     parser.add_argument("--requires-python", default="", help="versions that they are for, such as >=3.10")
     parser.add_argument("--prepare", help="a file that the environment's Python runs when it is made")
     parser.add_argument("--environment", help=f"an environment of the user's own, unless {VARIABLE} is set")
@@ -53,12 +53,12 @@ def has_driver():
 
 def find_environment(options, folder):
     """The environment that the backend is to run in."""
-    chosen = options.requirements_cuda if options.requirements_cuda and has_driver() else options.requirements
-    requirements = folder / chosen
+    for_cuda = folder / options.requirements_cuda
+    requirements = for_cuda if for_cuda.is_file() and has_driver() else folder / options.requirements
     named = os.environ.get(VARIABLE)
     if named and Path(named).is_dir():
         return Own(named, VARIABLE, requirements)
-    if named is None and options.environment:
+    if not named and options.environment:
         return Own(folder / options.environment, "python_environment", requirements)
     prepare = folder / options.prepare if options.prepare else None
     demand = Demand(options.requires_python)

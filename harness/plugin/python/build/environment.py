@@ -13,7 +13,7 @@ from disk import bytes_in, check_room
 from interpreter import VARIABLE, Python, clean_environment
 from locking import locked
 from messages import Failure, megabytes, say
-from packages import has_local_wheels, install, is_offline
+from packages import Installer, has_local_wheels, install, is_offline
 
 # Written last into an environment that is whole.
 MARKER = "complete"
@@ -50,6 +50,14 @@ def runs(program, code, *arguments):
 def has_numpy(program):
     """Whether a Python finds numpy, which is not loaded for that."""
     return runs(program, f"from importlib.util import find_spec as f; print(bool(f('{NUMPY}')))") == "True"
+
+
+def key(requirements, prepare):
+    """Stands for packages and what is done to them, whatever comments and blanks there are."""
+    lines = requirements.read_text(encoding="utf-8").splitlines()
+    lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in lines]
+    content = "\n".join(filter(None, lines)).encode("utf-8")
+    return hashlib.sha256(content + (prepare.read_bytes() if prepare else b"")).hexdigest()[:12]
 
 
 class Environment:
@@ -126,12 +134,9 @@ class Cached(Environment):
         """The one that is there for these requirements, else the place of one that is to be made."""
         if not requirements.is_file():
             raise Failure(f"{requirements} is not there; list numpy and the framework in it, each with version and hash")
-        wanted = hashlib.sha256()
-        for file in filter(None, (requirements, prepare)):
-            if not file.is_file():
-                raise Failure(f"{file} is not there")
-            wanted.update(hashlib.sha256(file.read_bytes()).digest())
-        wanted = wanted.hexdigest()[:12]
+        if prepare and not prepare.is_file():
+            raise Failure(f"{prepare} is not there: backend.toml names it")
+        wanted = key(requirements, prepare)
         if not os.environ.get(VARIABLE):
             # Another Python that has come first on the PATH is no reason to fetch it all again.
             for folder in sorted(cache().glob(f"*-{wanted}-*/")):
@@ -187,9 +192,10 @@ class Cached(Environment):
     def fill(self):
         """Makes an environment with its packages where there is nothing."""
         say(f"{self.title}: made with {self.base.name}")
-        without_pip = [] if self.base.ensurepip and not self.base.pip and not shutil.which("uv") else ["--without-pip"]
+        installer = Installer(self.base, self.folder)
+        without_pip = [] if installer.has_own_pip else ["--without-pip"]
         run_logged([self.base.program, "-m", "venv", *without_pip, str(self.folder)], f"{self.title} cannot be made")
-        install(self.title, self.base, self.folder, self.requirements, self.disk)
+        install(self.title, installer, self.folder, self.requirements, self.disk)
         if self.prepare:
             command = [str(self.program), str(self.prepare)]
             run_logged(command, f"{self.title}: {self.prepare.name} failed", self.prepare.parent)

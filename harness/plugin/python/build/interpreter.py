@@ -16,6 +16,9 @@ NEWEST = (3, 14)
 # Programs on the PATH, in the order in which they are asked.
 NAMES = ["python3"] + [f"python3.{minor}" for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
 
+# The oldest pip that installs into an environment of another Python.
+PIP_FOR_OTHERS = (22, 3)
+
 # Names an environment of the user's own by its folder, or a Python to make environments with.
 VARIABLE = "TRAINMARK_PYTHON"
 
@@ -46,7 +49,7 @@ print(json.dumps({
     "version": list(sys.version_info[:3]),
     "implementation": sys.implementation.name,
     "prefix": sys.prefix,
-    "base": sys.base_prefix,
+    "base": getattr(sys, "_base_executable", None) or sys.executable,
     "platform": sysconfig.get_platform(),
     "free_threaded": bool(value("Py_GIL_DISABLED")),
     "folders": [value("LIBDIR") or "", value("PYTHONFRAMEWORKPREFIX") or "", sys.base_prefix + "/lib"],
@@ -142,9 +145,14 @@ class Python:
             "another one"
         )
 
+    @property
+    def installs_for_others(self):
+        """Whether its pip puts packages into an environment that has none."""
+        return tuple(map(int, re.findall(r"\d+", self.pip)[:2])) >= PIP_FOR_OTHERS
+
     def lacks(self):
         """Why no environment can be made with it; nothing where one can."""
-        if self.venv and (self.ensurepip or self.pip or shutil.which("uv")):
+        if self.venv and (self.ensurepip or self.installs_for_others or shutil.which("uv")):
             return None
         packages = f"python{self.short}-venv or python3-pip"
         return f"{self.name} has neither ensurepip nor pip, and uv is not here; install one, such as Debian's {packages}"

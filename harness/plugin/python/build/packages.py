@@ -18,19 +18,22 @@ CONTRARY = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_NO_COMPILE", "PIP_PYTHO
 # is installed.
 CHECKED = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--requirement"]
 
-# The oldest pip that installs into an environment of another Python.
-PIP_FOR_OTHERS = (22, 3)
+
+# How pip and uv say that a package has no hash or no version, ...
+UNCHECKED = ("must have their versions pinned", "Hashes are required", "must have a hash")
+
+# ... and that there is none of a name, for this Python.
+MISSING = re.compile(r"No matching distribution found for (\S+)|Because (\S+) was not found")
 
 
 class Installer:
-    """What installs, and what has to be called for it."""
+    """What installs into an environment that is made with a Python: uv, that Python's pip, or one of its own."""
 
     def __init__(self, python, folder):
+        self.python = python
         self.program = folder / "bin/python"
         self.uv = shutil.which("uv")
-        version = [int(part) for part in re.findall(r"\d+", python.pip)[:2]]
-        self.has_own_pip = not self.uv and not (python.pip and tuple(version) >= PIP_FOR_OTHERS)
-        self.python = python
+        self.has_own_pip = not self.uv and not python.installs_for_others
 
     def command(self, requirements):
         """The command that installs, for the environment of `variables`."""
@@ -66,11 +69,10 @@ def has_local_wheels():
     return bool(os.environ.get("PIP_FIND_LINKS") or os.environ.get("UV_FIND_LINKS"))
 
 
-def install(title, python, folder, requirements, expected):
+def install(title, installer, folder, requirements, expected):
     """Installs what a requirements file names; `expected`: the bytes that it takes, 0 where nobody knows."""
     temporary = folder / "temporary"
     temporary.mkdir()
-    installer = Installer(python, folder)
     command = installer.command(requirements)
     say(f"{title}: fetching through {'uv' if installer.uv else 'pip'} into {folder}")
     with Progress(title, temporary, folder, expected):
@@ -87,7 +89,7 @@ def install(title, python, folder, requirements, expected):
         say(f"pip: {line}")
     shutil.rmtree(temporary, ignore_errors=True)
     if done.returncode != 0:
-        raise Failure(f"{title} could not be made: {reason_of(done.stdout, python)}")
+        raise Failure(f"{title} could not be made: {reason_of(done.stdout, installer.python)}")
 
 
 def reason_of(log, python):
@@ -100,9 +102,9 @@ def reason_of(log, python):
             f"what was fetched {what}has another hash than the requirements file says: the connection broke off, or the "
             "file is another one; try again, or mend the hash"
         )
-    if any("must have their versions pinned" in line or "Hashes are required" in line for line in lines):
+    if any(sign in line for line in lines for sign in UNCHECKED):
         return "the requirements file gives no hash or no version (==) for a package; write both, since nothing else is installed"
-    missing = next((found[1] for line in lines if (found := re.search(r"No matching distribution found for (\S+)", line))), None)
+    missing = next((found[1] or found[2] for line in lines if (found := MISSING.search(line))), None)
     if missing and is_offline():
         return f"--offline forbids fetching {missing}; build once without --offline"
     if missing:

@@ -6,7 +6,7 @@ unset CDPATH
 here=$(dirname "$0")
 
 old=
-for python in "${TRAINMARK_PYTHON:-}" "${TRAINMARK_PYTHON:-}/bin/python" python3 python3.14 python3.13 \
+for python in "${TRAINMARK_PYTHON:-}" "${TRAINMARK_PYTHON:+$TRAINMARK_PYTHON/bin/python}" python3 python3.14 python3.13 \
     python3.12 python3.11 python3.10 python3.9 python; do
     command -v "$python" >/dev/null || continue
     # A version manager's stand-in is there, but fails.

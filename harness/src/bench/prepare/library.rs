@@ -74,6 +74,8 @@ pub(super) fn given_library(path: &Path, runner: &dyn Runner) -> anyhow::Result<
                 origin: library.clone(),
                 thread_variables: Vec::new(),
                 role: None,
+                by_default: true,
+                extra_implementations: Vec::new(),
                 libraries: vec![Library::Given(library)],
             })
         },
