@@ -7,7 +7,7 @@ use std::slice;
 
 use anyhow::Context;
 use trainmark_reports::record::{
-    DatasetInfo, Environment, Event, Note, Plan, Role, SCHEMA, Settings, Started,
+    DatasetInfo, Environment, Event, Framework, Note, Plan, Role, SCHEMA, Settings, Started,
 };
 use trainmark_reports::warnings::Warning;
 use trainmark_reports::{Record, RunStore, StoreError};

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::paired::{NoiseFloor, Relative};
 use crate::record::{
-    Cell, DatasetInfo, Environment, MergedRun, Note, Outcome, Record, Role, Run, Unavailable, WorkloadInfo,
+    Cell, DatasetInfo, Environment, Framework, MergedRun, Note, Outcome, Record, Role, Run, Unavailable, WorkloadInfo,
     distinct,
 };
 use crate::statistics::{Comparison, Interval};

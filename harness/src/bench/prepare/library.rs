@@ -78,6 +78,8 @@ pub(super) fn given_library(path: &Path, runner: &dyn Runner) -> anyhow::Result<
                 thread_variables: Vec::new(),
                 role: None,
                 framework: Framework::default(),
+                by_default: true,
+                extra_implementations: Vec::new(),
                 libraries: vec![Library::Given(library)],
             })
         },
