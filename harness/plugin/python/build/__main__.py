@@ -97,7 +97,7 @@ def write_served(environment, python, shared, target):
         "needs": [str(environment.program), str(shared)],
         "requirements": requirements.name,
         "requirements_sha256": hashlib.sha256(content).hexdigest(),
-        "summary": f"Python {'.'.join(map(str, python.version))} ({python.base}), {environment.summary()}",
+        "summary": f"{python.name}, {environment.summary()}",
     }
     (target / SERVED).write_text(json.dumps(served, indent=1), encoding="utf-8")
 

@@ -48,7 +48,7 @@ def key(requirements, prepare):
 
 
 class Environment:
-    """What all environments have."""
+    """What all environments have, each with its own `summary` of its packages."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -220,7 +220,7 @@ def run_logged(command, title, folder=None):
     )
     lines = [line.rstrip() for line in done.stdout.splitlines() if line.strip()]
     for line in lines:
-        say(f"{Path(command[0]).name}: {line}")
+        say(f"| {line}")
     if done.returncode != 0:
         raise Failure(f"{title}: {lines[-1] if lines else f'it ended with {done.returncode}'}")
 

@@ -113,8 +113,8 @@ class Python:
 
     @property
     def name(self):
-        """`Python 3.11.2 (/usr/bin/python3)`."""
-        return f"Python {'.'.join(map(str, self.version))} ({self.program})"
+        """`Python 3.11.2 (/usr/bin/python3)`, also of one in an environment."""
+        return f"Python {'.'.join(map(str, self.version))} ({self.base})"
 
     @property
     def short(self):
@@ -147,7 +147,7 @@ class Python:
 
     def remedy(self):
         """How this Python comes by its shared library."""
-        if Path("/etc/debian_version").exists() and self.program.startswith(("/usr/bin/", "/bin/")):
+        if Path("/etc/debian_version").exists() and self.base.startswith(("/usr/bin/", "/bin/")):
             return f"install Debian's package libpython{self.short}"
         return (
             "build it with --enable-shared (pyenv: PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install), or "

@@ -94,7 +94,8 @@ def install(title, installer, folder, requirements, expected):
             errors="replace",
         )
     for line in done.stdout.splitlines():
-        say(f"pip: {line}")
+        # Not at the line's start: the error that counts is told below.
+        say(f"| {line}")
     shutil.rmtree(temporary, ignore_errors=True)
     if done.returncode != 0:
         raise Failure(f"{title} could not be made: {reason_of(done.stdout, installer.python)}")
@@ -117,11 +118,15 @@ def reason_of(log, python):
         return f"--offline forbids fetching {missing}; build once without --offline"
     if missing:
         return (
-            f"there is no wheel of {missing} for {python.name} on {python.platform}, or the package index cannot "
+            f"there is no wheel of {missing} for Python {python.short} on {python.platform}, or the package index cannot "
             "be reached; mend the requirements file, or try again with a network that reaches it"
         )
     errors = [line.strip() for line in lines if re.match(r"\s*(ERROR|error)\b", line)]
     return f"{errors[0] if errors else (lines or ['it printed nothing'])[-1].strip()}; see the log"
+
+
+# Bytes of which it is not worth while to tell.
+SHOWN = 1 << 20
 
 
 class Progress:
@@ -148,9 +153,9 @@ class Progress:
             fetched = bytes_in(self.temporary)
             unpacked = bytes_in(self.folder) - fetched
             of = f" of {megabytes(self.expected)}" if self.expected else ""
-            if fetched > before:
+            if fetched > before + SHOWN:
                 speed = megabytes((fetched - before) / self.SECONDS)
                 say(f"{self.title}: {megabytes(fetched)} fetched, {speed}/s")
-            else:
+            elif unpacked > SHOWN:
                 say(f"{self.title}: unpacking, {megabytes(unpacked)}{of}")
             before = fetched

@@ -52,9 +52,14 @@ impl ReadyLibrary {
             let reason = format!("its library names itself {}, its backend.toml {}", info.name, backend.name);
             return Ok(Err(reason));
         }
-        if let Some(extra) = backend.extra_implementations.iter().find(|extra| info.implementations.iter().all(|one| one.name != **extra)) {
+        if let Some(extra) = backend
+            .extra_implementations
+            .iter()
+            .find(|extra| info.implementations.iter().all(|one| one.name != **extra))
+        {
             let known = info.implementations.iter().map(|one| &*one.name);
-            let reason = format!("its backend.toml names the extra implementation {extra}, which it does not have");
+            let reason =
+                format!("its backend.toml names the extra implementation {extra}, which it does not have");
             return Ok(Err(reason + &suggestion(extra, known)));
         }
         Ok(Ok(Self {
