@@ -118,13 +118,19 @@ fn a_python_backend_is_led_from_function_to_function() {
         last.unwrap_or_else(|| panic!("{checked:?}")).to_owned()
     };
     let to_do = |call: &str, what: &str, function: &str| {
-        format!("{call}: my-own does not {what} yet: fill in {function} in backend.py, see docs/writing-a-backend.md")
+        format!(
+            "{call}: my-own does not {what} yet: fill in {function} in backend.py, see docs/writing-a-backend.md"
+        )
     };
     let file = folder.join("backend.py");
     assert_eq!(next(), to_do("open", "build the layer flatten", "build_layer"));
     edit(&file, "    raise to_do(f\"build the layer {layer.kind}\", \"build_layer\")\n", "");
     assert_eq!(next(), to_do("set_parameters", "take parameters", "set_parameters"));
-    edit(&file, "raise to_do(\"take parameters\", \"set_parameters\")", "self.kept = [value.copy() for value in values]");
+    edit(
+        &file,
+        "raise to_do(\"take parameters\", \"set_parameters\")",
+        "self.kept = [value.copy() for value in values]",
+    );
     assert_eq!(next(), to_do("get_parameters", "give parameters back", "get_parameters"));
     let give = "for value, kept in zip(values, self.kept):\n            value[...] = kept";
     edit(&file, "raise to_do(\"give parameters back\", \"get_parameters\")", give);

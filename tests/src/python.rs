@@ -15,7 +15,10 @@ pub fn serving_python() -> Option<&'static Path> {
         let code = "import interpreter; print(interpreter.choose(interpreter.Demand('')).program)";
         let asked = tool(code, &[]).filter(|asked| asked.status.success());
         if asked.is_none() {
-            skip("python", "no Python with a shared library and pip is here, as Debian's libpython3-dev brings it");
+            skip(
+                "python",
+                "no Python with a shared library and pip is here, as Debian's libpython3-dev brings it",
+            );
         }
         Some(PathBuf::from(String::from_utf8_lossy(&asked?.stdout).trim()))
     };

@@ -285,9 +285,8 @@ impl<'p> Preparer<'p> {
                     self.add_unavailable(Unavailable { backend, device: None, reason })?;
                 }
                 let names = self.names_of_all()?;
-                selections.extend(
-                    names.into_iter().map(|backend| Selection { backend, ..selection.clone() }),
-                );
+                selections
+                    .extend(names.into_iter().map(|backend| Selection { backend, ..selection.clone() }));
             } else {
                 selections.push(selection);
             }

@@ -15,8 +15,8 @@ use trainmark_reports::text::one_line;
 
 use build::Recipe;
 use manifest::{FILE, Manifest};
-use repository::sources;
 pub use name::BackendName;
+use repository::sources;
 pub use repository::{path_to, repository_root};
 
 /// A backend before anything of it is loaded.

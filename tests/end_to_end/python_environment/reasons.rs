@@ -11,7 +11,10 @@ fn packages_that_cannot_be_had_are_told() {
     let zeros = "0".repeat(64);
     let one = machine.requirement();
     for (requirements, expected) in [
-        (format!("{one}nowhere==1.0 --hash=sha256:{zeros}\n"), "there is no wheel of nowhere==1.0 for Python 3."),
+        (
+            format!("{one}nowhere==1.0 --hash=sha256:{zeros}\n"),
+            "there is no wheel of nowhere==1.0 for Python 3.",
+        ),
         (format!("numpy==1.0 --hash=sha256:{zeros}\n"), "has another hash than the requirements file says"),
         ("numpy==1.0\n".to_owned(), "gives no hash or no version (==) for a package; write both"),
         (String::from("# nothing\n"), "has no numpy, which every backend's arrays come with; add it"),
@@ -20,7 +23,8 @@ fn packages_that_cannot_be_had_are_told() {
         let reason = machine.reason();
         assert!(reason.starts_with("its build failed: error: ") && reason.contains(expected), "{reason}");
         assert!(reason.contains("minimal-c-cpu.log"), "{reason}");
-        let left = fs::read_dir(machine.cache()).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_dir());
+        let left =
+            fs::read_dir(machine.cache()).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_dir());
         assert_eq!(left.count(), 0, "no half of an environment is left");
     }
     fs::remove_file(machine.repository.path().join("backends/mine/requirements.txt")).unwrap();
@@ -66,15 +70,21 @@ fn a_python_that_cannot_serve_is_told_with_the_remedy() {
     assert!(named(&machine).contains("venv is no environment, since it has no bin/python; "));
     symlink("/nonexistent/python3", path("venv/bin/python")).unwrap();
     let reason = named(&machine);
-    let gone = "its Python, /nonexistent/python3, is gone; make the environment again, or unset TRAINMARK_PYTHON";
+    let gone =
+        "its Python, /nonexistent/python3, is gone; make the environment again, or unset TRAINMARK_PYTHON";
     assert!(reason.contains(gone), "{reason}");
 
     // The same Python, whose answer does not name its library.
-    let without = format!("case $1 in -c) '{python}' \"$@\" | sed 's/libpython[^\"]*//g' ;; *) exec '{python}' \"$@\" ;; esac");
+    let without = format!(
+        "case $1 in -c) '{python}' \"$@\" | sed 's/libpython[^\"]*//g' ;; *) exec '{python}' \"$@\" ;; esac"
+    );
     machine.program("python3", &without);
     let reason = machine.reason();
     assert!(reason.contains(" has no shared library libpython3."), "{reason}");
-    assert!(reason.contains("; install Debian's package libpython3.") || reason.contains("--enable-shared"), "{reason}");
+    assert!(
+        reason.contains("; install Debian's package libpython3.") || reason.contains("--enable-shared"),
+        "{reason}"
+    );
     let listed = machine.invoke(["list"]).run().expect(0).stdout;
     assert!(listed.contains("  cpu: unavailable: it cannot be built here: Python 3."), "{listed}");
 
@@ -89,7 +99,10 @@ fn a_python_that_cannot_serve_is_told_with_the_remedy() {
     assert!(reason.contains(expected), "{reason}");
     machine.without("python3");
     let reason = machine.reason();
-    assert!(reason.contains("no Python 3.9 or later is on the PATH; install one with its library"), "{reason}");
+    assert!(
+        reason.contains("no Python 3.9 or later is on the PATH; install one with its library"),
+        "{reason}"
+    );
     machine.without("cargo");
     assert!(machine.reason().starts_with("building it needs cargo: install Rust"));
 }

@@ -1,4 +1,4 @@
-"""Builds the library of a backend in Python: its environment, the bridge, and both with the backend's sources.
+"""Builds the library of a backend in Python: an environment, and the bridge with the backend's sources.
 
 It needs a Python of 3.9 or later and its standard library; the Python that serves the backend may be
 another one. With --probe it makes nothing, and says whether it could; its last line is why not.
@@ -32,9 +32,9 @@ def parse(arguments):
     parser.add_argument("--name", required=True, help="the backend's name")
     parser.add_argument("--version", required=True, help="the backend's version")
     parser.add_argument("--module", required=True, help="its file, such as backend.py")
-    parser.add_argument("--library", required=True, help="name of the library that is made in CARGO_TARGET_DIR")
+    parser.add_argument("--library", required=True, help="name of the file that is made in CARGO_TARGET_DIR")
     parser.add_argument("--requirements", default="requirements.txt", help="its packages, with hashes")
-    parser.add_argument("--requirements-cuda", default="requirements-cuda.txt", help="those where there is an NVIDIA driver")
+    parser.add_argument("--requirements-cuda", default="requirements-cuda.txt", help="those where there is a driver")
     parser.add_argument("--requires-python", default="", help="versions that they are for, such as >=3.10")
     parser.add_argument("--prepare", help="a file that the environment's Python runs when it is made")
     parser.add_argument("--environment", help=f"an environment of the user's own, unless {VARIABLE} is set")
@@ -97,7 +97,7 @@ def write_served(environment, python, shared, target):
         "needs": [str(environment.program), str(shared)],
         "requirements": requirements.name,
         "requirements_sha256": hashlib.sha256(content).hexdigest(),
-        "summary": f"Python {'.'.join(map(str, python.version))} ({python.base}), {environment.summary()}",
+        "summary": f"{python.name}, {environment.summary()}",
     }
     (target / SERVED).write_text(json.dumps(served, indent=1), encoding="utf-8")
 

@@ -27,6 +27,6 @@ def check_room(wanted, folder, title):
     free = shutil.disk_usage(place).free
     if free < wanted:
         raise Failure(
-            f"{title} takes {megabytes(wanted)} in {folder}, where {megabytes(free)} are free; make room, or set "
-            "XDG_CACHE_HOME"
+            f"{title} takes {megabytes(wanted)} in {folder}, where {megabytes(free)} are free; make room, or "
+            "set XDG_CACHE_HOME"
         )

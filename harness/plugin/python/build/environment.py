@@ -10,7 +10,7 @@ from pathlib import Path
 
 import interpreter
 from disk import bytes_in, check_room
-from interpreter import VARIABLE, Python, clean_environment
+from interpreter import VARIABLE, Python, clean_environment, runs
 from locking import locked
 from messages import Failure, megabytes, say
 from packages import Installer, has_local_wheels, install, is_offline
@@ -21,9 +21,6 @@ MARKER = "complete"
 # While an environment is made, what was fetched lies beside what is unpacked of it.
 ROOM = 1.5
 
-# What a backend finds its arrays with, besides its framework.
-NUMPY = "numpy"
-
 
 def cache():
     """The folder of all environments; the same cache as the harness's."""
@@ -31,25 +28,15 @@ def cache():
     if not base.startswith("/"):
         home = os.environ.get("HOME")
         if not home:
-            raise Failure(f"neither HOME nor XDG_CACHE_HOME says where to keep packages; set one, or {VARIABLE}")
+            raise Failure("neither HOME nor XDG_CACHE_HOME says where to keep packages; set one")
         base = os.path.join(home, ".cache")
     return Path(base, "trainmark", "python")
 
 
-def runs(program, code, *arguments):
-    """What a Python prints that runs this code; nothing where it fails."""
-    command = [str(program), "-c", code, *map(str, arguments)]
-    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    try:
-        done = subprocess.run(command, env=clean_environment(), check=True, encoding="utf-8", timeout=60, **streams)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
-
-
-def has_numpy(program):
-    """Whether a Python finds numpy, which is not loaded for that."""
-    return runs(program, f"from importlib.util import find_spec as f; print(bool(f('{NUMPY}')))") == "True"
+def version_of(program, package):
+    """The version of a package that a Python has, or nothing."""
+    code = "import sys; from importlib.metadata import version; print(version(sys.argv[1]))"
+    return runs(program, code, package)
 
 
 def key(requirements, prepare):
@@ -61,7 +48,7 @@ def key(requirements, prepare):
 
 
 class Environment:
-    """What all environments have."""
+    """What all environments have, each with its own `summary` of its packages."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -91,8 +78,8 @@ class Own(Environment):
         named = f"{self.source}={self.folder}"
         if not self.program.exists():
             if self.program.is_symlink():
-                gone = os.readlink(self.program)
-                raise Failure(f"{named}: its Python, {gone}, is gone; make the environment again, or unset {self.source}")
+                gone = f"its Python, {os.readlink(self.program)}, is gone"
+                raise Failure(f"{named}: {gone}; make the environment again, or unset {self.source}")
             raise Failure(f"{named} is no environment, since it has no bin/python; set it to one, or unset it")
         python = Python.ask(str(self.program))
         if python is None:
@@ -100,7 +87,7 @@ class Own(Environment):
         reason = python.unfit(interpreter.Demand(""))
         if reason:
             raise Failure(f"{reason}, or unset {self.source}")
-        if not has_numpy(self.program):
+        if version_of(self.program, "numpy") is None:
             raise Failure(f"{named} has no numpy; install it there (`{self.program} -m pip install numpy`)")
 
     def make(self):
@@ -108,7 +95,7 @@ class Own(Environment):
         self.check()
         say(f"packages of {self.folder}, by {self.source}")
         for name, wanted in pinned(self.requirements):
-            found = runs(self.program, "import sys; from importlib.metadata import version as v; print(v(sys.argv[1]))", name)
+            found = version_of(self.program, name)
             if found != wanted:
                 say(f"{name} {found or 'is absent'}, where {self.requirements.name} says {wanted}")
 
@@ -133,7 +120,8 @@ class Cached(Environment):
     def find(cls, title, demand, requirements, prepare, disk):
         """The one that is there for these requirements, else the place of one that is to be made."""
         if not requirements.is_file():
-            raise Failure(f"{requirements} is not there; list numpy and the framework in it, each with version and hash")
+            what = "list numpy and the framework in it, each with version and hash"
+            raise Failure(f"{requirements} is not there; {what}")
         if prepare and not prepare.is_file():
             raise Failure(f"{prepare} is not there: backend.toml names it")
         wanted = key(requirements, prepare)
@@ -161,8 +149,8 @@ class Cached(Environment):
             return
         if is_offline() and not has_local_wheels():
             raise Failure(
-                f"{self.title} is not here and --offline forbids fetching it; build once without --offline, or set "
-                f"{VARIABLE} to an environment of your own"
+                f"{self.title} is not here and --offline forbids fetching it; build once without --offline, or "
+                f"set {VARIABLE} to an environment of your own"
             )
         check_room(int(self.disk * ROOM), self.folder.parent, self.title)
 
@@ -194,12 +182,13 @@ class Cached(Environment):
         say(f"{self.title}: made with {self.base.name}")
         installer = Installer(self.base, self.folder)
         without_pip = [] if installer.has_own_pip else ["--without-pip"]
-        run_logged([self.base.program, "-m", "venv", *without_pip, str(self.folder)], f"{self.title} cannot be made")
+        command = [self.base.program, "-m", "venv", *without_pip, str(self.folder)]
+        run_logged(command, f"{self.title} cannot be made")
         install(self.title, installer, self.folder, self.requirements, self.disk)
         if self.prepare:
             command = [str(self.program), str(self.prepare)]
             run_logged(command, f"{self.title}: {self.prepare.name} failed", self.prepare.parent)
-        if not has_numpy(self.program):
+        if version_of(self.program, "numpy") is None:
             raise Failure(f"{self.requirements} has no numpy, which every backend's arrays come with; add it")
         taken = bytes_in(self.folder)
         text = json.dumps({"bytes": taken, "python": self.base.program, "version": list(self.base.version)})
@@ -219,11 +208,19 @@ def sweep(folder):
 
 def run_logged(command, title, folder=None):
     """Runs a command whose output goes to the log; its last line is why it failed."""
-    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    done = subprocess.run(command, env=clean_environment(), cwd=folder, encoding="utf-8", errors="replace", **streams)
+    done = subprocess.run(
+        command,
+        env=clean_environment(),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    )
     lines = [line.rstrip() for line in done.stdout.splitlines() if line.strip()]
     for line in lines:
-        say(f"{Path(command[0]).name}: {line}")
+        say(f"| {line}")
     if done.returncode != 0:
         raise Failure(f"{title}: {lines[-1] if lines else f'it ended with {done.returncode}'}")
 
@@ -232,5 +229,6 @@ def pinned(requirements):
     """Name and version of what a requirements file asks of every Python."""
     if not requirements.is_file():
         return []
-    text = requirements.read_text(encoding="utf-8")
-    return [(found[1], found[2]) for found in re.finditer(r"^([\w.-]+)==([^\s;\\]+)\s*(?:\\|$|--)", text, re.MULTILINE)]
+    # Those with a marker may not be meant.
+    line = re.compile(r"^([\w.-]+)==([^\s;\\]+)\s*(?:\\|$|--)", re.MULTILINE)
+    return [(found[1], found[2]) for found in line.finditer(requirements.read_text(encoding="utf-8"))]

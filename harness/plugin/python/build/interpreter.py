@@ -67,6 +67,24 @@ def clean_environment(**changes):
     return {**variables, "PYTHONNOUSERSITE": "1", **changes}
 
 
+def runs(program, code, *arguments):
+    """What a Python prints that runs this code; nothing where it fails."""
+    try:
+        done = subprocess.run(
+            [str(program), "-c", code, *map(str, arguments)],
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="utf-8",
+            timeout=60,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
 @dataclass(frozen=True)
 class Python:
     """A Python that has answered."""
@@ -88,24 +106,15 @@ class Python:
     def ask(cls, program):
         """The Python behind a program, or nothing where it is none that runs."""
         try:
-            answer = subprocess.run(
-                [program, "-c", QUERY],
-                env=clean_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                timeout=20,
-                check=True,
-            )
-            facts = json.loads(answer.stdout)
+            facts = json.loads(runs(program, QUERY) or "")
             return cls(**{name: tuple(fact) if isinstance(fact, list) else fact for name, fact in facts.items()})
-        except (OSError, subprocess.SubprocessError, ValueError, TypeError):
+        except (ValueError, TypeError):
             return None
 
     @property
     def name(self):
-        """`Python 3.11.2 (/usr/bin/python3)`."""
-        return f"Python {'.'.join(map(str, self.version))} ({self.program})"
+        """`Python 3.11.2 (/usr/bin/python3)`, also of one in an environment."""
+        return f"Python {'.'.join(map(str, self.version))} ({self.base})"
 
     @property
     def short(self):
@@ -129,7 +138,7 @@ class Python:
             newest, oldest = ".".join(map(str, NEWEST)), ".".join(map(str, OLDEST))
             return f"{self.name} is none of {oldest} to {newest}; install one of these"
         if self.free_threaded:
-            return f"{self.name} is a free-threaded build, which has another interface; install a usual one"
+            return f"{self.name} is free-threaded, which has another interface; install a usual one"
         if not demand.is_met_by(self.version):
             return f"{self.name} is none of those that its packages are for ({demand}); install one"
         if self.library() is None:
@@ -138,11 +147,11 @@ class Python:
 
     def remedy(self):
         """How this Python comes by its shared library."""
-        if Path("/etc/debian_version").exists() and self.program.startswith(("/usr/bin/", "/bin/")):
+        if Path("/etc/debian_version").exists() and self.base.startswith(("/usr/bin/", "/bin/")):
             return f"install Debian's package libpython{self.short}"
         return (
-            "build it with --enable-shared (pyenv: PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install), or install "
-            "another one"
+            "build it with --enable-shared (pyenv: PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install), or "
+            "install another one"
         )
 
     @property
@@ -154,8 +163,10 @@ class Python:
         """Why no environment can be made with it; nothing where one can."""
         if self.venv and (self.ensurepip or self.installs_for_others or shutil.which("uv")):
             return None
-        packages = f"python{self.short}-venv or python3-pip"
-        return f"{self.name} has neither ensurepip nor pip, and uv is not here; install one, such as Debian's {packages}"
+        return (
+            f"{self.name} has neither ensurepip nor a pip of {'.'.join(map(str, PIP_FOR_OTHERS))}, and uv is not here; "
+            f"install one, such as Debian's python{self.short}-venv or python3-pip"
+        )
 
 
 class Demand:

@@ -8,7 +8,7 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-from environment import runs
+from interpreter import runs
 from locking import locked
 from messages import Failure, say
 
@@ -41,7 +41,8 @@ def build_bridge(target):
         if built.returncode != 0:
             # cargo has said why.
             raise SystemExit(built.returncode)
-        found = [path for path in (folder / "release").glob("libtrainmark_python.*") if path.suffix in (".so", ".dylib")]
+        names = [f"libtrainmark_python{suffix}" for suffix in (".so", ".dylib")]
+        found = [path for path in (folder / "release" / name for name in names) if path.is_file()]
         if not found:
             raise Failure(f"cargo left no library of the bridge in {folder / 'release'}")
         copy = target / "bridge"

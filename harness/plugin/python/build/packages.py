@@ -12,7 +12,15 @@ from interpreter import clean_environment
 from messages import Failure, megabytes, say
 
 # Settings of the user that contradict an environment, or leave its byte code out.
-CONTRARY = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_NO_COMPILE", "PIP_PYTHON", "PIP_CONSTRAINT", "UV_CONSTRAINT")
+CONTRARY = (
+    "PIP_TARGET",
+    "PIP_PREFIX",
+    "PIP_ROOT",
+    "PIP_NO_COMPILE",
+    "PIP_PYTHON",
+    "PIP_CONSTRAINT",
+    "UV_CONSTRAINT",
+)
 
 # What all that is installed must be: a file whose hash is written down, and nothing that runs while it
 # is installed.
@@ -38,15 +46,15 @@ class Installer:
     def command(self, requirements):
         """The command that installs, for the environment of `variables`."""
         if self.uv:
-            start = [self.uv, "pip", "install", "--python", str(self.program), "--compile-bytecode", "--no-config"]
-            return start + ["--no-progress", *CHECKED, str(requirements)]
+            start = [self.uv, "pip", "install", "--python", str(self.program), "--compile-bytecode"]
+            return [*start, "--no-progress", *CHECKED, str(requirements)]
         if self.has_own_pip:
             start = [str(self.program), "-m", "pip"]
         else:
             start = [self.python.program, "-m", "pip", "--python", str(self.program)]
-        quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--no-warn-script-location"]
+        quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar=off", "--no-warn-script-location"]
         # What is fetched is kept once, unpacked.
-        return start + ["install", *quiet, "--no-cache-dir", *CHECKED, str(requirements)]
+        return [*start, "install", *quiet, "--no-cache-dir", *CHECKED, str(requirements)]
 
     def variables(self, temporary):
         """The environment's variables, with what is temporary in a folder that is watched."""
@@ -86,7 +94,8 @@ def install(title, installer, folder, requirements, expected):
             errors="replace",
         )
     for line in done.stdout.splitlines():
-        say(f"pip: {line}")
+        # Not at the line's start: the error that counts is told below.
+        say(f"| {line}")
     shutil.rmtree(temporary, ignore_errors=True)
     if done.returncode != 0:
         raise Failure(f"{title} could not be made: {reason_of(done.stdout, installer.python)}")
@@ -99,21 +108,25 @@ def reason_of(log, python):
         package = next((found[1] for line in lines if (found := re.search(r"(\S+) from \S+", line.strip()))), "")
         what = f"of {package} " if package else ""
         return (
-            f"what was fetched {what}has another hash than the requirements file says: the connection broke off, or the "
-            "file is another one; try again, or mend the hash"
+            f"what was fetched {what}has another hash than the requirements file says: the connection broke "
+            "off, or the file is another one; try again, or mend the hash"
         )
     if any(sign in line for line in lines for sign in UNCHECKED):
-        return "the requirements file gives no hash or no version (==) for a package; write both, since nothing else is installed"
+        return "the requirements file gives no hash or no version (==) for a package; write both"
     missing = next((found[1] or found[2] for line in lines if (found := MISSING.search(line))), None)
     if missing and is_offline():
         return f"--offline forbids fetching {missing}; build once without --offline"
     if missing:
         return (
-            f"there is no wheel of {missing} for {python.name} on {python.platform}, or the package index cannot be "
-            "reached; mend the requirements file, or try again with a network that reaches it"
+            f"there is no wheel of {missing} for Python {python.short} on {python.platform}, or the package index cannot "
+            "be reached; mend the requirements file, or try again with a network that reaches it"
         )
     errors = [line.strip() for line in lines if re.match(r"\s*(ERROR|error)\b", line)]
     return f"{errors[0] if errors else (lines or ['it printed nothing'])[-1].strip()}; see the log"
+
+
+# Bytes of which it is not worth while to tell.
+SHOWN = 1 << 20
 
 
 class Progress:
@@ -140,8 +153,9 @@ class Progress:
             fetched = bytes_in(self.temporary)
             unpacked = bytes_in(self.folder) - fetched
             of = f" of {megabytes(self.expected)}" if self.expected else ""
-            if fetched > before:
-                say(f"{self.title}: {megabytes(fetched)} fetched, {megabytes((fetched - before) / self.SECONDS)}/s")
-            else:
+            if fetched > before + SHOWN:
+                speed = megabytes((fetched - before) / self.SECONDS)
+                say(f"{self.title}: {megabytes(fetched)} fetched, {speed}/s")
+            elif unpacked > SHOWN:
                 say(f"{self.title}: unpacking, {megabytes(unpacked)}{of}")
             before = fetched

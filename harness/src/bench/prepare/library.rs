@@ -10,7 +10,7 @@ use crate::bench::runner::Runner;
 use crate::executor::{Ending, LibraryPath, Threads};
 use crate::failure::{Failure, FailureKind};
 use crate::interrupt::Interrupted;
-use crate::registry::{Backend, BackendName, Library};
+use crate::registry::{Backend, BackendName, Library, suggestion};
 use crate::worker::protocol::{BackendInfo, Job, Message};
 
 /// A library that loads and has described itself.
@@ -53,6 +53,16 @@ impl ReadyLibrary {
         if info.name != backend.name {
             let reason = format!("its library names itself {}, its backend.toml {}", info.name, backend.name);
             return Ok(Err(reason));
+        }
+        if let Some(extra) = backend
+            .extra_implementations
+            .iter()
+            .find(|extra| info.implementations.iter().all(|one| one.name != **extra))
+        {
+            let known = info.implementations.iter().map(|one| &*one.name);
+            let reason =
+                format!("its backend.toml names the extra implementation {extra}, which it does not have");
+            return Ok(Err(reason + &suggestion(extra, known)));
         }
         Ok(Ok(Self {
             path,

@@ -99,9 +99,9 @@ impl Recipe {
         self.artifact.memory
     }
 
-    /// What the build fetches from the network, if it says so.
+    /// What the build fetches from the network, if it says so, unless it is known to be here.
     pub fn downloads(&self) -> Option<&str> {
-        self.artifact.downloads.as_deref()
+        self.artifact.downloads.as_deref().filter(|_| !self.has_packages())
     }
 
     /// The library, built or not.
@@ -152,9 +152,7 @@ impl Recipe {
     pub fn is_here(&self) -> bool {
         match self.freshness() {
             Ok(Freshness::Fresh) => true,
-            Ok(Freshness::Stale) if self.artifact.is_python => {
-                self.served().is_some_and(|served| served.is_there() && served.is_of(&self.folder))
-            }
+            Ok(Freshness::Stale) if self.artifact.is_python => self.has_packages(),
             Ok(Freshness::Stale) => self.downloads().is_none(),
             Ok(Freshness::Failed(_) | Freshness::Absent) | Err(_) => false,
         }
@@ -172,6 +170,12 @@ impl Recipe {
 
     fn served(&self) -> Option<Served> {
         Served::read(&self.target)
+    }
+
+    /// Whether a Python is known that has the packages which the library is to be built with.
+    fn has_packages(&self) -> bool {
+        let served = self.artifact.is_python.then(|| self.served()).flatten();
+        served.is_some_and(|served| served.is_there() && served.is_of(&self.folder))
     }
 
     fn has_its_python(&self) -> bool {

@@ -47,14 +47,15 @@ impl Recipe {
                     which::which(tool).map_err(|_| format!("building it needs {tool}: {hint}"))?;
                 }
                 Requirement::Probe(command) => {
-                    found = self.probe(command, network, patience, interrupt).map_err(|unmet| match unmet {
-                        Unmet::Lacking(reason) => {
-                            format!("it cannot be built here{}: {reason}; {hint}", network.remark())
-                        }
-                        Unmet::Hanging(reason) => {
-                            format!("whether it can be built here is not known: {reason}; {hint}")
-                        }
-                    })?;
+                    found =
+                        self.probe(command, network, patience, interrupt).map_err(|unmet| match unmet {
+                            Unmet::Lacking(reason) => {
+                                format!("it cannot be built here{}: {reason}; {hint}", network.remark())
+                            }
+                            Unmet::Hanging(reason) => {
+                                format!("whether it can be built here is not known: {reason}; {hint}")
+                            }
+                        })?;
                 }
             }
         }

@@ -144,7 +144,10 @@ fn needs(probe: Vec<String>) -> Vec<Need> {
     };
     vec![
         tool("cargo", "install Rust with rustup: https://rustup.rs"),
-        tool("cc", "install a C compiler, which Rust links with: Debian's gcc, on macOS `xcode-select --install`"),
+        tool(
+            "cc",
+            "install a C compiler, which Rust links with: Debian's gcc, on macOS `xcode-select --install`",
+        ),
         Need {
             requirement: Requirement::Probe(probe),
             hint: "docs/writing-a-backend.md says which Python is taken".to_owned(),
@@ -232,7 +235,9 @@ mod tests {
             (format!("{SHORT}\nextra_implementations = [\"\"]"), "extra_implementations holds an empty name"),
             (format!("{SHORT}\ndevices = [\"../cpu\"]"), "must be a kind such as cpu"),
             (
-                format!("{SHORT}\n[[artifact]]\ndevices = [\"cpu\"]\nbuild = [\"make\"]\nlibrary = \"a\"\ninputs = [\".\"]"),
+                format!(
+                    "{SHORT}\n[[artifact]]\ndevices = [\"cpu\"]\nbuild = [\"make\"]\nlibrary = \"a\"\ninputs = [\".\"]"
+                ),
                 "it has both python and an [[artifact]]",
             ),
         ] {
