@@ -13,7 +13,7 @@ from disk import bytes_in, check_room
 from interpreter import VARIABLE, Python, clean_environment, runs
 from locking import locked
 from messages import Failure, megabytes, say
-from packages import Installer, has_local_wheels, install, is_offline
+from packages import LOCK, WHEELS, Installer, has_local_wheels, install, is_offline
 
 # Written last into an environment that is whole.
 MARKER = "complete"
@@ -180,11 +180,9 @@ class Cached(Environment):
     def fill(self):
         """Makes an environment with its packages where there is nothing."""
         say(f"{self.title}: made with {self.base.name}")
-        installer = Installer(self.base, self.folder)
-        without_pip = [] if installer.has_own_pip else ["--without-pip"]
-        command = [self.base.program, "-m", "venv", *without_pip, str(self.folder)]
-        run_logged(command, f"{self.title} cannot be made")
-        install(self.title, installer, self.folder, self.requirements, self.disk)
+        # Another build may be about to fetch what is wanted here, too.
+        with locked(cache().parent / WHEELS / LOCK, f"{self.title}: wheels"):
+            self.fetch()
         if self.prepare:
             command = [str(self.program), str(self.prepare)]
             run_logged(command, f"{self.title}: {self.prepare.name} failed", self.prepare.parent)
@@ -196,6 +194,14 @@ class Cached(Environment):
         written.write_text(text, encoding="utf-8")
         written.rename(self.folder / MARKER)
         say(f"{self.title}: {megabytes(taken)} in {self.folder}")
+
+    def fetch(self):
+        """Makes an environment and puts its packages into it."""
+        installer = Installer(self.base, self.folder)
+        without_pip = [] if installer.has_own_pip else ["--without-pip"]
+        command = [self.base.program, "-m", "venv", *without_pip, str(self.folder)]
+        run_logged(command, f"{self.title} cannot be made")
+        install(self.title, installer, self.folder, self.requirements, self.disk)
 
 
 def sweep(folder):

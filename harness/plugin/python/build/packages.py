@@ -34,6 +34,11 @@ UNCHECKED = ("must have their versions pinned", "Hashes are required", "must hav
 MISSING = re.compile(r"No matching distribution found for (\S+)|Because (\S+) was not found")
 
 
+# The folder of wheels that builds share, beside that of all environments, and the lock of whoever fetches.
+WHEELS = "wheels"
+LOCK = "lock"
+
+
 class Installer:
     """What installs into an environment that is made with a Python: uv, that Python's pip, or one of its own."""
 
@@ -42,19 +47,22 @@ class Installer:
         self.program = folder / "bin/python"
         self.uv = shutil.which("uv")
         self.has_own_pip = not self.uv and not python.installs_for_others
+        # Wheels that the build of another backend has fetched.
+        wheels = folder.parent.parent / WHEELS
+        self.links = ["--find-links", str(wheels)] if wheels.is_dir() else []
 
     def command(self, requirements):
         """The command that installs, for the environment of `variables`."""
         if self.uv:
             start = [self.uv, "pip", "install", "--python", str(self.program), "--compile-bytecode"]
-            return [*start, "--no-progress", *CHECKED, str(requirements)]
+            return [*start, "--no-progress", *self.links, *CHECKED, str(requirements)]
         if self.has_own_pip:
             start = [str(self.program), "-m", "pip"]
         else:
             start = [self.python.program, "-m", "pip", "--python", str(self.program)]
         quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar=off", "--no-warn-script-location"]
         # What is fetched is kept once, unpacked.
-        return [*start, "install", *quiet, "--no-cache-dir", *CHECKED, str(requirements)]
+        return [*start, "install", *quiet, "--no-cache-dir", *self.links, *CHECKED, str(requirements)]
 
     def variables(self, temporary):
         """The environment's variables, with what is temporary in a folder that is watched."""
