@@ -298,7 +298,8 @@ fn the_torch_of_a_backend_in_python_is_taken_before_anything_is_fetched() {
     let environment = ".cache/trainmark/python/3.11-1-2";
     let packages = format!("{environment}/lib/python3.11/site-packages");
     let torch = machine.libtorch_with_cuda(&format!("{packages}/torch"));
-    let offline = |machine: &Machine| machine.run("libtorch.sh", "", Some(("TRAINMARK_OFFLINE", Path::new("1"))));
+    let offline =
+        |machine: &Machine| machine.run("libtorch.sh", "", Some(("TRAINMARK_OFFLINE", Path::new("1"))));
     assert!(!offline(&machine).status.success(), "it may be half made");
     fs::write(machine.path(environment).join("complete"), "").unwrap();
     assert_eq!(machine.found(None), torch);

@@ -41,6 +41,7 @@ mod tests {
             origin: "/there/mine".into(),
             thread_variables: Vec::new(),
             role: None,
+            framework: Default::default(),
             by_default: true,
             extra_implementations: Vec::new(),
             libraries: Vec::new(),

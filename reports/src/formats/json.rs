@@ -7,8 +7,8 @@ use serde::{Serialize, Serializer};
 
 use crate::paired::{NoiseFloor, Relative};
 use crate::record::{
-    Cell, DatasetInfo, Environment, Framework, MergedRun, Note, Outcome, Record, Role, Run, Unavailable, WorkloadInfo,
-    distinct,
+    Cell, DatasetInfo, Environment, Framework, MergedRun, Note, Outcome, Record, Role, Run, Unavailable,
+    WorkloadInfo, distinct,
 };
 use crate::statistics::{Comparison, Interval};
 use crate::store::StoreError;

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use trainmark_reports::ceiling::Peak;
 use trainmark_reports::record::{
-    self, CheckRecord, DatasetInfo, Environment, Event, Framework, Outcome, Plan, Purpose, Run, SCHEMA, Started,
+    self, CheckRecord, DatasetInfo, Environment, Event, Framework, Outcome, Plan, Purpose, Run, SCHEMA,
+    Started,
 };
 use trainmark_reports::{Record, RunStore};
 
