@@ -22,11 +22,11 @@ pub(crate) const BUFFER_READ: c_int = 0x100;
 /// The flag of a memory view that may be written to.
 pub(crate) const BUFFER_WRITE: c_int = 0x200;
 
-/// A function of a library.
+/// A function or variable of a library, as a pointer.
 ///
 /// # Safety
-/// The function of this name has the type `T`.
-unsafe fn function<T: Copy>(library: &Library, name: &'static str) -> Result<T, &'static str> {
+/// What has this name is of the type that `T` points to.
+unsafe fn symbol<T: Copy>(library: &Library, name: &'static str) -> Result<T, &'static str> {
     // SAFETY: the caller vouches for the type.
     unsafe { library.get::<T>(name.as_bytes()) }.map(|found| *found).map_err(|_| name)
 }
@@ -43,7 +43,7 @@ macro_rules! interface {
             /// Looks up every function; the error is the name of one that is missing.
             fn of(library: &Library) -> Result<Self, &'static str> {
                 // SAFETY: CPython's stable interface gives the function of each name this type.
-                Ok(unsafe { Self { $($name: function(library, stringify!($name))?,)* } })
+                Ok(unsafe { Self { $($name: symbol(library, stringify!($name))?,)* } })
             }
         }
     };
@@ -100,6 +100,7 @@ impl Interface {
         let interface = Self::of(&library).map_err(|name| {
             format!("{shown}, Python {version}, lacks {name} of the stable interface; {remedy}")
         })?;
+        set_utf8_mode(&library);
         // Never unloaded: an interpreter cannot be taken out of a process again.
         std::mem::forget(library);
         Ok((interface, version))
@@ -109,8 +110,20 @@ impl Interface {
     pub(crate) fn is_running() -> bool {
         // SAFETY: as for every function of the interface; it may be called at any time.
         unsafe {
-            let found = function::<unsafe extern "C" fn() -> c_int>(&Library::this(), "Py_IsInitialized");
+            let found = symbol::<unsafe extern "C" fn() -> c_int>(&Library::this(), "Py_IsInitialized");
             found.is_ok_and(|is_initialised| is_initialised() != 0)
+        }
+    }
+}
+
+/// Makes Python read paths and texts alike in every locale. An embedded one heeds no variable for
+/// that, but a flag of the stable interface, before it is initialised; one without the flag goes
+/// by the locale.
+fn set_utf8_mode(library: &Library) {
+    // SAFETY: CPython's flag of this name is an int, and nobody reads it yet.
+    unsafe {
+        if let Ok(flag) = symbol::<*mut c_int>(library, "Py_UTF8Mode") {
+            flag.write(1);
         }
     }
 }
@@ -137,7 +150,7 @@ fn loader_fault(error: &libloading::Error, path: &Path) -> String {
 fn version(library: &Library) -> Option<Version> {
     type GetVersion = unsafe extern "C" fn() -> *const c_char;
     // SAFETY: as for every function of the interface; it may be called at any time.
-    let text = unsafe { function::<GetVersion>(library, "Py_GetVersion").ok()?() };
+    let text = unsafe { symbol::<GetVersion>(library, "Py_GetVersion").ok()?() };
     // SAFETY: a static, zero-terminated string.
     Version::parse(&unsafe { CStr::from_ptr(text) }.to_string_lossy())
 }

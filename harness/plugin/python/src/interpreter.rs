@@ -42,7 +42,7 @@ impl Interpreter {
         let lock = unsafe { Lock::take(interface) };
         let library = archive.library.to_str().ok_or("the library's path is not UTF-8")?;
         let bridge = import_bridge(&lock, library, &archive.manifest.module)
-            .map_err(|error| format!("Python's side of the bridge does not start: {error}"))?;
+            .map_err(|error| format!("Python's side of the bridge does not start: {}", error.message))?;
         Ok(Self { bridge: bridge.keep(), caveat: version.caveat() })
     }
 
@@ -83,8 +83,9 @@ fn set_variables() {
         std::env::set_var("PYTHONNOUSERSITE", "1");
         // The interpreter is never finalised: what it holds back would be lost.
         std::env::set_var("PYTHONUNBUFFERED", "1");
-        // Paths and texts are read alike in every locale, and sets iterated alike in every run.
+        // For Pythons that it starts; itself it is told otherwise.
         std::env::set_var("PYTHONUTF8", "1");
+        // Sets are iterated alike in every run.
         std::env::set_var("PYTHONHASHSEED", "0");
     }
 }

@@ -1,9 +1,9 @@
 //! The bridge: one library that makes a Python file a backend, by any CPython from 3.9 to 3.14.
 //!
-//! A backend is a copy of this library with a zip archive at its end (see [`archive`]) that
+//! A backend is a copy of this library with a zip archive at its end (see `archive`) that
 //! holds its Python files and the package `trainmark` which they import. CPython is loaded when
 //! the backend is first asked something, and only functions of its stable interface are called
-//! (see [`interface`]). The rest of the bridge is the Python module `trainmark._bridge`.
+//! (see `interface`). The rest of the bridge is the Python module `trainmark._bridge`.
 
 mod answer;
 mod archive;
@@ -24,7 +24,7 @@ use trainmark_plugin::{Backend, Description, Error, OpenRequest, Session, export
 use crate::interpreter::Interpreter;
 use crate::session::Training;
 
-/// The table that the harness looks up; [`announce`] writes the backend's name into it.
+/// The table that the harness looks up; `announce` writes the backend's name into it.
 #[unsafe(no_mangle)]
 pub static mut tm_backend_v1: BackendTable = export::table::<Bridge>();
 

@@ -10,7 +10,7 @@ import signal
 import sys
 from dataclasses import asdict
 from types import ModuleType
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, Tuple, cast
 
 import trainmark
 from trainmark._failure import Breach, answered
@@ -44,8 +44,14 @@ def describe() -> Tuple[str]:
 
 
 @answered
-def open(text: str, *memory: memoryview) -> Tuple[Any]:
-    """A session on the samples in memory: pixels and labels to train on, and those held out."""
+def open(
+    text: str,
+    train_pixels: memoryview,
+    train_labels: memoryview,
+    test_pixels: memoryview,
+    test_labels: memoryview,
+) -> Tuple[Any]:
+    """A session for a request in JSON, on samples in memory."""
     function = _function("open", "a session")
     # Not before, so that a backend is described at once.
     try:
@@ -60,9 +66,13 @@ def open(text: str, *memory: memoryview) -> Tuple[Any]:
     parameters = [_parameter(fields) for fields in request.pop("parameters")]
     for index, parameter in enumerate(parameters):
         layers[parameter.layer].parameters.append(index)
-    train, test = samples(*memory[:2], shape), samples(*memory[2:], shape)
     request = trainmark.Request(
-        **request, input=shape, layers=layers, parameters=parameters, train=train, test=test
+        **request,
+        input=shape,
+        layers=layers,
+        parameters=parameters,
+        train=samples(train_pixels, train_labels, shape),
+        test=samples(test_pixels, test_labels, shape),
     )
     return (Session(function(request), function, request),)
 
@@ -70,10 +80,9 @@ def open(text: str, *memory: memoryview) -> Tuple[Any]:
 def _function(name: str, returns: str) -> Callable[..., Any]:
     """A function of the backend's module."""
     module: ModuleType = importlib.import_module(_module)
-    function = getattr(module, name, None)
-    if not callable(function):
+    if not callable(getattr(module, name, None)):
         raise Breach(f"{_module}.py has no function {name}, which returns {returns}")
-    return function
+    return cast(Callable[..., Any], getattr(module, name))
 
 
 def _layer(fields: Dict[str, Any]) -> trainmark.Layer:

@@ -100,8 +100,8 @@ def _printable(text: str) -> str:
 
 def _place(error: BaseException) -> Optional[str]:
     """File and line of the backend's own code that was running, else of any but the bridge's."""
-    if isinstance(error, SyntaxError) and str(error.filename).startswith(_BACKEND_FOLDER):
-        return f"{os.path.basename(error.filename)}:{error.lineno}"
+    if isinstance(error, SyntaxError) and (error.filename or "").startswith(_BACKEND_FOLDER):
+        return f"{os.path.basename(error.filename or '')}:{error.lineno}"
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -116,9 +116,10 @@ def _place(error: BaseException) -> Optional[str]:
 
 
 def _place_of_function(function: Optional[Callable[..., Any]]) -> Optional[str]:
-    while hasattr(function, "__wrapped__"):
-        function = function.__wrapped__
-    code = getattr(function, "__code__", None)
+    wrapped: Any = function
+    while hasattr(wrapped, "__wrapped__"):
+        wrapped = wrapped.__wrapped__
+    code = getattr(wrapped, "__code__", None)
     if code is None:
         return None
     return f"{os.path.basename(code.co_filename)}:{code.co_firstlineno} in {code.co_name}"

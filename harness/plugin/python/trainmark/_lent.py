@@ -23,7 +23,7 @@ _FREE = _references([object()])[0]
 
 def check_returned(function: Any, name: str, lent: Sequence[object]) -> None:
     """Refuses that a backend keeps arrays which are valid during the call only."""
-    if max(_references(lent)) <= _FREE:
+    if max(_references(lent), default=0) <= _FREE:
         return
     # What only a cycle of garbage refers to is not kept.
     gc.collect()

@@ -24,7 +24,7 @@ impl Assembled {
 
     /// A backend of this source that says it is served by this Python.
     pub(crate) fn with(source: &str, python: &Python) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::Builder::new().prefix("with Ümlaut ").tempdir().unwrap();
         let library = folder.path().join("libbackend.so");
         fs::copy(bridge(), &library).unwrap();
         let sources = folder.path().join("sources");

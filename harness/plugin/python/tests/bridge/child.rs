@@ -8,12 +8,14 @@ use trainmark_plugin::host::Plugin;
 
 const LIBRARY: &str = "TRAINMARK_BRIDGE_LIBRARY";
 
-/// Runs one of these tests, such as `calls::child::trains`, on a library.
+/// Runs one of these tests, such as `calls::trains`, on a library.
 pub(crate) fn run(test: &str, library: &Path) -> Output {
     Command::new(std::env::current_exe().unwrap())
         .args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
         .env(LIBRARY, library)
-        // Settings of the user's own Python, which must not matter.
+        // A locale that knows no letter beyond ASCII, and settings of the user's own Python:
+        // neither may matter.
+        .env("LC_ALL", "C")
         .env("PYTHONHOME", "/nowhere")
         .env("PYTHONPATH", "/nowhere")
         .output()

@@ -36,7 +36,12 @@ fn a_step_costs_microseconds_and_an_epoch_less_than_a_millisecond() {
 #[ignore = "called by another test"]
 fn measures() {
     let plugin = child::plugin();
+    let start = Instant::now();
+    plugin.describe().unwrap();
+    println!("cost of describe, which starts the interpreter: {:?}", start.elapsed());
+    let start = Instant::now();
     let mut session = plugin.open(&training::request()).unwrap();
+    println!("cost of open, which imports numpy: {:?}", start.elapsed());
     session.set_parameters(&[&[0.0; 27], &[0.0; 3]]).unwrap();
     let batch: Vec<u32> = (0..256).map(|index| index % 7).collect();
     let step = quickest(100, || session.train_step(&batch).map(drop).unwrap()) / 100;

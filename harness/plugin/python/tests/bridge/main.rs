@@ -10,6 +10,7 @@ mod cost;
 mod modules;
 mod python;
 mod unusable;
+mod wrong;
 
 #[path = "../../../tests/training/mod.rs"]
 mod training;
