@@ -1,0 +1,67 @@
+//! An open request as JSON for Python's side of the bridge; the samples go beside it, as memory.
+
+use serde_json::{Value, json};
+use trainmark_plugin::{Error, Layer, OpenRequest, ParameterSpec, Shape};
+
+/// All of a request but its samples: the fields of `trainmark.Request`.
+///
+/// # Errors
+/// Where the model's shapes do not fit.
+pub(crate) fn to_json(request: &OpenRequest<'_>) -> Result<String, Error> {
+    let model = &request.model;
+    let shapes = model.input_shapes()?.into_iter().zip(model.shapes()?);
+    let layers = model.layers.iter().zip(shapes);
+    let layers: Vec<Value> =
+        layers.map(|(layer, (input, output))| layer_json(layer, input, output)).collect();
+    let parameters: Vec<Value> = model.parameters()?.iter().map(parameter_json).collect();
+    let request = json!({
+        "model": model.name,
+        "input": sides(model.input),
+        "classes": model.classes()?,
+        "layers": layers,
+        "parameters": parameters,
+        "implementation": request.implementation,
+        "device": request.device,
+        "threads": request.threads,
+        "learning_rate": request.learning_rate,
+        "batch_size": request.batch_size,
+    });
+    Ok(request.to_string())
+}
+
+fn sides(shape: Shape) -> Vec<usize> {
+    match shape {
+        Shape::Image { channels, height, width } => vec![channels, height, width],
+        Shape::Vector(features) => vec![features],
+    }
+}
+
+fn layer_json(layer: &Layer, input: Shape, output: Shape) -> Value {
+    let mut value = match *layer {
+        Layer::Conv2d { out_channels, kernel, stride, padding } => json!({
+            "out_channels": out_channels, "kernel": kernel, "stride": stride, "padding": padding,
+        }),
+        Layer::BatchNorm { epsilon, momentum } => json!({"epsilon": epsilon, "momentum": momentum}),
+        Layer::MaxPool2d { window, stride } | Layer::AvgPool2d { window, stride } => {
+            json!({"window": window, "stride": stride})
+        }
+        Layer::Linear { out_features } => json!({"out_features": out_features}),
+        Layer::Dropout { rate } => json!({"rate": rate}),
+        Layer::Resize { height, width } => json!({"height": height, "width": width}),
+        Layer::Sigmoid | Layer::Relu | Layer::Tanh | Layer::Flatten => json!({}),
+    };
+    value["kind"] = json!(layer.kind());
+    value["input"] = json!(sides(input));
+    value["output"] = json!(sides(output));
+    value
+}
+
+fn parameter_json(parameter: &ParameterSpec) -> Value {
+    json!({
+        "name": parameter.name,
+        "layer": parameter.layer,
+        "role": parameter.role.name(),
+        "shape": parameter.shape,
+        "trainable": parameter.role.is_trainable(),
+    })
+}
