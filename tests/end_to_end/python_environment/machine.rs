@@ -8,8 +8,8 @@ use std::process::Command;
 
 use trainmark_tests::{Invocation, Repository, minimal_c, serving_python};
 
-/// What the tool's launcher calls.
-const TOOLS: &str = "cc dirname sh";
+/// What the tool's launcher calls, and what the test's own programs do.
+const TOOLS: &str = "cc cp dirname mkdir sed sh";
 
 /// Writes a wheel that holds an empty module into a folder, and prints its hash.
 const WHEEL: &str = r#"
@@ -25,8 +25,8 @@ print(hashlib.sha256(open(path, "rb").read()).hexdigest())
 "#;
 
 /// A repository with a backend in Python that is named minimal-c, as the plugin in C is.
-pub struct Machine {
-    pub repository: Repository,
+pub(super) struct Machine {
+    pub(super) repository: Repository,
     outside: tempfile::TempDir,
     /// The Python that serves.
     python: &'static Path,
@@ -35,7 +35,7 @@ pub struct Machine {
 }
 
 /// What the backend's `backend.toml` begins with.
-pub const TOML: &str = r#"name = "minimal-c"
+pub(super) const TOML: &str = r#"name = "minimal-c"
 version = "0.1.0"
 summary = "made by a test"
 python = "backend.py"
@@ -44,7 +44,7 @@ devices = ["cpu"]
 
 impl Machine {
     /// One on which everything is there; `None`, said aloud, where there is no Python to try it with.
-    pub fn new() -> Option<Self> {
+    pub(super) fn new() -> Option<Self> {
         let (library, python) = (minimal_c()?, serving_python()?);
         let outside = tempfile::tempdir().unwrap();
         for folder in ["bin", "wheels"] {
@@ -70,37 +70,36 @@ impl Machine {
     }
 
     /// What the backend requires.
-    pub fn requires(&self, text: &str) {
+    pub(super) fn requires(&self, text: &str) {
         self.write("requirements.txt", text);
     }
 
     /// What it requires, as the test's only wheel has it.
-    pub fn requirement(&self) -> String {
+    pub(super) fn requirement(&self) -> String {
         format!("numpy==1.0 --hash=sha256:{}\n", self.hash)
     }
 
     /// Writes a file of the backend.
-    pub fn write(&self, name: &str, text: &str) {
+    pub(super) fn write(&self, name: &str, text: &str) {
         fs::write(self.repository.path().join("backends/mine").join(name), text).unwrap();
     }
 
     /// Puts a shell script on the PATH.
-    pub fn program(&self, name: &str, script: &str) {
+    pub(super) fn program(&self, name: &str, script: &str) {
         let file = self.bin().join(name);
         // Not through a link to the real one.
         fs::remove_file(&file).ok();
-        let path = std::env::var("PATH").unwrap();
-        fs::write(&file, format!("#!/bin/sh\nPATH='{path}'\n{script}\n")).unwrap();
+        fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Takes a program off the PATH.
-    pub fn without(&self, name: &str) {
+    pub(super) fn without(&self, name: &str) {
         fs::remove_file(self.bin().join(name)).unwrap();
     }
 
     /// The Python that serves.
-    pub fn python(&self) -> &Path {
+    pub(super) fn python(&self) -> &Path {
         self.python
     }
 
@@ -109,13 +108,13 @@ impl Machine {
     }
 
     /// The folder of all environments.
-    pub fn cache(&self) -> PathBuf {
+    pub(super) fn cache(&self) -> PathBuf {
         self.outside.path().join("cache/trainmark/python")
     }
 
     /// The only environment that there is.
     #[track_caller]
-    pub fn environment(&self) -> PathBuf {
+    pub(super) fn environment(&self) -> PathBuf {
         let entries = fs::read_dir(self.cache()).unwrap().map(|entry| entry.unwrap().path());
         let folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
         let [folder] = &folders[..] else { panic!("{folders:?}") };
@@ -123,7 +122,7 @@ impl Machine {
     }
 
     /// The binary with these arguments.
-    pub fn invoke<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Invocation {
+    pub(super) fn invoke<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Invocation {
         self.repository
             .invoke(arguments)
             .env("PATH", self.bin())
@@ -133,19 +132,19 @@ impl Machine {
     }
 
     /// `check` of the backend.
-    pub fn check(&self) -> Invocation {
+    pub(super) fn check(&self) -> Invocation {
         self.invoke(["check", "minimal-c", "--workload", "softmax", "--dataset", "synthetic"])
     }
 
     /// Why the backend is unavailable, in one line.
     #[track_caller]
-    pub fn reason(&self) -> String {
+    pub(super) fn reason(&self) -> String {
         self.reason_of(self.check())
     }
 
     /// Why it is so to a `check` of it.
     #[track_caller]
-    pub fn reason_of(&self, check: Invocation) -> String {
+    pub(super) fn reason_of(&self, check: Invocation) -> String {
         let checked = check.run().expect(1);
         let reason = checked.stdout.strip_prefix("minimal-c: unavailable: ").map(str::trim_end);
         let reason = reason.unwrap_or_else(|| panic!("{checked:?}")).to_owned();
