@@ -2,6 +2,8 @@
 # fetch.sh PIP FOLDER [cuda]: fetches libtorch with pip into FOLDER, which is there only
 # once it is whole: an interrupted fetch and one at the same time do no harm.
 # PIP is a command, or `PYTHON -m venv` where it is to be made first.
+# The wheels are kept beside FOLDER, in `wheels`, for a backend in Python that needs the same;
+# they may be deleted.
 set -eu
 unset CDPATH
 cd "$(dirname "$0")"
@@ -71,14 +73,27 @@ case $pip in
         ;;
 esac
 
+# The wheel is that of the Python which a backend in Python would have it for; libtorch is the same in each.
+python=${pip%% -m *}
+served=$($python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || served=
+case $served in 3.1[0-4]) ;; *) served=3.11 ;; esac
+# `pip ...` with what it is to do without a word on what it finds.
+with_wheels() {
+    # shellcheck disable=SC2086 # the words are to be split
+    call_pip "$@" --disable-pip-version-check --no-input --no-cache-dir --progress-bar off \
+        --no-deps --only-binary=:all: --require-hashes --requirement $requirements \
+        --python-version "$served" --implementation cp --abi "cp$(printf %s "$served" | tr -d .)" --abi none \
+        $platforms
+}
+
+wheels=$parent/wheels
+mkdir -p "$wheels" || fail "$title cannot be kept in $parent; make it writable, or set LIBTORCH"
 echo "$title: fetching $megabytes MB through pip into $folder"
 report_fetch "$title" "$staging/temporary" "$megabytes" &
 reporter=$!
-# shellcheck disable=SC2086 # the words are to be split
-if ! call_pip install --disable-pip-version-check --no-input --no-cache-dir --no-compile --progress-bar off \
-    --no-deps --only-binary=:all: --require-hashes --requirement $requirements \
-    --python-version 3.11 --implementation cp --abi cp311 --abi none $platforms \
-    --target "$staging/whole" >"$staging/pip.log" 2>&1; then
+if ! with_wheels download --find-links "$wheels" --dest "$staging/wheels" >"$staging/pip.log" 2>&1 ||
+    ! with_wheels install --no-index --find-links "$staging/wheels" --no-compile \
+        --target "$staging/whole" >>"$staging/pip.log" 2>&1; then
     reason=$(reason_of_pip "$staging/pip.log")
     sed 's/^/pip: /' "$staging/pip.log"
     fail "$title could not be fetched: ${reason:-pip failed}; try again with a network that reaches \
@@ -108,6 +123,9 @@ fi
 if [ -d "$folder" ] || ! mv "$staging/whole" "$folder"; then
     [ -f "$folder/$MARKER" ] || fail "$title cannot be kept in $folder; make it writable, or set LIBTORCH"
 fi
+for wheel in "$staging"/wheels/*; do
+    [ ! -e "$wheel" ] || mv "$wheel" "$wheels/" || true
+done
 # `mv` moves into a folder that has come to be in between.
 rm -rf "$folder/whole"
 echo "$title: $(du -sk "$folder" | awk '{ print int($1 / 1024) }') MB in $folder"

@@ -2,8 +2,9 @@
 # Prints the folder of a libtorch of the version that tch is made for:
 #   1. LIBTORCH, which must be of that version;
 #   2. the torch of a Python on the PATH, looked at but not run;
-#   3. the one fetched before, in trainmark's cache;
-#   4. one that pip fetches into that cache now.
+#   3. that of an environment which trainmark has made for a backend in Python;
+#   4. the one fetched before, in trainmark's cache;
+#   5. one that pip fetches into that cache now.
 # On a machine with an NVIDIA driver (see wants_cuda in folder.sh) the one found or fetched
 # has CUDA; one without is only taken where none with CUDA can be had.
 # With --probe it fetches nothing, and only says whether there is a way to one.
@@ -81,6 +82,23 @@ $pythons
 END
 }
 
+# NVIDIA's own libraries are there only where it was made for CUDA: else stubs are in their place.
+from_environments() {
+    for marker in "$cache"/python/*/complete; do
+        [ -f "$marker" ] || continue
+        for folder in "${marker%complete}"lib/python3.*/site-packages; do
+            [ -d "$folder/torch" ] || continue
+            if reason=$(unusable "$folder/torch"); then
+                say "passing over the torch of an environment: $folder/torch $reason"
+            elif [ $cuda = yes ] && [ ! -e "$folder/nvidia/cudnn" ]; then
+                spare=${spare:-$folder/torch}
+            else
+                take "$folder/torch"
+            fi
+        done
+    done
+}
+
 # The same folder as the harness's.
 cache() {
     case "${XDG_CACHE_HOME:-}" in
@@ -115,6 +133,7 @@ pythons=$(pythons)
 from_python
 cache=$(cache) || lack "$title is not here, and neither HOME nor XDG_CACHE_HOME says where to keep one; set HOME, \
 or LIBTORCH to the folder of a libtorch $VERSION"
+from_environments
 fetched=$cache/libtorch-$VERSION
 with_cuda=$fetched-cuda
 [ ! -f "$fetched/$MARKER" ] || [ $cuda = yes ] || take "$fetched/torch"
@@ -142,6 +161,13 @@ if reason=$(without_room "$(needed_mb "$kind")" "$cache"); then
     lack "$title is not here, and fetching it $reason; make room, or set LIBTORCH or XDG_CACHE_HOME"
 fi
 [ $probe = no ] || exit 0
+wheels=$cache/wheels
+python=$(printf '%s\n' "$pythons" | awk '{ print $1; exit }')
+if [ -z "${TRAINMARK_WHEELS_LOCKED:-}" ] && [ -n "$python" ] && mkdir -p "$wheels" 2>/dev/null; then
+    # What another build fetches meanwhile may be what is wanted here.
+    export TRAINMARK_WHEELS_LOCKED=1
+    exec "$python" ../../scripts/pip/locked.py "$wheels/lock" sh ./libtorch.sh
+fi
 sh ./fetch.sh "$pip" "$fetched" $kind >&2 || {
     status=$?
     # Not where the user has interrupted it.

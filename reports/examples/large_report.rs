@@ -104,6 +104,7 @@ fn started(cells: Vec<Cell>, seeds: Vec<u64>, epochs: u32) -> Started {
         unavailable: Vec::new(),
         notes: Vec::new(),
         roles: BTreeMap::new(),
+        frameworks: BTreeMap::new(),
         merged: Vec::new(),
     }
 }

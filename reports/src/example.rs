@@ -129,6 +129,7 @@ pub(crate) fn started() -> Started {
                 .to_owned(),
         }],
         roles: BTreeMap::new(),
+        frameworks: BTreeMap::new(),
         merged: Vec::new(),
     }
 }

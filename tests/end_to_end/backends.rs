@@ -82,6 +82,28 @@ fn a_kind_of_device_that_nobody_has_heard_of_is_built_for_checked_timed_and_told
 }
 
 #[test]
+fn an_extra_implementation_is_run_where_it_is_named() {
+    let extra = |name: &str| {
+        let text = manifest("hostile", &copy(&hostile()), "sh");
+        Repository::new().backend("hostile", &format!("extra_implementations = [\"{name}\"]\n{text}"))
+    };
+    let check = |repository: &Repository, selection: &str| {
+        repository.invoke(["check", selection, "--workload", "lenet-bn", "--dataset", "synthetic"]).run()
+    };
+    let repository = extra("builtin");
+    let unnamed = check(&repository, "hostile").expect(2);
+    assert!(unnamed.stderr.contains("error: nothing to run: "), "{unnamed:?}");
+    let named = check(&repository, "hostile/builtin").expect(1);
+    assert!(named.stdout.starts_with("lenet-bn hostile/builtin@cpu\n"), "{named:?}");
+    let listed = repository.invoke(["list"]).run().expect(0).stdout;
+    assert!(listed.contains("; only where it is named\n"), "{listed}");
+
+    let misnamed = check(&extra("bultin"), "hostile").expect(1);
+    let reason = "its backend.toml names the extra implementation bultin, which it does not have; did you mean builtin?";
+    assert!(misnamed.stdout.contains(reason), "{misnamed:?}");
+}
+
+#[test]
 fn all_runs_what_can_be_run_and_says_why_the_rest_cannot() {
     let Some(repository) = mixed() else { return };
     let finished = repository.invoke(["bench", "all"]).args(QUICK).run().expect(0);

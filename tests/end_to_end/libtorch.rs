@@ -55,9 +55,10 @@ impl Machine {
     /// A Python that has `pip`, `venv` or nothing (`-`), and a torch in a folder, or none.
     fn python(self, name: &str, way: &str, torch: Option<&Path>) -> Self {
         let torch = torch.map(|path| path.display().to_string()).unwrap_or_default();
-        // Called as `python -c SCRIPT NAME` or as `python -m pip …`.
+        // Called as `python -c SCRIPT NAME`, as `python locked.py LOCK COMMAND` or as `python -m pip …`.
         let script = format!(
-            "if [ \"$1\" = -c ]; then echo \"$3 {way} {torch}\"; else shift 2; exec pip-of-the-test \"$@\"; fi"
+            "case $1 in -c) echo \"$3 {way} {torch}\" ;; *.py) shift 2; exec \"$@\" ;; *) shift 2; exec \
+             pip-of-the-test \"$@\" ;; esac"
         );
         self.program(name, &script)
     }
@@ -86,6 +87,12 @@ impl Machine {
 
     fn cache(&self) -> PathBuf {
         self.path(".cache/trainmark/libtorch-2.11.0")
+    }
+
+    /// What fetches have left in the cache, but for the folder of wheels.
+    fn kept(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.path(".cache/trainmark")).unwrap();
+        entries.map(|entry| entry.unwrap().path()).filter(|path| !path.ends_with("wheels")).collect()
     }
 
     fn command(&self, script: &str, argument: &str) -> Command {
@@ -225,9 +232,15 @@ fn what_fetching_lacks_is_named() {
     assert!(!alone.cache().exists(), "a probe fetches nothing");
 }
 
-/// A pip that copies a folder to where `--target` says.
+/// A pip that downloads a file to where `--dest` says, and copies a folder to where `--target` says.
 const PIP: &str = r#"
 echo "$*" >"$HOME/asked"
+if [ "$1" = download ]; then
+    while [ "$1" != --dest ]; do shift; done
+    mkdir -p "$2"
+    : >"$2/torch.whl"
+    exit
+fi
 while [ "$1" != --target ]; do shift; done
 mkdir -p "$2"
 mv "$HOME/wheel" "$2/torch"
@@ -257,8 +270,8 @@ fn pip_fetches_into_the_cache_what_building_needs() {
     {
         assert!(!machine.cache().join(trimmed).exists(), "{trimmed} is not needed");
     }
-    let kept: Vec<_> = fs::read_dir(machine.path(".cache/trainmark")).unwrap().collect();
-    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert_eq!(machine.kept(), [machine.cache()]);
+    assert!(machine.path(".cache/trainmark/wheels/torch.whl").is_file());
     // The next build asks nobody.
     fs::remove_file(machine.path("asked")).unwrap();
     assert_eq!(machine.found(None), torch);
@@ -268,7 +281,7 @@ fn pip_fetches_into_the_cache_what_building_needs() {
 #[test]
 fn a_virtual_environment_of_pip_may_lie_below_blanks() {
     // A Python that makes a virtual environment with the test's pip.
-    let python = "if [ \"$1\" = -c ]; then echo \"$3 venv \"; else mkdir -p \"$3/bin\"; \
+    let python = "if [ \"$1\" = -c ]; then echo \"$3 venv \"; elif [ \"${1%.py}\" != \"$1\" ]; then shift 2; exec \"$@\"; else mkdir -p \"$3/bin\"; \
                   printf '#!/bin/sh\\nexec pip-of-the-test \"$@\"\\n' >\"$3/bin/pip\"; /bin/chmod +x \"$3/bin/pip\"; fi";
     let machine = Machine::new().program("python3", python).program("pip-of-the-test", PIP);
     machine.libtorch("wheel", [2, 11, 0]);
@@ -277,6 +290,27 @@ fn a_virtual_environment_of_pip_may_lie_below_blanks() {
     let torch = cache.join("trainmark/libtorch-2.11.0/torch");
     assert_eq!(text(&output.stdout), format!("{}\n", torch.display()), "{}", text(&output.stderr));
     assert!(torch.join("lib/libtorch_cpu.so").is_file());
+}
+
+#[test]
+fn the_torch_of_a_backend_in_python_is_taken_before_anything_is_fetched() {
+    let machine = Machine::new();
+    let environment = ".cache/trainmark/python/3.11-1-2";
+    let packages = format!("{environment}/lib/python3.11/site-packages");
+    let torch = machine.libtorch_with_cuda(&format!("{packages}/torch"));
+    let offline =
+        |machine: &Machine| machine.run("libtorch.sh", "", Some(("TRAINMARK_OFFLINE", Path::new("1"))));
+    assert!(!offline(&machine).status.success(), "it may be half made");
+    fs::write(machine.path(environment).join("complete"), "").unwrap();
+    assert_eq!(machine.found(None), torch);
+
+    // In the place of CUDA's libraries there may be stubs.
+    let machine = machine.with_cuda(Some(true));
+    let output = offline(&machine);
+    assert_eq!(text(&output.stdout), format!("{}\n", torch.display()));
+    assert!(text(&output.stderr).contains(" is taken, for the CPU only: "), "{}", text(&output.stderr));
+    fs::create_dir_all(machine.path(&packages).join("nvidia/cudnn")).unwrap();
+    assert_eq!(text(&offline(&machine).stderr), "");
 }
 
 #[test]
@@ -425,7 +459,7 @@ fn a_fetch_that_fails_says_why_and_leaves_nothing() {
         ),
         "{error}"
     );
-    assert_eq!(fs::read_dir(machine.path(".cache/trainmark")).unwrap().count(), 0);
+    assert_eq!(machine.kept(), [PathBuf::new(); 0]);
 
     // A network that goes in the middle is an exception of pip's own; the next build asks again.
     let lost = r#"
@@ -448,7 +482,7 @@ exit 2"#;
         ),
         "{log}"
     );
-    assert_eq!(fs::read_dir(machine.path(".cache/trainmark")).unwrap().count(), 0);
+    assert_eq!(machine.kept(), [PathBuf::new(); 0]);
     let cut =
         "echo 'ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. Odd.' >&2; exit 1";
     let machine = machine.program("pip-of-the-test", cut);
@@ -466,13 +500,14 @@ exit 2"#;
     let output = machine.run("build.sh", "", None);
     let error = text(&output.stderr).lines().last().unwrap();
     assert!(error.starts_with("error: the libtorch that was fetched is libtorch 2.12.0, but"), "{error}");
-    assert_eq!(fs::read_dir(machine.path(".cache/trainmark")).unwrap().count(), 0);
+    assert_eq!(machine.kept(), [PathBuf::new(); 0]);
 }
 
 #[test]
 fn two_fetches_at_once_do_no_harm() {
     // Each of the two has a wheel of its own.
-    let own = "mkdir \"$HOME/first\" 2>/dev/null && turn=1 || turn=2; sleep 0.5";
+    let own =
+        "if [ \"$1\" = install ]; then mkdir \"$HOME/first\" 2>/dev/null && turn=1 || turn=2; sleep 0.5; fi";
     let pip = format!("{own}\n{}", PIP.replace("$HOME/wheel", "$HOME/wheel.$turn"));
     let machine = Machine::new().python("python3", "pip", None).program("pip-of-the-test", &pip);
     machine.libtorch("wheel.1", [2, 11, 0]);
@@ -488,5 +523,5 @@ fn two_fetches_at_once_do_no_harm() {
         fs::read_dir(machine.cache()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     kept.sort();
     assert_eq!(kept, ["complete", "torch"]);
-    assert_eq!(fs::read_dir(machine.path(".cache/trainmark")).unwrap().count(), 1);
+    assert_eq!(machine.kept(), [machine.cache()]);
 }

@@ -26,6 +26,7 @@ mod merge;
 mod new_backend;
 mod operations;
 mod page;
+mod python_environment;
 mod records;
 mod repeats;
 mod resume;

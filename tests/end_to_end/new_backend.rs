@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use trainmark_tests::{Checkout, Repository, invoke, minimal_c};
+use trainmark_tests::{Checkout, Repository, invoke, minimal_c, python_packages, repository_root};
 
 const SOFTMAX: [&str; 4] = ["--workload", "softmax", "--dataset", "synthetic"];
 
@@ -101,6 +101,44 @@ fn a_c_backend_is_led_from_function_to_function() {
     assert_eq!(next(), to_do("get_parameters", "give parameters back", "network_get_parameters"));
 }
 
+#[test]
+fn a_python_backend_is_led_from_function_to_function() {
+    let packages = repository_root().join("harness/src/scaffold/templates/python/requirements.txt");
+    if python_packages(&packages).is_none() {
+        return;
+    }
+    let checkout = Checkout::new();
+    // Outside of the repository: trainmark knows where its own sources lie.
+    let folder = checkout.path().with_file_name("elsewhere");
+    checkout.invoke(["new-backend", "my-own", "--lang", "python", "--dir", "../elsewhere"]).run().expect(0);
+    let next = || {
+        let check = checkout.invoke(["check", "my-own", "--backend-path", "../elsewhere"]).args(SOFTMAX);
+        let checked = check.run().expect(1);
+        let last = checked.stdout.lines().find_map(|line| line.strip_prefix("  unsupported: "));
+        last.unwrap_or_else(|| panic!("{checked:?}")).to_owned()
+    };
+    let to_do = |call: &str, what: &str, function: &str| {
+        format!(
+            "{call}: my-own does not {what} yet: fill in {function} in backend.py, see docs/writing-a-backend.md"
+        )
+    };
+    let file = folder.join("backend.py");
+    assert_eq!(next(), to_do("open", "build the layer flatten", "build_layer"));
+    edit(&file, "    raise to_do(f\"build the layer {layer.kind}\", \"build_layer\")\n", "");
+    assert_eq!(next(), to_do("set_parameters", "take parameters", "set_parameters"));
+    edit(
+        &file,
+        "raise to_do(\"take parameters\", \"set_parameters\")",
+        "self.kept = [value.copy() for value in values]",
+    );
+    assert_eq!(next(), to_do("get_parameters", "give parameters back", "get_parameters"));
+    let give = "for value, kept in zip(values, self.kept):\n            value[...] = kept";
+    edit(&file, "raise to_do(\"give parameters back\", \"get_parameters\")", give);
+    assert_eq!(next(), to_do("predict", "predict", "predict"));
+    edit(&file, "raise to_do(\"predict\", \"predict\")", "");
+    assert_eq!(next(), to_do("train_step", "train", "train_step"));
+}
+
 /// The header that is copied or pointed to is the repository's.
 #[test]
 fn a_c_backend_in_the_repository_uses_its_header() {
@@ -155,7 +193,7 @@ fn without_the_plugin_crate_it_says_where_to_go() {
     let message = Repository::new().invoke(["new-backend", "mine", "--lang", "rust"]).run().refusal();
     assert!(message.ends_with("run this in trainmark's repository\n"), "{message}");
     let usage = invoke(["new-backend", "mine", "--lang", "cobol"]).run().refusal();
-    assert!(usage.contains("[possible values: rust, c]"), "{usage}");
+    assert!(usage.contains("[possible values: rust, c, python]"), "{usage}");
 }
 
 /// The complete plugin in C, built by its own `backend.toml`.

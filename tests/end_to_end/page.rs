@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use trainmark_tests::{Checkout, repository_root, skip};
+use trainmark_tests::{Checkout, python_packages, repository_root, skip};
 
 /// A command of the page, and the lines that it shows of what is printed.
 struct Step<'p> {
@@ -43,6 +43,10 @@ fn the_page_leads_from_nothing_to_a_benchmark() {
             skip(tool, &format!("{tool} cannot be run, and the page's commands need it"));
             return;
         }
+    }
+    let packages = "harness/src/scaffold/templates/python/requirements.txt";
+    if python_packages(&repository_root().join(packages)).is_none() {
+        return;
     }
     let page = std::fs::read_to_string(repository_root().join("docs/writing-a-backend.md")).unwrap();
     let checkout = Checkout::new();

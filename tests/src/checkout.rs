@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::build::repository_root;
+use crate::build::{kept_folder, repository_root};
 use crate::invocation::{Invocation, invoke, shell};
 
 /// A temporary folder that holds `trainmark/`, whose files are links to the
@@ -24,6 +24,12 @@ impl Checkout {
         link_all(&repository_root().join("reports"), &root.join("reports"), &["runs"]);
         let handwritten = Path::new("backends/handwritten");
         symlink(repository_root().join(handwritten), root.join(handwritten)).unwrap();
+        // The bridge to Python is compiled once for all tests.
+        let builds = root.join("target/backends");
+        let bridge = kept_folder().join("python-bridge");
+        fs::create_dir_all(&builds).unwrap();
+        fs::create_dir_all(&bridge).unwrap();
+        symlink(bridge, builds.join(".python")).unwrap();
         checkout
     }
 

@@ -12,6 +12,7 @@ fn code_on_the_page_is_code_that_is_tested() {
     let page = read("docs/writing-a-backend.md");
     for (path, language) in [
         ("harness/plugin/examples/softmax/lib.rs", "rust"),
+        ("harness/plugin/python/examples/softmax.py", "python"),
         ("harness/plugin/examples/c-reference/backend.toml", "toml"),
     ] {
         let block = format!("<!-- {path} -->\n```{language}\n{}\n```\n", read(path).trim_end());

@@ -82,7 +82,8 @@ pub fn run(request: &BenchRequest, place: &Place, mut preparer: Preparer<'_>) ->
         Place::Resume(folder) => {
             let record = Record::read(folder)?;
             request.check_record(&record)?;
-            preparer.prepare_on(|dataset| start::check_same_data(&record, request, dataset))?
+            let begun_with = record.started.plan.cells.iter().map(|cell| cell.backend.clone()).collect();
+            preparer.prepare_again(begun_with, |dataset| start::check_same_data(&record, request, dataset))?
         }
     };
     let (mut store, earlier) = start::open_store(request, place, &ready, preparer.runner)?;

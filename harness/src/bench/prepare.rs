@@ -109,6 +109,8 @@ pub struct Preparer<'p> {
     early: Vec<Early>,
     /// Devices that nobody asked for by name and that this machine does not have.
     left_out: Vec<Unavailable>,
+    /// The backends of the run that is continued, if one is.
+    begun_with: Option<HashSet<String>>,
 }
 
 /// Checks what can be checked of names before anything is downloaded, built or loaded.
@@ -153,6 +155,7 @@ impl<'p> Preparer<'p> {
             loaded: HashMap::new(),
             early: Vec::new(),
             left_out,
+            begun_with: None,
         })
     }
 
@@ -176,11 +179,25 @@ impl<'p> Preparer<'p> {
         self.prepare_all(|_| Ok(()), true)
     }
 
+    /// As [`Self::prepare`], to go on with what was begun with these backends, on a data set that is
+    /// checked before anything is built.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`], and those of `check`.
+    pub fn prepare_again(
+        &mut self,
+        begun_with: HashSet<String>,
+        check: impl FnOnce(&data::DecodedFiles) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Ready> {
+        self.begun_with = Some(begun_with);
+        self.prepare_on(check)
+    }
+
     /// As [`Self::prepare`], on a data set that is checked before anything is built.
     ///
     /// # Errors
     /// As [`Self::prepare`], and those of `check`.
-    pub fn prepare_on(
+    fn prepare_on(
         &mut self,
         check: impl FnOnce(&data::DecodedFiles) -> anyhow::Result<()>,
     ) -> anyhow::Result<Ready> {
@@ -285,8 +302,9 @@ impl<'p> Preparer<'p> {
                 for (backend, reason) in self.registry.broken.clone() {
                     self.add_unavailable(Unavailable { backend, device: None, reason })?;
                 }
-                let names = self.registry.backends.iter().map(|backend| backend.name.clone());
-                selections.extend(names.map(|backend| Selection { backend, ..selection.clone() }));
+                let names = self.names_of_all()?;
+                selections
+                    .extend(names.into_iter().map(|backend| Selection { backend, ..selection.clone() }));
             } else {
                 selections.push(selection);
             }
@@ -298,6 +316,30 @@ impl<'p> Preparer<'p> {
                 Ok(Wanted { selected: self.selected, selection, backend, ready: Vec::new() })
             })
             .collect()
+    }
+
+    /// The backends that `all` means. Those that it leaves out are told, unless they are named as well.
+    fn names_of_all(&mut self) -> anyhow::Result<Vec<String>> {
+        let named = self.selected.selections.iter().filter_map(|text| Selection::parse(text).ok());
+        let named: HashSet<String> = named.map(|selection| selection.backend).collect();
+        let (taken, left): (Vec<_>, Vec<_>) = self.registry.backends.iter().partition(|backend| {
+            match &self.begun_with {
+                // What has been built since is none of it.
+                Some(names) => backend.by_default || names.contains(&backend.name),
+                None => backend.is_in_all(),
+            }
+        });
+        for backend in left.into_iter().filter(|backend| !named.contains(&backend.name)) {
+            let downloads = match backend.downloads()[..] {
+                [] => String::new(),
+                ref downloads => format!(" (downloads {})", downloads.join("; ")),
+            };
+            let name = &backend.name;
+            self.sink.hear(Happening::Note(&format!(
+                "{name} is no part of `all`{downloads}: name it to take it, as in `all {name}`"
+            )))?;
+        }
+        Ok(taken.into_iter().map(|backend| backend.name.clone()).collect())
     }
 
     /// Loads the libraries of a backend.

@@ -7,7 +7,7 @@ use std::slice;
 
 use anyhow::Context;
 use trainmark_reports::record::{
-    DatasetInfo, Environment, Event, Note, Plan, Role, SCHEMA, Settings, Started,
+    DatasetInfo, Environment, Event, Framework, Note, Plan, Role, SCHEMA, Settings, Started,
 };
 use trainmark_reports::warnings::Warning;
 use trainmark_reports::{Record, RunStore, StoreError};
@@ -181,6 +181,7 @@ fn started(request: &BenchRequest, ready: &Ready, runner: &dyn Runner) -> anyhow
         unavailable: ready.unavailable.clone(),
         notes: notes(ready),
         roles: roles(ready),
+        frameworks: frameworks(ready),
         merged: Vec::new(),
     })
 }
@@ -215,6 +216,12 @@ fn notes(ready: &Ready) -> Vec<Note> {
 fn roles(ready: &Ready) -> BTreeMap<String, Role> {
     let said = ready.cells.iter().filter_map(|one| Some((one.cell.backend.clone(), one.library.role?)));
     said.collect()
+}
+
+/// What the backends say of what their frameworks are made of.
+fn frameworks(ready: &Ready) -> BTreeMap<String, Framework> {
+    let said = ready.cells.iter().filter(|one| !one.library.framework.is_empty());
+    said.map(|one| (one.cell.backend.clone(), one.library.framework.clone())).collect()
 }
 
 /// What makes the numbers doubtful.

@@ -73,7 +73,8 @@ pub enum Command {
 }
 
 const BENCH_EXAMPLES: &str = "Examples:
-  trainmark bench all                          every backend, implementation and device
+  trainmark bench all                          every backend but those that download much
+  trainmark bench all --with pytorch           and one of these
   trainmark bench candle tch                   two backends
   trainmark bench handwritten/builtin@cpu      one implementation on one device
   trainmark bench ./libmine.so --quick         a library of your own, one epoch, one seed
@@ -119,6 +120,7 @@ const MERGE_EXAMPLES: &str = "Examples:
 
 const NEW_BACKEND_EXAMPLES: &str = "Examples:
   trainmark new-backend mine --lang rust               in the repository's backends/mine
+  trainmark new-backend mine --lang python             of which you write one file
   trainmark new-backend mine --lang c --dir ../mine    in a folder of your own
 
 Then: trainmark check mine --workload softmax          says what to fill in first";
@@ -133,7 +135,10 @@ pub struct BenchArguments {
         help = "`all`, or backends as BACKEND[/IMPLEMENTATION][@DEVICE], or libraries by path"
     )]
     pub selections: Vec<String>,
-    /// Only these implementations of batch norm [default: all that a backend has]
+    /// Backends, or implementations as BACKEND/IMPLEMENTATION, besides those: some are no part of `all`
+    #[arg(long, value_name = "BACKEND", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    pub with: Vec<String>,
+    /// Only these implementations of batch norm [default: those that a backend runs unasked]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub implementation: Vec<String>,
     /// Only these devices, such as cpu or cuda:0 [default: all that there are]
@@ -158,7 +163,7 @@ pub struct BenchArguments {
     /// Continue an interrupted run: its folder, its name, or `latest`; backends outside the repository
     /// are named again
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "quick", "no_audit", "implementation", "device", "workload", "epochs", "seeds", "budget", "out", "threads",
+        "quick", "no_audit", "with", "implementation", "device", "workload", "epochs", "seeds", "budget", "out", "threads",
         "timeout", "memory_limit", "dataset", "data_dir", "offline",
     ])]
     pub resume: Option<PathBuf>,

@@ -84,7 +84,8 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
         timeout: limits.call,
         memory_limit: limits.memory,
     };
-    let selections = arguments.selections.iter().map(|text| absolute_selection(text));
+    let named = arguments.selections.iter().chain(&arguments.with);
+    let selections = named.map(|text| absolute_selection(text));
     let selected = Selected {
         selections: selections.collect::<Result<_, _>>()?,
         implementations: arguments.implementation,

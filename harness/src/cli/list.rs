@@ -74,6 +74,9 @@ pub(super) fn backend_lines(registry: &Registry, executor: &Executor) -> anyhow:
 /// What is known of a backend: its abilities if it is built, else how to get there.
 fn lines_of(backend: &Backend, executor: &Executor) -> anyhow::Result<Vec<String>> {
     let mut lines = Vec::new();
+    if !backend.is_in_all() {
+        lines.push(format!("no part of `all`: `bench all --with {}` takes it", backend.name));
+    }
     for library in &backend.libraries {
         if let (Library::Built(recipe), Some(none)) = (library, &gpu::found().none)
             && recipe.device_kinds().iter().all(|kind| kind == Device::CUDA)
@@ -92,8 +95,11 @@ fn lines_of(backend: &Backend, executor: &Executor) -> anyhow::Result<Vec<String
             Err(failure) => lines.push(format!("unavailable: {}", failure.reason)),
             Ok(Described { info, .. }) => {
                 lines.push(format!("framework        {}", info.framework));
+                lines.extend(python(library).map(|served| format!("python           {served}")));
                 for one in &info.implementations {
-                    lines.push(format!("implementation   {:<10} {}", one.name, one.summary));
+                    let is_extra = backend.extra_implementations.contains(&one.name);
+                    let named = if is_extra { "; only where it is named" } else { "" };
+                    lines.push(format!("implementation   {:<10} {}{named}", one.name, one.summary));
                 }
                 for device in &info.devices {
                     let state = device
@@ -109,6 +115,14 @@ fn lines_of(backend: &Backend, executor: &Executor) -> anyhow::Result<Vec<String
     Ok(lines)
 }
 
+/// Which Python serves a library that is built, if one does.
+fn python(library: &Library) -> Option<String> {
+    match library {
+        Library::Built(recipe) if recipe.is_python() => recipe.python(),
+        Library::Built(_) | Library::Given(_) => None,
+    }
+}
+
 /// Why a library is not to be had as it is, and what would change that; `None`
 /// where it is built.
 fn unbuilt(recipe: &Recipe, interrupt: &Interrupt) -> anyhow::Result<Option<String>> {
@@ -117,17 +131,19 @@ fn unbuilt(recipe: &Recipe, interrupt: &Interrupt) -> anyhow::Result<Option<Stri
         Ok(freshness) => freshness,
         Err(error) => return Ok(Some(format!("unavailable: {error:#}"))),
     };
-    let missing = recipe.missing_need(Network::Allowed, PROBING, interrupt);
+    let found = recipe.look(Network::Allowed, PROBING, interrupt);
     interrupt.check()?;
-    if let Some(missing) = missing {
-        return Ok(Some(format!("unavailable: {missing}")));
-    }
+    let found = match found {
+        Ok(found) if recipe.is_python() => format!("; {found}"),
+        Ok(_) => String::new(),
+        Err(missing) => return Ok(Some(format!("unavailable: {missing}"))),
+    };
     let downloads = recipe.downloads().map(|what| format!(" (downloads {what})")).unwrap_or_default();
     Ok(Some(match freshness {
         Freshness::Failed(reason) => format!("not built: {reason}"),
-        Freshness::Stale => format!("out of date; `bench` and `check` build it again{downloads}"),
+        Freshness::Stale => format!("out of date; `bench` and `check` build it again{downloads}{found}"),
         Freshness::Absent | Freshness::Fresh => {
-            format!("not built yet; `bench` and `check` build it{downloads}")
+            format!("not built yet; `bench` and `check` build it{downloads}{found}")
         }
     }))
 }

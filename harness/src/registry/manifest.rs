@@ -1,20 +1,22 @@
 //! `backend.toml`: how a backend is built and where its library then lies.
 
+mod python;
+mod table;
+
 use std::path::{Path, PathBuf};
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use trainmark_reports::files;
-use trainmark_reports::record::Role;
+use trainmark_reports::record::{Framework, Role};
 
 use super::BackendName;
+use table::ManifestTable;
 
 /// Name of the file in a backend's folder.
 pub const FILE: &str = "backend.toml";
 
 /// A backend's own description of how to build it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     /// Unique name, the same as in the plugin's table.
     pub name: String,
@@ -22,15 +24,18 @@ pub struct Manifest {
     pub summary: String,
     /// Variables of the environment that set the size of its thread pools, besides those that
     /// every worker gets: `OMP_NUM_THREADS`, `RAYON_NUM_THREADS` and their like.
-    #[serde(default)]
     pub thread_variables: Vec<String>,
     /// What it is, where it is no framework to choose: `"ceiling"`, written to show what the
     /// machine can do.
-    #[serde(default, deserialize_with = "role")]
     pub role: Option<Role>,
+    /// What its framework is made of: `engine = "libtorch 2.11.0"`, `language = "Rust"`.
+    pub framework: Framework,
+    /// Whether `all` means it, whatever it fetches.
+    pub by_default: bool,
+    /// Implementations that are run only where they are named.
+    pub extra_implementations: Vec<String>,
     /// Libraries, each for some devices: one that links to CUDA does not load
     /// on a machine without it.
-    #[serde(rename = "artifact")]
     pub artifacts: Vec<Artifact>,
 }
 
@@ -51,11 +56,11 @@ pub struct Artifact {
     pub inputs: Vec<String>,
     /// Peak memory of the build in bytes, written as `"3GiB"`: builds run side by
     /// side only where the sum is available.
-    #[serde(default = "default_memory", deserialize_with = "size")]
+    #[serde(default = "default_memory", deserialize_with = "table::size")]
     pub memory: u64,
     /// What the build leaves on the disk, in bytes, written as `"2GiB"`: one that has no room is
     /// not begun. 0: it does not say.
-    #[serde(default, deserialize_with = "size")]
+    #[serde(default, deserialize_with = "table::size")]
     pub disk: u64,
     /// What the build fetches and how large it is, shown when it starts:
     /// `"a toolkit, 693 MB, unless one is found"`.
@@ -68,6 +73,9 @@ pub struct Artifact {
     /// What building needs.
     #[serde(default)]
     pub needs: Vec<Need>,
+    /// Whether a Python computes it: the build then tells in `{target}/python.json` which one.
+    #[serde(skip)]
+    pub is_python: bool,
 }
 
 /// Something that building needs: a program on the PATH (`tool = "cc"`), or that
@@ -118,18 +126,6 @@ fn default_memory() -> u64 {
     1 << 30
 }
 
-fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    crate::units::parse_bytes(&text).map_err(D::Error::custom)
-}
-
-fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Role>, D::Error> {
-    let name = String::deserialize(deserializer)?;
-    let known = || Role::NAMES.map(|(name, _)| name).join(" or ");
-    let unknown = || D::Error::custom(format!("role {name:?} is none: write {}, or leave it out", known()));
-    Role::parse(&name).map(Some).ok_or_else(unknown)
-}
-
 /// Why a `backend.toml` cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {reason}", path.display())]
@@ -141,18 +137,27 @@ pub struct ManifestError {
 }
 
 impl Manifest {
-    /// Reads the manifest of a backend's folder.
+    /// Reads the manifest of a backend's folder, for a trainmark whose sources are at `root`, a
+    /// path without links.
     ///
     /// # Errors
     /// Where the file is unreadable, no TOML, or lacks something.
-    pub fn read(folder: &Path) -> Result<Self, ManifestError> {
+    pub fn read(folder: &Path, root: &Path) -> Result<Self, ManifestError> {
         let path = folder.join(FILE);
-        Self::parse(&path).map_err(|reason| ManifestError { path, reason })
+        let parsed = files::read_text(&path).map_err(|error| error.to_string());
+        // The way up from the folder is that from where its links lead.
+        let place = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let parsed = parsed.and_then(|text| Self::parse(&text, &place, root));
+        parsed.map_err(|reason| ManifestError { path, reason })
     }
 
-    fn parse(path: &Path) -> Result<Self, String> {
-        let text = files::read_text(path).map_err(|error| error.to_string())?;
-        let manifest: Self = toml::from_str(&text).map_err(|error| one_line(&error))?;
+    /// Takes the text of the manifest of a backend's folder.
+    ///
+    /// # Errors
+    /// What is wrong with it, in one line.
+    pub fn parse(text: &str, folder: &Path, root: &Path) -> Result<Self, String> {
+        let table: ManifestTable = toml::from_str(text).map_err(|error| one_line(&error))?;
+        let manifest = table.into_manifest(folder, root)?;
         manifest.check()?;
         Ok(manifest)
     }
@@ -160,7 +165,7 @@ impl Manifest {
     fn check(&self) -> Result<(), String> {
         BackendName::parse(&self.name)?;
         if self.artifacts.is_empty() {
-            return Err("at least one [[artifact]] is needed".to_owned());
+            return Err("at least one [[artifact]] is needed, or python = \"backend.py\"".to_owned());
         }
         for artifact in &self.artifacts {
             artifact.check()?;
@@ -169,6 +174,9 @@ impl Manifest {
             return Err(format!(
                 "thread_variables names {name:?}; a variable is made of letters, digits and _"
             ));
+        }
+        if self.extra_implementations.iter().any(String::is_empty) {
+            return Err("extra_implementations holds an empty name".to_owned());
         }
         let mut kinds: Vec<&String> = self.artifacts.iter().flat_map(|artifact| &artifact.devices).collect();
         kinds.sort_unstable();
@@ -232,7 +240,7 @@ mod tests {
     fn read(text: &str) -> Result<Manifest, ManifestError> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join(FILE), text).expect("writable");
-        Manifest::read(folder.path())
+        Manifest::read(folder.path(), folder.path())
     }
 
     #[test]

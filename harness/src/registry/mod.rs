@@ -4,17 +4,20 @@
 pub mod build;
 pub mod manifest;
 mod name;
+mod repository;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use trainmark_reports::record::{Device, Role};
+use trainmark_reports::record::{Device, Framework, Role};
 use trainmark_reports::text::one_line;
 
 use build::Recipe;
 use manifest::{FILE, Manifest};
 pub use name::BackendName;
+use repository::sources;
+pub use repository::{path_to, repository_root};
 
 /// A backend before anything of it is loaded.
 #[derive(Debug, Clone)]
@@ -29,8 +32,28 @@ pub struct Backend {
     pub thread_variables: Vec<String>,
     /// What it is, where it is no framework to choose.
     pub role: Option<Role>,
+    /// What its framework is made of.
+    pub framework: Framework,
+    /// Whether `all` means it, whatever it fetches.
+    pub by_default: bool,
+    /// Implementations that are run only where they are named.
+    pub extra_implementations: Vec<String>,
     /// Its libraries.
     pub libraries: Vec<Library>,
+}
+
+impl Backend {
+    /// Whether `all` means it: by default, or since all that it would fetch is here.
+    pub fn is_in_all(&self) -> bool {
+        self.by_default || self.libraries.iter().any(Library::is_here)
+    }
+
+    /// What building it fetches, library by library, each once.
+    pub fn downloads(&self) -> Vec<&str> {
+        let mut downloads: Vec<&str> = self.libraries.iter().filter_map(Library::downloads).collect();
+        downloads.dedup();
+        downloads
+    }
 }
 
 /// One library of a backend.
@@ -48,6 +71,21 @@ impl Library {
         match self {
             Self::Built(recipe) => recipe.library(),
             Self::Given(path) => path.clone(),
+        }
+    }
+
+    /// Whether it can be used without fetching anything.
+    fn is_here(&self) -> bool {
+        match self {
+            Self::Built(recipe) => recipe.is_here(),
+            Self::Given(_) => true,
+        }
+    }
+
+    fn downloads(&self) -> Option<&str> {
+        match self {
+            Self::Built(recipe) => recipe.downloads(),
+            Self::Given(_) => None,
         }
     }
 
@@ -72,6 +110,14 @@ pub struct Registry {
     pub broken: Vec<(String, String)>,
 }
 
+/// Where what concerns all backends lies.
+struct Places {
+    /// The folder of all builds.
+    builds: PathBuf,
+    /// The root of trainmark's sources.
+    sources: PathBuf,
+}
+
 impl Registry {
     /// Looks through `backends/` of the repository and the given folders, each a
     /// backend or a folder of backends.
@@ -80,7 +126,7 @@ impl Registry {
     /// Where a given folder has no backend, or two backends have one name.
     pub fn discover(root: &Path, extra: &[PathBuf]) -> anyhow::Result<Self> {
         let mut registry = Self::default();
-        let builds = root.join("target").join("backends");
+        let places = Places { builds: root.join("target").join("backends"), sources: sources(root) };
         let own = root.join("backends");
         let folders = match backend_folders(&own) {
             // Where trainmark is installed, not built, there is none.
@@ -88,7 +134,7 @@ impl Registry {
             folders => folders.with_context(|| format!("cannot look for backends in {}", own.display()))?,
         };
         for folder in folders {
-            registry.add(&folder, &builds)?;
+            registry.add(&folder, &places)?;
         }
         for path in extra {
             let folders = backend_folders(path).with_context(|| {
@@ -98,15 +144,15 @@ impl Registry {
                 bail!("{} holds no {FILE}, nor does a folder in it (--backend-path)", path.display());
             }
             for folder in folders {
-                registry.add(&folder, &builds)?;
+                registry.add(&folder, &places)?;
             }
         }
         registry.backends.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(registry)
     }
 
-    fn add(&mut self, folder: &Path, builds: &Path) -> anyhow::Result<()> {
-        let manifest = match Manifest::read(folder) {
+    fn add(&mut self, folder: &Path, places: &Places) -> anyhow::Result<()> {
+        let manifest = match Manifest::read(folder, &places.sources) {
             Ok(manifest) => manifest,
             Err(error) => {
                 let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -115,7 +161,7 @@ impl Registry {
             }
         };
         let libraries = (0..manifest.artifacts.len())
-            .map(|index| Library::Built(Box::new(Recipe::new(&manifest, index, folder, builds))))
+            .map(|index| Library::Built(Box::new(Recipe::new(&manifest, index, folder, &places.builds))))
             .collect();
         self.insert(Backend {
             name: manifest.name,
@@ -123,6 +169,9 @@ impl Registry {
             origin: folder.to_owned(),
             thread_variables: manifest.thread_variables,
             role: manifest.role,
+            framework: manifest.framework,
+            by_default: manifest.by_default,
+            extra_implementations: manifest.extra_implementations,
             libraries,
         })
     }
@@ -189,17 +238,6 @@ fn backend_folders(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-/// The repository's root: the nearest folder upwards from the working folder that
-/// holds `backends/` and `harness/`, else where the harness was built from.
-pub fn repository_root() -> PathBuf {
-    let here = std::env::current_dir().unwrap_or_default();
-    let built_from = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors()
-        .find(|folder| folder.join("backends").is_dir() && folder.join("harness").is_dir())
-        .unwrap_or(built_from.parent().unwrap_or(built_from))
-        .to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,6 +258,9 @@ mod tests {
             origin: origin.into(),
             thread_variables: Vec::new(),
             role: None,
+            framework: Framework::default(),
+            by_default: true,
+            extra_implementations: Vec::new(),
             libraries: Vec::new(),
         };
         let mut registry = Registry::default();

@@ -21,6 +21,8 @@ pub enum Language {
     Rust,
     /// C11, or the start of any language that can export a C struct
     C,
+    /// Python 3.9 or later, with numpy
+    Python,
 }
 
 /// A backend's folder that was written.

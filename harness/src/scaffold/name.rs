@@ -41,6 +41,9 @@ mod tests {
             origin: "/there/mine".into(),
             thread_variables: Vec::new(),
             role: None,
+            framework: Default::default(),
+            by_default: true,
+            extra_implementations: Vec::new(),
             libraries: Vec::new(),
         };
         let registry = Registry { backends: vec![backend], broken: vec![("odd".to_owned(), String::new())] };

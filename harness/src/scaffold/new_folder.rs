@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::registry::path_to;
 use crate::shell;
 
 /// A folder that is not there yet.
@@ -33,18 +34,12 @@ impl NewFolder {
         Ok(Self { path: folder, root })
     }
 
-    /// A path of the repository as the backend's files name it: relative inside of the
-    /// repository, so that the repository can be moved; absolute outside.
+    /// A path of the repository as the backend's files name it.
     ///
     /// # Errors
     /// Where an absolute path is not UTF-8.
     pub(super) fn to_repository(&self, path: &str) -> anyhow::Result<String> {
-        if let Ok(inside) = self.path.strip_prefix(&self.root) {
-            return Ok("../".repeat(inside.components().count()) + path);
-        }
-        let absolute = self.root.join(path);
-        let text = absolute.to_str().with_context(|| format!("{} is not UTF-8", absolute.display()))?;
-        Ok(text.to_owned())
+        path_to(&self.root, &self.path, path).map_err(anyhow::Error::msg)
     }
 
     /// Whether it is a part of the repository.

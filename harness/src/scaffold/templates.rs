@@ -38,6 +38,14 @@ const C: [(&str, &str); 14] = [
     reference!("pointer.h"),
 ];
 
+const PYTHON: [(&str, &str); 5] = [
+    ("README.md", include_str!("templates/python/README.md")),
+    ("backend.toml", include_str!("templates/python/backend.toml")),
+    ("backend.py", include_str!("templates/python/backend.py")),
+    ("requirements.txt", include_str!("templates/python/requirements.txt")),
+    (".gitignore", include_str!("templates/python/gitignore")),
+];
+
 /// Name and content of every file; `check` is what `cargo run -- check` takes.
 ///
 /// # Errors
@@ -60,6 +68,8 @@ pub(super) fn files(
         }
         // A copy of the header makes the folder complete; the ABI only grows.
         Language::C => (C.as_slice(), String::new(), vec![".".to_owned()]),
+        // trainmark knows where its own sources lie.
+        Language::Python => (PYTHON.as_slice(), String::new(), Vec::new()),
     };
     let inputs: Vec<String> = inputs.into_iter().map(in_toml).collect();
     let values = [
@@ -67,6 +77,7 @@ pub(super) fn files(
         ("{{identifier}}", name.replace('-', "_")),
         ("{{plugin}}", in_toml(place.to_repository("harness/plugin")?)),
         ("{{include}}", include),
+        ("{{example}}", place.to_repository("harness/plugin/python/examples/softmax.py")?),
         ("{{inputs}}", inputs.join(", ")),
         ("{{check}}", format!("cargo run -- check {check}")),
     ];
@@ -102,7 +113,7 @@ mod tests {
         let elsewhere = tempfile::tempdir().expect("a temporary folder");
         for folder in [root.path().join("backends/my-own"), elsewhere.path().join("a \"b\"")] {
             let place = NewFolder::find(&folder, root.path()).expect("it may be there");
-            for language in [Language::Rust, Language::C] {
+            for language in [Language::Rust, Language::C, Language::Python] {
                 for (file, content) in files("my-own", language, &place, "my-own").expect("UTF-8") {
                     assert!(!content.contains("{{") || content.contains("= {{.id"), "{file}: {content}");
                     if file.ends_with(".toml") {

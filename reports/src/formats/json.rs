@@ -7,8 +7,8 @@ use serde::{Serialize, Serializer};
 
 use crate::paired::{NoiseFloor, Relative};
 use crate::record::{
-    Cell, DatasetInfo, Environment, MergedRun, Note, Outcome, Record, Role, Run, Unavailable, WorkloadInfo,
-    distinct,
+    Cell, DatasetInfo, Environment, Framework, MergedRun, Note, Outcome, Record, Role, Run, Unavailable,
+    WorkloadInfo, distinct,
 };
 use crate::statistics::{Comparison, Interval};
 use crate::store::StoreError;
@@ -41,6 +41,7 @@ struct Document<'r> {
     unavailable: &'r [Unavailable],
     notes: &'r [Note],
     roles: &'r BTreeMap<String, Role>,
+    frameworks: &'r BTreeMap<String, Framework>,
     environment: &'r Environment,
     merged: &'r [MergedRun],
 }
@@ -141,6 +142,7 @@ pub fn json(record: &Record) -> Result<String, StoreError> {
         unavailable: &started.unavailable,
         notes: &started.notes,
         roles: &started.roles,
+        frameworks: &started.frameworks,
         environment: &started.environment,
         merged: &started.merged,
     })

@@ -41,6 +41,7 @@ pub(super) fn merge(sources: &[Source], naming: Naming) -> Result<Started, Merge
         unavailable: sources.iter().flat_map(unavailable).collect(),
         notes: distinct(sources.iter().flat_map(|source| source.record.started.notes.iter().cloned())),
         roles: sources.iter().flat_map(|source| source.record.started.roles.clone()).collect(),
+        frameworks: sources.iter().flat_map(|source| source.record.started.frameworks.clone()).collect(),
         merged,
     })
 }

@@ -7,10 +7,12 @@
 //! [`crate::statistics`].
 
 mod batch_norm;
+mod wrapper;
 
 use std::collections::BTreeMap;
 
 pub use batch_norm::{BatchNormPair, BuiltinPair, batch_norm_pairs, builtin_pairs};
+pub use wrapper::{WrapperPair, wrapper_pairs};
 
 use crate::record::{Purpose, Record, Run};
 use crate::statistics::{self, Comparison, Rounds};

@@ -7,6 +7,7 @@ mod conformance;
 mod device;
 mod environment;
 mod event;
+mod framework;
 mod gpu;
 mod implementation;
 mod plan;
@@ -25,6 +26,7 @@ pub use conformance::Conformance;
 pub use device::Device;
 pub use environment::Environment;
 pub use event::{Ended, Event, OfRun, TargetRecord};
+pub use framework::Framework;
 pub use gpu::{Gpu, GpuUse, MemoryBasis};
 pub use implementation::Implementation;
 pub use plan::{Cell, DatasetInfo, Metric, Note, Plan, Target, Unavailable, WorkloadInfo};
@@ -86,6 +88,10 @@ pub struct Started {
     /// before there were roles.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub roles: BTreeMap<String, Role>,
+    /// What the backends' frameworks are made of, by backend; absent in records of before it was
+    /// said, and of backends that say nothing of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub frameworks: BTreeMap<String, Framework>,
     /// The runs that this record was merged of; none, where it is of one benchmark.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merged: Vec<MergedRun>,
@@ -100,6 +106,16 @@ impl Started {
     /// Whether a cell's backend is the ceiling, and no framework to choose.
     pub fn is_ceiling(&self, cell: &Cell) -> bool {
         self.roles.get(&cell.backend) == Some(&Role::Ceiling)
+    }
+
+    /// The library that computes below a cell's backend, with its version.
+    pub fn engine_of(&self, cell: &Cell) -> Option<&str> {
+        self.frameworks.get(&cell.backend)?.engine.as_deref()
+    }
+
+    /// The language that a cell's backend is used from.
+    pub fn language_of(&self, cell: &Cell) -> Option<&str> {
+        self.frameworks.get(&cell.backend)?.language.as_deref()
     }
 
     /// The machine and the tools of a cell.

@@ -9,6 +9,7 @@ mod headline;
 mod standing;
 mod target;
 mod time;
+mod wrapper;
 
 pub use glossary::{TERMS, Term, terms_in};
 pub use headline::Headline;
@@ -48,6 +49,7 @@ pub fn answers(record: &Record, groups: &[Group<'_>]) -> Vec<Answer> {
     }
     answers.extend(batch_norm::convergence(record, groups));
     answers.extend(batch_norm::builtin_against_primitive(record, groups));
+    answers.extend(wrapper::answer(record, groups));
     // What was not reached has less to say.
     answers.sort_by_key(|answer| answer.figure.is_empty());
     answers

@@ -57,6 +57,7 @@ impl Preparer<'_> {
         let mut unbuilt = HashSet::new();
         let stale = self.stale(wanted, &mut unbuilt)?;
         let stale = self.buildable(stale, &mut unbuilt)?;
+        self.tell_downloads(&stale)?;
         Ok(Survey { stale, unbuilt })
     }
 
@@ -132,6 +133,16 @@ impl Preparer<'_> {
             unbuilt.insert(one.recipe.library());
         }
         Ok(buildable)
+    }
+
+    /// Tells at once what all builds together may fetch.
+    fn tell_downloads(&mut self, stale: &[Stale<'_>]) -> anyhow::Result<()> {
+        let fetching = stale.iter().filter_map(|one| Some((one.recipe.label(), one.recipe.downloads()?)));
+        let fetching: Vec<String> = fetching.map(|(label, what)| format!("{label}: {what}")).collect();
+        if self.selected.offline || fetching.is_empty() {
+            return Ok(());
+        }
+        self.sink.hear(Happening::Note(&format!("to be downloaded first: {}", fetching.join("; "))))
     }
 
     pub(super) fn network(&self) -> Network {

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use trainmark_reports::record::Role;
+use trainmark_reports::record::{Framework, Role};
 
 use super::devices::missing;
 use crate::bench::runner::Runner;
 use crate::executor::{Ending, LibraryPath, Threads};
 use crate::failure::{Failure, FailureKind};
 use crate::interrupt::Interrupted;
-use crate::registry::{Backend, BackendName, Library};
+use crate::registry::{Backend, BackendName, Library, suggestion};
 use crate::worker::protocol::{BackendInfo, Job, Message};
 
 /// A library that loads and has described itself.
@@ -26,6 +26,8 @@ pub struct ReadyLibrary {
     pub thread_variables: Vec<String>,
     /// What the backend is, where it is no framework to choose.
     pub role: Option<Role>,
+    /// What its framework is made of.
+    pub framework: Framework,
 }
 
 impl ReadyLibrary {
@@ -52,12 +54,23 @@ impl ReadyLibrary {
             let reason = format!("its library names itself {}, its backend.toml {}", info.name, backend.name);
             return Ok(Err(reason));
         }
+        if let Some(extra) = backend
+            .extra_implementations
+            .iter()
+            .find(|extra| info.implementations.iter().all(|one| one.name != **extra))
+        {
+            let known = info.implementations.iter().map(|one| &*one.name);
+            let reason =
+                format!("its backend.toml names the extra implementation {extra}, which it does not have");
+            return Ok(Err(reason + &suggestion(extra, known)));
+        }
         Ok(Ok(Self {
             path,
             hash,
             info,
             thread_variables: backend.thread_variables.clone(),
             role: backend.role,
+            framework: backend.framework.clone(),
         }))
     }
 }
@@ -74,6 +87,9 @@ pub(super) fn given_library(path: &Path, runner: &dyn Runner) -> anyhow::Result<
                 origin: library.clone(),
                 thread_variables: Vec::new(),
                 role: None,
+                framework: Framework::default(),
+                by_default: true,
+                extra_implementations: Vec::new(),
                 libraries: vec![Library::Given(library)],
             })
         },

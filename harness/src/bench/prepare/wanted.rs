@@ -86,6 +86,8 @@ impl Wanted<'_> {
             names.retain(|one| *one == name);
         } else if !self.selected.implementations.is_empty() {
             names.retain(|name| self.selected.implementations.iter().any(|wanted| wanted == name));
+        } else {
+            names.retain(|name| self.backend.extra_implementations.iter().all(|extra| extra != name));
         }
         Ok(names.into_iter().map(str::to_owned).collect())
     }

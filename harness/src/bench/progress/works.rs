@@ -206,7 +206,7 @@ mod tests {
     use crate::registry::manifest::Manifest;
 
     fn recipe() -> Recipe {
-        let manifest: Manifest = toml::from_str(
+        let manifest = Manifest::parse(
             r#"
             name = "tch"
             summary = ""
@@ -217,6 +217,8 @@ mod tests {
             inputs = ["."]
             downloads = "libtorch 2.11.0, 543 MB, unless one is found"
             "#,
+            Path::new("/a"),
+            Path::new("/a"),
         )
         .expect("a manifest");
         Recipe::new(&manifest, 0, Path::new("/a"), Path::new("/b"))

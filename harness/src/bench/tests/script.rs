@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use trainmark_reports::ceiling::Peak;
 use trainmark_reports::record::{
-    self, CheckRecord, DatasetInfo, Environment, Event, Outcome, Plan, Purpose, Run, SCHEMA, Started,
+    self, CheckRecord, DatasetInfo, Environment, Event, Framework, Outcome, Plan, Purpose, Run, SCHEMA,
+    Started,
 };
 use trainmark_reports::{Record, RunStore};
 
@@ -424,6 +425,7 @@ impl Scripted {
             unavailable: Vec::new(),
             notes: Vec::new(),
             roles: BTreeMap::new(),
+            frameworks: BTreeMap::new(),
             merged: Vec::new(),
         }
     }
@@ -486,6 +488,7 @@ pub(super) fn cell(name: &str) -> ReadyCell {
         info: info(backend),
         thread_variables: Vec::new(),
         role: None,
+        framework: Framework::default(),
     };
     ReadyCell { cell, library, waiting: Waiting::default() }
 }

@@ -16,6 +16,9 @@ use crate::units::hexadecimal;
 const MOST_ENTRIES: usize = 100_000;
 const MOST_BYTES: u64 = 4 << 30;
 
+/// Folders of what tools make beside sources: no input.
+const MADE: [&str; 3] = ["target", ".git", "__pycache__"];
+
 /// Variables that change what every cargo build makes.
 const COMPILER_VARIABLES: [&str; 2] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"];
 
@@ -141,7 +144,7 @@ impl Walk {
         if !metadata.is_dir() {
             return self.add_entry(path, if metadata.is_file() { metadata.len() } else { 0 });
         }
-        if path.file_name().is_some_and(|name| name == "target" || name == ".git") {
+        if path.file_name().is_some_and(|name| MADE.iter().any(|made| name == *made)) {
             return Ok(());
         }
         let real = path.canonicalize()?;

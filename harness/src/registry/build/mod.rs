@@ -9,6 +9,7 @@ mod needs;
 mod obstacles;
 mod reason;
 mod schedule;
+mod served;
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::ffi::OsString;
@@ -21,6 +22,7 @@ pub use attempt::BuildEvent;
 pub use fingerprint::content_hash;
 pub use obstacles::obstacles;
 pub use schedule::build_all;
+use served::Served;
 
 /// Whether builds may use the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,9 +99,9 @@ impl Recipe {
         self.artifact.memory
     }
 
-    /// What the build fetches from the network, if it says so.
+    /// What the build fetches from the network, if it says so, unless it is known to be here.
     pub fn downloads(&self) -> Option<&str> {
-        self.artifact.downloads.as_deref()
+        self.artifact.downloads.as_deref().filter(|_| !self.has_packages())
     }
 
     /// The library, built or not.
@@ -141,9 +143,43 @@ impl Recipe {
         let Ok(stamp) = fs::read_to_string(self.stamp()) else { return Ok(Freshness::Absent) };
         Ok(match self.library().is_file() {
             false => Freshness::Absent,
-            true if stamp == fingerprint => Freshness::Fresh,
+            true if stamp == fingerprint && self.has_its_python() => Freshness::Fresh,
             true => Freshness::Stale,
         })
+    }
+
+    /// Whether the library can be used, or built again, without fetching anything.
+    pub fn is_here(&self) -> bool {
+        match self.freshness() {
+            Ok(Freshness::Fresh) => true,
+            Ok(Freshness::Stale) if self.artifact.is_python => self.has_packages(),
+            Ok(Freshness::Stale) => self.downloads().is_none(),
+            Ok(Freshness::Failed(_) | Freshness::Absent) | Err(_) => false,
+        }
+    }
+
+    /// Whether a Python computes what the library is asked for.
+    pub fn is_python(&self) -> bool {
+        self.artifact.is_python
+    }
+
+    /// Which Python does, with which packages, as the last build says.
+    pub fn python(&self) -> Option<String> {
+        self.served().map(|served| served.summary)
+    }
+
+    fn served(&self) -> Option<Served> {
+        Served::read(&self.target)
+    }
+
+    /// Whether a Python is known that has the packages which the library is to be built with.
+    fn has_packages(&self) -> bool {
+        let served = self.artifact.is_python.then(|| self.served()).flatten();
+        served.is_some_and(|served| served.is_there() && served.is_of(&self.folder))
+    }
+
+    fn has_its_python(&self) -> bool {
+        !self.artifact.is_python || self.served().is_some_and(|served| served.is_there())
     }
 
     fn fingerprint(&self) -> anyhow::Result<String> {
@@ -168,6 +204,8 @@ impl Recipe {
 
 #[cfg(test)]
 mod tests {
+    use trainmark_reports::record::Framework;
+
     use super::*;
     use crate::interrupt::Interrupt;
 
@@ -182,6 +220,7 @@ mod tests {
             downloads: None,
             environment: Vec::new(),
             needs: Vec::new(),
+            is_python: false,
         }
     }
 
@@ -192,6 +231,9 @@ mod tests {
             summary: String::new(),
             thread_variables: Vec::new(),
             role: None,
+            framework: Framework::default(),
+            by_default: true,
+            extra_implementations: Vec::new(),
             artifacts,
         };
         fs::write(folder.join("source"), "one").expect("writable");

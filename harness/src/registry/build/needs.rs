@@ -25,39 +25,56 @@ impl Recipe {
         patience: Duration,
         interrupt: &Interrupt,
     ) -> Option<String> {
-        self.artifact.needs.iter().find_map(|need| {
+        self.look(network, patience, interrupt).err()
+    }
+
+    /// Looks at what building needs. Returns the last line that a probe has printed: what it has
+    /// found, or nothing.
+    ///
+    /// # Errors
+    /// As [`Self::missing_need`] says it.
+    pub fn look(
+        &self,
+        network: Network,
+        patience: Duration,
+        interrupt: &Interrupt,
+    ) -> Result<String, String> {
+        let mut found = String::new();
+        for need in &self.artifact.needs {
             let hint = &need.hint;
             match &need.requirement {
                 Requirement::Tool(tool) => {
-                    which::which(tool).is_err().then(|| format!("building it needs {tool}: {hint}"))
+                    which::which(tool).map_err(|_| format!("building it needs {tool}: {hint}"))?;
                 }
                 Requirement::Probe(command) => {
-                    Some(match self.probe(command, network, patience, interrupt).err()? {
-                        Unmet::Lacking(reason) => {
-                            format!("it cannot be built here{}: {reason}; {hint}", network.remark())
-                        }
-                        Unmet::Hanging(reason) => {
-                            format!("whether it can be built here is not known: {reason}; {hint}")
-                        }
-                    })
+                    found =
+                        self.probe(command, network, patience, interrupt).map_err(|unmet| match unmet {
+                            Unmet::Lacking(reason) => {
+                                format!("it cannot be built here{}: {reason}; {hint}", network.remark())
+                            }
+                            Unmet::Hanging(reason) => {
+                                format!("whether it can be built here is not known: {reason}; {hint}")
+                            }
+                        })?;
                 }
             }
-        })
+        }
+        Ok(found)
     }
 
-    /// Runs a probe; its last line tells why the need is not met.
+    /// Runs a probe; its last line tells what it has found, or why the need is not met.
     fn probe(
         &self,
         command: &[String],
         network: Network,
         patience: Duration,
         interrupt: &Interrupt,
-    ) -> Result<(), Unmet> {
+    ) -> Result<String, Unmet> {
         let process = Process::start_guarded(command, &self.folder, &self.environment(network), None);
         let mut process = process.map_err(|error| Unmet::Lacking(format!("{error:#}")))?;
         let name = command.join(" ");
         match process.finish(interrupt, patience, &mut |_| {}) {
-            Ok(status) if status.success() => Ok(()),
+            Ok(status) if status.success() => Ok(process.last_line()),
             Ok(status) => Err(Unmet::Lacking(match process.last_line() {
                 line if line.is_empty() => format!("`{name}` printed nothing and ended with {status}"),
                 line => line,

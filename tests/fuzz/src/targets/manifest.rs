@@ -6,7 +6,7 @@ use super::{assert_one_line, folder};
 
 pub(super) fn run(bytes: &[u8]) {
     folder::with(&[(FILE, bytes)], |folder| {
-        if let Err(error) = Manifest::read(folder) {
+        if let Err(error) = Manifest::read(folder, folder) {
             assert_one_line(&error);
         }
     });

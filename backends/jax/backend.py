@@ -1,0 +1,55 @@
+"""JAX: the model is a function, its training step another, compiled by XLA."""
+
+import os
+from importlib.metadata import PackageNotFoundError, version
+
+import trainmark as tm
+
+NOTES = [
+    "an epoch is a loop over the compiled step: as one lax.scan it took 3.4 times as long on a CPU",
+    "XLA compiles in the first epoch, once for full batches and once for the last one",
+]
+
+
+def describe() -> tm.Description:
+    # `import jax` takes seconds: nothing here needs it unless there is a plugin for CUDA.
+    return tm.Description(
+        f"JAX {version('jax')}",
+        [tm.Implementation("primitive", "biased_from_zero", "batch norm from jax.numpy's operations, jitted")],
+        [tm.Device("cpu"), *graphics_processors()],
+        NOTES,
+    )
+
+
+def open(request: tm.Request):
+    # Read when XLA makes its client for the CPU, before the first array. A GPU is not asked for.
+    os.environ["PJRT_NPROC"] = str(request.threads)
+    if request.device == "cpu":
+        os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    elif reason := without_cuda():
+        raise tm.DeviceError(f"{request.device} cannot be used: {reason}")
+    from training import Session
+
+    return Session(request)
+
+
+def without_cuda() -> str | None:
+    """Why no GPU can be used; none where one may be."""
+    if not any(map(os.path.exists, ("/proc/driver/nvidia/version", "/dev/nvidiactl"))):
+        return "there is no NVIDIA driver"
+    try:
+        version("jax-cuda13-plugin")
+    except PackageNotFoundError:
+        return "JAX's wheels for CUDA are not in this environment; set TRAINMARK_PYTHON to one with jax[cuda13]"
+    return None
+
+
+def graphics_processors() -> list[tm.Device]:
+    if reason := without_cuda():
+        return [tm.Device("cuda:0", reason)]
+    import jax
+
+    try:
+        return [tm.Device(f"cuda:{device.id}") for device in jax.devices("cuda")]
+    except RuntimeError as error:
+        return [tm.Device("cuda:0", str(error).splitlines()[0])]

@@ -1,0 +1,81 @@
+"""PyTorch, as its users write it: modules, autograd, an optimiser and a loop."""
+
+import os
+import shutil
+import sysconfig
+from importlib.metadata import PackageNotFoundError, version
+
+import trainmark as tm
+
+FRAMEWORKS, CHAPTER = "unbiased_from_one", "biased_from_zero"
+
+IMPLEMENTATIONS = [
+    tm.Implementation("builtin", FRAMEWORKS, "nn.BatchNorm2d and nn.BatchNorm1d"),
+    tm.Implementation(
+        "primitive", CHAPTER, "the chapter's batch_norm from tensor operations, its moving averages detached"
+    ),
+    tm.Implementation(
+        "chapter",
+        CHAPTER,
+        "batch_norm as the chapter writes it: the moving averages hold on to the autograd graph of every "
+        "step before, so that memory grows and epochs slow down",
+    ),
+    tm.Implementation("compiled", FRAMEWORKS, "builtin through torch.compile, which compiles in the first epoch"),
+    tm.Implementation(
+        "notebook", FRAMEWORKS, "builtin fed by a DataLoader with 4 workers, which turn each image into floats"
+    ),
+]
+
+
+def describe() -> tm.Description:
+    # `import torch` takes seconds: nothing here needs it unless there is a GPU.
+    devices = [tm.Device("cpu")]
+    reason = without_cuda()
+    if reason is None:
+        devices += graphics_processors()
+    else:
+        devices.append(tm.Device("cuda:0", reason))
+    notes = ["torch.compile keeps what it has compiled in a cache of its own, which the gate has filled before the timing"]
+    if devices[-1].id != "cpu" and devices[-1].unavailable is None:
+        notes.append("TF32 is off, cuDNN's benchmark on")
+    return tm.Description(f"PyTorch {version('torch')}", IMPLEMENTATIONS, devices, notes)
+
+
+def open(request: tm.Request):
+    if request.device != "cpu" and (reason := without_cuda()):
+        raise tm.DeviceError(f"{request.device} cannot be used: {reason}")
+    if request.implementation == "compiled" and (reason := without_compiler()):
+        raise tm.Unsupported(f"torch.compile needs {reason}")
+    # Read when torch.compile is first imported; its compilers are processes of their own.
+    os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = str(request.threads)
+    from training import Session
+
+    return Session(request)
+
+
+def without_cuda() -> str | None:
+    """Why no GPU can be used; none where one may be."""
+    if not any(map(os.path.exists, ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg"))):
+        return "there is no NVIDIA driver"
+    try:
+        version("nvidia-cublas")
+    except PackageNotFoundError:
+        return "the environment was made without CUDA's libraries; make it again where the driver is"
+    return None
+
+
+def graphics_processors() -> list[tm.Device]:
+    import torch
+
+    if not torch.cuda.is_available():
+        return [tm.Device("cuda:0", "torch.cuda.is_available() says no: the driver shows no device or is too old")]
+    return [tm.Device(f"cuda:{index}") for index in range(torch.cuda.device_count())]
+
+
+def without_compiler() -> str | None:
+    """What torch.compile lacks to compile for a CPU."""
+    if not any(map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++"))):
+        return "a C++ compiler, such as Debian's g++"
+    if not os.path.isfile(os.path.join(sysconfig.get_paths()["include"], "Python.h")):
+        return "Python.h; install Python's headers, such as Debian's python3-dev"
+    return None

@@ -1,0 +1,74 @@
+//! The Python that serves a library, as the build has told of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::fingerprint::file_hash;
+
+/// Name of the file in the build's folder, which the tool of `harness/plugin/python/build` writes.
+const FILE: &str = "python.json";
+
+/// What the file says; other keys are for other versions.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Served {
+    /// Files without which the library cannot be used.
+    needs: Vec<PathBuf>,
+    /// The file of the packages that there are, in the backend's folder.
+    requirements: String,
+    /// SHA-256 of what it said then, hexadecimal.
+    requirements_sha256: String,
+    /// One line for `list`.
+    pub(super) summary: String,
+}
+
+impl Served {
+    /// Reads it from a build's folder; `None` where no build has ended there.
+    pub(super) fn read(target: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(target.join(FILE)).ok()?).ok()
+    }
+
+    /// Whether the Python and its packages are still there.
+    pub(super) fn is_there(&self) -> bool {
+        self.needs.iter().all(|path| path.exists())
+    }
+
+    /// Whether the packages are those that the backend asks for now.
+    pub(super) fn is_of(&self, folder: &Path) -> bool {
+        file_hash(&folder.join(&self.requirements)).is_ok_and(|hash| hash == self.requirements_sha256)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_python_that_has_gone_and_other_packages_are_seen() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("writable");
+        assert_eq!(Served::read(folder.path()), None);
+        write("python", "");
+        write("requirements.txt", "abc");
+        let python = folder.path().join("python");
+        // The SHA-256 of `abc`, from its definition.
+        write(
+            FILE,
+            &serde_json::json!({
+                "needs": [python],
+                "requirements": "requirements.txt",
+                "requirements_sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+                "summary": "Python 3.11.2",
+                "later": 1,
+            })
+            .to_string(),
+        );
+        let served = Served::read(folder.path()).expect("it was written");
+        assert!(served.is_there() && served.is_of(folder.path()));
+        write("requirements.txt", "abcd");
+        assert!(!served.is_of(folder.path()));
+        fs::remove_file(&python).expect("it is there");
+        assert!(!served.is_there());
+    }
+}

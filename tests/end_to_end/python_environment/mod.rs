@@ -1,0 +1,125 @@
+//! Backends in Python: which Python serves, how its packages come, and what is said where they do not.
+
+mod machine;
+mod reasons;
+
+use std::fs;
+
+use machine::{Machine, TOML};
+
+/// Times that the environment and the library were made, by what was printed of it.
+fn builds(machine: &Machine) -> usize {
+    let checked = machine.check().run().expect(0);
+    checked.stderr.matches("building minimal-c (").count()
+}
+
+#[test]
+fn a_backend_is_built_with_its_packages_and_both_are_told() {
+    let Some(machine) = Machine::new() else { return };
+    let listed = machine.invoke(["list"]).run().expect(0).stdout;
+    let line = listed.lines().nth(1).unwrap();
+    assert!(line.starts_with("  cpu: not built yet; `bench` and `check` build it; Python 3."), "{listed}");
+    assert!(line.contains(", packages to be fetched into "), "{listed}");
+
+    assert_eq!(builds(&machine), 1);
+    let environment = machine.environment();
+    assert!(environment.join("complete").is_file());
+    let listed = machine.invoke(["list"]).run().expect(0).stdout;
+    let line = listed.lines().find(|line| line.starts_with("  python ")).unwrap();
+    assert!(line.contains(&format!(" MB in {}", environment.display())), "{listed}");
+    let doctor = machine.invoke(["doctor"]).run().expect(0).stdout;
+    assert!(doctor.contains(line.trim()), "{doctor}");
+
+    // What the library is made of lies at its end.
+    let library = machine.repository.path().join("target/backends/minimal-c/libtrainmark_minimal_c.so");
+    let bytes = fs::read(&library).unwrap();
+    let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(4096)..]).into_owned();
+    assert!(text.contains("backend.py") && text.contains("\"name\": \"minimal-c\""), "{text}");
+    assert!(text.ends_with('}'), "the comment is the end: {text}");
+
+    // Nothing is made twice, and a change of the source fetches nothing.
+    assert_eq!(builds(&machine), 0);
+    machine.write("backend.py", "def describe(): return 1\n");
+    let made = fs::metadata(environment.join("complete")).unwrap().modified().unwrap();
+    assert_eq!(builds(&machine), 1);
+    assert_eq!(fs::metadata(environment.join("complete")).unwrap().modified().unwrap(), made);
+}
+
+#[test]
+fn what_is_half_made_or_has_lost_its_python_is_made_again() {
+    let Some(machine) = Machine::new() else { return };
+    // What a build left that was killed.
+    assert_eq!(builds(&machine), 1);
+    let environment = machine.environment();
+    fs::remove_file(environment.join("complete")).unwrap();
+    fs::write(environment.join("left"), "").unwrap();
+    machine.write("backend.py", "def describe(): return 1\n");
+    assert_eq!(builds(&machine), 1);
+    assert!(environment.join("complete").is_file() && !environment.join("left").exists());
+
+    // A venv whose Python has gone.
+    let python = environment.join("bin/python");
+    fs::remove_file(&python).unwrap();
+    std::os::unix::fs::symlink("/nonexistent/python3", &python).unwrap();
+    let listed = machine.invoke(["list"]).run().expect(0).stdout;
+    assert!(listed.contains("  cpu: out of date; "), "{listed}");
+    assert_eq!(builds(&machine), 1);
+    assert!(python.exists());
+
+    // The whole cache.
+    fs::remove_dir_all(machine.cache()).unwrap();
+    assert_eq!(builds(&machine), 1);
+    assert!(environment.join("complete").is_file());
+}
+
+#[test]
+fn a_backend_that_downloads_much_is_no_part_of_all_until_it_is_here() {
+    let Some(machine) = Machine::new() else { return };
+    machine.write("backend.toml", &format!("{TOML}default = false\ndownloads = \"a framework, 9.9 GB\"\n"));
+    let repository = &machine.repository;
+    let bench = |arguments: &[&str]| {
+        let bench = machine.invoke(["bench"]).args(arguments);
+        bench.args(["--workload", "softmax", "--dataset", "synthetic", "--quick"]).run()
+    };
+    let finished = bench(&["all"]).expect(2);
+    let note = "minimal-c is no part of `all` (downloads a framework, 9.9 GB): name it to take it, as in `all minimal-c`";
+    assert!(finished.stderr.contains(note), "{finished:?}");
+    assert!(!repository.path().join("target").exists() && !machine.cache().exists(), "nothing is built");
+    let listed = machine.invoke(["list"]).run().expect(0).stdout;
+    assert!(listed.contains("\n  no part of `all`: `bench all --with minimal-c` takes it\n"), "{listed}");
+
+    let finished = bench(&["all", "--with", "minimal-c"]).expect(0);
+    assert!(!finished.stderr.contains("no part of"), "{finished:?}");
+    assert!(
+        finished.stderr.contains("to be downloaded first: minimal-c: a framework, 9.9 GB\n"),
+        "{finished:?}"
+    );
+    // Now it is here, also where it is to be built again.
+    machine.write("backend.py", "def describe(): return 1\n");
+    let finished = bench(&["all"]).expect(0);
+    assert!(finished.stdout.contains("minimal-c"), "{finished:?}");
+    // Other packages would be fetched unasked.
+    machine.requires(&format!("# another\n{}", machine.requirement()));
+    bench(&["all"]).expect(2);
+}
+
+#[test]
+fn an_environment_of_the_users_own_is_used_as_it_is() {
+    let Some(machine) = Machine::new() else { return };
+    assert_eq!(builds(&machine), 1);
+    let own = machine.repository.path().join("own");
+    fs::rename(machine.environment(), &own).unwrap();
+    fs::remove_dir_all(machine.cache()).unwrap();
+    machine.requires("other==2.0 --hash=sha256:00\n");
+    let checked = machine.check().env("TRAINMARK_PYTHON", &own).run().expect(0);
+    assert!(checked.stdout.contains("  passed all "), "{checked:?}");
+    assert!(!machine.cache().exists(), "nothing is made");
+    let log = machine.repository.path().join("target/backends/minimal-c/minimal-c-cpu.log");
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.contains("other is absent, where requirements.txt says 2.0"), "{log}");
+    // Or by backend.toml.
+    machine.write("backend.toml", &format!("{TOML}python_environment = \"../../own\"\n"));
+    machine.check().run().expect(0);
+    let listed = machine.invoke(["list"]).run().expect(0).stdout;
+    assert!(listed.contains("own (python_environment)"), "{listed}");
+}
