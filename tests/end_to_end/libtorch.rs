@@ -459,7 +459,7 @@ fn a_fetch_that_fails_says_why_and_leaves_nothing() {
         ),
         "{error}"
     );
-    assert_eq!(machine.kept(), [PathBuf::new(); 0]);
+    assert!(machine.kept().is_empty());
 
     // A network that goes in the middle is an exception of pip's own; the next build asks again.
     let lost = r#"
@@ -482,7 +482,7 @@ exit 2"#;
         ),
         "{log}"
     );
-    assert_eq!(machine.kept(), [PathBuf::new(); 0]);
+    assert!(machine.kept().is_empty());
     let cut =
         "echo 'ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. Odd.' >&2; exit 1";
     let machine = machine.program("pip-of-the-test", cut);
@@ -500,7 +500,7 @@ exit 2"#;
     let output = machine.run("build.sh", "", None);
     let error = text(&output.stderr).lines().last().unwrap();
     assert!(error.starts_with("error: the libtorch that was fetched is libtorch 2.12.0, but"), "{error}");
-    assert_eq!(machine.kept(), [PathBuf::new(); 0]);
+    assert!(machine.kept().is_empty());
 }
 
 #[test]
