@@ -159,7 +159,7 @@ impl<'p> Preparer<'p> {
         })
     }
 
-    /// Prepares it all, and listens for the user's interruption from the first build on. A
+    /// Prepares it all, and listens for the user's interruption from the first probe on. A
     /// backend that cannot be built or loaded is a row of [`Ready::unavailable`]; what building
     /// needs is looked at first, before the data set is fetched.
     ///
@@ -211,10 +211,11 @@ impl<'p> Preparer<'p> {
     ) -> anyhow::Result<Ready> {
         let wanted = self.wanted()?;
         self.check_devices(&wanted)?;
+        let interrupt = self.runner.interrupt();
+        interrupt.listen()?;
         let survey = self.survey(&wanted)?;
-        let dataset = self.obtain_dataset()?;
+        let dataset = interrupt.at_once(|| self.obtain_dataset())?;
         check(&dataset)?;
-        self.runner.interrupt().listen()?;
         let unbuilt = self.build_stale(survey, &wanted, is_gated.then_some(&dataset))?;
         self.find_cells(wanted, &unbuilt)?;
         self.ready(dataset)
