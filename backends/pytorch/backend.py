@@ -1,8 +1,11 @@
 """PyTorch, as its users write it: modules, autograd, an optimiser and a loop."""
 
+import atexit
+import functools
 import os
 import shutil
 import sysconfig
+import tempfile
 from importlib.metadata import PackageNotFoundError, version
 
 import trainmark as tm
@@ -35,7 +38,10 @@ def describe() -> tm.Description:
         devices += graphics_processors()
     else:
         devices.append(tm.Device("cuda:0", reason))
-    notes = ["torch.compile keeps what it has compiled in a cache of its own, which the gate has filled before the timing"]
+    notes = [
+        "max pooling and the heap are as PyTorch has them; a backend over the same libtorch may do them otherwise",
+        "torch.compile compiles anew in every process: the first epoch has it",
+    ]
     if devices[-1].id != "cpu" and devices[-1].unavailable is None:
         notes.append("TF32 is off, cuDNN's benchmark on")
     return tm.Description(f"PyTorch {version('torch')}", IMPLEMENTATIONS, devices, notes)
@@ -46,11 +52,22 @@ def open(request: tm.Request):
         raise tm.DeviceError(f"{request.device} cannot be used: {reason}")
     if request.implementation == "compiled" and (reason := without_compiler()):
         raise tm.Unsupported(f"torch.compile needs {reason}")
-    # Read when torch.compile is first imported; its compilers are processes of their own.
+    # Read when torch.compile is first imported; its compilers are processes of their own. What another
+    # process has compiled is not taken, so that the first epoch has the compiling.
     os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = str(request.threads)
+    if request.implementation == "compiled":
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = compiled_here()
     from training import Session
 
     return Session(request)
+
+
+@functools.cache
+def compiled_here() -> str:
+    """A folder for what this process compiles, which goes with it."""
+    folder = tempfile.mkdtemp(prefix="trainmark-compiled-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def without_cuda() -> str | None:

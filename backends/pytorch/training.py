@@ -55,6 +55,7 @@ class Session:
         self.net.train()
         # Read at the end only: on a GPU each reading waits for it.
         totals = torch.zeros(2, dtype=torch.float64, device=self.device)
+        total_loss, total_correct = totals.unbind()
         for x, y in self.batches(order, batch_size):
             logits = self.forward(x)
             loss = nn.functional.cross_entropy(logits, y)
@@ -62,8 +63,8 @@ class Session:
             loss.backward()
             self.optimiser.step()
             with torch.no_grad():
-                totals[0] += loss * len(y)
-                totals[1] += (logits.argmax(1) == y).sum()
+                total_loss += loss * len(y)
+                total_correct += (logits.argmax(1) == y).sum()
         loss, correct = totals.tolist()
         return loss / len(order), int(correct)
 

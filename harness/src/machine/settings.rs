@@ -13,7 +13,7 @@ use super::control_group::ControlGroup;
 use crate::executor::Threads;
 
 /// Beginnings of variables that frameworks, their libraries and allocators read.
-const PREFIXES: [&str; 24] = [
+const PREFIXES: [&str; 30] = [
     "ATEN_",
     "BLIS_",
     "C10_",
@@ -24,20 +24,26 @@ const PREFIXES: [&str; 24] = [
     "DNNL_",
     "GOMP_",
     "GOTO_",
+    "JAX_",
     "KMP_",
     "LD_",
     "MALLOC_",
     "MIMALLOC_",
     "MKL_",
+    "NPY_",
     "NVIDIA_",
     "OMP_",
     "ONEDNN_",
     "OPENBLAS_",
+    "PJRT_",
     "PYTORCH_",
     "RAYON_",
+    "TORCHDYNAMO_",
+    "TORCHINDUCTOR_",
     "TORCH_",
     "TRAINMARK_",
     "VECLIB_",
+    "XLA_",
 ];
 /// Such variables with other names.
 const NAMES: [&str; 4] = ["DYLD_INSERT_LIBRARIES", "GLIBC_TUNABLES", "LIBTORCH", "RUST_MIN_STACK"];

@@ -13,6 +13,7 @@ use anyhow::{Context, bail};
 use trainmark_reports::record::{Device, Framework, Role};
 use trainmark_reports::text::one_line;
 
+use crate::machine::gpu;
 use build::Recipe;
 use manifest::{FILE, Manifest};
 pub use name::BackendName;
@@ -45,7 +46,8 @@ pub struct Backend {
 impl Backend {
     /// Whether `all` means it: by default, or since all that it would fetch is here.
     pub fn is_in_all(&self) -> bool {
-        self.by_default || self.libraries.iter().any(Library::is_here)
+        let mut usable = self.libraries.iter().filter(|library| library.is_of_this_machine()).peekable();
+        self.by_default || usable.peek().is_some() && usable.all(Library::is_here)
     }
 
     /// What building it fetches, library by library, each once.
@@ -71,6 +73,20 @@ impl Library {
         match self {
             Self::Built(recipe) => recipe.library(),
             Self::Given(path) => path.clone(),
+        }
+    }
+
+    /// Whether it is for a kind of device that this machine may have.
+    fn is_of_this_machine(&self) -> bool {
+        let Self::Built(recipe) = self else { return true };
+        gpu::found().none.is_none() || recipe.device_kinds().iter().any(|kind| kind != Device::CUDA)
+    }
+
+    /// Whether the framework is the one that the backend names.
+    pub fn is_as_asked(&self) -> bool {
+        match self {
+            Self::Built(recipe) => recipe.is_as_asked(),
+            Self::Given(_) => true,
         }
     }
 

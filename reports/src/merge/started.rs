@@ -1,8 +1,12 @@
 //! The first line of a merged record: plans joined, machines kept apart.
 
+use std::collections::BTreeMap;
+
 use super::{MergeError, Naming, Source};
 use crate::number::count;
-use crate::record::{Environment, MergedRun, Plan, SCHEMA, Started, Unavailable, WorkloadInfo, distinct};
+use crate::record::{
+    Environment, Framework, MergedRun, Plan, SCHEMA, Started, Unavailable, WorkloadInfo, distinct,
+};
 use crate::warnings::{self, Warning};
 
 /// The longest label of a machine.
@@ -41,9 +45,19 @@ pub(super) fn merge(sources: &[Source], naming: Naming) -> Result<Started, Merge
         unavailable: sources.iter().flat_map(unavailable).collect(),
         notes: distinct(sources.iter().flat_map(|source| source.record.started.notes.iter().cloned())),
         roles: sources.iter().flat_map(|source| source.record.started.roles.clone()).collect(),
-        frameworks: sources.iter().flat_map(|source| source.record.started.frameworks.clone()).collect(),
+        frameworks: frameworks(sources),
         merged,
     })
+}
+
+/// What the backends' frameworks are made of, where all sources agree: a column of two versions has
+/// none of both.
+fn frameworks(sources: &[Source]) -> BTreeMap<String, Framework> {
+    let all = || sources.iter().flat_map(|source| &source.record.started.frameworks);
+    let agree = |(name, one): &(&String, &Framework)| {
+        all().filter(|(other, _)| other == name).all(|(_, other)| other == *one)
+    };
+    all().filter(agree).map(|(name, one)| (name.clone(), one.clone())).collect()
 }
 
 fn check_label(source: &Source) -> Result<(), MergeError> {

@@ -17,7 +17,7 @@ pub(super) fn answer(record: &Record, groups: &[Group<'_>]) -> Option<Answer> {
         lead: format!("{}.", told(record, first)),
         lines: pairs.iter().map(|pair| line(record, pair)).collect(),
         note: format!(
-            "{}: what computes is the same, what differs is the wrapper and what it asks of the engine. {}",
+            "{}: the engine is the same; what differs is the wrapper, the operations that a backend asks for, and settings such as the allocator's, which the notes name. {}",
             count(pairs.len(), "pair"),
             basis_of_times(record, &comparisons)
         ),

@@ -91,12 +91,11 @@ def build(options, folder, target):
 
 def write_served(environment, python, shared, target):
     """Tells the harness what the library cannot do without, and what a person should know of it."""
-    requirements = environment.requirements
-    content = requirements.read_bytes() if requirements.is_file() else b""
     served = {
         "needs": [str(environment.program), str(shared)],
-        "requirements": requirements.name,
-        "requirements_sha256": hashlib.sha256(content).hexdigest(),
+        "packages": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in environment.packages()},
+        "chosen_by": {name: os.environ.get(name, "") for name in (VARIABLE, CUDA_VARIABLE)},
+        "as_asked": not environment.differences(),
         "summary": f"{python.name}, {environment.summary()}",
     }
     (target / SERVED).write_text(json.dumps(served, indent=1), encoding="utf-8")

@@ -58,6 +58,14 @@ class Environment:
         """Its Python."""
         return self.folder / "bin/python"
 
+    def differences(self):
+        """What its packages are other than asked for: nothing, where they were installed as asked."""
+        return []
+
+    def packages(self):
+        """The files that say what is installed, and what is done to it."""
+        return [self.requirements] if self.requirements.is_file() else []
+
     def python(self):
         """Its Python's answers."""
         python = Python.ask(str(self.program))
@@ -94,10 +102,17 @@ class Own(Environment):
         """It is there; what it has other than asked for is told."""
         self.check()
         say(f"packages of {self.folder}, by {self.source}")
-        for name, wanted in pinned(self.requirements):
-            found = version_of(self.program, name)
-            if found != wanted:
-                say(f"{name} {found or 'is absent'}, where {self.requirements.name} says {wanted}")
+        for difference in self.differences():
+            say(difference)
+
+    def differences(self):
+        """What its packages are other than asked for."""
+        found = [(name, version_of(self.program, name), wanted) for name, wanted in pinned(self.requirements)]
+        return [
+            f"{name} {there or 'is absent'}, where {self.requirements.name} says {wanted}"
+            for name, there, wanted in found
+            if there != wanted
+        ]
 
     def summary(self):
         """What `list` says of it."""
@@ -136,12 +151,17 @@ class Cached(Environment):
         return cls(title, cache() / f"{python.short}-{wanted}-{place}", python, requirements, prepare, disk)
 
     def is_whole(self):
-        """Whether it was made to its end, and its Python is still there."""
-        return (self.folder / MARKER).is_file() and self.program.exists()
+        """Whether it was made to its end on such a machine, and its Python is still there."""
+        marker = self.folder / MARKER
+        return marker.is_file() and is_of_here(facts_of(marker)) and self.program.exists()
 
     def bytes(self):
         """What it takes on the disk."""
-        return json.loads((self.folder / MARKER).read_text(encoding="utf-8")).get("bytes", 0)
+        return facts_of(self.folder / MARKER).get("bytes", 0)
+
+    def packages(self):
+        """The files that say what is installed, and what is done to it."""
+        return [self.requirements, *([self.prepare] if self.prepare else [])]
 
     def check(self):
         """Fails where it is not there and cannot be made."""
@@ -180,34 +200,58 @@ class Cached(Environment):
     def fill(self):
         """Makes an environment with its packages where there is nothing."""
         say(f"{self.title}: made with {self.base.name}")
-        # Another build may be about to fetch what is wanted here, too.
+        # Another build may be about to fetch what is wanted here, too, and finds it here once it is whole.
         with locked(cache().parent / WHEELS / LOCK, f"{self.title}: wheels"):
             self.fetch()
+            self.complete()
+        say(f"{self.title}: {megabytes(self.bytes())} in {self.folder}")
+
+    def complete(self):
+        """Does what is to be done to the packages, and marks the environment as whole."""
         if self.prepare:
             command = [str(self.program), str(self.prepare)]
             run_logged(command, f"{self.title}: {self.prepare.name} failed", self.prepare.parent)
         if version_of(self.program, "numpy") is None:
             raise Failure(f"{self.requirements} has no numpy, which every backend's arrays come with; add it")
         taken = bytes_in(self.folder)
-        text = json.dumps({"bytes": taken, "python": self.base.program, "version": list(self.base.version)})
+        facts = {"bytes": taken, "machine": machine(), "python": self.base.program, "version": list(self.base.version)}
         written = self.folder / f"{MARKER}.new"
-        written.write_text(text, encoding="utf-8")
+        written.write_text(json.dumps(facts), encoding="utf-8")
         written.rename(self.folder / MARKER)
-        say(f"{self.title}: {megabytes(taken)} in {self.folder}")
 
     def fetch(self):
         """Makes an environment and puts its packages into it."""
         installer = Installer(self.base, self.folder)
         without_pip = [] if installer.has_own_pip else ["--without-pip"]
-        command = [self.base.program, "-m", "venv", *without_pip, str(self.folder)]
+        command = [self.base.program, "-I", "-m", "venv", *without_pip, str(self.folder)]
         run_logged(command, f"{self.title} cannot be made")
         install(self.title, installer, self.folder, self.requirements, self.disk)
+
+
+def machine():
+    """System and processor, which packages are compiled for: a home may be shared by several."""
+    there = os.uname()
+    return f"{there.sysname}-{there.machine}"
+
+
+def facts_of(marker):
+    """What a marker says of its environment; nothing where it is not to be read."""
+    try:
+        facts = json.loads(marker.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def is_of_here(facts):
+    """Whether an environment is for a machine such as this."""
+    return facts.get("machine", machine()) == machine()
 
 
 def sweep(folder):
     """Removes environments whose Python has gone: nobody can use them any more."""
     for marker in folder.glob(f"*/{MARKER}"):
-        if not (marker.parent / "bin/python").exists():
+        if is_of_here(facts_of(marker)) and not (marker.parent / "bin/python").exists():
             say(f"removing {marker.parent}: its Python is gone")
             shutil.rmtree(marker.parent, ignore_errors=True)
 

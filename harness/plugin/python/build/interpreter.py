@@ -68,10 +68,10 @@ def clean_environment(**changes):
 
 
 def runs(program, code, *arguments):
-    """What a Python prints that runs this code; nothing where it fails."""
+    """What a Python prints that runs this code, with none of the folder's; nothing where it fails."""
     try:
         done = subprocess.run(
-            [str(program), "-c", code, *map(str, arguments)],
+            [str(program), "-I", "-c", code, *map(str, arguments)],
             env=clean_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

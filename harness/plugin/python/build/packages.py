@@ -55,11 +55,11 @@ class Installer:
         """The command that installs, for the environment of `variables`."""
         if self.uv:
             start = [self.uv, "pip", "install", "--python", str(self.program), "--compile-bytecode"]
-            return [*start, "--no-progress", *self.links, *CHECKED, str(requirements)]
+            return [*start, "--no-progress", "--no-cache", *self.links, *CHECKED, str(requirements)]
         if self.has_own_pip:
-            start = [str(self.program), "-m", "pip"]
+            start = [str(self.program), "-I", "-m", "pip"]
         else:
-            start = [self.python.program, "-m", "pip", "--python", str(self.program)]
+            start = [self.python.program, "-I", "-m", "pip", "--python", str(self.program)]
         quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar=off", "--no-warn-script-location"]
         # What is fetched is kept once, unpacked.
         return [*start, "install", *quiet, "--no-cache-dir", *self.links, *CHECKED, str(requirements)]

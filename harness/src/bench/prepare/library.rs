@@ -70,9 +70,17 @@ impl ReadyLibrary {
             info,
             thread_variables: backend.thread_variables.clone(),
             role: backend.role,
-            framework: backend.framework.clone(),
+            framework: framework_of(backend, library),
         }))
     }
+}
+
+/// What a backend says of its framework; the engine is unknown where the user has put another
+/// version in its place.
+fn framework_of(backend: &Backend, library: &Library) -> Framework {
+    let mut framework = backend.framework.clone();
+    framework.engine = framework.engine.filter(|_| library.is_as_asked());
+    framework
 }
 
 /// A library named by its path becomes a backend by the name in its table.

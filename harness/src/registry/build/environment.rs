@@ -1,6 +1,7 @@
 //! What a build and its probes find in their environment.
 
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use super::{Network, Recipe};
 
@@ -23,6 +24,9 @@ const PLAIN: [(&str, &str); 4] =
 
 /// Flags of rustc in the user's environment, with what stands between them.
 const RUSTC_FLAGS: [(&str, &str); 2] = [("CARGO_ENCODED_RUSTFLAGS", "\u{1f}"), ("RUSTFLAGS", " ")];
+
+/// Names the Python that serves backends in Python, or an environment of one.
+const PYTHON: &str = "TRAINMARK_PYTHON";
 
 /// A user who denies warnings means his own code; cargo spares only what comes from a registry.
 const NO_DENIED_WARNINGS: &str = "--cap-lints=warn";
@@ -49,7 +53,18 @@ impl Recipe {
             Some((name, Some(without_denied_warnings(&std::env::var_os(name)?, separator))))
         });
         let target = [("CARGO_TARGET_DIR", Some(self.target.clone().into_os_string()))];
-        unset.chain(set).chain(flags).chain(target).collect()
+        let python = std::env::var_os(PYTHON).map(|named| (PYTHON, Some(as_meant_here(named))));
+        unset.chain(set).chain(flags).chain(target).chain(python).collect()
+    }
+}
+
+/// What the user has named from where he is; builds run in another folder. The name of a program
+/// is looked for on the PATH.
+pub(super) fn as_meant_here(named: OsString) -> OsString {
+    let is_path = named.as_encoded_bytes().contains(&b'/') || Path::new(&named).is_dir();
+    match std::path::absolute(&named) {
+        Ok(path) if is_path => path.into_os_string(),
+        _ => named,
     }
 }
 
@@ -65,6 +80,16 @@ fn without_denied_warnings(flags: &OsStr, separator: &str) -> OsString {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_meant_from_where_the_user_is_and_a_program_from_the_path() {
+        let here = std::env::current_dir().expect("there is one");
+        let meant = |named: &str| as_meant_here(named.into());
+        assert_eq!(meant("python3.12"), "python3.12");
+        assert_eq!(meant("src"), here.join("src"), "a folder");
+        assert_eq!(meant("venvs/mine"), here.join("venvs/mine"));
+        assert_eq!(meant("/usr/bin/python3"), "/usr/bin/python3");
+    }
 
     #[test]
     fn warnings_are_not_denied_whatever_flags_there_are() {

@@ -168,6 +168,12 @@ impl Recipe {
         self.served().map(|served| served.summary)
     }
 
+    /// Whether the packages that it computes with have the versions which the backend asks for, as far
+    /// as that is known.
+    pub fn is_as_asked(&self) -> bool {
+        self.served().is_none_or(|served| served.as_asked)
+    }
+
     fn served(&self) -> Option<Served> {
         Served::read(&self.target)
     }

@@ -1,10 +1,12 @@
 //! The Python that serves a library, as the build has told of it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::environment::as_meant_here;
 use super::fingerprint::file_hash;
 
 /// Name of the file in the build's folder, which the tool of `harness/plugin/python/build` writes.
@@ -15,10 +17,13 @@ const FILE: &str = "python.json";
 pub(super) struct Served {
     /// Files without which the library cannot be used.
     needs: Vec<PathBuf>,
-    /// The file of the packages that there are, in the backend's folder.
-    requirements: String,
-    /// SHA-256 of what it said then, hexadecimal.
-    requirements_sha256: String,
+    /// The files in the backend's folder that say what packages there are, and what is done to them,
+    /// each with the SHA-256 of what it said then, hexadecimal.
+    packages: BTreeMap<String, String>,
+    /// Variables that have chosen the Python and the packages, with the values that they had.
+    chosen_by: BTreeMap<String, String>,
+    /// Whether the packages have the versions that were asked for.
+    pub(super) as_asked: bool,
     /// One line for `list`.
     pub(super) summary: String,
 }
@@ -34,9 +39,14 @@ impl Served {
         self.needs.iter().all(|path| path.exists())
     }
 
-    /// Whether the packages are those that the backend asks for now.
+    /// Whether the packages are those that the backend and the user ask for now.
     pub(super) fn is_of(&self, folder: &Path) -> bool {
-        file_hash(&folder.join(&self.requirements)).is_ok_and(|hash| hash == self.requirements_sha256)
+        let is_same =
+            |(name, then): (&String, &String)| file_hash(&folder.join(name)).is_ok_and(|hash| hash == *then);
+        let is_chosen_again = |(name, then): (&String, &String)| {
+            as_meant_here(std::env::var_os(name).unwrap_or_default()) == **then
+        };
+        self.packages.iter().all(is_same) && self.chosen_by.iter().all(is_chosen_again)
     }
 }
 
@@ -57,8 +67,11 @@ mod tests {
             FILE,
             &serde_json::json!({
                 "needs": [python],
-                "requirements": "requirements.txt",
-                "requirements_sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+                "packages": {
+                    "requirements.txt": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+                },
+                "chosen_by": { "TRAINMARK_SET_BY_NOBODY": "" },
+                "as_asked": true,
                 "summary": "Python 3.11.2",
                 "later": 1,
             })
@@ -66,6 +79,9 @@ mod tests {
         );
         let served = Served::read(folder.path()).expect("it was written");
         assert!(served.is_there() && served.is_of(folder.path()));
+        let chosen = BTreeMap::from([("TRAINMARK_SET_BY_NOBODY".to_owned(), "/else".to_owned())]);
+        let otherwise = Served { chosen_by: chosen, ..served.clone() };
+        assert!(!otherwise.is_of(folder.path()), "by another Python");
         write("requirements.txt", "abcd");
         assert!(!served.is_of(folder.path()));
         fs::remove_file(&python).expect("it is there");
