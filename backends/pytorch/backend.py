@@ -1,6 +1,5 @@
 """PyTorch, as its users write it: modules, autograd, an optimiser and a loop."""
 
-import atexit
 import functools
 import os
 import shutil
@@ -64,10 +63,8 @@ def open(request: tm.Request):
 
 @functools.cache
 def compiled_here() -> str:
-    """A folder for what this process compiles, which goes with it."""
-    folder = tempfile.mkdtemp(prefix="trainmark-compiled-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    """A folder for what this process compiles; closing a session empties it."""
+    return tempfile.mkdtemp(prefix="trainmark-compiled-")
 
 
 def without_cuda() -> str | None:

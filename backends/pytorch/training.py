@@ -1,5 +1,8 @@
 """A model in training."""
 
+import os
+import shutil
+
 import numpy as np
 import torch
 from torch import nn
@@ -45,6 +48,10 @@ class Session:
     def get_parameters(self, values: list[np.ndarray]):
         for tensor, value in zip(tensors(self.request, self.net), values):
             value[...] = tensor.detach().cpu().view(value.shape).numpy()
+
+    def close(self):
+        if self.request.implementation == "compiled":
+            shutil.rmtree(os.environ["TORCHINDUCTOR_CACHE_DIR"], ignore_errors=True)
 
     def train_step(self, batch: np.ndarray) -> tuple[float, int]:
         return self.train_epoch(batch, len(batch))
