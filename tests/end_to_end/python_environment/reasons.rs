@@ -76,7 +76,7 @@ fn a_python_that_cannot_serve_is_told_with_the_remedy() {
 
     // The same Python, whose answer does not name its library.
     let without = format!(
-        "case $1 in -c) '{python}' \"$@\" | sed 's/libpython[^\"]*//g' ;; *) exec '{python}' \"$@\" ;; esac"
+        "case $2 in -c) '{python}' \"$@\" | sed 's/libpython[^\"]*//g' ;; *) exec '{python}' \"$@\" ;; esac"
     );
     machine.program("python3", &without);
     let reason = machine.reason();
