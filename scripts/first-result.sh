@@ -3,12 +3,12 @@
 # first command, and prints the seconds until the harness is built, and each backend,
 # until the first cell has passed its checks, the first epoch is timed, the first table
 # is there, and the report. Needs a quarter of an hour and more, and no other load.
-# Usage: scripts/first-result.sh [FOLDER to clone into and keep]
+# Usage: scripts/first-result.sh [FOLDER to clone into and keep [ARGUMENT of `bench all`...]]
 set -euo pipefail
 unset CDPATH
 # shellcheck source=scripts/help.sh
 . "$(dirname "$0")/help.sh"
-help_or_refuse '' "$@"
+help_or_refuse '' "${@:1:1}"
 
 root=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
 if [ $# -gt 0 ]; then
@@ -30,7 +30,7 @@ tell() {
     told[$1]=yes
     printf '%-32s after %s\n' "$1" "$(seconds)"
 }
-cargo run -- bench all 2>&1 | while IFS= read -r line; do
+cargo run -- bench all "${@:2}" 2>&1 | while IFS= read -r line; do
     case "$line" in
         *"Finished "*) tell 'harness built' ;;
         'built '*) tell "${line%% in *}" ;;
