@@ -1,4 +1,4 @@
-//! The default plan on machines of different speed, with the times of `docs/example`.
+//! The default plan on machines of different speed, with the times of two cores of an AMD EPYC.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
