@@ -245,6 +245,20 @@ mod tests {
     }
 
     #[test]
+    fn many_cells_that_were_left_out_are_counted() {
+        let cell = |name: &str| example::cell("lenet-bn", name, "builtin");
+        let mut cells = vec![(cell("tch"), vec![2, 3])];
+        cells.extend(["a", "b", "c"].map(|name| (cell(name), vec![3])));
+        let told = |cells: &[(Cell, Vec<u64>)]| Warning::LeftOut(cells.to_vec()).to_string();
+        let named = "lenet-bn tch/builtin@cpu with seeds 2, 3; \
+                     lenet-bn a/builtin@cpu, lenet-bn b/builtin@cpu, lenet-bn c/builtin@cpu with seed 3; their";
+        assert!(told(&cells).contains(named), "{}", told(&cells));
+        cells.push((cell("d"), vec![3]));
+        let counted = "lenet-bn tch/builtin@cpu with seeds 2, 3; 4 cells with seed 3; their";
+        assert!(told(&cells).contains(counted), "{}", told(&cells));
+    }
+
+    #[test]
     fn work_that_is_left_is_told_if_it_is_more_than_noise() {
         let left = |unfinished: f64, noise: f64| {
             let mut record = example::record_of_one_run();

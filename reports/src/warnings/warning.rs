@@ -258,14 +258,12 @@ impl Warning {
                 write!(f, "{ended} of {} ended: {}", count(*planned, "planned run"), why_unfinished(*outcome))
             }
             Self::LeftOut(cells) => {
-                let cells: Vec<String> =
-                    cells.iter().map(|(cell, seeds)| format!("{cell} with {}", seed_names(seeds))).collect();
                 write!(
                     f,
                     "the dearest cells were left out to stay within the time budget: {}; their medians are over \
                      other seeds than those of the others, so compare them by the ratios, which are of the same \
                      seeds",
-                    cells.join(", ")
+                    by_seeds(cells)
                 )
             }
             Self::TimedOnly(cells) => {
@@ -383,4 +381,23 @@ impl Serialize for Warning {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
+}
+
+/// More cells than these are counted and not named: a table's column of runs tells which they are.
+const NAMED_CELLS: usize = 3;
+
+/// `lenet-bn tch/builtin@cpu with seeds 2, 3; 8 cells with seed 3`: those with the same seeds together.
+fn by_seeds(cells: &[(Cell, Vec<u64>)]) -> String {
+    let mut groups: Vec<(&[u64], Vec<String>)> = Vec::new();
+    for (cell, seeds) in cells {
+        match groups.iter_mut().find(|(known, _)| known == seeds) {
+            Some((_, names)) => names.push(cell.to_string()),
+            None => groups.push((seeds, vec![cell.to_string()])),
+        }
+    }
+    let words = groups.into_iter().map(|(seeds, names)| {
+        let named = if names.len() > NAMED_CELLS { count(names.len(), "cell") } else { names.join(", ") };
+        format!("{named} with {}", seed_names(seeds))
+    });
+    words.collect::<Vec<_>>().join("; ")
 }
