@@ -167,7 +167,7 @@ impl<'p> Preparer<'p> {
     /// Where the request names something that does not exist, the data set is not to be had, or
     /// the user interrupts.
     pub fn prepare(&mut self) -> anyhow::Result<Ready> {
-        self.prepare_on(|_| Ok(()))
+        self.prepare_all(|_| Ok(()), false)
     }
 
     /// As [`Self::prepare`]. Cells of backends that are built pass the gate while others are
@@ -190,20 +190,11 @@ impl<'p> Preparer<'p> {
         check: impl FnOnce(&data::DecodedFiles) -> anyhow::Result<()>,
     ) -> anyhow::Result<Ready> {
         self.begun_with = Some(begun_with);
-        self.prepare_on(check)
-    }
-
-    /// As [`Self::prepare`], on a data set that is checked before anything is built.
-    ///
-    /// # Errors
-    /// As [`Self::prepare`], and those of `check`.
-    fn prepare_on(
-        &mut self,
-        check: impl FnOnce(&data::DecodedFiles) -> anyhow::Result<()>,
-    ) -> anyhow::Result<Ready> {
         self.prepare_all(check, false)
     }
 
+    /// As [`Self::prepare`], on a data set that is checked before anything is built; whether what is
+    /// built is checked meanwhile.
     fn prepare_all(
         &mut self,
         check: impl FnOnce(&data::DecodedFiles) -> anyhow::Result<()>,

@@ -60,11 +60,8 @@ pub fn peak_rss_bytes() -> Option<u64> {
 
 /// Resident memory of another process in bytes.
 pub fn rss_bytes(process: u32) -> Option<u64> {
-    if shows_processes() {
-        status_bytes(&format!("/proc/{process}/status"), "VmRSS:")
-    } else {
-        process_table::rss_bytes(process)
-    }
+    let shown = status_bytes(&format!("/proc/{process}/status"), "VmRSS:");
+    shown.or_else(|| (!shows_processes()).then(|| process_table::rss_bytes(process))?)
 }
 
 /// Every process with its parent, on a system that does not show them as files.

@@ -194,18 +194,16 @@ fn children(process: u32) -> Vec<u32> {
         found.extend(list.split_ascii_whitespace().filter_map(|number| number.parse::<u32>().ok()));
     }
     if !is_told {
-        found = crate::machine::parents()
-            .unwrap_or_else(parents)
-            .into_iter()
-            .filter(|&(_, parent)| parent == process)
-            .map(|(one, _)| one)
-            .collect();
+        found = parents().into_iter().filter(|&(_, parent)| parent == process).map(|(one, _)| one).collect();
     }
     found
 }
 
-/// Every process with its parent, for kernels that keep no lists of children.
+/// Every process with its parent, for systems that keep no lists of children.
 fn parents() -> HashMap<u32, u32> {
+    if let Some(parents) = crate::machine::parents() {
+        return parents;
+    }
     let entries = fs::read_dir("/proc").into_iter().flatten();
     let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     let with_parent = |number: u32| {
