@@ -130,28 +130,81 @@ impl<V: Lanes> Learner<V> {
         Outcome::new(loss / batch.len() as f64, correct)
     }
 
-    /// w ← w − rate·∂L/∂w, the gradient summed over the threads in their order.
+    /// w ← w − rate·∂L/∂w, the gradient summed over the threads in their order. Each thread
+    /// updates a share, since half of what it needs lies in the cache of another.
     fn descend(&mut self) {
-        let Some((first, others)) = self.networks.split_first_mut() else { return };
-        let padded: Vec<(usize, usize, usize)> = first.padded_rows().collect();
-        for (index, parameter) in self.parameters.0.iter_mut().enumerate() {
-            let length = parameter.len();
-            let (row, stride) = padded
-                .iter()
-                .find(|padded| padded.0 == index)
-                .map_or((length, length), |&(_, row, stride)| (row, stride));
-            let gradient = &mut first.gradients[index];
+        let Self { parameters, learning_rate, team, networks } = self;
+        let networks = &*networks;
+        let shares = Rows::shares(&mut parameters.0, &networks[0], team.threads());
+        team.run(shares, |_, share| {
             V::vectorize(
                 #[inline(always)]
                 || {
-                    for other in others.iter() {
-                        add(gradient, &other.gradients[index]);
-                    }
-                    for (w, gradient) in parameter.chunks_mut(row).zip(gradient.chunks(stride)) {
-                        descend(self.learning_rate, w, gradient);
+                    for rows in share {
+                        rows.descend(*learning_rate, networks);
                     }
                 },
             );
+        });
+    }
+}
+
+/// Rows of a parameter that follow each other.
+struct Rows<'p> {
+    /// Of the parameter in the list.
+    index: usize,
+    /// Where the rows begin in the gradient.
+    start: usize,
+    /// Floats of a row, and floats from one row of the gradient to the next.
+    row: usize,
+    stride: usize,
+    values: &'p mut [f32],
+}
+
+impl<'p> Rows<'p> {
+    /// All that is trained, shared out to the threads: the rows of the large parameters evenly,
+    /// the small ones to the first.
+    fn shares<V: Lanes>(
+        parameters: &'p mut [Vec<f32>],
+        network: &Network<V>,
+        threads: usize,
+    ) -> Vec<Vec<Self>> {
+        let mut shares: Vec<Vec<Self>> = (0..threads).map(|_| Vec::new()).collect();
+        for (index, parameter) in parameters.iter_mut().enumerate() {
+            if network.gradients[index].is_empty() {
+                continue;
+            }
+            let whole = (parameter.len(), parameter.len());
+            let padded = network.padded_rows().find(|padded| padded.0 == index);
+            let (row, stride) = padded.map_or(whole, |(_, row, stride)| (row, stride));
+            let rows_of_a_thread = (parameter.len() / row).div_ceil(threads);
+            let pieces = parameter.chunks_mut(rows_of_a_thread * row);
+            for (thread, (values, share)) in pieces.zip(&mut shares).enumerate() {
+                let start = thread * rows_of_a_thread * stride;
+                share.push(Self { index, start, row, stride, values });
+            }
+        }
+        shares
+    }
+
+    #[inline(always)]
+    fn descend<V: Lanes>(self, rate: f32, networks: &[Network<V>]) {
+        /// Floats that are summed at a time, in the nearest cache.
+        const PIECE: usize = 256;
+        let Some((first, others)) = networks.split_first() else { return };
+        let mut sum = [0.0; PIECE];
+        let starts = (self.start..).step_by(self.stride);
+        for (w, start) in self.values.chunks_mut(self.row).zip(starts) {
+            for (w, start) in w.chunks_mut(PIECE).zip((start..).step_by(PIECE)) {
+                let sum = &mut sum[..w.len()];
+                sum.copy_from_slice(&first.gradients[self.index][start..][..w.len()]);
+                for other in others {
+                    add(sum, &other.gradients[self.index][start..]);
+                }
+                for (w, gradient) in w.iter_mut().zip(sum) {
+                    *w -= rate * *gradient;
+                }
+            }
         }
     }
 }
@@ -160,13 +213,6 @@ impl<V: Lanes> Learner<V> {
 fn add(sum: &mut [f32], part: &[f32]) {
     for (sum, part) in sum.iter_mut().zip(part) {
         *sum += part;
-    }
-}
-
-#[inline(always)]
-fn descend(rate: f32, w: &mut [f32], gradient: &[f32]) {
-    for (w, gradient) in w.iter_mut().zip(gradient) {
-        *w -= rate * gradient;
     }
 }
 
