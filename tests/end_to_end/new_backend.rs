@@ -229,7 +229,7 @@ fn a_convention_that_is_declared_wrongly_is_named() {
     }
     edit(&folder.join("backend.c"), "TM_UNBIASED_FROM_ONE", "TM_BIASED_FROM_ONE");
     let checked = invoke(["check", "c-reference/builtin", "--backend-path"])
-        .arg(&folder)
+        .args([&folder])
         .args(["--workload", "lenet-bn", "--dataset", "synthetic"])
         .run()
         .expect(1);
