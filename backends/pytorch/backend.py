@@ -39,7 +39,8 @@ def describe() -> tm.Description:
         devices.append(tm.Device("cuda:0", reason))
     notes = [
         "max pooling and the heap are as PyTorch has them; a backend over the same libtorch may do them otherwise",
-        "torch.compile compiles anew in every process: the first epoch has it",
+        "compiled: torch.compile compiles anew in every process: the first epoch has it",
+        "chapter: its moving averages hold on to the autograd graph of every step, as the chapter writes them",
     ]
     if devices[-1].id != "cpu" and devices[-1].unavailable is None:
         notes.append("TF32 is off, cuDNN's benchmark on")

@@ -31,7 +31,7 @@ fn tables_that_do_not_fit_are_refused() {
         ),
         (
             "TM_TEST_MAJOR=2",
-            "built for ABI 2.1, this harness speaks 1.x; rebuild it against trainmark-plugin 1",
+            "built for ABI 2.2, this harness speaks 1.x; rebuild it against trainmark-plugin 1",
         ),
         (
             "TM_TEST_STRUCT_SIZE=40",

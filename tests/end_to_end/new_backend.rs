@@ -208,3 +208,31 @@ fn the_reference_in_c_passes_the_main_workload() {
         .expect(0);
     assert_eq!(checked.stdout.matches("\n  passed all ").count(), 4, "{}", checked.stdout);
 }
+
+/// What goes into the running variance is not what the plugin in C then declares.
+#[test]
+fn a_convention_that_is_declared_wrongly_is_named() {
+    if minimal_c().is_none() {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let plugin = repository_root().join("harness/plugin");
+    let folder = root.path().join("examples/c-reference");
+    for (from, to) in [
+        (plugin.join("include"), root.path().join("include")),
+        (plugin.join("examples/c-reference"), folder.clone()),
+    ] {
+        fs::create_dir_all(&to).unwrap();
+        for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+    edit(&folder.join("backend.c"), "TM_UNBIASED_FROM_ONE", "TM_BIASED_FROM_ONE");
+    let checked = invoke(["check", "c-reference/builtin", "--backend-path"])
+        .args([&folder])
+        .args(["--workload", "lenet-bn", "--dataset", "synthetic"])
+        .run()
+        .expect(1);
+    let told = "; declared biased_from_one, computes unbiased_from_one";
+    assert!(checked.stdout.contains(told), "{}", checked.stdout);
+}

@@ -11,7 +11,7 @@
 #define TM_ABI_MAJOR 1
 
 // Minor version: grows with every addition; any minor is accepted.
-#define TM_ABI_MINOR 1
+#define TM_ABI_MINOR 2
 
 // First field of the table: "TRAINMRK" as a little-endian number.
 #define TM_MAGIC 5427485499566674516
@@ -55,6 +55,9 @@
 // Running variance starts at 0, updated with the biased batch variance.
 #define TM_BIASED_FROM_ZERO 1
 
+// Running variance starts at 1, updated with the biased batch variance. Since ABI 1.2.
+#define TM_BIASED_FROM_ONE 2
+
 // The samples that are trained on.
 #define TM_TRAIN 0
 
@@ -74,7 +77,7 @@ typedef struct tm_implementation {
   const char *name;
   // One line on it.
   const char *summary;
-  // `TM_UNBIASED_FROM_ONE` or `TM_BIASED_FROM_ZERO`.
+  // `TM_UNBIASED_FROM_ONE`, `TM_BIASED_FROM_ZERO` or `TM_BIASED_FROM_ONE`.
   uint32_t running_variance;
   // Zero.
   uint32_t reserved;

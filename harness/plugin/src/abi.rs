@@ -18,7 +18,7 @@ use std::ffi::{c_char, c_void};
 /// Major version: tables of another one are refused.
 pub const TM_ABI_MAJOR: u32 = 1;
 /// Minor version: grows with every addition; any minor is accepted.
-pub const TM_ABI_MINOR: u32 = 1;
+pub const TM_ABI_MINOR: u32 = 2;
 /// First field of the table: "TRAINMRK" as a little-endian number.
 pub const TM_MAGIC: u64 = 0x4B52_4D4E_4941_5254;
 
@@ -66,6 +66,8 @@ pub const TM_RESIZE: u32 = 11;
 pub const TM_UNBIASED_FROM_ONE: u32 = 0;
 /// Running variance starts at 0, updated with the biased batch variance.
 pub const TM_BIASED_FROM_ZERO: u32 = 1;
+/// Running variance starts at 1, updated with the biased batch variance. Since ABI 1.2.
+pub const TM_BIASED_FROM_ONE: u32 = 2;
 
 /// The samples that are trained on.
 pub const TM_TRAIN: u32 = 0;
@@ -202,7 +204,7 @@ pub struct ImplementationData {
     pub name: *const c_char,
     /// One line on it.
     pub summary: *const c_char,
-    /// `TM_UNBIASED_FROM_ONE` or `TM_BIASED_FROM_ZERO`.
+    /// `TM_UNBIASED_FROM_ONE`, `TM_BIASED_FROM_ZERO` or `TM_BIASED_FROM_ONE`.
     pub running_variance: u32,
     /// Zero.
     pub reserved: u32,

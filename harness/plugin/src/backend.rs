@@ -4,9 +4,11 @@
 use crate::error::Error;
 use crate::model::Model;
 
-/// Which of the two conventions a backend's running variance follows.
+/// Which convention a backend's running variance follows: what it starts at, and what the
+/// variance of a batch is divided by before it is taken in.
 ///
 /// A match on it is exhaustive: there is no doing by a convention that one does not know.
+/// [`start`](Self::start) and [`correction`](Self::correction) spare one the match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunningVariance {
     /// The frameworks': starts at 1, updated with the unbiased batch variance
@@ -14,6 +16,39 @@ pub enum RunningVariance {
     UnbiasedFromOne,
     /// The d2l.ai chapter's: starts at 0, updated with the biased batch variance.
     BiasedFromZero,
+    /// Burn's: starts at 1, updated with the biased batch variance.
+    BiasedFromOne,
+}
+
+impl RunningVariance {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::UnbiasedFromOne, Self::BiasedFromZero, Self::BiasedFromOne];
+
+    /// As a backend in Python writes it, and as messages tell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UnbiasedFromOne => "unbiased_from_one",
+            Self::BiasedFromZero => "biased_from_zero",
+            Self::BiasedFromOne => "biased_from_one",
+        }
+    }
+
+    /// What every channel's running variance is before the first step.
+    pub fn start(self) -> f32 {
+        match self {
+            Self::UnbiasedFromOne | Self::BiasedFromOne => 1.0,
+            Self::BiasedFromZero => 0.0,
+        }
+    }
+
+    /// What the biased variance of a batch of `count` values per channel is multiplied by before it
+    /// is taken in: n/(n − 1) where it shall be unbiased and n > 1, otherwise 1.
+    pub fn correction(self, count: f64) -> f64 {
+        match self {
+            Self::UnbiasedFromOne if count > 1.0 => count / (count - 1.0),
+            Self::UnbiasedFromOne | Self::BiasedFromZero | Self::BiasedFromOne => 1.0,
+        }
+    }
 }
 
 /// One way in which a backend computes batch norm.

@@ -147,16 +147,21 @@ pub(crate) fn running_variance_data(convention: RunningVariance) -> u32 {
     match convention {
         RunningVariance::UnbiasedFromOne => abi::TM_UNBIASED_FROM_ONE,
         RunningVariance::BiasedFromZero => abi::TM_BIASED_FROM_ZERO,
+        RunningVariance::BiasedFromOne => abi::TM_BIASED_FROM_ONE,
     }
 }
 
 #[cfg(feature = "host")]
 pub(crate) fn running_variance(data: u32) -> Result<RunningVariance, Error> {
-    match data {
-        abi::TM_UNBIASED_FROM_ONE => Ok(RunningVariance::UnbiasedFromOne),
-        abi::TM_BIASED_FROM_ZERO => Ok(RunningVariance::BiasedFromZero),
-        other => Err(Error::invalid(format!("running-variance convention {other} is unknown"))),
-    }
+    let found = RunningVariance::ALL.into_iter().find(|&known| running_variance_data(known) == data);
+    found.ok_or_else(|| {
+        let known =
+            RunningVariance::ALL.map(|known| format!("{} ({})", running_variance_data(known), known.name()));
+        Error::invalid(format!(
+            "running-variance convention {data} is unknown; there are {}",
+            known.join(", ")
+        ))
+    })
 }
 
 #[cfg(feature = "host")]
@@ -197,6 +202,17 @@ pub(crate) const fn c_name(name: &str) -> [u8; 64] {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// What a library says that was built against an earlier ABI means the same for ever.
+    #[test]
+    fn each_convention_keeps_its_number() {
+        let numbers = RunningVariance::ALL.map(running_variance_data);
+        assert_eq!(numbers, [0, 1, 2]);
+        for (convention, number) in RunningVariance::ALL.into_iter().zip(numbers) {
+            assert_eq!(running_variance(number), Ok(convention));
+        }
+        assert!(running_variance(3).is_err());
+    }
 
     fn any_layer() -> impl Strategy<Value = Layer> {
         let size = || any::<u32>().prop_map(|size| size as usize);

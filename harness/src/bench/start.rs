@@ -198,11 +198,15 @@ fn environment(threads: usize, ready: &Ready, runner: &dyn Runner) -> Environmen
     environment
 }
 
-/// What the backends want a reader of their numbers to know.
+/// What the backends want a reader of their numbers to know, but not what they say of implementations
+/// that are not run.
 fn notes(ready: &Ready) -> Vec<Note> {
     let mut notes = Vec::new();
     for info in ready.cells.iter().map(|one| &one.library.info) {
-        for text in &info.notes {
+        let is_run = |name: &str| {
+            ready.cells.iter().any(|one| one.cell.backend == info.name && *one.cell.implementation == *name)
+        };
+        for text in info.notes.iter().filter(|text| info.subject_of(text).is_none_or(is_run)) {
             let note = Note { backend: info.name.clone(), text: text.clone() };
             if !notes.contains(&note) {
                 notes.push(note);

@@ -71,7 +71,17 @@ impl<'d> Subject<'d> {
     }
 
     fn reference(&self, learning_rate: f64, parameters: &[Vec<f32>]) -> Result<Reference, Error> {
-        let mut reference = Reference::new(&self.workload.model, self.running_variance, learning_rate)?
+        self.reference_following(self.running_variance, learning_rate, parameters)
+    }
+
+    /// The same, by another convention than the one that is declared.
+    fn reference_following(
+        &self,
+        convention: RunningVariance,
+        learning_rate: f64,
+        parameters: &[Vec<f32>],
+    ) -> Result<Reference, Error> {
+        let mut reference = Reference::new(&self.workload.model, convention, learning_rate)?
             .with_logit_margin(self.workload.tolerances.logit_margin);
         reference.set_parameters(parameters)?;
         Ok(reference)

@@ -1,7 +1,9 @@
 //! Checks 2 and 3: loss, gradients and running statistics of one training step, and
 //! that prediction uses what the step left behind.
 
-use trainmark_plugin::{Error, ErrorKind, Layer, Outcome, ParameterSpec, Role, Session, Split};
+use trainmark_plugin::{
+    Error, ErrorKind, Layer, Outcome, ParameterSpec, Role, RunningVariance, Session, Split,
+};
 use trainmark_reports::record::CheckKind;
 
 use super::batches::{self, Chosen};
@@ -67,6 +69,10 @@ impl Steps {
                     let limit = subject.workload.tolerances.gradients;
                     let mut found = step.against(&mut reference, &chosen.batch, limit);
                     self.remark(subject, chosen, &mut found.gradients);
+                    if found.statistics.error > subject.workload.tolerances.running_statistics {
+                        let fitting = self.conventions_that_fit(subject, chosen, &step)?;
+                        name_conventions(subject.running_variance, &fitting, &mut found.statistics);
+                    }
                     found.record(subject, &name, recorder);
                     if is_whole {
                         let predicted = predict(subject, session, &reference);
@@ -96,6 +102,25 @@ impl Steps {
         Ok(Step { before: &self.start, after: parameters::get(session, specs)?, outcome })
     }
 
+    /// The conventions that the running statistics behind a step follow.
+    fn conventions_that_fit(
+        &self,
+        subject: &Subject<'_>,
+        chosen: &Chosen,
+        step: &Step<'_>,
+    ) -> Result<Vec<RunningVariance>, Error> {
+        let mut fitting = Vec::new();
+        for convention in RunningVariance::ALL {
+            let mut reference = subject.reference_following(convention, self.learning_rate, &self.start)?;
+            reference.train_step(&chosen.batch);
+            let error = running_statistics(&reference, &step.after).error;
+            if error <= subject.workload.tolerances.running_statistics {
+                fitting.push(convention);
+            }
+        }
+        Ok(fitting)
+    }
+
     /// Says what a reader of the gradients' error should know.
     fn remark(&self, subject: &Subject<'_>, chosen: &Chosen, gradients: &mut Deviation) {
         gradients.detail.push_str(&format!(", rate {}", self.learning_rate));
@@ -112,6 +137,16 @@ impl Steps {
             );
         }
     }
+}
+
+/// Those that differ in nothing but their start cannot be told apart: the harness sets it.
+fn name_conventions(declared: RunningVariance, computed: &[RunningVariance], statistics: &mut Deviation) {
+    if computed.is_empty() {
+        return;
+    }
+    let computed: Vec<&str> = computed.iter().map(|convention| convention.name()).collect();
+    let told = format!("; declared {}, computes {}", declared.name(), computed.join(" or "));
+    statistics.detail.push_str(&told);
 }
 
 fn measurable_rate(specs: &[ParameterSpec], parameters: &[Vec<f64>], gradients: &[Vec<f64>]) -> f64 {

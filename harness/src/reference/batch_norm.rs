@@ -114,17 +114,14 @@ impl Differentiable for BatchNorm {
     fn update_statistics(&self, parameters: &mut [Vec<f64>], input: &[f64]) {
         let Statistics { mean, variance } = self.statistics(input);
         let count = self.values_per_channel(input.len());
-        let factor = match self.running_variance {
-            RunningVariance::UnbiasedFromOne if count > 1.0 => count / (count - 1.0),
-            RunningVariance::UnbiasedFromOne | RunningVariance::BiasedFromZero => 1.0,
-        };
+        let correction = self.running_variance.correction(count);
         for channel in 0..self.channels {
             let mut blend = |tensor: usize, batch: f64| {
                 let running = &mut parameters[tensor][channel];
                 *running = (1.0 - self.momentum) * *running + self.momentum * batch;
             };
             blend(2, mean[channel]);
-            blend(3, variance[channel] * factor);
+            blend(3, variance[channel] * correction);
         }
     }
 }
@@ -154,9 +151,9 @@ mod tests {
 
     #[test]
     fn the_running_variance_follows_the_convention() {
-        for (convention, variance) in
-            [(RunningVariance::UnbiasedFromOne, 2.0), (RunningVariance::BiasedFromZero, 1.0)]
-        {
+        let biased = [RunningVariance::BiasedFromZero, RunningVariance::BiasedFromOne];
+        let conventions = biased.map(|convention| (convention, 1.0)).into_iter();
+        for (convention, variance) in conventions.chain([(RunningVariance::UnbiasedFromOne, 2.0)]) {
             let mut parameters = parameters();
             norm(convention).update_statistics(&mut parameters, &[1.0, 3.0]);
             assert!((parameters[2][0] - (0.9 + 0.2)).abs() < 1e-15);
@@ -165,8 +162,8 @@ mod tests {
     }
 
     #[test]
-    fn a_single_value_has_variance_zero_in_either_convention() {
-        for convention in [RunningVariance::UnbiasedFromOne, RunningVariance::BiasedFromZero] {
+    fn a_single_value_has_variance_zero_in_every_convention() {
+        for convention in RunningVariance::ALL {
             let mut parameters = parameters();
             norm(convention).update_statistics(&mut parameters, &[7.0]);
             assert_eq!(parameters[3][0], 3.6);

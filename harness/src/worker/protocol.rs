@@ -185,6 +185,12 @@ pub struct DeviceInfo {
 }
 
 impl BackendInfo {
+    /// The implementation that a note is about, where it begins with one's name and a colon.
+    pub fn subject_of(&self, note: &str) -> Option<&str> {
+        let (name, _) = note.split_once(": ")?;
+        self.implementations.iter().map(|one| one.name.as_str()).find(|known| *known == name)
+    }
+
     /// From a plugin and its description.
     pub fn new(plugin: &plugin::host::Plugin, description: &plugin::Description) -> Self {
         Self {

@@ -33,10 +33,7 @@ pub fn initial_parameters(
         }
         Role::Gamma => vec![1.0; spec.len()],
         Role::Beta | Role::RunningMean => vec![0.0; spec.len()],
-        Role::RunningVariance => match running_variance {
-            RunningVariance::UnbiasedFromOne => vec![1.0; spec.len()],
-            RunningVariance::BiasedFromZero => vec![0.0; spec.len()],
-        },
+        Role::RunningVariance => vec![running_variance.start(); spec.len()],
     });
     Ok(values.collect())
 }
@@ -141,9 +138,11 @@ mod tests {
     #[test]
     fn the_running_variance_follows_the_convention() {
         let model = lenet_bn().model;
-        let values = initial_parameters(&model, RunningVariance::BiasedFromZero, 1).unwrap();
         let specs = model.parameters().unwrap();
-        let mut variances = specs.iter().zip(values).filter(|(s, _)| s.role == Role::RunningVariance);
-        assert!(variances.all(|(_, tensor)| tensor.iter().all(|&v| v == 0.0)));
+        for (convention, start) in RunningVariance::ALL.into_iter().zip([1.0, 0.0, 1.0]) {
+            let values = initial_parameters(&model, convention, 1).unwrap();
+            let mut variances = specs.iter().zip(values).filter(|(s, _)| s.role == Role::RunningVariance);
+            assert!(variances.all(|(_, tensor)| tensor.iter().all(|&v| v == start)), "{convention:?}");
+        }
     }
 }

@@ -118,6 +118,13 @@ impl Started {
         self.frameworks.get(&cell.backend)?.language.as_deref()
     }
 
+    /// What a cell's backend says of its implementation: the first note that begins with that one's
+    /// name and a colon, without these.
+    pub fn note_on(&self, cell: &Cell) -> Option<&str> {
+        let mut notes = self.notes.iter().filter(|note| note.backend == cell.backend);
+        notes.find_map(|note| Some(note.text.strip_prefix(&*cell.implementation)?.strip_prefix(": ")?.trim()))
+    }
+
     /// The machine and the tools of a cell.
     pub fn environment_of(&self, cell: &Cell) -> &Environment {
         let mut merged = self.merged.iter();

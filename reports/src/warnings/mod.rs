@@ -25,7 +25,7 @@ pub fn warnings(record: &Record) -> Vec<Warning> {
     warnings.extend(cells.iter().filter_map(|(cell, runs)| work_left(cell, runs, noise_share)));
     warnings.extend(cells.iter().filter_map(|(cell, runs)| more_threads(cell, runs)));
     warnings.extend(cells.iter().filter_map(|(cell, runs)| stalled::stalled(cell, runs)));
-    warnings.extend(cells.iter().filter_map(|(cell, runs)| growing_memory(cell, runs)));
+    warnings.extend(cells.iter().filter_map(|(cell, runs)| growing_memory(record, cell, runs)));
     warnings
 }
 
@@ -90,18 +90,19 @@ const GROWTH_BYTES: u64 = 4 << 20;
 
 /// Says so when a cell's memory grows after the second epoch, by which everything
 /// should have been allocated: a framework that keeps what it no longer needs.
-fn growing_memory(cell: &Cell, runs: &[&Run]) -> Option<Warning> {
-    let (grown, before, epoch) = runs.iter().filter_map(|run| growth(run)).max()?;
-    Some(Warning::GrowingMemory { cell: cell.clone(), grown, before, epoch })
+fn growing_memory(record: &Record, cell: &Cell, runs: &[&Run]) -> Option<Warning> {
+    let (grown, before, by_epoch) = runs.iter().filter_map(|run| growth(run)).max()?;
+    let because = record.started.note_on(cell).map(str::to_owned);
+    Some(Warning::GrowingMemory { cell: cell.clone(), grown, before, by_epoch, because })
 }
 
-/// By how much a run's memory grew, from how much, and up to which epoch.
-fn growth(run: &Run) -> Option<(u64, u64, u32)> {
-    let (second, last) = (run.epochs.get(1)?, run.epochs.last()?);
-    let before = second.rss_bytes?;
-    let grown = last.rss_bytes?.saturating_sub(before);
+/// By how much a run's memory grew, from how much, and how much it was after each epoch.
+fn growth(run: &Run) -> Option<(u64, u64, Vec<u64>)> {
+    let by_epoch: Vec<u64> = run.epochs.iter().map(|epoch| epoch.rss_bytes).collect::<Option<_>>()?;
+    let (before, last) = (*by_epoch.get(1)?, *by_epoch.last()?);
+    let grown = last.saturating_sub(before);
     let is_growth = grown > GROWTH_BYTES && grown as f64 > GROWTH_SHARE * before as f64;
-    is_growth.then_some((grown, before, last.number))
+    is_growth.then_some((grown, before, by_epoch))
 }
 
 /// Says so when planned runs are missing.
@@ -155,7 +156,7 @@ fn not_audited(record: &Record) -> Option<Warning> {
 mod tests {
     use super::*;
     use crate::example;
-    use crate::record::{Device, MergedRun, Outcome, Purpose};
+    use crate::record::{Device, MergedRun, Note, Outcome, Purpose};
 
     fn warnings(record: &Record) -> Vec<String> {
         super::warnings(record).iter().map(ToString::to_string).collect()
@@ -335,8 +336,41 @@ mod tests {
         assert_eq!(
             grown([100, 300, 400, 500, 600]),
             [
-                "lenet-bn handwritten/primitive@cpu: its memory grew by 300 MiB, 100 %, from epoch 2 to 5: it may leak"
+                "lenet-bn handwritten/primitive@cpu: its memory grew by 300 MiB, 100 %, from epoch 2 to 5 (100 MiB, \
+                 300 MiB, 400 MiB, 500 MiB, 600 MiB after epochs 1 to 5): it may leak"
             ]
         );
+    }
+
+    #[test]
+    fn a_backend_s_reason_takes_the_place_of_the_suspicion() {
+        let mut record = example::record_of_one_run();
+        for (bytes, epoch) in (1..).zip(example::epochs_of(&mut record)) {
+            epoch.rss_bytes = Some(bytes << 30);
+        }
+        let note = |text: &str| Note { backend: "handwritten".to_owned(), text: text.to_owned() };
+        let told = |notes: Vec<Note>| {
+            let mut record = record.clone();
+            record.started.notes = notes;
+            warnings(&record).into_iter().find(|warning| warning.contains("memory")).unwrap()
+        };
+        let reason = note("primitive: it keeps the graph of every step");
+        let found = told(vec![note("builtin: it keeps nothing"), reason.clone()]);
+        assert!(
+            found.ends_with("after epochs 1 to 5): handwritten says: it keeps the graph of every step"),
+            "{found}"
+        );
+        let of_another = Note { backend: "tch".to_owned(), ..reason };
+        assert!(told(vec![of_another, note("primitively: it leaks")]).ends_with(": it may leak"));
+    }
+
+    #[test]
+    fn many_epochs_are_not_listed_one_by_one() {
+        let cell = example::cell("lenet-bn", "tch", "builtin");
+        let by_epoch: Vec<u64> = (1..=20).map(|epoch| epoch << 30).collect();
+        let warning =
+            Warning::GrowingMemory { cell, grown: 18 << 30, before: 2 << 30, by_epoch, because: None };
+        let told = warning.to_string();
+        assert!(told.contains("5.0 GiB, 6.0 GiB, …, 20.0 GiB after epochs 1 to 20"), "{told}");
     }
 }

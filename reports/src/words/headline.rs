@@ -1,5 +1,8 @@
 //! What a reader came for: which framework is the fastest, how far it is from the next and from
-//! the ceiling, what batch norm bought, and whether the built-in layer was worth it.
+//! the ceiling, what Rust costs against Python, what batch norm bought, and whether the built-in
+//! layer was worth it.
+
+mod languages;
 
 use serde::Serialize;
 
@@ -37,6 +40,7 @@ impl Headline {
         let fields: Vec<Field<'_>> = main_groups(groups).map(|group| Field::of(record, group)).collect();
         let mut sentences: Vec<String> = fields.iter().map(Field::fastest).collect();
         sentences.extend(fields.iter().filter_map(Field::untimed));
+        sentences.extend(fields.iter().filter_map(Field::rust_against_python));
         let first = fields.iter().find(|field| field.best().is_some()).or(fields.first());
         if let Some(field) = first {
             let best = field.best().map(|summary| summary.cell);

@@ -167,10 +167,7 @@ impl BatchNorm {
         running_variance: &mut [f32],
     ) {
         let count = (batch * self.area) as f64;
-        let correction = match convention {
-            RunningVariance::UnbiasedFromOne if count > 1.0 => count / (count - 1.0),
-            RunningVariance::UnbiasedFromOne | RunningVariance::BiasedFromZero => 1.0,
-        };
+        let correction = convention.correction(count);
         let blend = |running: &mut f32, batch: f64| {
             *running = ((1.0 - self.momentum) * f64::from(*running) + self.momentum * batch) as f32;
         };

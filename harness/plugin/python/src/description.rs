@@ -29,6 +29,7 @@ struct DescribedImplementation {
 enum Convention {
     UnbiasedFromOne,
     BiasedFromZero,
+    BiasedFromOne,
 }
 
 /// `trainmark.Device`
@@ -64,6 +65,7 @@ impl From<DescribedImplementation> for Implementation {
         let convention = match described.running_variance {
             Convention::UnbiasedFromOne => RunningVariance::UnbiasedFromOne,
             Convention::BiasedFromZero => RunningVariance::BiasedFromZero,
+            Convention::BiasedFromOne => RunningVariance::BiasedFromOne,
         };
         Self::new(described.name, convention, described.summary)
     }

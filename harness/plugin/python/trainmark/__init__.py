@@ -84,8 +84,8 @@ class Implementation:
 
     running_variance: str
     """`unbiased_from_one`, the frameworks' convention: it starts at 1 and is updated with the
-    batch's unbiased variance; or `biased_from_zero`, that of d2l.ai's chapter: it starts at 0
-    and is updated with the biased one."""
+    batch's unbiased variance; `biased_from_zero`, that of d2l.ai's chapter: it starts at 0 and is
+    updated with the biased one; or `biased_from_one`, Burn's: it starts at 1, with the biased one."""
 
     summary: str
     """One line for `list` and the report."""
@@ -93,10 +93,10 @@ class Implementation:
     def __post_init__(self) -> None:
         for name in ("name", "running_variance", "summary"):
             _check(self, name, str)
-        if self.running_variance not in ("unbiased_from_one", "biased_from_zero"):
+        if self.running_variance not in ("unbiased_from_one", "biased_from_zero", "biased_from_one"):
             raise ValueError(
                 f"Implementation.running_variance is {self.running_variance!r}, "
-                "expected 'unbiased_from_one' or 'biased_from_zero'"
+                "expected 'unbiased_from_one', 'biased_from_zero' or 'biased_from_one'"
             )
 
 

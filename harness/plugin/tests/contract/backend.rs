@@ -90,13 +90,14 @@ fn leaked(samples: Samples<'_>) -> Samples<'static> {
     Samples::new(samples.pixels.to_vec().leak(), samples.labels.to_vec().leak())
 }
 
-/// What [`TestBackend`] says of itself: both conventions, a device that works
+/// What [`TestBackend`] says of itself: every convention, a device that works
 /// and one that does not, and text beyond ASCII.
 pub(crate) fn description() -> Description {
     Description::new("no framework 1.0 (größer)")
         .with_implementations([
             Implementation::new("primitive", RunningVariance::BiasedFromZero, "γ·x̂ + β by hand"),
             Implementation::new("builtin", RunningVariance::UnbiasedFromOne, ""),
+            Implementation::new("mixed", RunningVariance::BiasedFromOne, "neither's start with the other's"),
         ])
         .with_devices([Device::available("cpu"), Device::unavailable("cuda:0", "no driver")])
         .with_notes(["its pooling is slow", "größer is no ASCII"])

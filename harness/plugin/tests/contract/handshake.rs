@@ -51,7 +51,7 @@ fn a_wrong_magic_is_refused() {
 #[test]
 fn another_major_version_is_refused_with_both_versions() {
     let second = refusal(|table| table.major = 2);
-    assert_eq!(second, "built for ABI 2.1, this harness speaks 1.x; rebuild it against trainmark-plugin 1");
+    assert_eq!(second, "built for ABI 2.2, this harness speaks 1.x; rebuild it against trainmark-plugin 1");
     let zeroth = refusal(|table| (table.major, table.minor) = (0, 9));
     assert_eq!(zeroth, "built for ABI 0.9, this harness speaks 1.x; rebuild it against trainmark-plugin 1");
 }
@@ -138,7 +138,7 @@ fn an_unknown_running_variance_convention_is_an_error() {
         let implementation = ImplementationData {
             name: c"builtin".as_ptr(),
             summary: c"".as_ptr(),
-            running_variance: 2,
+            running_variance: 3,
             reserved: 0,
         };
         let description = DescriptionData {
@@ -158,7 +158,9 @@ fn an_unknown_running_variance_convention_is_an_error() {
         TM_OK
     }
     let plugin = load(|table| table.describe = Some(odd)).unwrap();
-    assert_eq!(plugin.describe(), Err(Error::invalid("running-variance convention 2 is unknown")));
+    let message = "running-variance convention 3 is unknown; there are 0 (unbiased_from_one), \
+                   1 (biased_from_zero), 2 (biased_from_one)";
+    assert_eq!(plugin.describe(), Err(Error::invalid(message)));
 }
 
 /// A description as ABI 1.0 knew it ends before the notes; what lies behind is not its own.

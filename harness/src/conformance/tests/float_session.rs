@@ -288,7 +288,7 @@ fn build(
 ) -> Result<Reference, Error> {
     let convention = match (defect, declared) {
         (Defect::OtherConvention, RunningVariance::UnbiasedFromOne) => RunningVariance::BiasedFromZero,
-        (Defect::OtherConvention, RunningVariance::BiasedFromZero) => RunningVariance::UnbiasedFromOne,
+        (Defect::OtherConvention, _) => RunningVariance::UnbiasedFromOne,
         _ => declared,
     };
     let mut model = request.model.clone();

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::example;
-use crate::record::{Role, Run, RunOutcome};
+use crate::record::{Framework, Role, Run, RunOutcome};
 use crate::summary::{group, summarize};
 
 /// The example with `handwritten` as the ceiling, ten times as fast as it was, and with a
@@ -136,4 +136,67 @@ fn two_devices_have_a_sentence_each() {
     };
     assert_eq!((named("cpu"), named("cuda:0")), (1, 1), "{headline:#?}");
     assert!(headline.sentences[1].contains("what this graphics processor can do"), "{headline:#?}");
+}
+
+/// The record with candle, tch or both used from these languages, tch over an engine.
+fn used_from(mut record: Record, candle: Option<&str>, tch: Option<&str>) -> Record {
+    let of = |engine: Option<&str>, language: &str| Framework {
+        engine: engine.map(str::to_owned),
+        language: Some(language.to_owned()),
+    };
+    let candle = candle.map(|language| ("candle".to_owned(), of(None, language)));
+    let tch = tch.map(|language| ("tch".to_owned(), of(Some("libtorch 2.11.0"), language)));
+    record.started.frameworks = candle.into_iter().chain(tch).collect();
+    record
+}
+
+/// The same with a third framework in Python, `jax`, that takes `factor` times as long as tch.
+fn with_jax(record: Record, factor: f64) -> Record {
+    let mut record = used_from(record, Some("Rust"), Some("Rust"));
+    let jax = |cell: &Cell| Cell { backend: "jax".to_owned(), ..cell.clone() };
+    let of_tch: Vec<Run> = record.runs.iter().filter(|run| run.cell.backend == "tch").cloned().collect();
+    let mut of_jax: Vec<Run> = of_tch.into_iter().map(|run| Run { cell: jax(&run.cell), ..run }).collect();
+    of_jax.iter_mut().for_each(|run| slow_down(run, factor));
+    record.runs.extend(of_jax);
+    let cells = &mut record.started.plan.cells;
+    let more: Vec<Cell> = cells.iter().filter(|cell| cell.backend == "tch").map(jax).collect();
+    cells.extend(more);
+    let framework = Framework { engine: None, language: Some("Python".to_owned()) };
+    record.started.frameworks.insert("jax".to_owned(), framework);
+    record
+}
+
+#[test]
+fn rust_is_held_against_python() {
+    let (rust, python) = (Some("Rust"), Some("Python"));
+    let cases = [
+        ("Rust is slower", used_from(record(2.0), rust, python)),
+        ("Rust is faster, over the other's engine", used_from(record(2.0), python, rust)),
+        ("no difference", used_from(record(1.0), rust, python)),
+        ("one seed", used_from(one_seed(record(2.0)), rust, python)),
+        ("a wrapper, and one that computes by itself", with_jax(record(2.0), 1.5)),
+        ("of which one differs in nothing", with_jax(record(2.0), 2.0)),
+        ("Rust alone", used_from(record(2.0), rust, rust)),
+        ("nothing is said of the other", used_from(record(2.0), rust, None)),
+    ];
+    let told: Vec<String> = cases
+        .into_iter()
+        .map(|(name, record)| {
+            let sentences = Headline::of(&record, &group(summarize(&record))).sentences;
+            let found: Vec<String> =
+                sentences.into_iter().filter(|sentence| sentence.contains("Python")).collect();
+            format!("# {name}\n{}\n", if found.is_empty() { "–".to_owned() } else { found.join("\n") })
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+/// The ceiling is no framework, in whatever language it is written.
+#[test]
+fn the_ceiling_is_held_against_no_language() {
+    let mut record = used_from(record(2.0), Some("Python"), None);
+    let framework = Framework { engine: None, language: Some("Rust".to_owned()) };
+    record.started.frameworks.insert("handwritten".to_owned(), framework);
+    let headline = Headline::of(&record, &group(summarize(&record)));
+    assert!(!headline.sentences.iter().any(|sentence| sentence.contains("Python")), "{headline:#?}");
 }

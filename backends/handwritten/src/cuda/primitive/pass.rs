@@ -64,10 +64,7 @@ impl Pass<'_> {
         for (stage, statistics) in self.network.stages.iter().zip(&self.memory.batch.statistics) {
             let Operation::BatchNorm(norm) = &stage.operation else { continue };
             let values = (self.batch * norm.area) as f64;
-            let correction = match convention {
-                RunningVariance::UnbiasedFromOne if values > 1.0 => values / (values - 1.0),
-                RunningVariance::UnbiasedFromOne | RunningVariance::BiasedFromZero => 1.0,
-            };
+            let correction = convention.correction(values);
             let arguments = [
                 statistics.mean.into(),
                 statistics.variance.into(),

@@ -25,8 +25,8 @@ fn what_is_wrong_with_a_backends_file_is_told_with_its_line() {
         ),
         (
             "import trainmark as tm\nA = tm.Implementation('a', 'biased', '')\n",
-            "ValueError: Implementation.running_variance is 'biased', expected 'unbiased_from_one' or \
-             'biased_from_zero' (backend.py:2)",
+            "ValueError: Implementation.running_variance is 'biased', expected 'unbiased_from_one', \
+             'biased_from_zero' or 'biased_from_one' (backend.py:2)",
         ),
         (
             "import sys\nsys.exit('no licence')\n",

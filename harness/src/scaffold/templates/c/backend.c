@@ -6,7 +6,8 @@ static const tm_implementation implementations[] = {
     {
         .name = "primitive",
         .summary = "composed of elementary operations",
-        // TM_BIASED_FROM_ZERO is the other convention; check shows which one it is.
+        // TM_BIASED_FROM_ZERO and TM_BIASED_FROM_ONE are the other conventions; check says
+        // which one it is.
         .running_variance = TM_UNBIASED_FROM_ONE,
     },
 };

@@ -14,7 +14,8 @@ def describe():
         # Name and version of the framework, such as importlib.metadata.version("torch") tells it.
         framework=f"NumPy {np.__version__}",
         # The ways to compute batch norm. Beside `primitive`, add `builtin` if the framework has a layer of
-        # its own. "biased_from_zero" is the other convention; check shows which one it is.
+        # its own. "biased_from_zero" and "biased_from_one" are the other conventions; check says
+        # which one it is.
         implementations=[
             tm.Implementation("primitive", "unbiased_from_one", "composed of elementary operations"),
         ],

@@ -18,8 +18,8 @@ impl Backend for Plugin {
         // Name and version of the framework.
         Ok(Description::new("{{name}}")
             // The ways to compute batch norm. Behind `primitive`, add `builtin` if the
-            // framework has a layer of its own. BiasedFromZero is the other convention;
-            // check shows which one it is.
+            // framework has a layer of its own. BiasedFromZero and BiasedFromOne are the
+            // other conventions; check says which one it is.
             .with_implementations([Implementation::new(
                 "primitive",
                 RunningVariance::UnbiasedFromOne,
