@@ -5,9 +5,12 @@ import os
 import shutil
 import sysconfig
 import tempfile
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 
 import trainmark as tm
+
+# Of the packages, the one that is there where they are for CUDA, too.
+CUDA = "nvidia-cublas"
 
 FRAMEWORKS, CHAPTER = "unbiased_from_one", "biased_from_zero"
 
@@ -32,7 +35,7 @@ IMPLEMENTATIONS = [
 def describe() -> tm.Description:
     # `import torch` takes seconds: nothing here needs it unless there is a GPU.
     devices = [tm.Device("cpu")]
-    reason = without_cuda()
+    reason = tm.without_cuda(CUDA)
     if reason is None:
         devices += graphics_processors()
     else:
@@ -47,7 +50,7 @@ def describe() -> tm.Description:
 
 
 def open(request: tm.Request):
-    if request.device != "cpu" and (reason := without_cuda()):
+    if request.device != "cpu" and (reason := tm.without_cuda(CUDA)):
         raise tm.DeviceError(f"{request.device} cannot be used: {reason}")
     if request.implementation == "compiled" and (reason := without_compiler()):
         raise tm.Unsupported(f"torch.compile needs {reason}")
@@ -65,17 +68,6 @@ def open(request: tm.Request):
 def compiled_here() -> str:
     """A folder for what this process compiles; closing a session empties it."""
     return tempfile.mkdtemp(prefix="trainmark-compiled-")
-
-
-def without_cuda() -> str | None:
-    """Why no GPU can be used; none where one may be."""
-    if not any(map(os.path.exists, ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg"))):
-        return "there is no NVIDIA driver"
-    try:
-        version("nvidia-cublas")
-    except PackageNotFoundError:
-        return "the environment was made without CUDA's libraries; make it again where the driver is"
-    return None
 
 
 def graphics_processors() -> list[tm.Device]:
