@@ -3,9 +3,11 @@
 mod machine;
 mod reasons;
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use machine::{Machine, TOML};
+use trainmark_tests::repository_root;
 
 /// Times that the environment and the library were made, by what was printed of it.
 fn builds(machine: &Machine) -> usize {
@@ -180,4 +182,22 @@ fn an_environment_without_its_python_is_removed_unless_a_library_is_linked_to_it
     assert!(environment.join("complete").is_file() && environment.join("bin/python").exists());
     let users = fs::read_to_string(environment.join("users")).unwrap();
     assert_eq!(users, target.display().to_string(), "whoever is linked to it still is");
+}
+
+/// What a backend computes with is the same with CUDA as without.
+#[test]
+fn the_lists_with_cuda_hold_those_without() {
+    for backend in ["jax", "pytorch"] {
+        let read = |name: &str| {
+            let path = repository_root().join("backends").join(backend).join(name);
+            // One entry per package, with its hashes.
+            let text = fs::read_to_string(path).unwrap().replace("\\\n", " ");
+            let entries = text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned);
+            entries.collect::<BTreeSet<_>>()
+        };
+        let [light, whole] = ["requirements.txt", "requirements-cuda.txt"].map(read);
+        assert!(light.is_subset(&whole), "{backend}: {:?}", light.difference(&whole).collect::<Vec<_>>());
+        let hashes = whole.iter().all(|entry| entry.contains("==") && entry.contains("--hash=sha256:"));
+        assert!(hashes && whole.len() > light.len(), "{whole:?}");
+    }
 }
