@@ -101,7 +101,13 @@ impl Machine {
     /// Whether builds see an NVIDIA driver, with this machine's programs.
     pub(super) fn has_driver(&self) -> bool {
         let rule = repository_root().join("scripts/nvidia-driver.sh");
-        Command::new("sh").arg(rule).env("PATH", self.bin()).env_remove("TRAINMARK_CUDA").status().unwrap().success()
+        Command::new("sh")
+            .arg(rule)
+            .env("PATH", self.bin())
+            .env_remove("TRAINMARK_CUDA")
+            .status()
+            .unwrap()
+            .success()
     }
 
     /// The Python that serves.

@@ -74,6 +74,13 @@ fn a_python_that_cannot_serve_is_told_with_the_remedy() {
         "its Python, /nonexistent/python3, is gone; make the environment again, or unset TRAINMARK_PYTHON";
     assert!(reason.contains(gone), "{reason}");
 
+    let free = format!(
+        "case $2 in -c) '{python}' \"$@\" | sed 's/\"free_threaded\": false/\"free_threaded\": true/' ;; *) exec '{python}' \
+         \"$@\" ;; esac"
+    );
+    machine.program("python3", &free);
+    assert!(machine.reason().contains(" is free-threaded, which has another interface; install a usual one"));
+
     // The same Python, whose answer does not name its library.
     let without = format!(
         "case $2 in -c) '{python}' \"$@\" | sed 's/libpython[^\"]*//g' ;; *) exec '{python}' \"$@\" ;; esac"
@@ -122,7 +129,9 @@ fn what_uv_says_is_understood() {
             "there is no wheel of numpy==1.21.0 for Python 3.",
         ),
         (
-            format!("{because} nowhere was not found in the package registry and you require nowhere==1.0, …"),
+            format!(
+                "{because} nowhere was not found in the package registry and you require nowhere==1.0, …"
+            ),
             "there is no wheel of nowhere for Python 3.",
         ),
         (
@@ -130,14 +139,19 @@ fn what_uv_says_is_understood() {
             "what was fetched of numpy==2.4.6 has another hash than the requirements file says",
         ),
         (
-            "error: In `--require-hashes` mode, all requirements must have a hash, but none were provided".to_owned(),
+            "error: In `--require-hashes` mode, all requirements must have a hash, but none were provided"
+                .to_owned(),
             "gives no hash or no version (==) for a package; write both",
         ),
         (
-            "error: Failed to fetch: http://127.0.0.1:9/simple/numpy/\n  cause: Connection refused".to_owned(),
+            "error: Failed to fetch: http://127.0.0.1:9/simple/numpy/\n  cause: Connection refused"
+                .to_owned(),
             "http://127.0.0.1:9/simple/numpy/ cannot be reached; try again with a network",
         ),
-        ("error: something else\n  cause: the disk\n".to_owned(), "error: something else; cause: the disk; see"),
+        (
+            "error: something else\n  cause: the disk\n".to_owned(),
+            "error: something else; cause: the disk; see",
+        ),
     ] {
         let lines = said.lines().map(|line| format!("echo '{line}'\n")).collect::<String>();
         machine.program("uv", &format!("{lines}exit 1"));
