@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import interpreter
@@ -220,9 +221,11 @@ class Cached(Environment):
         say(f"{self.title}: made with {self.base.name}")
         # Another build may be about to fetch what is wanted here, too, and finds it here once it is whole.
         with locked(cache().parent / WHEELS / LOCK, f"{self.title}: wheels"):
+            start = time.monotonic()
             self.fetch()
             self.complete()
-        say(f"{self.title}: {megabytes(self.bytes())} in {self.folder}")
+        seconds = round(time.monotonic() - start)
+        say(f"{self.title}: {megabytes(self.bytes())} in {self.folder}, made in {seconds} s")
 
     def complete(self):
         """Does what is to be done to the packages, and marks the environment as whole."""
