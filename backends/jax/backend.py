@@ -1,9 +1,12 @@
 """JAX: the model is a function, its training step another, compiled by XLA."""
 
 import os
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 
 import trainmark as tm
+
+# Of the packages, the one that is there where they are for CUDA, too.
+CUDA = "jax-cuda13-plugin"
 
 NOTES = [
     "an epoch is a loop over the compiled step, which a CPU did faster than one lax.scan of it",
@@ -26,26 +29,15 @@ def open(request: tm.Request):
     os.environ["PJRT_NPROC"] = str(request.threads)
     if request.device == "cpu":
         os.environ["JAX_PLATFORMS"] = "cpu"
-    elif reason := without_cuda():
+    elif reason := tm.without_cuda(CUDA):
         raise tm.DeviceError(f"{request.device} cannot be used: {reason}")
     from training import Session
 
     return Session(request)
 
 
-def without_cuda() -> str | None:
-    """Why no GPU can be used; none where one may be."""
-    if not any(map(os.path.exists, ("/proc/driver/nvidia/version", "/dev/nvidiactl"))):
-        return "there is no NVIDIA driver"
-    try:
-        version("jax-cuda13-plugin")
-    except PackageNotFoundError:
-        return "JAX's wheels for CUDA are not in this environment; set TRAINMARK_PYTHON to one with jax[cuda13]"
-    return None
-
-
 def graphics_processors() -> list[tm.Device]:
-    if reason := without_cuda():
+    if reason := tm.without_cuda(CUDA):
         return [tm.Device("cuda:0", reason)]
     import jax
 

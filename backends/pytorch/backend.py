@@ -5,9 +5,12 @@ import os
 import shutil
 import sysconfig
 import tempfile
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 
 import trainmark as tm
+
+# Of the packages, the one that is there where they are for CUDA, too.
+CUDA = "nvidia-cublas"
 
 FRAMEWORKS, CHAPTER = "unbiased_from_one", "biased_from_zero"
 
@@ -24,6 +27,11 @@ IMPLEMENTATIONS = [
     ),
     tm.Implementation("compiled", FRAMEWORKS, "builtin through torch.compile, which compiles in the first epoch"),
     tm.Implementation(
+        "tuned",
+        FRAMEWORKS,
+        "builtin with oneDNN's max pooling and a heap that keeps what a step has freed, as the backend tch has both",
+    ),
+    tm.Implementation(
         "notebook", FRAMEWORKS, "builtin fed by a DataLoader with 4 workers, which turn each image into floats"
     ),
 ]
@@ -32,13 +40,14 @@ IMPLEMENTATIONS = [
 def describe() -> tm.Description:
     # `import torch` takes seconds: nothing here needs it unless there is a GPU.
     devices = [tm.Device("cpu")]
-    reason = without_cuda()
+    reason = tm.without_cuda(CUDA)
     if reason is None:
         devices += graphics_processors()
     else:
         devices.append(tm.Device("cuda:0", reason))
     notes = [
-        "max pooling and the heap are as PyTorch has them; a backend over the same libtorch may do them otherwise",
+        "max pooling and the heap are as PyTorch has them, but in `tuned`; a backend over the same libtorch may do them "
+        "otherwise",
         "compiled: torch.compile compiles anew in every process: the first epoch has it",
         "chapter: its moving averages hold on to the autograd graph of every step, as the chapter writes them",
     ]
@@ -48,7 +57,7 @@ def describe() -> tm.Description:
 
 
 def open(request: tm.Request):
-    if request.device != "cpu" and (reason := without_cuda()):
+    if request.device != "cpu" and (reason := tm.without_cuda(CUDA)):
         raise tm.DeviceError(f"{request.device} cannot be used: {reason}")
     if request.implementation == "compiled" and (reason := without_compiler()):
         raise tm.Unsupported(f"torch.compile needs {reason}")
@@ -66,17 +75,6 @@ def open(request: tm.Request):
 def compiled_here() -> str:
     """A folder for what this process compiles; closing a session empties it."""
     return tempfile.mkdtemp(prefix="trainmark-compiled-")
-
-
-def without_cuda() -> str | None:
-    """Why no GPU can be used; none where one may be."""
-    if not any(map(os.path.exists, ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg"))):
-        return "there is no NVIDIA driver"
-    try:
-        version("nvidia-cublas")
-    except PackageNotFoundError:
-        return "the environment was made without CUDA's libraries; make it again where the driver is"
-    return None
 
 
 def graphics_processors() -> list[tm.Device]:

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 import trainmark as tm
+from tuning import MaxPool
 
 # The implementations whose batch norm is composed from tensor operations.
 COMPOSED = ("primitive", "chapter")
@@ -28,6 +29,8 @@ def module(layer: tm.Layer, implementation: str) -> nn.Module:
         case "batch_norm":
             norm = nn.BatchNorm1d if len(layer.input) == 1 else nn.BatchNorm2d
             return norm(channels, eps=layer.epsilon, momentum=layer.momentum)
+        case "max_pool2d" if implementation == "tuned":
+            return MaxPool(layer.window, layer.stride)
         case "max_pool2d":
             return nn.MaxPool2d(layer.window, layer.stride)
         case "avg_pool2d":

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 import trainmark as tm
 from images import Images
 from network import network, normalises_one_value, tensors
+from tuning import keep_freed_memory
 
 # As the chapter's load_data_fashion_mnist has it.
 WORKERS = 4
@@ -19,6 +20,8 @@ WORKERS = 4
 class Session:
     def __init__(self, request: tm.Request):
         torch.set_num_threads(request.threads)
+        if request.implementation == "tuned":
+            keep_freed_memory()
         # float32 is float32.
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
         torch.backends.cudnn.benchmark = True

@@ -4,6 +4,7 @@
 set -eu
 unset CDPATH
 cd "$(dirname "$0")"
+. ./folder.sh
 if [ "${1:-}" = --probe ]; then
     # The harness puts its own words before the reason.
     if reason=$(sh ./libtorch.sh --probe 2>&1); then exit 0; fi
@@ -13,6 +14,7 @@ fi
 LIBTORCH=$(sh ./libtorch.sh)
 export LIBTORCH
 echo "libtorch: $LIBTORCH"
+keep_environment "$LIBTORCH" "${CARGO_TARGET_DIR:-$PWD/target}"
 # They would send torch-sys elsewhere.
 unset LIBTORCH_USE_PYTORCH LIBTORCH_INCLUDE LIBTORCH_LIB LIBTORCH_STATIC LIBTORCH_CXX11_ABI
 exec cargo build --release --locked --lib

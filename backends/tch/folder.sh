@@ -51,15 +51,21 @@ without_cuda() {
     fi
 }
 
-# Whether a libtorch with CUDA is wanted: TRAINMARK_TCH_CUDA says yes or no; else, where
-# there is an NVIDIA driver.
+# Where a libtorch is that of an environment which trainmark has made for a backend in Python, tells
+# it that the library in a folder is linked to it: it is not removed as long as the folder is there.
+keep_environment() {
+    environment=${1%/lib/python3.*/site-packages/torch}
+    [ "$environment" != "$1" ] && [ -f "$environment/complete" ] || return 0
+    case $environment in */trainmark/python/*) ;; *) return 0 ;; esac
+    while IFS= read -r user; do
+        [ "$user" != "$2" ] || return 0
+    done 2>/dev/null <"$environment/users" || :
+    printf '%s\n' "$2" 2>/dev/null >>"$environment/users" || :
+}
+
+# Whether a libtorch with CUDA is wanted.
 wants_cuda() {
-    case ${TRAINMARK_TCH_CUDA:-} in
-        yes) return 0 ;;
-        no) return 1 ;;
-    esac
-    [ "$(uname -s)" = Linux ] || return 1
-    [ -e /proc/driver/nvidia/version ] || [ -e /dev/nvidiactl ] || command -v nvidia-smi >/dev/null
+    sh ../../scripts/nvidia-driver.sh TRAINMARK_TCH_CUDA
 }
 
 # `wheels` or `wheels cuda`: the MB to download and the platforms of the wheels for this

@@ -304,6 +304,14 @@ fn the_torch_of_a_backend_in_python_is_taken_before_anything_is_fetched() {
     fs::write(machine.path(environment).join("complete"), "").unwrap();
     assert_eq!(machine.found(None), torch);
 
+    // Whoever makes and removes environments is told of the library, once.
+    let machine = machine.program("cargo", "exit 0");
+    for _ in 0..2 {
+        let output = machine.run("build.sh", "", Some(("CARGO_TARGET_DIR", Path::new("/tar get/tch"))));
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    assert_eq!(fs::read_to_string(machine.path(environment).join("users")).unwrap(), "/tar get/tch\n");
+
     // In the place of CUDA's libraries there may be stubs.
     let machine = machine.with_cuda(Some(true));
     let output = offline(&machine);

@@ -93,7 +93,7 @@ impl Threads<'_> {
 
     /// Sets the variables of a process: they are read when a library is loaded, so a plugin
     /// itself could not set them in time.
-    pub(super) fn set(self, command: &mut Command) {
+    pub fn set(self, command: &mut Command) {
         for variable in USUAL.into_iter().chain(self.variables.iter().map(String::as_str)) {
             command.env(variable, self.count.to_string());
         }

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use trainmark_tests::{Invocation, Repository, minimal_c, serving_python};
+use trainmark_tests::{Invocation, Repository, minimal_c, repository_root, serving_python};
 
 /// What the tool's launcher calls, and what the test's own programs do.
 const TOOLS: &str = "cc cp dirname mkdir sed sh";
@@ -96,6 +96,18 @@ impl Machine {
     /// Takes a program off the PATH.
     pub(super) fn without(&self, name: &str) {
         fs::remove_file(self.bin().join(name)).unwrap();
+    }
+
+    /// Whether builds see an NVIDIA driver, with this machine's programs.
+    pub(super) fn has_driver(&self) -> bool {
+        let rule = repository_root().join("scripts/nvidia-driver.sh");
+        Command::new("sh")
+            .arg(rule)
+            .env("PATH", self.bin())
+            .env_remove("TRAINMARK_CUDA")
+            .status()
+            .unwrap()
+            .success()
     }
 
     /// The Python that serves.

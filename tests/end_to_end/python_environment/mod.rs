@@ -3,9 +3,11 @@
 mod machine;
 mod reasons;
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use machine::{Machine, TOML};
+use trainmark_tests::repository_root;
 
 /// Times that the environment and the library were made, by what was printed of it.
 fn builds(machine: &Machine) -> usize {
@@ -122,4 +124,80 @@ fn an_environment_of_the_users_own_is_used_as_it_is() {
     machine.check().run().expect(0);
     let listed = machine.invoke(["list"]).run().expect(0).stdout;
     assert!(listed.contains("own (python_environment)"), "{listed}");
+}
+
+#[test]
+fn a_driver_that_appears_calls_for_the_packages_for_cuda() {
+    let Some(machine) = Machine::new() else { return };
+    // On a machine with a driver of its own, a variable would have to hide that.
+    if machine.has_driver() {
+        return;
+    }
+    machine.write("backend.toml", &format!("{TOML}downloads = \"much, 9.9 GB\"\n"));
+    let zeros = "0".repeat(64);
+    let for_cuda = format!("{}other==1.0 --hash=sha256:{zeros}\n", machine.requirement());
+    machine.write("requirements-cuda.txt", &for_cuda);
+    assert_eq!(builds(&machine), 1);
+    assert_eq!(builds(&machine), 0);
+    machine.program("nvidia-smi", "exit 0");
+    let listed = machine.invoke(["list"]).run().expect(0).stdout;
+    assert!(listed.contains("  cpu: out of date; "), "{listed}");
+    let checked = machine.check().run().expect(1);
+    assert!(checked.stdout.contains("there is no wheel of other"), "{checked:?}");
+    // Who wants none says so, and nothing is fetched.
+    for variable in ["TRAINMARK_CUDA", "TRAINMARK_PYTHON_CUDA"] {
+        machine.check().env(variable, "no").run().expect(0);
+    }
+    machine.without("nvidia-smi");
+    let wanted = machine.check().env("TRAINMARK_CUDA", "yes").run().expect(1);
+    assert!(wanted.stdout.contains("there is no wheel of other"), "{wanted:?}");
+}
+
+#[test]
+fn an_environment_without_its_python_is_removed_unless_a_library_is_linked_to_it() {
+    let Some(machine) = Machine::new() else { return };
+    let target = machine.repository.path().join("target");
+    fs::create_dir(&target).unwrap();
+    let lost = |name: &str, users: &str| {
+        let folder = machine.cache().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("complete"), "{}").unwrap();
+        fs::write(folder.join("users"), users).unwrap();
+        folder
+    };
+    let used = lost("3.9-used-one", &format!("/no/where\n{}\n", target.display()));
+    let unused = [lost("3.9-left-two", "/no/where\n"), lost("3.9-left-three", "")];
+    assert_eq!(builds(&machine), 1);
+    assert!(used.exists() && !unused.iter().any(|folder| folder.exists()));
+
+    // One that is made again at its place stays as it was where it cannot be.
+    let environment = machine.cache().read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let environment = environment.into_iter().find(|path| path.is_dir() && *path != used).unwrap();
+    fs::write(environment.join("users"), target.display().to_string()).unwrap();
+    fs::remove_file(environment.join("bin/python")).unwrap();
+    machine.write("backend.py", "def describe(): return 1\n");
+    machine.check().env("PIP_FIND_LINKS", "/no/where").run().expect(1);
+    assert!(environment.join("users").is_file());
+    assert_eq!(builds(&machine), 1);
+    assert!(environment.join("complete").is_file() && environment.join("bin/python").exists());
+    let users = fs::read_to_string(environment.join("users")).unwrap();
+    assert_eq!(users, target.display().to_string(), "whoever is linked to it still is");
+}
+
+/// What a backend computes with is the same with CUDA as without.
+#[test]
+fn the_lists_with_cuda_hold_those_without() {
+    for backend in ["jax", "pytorch"] {
+        let read = |name: &str| {
+            let path = repository_root().join("backends").join(backend).join(name);
+            // One entry per package, with its hashes.
+            let text = fs::read_to_string(path).unwrap().replace("\\\n", " ");
+            let entries = text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned);
+            entries.collect::<BTreeSet<_>>()
+        };
+        let [light, whole] = ["requirements.txt", "requirements-cuda.txt"].map(read);
+        assert!(light.is_subset(&whole), "{backend}: {:?}", light.difference(&whole).collect::<Vec<_>>());
+        let hashes = whole.iter().all(|entry| entry.contains("==") && entry.contains("--hash=sha256:"));
+        assert!(hashes && whole.len() > light.len(), "{whole:?}");
+    }
 }

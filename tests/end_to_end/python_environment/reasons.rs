@@ -74,6 +74,13 @@ fn a_python_that_cannot_serve_is_told_with_the_remedy() {
         "its Python, /nonexistent/python3, is gone; make the environment again, or unset TRAINMARK_PYTHON";
     assert!(reason.contains(gone), "{reason}");
 
+    let free = format!(
+        "case $2 in -c) '{python}' \"$@\" | sed 's/\"free_threaded\": false/\"free_threaded\": true/' ;; *) exec '{python}' \
+         \"$@\" ;; esac"
+    );
+    machine.program("python3", &free);
+    assert!(machine.reason().contains(" is free-threaded, which has another interface; install a usual one"));
+
     // The same Python, whose answer does not name its library.
     let without = format!(
         "case $2 in -c) '{python}' \"$@\" | sed 's/libpython[^\"]*//g' ;; *) exec '{python}' \"$@\" ;; esac"
@@ -105,4 +112,51 @@ fn a_python_that_cannot_serve_is_told_with_the_remedy() {
     );
     machine.without("cargo");
     assert!(machine.reason().starts_with("building it needs cargo: install Rust"));
+}
+
+/// uv says it in other words than pip.
+#[test]
+fn what_uv_says_is_understood() {
+    let Some(machine) = Machine::new() else { return };
+    let because = "error: No solution found when resolving dependencies\n  cause: Because";
+    for (said, expected) in [
+        (
+            format!("{because} there is no version of numpy==99.0 and you require numpy==99.0, we can …"),
+            "there is no wheel of numpy==99.0 for Python 3.",
+        ),
+        (
+            format!("{because} numpy==1.21.0 has no usable wheels and you require numpy==1.21.0, we can …"),
+            "there is no wheel of numpy==1.21.0 for Python 3.",
+        ),
+        (
+            format!(
+                "{because} nowhere was not found in the package registry and you require nowhere==1.0, …"
+            ),
+            "there is no wheel of nowhere for Python 3.",
+        ),
+        (
+            "error: Failed to download `numpy==2.4.6`\n  cause: Hash mismatch for `numpy==2.4.6`".to_owned(),
+            "what was fetched of numpy==2.4.6 has another hash than the requirements file says",
+        ),
+        (
+            "error: In `--require-hashes` mode, all requirements must have a hash, but none were provided"
+                .to_owned(),
+            "gives no hash or no version (==) for a package; write both",
+        ),
+        (
+            "error: Failed to fetch: http://127.0.0.1:9/simple/numpy/\n  cause: Connection refused"
+                .to_owned(),
+            "http://127.0.0.1:9/simple/numpy/ cannot be reached; try again with a network",
+        ),
+        (
+            "error: something else\n  cause: the disk\n".to_owned(),
+            "error: something else; cause: the disk; see",
+        ),
+    ] {
+        let lines = said.lines().map(|line| format!("echo '{line}'\n")).collect::<String>();
+        machine.program("uv", &format!("{lines}exit 1"));
+        let reason = machine.reason();
+        assert!(reason.contains("environment of minimal-c could not be made: "), "{reason}");
+        assert!(reason.contains(expected), "{expected} in {reason}");
+    }
 }

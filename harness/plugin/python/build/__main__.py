@@ -11,13 +11,11 @@ import os
 import sys
 from pathlib import Path
 
+import driver
 import library
 from environment import Cached, Own
 from interpreter import VARIABLE, Demand
 from messages import Failure, say
-
-# Says whether packages for CUDA are wanted: yes or no; else they are where there is a driver.
-CUDA_VARIABLE = "TRAINMARK_PYTHON_CUDA"
 
 # Of the archive's comment, which the bridge reads.
 FORMAT = 1
@@ -43,18 +41,10 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
-def has_driver():
-    """Whether packages for CUDA are wanted."""
-    wanted = os.environ.get(CUDA_VARIABLE)
-    if wanted in ("yes", "no"):
-        return wanted == "yes"
-    return any(Path(sign).exists() for sign in ("/proc/driver/nvidia/version", "/dev/nvidiactl"))
-
-
 def find_environment(options, folder):
     """The environment that the backend is to run in."""
     for_cuda = folder / options.requirements_cuda
-    requirements = for_cuda if for_cuda.is_file() and has_driver() else folder / options.requirements
+    requirements = for_cuda if for_cuda.is_file() and driver.is_wanted() else folder / options.requirements
     named = os.environ.get(VARIABLE)
     if named and Path(named).is_dir():
         return Own(named, VARIABLE, requirements)
@@ -86,15 +76,23 @@ def build(options, folder, target):
         "module": Path(options.module).stem,
     }
     library.assemble(bridge, files, comment, target / options.library)
-    write_served(environment, python, shared, target)
+    write_served(environment, python, shared, target, signs_against(environment, folder / options.requirements_cuda))
 
 
-def write_served(environment, python, shared, target):
+def signs_against(environment, for_cuda):
+    """Files that are not there, and one of which would call for the packages for CUDA instead."""
+    if isinstance(environment, Own) or not for_cuda.is_file() or environment.requirements == for_cuda:
+        return []
+    return driver.signs()
+
+
+def write_served(environment, python, shared, target, unless):
     """Tells the harness what the library cannot do without, and what a person should know of it."""
     served = {
         "needs": [str(environment.program), str(shared)],
         "packages": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in environment.packages()},
-        "chosen_by": {name: os.environ.get(name, "") for name in (VARIABLE, CUDA_VARIABLE)},
+        "chosen_by": {name: os.environ.get(name, "") for name in (VARIABLE, *driver.VARIABLES)},
+        "unless": unless,
         "as_asked": not environment.differences(),
         "summary": f"{python.name}, {environment.summary()}",
     }

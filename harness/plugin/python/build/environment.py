@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import interpreter
@@ -17,6 +18,10 @@ from packages import LOCK, WHEELS, Installer, has_local_wheels, install, is_offl
 
 # Written last into an environment that is whole.
 MARKER = "complete"
+
+# In an environment: folders of builds whose libraries are linked to one in it, which their scripts write, a
+# line each.
+USERS = "users"
 
 # While an environment is made, what was fetched lies beside what is unpacked of it.
 ROOM = 1.5
@@ -189,22 +194,38 @@ class Cached(Environment):
                 return
             self.check()
             sweep(self.folder.parent)
-            shutil.rmtree(self.folder, ignore_errors=True)
+            before = self.set_aside()
             try:
                 self.fill()
             except BaseException:
                 # Half of it would be of no use.
                 shutil.rmtree(self.folder, ignore_errors=True)
+                if before:
+                    before.rename(self.folder)
                 raise
+            if before:
+                shutil.copyfile(before / USERS, self.folder / USERS)
+                shutil.rmtree(before, ignore_errors=True)
+
+    def set_aside(self):
+        """Makes room for one that is made again: what a library is linked to is kept until then."""
+        aside = self.folder.with_name(f".{self.folder.name}.before")
+        if not users(self.folder):
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return None
+        shutil.rmtree(aside, ignore_errors=True)
+        return self.folder.rename(aside)
 
     def fill(self):
         """Makes an environment with its packages where there is nothing."""
         say(f"{self.title}: made with {self.base.name}")
         # Another build may be about to fetch what is wanted here, too, and finds it here once it is whole.
         with locked(cache().parent / WHEELS / LOCK, f"{self.title}: wheels"):
+            start = time.monotonic()
             self.fetch()
             self.complete()
-        say(f"{self.title}: {megabytes(self.bytes())} in {self.folder}")
+        seconds = round(time.monotonic() - start)
+        say(f"{self.title}: {megabytes(self.bytes())} in {self.folder}, made in {seconds} s")
 
     def complete(self):
         """Does what is to be done to the packages, and marks the environment as whole."""
@@ -248,10 +269,20 @@ def is_of_here(facts):
     return facts.get("machine", machine()) == machine()
 
 
+def users(folder):
+    """Builds that are still there and whose libraries are linked to one in an environment."""
+    try:
+        lines = (folder / USERS).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return []
+    return [line for line in lines if Path(line).exists()]
+
+
 def sweep(folder):
-    """Removes environments whose Python has gone: nobody can use them any more."""
+    """Removes environments whose Python has gone: nobody can use them any more, but what is linked to them."""
     for marker in folder.glob(f"*/{MARKER}"):
-        if is_of_here(facts_of(marker)) and not (marker.parent / "bin/python").exists():
+        has_gone = is_of_here(facts_of(marker)) and not (marker.parent / "bin/python").exists()
+        if has_gone and not users(marker.parent):
             say(f"removing {marker.parent}: its Python is gone")
             shutil.rmtree(marker.parent, ignore_errors=True)
 

@@ -30,8 +30,18 @@ CHECKED = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--require
 # How pip and uv say that a package has no hash or no version, ...
 UNCHECKED = ("must have their versions pinned", "Hashes are required", "must have a hash")
 
-# ... and that there is none of a name, for this Python.
-MISSING = re.compile(r"No matching distribution found for (\S+)|Because (\S+) was not found")
+# ... that there is none of a name, for this Python, ...
+MISSING = re.compile(
+    r"No matching distribution found for (\S+)"
+    r"|Because (\S+) (?:was not found|has no (?:usable )?wheels)"
+    r"|Because there is no version of (\S+)"
+)
+
+# ... what has another hash, ...
+MISMATCH = re.compile(r"Hash mismatch for `(\S+)`|^(\S+) from \S+")
+
+# ... and, uv only, that nobody answers.
+UNREACHABLE = re.compile(r"Failed to fetch: `?([^\s`]+)")
 
 
 # The folder of wheels that builds share, beside that of all environments, and the lock of whoever fetches.
@@ -91,7 +101,7 @@ def install(title, installer, folder, requirements, expected):
     temporary.mkdir()
     command = installer.command(requirements)
     say(f"{title}: fetching through {'uv' if installer.uv else 'pip'} into {folder}")
-    with Progress(title, temporary, folder, expected):
+    with Progress(title, None if installer.uv else temporary, folder, expected):
         done = subprocess.run(
             command,
             env=installer.variables(temporary),
@@ -113,7 +123,7 @@ def reason_of(log, python):
     """Why pip or uv has failed, by what it printed, and what to do."""
     lines = log.splitlines()
     if any("DO NOT MATCH THE HASHES" in line or "Hash mismatch" in line for line in lines):
-        package = next((found[1] for line in lines if (found := re.search(r"(\S+) from \S+", line.strip()))), "")
+        package = first_found(MISMATCH, lines)
         what = f"of {package} " if package else ""
         return (
             f"what was fetched {what}has another hash than the requirements file says: the connection broke "
@@ -121,7 +131,7 @@ def reason_of(log, python):
         )
     if any(sign in line for line in lines for sign in UNCHECKED):
         return "the requirements file gives no hash or no version (==) for a package; write both"
-    missing = next((found[1] or found[2] for line in lines if (found := MISSING.search(line))), None)
+    missing = first_found(MISSING, lines)
     if missing and is_offline():
         return f"--offline forbids fetching {missing}; build once without --offline"
     if missing:
@@ -129,8 +139,19 @@ def reason_of(log, python):
             f"there is no wheel of {missing} for Python {python.short} on {python.platform}, or the package index cannot "
             "be reached; mend the requirements file, or try again with a network that reaches it"
         )
+    if address := first_found(UNREACHABLE, lines):
+        return f"{address} cannot be reached; try again with a network that reaches the package index"
     errors = [line.strip() for line in lines if re.match(r"\s*(ERROR|error)\b", line)]
-    return f"{errors[0] if errors else (lines or ['it printed nothing'])[-1].strip()}; see the log"
+    causes = [line.strip() for line in lines if re.match(r"\s*(cause|Caused by):", line)]
+    return f"{'; '.join([*errors[:1], *causes[:1]]) or (lines or ['it printed nothing'])[-1].strip()}; see the log"
+
+
+def first_found(pattern, lines):
+    """What the first of a pattern's groups that is there says, in the first line that has one; else nothing."""
+    for line in lines:
+        if found := pattern.search(line.strip()):
+            return next(filter(None, found.groups()))
+    return None
 
 
 # Bytes of which it is not worth while to tell.
@@ -155,10 +176,11 @@ class Progress:
         self.thread.join()
 
     def tell(self):
-        """Until it is over: what is fetched lies in the temporary folder, and is then unpacked beside it."""
+        """Until it is over: what pip fetches lies in the temporary folder, and is then unpacked beside it. uv
+        unpacks while it fetches: only the sum of both can be told."""
         before = 0
         while not self.is_over.wait(self.SECONDS):
-            fetched = bytes_in(self.temporary)
+            fetched = bytes_in(self.temporary) if self.temporary else 0
             unpacked = bytes_in(self.folder) - fetched
             of = f" of {megabytes(self.expected)}" if self.expected else ""
             if fetched > before + SHOWN:

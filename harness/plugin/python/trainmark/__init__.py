@@ -28,6 +28,8 @@ from typing import TYPE_CHECKING, Any, List, NoReturn, Optional, Sequence, Tuple
 
 from typing import Protocol
 
+from trainmark._driver import without_cuda
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -44,6 +46,7 @@ __all__ = [
     "Samples",
     "Session",
     "Unsupported",
+    "without_cuda",
 ]
 
 

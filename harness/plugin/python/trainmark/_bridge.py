@@ -55,11 +55,13 @@ def open(
     function = _function("open", "a session")
     # Not before, so that a backend is described at once.
     try:
+        from trainmark._lent import LentSamples
         from trainmark._session import Session, samples
     except ModuleNotFoundError as error:
         if error.name != "numpy":
             raise
         raise Breach(f"{sys.executable} has no numpy; name it in the backend's requirements") from None
+    LentSamples.check_earlier()
     request = json.loads(text)
     shape = tuple(request.pop("input"))
     layers = [_layer(fields) for fields in request.pop("layers")]

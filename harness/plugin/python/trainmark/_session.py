@@ -10,7 +10,7 @@ import numpy as np
 
 import trainmark
 from trainmark._failure import Breach, answered
-from trainmark._lent import check_returned
+from trainmark._lent import LentSamples, check_returned
 
 _REQUIRED = ("set_parameters", "get_parameters", "train_step", "predict")
 
@@ -42,6 +42,14 @@ class Session:
                 f"open() returned {_shown(session)}, expected a session: it has no method {names}", opened_by
             )
         self._session = session
+        self._lent = LentSamples(
+            {
+                f"{name}.{array}": getattr(getattr(request, name), array)
+                for name in ("train", "test")
+                for array in ("pixels", "labels")
+            },
+            opened_by,
+        )
         self._shapes = [parameter.shape for parameter in request.parameters]
         self._classes = request.classes
 
@@ -112,6 +120,8 @@ class Session:
         self._session = None
         if close is not None:
             close()
+        del close
+        self._lent.check_closed()
         return ()
 
     def _parameters(self, views: Sequence[memoryview]) -> List[Any]:

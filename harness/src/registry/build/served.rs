@@ -22,6 +22,9 @@ pub(super) struct Served {
     packages: BTreeMap<String, String>,
     /// Variables that have chosen the Python and the packages, with the values that they had.
     chosen_by: BTreeMap<String, String>,
+    /// Files that were not there, of which any one calls for other packages: signs of a driver.
+    #[serde(default)]
+    unless: Vec<PathBuf>,
     /// Whether the packages have the versions that were asked for.
     pub(super) as_asked: bool,
     /// One line for `list`.
@@ -34,9 +37,9 @@ impl Served {
         serde_json::from_slice(&fs::read(target.join(FILE)).ok()?).ok()
     }
 
-    /// Whether the Python and its packages are still there.
+    /// Whether the Python and its packages are still there, and right for this machine.
     pub(super) fn is_there(&self) -> bool {
-        self.needs.iter().all(|path| path.exists())
+        self.needs.iter().all(|path| path.exists()) && !self.unless.iter().any(|path| path.exists())
     }
 
     /// Whether the packages are those that the backend and the user ask for now.
@@ -71,6 +74,7 @@ mod tests {
                     "requirements.txt": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
                 },
                 "chosen_by": { "TRAINMARK_SET_BY_NOBODY": "" },
+                "unless": [folder.path().join("driver")],
                 "as_asked": true,
                 "summary": "Python 3.11.2",
                 "later": 1,
@@ -82,6 +86,9 @@ mod tests {
         let chosen = BTreeMap::from([("TRAINMARK_SET_BY_NOBODY".to_owned(), "/else".to_owned())]);
         let otherwise = Served { chosen_by: chosen, ..served.clone() };
         assert!(!otherwise.is_of(folder.path()), "by another Python");
+        write("driver", "");
+        assert!(!served.is_there(), "packages for CUDA are wanted now");
+        fs::remove_file(folder.path().join("driver")).expect("it is there");
         write("requirements.txt", "abcd");
         assert!(!served.is_of(folder.path()));
         fs::remove_file(&python).expect("it is there");

@@ -11,13 +11,14 @@ use crate::registry::repository::path_to;
 const CRATE: &str = "harness/plugin/python";
 
 /// What else of trainmark's sources decides what the bridge is.
-const BRIDGE: [&str; 7] = [
+const BRIDGE: [&str; 8] = [
     "harness/plugin/python/src",
     "harness/plugin/python/Cargo.toml",
     "harness/plugin/python/trainmark",
     "harness/plugin/python/build",
     "harness/plugin/src",
     "harness/plugin/Cargo.toml",
+    "scripts/nvidia-driver.sh",
     "Cargo.lock",
 ];
 
@@ -70,7 +71,7 @@ impl PythonBackend {
         let build = self.command(&tool, &library);
         let probe = [build.clone(), vec!["--probe".to_owned()]].concat();
         let inputs = self.inputs(folder, root)?;
-        let variables = ["TRAINMARK_PYTHON", "TRAINMARK_PYTHON_CUDA"].map(str::to_owned);
+        let variables = ["TRAINMARK_PYTHON", "TRAINMARK_PYTHON_CUDA", "TRAINMARK_CUDA"].map(str::to_owned);
         Ok(Artifact {
             devices: self.devices.unwrap_or_else(|| ["cpu", "cuda"].map(str::to_owned).to_vec()),
             build,

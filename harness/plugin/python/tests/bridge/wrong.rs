@@ -136,6 +136,11 @@ const FAILURES: [(&str, &str, Place); 23] = [
     ),
 ];
 
+/// What is said where a session is closed whose images are kept.
+const KEPT_IMAGES: &str = "the session that open() returned is closed, but request.test.pixels is still kept, \
+    whose memory is valid while the session is open only; keep a copy (array.copy(), torch.tensor(array), \
+    jnp.array(array, copy=True)), or let go of it in close()";
+
 /// What a session raises, its kind, and words of what is said.
 const KINDS: [(&str, ErrorKind, &str); 5] = [
     ("NeedsTooMuch", ErrorKind::OutOfMemory, "Unable to allocate 1.00 EiB"),
@@ -193,6 +198,7 @@ fn what_a_session_does_wrong_is_told() {
     let log = child::log(&output);
     assert!(log.contains("Traceback (most recent call last)") && log.contains("return {}[\"x\"]"), "{log}");
     assert!(log.contains("close: RuntimeError: it does not close"), "{log}");
+    assert!(log.contains(&format!("close: {KEPT_IMAGES}")), "{log}");
     assert!(!log.contains("_session.py"), "a traceback begins in the backend: {log}");
 }
 
@@ -210,6 +216,7 @@ fn misbehaves() {
     }
     assert_eq!(use_all(&plugin, "KeepsGarbage"), Ok(()));
     assert_eq!(use_all(&plugin, "CannotClose"), Ok(()));
+    assert_eq!(use_all(&plugin, "LetsGoOfImages"), Ok(()));
 
     let mut session = open(&plugin, "RaisesInMidEpoch").unwrap();
     session.train_epoch(&[0, 1, 2, 3, 4, 5, 6], 2).unwrap_err();
@@ -219,6 +226,10 @@ fn misbehaves() {
     norm.model.layers.insert(1, Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 });
     let refused = plugin.open(&norm).err().unwrap();
     assert_eq!(refused.kind, ErrorKind::Unsupported, "what is not listed does not reach the backend");
+
+    assert_eq!(use_all(&plugin, "KeepsImages"), Ok(()), "closing it cannot fail, but what follows can");
+    let kept = open(&plugin, "Session").err().unwrap();
+    assert_eq!(kept, Error::failed(format!("{KEPT_IMAGES} {}", Function("open").shown())));
 }
 
 #[test]

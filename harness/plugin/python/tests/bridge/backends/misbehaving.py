@@ -149,6 +149,21 @@ class KeepsLogits(Session):
         self.kept = logits[0]
 
 
+class KeepsImages(Session):
+    """Beyond its close, where others may look for them."""
+
+    images = []
+
+    def train_step(self, batch):
+        self.images.append(self.request.test.pixels[1:])
+        return 1.0, 0
+
+
+class LetsGoOfImages(KeepsImages):
+    def close(self):
+        self.images.clear()
+
+
 class WritesOtherShape(Session):
     def get_parameters(self, values):
         values[0][...] = np.zeros((2, 2))
