@@ -80,7 +80,7 @@ fn gates_side_by_side_are_told_in_their_order() {
     gate.check_together(&scripted.ready.cells, &mut screen).expect("it is heard");
     let told = [
         "a: Ok(1)",
-        "b: Err(\"as the script says\")",
+        "b: Err(\"timed out: as the script says\")",
         "lenet-bn b/primitive@cpu: checked again when nothing runs beside it",
         "c: Ok(1)",
     ];
