@@ -42,9 +42,6 @@ fn wait_for(name: &str) -> String {
 
 #[test]
 fn builds_run_side_by_side_where_they_fit() {
-    if std::thread::available_parallelism().unwrap().get() < 2 {
-        return skip("processors", "one processor builds one backend at a time");
-    }
     let meeting = |name: &str, own: &str, other: &str| {
         let script = format!("touch \"$CARGO_TARGET_DIR\"/../{own}; {}; {MADE}", wait_for(other));
         with(&manifest(name, &script, "sh"), "memory = \"1MiB\"")
@@ -59,9 +56,6 @@ fn builds_run_side_by_side_where_they_fit() {
 #[test]
 fn what_is_built_is_checked_while_the_last_build_goes_on() {
     let Some(library) = minimal_c() else { return };
-    if std::thread::available_parallelism().unwrap().get() < 2 {
-        return skip("processors", "one processor builds one backend at a time");
-    }
     let slow = manifest("slow", &format!("{}; {MADE}", wait_for("go")), "sh");
     let repository =
         Repository::new().library("minimal-c", library).backend("slow", &with(&slow, "memory = \"1MiB\""));

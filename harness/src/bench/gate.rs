@@ -1,8 +1,12 @@
 //! The conformance gate of every cell, before anything is timed.
 
 mod early;
+mod estimate;
+mod foresight;
+mod together;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use trainmark_reports::record::{Cell, CheckRecord, Conformance, RunOutcome};
 use trainmark_reports::text::one_line;
@@ -10,12 +14,15 @@ use trainmark_reports::text::one_line;
 use super::event::{Happening, Sink};
 use super::prepare::ReadyCell;
 use super::runner::Runner;
-use crate::executor::Ending;
+use crate::executor::{Ending, Threads, Waiting};
 use crate::failure::{Failure, FailureKind};
-use crate::worker::protocol::{Done, Job, Message};
+use crate::worker::protocol::{Job, Message};
 use crate::{conformance, data, workload};
 
 pub use early::Early;
+pub use estimate::Estimate;
+use foresight::Foresight;
+pub(super) use together::{Said, Together};
 
 /// What the gate found of one cell.
 #[derive(Debug, Clone)]
@@ -24,42 +31,25 @@ pub struct Verdict {
     pub conformance: Conformance,
     /// Why the cell is not run, if it is not.
     pub failure: Option<Failure>,
-    /// What a run will take.
+    /// What a run will take, once that was measured.
     pub estimate: Estimate,
 }
 
-/// What a run of a cell will take; nothing where the gate failed, since what is not run costs no time.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Estimate {
-    /// Seconds of an epoch, training and prediction.
-    pub epoch_seconds: f64,
-    /// Seconds of a run beside its epochs: loading the library, opening a session.
-    pub start_seconds: f64,
-}
-
-impl Estimate {
-    fn new(done: &Done) -> Self {
-        Self {
-            epoch_seconds: done.epoch_estimate_seconds.unwrap_or_default(),
-            start_seconds: done.start_estimate_seconds.unwrap_or_default(),
-        }
-    }
-}
-
-/// Checks one cell after another, and each cell's devices against each other.
+/// Checks cells, and each cell's devices against each other.
 pub struct Gate<'g> {
     dataset: &'g data::DecodedFiles,
     runner: &'g dyn Runner,
     /// The losses of the cells that have passed.
     passed: Vec<(Cell, Vec<f64>)>,
-    /// What was found while backends were still being built.
+    /// What was found while the machine did other things, too.
     early: Vec<Early>,
+    foresight: Arc<Foresight>,
 }
 
 impl<'g> Gate<'g> {
     /// One that no cell has passed yet.
     pub fn new(dataset: &'g data::DecodedFiles, runner: &'g dyn Runner) -> Self {
-        Self { dataset, runner, passed: Vec::new(), early: Vec::new() }
+        Self { dataset, runner, passed: Vec::new(), early: Vec::new(), foresight: Arc::default() }
     }
 
     /// Takes into account a cell that has passed before, with its losses.
@@ -70,34 +60,35 @@ impl<'g> Gate<'g> {
         }
     }
 
-    /// Runs the gate for one cell, as a job of its own. Of one that was checked while backends
-    /// were being built only the estimate is made.
+    /// Runs the gate for one cell, as a job of its own.
     ///
     /// # Errors
     /// Where no job can be started.
     pub fn check(&mut self, ready: &ReadyCell, log: &Path, sink: &mut dyn Sink) -> anyhow::Result<Verdict> {
-        if let Some(early) = self.take_early(&ready.cell) {
-            return self.estimated(early, ready, log, sink);
-        }
-        let verdict = self.examine(ready, log, sink)?;
-        sink.hear(Happening::Judged(&verdict))?;
-        Ok(verdict)
-    }
-
-    fn examine(&mut self, ready: &ReadyCell, log: &Path, sink: &mut dyn Sink) -> anyhow::Result<Verdict> {
         let cell = &ready.cell;
         sink.hear(Happening::Checking(cell))?;
         let mut checks: Vec<CheckRecord> = Vec::new();
-        let job = Job::Check(ready.task(self.dataset, 1, 0));
-        let report = self.runner.run(&job, ready.threads(), log, &mut |message| {
+        let job = Job::Check { task: ready.task(self.dataset, 1, 0), foreseen: None };
+        let report = self.runner.run(&job, untimed(ready), log, &mut |message| {
             if let Message::Checked(check) = message {
                 sink.hear(Happening::Checked(cell, check))?;
                 checks.push(check.clone());
             }
             Ok(())
         })?;
-        let (failure, done) = match report.ending {
-            Ending::Done(done) => (without_proof(&checks, &done), done),
+        self.conclude(cell, checks, report.ending, sink)
+    }
+
+    /// What a gate that has ended so comes to.
+    fn conclude(
+        &mut self,
+        cell: &Cell,
+        mut checks: Vec<CheckRecord>,
+        ending: Ending,
+        sink: &mut dyn Sink,
+    ) -> anyhow::Result<Verdict> {
+        let (failure, done) = match ending {
+            Ending::Done(done) => (without_proof(&checks), done),
             Ending::Failed(failure) => (Some(failure), Box::default()),
         };
         if failure.is_none() {
@@ -106,12 +97,13 @@ impl<'g> Gate<'g> {
                 checks.push(check);
             }
         }
-        let estimate = Estimate::new(&done);
         let passed = failure.is_none() && checks.iter().all(|check| check.passed);
         let conformance = Conformance { passed, checks, losses: done.losses };
         self.remember(cell, &conformance);
         sink.hear(Happening::Verdict(cell, &summary(&conformance, failure.as_ref())))?;
-        Ok(Verdict { conformance, failure, estimate })
+        let verdict = Verdict { conformance, failure, estimate: Estimate::default() };
+        sink.hear(Happening::Judged(&verdict))?;
+        Ok(verdict)
     }
 
     /// Holds the losses against those of the same implementation on the processor, or, on the
@@ -126,13 +118,15 @@ impl<'g> Gate<'g> {
     }
 }
 
-/// Why a gate that a worker says it has ended is none: no check, or no time to plan with.
-fn without_proof(checks: &[CheckRecord], done: &Done) -> Option<Failure> {
-    match done.epoch_estimate_seconds {
-        _ if checks.is_empty() => Some(gate_without("any check")),
-        None => Some(gate_without("an estimate of an epoch's time")),
-        Some(_) => None,
-    }
+/// The threads of a job that nothing is timed of: they leave their processors to whoever else
+/// needs them.
+fn untimed(ready: &ReadyCell) -> Threads<'_> {
+    Threads { waiting: Waiting::Asleep, ..ready.threads() }
+}
+
+/// Why a gate that a worker says it has ended is none.
+fn without_proof(checks: &[CheckRecord]) -> Option<Failure> {
+    checks.is_empty().then(|| gate_without("any check"))
 }
 
 fn gate_without(what: &str) -> Failure {
@@ -175,23 +169,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_gate_without_a_check_or_an_estimate_is_none() {
-        let checks = [CheckRecord {
+    fn a_gate_without_a_check_is_none() {
+        let check = CheckRecord {
             name: "prediction: any order".to_owned(),
             kind: None,
             passed: true,
             measured: None,
             limit: None,
             detail: String::new(),
-        }];
-        let done = |epoch_estimate_seconds| Done { epoch_estimate_seconds, ..Done::default() };
-        let lacks = |checks: &[CheckRecord], estimate| {
-            without_proof(checks, &done(estimate)).map(|failure| failure.reason)
         };
-        assert_eq!(lacks(&checks, Some(1.0)), None);
-        let told = lacks(&[], Some(1.0)).expect("nothing was checked");
+        assert_eq!(without_proof(&[check]), None);
+        let told = without_proof(&[]).expect("nothing was checked").reason;
         assert!(told.ends_with("without any check"), "{told}");
-        let told = lacks(&checks, None).expect("nothing was estimated");
-        assert!(told.ends_with("without an estimate of an epoch's time"), "{told}");
     }
 }

@@ -62,10 +62,14 @@ impl<'b> Bench<'b> {
         for (cell, conformance) in history.verdicts() {
             gate.remember(cell, conformance);
         }
-        for one in ready.cells.iter().filter(|one| !history.is_complete(&one.cell)) {
+        let pending: Vec<&ReadyCell> =
+            ready.cells.iter().filter(|one| !history.is_complete(&one.cell)).collect();
+        gate.check_together(pending.iter().copied(), self.sink)?;
+        self.runner.interrupt().check()?;
+        for one in pending {
             let workload = workload_of(one, &ready.workloads)?;
             let log = self.folder.join(run::log_name(one, "check"));
-            let verdict = gate.check(one, &log, self.sink)?;
+            let verdict = gate.pass(one, &log, self.sink)?;
             if verdict.failure.as_ref().is_some_and(Failure::is_interruption) {
                 bail!(Interrupted);
             }

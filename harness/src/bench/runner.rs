@@ -16,20 +16,20 @@ use crate::machine::{self, power};
 use crate::peak;
 use crate::worker::protocol::{Job, Listener};
 
-/// Does jobs, one at a time: in worker processes of this machine, elsewhere, or by a script in
-/// a test.
+/// Does jobs: in worker processes of this machine, elsewhere, or by a script in a test. What is
+/// timed is done by itself; gates may be asked for at the same time, from several threads.
 ///
 /// Whoever implements it owes that
 /// - a job is done with the library, data set and device that it names, where they must be
-///   brought to first if the paths are not those of the place; nothing of an earlier job runs
-///   beside it, and nothing of it is left when [`Runner::run`] returns;
+///   brought to first if the paths are not those of the place; nothing of a job that has ended
+///   runs beside it, and nothing of it is left when [`Runner::run`] returns;
 /// - what is measured is measured where the job is done: no time of a message's way is in it;
 /// - what a job prints is then in the log, on this machine; no file is there where none began;
 /// - crash, hang, too much memory, a device that is gone and a place that does not answer are
 ///   a [`Failure`], with a reason that says so; an error is only what no further job could do
 ///   better;
 /// - once the user has interrupted, the job under way fails soon, as interrupted.
-pub trait Runner {
+pub trait Runner: Sync {
     /// Does a job with `threads` for the plugin. What it prints goes to `log`, what it says to
     /// `heard`, in order and as it happens.
     ///

@@ -5,7 +5,7 @@ use super::exit;
 use crate::bench::Selected;
 use crate::bench::event::{Happening, Sink};
 use crate::bench::gate::{Gate, Verdict};
-use crate::bench::prepare::Preparer;
+use crate::bench::prepare::{Preparer, ReadyCell};
 use crate::bench::progress::Works;
 use crate::conformance;
 use crate::failure::{Failure, FailureKind};
@@ -27,10 +27,15 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
     let mut lines = Lines { works: Works::for_stderr() };
     let ready = Preparer::new(&selected, registry, &executor, &mut lines)?.prepare_and_check()?;
     let log = tempfile::NamedTempFile::new()?;
-    let mut passed = ready.unavailable.is_empty() && !ready.cells.is_empty();
-    passed &= ready.early.iter().all(|early| early.verdict.conformance.passed);
     let mut gate = Gate::new(&ready.dataset, &executor).going_on(&ready.early);
-    for one in ready.cells.iter().filter(|one| ready.early.iter().all(|early| early.cell != one.cell)) {
+    gate.check_together(&ready.cells, &mut lines)?;
+    if executor.interrupt.is_set() {
+        return Ok(exit::INTERRUPTED);
+    }
+    let mut passed = ready.unavailable.is_empty() && !ready.cells.is_empty();
+    passed &= gate.early().iter().all(|early| early.verdict.conformance.passed);
+    let again: Vec<&ReadyCell> = ready.cells.iter().filter(|one| !gate.has_found(&one.cell)).collect();
+    for one in again {
         let verdict = gate.check(one, log.path(), &mut lines)?;
         if verdict.failure.as_ref().is_some_and(Failure::is_interruption) {
             return Ok(exit::INTERRUPTED);

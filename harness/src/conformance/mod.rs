@@ -10,6 +10,7 @@ mod audit;
 mod band;
 mod batches;
 mod deviation;
+mod foreseen;
 mod parity;
 mod prediction;
 mod protocol;
@@ -24,6 +25,7 @@ mod tests;
 pub use advice::advice;
 pub use audit::{HELD_STEPS, TimedEpoch, audit};
 pub use band::judge;
+pub use foreseen::Foreseen;
 pub use parity::agree;
 pub use report::{line, render};
 
@@ -33,7 +35,6 @@ use trainmark_reports::record::{CheckKind, CheckRecord, Conformance};
 use crate::reference::{Batch, Reference};
 use crate::workload::Workload;
 use deviation::Deviation;
-use step::Steps;
 
 /// What is held against the reference.
 #[derive(Debug, Clone)]
@@ -94,7 +95,8 @@ impl<'d> Subject<'d> {
     }
 }
 
-/// Runs every check, calling `progress` as each one finishes.
+/// Runs every check with what was foreseen of the subject's workload, data set and seed, calling
+/// `progress` as each one finishes.
 ///
 /// A call of the backend that fails makes its check fail; the others still run.
 /// Sessions are opened one after another, never two at a time. Prediction comes before
@@ -106,20 +108,21 @@ impl<'d> Subject<'d> {
 /// where the reference cannot compute the workload.
 pub fn run<'d>(
     subject: &Subject<'d>,
+    foreseen: &Foreseen,
     open: &mut Open<'_, 'd>,
     progress: &mut dyn FnMut(&CheckRecord),
 ) -> Result<Conformance, Error> {
+    let Foreseen { steps, course } = foreseen;
     let mut recorder = Recorder::new(progress);
     let rate = subject.workload.learning_rate;
     protocol::check(subject, &mut *open(subject.request(rate))?, &mut recorder)?;
 
-    let steps = Steps::choose(subject)?;
     let mut session = open(subject.request(steps.learning_rate))?;
     prediction::check(subject, &mut *session, &mut recorder)?;
     steps.check(subject, &mut *session, &mut recorder)?;
     drop(session);
 
-    trajectory::check(subject, &mut *open(subject.request(rate))?, &mut recorder)?;
+    trajectory::check(subject, course, &mut *open(subject.request(rate))?, &mut recorder)?;
     let passed = recorder.checks.iter().all(|check| check.passed);
     let losses = recorder.losses();
     Ok(Conformance { passed, checks: recorder.checks, losses })

@@ -1,6 +1,7 @@
 //! Checks 2 and 3: loss, gradients and running statistics of one training step, and
 //! that prediction uses what the step left behind.
 
+use serde::{Deserialize, Serialize};
 use trainmark_plugin::{
     Error, ErrorKind, Layer, Outcome, ParameterSpec, Role, RunningVariance, Session, Split,
 };
@@ -19,13 +20,27 @@ const LEAST_STATISTIC: f64 = 1e-2;
 /// Test samples predicted after a step.
 const PREDICTED: usize = 64;
 
-/// The steps that are checked: where they start, on which batches, and at which learning rate.
+/// The steps that are checked: on which batches, and at which learning rate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Steps {
     /// At least 1, and a power of two so large that every tensor's change stands
     /// far above the rounding of float32: a gradient is only seen through w − rate·g.
     pub(super) learning_rate: f64,
-    start: Vec<Vec<f32>>,
-    batches: Vec<Chosen>,
+    batches: Vec<Taken>,
+}
+
+/// The batch of a step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Taken {
+    indices: Vec<u32>,
+    /// What a reader of its gradients' error should know.
+    remark: Option<String>,
+}
+
+impl From<Chosen> for Taken {
+    fn from(chosen: Chosen) -> Self {
+        Self { remark: chosen.remark(), indices: chosen.indices }
+    }
 }
 
 impl Steps {
@@ -42,7 +57,7 @@ impl Steps {
             sizes.map(|size| batches::choose(&reference, subject.dataset.train, &mut candidates, size));
         let pass = reference.gradients(&chosen[0].batch);
         let learning_rate = measurable_rate(reference.specs(), reference.parameters(), &pass.gradients);
-        Ok(Self { learning_rate, start, batches: chosen.into() })
+        Ok(Self { learning_rate, batches: chosen.into_iter().map(Taken::from).collect() })
     }
 
     /// Has the backend make each and holds it against the reference's.
@@ -55,11 +70,12 @@ impl Steps {
         session: &mut dyn Session,
         recorder: &mut Recorder<'_>,
     ) -> Result<(), Error> {
-        for chosen in &self.batches {
-            let mut reference = subject.reference(self.learning_rate, &self.start)?;
-            let size = chosen.indices.len();
+        let start = starts::telling(subject)?;
+        for taken in &self.batches {
+            let mut reference = subject.reference(self.learning_rate, &start)?;
+            let size = taken.indices.len();
             let name = format!("train_step batch {size}");
-            let made = self.make(session, &chosen.indices, reference.specs());
+            let made = Step::make(session, &start, &taken.indices, reference.specs());
             let is_whole = size == subject.workload.batch_size;
             if is_whole {
                 stop_if_unsupported("train_step", &made)?;
@@ -67,10 +83,11 @@ impl Steps {
             match made {
                 Ok(step) => {
                     let limit = subject.workload.tolerances.gradients;
-                    let mut found = step.against(&mut reference, &chosen.batch, limit);
-                    self.remark(subject, chosen, &mut found.gradients);
+                    let batch = Batch::gather(subject.dataset.train, &taken.indices);
+                    let mut found = step.against(&mut reference, &batch, limit);
+                    self.remark(subject, taken, &mut found.gradients);
                     if found.statistics.error > subject.workload.tolerances.running_statistics {
-                        let fitting = self.conventions_that_fit(subject, chosen, &step)?;
+                        let fitting = self.conventions_that_fit(subject, &batch, &step)?;
                         name_conventions(subject.running_variance, &fitting, &mut found.statistics);
                     }
                     found.record(subject, &name, recorder);
@@ -91,28 +108,17 @@ impl Steps {
         Ok(())
     }
 
-    fn make(
-        &self,
-        session: &mut dyn Session,
-        indices: &[u32],
-        specs: &[ParameterSpec],
-    ) -> Result<Step<'_>, Error> {
-        parameters::set(session, &self.start)?;
-        let outcome = session.train_step(indices)?;
-        Ok(Step { before: &self.start, after: parameters::get(session, specs)?, outcome })
-    }
-
     /// The conventions that the running statistics behind a step follow.
     fn conventions_that_fit(
         &self,
         subject: &Subject<'_>,
-        chosen: &Chosen,
+        batch: &Batch,
         step: &Step<'_>,
     ) -> Result<Vec<RunningVariance>, Error> {
         let mut fitting = Vec::new();
         for convention in RunningVariance::ALL {
-            let mut reference = subject.reference_following(convention, self.learning_rate, &self.start)?;
-            reference.train_step(&chosen.batch);
+            let mut reference = subject.reference_following(convention, self.learning_rate, step.before)?;
+            reference.train_step(batch);
             let error = running_statistics(&reference, &step.after).error;
             if error <= subject.workload.tolerances.running_statistics {
                 fitting.push(convention);
@@ -122,9 +128,9 @@ impl Steps {
     }
 
     /// Says what a reader of the gradients' error should know.
-    fn remark(&self, subject: &Subject<'_>, chosen: &Chosen, gradients: &mut Deviation) {
+    fn remark(&self, subject: &Subject<'_>, taken: &Taken, gradients: &mut Deviation) {
         gradients.detail.push_str(&format!(", rate {}", self.learning_rate));
-        if let Some(remark) = chosen.remark() {
+        if let Some(remark) = &taken.remark {
             gradients.detail.push_str(&format!("; {remark}"));
         }
         let mut layers = subject.workload.model.layers.iter();
@@ -199,7 +205,19 @@ pub(super) struct Compared {
     pub(super) statistics: Deviation,
 }
 
-impl Step<'_> {
+impl<'s> Step<'s> {
+    /// Has a backend make one on a batch.
+    fn make(
+        session: &mut dyn Session,
+        before: &'s [Vec<f32>],
+        indices: &[u32],
+        specs: &[ParameterSpec],
+    ) -> Result<Self, Error> {
+        parameters::set(session, before)?;
+        let outcome = session.train_step(indices)?;
+        Ok(Self { before, after: parameters::get(session, specs)?, outcome })
+    }
+
     /// Lets the reference, which stands where it began, make the same; gradients are held to the
     /// limit.
     pub(super) fn against(&self, reference: &mut Reference, batch: &Batch, limit: f64) -> Compared {

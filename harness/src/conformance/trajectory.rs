@@ -1,5 +1,6 @@
 //! Check 5: five steps stay on the reference's loss, and an epoch is its steps.
 
+use serde::{Deserialize, Serialize};
 use trainmark_plugin::{Error, Outcome, ParameterSpec, Session};
 use trainmark_reports::record::CheckKind;
 
@@ -14,19 +15,20 @@ const LOGIT_MARGIN: f64 = 1e-2;
 
 pub(super) fn check(
     subject: &Subject<'_>,
+    course: &Course,
     session: &mut dyn Session,
     recorder: &mut Recorder<'_>,
 ) -> Result<(), Error> {
     let tolerances = subject.workload.tolerances;
-    let course = Course::new(subject)?;
-    let steps = course.steps(session);
+    let trial = Trial::of(course, subject)?;
+    let steps = trial.steps(session);
     let losses = steps.as_ref().map(|(outcomes, _)| course.losses(outcomes)).map_err(Clone::clone);
     recorder.measured(CheckKind::Trajectory, "five steps: loss", losses, tolerances.trajectory);
     if let Ok((outcomes, _)) = &steps {
         recorder.losses.extend(outcomes.iter().map(|outcome| outcome.loss));
     }
 
-    let epoch = course.epoch(session);
+    let epoch = trial.epoch(session);
     let (steps, epoch) = match (steps, epoch) {
         (Ok(steps), Ok(epoch)) => (steps, epoch),
         (_, Err(error)) => {
@@ -42,7 +44,7 @@ pub(super) fn check(
             return Ok(());
         }
     };
-    let total = course.total(&steps.0);
+    let total = trial.total(&steps.0);
     let loss = Deviation::of_losses(epoch.0.loss, total.loss);
     recorder.measured(
         CheckKind::EpochLoss,
@@ -55,7 +57,7 @@ pub(super) fn check(
         "train_epoch: correct",
         correct(epoch.0.correct, total.correct, course.undecided),
     );
-    let change = course.difference(&steps.1, &epoch.1, tolerances.epoch);
+    let change = trial.difference(&steps.1, &epoch.1, tolerances.epoch);
     recorder.measured(CheckKind::EpochParameters, "train_epoch: parameters", Ok(change), tolerances.epoch);
     Ok(())
 }
@@ -66,11 +68,9 @@ fn correct(found: u64, steps: u64, undecided: u64) -> Result<String, String> {
 }
 
 /// A short epoch from the workload's own initial values.
-struct Course {
-    specs: Vec<ParameterSpec>,
-    start: Vec<Vec<f32>>,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Course {
     order: Vec<u32>,
-    batch_size: usize,
     /// The reference's loss at every step.
     losses: Vec<f64>,
     /// Samples whose two largest logits lie closer than [`LOGIT_MARGIN`].
@@ -81,7 +81,7 @@ impl Course {
     /// Lets the reference take the steps. Each batch is chosen where the reference
     /// then stands: a single near-tie sends the losses 2e-4 apart, without it they
     /// agree to 1e-6.
-    fn new(subject: &Subject<'_>) -> Result<Self, Error> {
+    pub(super) fn new(subject: &Subject<'_>) -> Result<Self, Error> {
         let batch_size = subject.workload.batch_size;
         let start = starts::initial(subject)?;
         let mut reference =
@@ -96,11 +96,34 @@ impl Course {
             losses.push(score.loss);
             undecided += score.undecided;
         }
-        Ok(Self { specs: subject.specs()?, start, order, batch_size, losses, undecided })
+        Ok(Self { order, losses, undecided })
+    }
+
+    fn losses(&self, outcomes: &[Outcome]) -> Deviation {
+        let found = outcomes.iter().zip(&self.losses).enumerate().map(|(place, (outcome, expected))| {
+            let found = Deviation::of_losses(outcome.loss, *expected);
+            Deviation { detail: format!("step {}: {}", place + 1, found.detail), ..found }
+        });
+        Deviation::worst(found)
+    }
+}
+
+/// That epoch as a backend trains it.
+struct Trial<'c> {
+    course: &'c Course,
+    specs: Vec<ParameterSpec>,
+    start: Vec<Vec<f32>>,
+    batch_size: usize,
+}
+
+impl<'c> Trial<'c> {
+    fn of(course: &'c Course, subject: &Subject<'_>) -> Result<Self, Error> {
+        let (specs, start) = (subject.specs()?, starts::initial(subject)?);
+        Ok(Self { course, specs, start, batch_size: subject.workload.batch_size })
     }
 
     fn batches(&self) -> impl Iterator<Item = &[u32]> {
-        self.order.chunks(self.batch_size)
+        self.course.order.chunks(self.batch_size)
     }
 
     fn steps(&self, session: &mut dyn Session) -> Result<(Vec<Outcome>, Vec<Vec<f32>>), Error> {
@@ -111,16 +134,8 @@ impl Course {
 
     fn epoch(&self, session: &mut dyn Session) -> Result<(Outcome, Vec<Vec<f32>>), Error> {
         parameters::set(session, &self.start)?;
-        let outcome = session.train_epoch(&self.order, self.batch_size)?;
+        let outcome = session.train_epoch(&self.course.order, self.batch_size)?;
         Ok((outcome, parameters::get(session, &self.specs)?))
-    }
-
-    fn losses(&self, outcomes: &[Outcome]) -> Deviation {
-        let found = outcomes.iter().zip(&self.losses).enumerate().map(|(place, (outcome, expected))| {
-            let found = Deviation::of_losses(outcome.loss, *expected);
-            Deviation { detail: format!("step {}: {}", place + 1, found.detail), ..found }
-        });
-        Deviation::worst(found)
     }
 
     /// What an epoch of these steps is to report.

@@ -1,8 +1,10 @@
-//! The job before timing: the conformance gate, and an estimate of an epoch's time.
+//! The jobs before timing: the conformance gate, and an estimate of an epoch's time.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 use std::time::Instant;
 
+use anyhow::Context;
 use trainmark_plugin::{Error, ErrorKind, RunningVariance, Split};
 use trainmark_reports::record::{CheckKind, Conformance};
 
@@ -10,7 +12,8 @@ use super::announced::Announcer;
 use super::calls::{self, named};
 use super::protocol::{Done, Message, Task};
 use super::{Equipped, Harness};
-use crate::conformance::{self, Subject};
+use crate::conformance::{self, Foreseen, Subject};
+use crate::data::DecodedFiles;
 use crate::workload;
 
 /// Training steps that are timed for the estimate, after one that warms up: so many, and for so
@@ -18,22 +21,41 @@ use crate::workload;
 const TIMED_STEPS: RangeInclusive<usize> = 3..=50;
 const TIMED_SECONDS: f64 = 0.25;
 
-pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
+/// What the gate asks for of a workload; no plugin is loaded.
+pub(super) fn foresee(
+    workload: &str,
+    dataset: &DecodedFiles,
+    seed: u64,
+    harness: &mut Harness,
+) -> anyhow::Result<()> {
+    // From here on it is the reference that takes its time.
+    harness.send(&Message::Returned)?;
+    let mapped = dataset.map().context("cannot map the data set")?;
+    let foreseen = Foreseen::of(&workload::find(workload)?, mapped.dataset(), seed)?;
+    mapped.check_unchanged()?;
+    let done = Done { foreseen: Some(Box::new(foreseen)), ..Done::default() };
+    harness.send(&Message::Done(Box::new(done)))
+}
+
+pub(super) fn run(task: &Task, foreseen: Option<&Foreseen>, harness: &mut Harness) -> anyhow::Result<()> {
     let workload = workload::find(&task.workload)?;
     let equipped = Equipped::new(task, harness)?;
     let subject = equipped.subject(workload);
+    let foreseen = match foreseen {
+        Some(foreseen) => Cow::Borrowed(foreseen),
+        None => Cow::Owned(Foreseen::of(&subject.workload, subject.dataset, subject.seed)?),
+    };
     let announcer = Announcer::new(harness);
     let mut open = |request| announcer.open(&equipped.plugin, &request);
-    let conformance = conformance::run(&subject, &mut open, &mut |check| announcer.tell(check))?;
+    let conformance = conformance::run(&subject, &foreseen, &mut open, &mut |check| announcer.tell(check))?;
     if let Some(failure) = failure(&announcer, &conformance) {
         return Err(failure.into());
     }
-    let estimate = estimate(&subject, &equipped, &announcer)?;
-    let done = Done { losses: conformance.losses, ..estimate.told(equipped.done()?) };
+    let done = Done { losses: conformance.losses, ..equipped.done()? };
     announcer.send(&Message::Done(Box::new(done)))
 }
 
-/// The estimate alone.
+/// The estimate, on a machine that does nothing else.
 pub(super) fn run_estimate(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     let workload = workload::find(&task.workload)?;
     let equipped = Equipped::new(task, harness)?;

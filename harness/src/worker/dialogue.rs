@@ -40,6 +40,7 @@ pub struct Dialogue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Describe,
+    Foresee,
     Check,
     Train,
     Audit,
@@ -51,7 +52,8 @@ impl Dialogue {
     pub fn about(job: &Job) -> Self {
         let kind = match job {
             Job::Describe { .. } => Kind::Describe,
-            Job::Check(_) | Job::Estimate(_) => Kind::Check,
+            Job::Foresee { .. } => Kind::Foresee,
+            Job::Check { .. } | Job::Estimate(_) => Kind::Check,
             Job::Train(_) => Kind::Train,
             Job::Audit { .. } => Kind::Audit,
             Job::Measure { .. } => Kind::Measure,
@@ -161,6 +163,7 @@ impl Dialogue {
     fn check_done(&self, done: &Done) -> Result<(), String> {
         let is_due = match self.job {
             Kind::Describe | Kind::Check | Kind::Audit => self.is_loaded,
+            Kind::Foresee => true,
             Kind::Train => self.is_open,
             Kind::Measure => self.is_measured,
         };

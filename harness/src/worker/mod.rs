@@ -91,7 +91,8 @@ fn run(job: &Job, harness: &mut Harness) -> anyhow::Result<()> {
             load(library, None, harness)?;
             harness.send(&Message::Done(Box::default()))
         }
-        Job::Check(task) => check::run(task, harness),
+        Job::Foresee { workload, dataset, seed } => check::foresee(workload, dataset, *seed, harness),
+        Job::Check { task, foreseen } => check::run(task, foreseen.as_deref(), harness),
         Job::Estimate(task) => check::run_estimate(task, harness),
         Job::Train(task) => train::run(task, harness),
         Job::Audit { task, evidence } => audit::run(task, evidence, harness),

@@ -10,6 +10,7 @@ use trainmark_reports::record::{CheckRecord, Device, FirstBatchNorm, Implementat
 use trainmark_reports::text::one_line;
 
 use super::evidence::Evidence;
+use crate::conformance::Foreseen;
 use crate::data::DecodedFiles;
 use crate::failure::Failure;
 
@@ -23,9 +24,23 @@ pub enum Job {
         #[serde(with = "crate::path_text")]
         library: PathBuf,
     },
-    /// Run the conformance gate and estimate the time of an epoch.
-    Check(Task),
-    /// Estimate the time of an epoch alone: the gate was passed while the machine was busy.
+    /// Let the reference take those steps of the gate in which no backend has a part.
+    Foresee {
+        /// Name of the workload.
+        workload: String,
+        /// The decoded data set.
+        dataset: DecodedFiles,
+        /// Chooses initial values and samples.
+        seed: u64,
+    },
+    /// Run the conformance gate; nothing of it is timed.
+    Check {
+        /// The cell and seed.
+        task: Task,
+        /// What was foreseen of the task's workload, data set and seed, if that was done before.
+        foreseen: Option<Box<Foreseen>>,
+    },
+    /// Estimate the time of an epoch.
     Estimate(Task),
     /// Train a workload once and time it.
     Train(Task),
@@ -51,8 +66,8 @@ impl Job {
     /// What it works on; nothing, where a library only describes itself.
     pub fn task(&self) -> Option<&Task> {
         match self {
-            Self::Describe { .. } => None,
-            Self::Check(task)
+            Self::Describe { .. } | Self::Foresee { .. } => None,
+            Self::Check { task, .. }
             | Self::Estimate(task)
             | Self::Train(task)
             | Self::Audit { task, .. }
@@ -247,13 +262,16 @@ pub struct Done {
     pub cpu_seconds: Option<f64>,
     /// γ and β of the first batch norm.
     pub first_batch_norm: Option<FirstBatchNorm>,
-    /// Estimated seconds of one epoch, training and prediction (from the gate).
+    /// Estimated seconds of one epoch, training and prediction (where that was asked for).
     pub epoch_estimate_seconds: Option<f64>,
-    /// Seconds of loading the library, opening a session and setting its parameters (from the gate).
+    /// Seconds of loading the library, opening a session and setting its parameters (likewise).
     #[serde(default)]
     pub start_estimate_seconds: Option<f64>,
     /// The gate's losses; see [`trainmark_reports::record::Conformance`].
     pub losses: Vec<f64>,
+    /// What was foreseen of the gate's steps.
+    #[serde(default)]
+    pub foreseen: Option<Box<Foreseen>>,
     /// What an audit of the run would hold against its steps: any one of its epochs.
     pub evidence: Option<Box<Evidence>>,
 }

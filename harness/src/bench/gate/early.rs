@@ -1,5 +1,5 @@
-//! Cells that have passed the gate while backends were still being built. That they compute the
-//! same function holds; what it told of time does not.
+//! Cells that have passed the gate while the machine did other things, too. That they compute the
+//! same function holds; that a call took too long, or memory was short, does not.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,12 +8,8 @@ use anyhow::Context;
 use tempfile::NamedTempFile;
 use trainmark_reports::record::Cell;
 
-use super::{Estimate, Gate, Verdict, gate_without, summary};
-use crate::bench::event::{Happening, Sink};
-use crate::bench::prepare::ReadyCell;
-use crate::executor::Ending;
-use crate::failure::{Failure, FailureKind};
-use crate::worker::protocol::Job;
+use super::{Gate, Verdict};
+use crate::failure::FailureKind;
 
 /// What the gate found of a cell on a machine that was busy.
 #[derive(Debug, Clone)]
@@ -27,17 +23,27 @@ pub struct Early {
 }
 
 impl Early {
-    /// `None` where the builds may be to blame: the cell is checked again when they are over.
-    pub(crate) fn new(cell: &Cell, verdict: Verdict, log: NamedTempFile) -> Option<Self> {
+    /// `None` where what ran beside it may be to blame: the cell is checked again by itself.
+    pub(crate) fn new(cell: &Cell, verdict: Verdict, log: NamedTempFile, is_alone: bool) -> Option<Self> {
         use FailureKind::{Interrupted, OutOfMemory, TimedOut};
         let kind = verdict.failure.as_ref().map(|failure| failure.kind);
-        let is_final = !matches!(kind, Some(Interrupted | OutOfMemory | TimedOut));
+        let is_final = is_alone || !matches!(kind, Some(Interrupted | OutOfMemory | TimedOut));
         is_final.then(|| Self { cell: cell.clone(), verdict, log: Arc::new(log) })
+    }
+
+    /// The verdict; what the worker has printed goes to `log`.
+    ///
+    /// # Errors
+    /// Where the log cannot be written.
+    pub(super) fn kept(self, log: &Path) -> anyhow::Result<Verdict> {
+        log.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        std::fs::copy(self.log.path(), log).with_context(|| format!("cannot write {}", log.display()))?;
+        Ok(self.verdict)
     }
 }
 
 impl Gate<'_> {
-    /// With what was found of some cells while backends were being built.
+    /// With what was found of some cells on a busy machine.
     #[must_use]
     pub fn going_on(mut self, early: &[Early]) -> Self {
         for one in early {
@@ -47,51 +53,18 @@ impl Gate<'_> {
         self
     }
 
+    /// What was found of cells on a busy machine.
+    pub fn early(&self) -> &[Early] {
+        &self.early
+    }
+
+    /// Whether that is known of a cell.
+    pub fn has_found(&self, cell: &Cell) -> bool {
+        self.early.iter().any(|early| early.cell == *cell)
+    }
+
     pub(super) fn take_early(&mut self, cell: &Cell) -> Option<Early> {
         let place = self.early.iter().position(|early| early.cell == *cell)?;
         Some(self.early.swap_remove(place))
     }
-
-    /// A verdict with the time of an epoch, which is measured now that nothing is built any more.
-    pub(super) fn estimated(
-        &self,
-        early: Early,
-        ready: &ReadyCell,
-        log: &Path,
-        sink: &mut dyn Sink,
-    ) -> anyhow::Result<Verdict> {
-        let mut verdict = early.verdict;
-        keep_log(early.log.path(), log).with_context(|| format!("cannot write {}", log.display()))?;
-        if !verdict.conformance.passed {
-            return Ok(verdict);
-        }
-        match self.estimate(ready)? {
-            Ok(estimate) => verdict.estimate = estimate,
-            Err(failure) => {
-                verdict.conformance.passed = false;
-                verdict.failure = Some(failure);
-                let told = summary(&verdict.conformance, verdict.failure.as_ref());
-                sink.hear(Happening::Verdict(&early.cell, &told))?;
-            }
-        }
-        Ok(verdict)
-    }
-
-    fn estimate(&self, ready: &ReadyCell) -> anyhow::Result<Result<Estimate, Failure>> {
-        let log = NamedTempFile::new().context("cannot create a temporary log")?;
-        let job = Job::Estimate(ready.task(self.dataset, 1, 0));
-        let report = self.runner.run(&job, ready.threads(), log.path(), &mut |_| Ok(()))?;
-        Ok(match report.ending {
-            Ending::Failed(failure) => Err(failure),
-            Ending::Done(done) if done.epoch_estimate_seconds.is_none() => {
-                Err(gate_without("an estimate of an epoch's time"))
-            }
-            Ending::Done(done) => Ok(Estimate::new(&done)),
-        })
-    }
-}
-
-fn keep_log(from: &Path, to: &Path) -> std::io::Result<()> {
-    to.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-    std::fs::copy(from, to).map(drop)
 }

@@ -3,28 +3,23 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
-use std::thread::Builder;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{Builder, Scope};
 
 use anyhow::Context;
-use tempfile::NamedTempFile;
-use trainmark_reports::record::Device;
+use trainmark_reports::record::{Cell, Device};
 
 use super::builds::Stale;
 use super::devices::missing;
 use super::wanted::Wanted;
 use super::{Preparer, ReadyCell, ReadyLibrary};
-use crate::bench::event::{Happening, Sink};
-use crate::bench::gate::{Early, Gate};
+use crate::bench::event::Sink;
+use crate::bench::gate::{Gate, Said, Together};
 use crate::data::DecodedFiles;
-use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::machine;
 use crate::registry::Library;
 use crate::registry::build::{BuildEvent, Recipe, build_all};
-
-/// Memory that a check may take beside what the builds declare.
-const MEMORY_OF_CHECK: u64 = 1 << 30;
 
 /// How far a build is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,41 +30,31 @@ enum Phase {
     Built,
 }
 
+/// What the threads of builds and gates have to say.
+enum Heard {
+    Build(usize, BuildEvent),
+    BuildsAreOver,
+    Gate(Said),
+}
+
+/// The builds' end of the channel: says when they are over, however they ended.
+struct TellsEnd(Sender<Heard>);
+
+impl Drop for TellsEnd {
+    fn drop(&mut self) {
+        let _ = self.0.send(Heard::BuildsAreOver);
+    }
+}
+
 /// Builds that go on in another thread.
 struct Builds<'b> {
     stale: &'b [Stale<'b>],
     phases: Vec<Phase>,
-    events: Receiver<(usize, BuildEvent)>,
     interrupt: &'b Interrupt,
     are_over: bool,
 }
 
 impl Builds<'_> {
-    /// Tells what has happened since; does not wait.
-    fn tell(&mut self, sink: &mut dyn Sink) -> anyhow::Result<()> {
-        loop {
-            match self.events.try_recv() {
-                Ok((index, event)) => self.take(index, &event, sink)?,
-                Err(TryRecvError::Empty) => return Ok(()),
-                Err(TryRecvError::Disconnected) => {
-                    self.are_over = true;
-                    return Ok(());
-                }
-            }
-        }
-    }
-
-    /// Waits for what happens next, and tells it.
-    fn wait(&mut self, sink: &mut dyn Sink) -> anyhow::Result<()> {
-        match self.events.recv() {
-            Ok((index, event)) => self.take(index, &event, sink),
-            Err(_) => {
-                self.are_over = true;
-                Ok(())
-            }
-        }
-    }
-
     fn take(&mut self, index: usize, event: &BuildEvent, sink: &mut dyn Sink) -> anyhow::Result<()> {
         match event {
             BuildEvent::Begun => self.phases[index] = Phase::Begun,
@@ -81,16 +66,19 @@ impl Builds<'_> {
         self.stale[index].tell(event, self.interrupt, sink)
     }
 
-    /// Whether there is room for a check: no build waits for a processor, and those that run
-    /// leave enough memory, however much of theirs they have yet to take.
-    fn leave_room(&self) -> bool {
+    /// Whether they leave room for another gate: no build waits for a processor, not all
+    /// processors have both a build and a gate, and there is memory, however much of theirs the
+    /// builds have yet to take.
+    fn leave_room(&self, together: &Together<'_, '_>) -> bool {
         let phases = self.phases.iter().zip(self.stale);
-        let declared: u64 =
-            phases.filter(|(phase, _)| **phase == Phase::Begun).map(|(_, one)| one.recipe.memory()).sum();
+        let begun: Vec<u64> =
+            phases.filter(|(phase, _)| **phase == Phase::Begun).map(|(_, one)| one.recipe.memory()).collect();
+        let is_busy = begun.len() >= machine::logical_cpus() && !together.are_over();
         !self.are_over
             && !self.interrupt.is_set()
             && !self.phases.contains(&Phase::Waiting)
-            && machine::available_memory_bytes().is_some_and(|bytes| bytes >= declared + MEMORY_OF_CHECK)
+            && !is_busy
+            && together.have_room(begun.iter().sum())
     }
 
     /// Whether a library lies there as it is to be.
@@ -101,23 +89,11 @@ impl Builds<'_> {
     }
 }
 
-/// Tells of the builds whenever there is something else to tell.
-struct Beside<'s, 'b> {
-    builds: &'s mut Builds<'b>,
-    sink: &'s mut dyn Sink,
-}
-
-impl Sink for Beside<'_, '_> {
-    fn hear(&mut self, happening: Happening<'_>) -> anyhow::Result<()> {
-        self.builds.tell(self.sink)?;
-        self.sink.hear(happening)
-    }
-}
-
 /// Libraries that were looked at, and cells that are to be checked.
 #[derive(Default)]
 struct Queue {
     seen: HashSet<PathBuf>,
+    begun: HashSet<Cell>,
     cells: VecDeque<ReadyCell>,
 }
 
@@ -135,42 +111,58 @@ impl Preparer<'_> {
     ) -> anyhow::Result<Vec<Result<(), String>>> {
         let recipes: Vec<&Recipe> = stale.iter().map(|one| one.recipe).collect();
         let (network, interrupt) = (self.network(), self.runner.interrupt());
-        let (sender, events) = channel();
+        let (sender, heard) = channel();
         let phases = vec![Phase::Waiting; stale.len()];
-        let mut builds = Builds { stale, phases, events, interrupt, are_over: false };
+        let builds = Builds { stale, phases, interrupt, are_over: false };
         let queue = Queue { seen: unbuilt.clone(), ..Queue::default() };
+        let mut gate = Gate::new(dataset, self.runner);
         let results = std::thread::scope(|scope| {
-            let recipes = &recipes;
+            let (recipes, builder) = (&recipes, TellsEnd(sender.clone()));
             let build = move || {
                 build_all(recipes, network, interrupt, &mut |index, event| {
                     // Where nobody hears it any more, that is told by who has stopped.
-                    let _ = sender.send((index, event.clone()));
+                    let _ = builder.0.send(Heard::Build(index, event.clone()));
                 })
             };
             let thread =
                 Builder::new().spawn_scoped(scope, build).context("cannot start a thread that builds")?;
-            let told = self.check_beside(&mut builds, queue, wanted, dataset);
+            let mut together = Together::new(&mut gate, true);
+            let told = self.check_beside(scope, builds, &mut together, queue, wanted, (&sender, &heard));
             let results = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             told.map(|()| results)
         });
         interrupt.check()?;
+        self.early = gate.early().to_vec();
         results
     }
 
-    fn check_beside(
+    /// Until the builds are over, and the gates that have begun.
+    fn check_beside<'scope, 'g: 'scope>(
         &mut self,
-        builds: &mut Builds<'_>,
+        scope: &'scope Scope<'scope, '_>,
+        mut builds: Builds<'_>,
+        together: &mut Together<'_, 'g>,
         mut queue: Queue,
         wanted: &[Wanted<'_>],
-        dataset: &DecodedFiles,
+        (sender, heard): (&Sender<Heard>, &Receiver<Heard>),
     ) -> anyhow::Result<()> {
-        let mut gate = Gate::new(dataset, self.runner);
-        while !builds.are_over {
-            builds.tell(self.sink)?;
-            let next = if builds.leave_room() { self.next_cell(&mut queue, builds, wanted)? } else { None };
-            match next {
-                Some(cell) => self.check_early(&mut gate, &cell, builds)?,
-                None => builds.wait(self.sink)?,
+        while !builds.are_over || !together.are_over() {
+            while builds.leave_room(together)
+                && let Some(next) = self.next_cell(&mut queue, &builds, wanted)?
+            {
+                if together.hold_up(&next) {
+                    queue.cells.push_front(next);
+                    break;
+                }
+                if queue.begun.insert(next.cell.clone()) {
+                    let say = sender.clone();
+                    together.begin(scope, next, move |said| drop(say.send(Heard::Gate(said))))?;
+                }
+            }
+            match heard.recv().context("builds and gates have vanished")? {
+                Heard::Build(index, event) => builds.take(index, &event, self.sink)?,
+                Heard::BuildsAreOver => builds.are_over = true,
+                Heard::Gate(said) => together.hear(said, self.sink)?,
             }
         }
         Ok(())
@@ -215,29 +207,5 @@ impl Preparer<'_> {
             }
         }
         cells
-    }
-
-    fn check_early(
-        &mut self,
-        gate: &mut Gate<'_>,
-        ready: &ReadyCell,
-        builds: &mut Builds<'_>,
-    ) -> anyhow::Result<()> {
-        if self.early.iter().any(|early| early.cell == ready.cell) {
-            return Ok(());
-        }
-        let log = NamedTempFile::new().context("cannot create a temporary log")?;
-        let verdict = gate.check(ready, log.path(), &mut Beside { builds, sink: self.sink })?;
-        if verdict.failure.as_ref().is_some_and(Failure::is_interruption) {
-            return Ok(());
-        }
-        match Early::new(&ready.cell, verdict, log) {
-            Some(early) => self.early.push(early),
-            None => self.sink.hear(Happening::Note(&format!(
-                "{}: checked again when nothing is built any more",
-                ready.cell
-            )))?,
-        }
-        Ok(())
     }
 }

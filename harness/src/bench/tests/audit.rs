@@ -30,7 +30,7 @@ fn one_sample_of_each_cell_is_audited_after_all_runs() {
     names.sort_unstable();
     assert_eq!(names, ["a", "b"]);
     assert!(finished.record.repeats().all(|run| run.audit.is_none()));
-    let jobs = scripted.script.jobs.borrow();
+    let jobs = scripted.all_jobs();
     assert!(jobs[jobs.len() - 2..].iter().all(|job| job.starts_with("audit ")), "{jobs:?}");
     assert!(!finished.folder.join("audit").exists(), "nothing waits any more");
 }
@@ -61,7 +61,7 @@ fn a_cell_whose_audit_fails_is_not_ranked() {
     );
     assert!(!finished.record.is_ranked(&failed[0].cell));
     assert_eq!(scripted.run().outcome, Outcome::Complete);
-    assert!(scripted.script.jobs.borrow().is_empty(), "that is its result");
+    assert!(scripted.all_jobs().is_empty(), "that is its result");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What the gate lets through.
 
+use std::time::Duration;
+
 use trainmark_reports::record::{Outcome, RunOutcome};
 
 use tempfile::NamedTempFile;
@@ -40,27 +42,51 @@ fn early(scripted: &Scripted, name: &str) -> Option<Early> {
     let log = NamedTempFile::new().expect("a temporary file");
     let mut gate = Gate::new(&scripted.ready.dataset, &scripted.script);
     let verdict = gate.check(&cell(name), log.path(), &mut Screen::default()).expect("it is heard");
-    Early::new(&cell(name).cell, verdict, log)
+    Early::new(&cell(name).cell, verdict, log, false)
 }
 
 #[test]
-fn of_what_passed_while_others_were_built_only_the_time_is_measured_again() {
+fn what_has_passed_while_others_were_built_is_not_checked_again() {
     let mut scripted = Scripted::new(&[("a", 1.0), ("b", 1.0), ("c", 1.0)]);
-    scripted.behaviour("a").estimate = 100.0;
     scripted.behaviour("b").gate = Act::Odd;
     scripted.ready.early = ["a", "b"].iter().filter_map(|name| early(&scripted, name)).collect();
-    scripted.behaviour("a").estimate = 1.5;
-    let log = NamedTempFile::new().expect("a temporary file");
-    let mut gate = Gate::new(&scripted.ready.dataset, &scripted.script).going_on(&scripted.ready.early);
-    let verdict = gate.check(&cell("a"), log.path(), &mut Screen::default()).expect("it is heard");
-    assert_eq!((verdict.conformance.passed, verdict.estimate.epoch_seconds), (true, 1.5));
-
     let finished = scripted.run();
     let jobs = ["check", "estimate"].map(|kind| scripted.jobs(kind));
-    assert_eq!(jobs, [["c"], ["a"]]);
+    assert_eq!(jobs, [vec!["c"], vec!["a", "c"]]);
     assert_eq!(scripted.sorted_jobs("train"), ["a 1", "a 2", "a 3", "c 1", "c 2", "c 3"]);
     let stopped = finished.record.failures().next().expect("it has a row");
     assert_eq!(stopped.end.log.as_deref(), Some("logs/lenet-bn-b-primitive-cpu-check.log"));
+}
+
+#[test]
+fn what_a_run_takes_is_estimated_when_all_are_checked() {
+    let mut scripted = Scripted::new(&[("a", 1.0), ("b", 1.0), ("c", 1.0)]);
+    scripted.behaviour("b").gate = Act::Odd;
+    scripted.run();
+    let jobs = scripted.all_jobs();
+    let before_estimates = jobs.iter().take_while(|job| !job.starts_with("estimate"));
+    assert_eq!(before_estimates.filter(|job| job.starts_with("check")).count(), 3, "{jobs:?}");
+    assert_eq!(scripted.jobs("estimate"), ["a", "c"]);
+}
+
+#[test]
+fn gates_side_by_side_are_told_in_their_order() {
+    let mut scripted = Scripted::new(&[("a", 1.0), ("b", 1.0), ("c", 1.0)]);
+    scripted.behaviour("b").gate = Act::Fails(FailureKind::TimedOut);
+    let mut screen = Screen::default();
+    // Whichever of them ends first.
+    scripted.behaviour("a").gate_lasts = Duration::from_millis(200);
+    let mut gate = Gate::new(&scripted.ready.dataset, &scripted.script);
+    gate.check_together(&scripted.ready.cells, &mut screen).expect("it is heard");
+    let told = [
+        "a: Ok(1)",
+        "b: Err(\"timed out: as the script says\")",
+        "lenet-bn b/primitive@cpu: checked again when nothing runs beside it",
+        "c: Ok(1)",
+    ];
+    assert_eq!(screen.lines, told);
+    let known = scripted.ready.cells.iter().filter(|one| gate.has_found(&one.cell));
+    assert_eq!(known.map(|one| &*one.cell.backend).collect::<Vec<_>>(), ["a", "c"]);
 }
 
 #[test]
@@ -80,7 +106,7 @@ fn an_interruption_at_the_gate_records_no_run() {
     scripted.behaviour("a").gate = Act::Interrupts;
     let finished = scripted.run();
     assert_eq!((finished.outcome, finished.record.runs.len()), (Outcome::Interrupted, 0));
-    assert_eq!(scripted.jobs("check"), ["a"]);
+    assert_eq!(scripted.jobs("estimate"), [""; 0]);
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn what_is_complete_runs_nothing() {
     let mut scripted = Scripted::new(&[("a", 1.0)]);
     scripted.run();
     let finished = scripted.run();
-    assert_eq!((finished.outcome, scripted.script.jobs.borrow().len()), (Outcome::Complete, 0));
+    assert_eq!((finished.outcome, scripted.all_jobs().len()), (Outcome::Complete, 0));
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! A runner that does what a script says, and a benchmark with it.
 
-use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use trainmark_reports::ceiling::Peak;
@@ -60,6 +60,8 @@ pub(super) struct Behaviour {
     pub(super) estimate: f64,
     /// What the gate finds.
     pub(super) gate: Act,
+    /// How long that takes.
+    pub(super) gate_lasts: Duration,
     /// What audits come to.
     pub(super) audit: Act,
     /// The gate's losses: of a prediction and five steps.
@@ -74,15 +76,24 @@ pub(super) struct Script {
     /// What a library says of itself.
     pub(super) described: BackendInfo,
     /// The jobs that were asked for: `check a`, `train a 1`.
-    pub(super) jobs: RefCell<Vec<String>>,
+    jobs: Mutex<Vec<String>>,
     interrupt: Interrupt,
     began: Instant,
-    elapsed: Cell<f64>,
+    elapsed: Mutex<f64>,
 }
 
 impl Script {
+    /// The jobs that were asked for.
+    fn noted(&self) -> MutexGuard<'_, Vec<String>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn elapsed(&self) -> f64 {
+        *self.elapsed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn pass(&self, seconds: f64) {
-        self.elapsed.set(self.elapsed.get() + seconds);
+        *self.elapsed.lock().unwrap_or_else(PoisonError::into_inner) += seconds;
     }
 
     fn fail(kind: FailureKind) -> Ending {
@@ -139,23 +150,24 @@ impl Behaviour {
 impl Script {
     fn check(&self, task: &Task, heard: Listener<'_>) -> anyhow::Result<Ending> {
         let name = name(task);
-        self.jobs.borrow_mut().push(format!("check {name}"));
+        self.noted().push(format!("check {name}"));
         let behaviour = &self.cells[&name];
+        std::thread::sleep(behaviour.gate_lasts);
         let is_fine = !matches!(behaviour.gate, Act::Odd);
         heard(&Message::Checked(check(is_fine)))?;
-        let done = Done { losses: behaviour.losses.clone(), ..behaviour.estimated() };
+        let done = Done { losses: behaviour.losses.clone(), ..Done::default() };
         Ok(self.end(&behaviour.gate, done))
     }
 
     fn estimate(&self, task: &Task) -> Ending {
         let name = name(task);
-        self.jobs.borrow_mut().push(format!("estimate {name}"));
+        self.noted().push(format!("estimate {name}"));
         Ending::Done(Box::new(self.cells[&name].estimated()))
     }
 
     fn train(&self, task: &Task, heard: Listener<'_>) -> anyhow::Result<Ending> {
         let name = name(task);
-        self.jobs.borrow_mut().push(format!("train {name} {}", task.seed));
+        self.noted().push(format!("train {name} {}", task.seed));
         let behaviour = &self.cells[&name];
         let act = behaviour.runs.get(&task.seed).unwrap_or(&Act::Well);
         let epochs = match act {
@@ -182,7 +194,7 @@ impl Script {
 
     fn audit(&self, task: &Task, evidence: &Evidence, heard: Listener<'_>) -> anyhow::Result<Ending> {
         let name = name(task);
-        self.jobs.borrow_mut().push(format!("audit {name} {}", task.seed));
+        self.noted().push(format!("audit {name} {}", task.seed));
         assert_eq!(evidence.correct, task.seed, "the evidence is of this run");
         let behaviour = &self.cells[&name];
         self.pass(behaviour.start + 1.25 * behaviour.seconds);
@@ -200,7 +212,7 @@ impl Runner for Script {
         heard: Listener<'_>,
     ) -> anyhow::Result<JobReport> {
         let ending = match job {
-            Job::Check(task) => self.check(task, heard)?,
+            Job::Check { task, .. } => self.check(task, heard)?,
             Job::Estimate(task) => self.estimate(task),
             Job::Train(task) => self.train(task, heard)?,
             Job::Audit { task, evidence } => self.audit(task, evidence, heard)?,
@@ -213,7 +225,7 @@ impl Runner for Script {
                 })?;
                 Ending::Done(Box::default())
             }
-            Job::Measure { .. } => Self::fail(FailureKind::Unsupported),
+            Job::Foresee { .. } | Job::Measure { .. } => Self::fail(FailureKind::Unsupported),
         };
         let task = job.task();
         let is_lost = task.is_some_and(|task| {
@@ -228,7 +240,7 @@ impl Runner for Script {
     }
 
     fn surroundings(&self) -> Surroundings {
-        Surroundings { unix_time: self.elapsed.get(), ..Surroundings::default() }
+        Surroundings { unix_time: self.elapsed(), ..Surroundings::default() }
     }
 
     fn peak(&self, _threads: usize) -> Option<Peak> {
@@ -240,7 +252,7 @@ impl Runner for Script {
     }
 
     fn clock(&self) -> Instant {
-        self.began + Duration::from_secs_f64(self.elapsed.get())
+        self.began + Duration::from_secs_f64(self.elapsed())
     }
 }
 
@@ -311,17 +323,18 @@ impl Scripted {
         let behaviours = cells.iter().map(|&(name, seconds)| {
             let (gate, losses) = (Act::Well, vec![0.5; 6]);
             let (audit, runs, estimate) = (Act::Well, HashMap::new(), seconds);
-            let (predict, start, noise) = (0.0, 0.0, 0.0);
-            let behaviour = Behaviour { seconds, predict, start, noise, estimate, gate, audit, losses, runs };
+            let (predict, start, noise, gate_lasts) = (0.0, 0.0, 0.0, Duration::ZERO);
+            let behaviour =
+                Behaviour { seconds, predict, start, noise, estimate, gate, gate_lasts, audit, losses, runs };
             (name.to_owned(), behaviour)
         });
         let script = Script {
             cells: behaviours.collect(),
             described: info("a"),
-            jobs: RefCell::default(),
+            jobs: Mutex::default(),
             interrupt: Interrupt::default(),
             began: Instant::now(),
-            elapsed: Cell::default(),
+            elapsed: Mutex::default(),
         };
         let schedule = Schedule {
             epochs: 2,
@@ -352,7 +365,7 @@ impl Scripted {
 
     /// Seconds of all processes.
     pub(super) fn elapsed(&self) -> f64 {
-        self.script.elapsed.get()
+        self.script.elapsed()
     }
 
     /// Lets a run of a cell come to something else than well.
@@ -370,7 +383,7 @@ impl Scripted {
     }
 
     pub(super) fn try_run(&mut self) -> anyhow::Result<Finished> {
-        self.script.jobs.borrow_mut().clear();
+        self.script.noted().clear();
         self.script.interrupt = Interrupt::default();
         let folder = self.folder();
         let (mut store, earlier) = if folder.exists() {
@@ -394,7 +407,7 @@ impl Scripted {
             folder: folder.clone(),
         };
         let outcome = bench.run_cells(earlier.as_ref())?;
-        bench.record(&Event::Finished { outcome, seconds: self.script.elapsed.get(), peak: None })?;
+        bench.record(&Event::Finished { outcome, seconds: self.script.elapsed(), peak: None })?;
         Ok(Finished { record: Record::read(&folder)?, folder, outcome })
     }
 
@@ -432,12 +445,17 @@ impl Scripted {
 
     /// The jobs that the last process asked for, of one kind: `train`.
     pub(super) fn jobs(&self, kind: &str) -> Vec<String> {
-        let jobs = self.script.jobs.borrow();
+        let jobs = self.script.noted();
         let of_kind = jobs.iter().filter_map(|job| job.strip_prefix(kind)?.strip_prefix(' '));
         of_kind.map(str::to_owned).collect()
     }
 
-    /// The same, by name.
+    /// The jobs of all kinds.
+    pub(super) fn all_jobs(&self) -> Vec<String> {
+        self.script.noted().clone()
+    }
+
+    /// Those of one kind, by name.
     pub(super) fn sorted_jobs(&self, kind: &str) -> Vec<String> {
         let mut jobs = self.jobs(kind);
         jobs.sort_unstable();

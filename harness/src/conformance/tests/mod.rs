@@ -10,7 +10,8 @@ use trainmark_plugin::{Layer, Model, RunningVariance, Shape};
 use trainmark_reports::record::{CheckKind, Conformance};
 
 use super::step::Steps;
-use super::{Recorder, Subject, agree, render, run};
+use super::trajectory::Course;
+use super::{Foreseen, Recorder, Subject, agree, render, run};
 use crate::workload::{Workload, all, lenet_bn};
 use defects::{CAUGHT_BY, Defect};
 use float_session::FloatSession;
@@ -50,7 +51,8 @@ fn subject(workload: Workload, patterns: &Patterns, convention: RunningVariance)
 fn gate(workload: Workload, patterns: &Patterns, convention: RunningVariance, defect: Defect) -> Conformance {
     let subject = subject(workload, patterns, convention);
     let mut open = |request| FloatSession::open(request, convention, defect);
-    run(&subject, &mut open, &mut |_| {}).unwrap()
+    let foreseen = Foreseen::of(&subject.workload, subject.dataset, subject.seed).unwrap();
+    run(&subject, &foreseen, &mut open, &mut |_| {}).unwrap()
 }
 
 #[test]
@@ -60,6 +62,18 @@ fn a_right_network_passes_in_every_convention() {
         let conformance = gate(small(), &patterns, convention, Defect::None);
         assert!(conformance.passed, "{convention:?}\n{}", render(&conformance));
     }
+}
+
+/// What depends on the convention, or on where it is computed, would be wrong for some cells.
+#[test]
+fn what_is_foreseen_is_the_same_for_every_subject_and_survives_its_journey() {
+    let patterns = Patterns::new(12, 300, 80);
+    let foreseen = Foreseen::of(&small(), patterns.dataset(), 1).unwrap();
+    let subject = subject(small(), &patterns, RunningVariance::BiasedFromZero);
+    assert_eq!(foreseen.steps, Steps::choose(&subject).unwrap());
+    assert_eq!(foreseen.course, Course::new(&subject).unwrap());
+    let told = serde_json::to_string(&foreseen).unwrap();
+    assert_eq!(serde_json::from_str::<Foreseen>(&told).unwrap(), foreseen);
 }
 
 #[test]
@@ -185,9 +199,10 @@ fn a_backend_may_decline_a_batch_of_one() {
 fn a_session_that_cannot_be_opened_is_no_verdict() {
     let patterns = Patterns::new(12, 300, 80);
     let mut workload = small();
+    let foreseen = Foreseen::of(&workload, patterns.dataset(), 1).unwrap();
     workload.model.layers.insert(1, Layer::Dropout { rate: 0.5 });
     let subject = subject(workload, &patterns, RunningVariance::UnbiasedFromOne);
     let mut open = |request| FloatSession::open(request, RunningVariance::UnbiasedFromOne, Defect::None);
-    let error = run(&subject, &mut open, &mut |_| {}).unwrap_err();
+    let error = run(&subject, &foreseen, &mut open, &mut |_| {}).unwrap_err();
     assert_eq!(error.kind, trainmark_plugin::ErrorKind::Unsupported);
 }

@@ -8,13 +8,17 @@ use super::{BuildEvent, Network, Recipe};
 use crate::interrupt::{Interrupt, Interrupted};
 use crate::machine;
 
+/// Builds beyond one per processor: each has stretches in which it keeps a single processor busy,
+/// or none, as while it compiles one large file, links, or fetches.
+const MORE_BUILDS: usize = 1;
+
 /// What builds that run at the same time may use together.
 #[derive(Debug, Clone, Copy)]
 struct Room {
     /// Bytes; builds tell how many they need.
     memory: u64,
     /// Builds at once.
-    processors: usize,
+    builds: usize,
 }
 
 impl Room {
@@ -22,7 +26,7 @@ impl Room {
     fn now() -> Self {
         Self {
             memory: machine::available_memory_bytes().unwrap_or_default(),
-            processors: machine::logical_cpus(),
+            builds: machine::logical_cpus() + MORE_BUILDS,
         }
     }
 
@@ -34,7 +38,7 @@ impl Room {
             .iter()
             .position(|&index| running.iter().all(|&other| recipes[other].target != recipes[index].target))?;
         let memory: u64 = running.iter().map(|&index| recipes[index].artifact.memory).sum();
-        let fits = running.len() < self.processors
+        let fits = running.len() < self.builds
             && memory.saturating_add(recipes[waiting[next]].artifact.memory) <= self.memory;
         (fits || running.is_empty()).then_some(next)
     }
@@ -143,12 +147,12 @@ mod tests {
         let recipes = [recipe("a", 2), recipe("b", 4), recipe("c", 1), recipe("a-cuda", 1)];
         let recipes = recipes.each_ref();
         let [a, b, c, a_cuda] = [0, 1, 2, 3];
-        let room = Room { memory: 6 << 30, processors: 2 };
+        let room = Room { memory: 6 << 30, builds: 2 };
         assert_eq!(room.next(&recipes, &[b, c], &[a]), Some(0), "6 GiB fit into 6");
-        assert_eq!(room.next(&recipes, &[c], &[a, b]), None, "both processors are taken");
+        assert_eq!(room.next(&recipes, &[c], &[a, b]), None, "two run, and no more may");
         let small = Room { memory: 5 << 30, ..room };
         assert_eq!(small.next(&recipes, &[b, c], &[a]), None, "and the small one does not overtake");
-        let none = Room { memory: 0, processors: 1 };
+        let none = Room { memory: 0, builds: 1 };
         assert_eq!(none.next(&recipes, &[b], &[]), Some(0), "one always runs");
         assert_eq!(room.next(&recipes, &[a_cuda, c], &[a]), Some(1), "one folder, one build");
         assert_eq!(room.next(&recipes, &[a_cuda], &[a]), None);
