@@ -85,10 +85,17 @@ typedef struct tm_implementation {
 
 // One device.
 typedef struct tm_device {
-  // `cpu`, `cuda:0`, …
+  // `cpu`, `cuda:0`, `wgpu:0`, …
   const char *id;
   // Why it cannot be used now; null where it can.
   const char *unavailable;
+  // Name of the graphics adapter, where the harness cannot know it: for `wgpu`; else null. Since
+  // ABI 1.2.
+  const char *adapter;
+  // Not 0: a software renderer, which computes on the processor. Since ABI 1.2.
+  uint32_t is_software;
+  // Zero.
+  uint32_t reserved;
 } tm_device;
 
 // What a backend says of itself; lives as long as the library.

@@ -213,10 +213,17 @@ pub struct ImplementationData {
 /// One device.
 #[repr(C)]
 pub struct DeviceData {
-    /// `cpu`, `cuda:0`, …
+    /// `cpu`, `cuda:0`, `wgpu:0`, …
     pub id: *const c_char,
     /// Why it cannot be used now; null where it can.
     pub unavailable: *const c_char,
+    /// Name of the graphics adapter, where the harness cannot know it: for `wgpu`; else null. Since
+    /// ABI 1.2.
+    pub adapter: *const c_char,
+    /// Not 0: a software renderer, which computes on the processor. Since ABI 1.2.
+    pub is_software: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// What a backend says of itself; lives as long as the library.
@@ -406,7 +413,8 @@ mod layout {
         assert!(offset_of!(OpenData, learning_rate) == 64);
         assert!(size_of::<OpenData>() == 96);
         assert!(size_of::<ImplementationData>() == 24);
-        assert!(size_of::<DeviceData>() == 16);
+        assert!(offset_of!(DeviceData, adapter) == 16);
+        assert!(size_of::<DeviceData>() == 32);
         assert!(offset_of!(DescriptionData, note_count) == 64);
         assert!(size_of::<DescriptionData>() == 80);
         assert!(size_of::<OutcomeData>() == 24);

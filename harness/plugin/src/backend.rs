@@ -75,25 +75,56 @@ impl Implementation {
     }
 }
 
+/// What the adapters of software renderers are called: Mesa's for Vulkan and OpenGL, Google's, and
+/// Windows'.
+const SOFTWARE_RENDERERS: [&str; 6] =
+    ["llvmpipe", "lavapipe", "softpipe", "swiftshader", "software rasterizer", "basic render driver"];
+
 /// One device as the backend sees it on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Device {
-    /// `cpu`, `cuda:0`, …
+    /// `cpu`, `cuda:0`, `wgpu:0`, …
     pub id: String,
     /// Why it cannot be used now; `None` where it can.
     pub unavailable: Option<String>,
+    /// Name of the graphics adapter, where the harness cannot know it: for `wgpu`.
+    pub adapter: Option<String>,
+    /// Whether the backend says that it is a software renderer.
+    pub is_software: bool,
 }
 
 impl Device {
     /// One that can be used.
     pub fn available(id: impl Into<String>) -> Self {
-        Self { id: id.into(), unavailable: None }
+        Self { id: id.into(), unavailable: None, adapter: None, is_software: false }
     }
 
     /// One that cannot be used now, and why.
     pub fn unavailable(id: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { id: id.into(), unavailable: Some(why.into()) }
+        Self { unavailable: Some(why.into()), ..Self::available(id) }
+    }
+
+    /// On a graphics adapter of this name.
+    #[must_use]
+    pub fn with_adapter(mut self, name: impl Into<String>) -> Self {
+        self.adapter = Some(name.into());
+        self
+    }
+
+    /// Rendered in software: it computes on the processor. The common ones are known by their
+    /// adapter's name.
+    #[must_use]
+    pub fn in_software(mut self) -> Self {
+        self.is_software = true;
+        self
+    }
+
+    /// Whether the processor computes what a graphics processor would: the backend says so, or the
+    /// adapter's name is that of a known software renderer.
+    pub fn is_software_renderer(&self) -> bool {
+        let adapter = self.adapter.as_deref().unwrap_or_default().to_ascii_lowercase();
+        self.is_software || SOFTWARE_RENDERERS.iter().any(|known| adapter.contains(known))
     }
 }
 
@@ -410,6 +441,22 @@ pub trait Backend {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_software_renderer_is_known_by_its_name_or_by_what_is_said_of_it() {
+        let on = |adapter: &str| Device::available("wgpu:0").with_adapter(adapter).is_software_renderer();
+        for adapter in [
+            "llvmpipe (LLVM 15.0.6, 256 bits)",
+            "SwiftShader Device (LLVM 10.0.0)",
+            "lavapipe",
+            "Microsoft Basic Render Driver",
+        ] {
+            assert!(on(adapter), "{adapter}");
+        }
+        assert!(!on("NVIDIA H200") && !on("AMD Radeon RX 7900 XTX (RADV NAVI31)"));
+        assert!(!Device::available("wgpu:0").is_software_renderer());
+        assert!(Device::available("wgpu:0").in_software().is_software_renderer());
+    }
     use crate::error::ErrorKind;
     use crate::layer::{Layer, Shape};
 

@@ -90,7 +90,8 @@ pub fn devices(driver: Result<Driver, Error>, fits: impl Fn(u32) -> Result<(), S
         Ok(driver) => (0..driver.device_count())
             .map(|ordinal| {
                 let capability = driver.compute_capability(ordinal).map_err(|error| error.message);
-                Device { id: format!("cuda:{ordinal}"), unavailable: capability.and_then(&fits).err() }
+                let unavailable = capability.and_then(&fits).err();
+                Device { unavailable, ..Device::available(format!("cuda:{ordinal}")) }
             })
             .collect(),
         Err(error) => vec![Device::unavailable("cuda:0", error.message)],

@@ -92,7 +92,9 @@ fn publish(description: Description) -> Result<*const abi::DescriptionData, Erro
         .iter()
         .map(|device| {
             let unavailable = device.unavailable.as_deref().map_or(Ok(std::ptr::null()), leak)?;
-            Ok(abi::DeviceData { id: leak(&device.id)?, unavailable })
+            let adapter = device.adapter.as_deref().map_or(Ok(std::ptr::null()), leak)?;
+            let is_software = u32::from(device.is_software);
+            Ok(abi::DeviceData { id: leak(&device.id)?, unavailable, adapter, is_software, reserved: 0 })
         })
         .collect::<Result<_, Error>>()?;
     let notes: Vec<_> = description.notes.iter().map(|note| leak(note)).collect::<Result<_, _>>()?;

@@ -395,12 +395,12 @@ unsafe fn read_description(data: *const abi::DescriptionData) -> Result<Descript
             devices: devices
                 .iter()
                 .map(|device| {
-                    let unavailable = if device.unavailable.is_null() {
-                        None
-                    } else {
-                        Some(prefix::string(device.unavailable, "a device's reason")?)
-                    };
-                    Ok(Device { id: prefix::string(device.id, "a device id")?, unavailable })
+                    Ok(Device {
+                        id: prefix::string(device.id, "a device id")?,
+                        unavailable: prefix::optional_string(device.unavailable, "a device's reason")?,
+                        adapter: prefix::optional_string(device.adapter, "a device's adapter")?,
+                        is_software: device.is_software != 0,
+                    })
                 })
                 .collect::<Result<_, Error>>()?,
             notes: prefix::slice(data.notes, data.note_count, "notes")?

@@ -34,6 +34,27 @@ unsafe impl Prefixed for abi::BackendTable {
     const FIRST_SIZE: usize = abi::TABLE_PREFIX;
 }
 
+/// An element of an array, of which all-zero bytes are a valid value and which may be read up to the
+/// size that its writer knew.
+///
+/// # Safety
+/// The type is `repr(C)`, `Copy`-like plain data, and valid when zeroed.
+pub(crate) unsafe trait Element: Sized {
+    /// Size in ABI 1.0: a writer that knows less is refused.
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
+// SAFETY: integers, floats and raw pointers only, repr(C).
+unsafe impl Element for abi::LayerData {}
+// SAFETY: as above.
+unsafe impl Element for abi::OptionData {}
+// SAFETY: as above.
+unsafe impl Element for abi::ImplementationData {}
+// SAFETY: as above.
+unsafe impl Element for abi::DeviceData {
+    const FIRST_SIZE: usize = std::mem::offset_of!(abi::DeviceData, adapter);
+}
+
 /// Copies a struct that another side wrote, as far as both know it.
 ///
 /// # Errors
@@ -76,6 +97,19 @@ pub(crate) unsafe fn string(pointer: *const c_char, what: &str) -> Result<String
     // SAFETY: the caller vouches for the pointer.
     let text = unsafe { CStr::from_ptr(pointer) };
     text.to_str().map(str::to_owned).map_err(|_| Error::invalid(format!("{what} is not UTF-8")))
+}
+
+/// Copies a C string that may be left out.
+///
+/// # Errors
+/// `Invalid` where it is no UTF-8.
+///
+/// # Safety
+/// As [`string`].
+#[cfg(feature = "host")]
+pub(crate) unsafe fn optional_string(pointer: *const c_char, what: &str) -> Result<Option<String>, Error> {
+    // SAFETY: the caller vouches for the pointer.
+    if pointer.is_null() { Ok(None) } else { unsafe { string(pointer, what) }.map(Some) }
 }
 
 /// Borrows an array; an empty one may have a null pointer.
@@ -133,14 +167,14 @@ fn check_array<T>(pointer: *const T, length: usize, stride: usize, what: &str) -
     Ok(())
 }
 
-/// Copies the elements of an array whose elements may be larger than we know.
+/// Copies the elements of an array, as far as both sides know them.
 ///
 /// # Errors
 /// `Invalid` where the array is null or its elements are smaller than in ABI 1.0.
 ///
 /// # Safety
 /// A non-null `pointer` is readable for `count · element_size` bytes.
-pub(crate) unsafe fn elements<T>(
+pub(crate) unsafe fn elements<T: Element>(
     pointer: *const T,
     count: usize,
     element_size: usize,
@@ -149,14 +183,25 @@ pub(crate) unsafe fn elements<T>(
     if count == 0 {
         return Ok(Vec::new());
     }
-    if element_size < size_of::<T>() || !element_size.is_multiple_of(align_of::<T>()) {
+    if element_size < T::FIRST_SIZE || !element_size.is_multiple_of(align_of::<T>()) {
         return Err(Error::invalid(format!(
             "{what}: the element size is {element_size}, at least {} is needed, in steps of {}",
-            size_of::<T>(),
+            T::FIRST_SIZE,
             align_of::<T>()
         )));
     }
     check_array(pointer, count, element_size, what)?;
-    // SAFETY: each element starts `element_size` bytes after the one before and holds at least a `T`.
-    Ok((0..count).map(|index| unsafe { pointer.byte_add(index * element_size).read() }).collect())
+    let known = element_size.min(size_of::<T>());
+    let element = |index: usize| {
+        let mut value = MaybeUninit::<T>::zeroed();
+        // SAFETY: each element starts `element_size` bytes after the one before, of which `known` are
+        // readable, and writable here.
+        unsafe {
+            let written = pointer.byte_add(index * element_size).cast::<u8>();
+            std::ptr::copy_nonoverlapping(written, value.as_mut_ptr().cast::<u8>(), known);
+        }
+        // SAFETY: an `Element` is valid zeroed, and the copied prefix comes from the same layout.
+        unsafe { value.assume_init() }
+    };
+    Ok((0..count).map(element).collect())
 }

@@ -410,7 +410,7 @@ impl<'p> Preparer<'p> {
     /// The devices that are wanted of those that a library names. The others have their rows.
     fn usable_devices(&mut self, wanted: &Wanted<'_>, info: &BackendInfo) -> anyhow::Result<Vec<Device>> {
         let mut usable = Vec::new();
-        for DeviceInfo { id, unavailable } in &info.devices {
+        for DeviceInfo { id, unavailable, .. } in &info.devices {
             let device = Device::from(&**id);
             if !wanted.wants(&device) {
                 continue;

@@ -7,7 +7,7 @@ use std::slice;
 
 use anyhow::Context;
 use trainmark_reports::record::{
-    DatasetInfo, Environment, Event, Framework, Note, Plan, Role, SCHEMA, Settings, Started,
+    Adapter, DatasetInfo, Environment, Event, Framework, Note, Plan, Role, SCHEMA, Settings, Started,
 };
 use trainmark_reports::warnings::Warning;
 use trainmark_reports::{Record, RunStore, StoreError};
@@ -192,6 +192,7 @@ fn environment(threads: usize, ready: &Ready, runner: &dyn Runner) -> Environmen
     // First, since the probe is a load, too.
     let mut environment = machine::environment();
     environment.peak = ready.computes_on_processor().then(|| runner.peak(threads)).flatten();
+    environment.adapters = adapters(ready);
     let waiting = Waiting::at(environment.peak.as_ref()).variables().into_iter();
     let waiting = waiting.map(|(name, value)| (name.to_owned(), value.to_string_lossy().into_owned()));
     environment.settings.get_or_insert_default().variables.extend(waiting);
@@ -214,6 +215,18 @@ fn notes(ready: &Ready) -> Vec<Note> {
         }
     }
     notes
+}
+
+/// What the devices of the cells are, where their backends tell.
+fn adapters(ready: &Ready) -> Vec<Adapter> {
+    let mut adapters = Vec::new();
+    for one in &ready.cells {
+        let info = &one.library.info;
+        let device = info.devices.iter().find(|device| *device.id == *one.cell.device);
+        let adapter = device.and_then(|device| device.adapter(&info.name));
+        adapters.extend(adapter.filter(|adapter| !adapters.contains(adapter)));
+    }
+    adapters
 }
 
 /// What the backends are that are no frameworks to choose.

@@ -141,7 +141,7 @@ pub struct BenchArguments {
     /// Only these implementations of batch norm [default: those that a backend runs unasked]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub implementation: Vec<String>,
-    /// Only these devices, such as cpu or cuda:0 [default: all that there are]
+    /// Only these devices, such as cpu, cuda:0 or wgpu [default: all that there are]
     #[arg(long, value_name = "DEVICE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub device: Vec<String>,
     /// Workloads to train: lenet-bn, lenet, softmax
@@ -194,7 +194,7 @@ pub struct CheckArguments {
         help = "`all`, or backends as BACKEND[/IMPLEMENTATION][@DEVICE], or libraries by path"
     )]
     pub selections: Vec<String>,
-    /// Only these devices, such as cpu or cuda:0 [default: all that there are]
+    /// Only these devices, such as cpu, cuda:0 or wgpu [default: all that there are]
     #[arg(long, value_name = "DEVICE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub device: Vec<String>,
     /// Workloads to check: lenet-bn, lenet, softmax
@@ -221,7 +221,7 @@ pub struct OperationsArguments {
         help = "`all`, or backends as BACKEND[/IMPLEMENTATION][@DEVICE], or libraries by path"
     )]
     pub selections: Vec<String>,
-    /// Only these devices, such as cpu or cuda:0 [default: all that there are]
+    /// Only these devices, such as cpu, cuda:0 or wgpu [default: all that there are]
     #[arg(long, value_name = "DEVICE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub device: Vec<String>,
     /// Only operations with this in their lower-case name, such as conv or batch_norm1 [default: all]

@@ -106,7 +106,10 @@ fn lines_of(backend: &Backend, executor: &Executor) -> anyhow::Result<Vec<String
                         .unavailable
                         .as_ref()
                         .map_or_else(|| "available".to_owned(), |reason| format!("unavailable: {reason}"));
-                    lines.push(format!("device           {:<10} {state}", device.id));
+                    let adapter = device.adapter(&info.name);
+                    let adapter =
+                        adapter.map_or_else(String::new, |adapter| format!(", {}", adapter.words()));
+                    lines.push(format!("device           {:<10} {state}{adapter}", device.id));
                 }
                 lines.extend(info.notes.iter().map(|note| format!("note             {note}")));
             }

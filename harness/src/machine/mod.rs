@@ -109,6 +109,7 @@ pub fn environment() -> Environment {
         gpus: found.gpus.clone(),
         no_gpu: found.none.as_ref().map(|none| none.what.clone()),
         cuda_visible_devices: found.visible.clone(),
+        adapters: Vec::new(),
         trainmark: env!("CARGO_PKG_VERSION").to_owned(),
         git_revision: git_revision(&crate::registry::repository_root()),
         rustc: env!("TRAINMARK_RUSTC").to_owned(),

@@ -43,7 +43,7 @@ pub struct Manifest {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Artifact {
-    /// Kinds of device that it serves: `cpu`, `cuda`.
+    /// Kinds of device that it serves: `cpu`, `cuda`, `wgpu`.
     pub devices: Vec<String>,
     /// Command that builds it, run in the backend's folder with
     /// `CARGO_TARGET_DIR` set to `{target}`.
@@ -193,7 +193,7 @@ impl Artifact {
             return Err("an [[artifact]] needs a non-empty build, devices and inputs".to_owned());
         }
         if let Some(kind) = self.devices.iter().find(|kind| !is_kind(kind)) {
-            return Err(format!("device {kind:?} must be a kind such as cpu or cuda"));
+            return Err(format!("device {kind:?} must be a kind such as cpu, cuda or wgpu"));
         }
         if let Some(name) = self.environment.iter().find(|name| name.is_empty() || name.contains(['=', '\0']))
         {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use trainmark_plugin as plugin;
 use trainmark_reports::operations::OperationTime;
-use trainmark_reports::record::{CheckRecord, Device, FirstBatchNorm, Implementation};
+use trainmark_reports::record::{Adapter, CheckRecord, Device, FirstBatchNorm, Implementation};
 use trainmark_reports::text::one_line;
 
 use super::evidence::Evidence;
@@ -193,10 +193,26 @@ pub struct ImplementationInfo {
 /// A device as a backend sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceInfo {
-    /// `cpu`, `cuda:0`, …
+    /// `cpu`, `cuda:0`, `wgpu:0`, …
     pub id: String,
     /// Why it cannot be used now.
     pub unavailable: Option<String>,
+    /// Name of its graphics adapter, where the backend tells it.
+    pub adapter: Option<String>,
+    /// Whether it is a software renderer.
+    pub is_software: bool,
+}
+
+impl DeviceInfo {
+    /// What the record keeps of it, where there is something that its name does not say.
+    pub fn adapter(&self, backend: &str) -> Option<Adapter> {
+        (self.adapter.is_some() || self.is_software).then(|| Adapter {
+            backend: backend.to_owned(),
+            device: self.id.clone().into(),
+            name: self.adapter.clone(),
+            is_software: self.is_software,
+        })
+    }
 }
 
 impl BackendInfo {
@@ -223,6 +239,8 @@ impl BackendInfo {
                 .map(|one| DeviceInfo {
                     id: one.id.clone(),
                     unavailable: one.unavailable.as_deref().map(one_line),
+                    adapter: one.adapter.as_deref().map(one_line),
+                    is_software: one.is_software_renderer(),
                 })
                 .collect(),
             notes: description.notes.iter().map(|note| one_line(note)).collect(),

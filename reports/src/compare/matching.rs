@@ -1,7 +1,7 @@
 //! Which cell of one run is which of the other.
 
 use super::Refusal;
-use crate::record::{Cell, Device, Environment, Record, distinct};
+use crate::record::{Cell, Environment, Record, distinct};
 
 /// The cells of two runs.
 pub(super) struct Matching<'a> {
@@ -49,7 +49,7 @@ fn machine_differences((a, cell_a): (&Record, &Cell), (b, cell_b): (&Record, &Ce
     if cell_a.device != cell_b.device {
         differences.push(format!("{} on {} and {}", cell_a.backend, cell_a.device, cell_b.device));
     } else if !cell_a.device.is_cpu() {
-        let names = [one, other].map(|environment| gpu_name(environment, &cell_a.device));
+        let names = [(one, cell_a), (other, cell_b)].map(|(environment, cell)| gpu_name(environment, cell));
         if names[0] != names[1] {
             differences.push(format!("graphics processors `{}` and `{}`", names[0], names[1]));
         }
@@ -61,8 +61,13 @@ fn machine_differences((a, cell_a): (&Record, &Cell), (b, cell_b): (&Record, &Ce
 }
 
 /// The model of a device, else of all that there are.
-fn gpu_name(environment: &Environment, device: &Device) -> String {
-    environment.gpu_of(device).map_or_else(|| environment.gpu_names().join(", "), |gpu| gpu.name.clone())
+fn gpu_name(environment: &Environment, cell: &Cell) -> String {
+    if let Some(adapter) = environment.adapters.iter().find(|adapter| adapter.is_of(cell)) {
+        return adapter.words();
+    }
+    environment
+        .gpu_of(&cell.device)
+        .map_or_else(|| environment.gpu_names().join(", "), |gpu| gpu.name.clone())
 }
 
 /// Refuses runs whose trainings are not the same.

@@ -46,6 +46,10 @@ fn environment_rows(environment: &Environment, prefix: &str) -> Vec<(String, Str
         rows.push(("Nice", settings.nice_words()));
         rows.push(("Variables", settings.variables_words()));
     }
+    let adapters = adapters(environment);
+    if !adapters.is_empty() {
+        rows.push(("Adapters", adapters));
+    }
     rows.into_iter().map(|(name, value)| (format!("{prefix}{name}"), value)).collect()
 }
 
@@ -65,6 +69,13 @@ fn graphics_processors(environment: &Environment) -> String {
     told.chain(visible.map(|visible| format!("CUDA_VISIBLE_DEVICES={visible}")))
         .collect::<Vec<_>>()
         .join(". ")
+}
+
+/// What backends tell of their devices; empty where they tell nothing.
+fn adapters(environment: &Environment) -> String {
+    let told = environment.adapters.iter();
+    let told = told.map(|adapter| format!("{} of {}: {}", adapter.device, adapter.backend, adapter.words()));
+    told.collect::<Vec<_>>().join(". ")
 }
 
 fn list(values: &[String]) -> String {

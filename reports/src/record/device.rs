@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
-/// A device by the name that frameworks and command lines give it: `cpu`, `cuda:0`, …, in
+/// A device by the name that frameworks and command lines give it: `cpu`, `cuda:0`, `wgpu:0`, …, in
 /// files as it was written. Ask it what it is; two spellings may be the same kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -94,6 +94,7 @@ mod tests {
         assert_eq!((of("cpu"), of("cpu:0")), ((true, false, None), (true, false, None)));
         assert_eq!((of("cuda:1"), of("cuda")), ((false, true, Some(1)), (false, true, None)));
         assert_eq!((of("cuda:+1"), of("cuda:01")), ((false, true, None), (false, true, None)));
+        assert_eq!((of("wgpu:0"), Device::from("wgpu:0").kind()), ((false, false, None), "wgpu"));
         assert_eq!((of("cudalike:0"), of("tpu:7")), ((false, false, None), (false, false, None)));
         assert_eq!(Device::cuda(3), Device::from("cuda:3"));
     }

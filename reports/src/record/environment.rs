@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::gpu::{self, Gpu};
-use super::{Device, Settings};
+use super::{Adapter, Device, Settings};
 use crate::ceiling::Peak;
 
 /// The machine and the tools.
@@ -35,6 +35,9 @@ pub struct Environment {
     /// `CUDA_VISIBLE_DEVICES`, where it is set: it chooses and orders the graphics processors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cuda_visible_devices: Option<String>,
+    /// What the backends tell of their devices that no driver was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adapters: Vec<Adapter>,
     /// trainmark's version.
     pub trainmark: String,
     /// Git revision of the sources, with `-dirty` where files differ.

@@ -1,6 +1,7 @@
 //! What a benchmark writes down: plan, machine, and [`Run`]s. [`Event`] is how it stands in
 //! `events.jsonl`, line by line; [`Record`] is what all readers use.
 
+mod adapter;
 mod audit;
 mod check;
 mod conformance;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use adapter::Adapter;
 pub use audit::Audit;
 pub use check::{CheckKind, CheckRecord};
 pub use conformance::Conformance;
@@ -123,6 +125,11 @@ impl Started {
     pub fn note_on(&self, cell: &Cell) -> Option<&str> {
         let mut notes = self.notes.iter().filter(|note| note.backend == cell.backend);
         notes.find_map(|note| Some(note.text.strip_prefix(&*cell.implementation)?.strip_prefix(": ")?.trim()))
+    }
+
+    /// What a cell computes on, where its backend tells.
+    pub fn adapter_of(&self, cell: &Cell) -> Option<&Adapter> {
+        self.environment_of(cell).adapters.iter().find(|adapter| adapter.is_of(cell))
     }
 
     /// The machine and the tools of a cell.

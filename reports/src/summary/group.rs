@@ -9,7 +9,8 @@ use crate::record::Cell;
 pub struct Group<'r> {
     /// Workload name.
     pub workload: String,
-    /// The device, with its machine where the record has several: [`Cell::place`].
+    /// The device, with its machine where the record has several: [`Cell::place`]; and that it is a
+    /// software renderer, where it is.
     pub device: String,
     /// Its cells, in the plan's order.
     pub cells: Vec<CellSummary<'r>>,
@@ -33,7 +34,13 @@ impl Group<'_> {
 
     /// Whether a cell belongs to it.
     pub fn holds(&self, cell: &Cell) -> bool {
-        self.workload == cell.workload && self.device == cell.place()
+        self.cells.iter().any(|summary| summary.cell == cell)
+    }
+
+    /// Whether it is of a software renderer. Such cells are held against each other, and against none
+    /// on a graphics processor of the same name.
+    pub fn is_software(&self) -> bool {
+        self.cells.iter().any(|summary| summary.is_software)
     }
 
     /// A cell's name among those of its group: backend and implementation, and
@@ -51,13 +58,17 @@ impl Group<'_> {
 pub fn group(summaries: Vec<CellSummary<'_>>) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for summary in summaries {
-        match groups.iter_mut().find(|group| group.holds(summary.cell)) {
+        let (workload, device) = (summary.cell.workload.clone(), place(&summary));
+        match groups.iter_mut().find(|group| group.workload == workload && group.device == device) {
             Some(group) => group.cells.push(summary),
-            None => {
-                let (workload, device) = (summary.cell.workload.clone(), summary.cell.place());
-                groups.push(Group { workload, device, cells: vec![summary] });
-            }
+            None => groups.push(Group { workload, device, cells: vec![summary] }),
         }
     }
     groups
+}
+
+/// `cuda:0`, `wgpu:0 (software renderer)`
+fn place(summary: &CellSummary<'_>) -> String {
+    let place = summary.cell.place();
+    if summary.is_software { format!("{place} (software renderer)") } else { place }
 }

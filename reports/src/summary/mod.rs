@@ -28,6 +28,8 @@ pub struct CellSummary<'r> {
     pub cell: &'r Cell,
     /// Its samples, in the order of their beginning, however they ended.
     pub runs: Vec<&'r Run>,
+    /// Whether it computes on a software renderer, which is no graphics processor.
+    pub is_software: bool,
     /// Whether its runs count: [`Run::are_ranked`].
     pub is_ranked: bool,
     /// The runs that all numbers are made of: those that trained all their epochs, one of each
@@ -119,6 +121,7 @@ impl<'r> CellSummary<'r> {
         let train_seconds = EpochSeconds::of(&ranked);
         let mut summary = Self {
             cell,
+            is_software: record.started.adapter_of(cell).is_some_and(|adapter| adapter.is_software),
             is_ranked,
             framework: runs.iter().rev().find_map(|run| run.end.framework.as_deref()),
             train_seconds,

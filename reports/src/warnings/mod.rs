@@ -7,7 +7,7 @@ mod warning;
 pub use stalled::Stall;
 pub use warning::Warning;
 
-use crate::record::{Cell, Record, Run, RunOutcome};
+use crate::record::{Cell, Record, Run, RunOutcome, distinct};
 use crate::statistics::median;
 
 /// What makes the numbers doubtful, the gravest first.
@@ -20,6 +20,7 @@ pub fn warnings(record: &Record) -> Vec<Warning> {
     let mut warnings: Vec<Warning> = found.map(|(_, warning)| warning).collect();
     warnings.extend(started.warnings.iter().cloned().map(Warning::Recorded));
     warnings.extend(of_benchmark(record));
+    warnings.extend(software_renderers(record));
     warnings.extend(failed_repeats(record));
     let (cells, noise_share) = (record.by_cell(), noise_share(record));
     warnings.extend(cells.iter().filter_map(|(cell, runs)| work_left(cell, runs, noise_share)));
@@ -39,6 +40,13 @@ pub(crate) fn of_benchmark(record: &Record) -> Vec<Warning> {
     let mut warnings: Vec<Warning> = of_plan.into_iter().flatten().collect();
     warnings.extend(conditions::conditions(record, noise_share(record)));
     warnings
+}
+
+/// Says which devices only seem to be graphics processors.
+fn software_renderers(record: &Record) -> Vec<Warning> {
+    let adapters = record.started.environments().flat_map(|environment| &environment.adapters);
+    let software = adapters.filter(|adapter| adapter.is_software).cloned();
+    distinct(software).into_iter().map(|adapter| Warning::SoftwareRenderer { adapter }).collect()
 }
 
 /// Says which runs failed when they were made once more; they stand in no table.

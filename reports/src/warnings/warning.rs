@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::Stall;
 use crate::number::{bytes, count, seconds, seed_names};
-use crate::record::{Cell, Outcome, Run, Started};
+use crate::record::{Adapter, Cell, Outcome, Run, Started};
 use crate::text::one_line;
 
 /// Something that makes numbers doubtful, with what was measured of it.
@@ -161,6 +161,11 @@ pub enum Warning {
         epochs: usize,
         /// The one in which it did not run for the longest.
         worst: Stall,
+    },
+    /// A backend's device is a software renderer.
+    SoftwareRenderer {
+        /// Backend and device.
+        adapter: Adapter,
     },
     /// A cell's memory grows with its epochs.
     GrowingMemory {
@@ -357,6 +362,14 @@ impl Warning {
                 worst.seed,
                 seconds(worst.seconds),
                 count(*epochs, "epoch")
+            ),
+            Self::SoftwareRenderer { adapter } => write!(
+                f,
+                "{}@{} is {}: the processor computes, with as many threads as it likes; its cells are ranked with \
+                 no graphics processor",
+                adapter.backend,
+                adapter.device,
+                adapter.words()
             ),
             Self::GrowingMemory { cell, grown, before, by_epoch, because } => {
                 write!(

@@ -41,6 +41,13 @@ impl Headline {
         let mut sentences: Vec<String> = fields.iter().map(Field::fastest).collect();
         sentences.extend(fields.iter().filter_map(Field::untimed));
         sentences.extend(fields.iter().filter_map(Field::rust_against_python));
+        if fields.is_empty() && groups.iter().any(Group::is_software) {
+            sentences.push(
+                "Only software renderers were timed, which compute on the processor: of a graphics processor nothing \
+                 can be said."
+                    .to_owned(),
+            );
+        }
         let first = fields.iter().find(|field| field.best().is_some()).or(fields.first());
         if let Some(field) = first {
             let best = field.best().map(|summary| summary.cell);
@@ -61,10 +68,12 @@ impl Headline {
     }
 }
 
-/// The groups of the first workload of which something was timed.
+/// The groups of the first workload of which something was timed, but for those of software
+/// renderers.
 fn main_groups<'g>(groups: &'g [Group<'g>]) -> impl Iterator<Item = &'g Group<'g>> {
-    let main = groups.iter().find(|group| group.lowest().is_some()).map(|group| group.workload.as_str());
-    groups.iter().filter(move |group| Some(group.workload.as_str()) == main)
+    let meant = || groups.iter().filter(|group| !group.is_software());
+    let main = meant().find(|group| group.lowest().is_some()).map(|group| group.workload.as_str());
+    meant().filter(move |group| Some(group.workload.as_str()) == main)
 }
 
 /// The cell whose time is the headline's figure: the fastest framework's. Where no framework has a

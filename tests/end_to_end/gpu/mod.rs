@@ -3,6 +3,7 @@
 //! the processor.
 
 mod absent;
+mod adapters;
 mod check_script;
 mod failing;
 mod lease_script;

@@ -37,6 +37,8 @@ enum Convention {
 struct DescribedDevice {
     id: String,
     unavailable: Option<String>,
+    adapter: Option<String>,
+    is_software: bool,
 }
 
 /// Asks the backend.
@@ -73,9 +75,10 @@ impl From<DescribedImplementation> for Implementation {
 
 impl From<DescribedDevice> for Device {
     fn from(described: DescribedDevice) -> Self {
-        match described.unavailable {
-            Some(why) => Self::unavailable(described.id, why),
-            None => Self::available(described.id),
-        }
+        let mut device = Self::available(described.id);
+        device.unavailable = described.unavailable;
+        device.adapter = described.adapter;
+        device.is_software = described.is_software;
+        device
     }
 }

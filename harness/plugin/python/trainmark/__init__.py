@@ -108,15 +108,24 @@ class Device:
     """One device, as the framework sees it on this machine."""
 
     id: str
-    """`cpu`, `cuda:0`, …"""
+    """`cpu`, `cuda:0`, `wgpu:0`, …"""
 
     unavailable: Optional[str] = None
     """Why it cannot be used now; None where it can."""
 
+    adapter: Optional[str] = None
+    """Name of the graphics adapter, where trainmark cannot know it: for `wgpu`."""
+
+    is_software: bool = False
+    """Whether it is a software renderer, which computes on the processor; the common ones are
+    known by their adapter's name."""
+
     def __post_init__(self) -> None:
         _check(self, "id", str)
-        if self.unavailable is not None:
-            _check(self, "unavailable", str)
+        _check(self, "is_software", bool)
+        for name in ("unavailable", "adapter"):
+            if getattr(self, name) is not None:
+                _check(self, name, str)
 
 
 @dataclass(frozen=True)

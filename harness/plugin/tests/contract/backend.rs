@@ -99,7 +99,11 @@ pub(crate) fn description() -> Description {
             Implementation::new("builtin", RunningVariance::UnbiasedFromOne, ""),
             Implementation::new("mixed", RunningVariance::BiasedFromOne, "neither's start with the other's"),
         ])
-        .with_devices([Device::available("cpu"), Device::unavailable("cuda:0", "no driver")])
+        .with_devices([
+            Device::available("cpu"),
+            Device::unavailable("cuda:0", "no driver"),
+            Device::available("wgpu:0").with_adapter("größer's adapter").in_software(),
+        ])
         .with_notes(["its pooling is slow", "größer is no ASCII"])
 }
 

@@ -4,11 +4,11 @@ use std::ffi::{CStr, c_char};
 use std::mem::offset_of;
 
 use proptest::prelude::*;
-use trainmark_plugin::Error;
 use trainmark_plugin::abi::{
     BackendTable, DescriptionData, ImplementationData, Status, TABLE_PREFIX, TM_MAGIC, TM_OK, Text,
 };
 use trainmark_plugin::host::{LoadFault, Plugin};
+use trainmark_plugin::{Device, Error};
 
 use crate::backend::{TABLE, description, request};
 
@@ -161,6 +161,38 @@ fn an_unknown_running_variance_convention_is_an_error() {
     let message = "running-variance convention 3 is unknown; there are 0 (unbiased_from_one), \
                    1 (biased_from_zero), 2 (biased_from_one)";
     assert_eq!(plugin.describe(), Err(Error::invalid(message)));
+}
+
+/// A device of ABI 1.0 and 1.1 has two fields, and the next one lies right behind it.
+#[test]
+fn devices_of_earlier_minor_versions_name_no_adapter() {
+    #[repr(C)]
+    struct EarlierDevice {
+        id: *const c_char,
+        unavailable: *const c_char,
+    }
+    unsafe extern "C" fn earlier(out: *mut *const DescriptionData, _message: *mut Text) -> Status {
+        let devices = [(c"cpu", std::ptr::null()), (c"wgpu:0", c"no adapter".as_ptr())];
+        let devices = devices.map(|(id, unavailable)| EarlierDevice { id: id.as_ptr(), unavailable });
+        let description = DescriptionData {
+            struct_size: size_of::<DescriptionData>(),
+            framework: c"earlier".as_ptr(),
+            implementation_count: 0,
+            implementation_size: 0,
+            implementations: std::ptr::null(),
+            device_count: 2,
+            device_size: size_of::<EarlierDevice>(),
+            devices: Box::leak(Box::new(devices)).as_ptr().cast(),
+            note_count: 0,
+            notes: std::ptr::null(),
+        };
+        // SAFETY: the host gives a writable place.
+        unsafe { out.write(Box::leak(Box::new(description))) };
+        TM_OK
+    }
+    let plugin = load(|table| table.describe = Some(earlier)).unwrap();
+    let expected = [Device::available("cpu"), Device::unavailable("wgpu:0", "no adapter")];
+    assert_eq!(plugin.describe().unwrap().devices, expected);
 }
 
 /// A description as ABI 1.0 knew it ends before the notes; what lies behind is not its own.

@@ -39,7 +39,8 @@ fn cells_stand_workload_by_workload() {
 fn a_device_that_a_backend_cannot_use_is_a_row() {
     let mut scripted = Scripted::new(&[]);
     let unavailable = Some("no such card".to_owned());
-    scripted.script.described.devices.push(DeviceInfo { id: "odd:0".to_owned(), unavailable });
+    let odd = DeviceInfo { id: "odd:0".to_owned(), unavailable, adapter: None, is_software: false };
+    scripted.script.described.devices.push(odd);
     let (cells, lines) = prepared(&scripted, selected(&["lenet-bn"])).expect("it loads");
     assert_eq!((cells.len(), lines), (1, vec!["a@odd:0: no such card".to_owned()]));
 }

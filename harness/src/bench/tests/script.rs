@@ -517,7 +517,12 @@ fn info(backend: &str) -> BackendInfo {
         version: "1".to_owned(),
         framework: "script".to_owned(),
         implementations: vec![ImplementationInfo { name: "primitive".to_owned(), summary: String::new() }],
-        devices: vec![DeviceInfo { id: "cpu".to_owned(), unavailable: None }],
+        devices: vec![DeviceInfo {
+            id: "cpu".to_owned(),
+            unavailable: None,
+            adapter: None,
+            is_software: false,
+        }],
         notes: Vec::new(),
     }
 }

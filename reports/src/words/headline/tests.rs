@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::example;
-use crate::record::{Framework, Role, Run, RunOutcome};
+use crate::record::{Adapter, Framework, Role, Run, RunOutcome};
 use crate::summary::{group, summarize};
 
 /// The example with `handwritten` as the ceiling, ten times as fast as it was, and with a
@@ -199,4 +199,55 @@ fn the_ceiling_is_held_against_no_language() {
     record.started.frameworks.insert("handwritten".to_owned(), framework);
     let headline = Headline::of(&record, &group(summarize(&record)));
     assert!(!headline.sentences.iter().any(|sentence| sentence.contains("Python")), "{headline:#?}");
+}
+
+/// The record with all of tch and candle on `wgpu:0`, too, which of candle is a software renderer.
+fn on_adapters() -> Record {
+    let mut record = record(2.0);
+    let on_adapter = |cell: &Cell| Cell { device: "wgpu:0".into(), ..cell.clone() };
+    let is_framework = |cell: &Cell| cell.backend != "handwritten";
+    let cells = record.started.plan.cells.iter().filter(|cell| is_framework(cell));
+    let cells: Vec<Cell> = cells.map(on_adapter).collect();
+    record.started.plan.cells.extend(cells);
+    let runs = record.runs.iter().filter(|run| is_framework(&run.cell));
+    let mut runs: Vec<Run> = runs.map(|run| Run { cell: on_adapter(&run.cell), ..run.clone() }).collect();
+    // Whatever a software renderer takes, it is not the fastest graphics processor.
+    runs.iter_mut().filter(|run| run.cell.backend == "candle").for_each(|run| slow_down(run, 0.01));
+    record.runs.extend(runs);
+    let of = |backend: &str, name: &str, is_software: bool| Adapter {
+        backend: backend.to_owned(),
+        device: "wgpu:0".into(),
+        name: Some(name.to_owned()),
+        is_software,
+    };
+    record.started.environment.adapters =
+        vec![of("tch", "Example GPU", false), of("candle", "llvmpipe (LLVM 15.0.6, 256 bits)", true)];
+    record
+}
+
+#[test]
+fn a_software_renderer_is_ranked_with_no_graphics_processor() {
+    let record = on_adapters();
+    let groups = group(summarize(&record));
+    let devices: Vec<(&str, usize)> =
+        groups.iter().map(|group| (group.device.as_str(), group.cells.len())).collect();
+    let on_one = ["cpu", "wgpu:0", "wgpu:0 (software renderer)"];
+    assert!(on_one.iter().all(|name| devices.iter().any(|(device, _)| device == name)), "{devices:?}");
+    let headline = Headline::of(&record, &groups);
+    let told = headline.sentences.join("\n");
+    assert!(told.contains("tch is the only framework with a time for lenet-bn on wgpu:0: "), "{told}");
+    assert!(!told.contains("software"), "{told}");
+    assert_eq!(fastest(&record, &groups).unwrap().cell.device, crate::record::Device::cpu());
+    let warning =
+        "candle@wgpu:0 is llvmpipe (LLVM 15.0.6, 256 bits), a software renderer: the processor computes";
+    let warnings: Vec<String> = crate::warnings::warnings(&record).iter().map(ToString::to_string).collect();
+    assert_eq!(warnings.iter().filter(|text| text.starts_with(warning)).count(), 1, "{warnings:?}");
+}
+
+#[test]
+fn of_software_renderers_alone_no_graphics_processor_is_told() {
+    let record = without(on_adapters(), |cell| cell.backend != "candle" || cell.device.is_cpu());
+    let headline = Headline::of(&record, &group(summarize(&record)));
+    assert_eq!(headline.figure, "");
+    assert!(headline.sentences[0].starts_with("Only software renderers were timed"), "{headline:#?}");
 }

@@ -52,7 +52,13 @@ fn description(foreign: &mut Foreign<'_>) -> Result<DescriptionData> {
     });
     let implementations = implementations?;
     let devices = foreign.array(4, |foreign| {
-        Ok(DeviceData { id: foreign.text(&["cpu", "cuda:0"])?, unavailable: foreign.text(&[])? })
+        Ok(DeviceData {
+            id: foreign.text(&["cpu", "cuda:0", "wgpu:0"])?,
+            unavailable: foreign.text(&[])?,
+            adapter: foreign.text(&["llvmpipe"])?,
+            is_software: foreign.number()?,
+            reserved: foreign.number()?,
+        })
     })?;
     let notes = foreign.array::<*const c_char>(4, |foreign| foreign.text(&[]))?;
     // Without a size of their own: their elements cannot grow.

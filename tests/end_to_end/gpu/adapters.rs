@@ -1,0 +1,55 @@
+//! Graphics adapters that a backend finds by itself, such as `wgpu:0`.
+
+use trainmark_tests::{Repository, RunFolder, bench, hostile, manifest};
+
+const SOFTWARE: &str = "cpu,wgpu:0~llvmpipe (LLVM 15.0.6),wgpu:1=no more adapters";
+
+#[test]
+fn a_software_renderer_is_labelled_and_no_graphics_processor() {
+    let out = tempfile::tempdir().unwrap();
+    let invocation = bench(out.path(), [hostile()]).args(["--device", "wgpu"]);
+    let finished = invocation.env("TRAINMARK_HOSTILE_DEVICES", SOFTWARE).run().expect(0);
+    let folder = RunFolder::only(out.path());
+    let rows = folder.rows("summary.csv");
+    let devices: Vec<&str> = rows.iter().map(|row| &*row["device"]).collect();
+    assert_eq!(devices, ["wgpu:0"]);
+    let started: serde_json::Value =
+        serde_json::from_str(folder.read("events.jsonl").lines().next().unwrap()).unwrap();
+    assert_eq!(
+        started["environment"]["adapters"],
+        serde_json::json!([{
+            "backend": "hostile",
+            "device": "wgpu:0",
+            "name": "llvmpipe (LLVM 15.0.6)",
+            "is_software": true,
+        }])
+    );
+    let report = folder.read("report.html");
+    for text in [
+        "softmax on wgpu:0 (software renderer)",
+        "hostile@wgpu:0 is llvmpipe (LLVM 15.0.6), a software renderer: the processor computes",
+        "Only software renderers were timed, which compute on the processor",
+    ] {
+        assert!(report.contains(text), "{text}");
+    }
+    assert!(finished.stdout.contains("Only software renderers were timed"), "{}", finished.stdout);
+    let unavailable = folder.rows("runs.csv").into_iter().find(|row| row["device"] == "wgpu:1").unwrap();
+    assert_eq!((&*unavailable["outcome"], &*unavailable["reason"]), ("unavailable", "no more adapters"));
+}
+
+#[test]
+fn one_of_several_adapters_is_asked_for_by_its_name() {
+    let copy = format!(r#"cp "{}" "$CARGO_TARGET_DIR"/made.so"#, hostile().display());
+    let text = manifest("hostile", &copy, "sh").replace(r#"["cpu"]"#, r#"["cpu", "wgpu"]"#);
+    let repository = Repository::new().backend("hostile", &text);
+    let devices = "cpu,wgpu:0~Example GPU,wgpu:1~Other GPU";
+    let checked = repository
+        .invoke(["check", "hostile@wgpu:1", "--workload", "softmax", "--dataset", "synthetic"])
+        .env("TRAINMARK_HOSTILE_DEVICES", devices)
+        .run()
+        .expect(0);
+    assert!(checked.stdout.contains("wgpu:1"), "{}", checked.stdout);
+    assert!(!checked.stdout.contains("wgpu:0"), "{}", checked.stdout);
+    let listed = repository.invoke(["list"]).env("TRAINMARK_HOSTILE_DEVICES", devices).run().expect(0).stdout;
+    assert!(listed.contains("wgpu:0     available, Example GPU\n"), "{listed}");
+}
