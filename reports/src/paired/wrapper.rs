@@ -18,7 +18,7 @@ pub struct WrapperPair<'g> {
 }
 
 /// Every two cells with times over the same engine that are one implementation of one workload on
-/// one device; one family.
+/// one device, or [alike](crate::record::Implementation::is_alike); one family.
 pub fn wrapper_pairs<'g>(record: &'g Record, groups: &'g [Group<'g>]) -> Vec<WrapperPair<'g>> {
     let mut found = Vec::new();
     for group in groups {
@@ -51,5 +51,7 @@ fn places<'g>(record: &'g Record, group: &Group<'_>) -> Vec<(&'g str, usize, usi
 
 /// Whether two cells are the same but for their backends.
 fn differ_by_backend(one: &Cell, other: &Cell) -> bool {
-    one.backend != other.backend && Cell { backend: one.backend.clone(), ..other.clone() } == *one
+    let (backend, implementation) = (one.backend.clone(), one.implementation.clone());
+    let is_alike = one.backend != other.backend && one.implementation.is_alike(&other.implementation);
+    is_alike && Cell { backend, implementation, ..other.clone() } == *one
 }

@@ -16,6 +16,8 @@ impl Implementation {
     pub const NONE: &'static str = "none";
     const PRIMITIVE: &'static str = "primitive";
     const BUILTIN: &'static str = "builtin";
+    /// `builtin` with the settings that another backend over the same engine has.
+    const TUNED: &'static str = "tuned";
 
     /// No batch norm.
     pub fn none() -> Self {
@@ -40,6 +42,13 @@ impl Implementation {
     /// Whether it is composed of the framework's elementary operations.
     pub fn is_primitive(&self) -> bool {
         self.0 == Self::PRIMITIVE
+    }
+
+    /// Whether two backends over one engine ask the same of it: in the same way, or `builtin` in one and
+    /// `tuned` in the other.
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        let names = [&*self.0, &*other.0];
+        self == other || names == [Self::BUILTIN, Self::TUNED] || names == [Self::TUNED, Self::BUILTIN]
     }
 
     /// A backend and this way of it, as people are told: `tch builtin`, or `tch` alone where

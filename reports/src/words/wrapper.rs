@@ -39,7 +39,7 @@ fn told(record: &Record, pair: &WrapperPair<'_>) -> String {
         ratio(times(pair)),
         bracket(pair.seconds.interval, significant),
         wrapper(record, pair.one.cell),
-        with_implementation(pair.one.cell),
+        with_implementation(pair),
         pair.one.cell.device,
         doubt(Some(&pair.seconds))
     )
@@ -49,7 +49,7 @@ fn line(record: &Record, pair: &WrapperPair<'_>) -> String {
     format!(
         "{}, {} on {}: {}, {}, which is {}{} as long{}",
         pair.engine,
-        with_implementation(pair.one.cell),
+        with_implementation(pair),
         pair.one.cell.device,
         with_time(record, pair.one),
         with_time(record, pair.other),
@@ -71,12 +71,15 @@ fn wrapper(record: &Record, cell: &Cell) -> String {
     language.map_or_else(|| cell.backend.clone(), |language| format!("{} ({language})", cell.backend))
 }
 
-/// `lenet-bn builtin`, or the workload alone where it has no batch norm.
-fn with_implementation(cell: &Cell) -> String {
-    if cell.implementation.is_none() {
-        cell.workload.clone()
+/// `lenet-bn builtin`, `lenet-bn builtin against tuned`, or the workload alone where it has no batch norm.
+fn with_implementation(pair: &WrapperPair<'_>) -> String {
+    let [one, other] = [pair.one.cell, pair.other.cell];
+    if one.implementation.is_none() {
+        one.workload.clone()
+    } else if one.implementation == other.implementation {
+        format!("{} {}", one.workload, one.implementation)
     } else {
-        format!("{} {}", cell.workload, cell.implementation)
+        format!("{} {} against {}", one.workload, one.implementation, other.implementation)
     }
 }
 
@@ -113,6 +116,23 @@ mod tests {
             answer.lines.join("\n"),
             answer.note
         ));
+    }
+
+    /// What one backend has of itself, the other is asked for by another name.
+    #[test]
+    fn a_tuned_wrapper_is_held_against_the_others_builtin() {
+        let mut record = record();
+        let is_tuned = |cell: &Cell| cell.backend == "handwritten" && cell.implementation.is_primitive();
+        let planned = record.started.plan.cells.iter_mut();
+        let cells = planned.chain(record.runs.iter_mut().map(|run| &mut run.cell));
+        for cell in cells.filter(|cell| is_tuned(cell)) {
+            cell.implementation = "tuned".into();
+        }
+        let lines = answer(&record, &group(summarize(&record))).unwrap().lines;
+        assert!(
+            lines.iter().any(|line| line.contains("lenet-bn tuned against builtin on cpu: ")),
+            "{lines:?}"
+        );
     }
 
     #[test]

@@ -44,7 +44,8 @@ def parse(arguments):
 def find_environment(options, folder):
     """The environment that the backend is to run in."""
     for_cuda = folder / options.requirements_cuda
-    requirements = for_cuda if for_cuda.is_file() and driver.is_wanted() else folder / options.requirements
+    with_cuda = for_cuda.is_file() and driver.is_wanted()
+    requirements = for_cuda if with_cuda else folder / options.requirements
     named = os.environ.get(VARIABLE)
     if named and Path(named).is_dir():
         return Own(named, VARIABLE, requirements)
@@ -52,7 +53,8 @@ def find_environment(options, folder):
         return Own(folder / options.environment, "python_environment", requirements)
     prepare = folder / options.prepare if options.prepare else None
     demand = Demand(options.requires_python)
-    return Cached.find(f"environment of {options.name}", demand, requirements, prepare, options.disk)
+    title = f"environment of {options.name}{' with CUDA' if with_cuda else ''}"
+    return Cached.find(title, demand, requirements, prepare, options.disk)
 
 
 def build(options, folder, target):
