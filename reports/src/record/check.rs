@@ -67,6 +67,8 @@ pub enum CheckKind {
     EpochCorrect,
     /// Parameters after an epoch, against its steps.
     EpochParameters,
+    /// Running statistics after an epoch, against its steps.
+    EpochRunningStatistics,
     /// Losses of two devices of one backend.
     DevicesAgree,
     /// The last prediction of a timed run.
