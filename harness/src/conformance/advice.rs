@@ -61,6 +61,7 @@ pub fn advice(kind: CheckKind) -> Option<&'static str> {
         | CheckKind::StepPrediction
         | CheckKind::Epoch
         | CheckKind::LastPrediction
+        | CheckKind::EarlierPrediction
         | CheckKind::LearningCurve => return None,
     })
 }

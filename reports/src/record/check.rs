@@ -73,6 +73,8 @@ pub enum CheckKind {
     DevicesAgree,
     /// The last prediction of a timed run.
     LastPrediction,
+    /// One before it, which nobody could foresee.
+    EarlierPrediction,
     /// Losses or accuracies of a timed run, against the reference framework's.
     LearningCurve,
     /// Steps of an audited epoch, made once more and held against the reference.
