@@ -8,9 +8,9 @@ use trainmark_reports::record::{Event, Run, RunOutcome};
 use trainmark_reports::words::{Progress, Rest};
 use trainmark_reports::{Record, html};
 
+use super::clock_time;
 use super::event::{Happening, Sink};
 use super::progress::Count;
-use super::clock_time;
 
 /// A page that takes longer than this is not written after every run, …
 const LONG: Duration = Duration::from_secs(1);

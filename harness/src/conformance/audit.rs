@@ -7,7 +7,7 @@ use trainmark_plugin::{Error, Outcome, ParameterSpec, Session};
 use trainmark_reports::record::{CheckKind, CheckRecord};
 
 use super::deviation::{Deviation, finite_or_infinite, norm};
-use super::step::{Compared, Step, running_statistics};
+use super::step::{Compared, LEAST_STATISTIC, Step};
 use super::{Open, Recorder, Subject};
 use crate::parameters;
 use crate::reference::Batch;
@@ -26,8 +26,8 @@ const REPRODUCED: f64 = 1e-3;
 /// How far an epoch may be from its steps beside its parameters.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
-    /// Relative error of a running statistic.
-    statistics: f64,
+    /// Relative L2 error of each tensor of running statistics; none where rounding explains any.
+    statistics: Option<f64>,
     /// Relative error of the loss.
     loss: f64,
     /// Share of the samples by which the right answers may differ.
@@ -36,9 +36,9 @@ struct Limits {
 
 impl Limits {
     /// Of an epoch that was made of its steps.
-    const TIGHT: Self = Self { statistics: 1e-2, loss: 1e-4, correct: 5e-4 };
+    const TIGHT: Self = Self { statistics: Some(1e-2), loss: 1e-4, correct: 5e-4 };
     /// Of one in which rounding was carried on.
-    const LOOSE: Self = Self { statistics: 0.5, loss: 5e-3, correct: 3e-3 };
+    const LOOSE: Self = Self { statistics: None, loss: 5e-3, correct: 3e-3 };
 }
 
 /// Share of the learning rate at which a network carries no rounding on.
@@ -175,6 +175,18 @@ impl<'t> Course<'t> {
         Deviation { error: finite_or_infinite(between / way.max(f64::MIN_POSITIVE)), detail }
     }
 
+    /// The worst tensor's ‖found − replayed‖₂ / ‖replayed‖₂ among running statistics.
+    fn statistics_distance(&self, found: &[Vec<f32>], replayed: &[Vec<f32>]) -> Deviation {
+        let slots = (0..self.specs.len()).filter(|&slot| !self.specs[slot].role.is_trainable());
+        Deviation::worst(slots.map(|slot| {
+            let (found, replayed) = (&found[slot], &replayed[slot]);
+            let between = norm(found.iter().zip(replayed).map(|(a, b)| f64::from(*a) - f64::from(*b)));
+            let least = LEAST_STATISTIC * (replayed.len() as f64).sqrt();
+            let error = between / norm(replayed.iter().copied().map(f64::from)).max(least);
+            Deviation { error: finite_or_infinite(error), detail: format!("worst {}", self.specs[slot].name) }
+        }))
+    }
+
     fn count(&self) -> usize {
         self.order.len().div_ceil(self.batch_size)
     }
@@ -214,10 +226,9 @@ impl Epoch {
         recorder: &mut Recorder<'_>,
     ) {
         let (name, limits, steps) = (self.name, self.limits, replay.outcome);
-        if course.has_statistics() {
-            let statistics = running_statistics(&course.specs, &replay.end, end);
-            let name = format!("{name}: running statistics");
-            recorder.measured(self.kind, name, Ok(statistics), limits.statistics);
+        if let (Some(limit), true) = (limits.statistics, course.has_statistics()) {
+            let statistics = course.statistics_distance(end, &replay.end);
+            recorder.measured(self.kind, format!("{name}: running statistics"), Ok(statistics), limit);
         }
         let loss = Deviation::of_losses(found.loss, steps.loss).against("its steps");
         recorder.measured(self.kind, format!("{name}: loss"), Ok(loss), limits.loss);

@@ -13,7 +13,7 @@ use crate::reference::{Batch, Reference, Score};
 /// The rounding of a stored parameter shall be at most this share of its change.
 const ROUNDING_SHARE: f64 = 1e-4;
 /// Running statistics nearer to 0 than this are compared absolutely.
-const LEAST_STATISTIC: f64 = 1e-2;
+pub(super) const LEAST_STATISTIC: f64 = 1e-2;
 /// Test samples predicted after a step.
 const PREDICTED: usize = 64;
 

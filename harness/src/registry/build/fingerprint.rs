@@ -219,6 +219,19 @@ mod tests {
     }
 
     #[test]
+    fn what_cargo_is_configured_to_make_counts_and_where_it_fetches_from_does_not() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let of = |text: &str| {
+            fs::create_dir_all(folder.path().join(".cargo")).expect("writable");
+            fs::write(folder.path().join(".cargo/config.toml"), text).expect("writable");
+            fingerprint(&artifact(&["true"]), folder.path()).expect("readable")
+        };
+        let before = of("");
+        assert_eq!(of("[net]\nretry = 3\n"), before);
+        assert_ne!(of("[profile.release]\nopt-level = 0\n"), before);
+    }
+
+    #[test]
     fn a_name_does_not_pass_for_content() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let source = folder.path().join("source");
