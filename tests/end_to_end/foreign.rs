@@ -99,11 +99,26 @@ fn escapes_of_a_record_or_a_backend_reach_no_terminal() {
     }
 }
 
-/// A library in front of the C library in which no file can be locked.
-fn no_locks(folder: &Path) -> Option<PathBuf> {
-    let (source, library) = (folder.join("none.c"), folder.join("none.so"));
-    let text =
-        "#include <errno.h>\nint flock(int f, int how) { (void)f; (void)how; errno = ENOLCK; return -1; }\n";
+/// No file can be locked.
+const NO_LOCKS: &str =
+    "#include <errno.h>\nint flock(int f, int how) { (void)f; (void)how; errno = ENOLCK; return -1; }\n";
+
+/// Somebody sets the clock: in every other second it is a year back.
+const CLOCK_THAT_IS_SET: &str = "
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+int clock_gettime(clockid_t clock, struct timespec *time) {
+    int result = syscall(SYS_clock_gettime, clock, time);
+    if (clock == CLOCK_REALTIME && time->tv_sec % 2) time->tv_sec -= 365 * 86400;
+    return result;
+}
+";
+
+/// A library in front of the C library.
+fn preloaded(folder: &Path, text: &str) -> Option<PathBuf> {
+    let (source, library) = (folder.join("front.c"), folder.join("front.so"));
     fs::write(&source, text).unwrap();
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
     let compiled = Command::new(compiler).args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status();
@@ -117,17 +132,29 @@ fn no_locks(folder: &Path) -> Option<PathBuf> {
 #[test]
 fn a_file_system_without_locks_is_a_note() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(preloaded) = no_locks(folder.path()) else { return };
+    let Some(library) = preloaded(folder.path(), NO_LOCKS) else { return };
     let out = folder.path().join("runs");
     let repository = Repository::new().library("hostile", &hostile());
     let arguments = ["--workload", "softmax", "--dataset", "synthetic", "--quick", "--out"];
     let ended = repository.invoke(["bench", "hostile"]).args(arguments).args([&out]);
-    let ended = ended.env("LD_PRELOAD", &preloaded).run().expect(0);
+    let ended = ended.env("LD_PRELOAD", &library).run().expect(0);
     let target = repository.path().join("target/backends/hostile").display().to_string();
     for place in [target, RunFolder::only(&out).path.display().to_string()] {
         let note = format!("note: {place} is on a file system without locks");
         assert!(ended.stderr.contains(&note), "no {note:?} in {}", ended.stderr);
     }
+}
+
+#[test]
+fn a_clock_that_is_set_disorders_no_record() {
+    let out = tempfile::tempdir().unwrap();
+    let Some(library) = preloaded(out.path(), CLOCK_THAT_IS_SET) else { return };
+    let running = bench(out.path(), [hostile()]).args(["--seeds", "3", "--no-audit"]);
+    running.hostile("drowsy@train_epoch").env("LD_PRELOAD", &library).run().expect(0);
+    let times = |event: &serde_json::Value| event["unix_time"].as_f64();
+    let events = RunFolder::only(out.path()).events();
+    let times: Vec<f64> = events.iter().filter_map(times).collect();
+    assert!(times.len() > 3 && times.is_sorted(), "{times:?}");
 }
 
 #[test]

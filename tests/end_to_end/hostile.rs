@@ -337,3 +337,17 @@ fn cheating_only_while_timed_is_noticed() {
     assert_eq!((&*row["outcome"], &*row["epochs"]), ("not conformant", "14"));
     assert!(row["reason"].contains("timed run: last prediction"), "{}", row["reason"]);
 }
+
+/// No sample of a timed prediction and no prediction is safe from being looked at.
+#[test]
+fn predictions_are_held_against_the_reference_at_places_that_nobody_knows() {
+    for (cheat, which) in
+        [("label-peek-behind", "last prediction"), ("label-peek-before", "earlier prediction")]
+    {
+        let out = tempfile::tempdir().unwrap();
+        bench(out.path(), [hostile()]).args(["--epochs", "2"]).hostile(cheat).run().expect(1);
+        let row = RunFolder::only(out.path()).run("hostile");
+        assert_eq!((&*row["outcome"], &*row["epochs"]), ("not conformant", "2"), "{cheat}");
+        assert!(row["reason"].contains(&format!("timed run: {which}")), "{cheat}: {}", row["reason"]);
+    }
+}

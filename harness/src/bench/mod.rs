@@ -21,7 +21,8 @@ mod start;
 mod tests;
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use trainmark_reports::Record;
 use trainmark_reports::record::{Event, Outcome, Run, RunOutcome};
@@ -130,7 +131,16 @@ pub fn list_beside(folder: &Path) {
     }
 }
 
-/// Seconds since the Unix epoch.
+/// Seconds since the Unix epoch, which never go back: from the first call on the time that has passed
+/// counts, and not the clock, which somebody may set. While the machine sleeps they stand still, as its
+/// load average does.
 pub(crate) fn unix_time() -> f64 {
+    static FIRST: OnceLock<(f64, Instant)> = OnceLock::new();
+    let (time, at) = FIRST.get_or_init(|| (clock_time(), Instant::now()));
+    time + at.elapsed().as_secs_f64()
+}
+
+/// The same by the clock, as it is set now.
+fn clock_time() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
 }

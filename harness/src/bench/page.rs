@@ -8,9 +8,9 @@ use trainmark_reports::record::{Event, Run, RunOutcome};
 use trainmark_reports::words::{Progress, Rest};
 use trainmark_reports::{Record, html};
 
+use super::clock_time;
 use super::event::{Happening, Sink};
 use super::progress::Count;
-use super::unix_time;
 
 /// A page that takes longer than this is not written after every run, …
 const LONG: Duration = Duration::from_secs(1);
@@ -73,7 +73,7 @@ impl<'s> Page<'s> {
             audits,
             seconds: self.count.seconds_left(),
         });
-        Progress { unix_time: unix_time(), done, rest }
+        Progress { unix_time: clock_time(), done, rest }
     }
 
     fn show_results(&mut self) -> anyhow::Result<()> {

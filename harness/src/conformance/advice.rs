@@ -46,6 +46,9 @@ pub fn advice(kind: CheckKind) -> Option<&'static str> {
         CheckKind::EpochParameters => {
             "train_epoch does what its train_steps do: consecutive batches, the smaller last one among them"
         }
+        CheckKind::EpochRunningStatistics => {
+            "train_epoch updates the running statistics with every batch, as its train_steps do"
+        }
         CheckKind::AuditedSteps => {
             "in a long row of steps each one does what the first ones do, whatever was called before"
         }
@@ -58,6 +61,7 @@ pub fn advice(kind: CheckKind) -> Option<&'static str> {
         | CheckKind::StepPrediction
         | CheckKind::Epoch
         | CheckKind::LastPrediction
+        | CheckKind::EarlierPrediction
         | CheckKind::LearningCurve => return None,
     })
 }

@@ -7,7 +7,7 @@ use trainmark_plugin::{Error, Outcome, ParameterSpec, Session};
 use trainmark_reports::record::{CheckKind, CheckRecord};
 
 use super::deviation::{Deviation, finite_or_infinite, norm};
-use super::step::{Compared, Step};
+use super::step::{Compared, LEAST_STATISTIC, Step};
 use super::{Open, Recorder, Subject};
 use crate::parameters;
 use crate::reference::Batch;
@@ -23,13 +23,23 @@ const STEP_STATISTICS: f64 = 1e-3;
 
 /// An epoch this near to its steps was made of them: one batch less of 235 leads further.
 const REPRODUCED: f64 = 1e-3;
-/// Relative error of the loss, and share of the samples by which the right answers may differ,
-/// of an epoch that was made of its steps …
-const LOSS: f64 = 1e-4;
-const CORRECT: f64 = 5e-4;
-/// … and of one in which rounding was carried on.
-const LOOSE_LOSS: f64 = 5e-3;
-const LOOSE_CORRECT: f64 = 3e-3;
+/// How far an epoch may be from its steps beside its parameters.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Relative L2 error of each tensor of running statistics; none where rounding explains any.
+    statistics: Option<f64>,
+    /// Relative error of the loss.
+    loss: f64,
+    /// Share of the samples by which the right answers may differ.
+    correct: f64,
+}
+
+impl Limits {
+    /// Of an epoch that was made of its steps.
+    const TIGHT: Self = Self { statistics: Some(1e-2), loss: 1e-4, correct: 5e-4 };
+    /// Of one in which rounding was carried on.
+    const LOOSE: Self = Self { statistics: None, loss: 5e-3, correct: 3e-3 };
+}
 
 /// Share of the learning rate at which a network carries no rounding on.
 const CALM_RATE: f64 = 0.01;
@@ -77,9 +87,9 @@ pub fn audit<'d>(
     let is_reproduced = found.error <= REPRODUCED;
     let limit = if is_reproduced { REPRODUCED } else { subject.workload.tolerances.audit };
     recorder.measured(CheckKind::AuditedEpoch, "audit: parameters", Ok(found), limit);
-    let limits = if is_reproduced { [LOSS, CORRECT] } else { [LOOSE_LOSS, LOOSE_CORRECT] };
-    let answers = Answers { kind: CheckKind::AuditedEpoch, name: "audit", limits };
-    answers.record(&course, timed.outcome, replay.outcome, &mut recorder);
+    let limits = if is_reproduced { Limits::TIGHT } else { Limits::LOOSE };
+    let epoch = Epoch { kind: CheckKind::AuditedEpoch, name: "audit", limits };
+    epoch.record(&course, timed.end, timed.outcome, &replay, &mut recorder);
 
     let is_explained = recorder.checks.iter().all(|check| check.passed);
     if !is_reproduced && is_explained {
@@ -103,9 +113,9 @@ fn calm_epoch<'d>(
     let replay = course.steps(&mut *session, &mut none)?;
     let found = course.distance(&end, &replay.end);
     recorder.measured(CheckKind::CalmEpoch, "audit, small learning rate: parameters", Ok(found), CALM);
-    let answers =
-        Answers { kind: CheckKind::CalmEpoch, name: "audit, small learning rate", limits: [LOSS, CORRECT] };
-    answers.record(course, outcome, replay.outcome, recorder);
+    let epoch =
+        Epoch { kind: CheckKind::CalmEpoch, name: "audit, small learning rate", limits: Limits::TIGHT };
+    epoch.record(course, &end, outcome, &replay, recorder);
     Ok(())
 }
 
@@ -165,8 +175,24 @@ impl<'t> Course<'t> {
         Deviation { error: finite_or_infinite(between / way.max(f64::MIN_POSITIVE)), detail }
     }
 
+    /// The worst tensor's ‖found − replayed‖₂ / ‖replayed‖₂ among running statistics.
+    fn statistics_distance(&self, found: &[Vec<f32>], replayed: &[Vec<f32>]) -> Deviation {
+        let slots = (0..self.specs.len()).filter(|&slot| !self.specs[slot].role.is_trainable());
+        Deviation::worst(slots.map(|slot| {
+            let (found, replayed) = (&found[slot], &replayed[slot]);
+            let between = norm(found.iter().zip(replayed).map(|(a, b)| f64::from(*a) - f64::from(*b)));
+            let least = LEAST_STATISTIC * (replayed.len() as f64).sqrt();
+            let error = between / norm(replayed.iter().copied().map(f64::from)).max(least);
+            Deviation { error: finite_or_infinite(error), detail: format!("worst {}", self.specs[slot].name) }
+        }))
+    }
+
     fn count(&self) -> usize {
         self.order.len().div_ceil(self.batch_size)
+    }
+
+    fn has_statistics(&self) -> bool {
+        self.specs.iter().any(|spec| !spec.role.is_trainable())
     }
 }
 
@@ -183,23 +209,33 @@ impl Replay {
     }
 }
 
-/// Loss and right answers of an epoch, against those of its steps.
-struct Answers {
+/// Running statistics, loss and right answers of an epoch, against those of its steps.
+struct Epoch {
     kind: CheckKind,
     name: &'static str,
-    /// Of the loss, and of the right answers.
-    limits: [f64; 2],
+    limits: Limits,
 }
 
-impl Answers {
-    fn record(&self, course: &Course<'_>, found: Outcome, steps: Outcome, recorder: &mut Recorder<'_>) {
-        let (name, [loss_limit, correct_limit]) = (self.name, self.limits);
+impl Epoch {
+    fn record(
+        &self,
+        course: &Course<'_>,
+        end: &[Vec<f32>],
+        found: Outcome,
+        replay: &Replay,
+        recorder: &mut Recorder<'_>,
+    ) {
+        let (name, limits, steps) = (self.name, self.limits, replay.outcome);
+        if let (Some(limit), true) = (limits.statistics, course.has_statistics()) {
+            let statistics = course.statistics_distance(end, &replay.end);
+            recorder.measured(self.kind, format!("{name}: running statistics"), Ok(statistics), limit);
+        }
         let loss = Deviation::of_losses(found.loss, steps.loss).against("its steps");
-        recorder.measured(self.kind, format!("{name}: loss"), Ok(loss), loss_limit);
+        recorder.measured(self.kind, format!("{name}: loss"), Ok(loss), limits.loss);
         let share = found.correct.abs_diff(steps.correct) as f64 / course.order.len() as f64;
         let correct =
             Deviation { error: share, detail: format!("{}, its steps {}", found.correct, steps.correct) };
-        recorder.measured(self.kind, format!("{name}: correct, of all samples"), Ok(correct), correct_limit);
+        recorder.measured(self.kind, format!("{name}: correct, of all samples"), Ok(correct), limits.correct);
     }
 }
 

@@ -49,6 +49,12 @@ impl Deviation {
     /// to how far the expected ones spread: the largest distance of a logit from its
     /// class's mean. What all samples have in common says nothing about the network.
     pub(super) fn of_logits(found: &[f32], expected: &[f64], classes: usize) -> Self {
+        let samples: Vec<usize> = (0..expected.len() / classes).collect();
+        Self::of_logits_of(&samples, found, expected, classes)
+    }
+
+    /// The same of samples that have other numbers than those of their rows.
+    pub(super) fn of_logits_of(samples: &[usize], found: &[f32], expected: &[f64], classes: usize) -> Self {
         let spread = spread(expected, classes);
         let mut worst = (0, 0.0);
         for (place, (a, b)) in found.iter().zip(expected).enumerate() {
@@ -57,7 +63,7 @@ impl Deviation {
                 worst = (place, error);
             }
         }
-        let (sample, class) = (worst.0 / classes, worst.0 % classes);
+        let (sample, class) = (samples.get(worst.0 / classes).copied().unwrap_or(0), worst.0 % classes);
         Self {
             error: worst.1,
             detail: format!("logits spread {spread:.3}, worst class {class} of sample {sample}"),

@@ -128,27 +128,44 @@ pub fn run<'d>(
     Ok(Conformance { passed, checks: recorder.checks, losses })
 }
 
-/// Holds the last prediction of a timed run against the reference with the
-/// parameters that the run ended with: what is timed must be what was checked.
-///
-/// `logits` are those of the whole test split, in its order; the first batch is
-/// compared.
-///
-/// # Errors
-/// Where the reference cannot compute the workload.
-pub fn check_last_prediction(
-    subject: &Subject<'_>,
-    parameters: &[Vec<f32>],
-    logits: &[f32],
-) -> Result<CheckRecord, Error> {
-    let classes = subject.workload.model.classes()?;
-    let count = subject.workload.batch_size.min(subject.dataset.test.count());
-    let indices: Vec<u32> = (0..count as u32).collect();
-    let reference = subject.reference(1.0, parameters)?;
-    let expected = reference.predict(&Batch::gather(subject.dataset.test, &indices).inputs);
-    let found = Deviation::of_logits(&logits[..count * classes], &expected, classes);
-    let limit = subject.workload.tolerances.logits;
-    Ok(found.held(CheckKind::LastPrediction, "timed run: last prediction", limit))
+/// A prediction of the whole test split that was timed.
+#[derive(Debug)]
+pub struct TimedPrediction {
+    /// The epoch that it came after, from 1.
+    pub epoch: u32,
+    /// Every parameter that it was made with.
+    pub parameters: Vec<Vec<f32>>,
+    /// Samples × classes, in the split's order.
+    pub logits: Vec<f32>,
+}
+
+impl TimedPrediction {
+    /// Holds some of its samples, by their places in the split, against the reference with the same
+    /// parameters: what is timed must be what was checked.
+    ///
+    /// # Errors
+    /// Where the reference cannot compute the workload.
+    pub fn check(
+        &self,
+        subject: &Subject<'_>,
+        is_last: bool,
+        samples: &[usize],
+    ) -> Result<CheckRecord, Error> {
+        let classes = subject.workload.model.classes()?;
+        let indices: Vec<u32> = samples.iter().map(|&sample| sample as u32).collect();
+        let reference = subject.reference(1.0, &self.parameters)?;
+        let expected = reference.predict(&Batch::gather(subject.dataset.test, &indices).inputs);
+        let rows = samples.iter().flat_map(|&sample| &self.logits[sample * classes..][..classes]);
+        let rows: Vec<f32> = rows.copied().collect();
+        let mut found = Deviation::of_logits_of(samples, &rows, &expected, classes);
+        found.detail.push_str(&format!(", of {} after epoch {}", samples.len(), self.epoch));
+        let limit = subject.workload.tolerances.logits;
+        let (kind, name) = match is_last {
+            true => (CheckKind::LastPrediction, "timed run: last prediction"),
+            false => (CheckKind::EarlierPrediction, "timed run: earlier prediction"),
+        };
+        Ok(found.held(kind, name, limit))
+    }
 }
 
 /// Ends the checks where a call that the later ones need is not there at all.

@@ -16,7 +16,7 @@ use crate::reference::{Batch, Reference, Score};
 /// The rounding of a stored parameter shall be at most this share of its change.
 const ROUNDING_SHARE: f64 = 1e-4;
 /// Running statistics nearer to 0 than this are compared absolutely.
-const LEAST_STATISTIC: f64 = 1e-2;
+pub(super) const LEAST_STATISTIC: f64 = 1e-2;
 /// Test samples predicted after a step.
 const PREDICTED: usize = 64;
 
@@ -234,7 +234,7 @@ impl<'s> Step<'s> {
             loss: Deviation::of_losses(self.outcome.loss, pass.score.loss),
             correct: correct(self.outcome.correct, &pass.score),
             gradients: change.deviation(),
-            statistics: running_statistics(reference, &self.after),
+            statistics: running_statistics(reference.specs(), reference.parameters(), &self.after),
         }
     }
 }
@@ -263,12 +263,18 @@ fn correct(found: u64, score: &Score) -> Result<String, String> {
     if found.abs_diff(score.correct) <= score.undecided { Ok(text) } else { Err(text) }
 }
 
-/// Running statistics after a step against the reference's.
-fn running_statistics(reference: &Reference, after: &[Vec<f32>]) -> Deviation {
-    let tensors = reference.specs().iter().zip(reference.parameters().iter().zip(after));
+/// Running statistics after training against those that are expected, which are the reference's or
+/// a backend's own of another course.
+pub(super) fn running_statistics<E: Copy + Into<f64>>(
+    specs: &[ParameterSpec],
+    expected: &[Vec<E>],
+    found: &[Vec<f32>],
+) -> Deviation {
+    let tensors = specs.iter().zip(expected.iter().zip(found));
     let running = tensors.filter(|(spec, _)| matches!(spec.role, Role::RunningMean | Role::RunningVariance));
     Deviation::worst(running.flat_map(|(spec, (expected, found))| {
         expected.iter().zip(found).enumerate().map(|(place, (e, f))| {
+            let e: f64 = (*e).into();
             let error = finite_or_infinite((f64::from(*f) - e).abs() / e.abs().max(LEAST_STATISTIC));
             Deviation { error, detail: format!("worst {}[{place}]", spec.name) }
         })

@@ -5,6 +5,7 @@ use trainmark_plugin::{Error, Outcome, ParameterSpec, Session};
 use trainmark_reports::record::CheckKind;
 
 use super::deviation::{Change, Deviation, Vanishing};
+use super::step::running_statistics;
 use super::{Recorder, Subject, batches, starts};
 use crate::parameters;
 
@@ -59,6 +60,11 @@ pub(super) fn check(
     );
     let change = trial.difference(&steps.1, &epoch.1, tolerances.epoch);
     recorder.measured(CheckKind::EpochParameters, "train_epoch: parameters", Ok(change), tolerances.epoch);
+    if subject.workload.model.has_batch_norm() {
+        let found = running_statistics(&course.specs, &steps.1, &epoch.1);
+        let name = "train_epoch: running statistics";
+        recorder.measured(CheckKind::EpochRunningStatistics, name, Ok(found), tolerances.epoch);
+    }
     Ok(())
 }
 

@@ -147,6 +147,15 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_that_cannot_begin_says_why() {
+        let (failure, _) = failure_of("echo 'error: no more processes' >&2; exit 2", LONG, LONG);
+        let how = "the worker exited with code 2 without finishing during start";
+        assert_eq!(failure.reason, format!("{how}: error: no more processes"));
+        let (failure, _) = failure_of(&format!("{}\necho mine; exit 2", calling("load")), LONG, LONG);
+        assert!(!failure.reason.contains("mine"), "a plugin's words are in the log: {failure:?}");
+    }
+
+    #[test]
     fn silence_between_calls_has_a_limit_of_its_own() {
         let script = format!("{}\n{}\nsleep 30", calling("load"), says(&Message::Returned));
         let (failure, _) = failure_of(&script, LONG, SHORT);

@@ -117,7 +117,15 @@ impl<'w> Watch<'w> {
         {
             return Failure::new(FailureKind::OutOfMemory, killed_by_kernel(call));
         }
-        Failure::new(FailureKind::Failed, format!("the worker {how} during {call}"))
+        let mut reason = format!("the worker {how} during {call}");
+        // Until then nobody's code but trainmark's has run, which says last what it could not do.
+        if !self.dialogue.has_begun() {
+            let last = self.worker.process.last_line();
+            if !last.is_empty() {
+                reason = format!("{reason}: {last}");
+            }
+        }
+        Failure::new(FailureKind::Failed, reason)
     }
 
     /// The same, once it has ended. Its limits hold until it has.

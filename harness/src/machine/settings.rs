@@ -1,5 +1,5 @@
-//! What this process was started with: variables that decide how fast a framework is, and what
-//! of the processors it was given. Files are read below a root folder, `/` but in tests.
+//! What this process was started with: variables that decide how fast a framework is, or which code
+//! of it is made, and what of the processors it was given. Files are read below a root folder, `/` but in tests.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,6 +11,7 @@ use trainmark_reports::text::one_line;
 
 use super::control_group::ControlGroup;
 use crate::executor::Threads;
+use crate::registry::{build, repository_root};
 
 /// Beginnings of variables that frameworks, their libraries and allocators read.
 const PREFIXES: [&str; 30] = [
@@ -73,7 +74,7 @@ pub(super) fn settings(root: &Path) -> Settings {
     let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
     let online = fs::read_to_string(root.join("sys/devices/system/cpu/online")).ok();
     Settings {
-        variables: variables(std::env::vars_os()),
+        variables: variables(std::env::vars_os(), build::configured(&repository_root())),
         allowed_processors: allowed.map(|list| list.trim().to_owned()),
         online_processors: online.map(|list| list.trim().to_owned()),
         processor_quota: ControlGroup::below(root, "cpu").and_then(|group| group.processor_quota()),
@@ -81,16 +82,23 @@ pub(super) fn settings(root: &Path) -> Settings {
     }
 }
 
-/// Those of an environment that change numbers, as workers find them.
-fn variables(environment: impl Iterator<Item = (OsString, OsString)>) -> BTreeMap<String, String> {
+/// Those of an environment that change numbers, as workers and builds find them, and what `configured`
+/// says of compilers where they do not.
+fn variables(
+    environment: impl Iterator<Item = (OsString, OsString)>,
+    configured: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
     let texts =
         environment.map(|(name, value)| [name, value].map(|text| text.to_string_lossy().into_owned()));
     let kept = texts.filter(|[name, _]| matters(name));
-    kept.map(|[name, value]| (name, one_line(&value).chars().take(LONGEST).collect())).collect()
+    let kept = configured.into_iter().chain(kept.map(|[name, value]| (name, value)));
+    kept.map(|(name, value)| (name, one_line(&value).chars().take(LONGEST).collect())).collect()
 }
 
 fn matters(name: &str) -> bool {
-    let is_read = PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || NAMES.contains(&name);
+    let is_read = PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || NAMES.contains(&name)
+        || build::is_heeded(name);
     is_read && !OF_NO_EFFECT.contains(&name) && !Threads::sets(name)
 }
 
@@ -111,10 +119,19 @@ mod tests {
             ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0"),
             ("HOME", "/home/me"),
             ("PASSWORD", "secret"),
+            ("CARGO_PKG_NAME", "trainmark"),
+            ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+            ("RUSTFLAGS", "-C target-cpu=native"),
         ];
-        let kept = variables(set.into_iter().map(|(name, value)| (name.into(), value.into())));
+        let configured = [("CFLAGS", "-O0"), ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")];
+        let configured = configured.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let kept =
+            variables(set.into_iter().map(|(name, value)| (name.into(), value.into())), configured.into());
         let names: Vec<&str> = kept.keys().map(String::as_str).collect();
-        assert_eq!(names, ["GLIBC_TUNABLES", "LD_PRELOAD", "OMP_PROC_BIND", "TRAINMARK_SIMD"]);
+        let compilers = ["CARGO_PROFILE_RELEASE_OPT_LEVEL", "CFLAGS"];
+        let others = ["GLIBC_TUNABLES", "LD_PRELOAD", "OMP_PROC_BIND", "RUSTFLAGS", "TRAINMARK_SIMD"];
+        assert_eq!(names, [&compilers[..], &others].concat());
+        assert_eq!(kept["CARGO_PROFILE_RELEASE_OPT_LEVEL"], "1", "a variable holds before a file");
         assert_eq!(kept["LD_PRELOAD"], "/lib/libjemalloc.so x");
     }
 

@@ -15,6 +15,8 @@ const MOST_CALLS: usize = 20_000;
 const MOST_CALLS_PER_EPOCH: usize = 10;
 /// Letters of a call's name.
 const LONGEST_NAME: usize = 40;
+/// What a worker does until its first call.
+const START: &str = "start";
 /// Seconds by which a worker's clock may be ahead of the harness's.
 const CLOCKS_DIFFER: f64 = 1.0;
 
@@ -68,7 +70,7 @@ impl Dialogue {
             begun: Instant::now(),
             bytes_left: MOST_BYTES + MOST_BYTES_PER_EPOCH * epochs as usize,
             calls_left: MOST_CALLS + MOST_CALLS_PER_EPOCH * epochs as usize,
-            call: "start".to_owned(),
+            call: START.to_owned(),
             // Until the first call: whatever a process does before it can say anything.
             is_calling: true,
             is_loaded: false,
@@ -83,6 +85,11 @@ impl Dialogue {
     /// Name of the last call of the plugin.
     pub fn call(&self) -> &str {
         &self.call
+    }
+
+    /// Whether the worker has said anything.
+    pub fn has_begun(&self) -> bool {
+        self.call != START
     }
 
     /// Whether that call is under way.

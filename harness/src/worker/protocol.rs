@@ -127,7 +127,7 @@ pub enum Message {
         /// Seconds for opening and setting the parameters.
         seconds: f64,
     },
-    /// A check has ended: of the gate, of a run's last prediction, or of an audit.
+    /// A check has ended: of the gate, of a run's predictions, or of an audit.
     Checked(CheckRecord),
     /// An epoch has ended.
     Epoch(EpochMessage),

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use anyhow::Context;
 use trainmark_plugin::{Dataset, Outcome, Role, Session, Split};
 use trainmark_reports::record::FirstBatchNorm;
 
@@ -10,8 +11,9 @@ use super::evidence::{Evidence, Tensors};
 use super::processor_time::ProcessorTime;
 use super::protocol::{EpochMessage, Message, Task};
 use super::{Equipped, Harness};
+use crate::conformance::{Subject, TimedPrediction};
 use crate::workload::{self, Workload};
-use crate::{chance, conformance, parameters};
+use crate::{chance, parameters};
 
 pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     let workload = workload::find(&task.workload)?;
@@ -32,19 +34,33 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     harness.calling("close")?;
     drop(session);
     harness.send(&Message::Returned)?;
-    let Trained { parameters, logits, evidence } = trained?;
+    let Trained { last, drawn, evidence } = trained?;
     let mut done = equipped.done()?;
     done.evidence = evidence.map(Box::new);
-    harness.send(&Message::Checked(conformance::check_last_prediction(&subject, &parameters, &logits)?))?;
-    done.first_batch_norm = first_batch_norm(&parameters, workload)?;
+    check_prediction(&last, true, &subject, harness)?;
+    if let Some(drawn) = drawn {
+        check_prediction(&drawn, false, &subject, harness)?;
+    }
+    done.first_batch_norm = first_batch_norm(&last.parameters, workload)?;
     harness.send(&Message::Done(Box::new(done)))
+}
+
+/// Holds a batch of a prediction's samples, which nobody can foresee, against the reference.
+fn check_prediction(
+    timed: &TimedPrediction,
+    is_last: bool,
+    subject: &Subject<'_>,
+    harness: &mut Harness,
+) -> anyhow::Result<()> {
+    let samples = chance::some_of(subject.workload.batch_size, subject.dataset.test.count())?;
+    harness.send(&Message::Checked(timed.check(subject, is_last, &samples)?))
 }
 
 /// What is left of a training.
 struct Trained {
-    parameters: Vec<Vec<f32>>,
-    /// Of the last prediction.
-    logits: Vec<f32>,
+    last: TimedPrediction,
+    /// Of those before it.
+    drawn: Option<TimedPrediction>,
     /// Of one of the epochs.
     evidence: Option<Evidence>,
 }
@@ -59,7 +75,7 @@ fn train(
     harness: &mut Harness,
 ) -> anyhow::Result<Trained> {
     let epochs = Epochs::new(workload, dataset.test.labels, task.seed)?;
-    let (mut parameters, mut logits, mut evidence) = (initial, Vec::new(), None);
+    let (mut last, mut drawn, mut evidence) = (None::<TimedPrediction>, None, None);
     for epoch in 1..=task.epochs {
         let ended = epochs.train(epoch, dataset.train.count(), session, harness)?;
         harness.send(&Message::Epoch(ended.measured))?;
@@ -70,15 +86,22 @@ fn train(
         // none is known before it has ended.
         if chance::below(epoch as usize)? == 0 {
             let Outcome { loss, correct, .. } = ended.outcome;
-            let (start, end) = (Tensors(parameters), Tensors(ended.parameters.clone()));
+            let start = last.as_ref().map_or(&initial, |before| &before.parameters);
+            let (start, end) = (Tensors(start.clone()), Tensors(ended.parameters.clone()));
             evidence = Some(Evidence { epoch, train_loss: loss, correct, start, end });
         }
-        (parameters, logits) = (ended.parameters, ended.logits);
+        let ended = TimedPrediction { epoch, parameters: ended.parameters, logits: ended.logits };
+        if let Some(before) = last.replace(ended)
+            && chance::below(before.epoch as usize)? == 0
+        {
+            drawn = Some(before);
+        }
     }
+    let mut last = last.context("there is no epoch to train")?;
     harness.calling("get_parameters")?;
     let parameters = parameters::get(session, &workload.model.parameters()?);
-    let parameters = parameters.map_err(|error| named("get_parameters", error))?;
-    Ok(Trained { parameters, logits, evidence })
+    last.parameters = parameters.map_err(|error| named("get_parameters", error))?;
+    Ok(Trained { last, drawn, evidence })
 }
 
 /// An epoch that has ended.

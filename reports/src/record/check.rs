@@ -67,10 +67,14 @@ pub enum CheckKind {
     EpochCorrect,
     /// Parameters after an epoch, against its steps.
     EpochParameters,
+    /// Running statistics after an epoch, against its steps.
+    EpochRunningStatistics,
     /// Losses of two devices of one backend.
     DevicesAgree,
     /// The last prediction of a timed run.
     LastPrediction,
+    /// One before it, which nobody could foresee.
+    EarlierPrediction,
     /// Losses or accuracies of a timed run, against the reference framework's.
     LearningCurve,
     /// Steps of an audited epoch, made once more and held against the reference.

@@ -33,6 +33,8 @@ pub(super) enum Defect {
     WeightsTransposed,
     /// An epoch's last, smaller batch is left out.
     TailDropped,
+    /// An epoch updates no running statistics.
+    EpochLeavesStatistics,
     /// An epoch's loss is the mean of the batches' losses, whatever their sizes.
     EpochLossUnweighted,
     /// An epoch's right answers are those of its last batch.
@@ -97,6 +99,7 @@ pub(super) const CAUGHT_BY: &[(Defect, &str)] = &[
     (Defect::WeightsTransposed, "train_step batch 32: loss"),
     (Defect::TailDropped, "train_epoch: parameters"),
     (Defect::TailDropped, "train_epoch: loss"),
+    (Defect::EpochLeavesStatistics, "train_epoch: running statistics"),
     (Defect::EpochCountsItsLastBatch, "train_epoch: correct"),
     (Defect::EpochLossUnweighted, "train_epoch: loss"),
     (Defect::PredictionUpdatesStatistics, "prediction: parameters untouched"),

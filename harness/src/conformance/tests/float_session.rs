@@ -107,6 +107,12 @@ impl<'d> FloatSession<'d> {
         }
     }
 
+    /// Puts the running statistics back to what they were.
+    fn restore_statistics(&mut self, before: &[Vec<f64>]) {
+        let slots = (0..self.specs.len()).filter(|&slot| !self.specs[slot].role.is_trainable());
+        slots.for_each(|slot| self.reference.parameters_mut()[slot].clone_from(&before[slot]));
+    }
+
     fn with_coarse_weights(&self) -> Vec<Vec<f64>> {
         let coarse = |value: &f64| f64::from(f32::from_bits((*value as f32).to_bits() & 0xffff_e000));
         let tensors = self.specs.iter().zip(self.reference.parameters());
@@ -226,6 +232,7 @@ impl Session for FloatSession<'_> {
         if batch_size == 0 || order.is_empty() {
             return Err(Error::invalid("no sample, or batches of 0"));
         }
+        let before = self.reference.parameters().to_vec();
         let (mut loss, mut correct, mut last_correct, mut samples, mut mean) = (0.0, 0, 0, 0, Vec::new());
         for batch in order.chunks(batch_size) {
             if self.defect == Defect::TailDropped && batch.len() < batch_size {
@@ -237,6 +244,9 @@ impl Session for FloatSession<'_> {
             correct += outcome.correct;
             last_correct = outcome.correct;
             samples += batch.len();
+        }
+        if self.defect == Defect::EpochLeavesStatistics {
+            self.restore_statistics(&before);
         }
         if self.defect == Defect::EpochCountsItsLastBatch {
             correct = last_correct;

@@ -87,7 +87,8 @@ impl Recipe {
     fn show_changes(&self) -> anyhow::Result<()> {
         let ended = [self.stamp(), self.failure()];
         let ended = ended.iter().find_map(|file| fs::metadata(file).ok()?.modified().ok());
-        let (inputs, found) = Inputs::now(setting(&self.artifact), &self.artifact, &self.folder)?;
+        let (inputs, found) =
+            Inputs::now(setting(&self.artifact, &self.folder), &self.artifact, &self.folder)?;
         let before = self.written(Inputs::read(&self.seen()))?;
         // What an older trainmark has built of is not known.
         let before = before.or_else(|| ended.map(|_| Inputs::default()));

@@ -1,6 +1,6 @@
 //! What a library is made from, as one hash: a library is stale when it changes.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 
+use super::compiler;
 use crate::registry::manifest::Artifact;
 use crate::units::hexadecimal;
 
@@ -19,29 +20,9 @@ const MOST_BYTES: u64 = 4 << 30;
 /// Folders of what tools make beside sources: no input.
 const MADE: [&str; 3] = ["target", ".git", "__pycache__"];
 
-/// Variables that change what every cargo build makes.
-const COMPILER_VARIABLES: [&str; 2] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"];
-
-/// Whether a variable changes what usual compilers make, but is set by few: it counts where it is.
-fn is_rare(name: &str) -> bool {
-    const NAMES: [&str; 9] = [
-        "CARGO_BUILD_RUSTFLAGS",
-        "RUSTC",
-        "RUSTC_WRAPPER",
-        "CC",
-        "CFLAGS",
-        "CPPFLAGS",
-        "CXX",
-        "CXXFLAGS",
-        "LDFLAGS",
-    ];
-    let is_targets = name.starts_with("CARGO_TARGET_") && name != "CARGO_TARGET_DIR";
-    NAMES.contains(&name) || name.starts_with("CARGO_PROFILE_") || is_targets
-}
-
-/// SHA-256 over the command, the toolchain, the variables and every input's path and content.
+/// SHA-256 over the command, the toolchain, what compilers are told and every input's path and content.
 pub(super) fn fingerprint(artifact: &Artifact, folder: &Path) -> anyhow::Result<String> {
-    let mut hash = setting_hash(artifact);
+    let mut hash = setting_hash(artifact, folder);
     for path in files(artifact, folder)? {
         add_file(&mut hash, &path).with_context(|| format!("cannot read {}", path.display()))?;
     }
@@ -49,23 +30,24 @@ pub(super) fn fingerprint(artifact: &Artifact, folder: &Path) -> anyhow::Result<
 }
 
 /// SHA-256 over all of that but the inputs, hexadecimal.
-pub(super) fn setting(artifact: &Artifact) -> String {
-    hexadecimal(&setting_hash(artifact).finalize())
+pub(super) fn setting(artifact: &Artifact, folder: &Path) -> String {
+    hexadecimal(&setting_hash(artifact, folder).finalize())
 }
 
-fn setting_hash(artifact: &Artifact) -> Sha256 {
+fn setting_hash(artifact: &Artifact, folder: &Path) -> Sha256 {
     let mut hash = Sha256::new();
     for part in &artifact.build {
         add_bytes(&mut hash, part.as_bytes());
     }
     add_bytes(&mut hash, env!("TRAINMARK_RUSTC").as_bytes());
-    for name in COMPILER_VARIABLES.into_iter().chain(artifact.environment.iter().map(String::as_str)) {
+    for name in compiler::USUAL.into_iter().chain(artifact.environment.iter().map(String::as_str)) {
         add_variable(&mut hash, OsStr::new(name), std::env::var_os(name));
     }
-    let rare = std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_rare));
-    let rare: BTreeMap<OsString, OsString> = rare.collect();
-    for (name, value) in rare {
+    for (name, value) in compiler::rare_variables() {
         add_variable(&mut hash, &name, Some(value));
+    }
+    for (name, value) in compiler::configured(folder) {
+        add_variable(&mut hash, OsStr::new(&name), Some(value.into()));
     }
     hash
 }
@@ -234,6 +216,19 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("source")).expect("a socket");
         fingerprint(&artifact(&["true"]), folder.path()).expect("what has no content has a name");
+    }
+
+    #[test]
+    fn what_cargo_is_configured_to_make_counts_and_where_it_fetches_from_does_not() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let of = |text: &str| {
+            fs::create_dir_all(folder.path().join(".cargo")).expect("writable");
+            fs::write(folder.path().join(".cargo/config.toml"), text).expect("writable");
+            fingerprint(&artifact(&["true"]), folder.path()).expect("readable")
+        };
+        let before = of("");
+        assert_eq!(of("[net]\nretry = 3\n"), before);
+        assert_ne!(of("[profile.release]\nopt-level = 0\n"), before);
     }
 
     #[test]

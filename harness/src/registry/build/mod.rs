@@ -1,6 +1,7 @@
 //! Builds a backend's library when it is missing or stale.
 
 mod attempt;
+mod compiler;
 mod disk;
 mod environment;
 mod fingerprint;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use super::manifest::{Artifact, Manifest};
 
 pub use attempt::BuildEvent;
+pub use compiler::{configured, is_heeded};
 pub use fingerprint::content_hash;
 pub use obstacles::obstacles;
 pub use schedule::build_all;
