@@ -88,6 +88,7 @@ fn every_layer_agrees_with_the_reference() {
     let plugin = unsafe { Plugin::load(&library) }.unwrap();
     let ((train, train_labels), (test, test_labels)) = (samples(500), samples(90));
     let dataset = Dataset::new(Samples::new(&train, &train_labels), Samples::new(&test, &test_labels));
+    let foreseen = conformance::Foreseen::of(&every_layer(), dataset, 1).unwrap();
     // The harness sets the start, so the loops of `primitive` do for either biased convention.
     for (implementation, running_variance) in [
         ("primitive", RunningVariance::BiasedFromZero),
@@ -104,7 +105,7 @@ fn every_layer_agrees_with_the_reference() {
             seed: 1,
         };
         let mut open = |request| Ok(Box::new(plugin.open(&request)?) as Box<dyn Session + '_>);
-        let conformance = conformance::run(&subject, &mut open, &mut |_| {}).unwrap();
+        let conformance = conformance::run(&subject, &foreseen, &mut open, &mut |_| {}).unwrap();
         assert!(conformance.passed, "{implementation}\n{}", conformance::render(&conformance));
     }
 }

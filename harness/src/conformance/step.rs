@@ -119,7 +119,7 @@ impl Steps {
         for convention in RunningVariance::ALL {
             let mut reference = subject.reference_following(convention, self.learning_rate, step.before)?;
             reference.train_step(batch);
-            let error = running_statistics(&reference, &step.after).error;
+            let error = running_statistics(reference.specs(), reference.parameters(), &step.after).error;
             if error <= subject.workload.tolerances.running_statistics {
                 fitting.push(convention);
             }

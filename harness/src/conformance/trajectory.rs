@@ -61,7 +61,7 @@ pub(super) fn check(
     let change = trial.difference(&steps.1, &epoch.1, tolerances.epoch);
     recorder.measured(CheckKind::EpochParameters, "train_epoch: parameters", Ok(change), tolerances.epoch);
     if subject.workload.model.has_batch_norm() {
-        let found = running_statistics(&course.specs, &steps.1, &epoch.1);
+        let found = running_statistics(&trial.specs, &steps.1, &epoch.1);
         let name = "train_epoch: running statistics";
         recorder.measured(CheckKind::EpochRunningStatistics, name, Ok(found), tolerances.epoch);
     }
