@@ -200,6 +200,7 @@ pub struct DeviceInfo {
     /// Name of its graphics adapter, where the backend tells it.
     pub adapter: Option<String>,
     /// Whether it is a software renderer.
+    #[serde(default)]
     pub is_software: bool,
 }
 
