@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use trainmark::conformance::{self, Subject};
+use trainmark::conformance::{self, Foreseen, Subject};
 use trainmark::workload::{Workload, lenet_bn};
 use trainmark_plugin::host::Plugin;
 use trainmark_plugin::{Dataset, Layer, Model, RunningVariance, Samples, Session, Shape};
@@ -101,7 +101,8 @@ fn every_layer_agrees_with_the_reference() {
             seed: 1,
         };
         let mut open = |request| Ok(Box::new(plugin.open(&request)?) as Box<dyn Session + '_>);
-        let conformance = conformance::run(&subject, &mut open, &mut |_| {}).unwrap();
+        let foreseen = Foreseen::of(&subject.workload, subject.dataset, subject.seed).unwrap();
+        let conformance = conformance::run(&subject, &foreseen, &mut open, &mut |_| {}).unwrap();
         assert!(conformance.passed, "{implementation}\n{}", conformance::render(&conformance));
     }
 }
