@@ -19,7 +19,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::worker::protocol::{Job, Message};
 use crate::{conformance, data, workload};
 
-pub use early::Early;
+pub use early::{Early, Log};
 pub use estimate::Estimate;
 use foresight::Foresight;
 pub(super) use together::{Said, Together};

@@ -10,7 +10,7 @@ use trainmark_reports::record::{Cell, Event, Outcome, Purpose, RunOutcome};
 use super::budget::{Drift, Lengths, PlannedRound, Standing, Wanted};
 use super::contender::Contender;
 use super::event::Happening;
-use super::gate::Gate;
+use super::gate::{Gate, Log};
 use super::history::History;
 use super::prepare::ReadyCell;
 use super::run::{self, Asked, Bench};
@@ -64,12 +64,12 @@ impl<'b> Bench<'b> {
         }
         let pending: Vec<&ReadyCell> =
             ready.cells.iter().filter(|one| !history.is_complete(&one.cell)).collect();
-        gate.check_together(pending.iter().copied(), self.sink)?;
+        let log_of = |one: &ReadyCell| self.folder.join(run::log_name(one, "check"));
+        gate.check_together(pending.iter().copied(), |one| Ok(Log::At(log_of(one))), self.sink)?;
         self.runner.interrupt().check()?;
         for one in pending {
             let workload = workload_of(one, &ready.workloads)?;
-            let log = self.folder.join(run::log_name(one, "check"));
-            let verdict = gate.pass(one, &log, self.sink)?;
+            let verdict = gate.pass(one, &self.folder.join(run::log_name(one, "check")), self.sink)?;
             if verdict.failure.as_ref().is_some_and(Failure::is_interruption) {
                 bail!(Interrupted);
             }

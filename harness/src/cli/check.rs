@@ -4,7 +4,7 @@ use super::arguments::CheckArguments;
 use super::exit;
 use crate::bench::Selected;
 use crate::bench::event::{Happening, Sink};
-use crate::bench::gate::{Gate, Verdict};
+use crate::bench::gate::{Gate, Log, Verdict};
 use crate::bench::prepare::{Preparer, ReadyCell};
 use crate::bench::progress::Works;
 use crate::conformance;
@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
     let ready = Preparer::new(&selected, registry, &executor, &mut lines)?.prepare_and_check()?;
     let log = tempfile::NamedTempFile::new()?;
     let mut gate = Gate::new(&ready.dataset, &executor).going_on(&ready.early);
-    gate.check_together(&ready.cells, &mut lines)?;
+    gate.check_together(&ready.cells, |_| Log::temporary(), &mut lines)?;
     if executor.interrupt.is_set() {
         return Ok(exit::INTERRUPTED);
     }

@@ -51,6 +51,10 @@ pub(super) fn run(task: &Task, foreseen: Option<&Foreseen>, harness: &mut Harnes
     if let Some(failure) = failure(&announcer, &conformance) {
         return Err(failure.into());
     }
+    if !conformance.passed {
+        // A call that breaks down as a run makes it says more than the checks that failed.
+        estimate(&subject, &equipped, &announcer)?;
+    }
     let done = Done { losses: conformance.losses, ..equipped.done()? };
     announcer.send(&Message::Done(Box::new(done)))
 }

@@ -1,7 +1,7 @@
 //! Cells that have passed the gate while the machine did other things, too. That they compute the
 //! same function holds; that a call took too long, or memory was short, does not.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -11,6 +11,34 @@ use trainmark_reports::record::Cell;
 use super::{Gate, Verdict};
 use crate::failure::FailureKind;
 
+/// Where what a worker prints is kept.
+#[derive(Debug, Clone)]
+pub enum Log {
+    /// At its place.
+    At(PathBuf),
+    /// In a file that is gone with the last who knows of it.
+    Temporary(Arc<NamedTempFile>),
+}
+
+impl Log {
+    /// One that nobody has asked for yet.
+    ///
+    /// # Errors
+    /// Where no file can be made.
+    pub fn temporary() -> anyhow::Result<Self> {
+        let file = NamedTempFile::new().context("cannot create a temporary log")?;
+        Ok(Self::Temporary(Arc::new(file)))
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::At(path) => path,
+            Self::Temporary(file) => file.path(),
+        }
+    }
+}
+
 /// What the gate found of a cell on a machine that was busy.
 #[derive(Debug, Clone)]
 pub struct Early {
@@ -19,16 +47,16 @@ pub struct Early {
     /// All of it but its time.
     pub verdict: Verdict,
     /// What the worker has printed.
-    log: Arc<NamedTempFile>,
+    log: Log,
 }
 
 impl Early {
     /// `None` where what ran beside it may be to blame: the cell is checked again by itself.
-    pub(crate) fn new(cell: &Cell, verdict: Verdict, log: NamedTempFile, is_alone: bool) -> Option<Self> {
+    pub(crate) fn new(cell: &Cell, verdict: Verdict, log: Log, is_alone: bool) -> Option<Self> {
         use FailureKind::{Interrupted, OutOfMemory, TimedOut};
         let kind = verdict.failure.as_ref().map(|failure| failure.kind);
         let is_final = is_alone || !matches!(kind, Some(Interrupted | OutOfMemory | TimedOut));
-        is_final.then(|| Self { cell: cell.clone(), verdict, log: Arc::new(log) })
+        is_final.then(|| Self { cell: cell.clone(), verdict, log })
     }
 
     /// The verdict; what the worker has printed goes to `log`.
@@ -36,8 +64,10 @@ impl Early {
     /// # Errors
     /// Where the log cannot be written.
     pub(super) fn kept(self, log: &Path) -> anyhow::Result<Verdict> {
-        log.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-        std::fs::copy(self.log.path(), log).with_context(|| format!("cannot write {}", log.display()))?;
+        if self.log.path() != log {
+            log.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+            std::fs::copy(self.log.path(), log).with_context(|| format!("cannot write {}", log.display()))?;
+        }
         Ok(self.verdict)
     }
 }

@@ -8,10 +8,9 @@ use std::sync::mpsc::channel;
 use std::thread::{Builder, Scope};
 
 use anyhow::{Context, anyhow};
-use tempfile::NamedTempFile;
 use trainmark_reports::record::{Cell, CheckRecord};
 
-use super::{Early, Gate, untimed};
+use super::{Early, Gate, Log, untimed};
 use crate::bench::event::{Happening, Sink};
 use crate::bench::prepare::ReadyCell;
 use crate::bench::runner::JobReport;
@@ -54,7 +53,7 @@ impl<S: Fn(Said)> Drop for Speaker<S> {
 /// A gate under way, or one that waits to be told.
 struct Underway {
     cell: Cell,
-    log: NamedTempFile,
+    log: Log,
     /// Whether nothing has run beside it.
     is_alone: bool,
     is_announced: bool,
@@ -128,12 +127,12 @@ impl<'t, 'g> Together<'t, 'g> {
         &mut self,
         scope: &'scope Scope<'scope, '_>,
         ready: ReadyCell,
+        log: Log,
         say: impl Fn(Said) + Send + 'scope,
     ) -> anyhow::Result<()>
     where
         'g: 'scope,
     {
-        let log = NamedTempFile::new().context("cannot create a temporary log")?;
         let (runner, number) = (self.gate.runner, self.gone + self.underway.len());
         let (task, foresight) = (ready.task(self.gate.dataset, 1, 0), Arc::clone(&self.gate.foresight));
         let (cell, path) = (ready.cell.clone(), log.path().to_owned());
@@ -201,8 +200,7 @@ impl<'t, 'g> Together<'t, 'g> {
 
 impl Gate<'_> {
     /// A single one has nothing to share with others, and is told as it goes on.
-    fn check_alone(&mut self, ready: &ReadyCell, sink: &mut dyn Sink) -> anyhow::Result<()> {
-        let log = NamedTempFile::new().context("cannot create a temporary log")?;
+    fn check_alone(&mut self, ready: &ReadyCell, log: Log, sink: &mut dyn Sink) -> anyhow::Result<()> {
         let verdict = self.check(ready, log.path(), sink)?;
         let is_interrupted = verdict.failure.as_ref().is_some_and(Failure::is_interruption);
         let early = Early::new(&ready.cell, verdict, log, true).filter(|_| !is_interrupted);
@@ -210,20 +208,21 @@ impl Gate<'_> {
         Ok(())
     }
 
-    /// Checks cells, several at once, but those of which it is known what the gate finds. What may
-    /// be another's fault is not kept.
+    /// Checks cells, several at once, but those of which it is known what the gate finds; what their
+    /// workers print goes where `log_of` says. What may be another's fault is not kept.
     ///
     /// # Errors
     /// Where a job cannot be started, or something cannot be told.
     pub fn check_together<'c>(
         &mut self,
         cells: impl IntoIterator<Item = &'c ReadyCell>,
+        log_of: impl Fn(&ReadyCell) -> anyhow::Result<Log>,
         sink: &mut dyn Sink,
     ) -> anyhow::Result<()> {
         let waiting = cells.into_iter().filter(|one| !self.has_found(&one.cell));
         let mut waiting: VecDeque<&ReadyCell> = waiting.collect();
         if waiting.len() == 1 {
-            return waiting.into_iter().try_for_each(|one| self.check_alone(one, sink));
+            return waiting.into_iter().try_for_each(|one| self.check_alone(one, log_of(one)?, sink));
         }
         let interrupt = self.runner.interrupt().clone();
         let (sender, said) = channel();
@@ -237,7 +236,8 @@ impl Gate<'_> {
                 {
                     let say = sender.clone();
                     // Whoever heard it has met an error.
-                    together.begin(scope, (*next).clone(), move |said| drop(say.send(said)))?;
+                    together
+                        .begin(scope, (*next).clone(), log_of(next)?, move |said| drop(say.send(said)))?;
                     waiting.pop_front();
                 }
                 if together.are_over() {

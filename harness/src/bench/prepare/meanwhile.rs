@@ -14,7 +14,7 @@ use super::devices::missing;
 use super::wanted::Wanted;
 use super::{Preparer, ReadyCell, ReadyLibrary};
 use crate::bench::event::Sink;
-use crate::bench::gate::{Gate, Said, Together};
+use crate::bench::gate::{Gate, Log, Said, Together};
 use crate::data::DecodedFiles;
 use crate::interrupt::Interrupt;
 use crate::machine;
@@ -156,7 +156,9 @@ impl Preparer<'_> {
                 }
                 if queue.begun.insert(next.cell.clone()) {
                     let say = sender.clone();
-                    together.begin(scope, next, move |said| drop(say.send(Heard::Gate(said))))?;
+                    together.begin(scope, next, Log::temporary()?, move |said| {
+                        drop(say.send(Heard::Gate(said)))
+                    })?;
                 }
             }
             match heard.recv().context("builds and gates have vanished")? {

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use trainmark_reports::record::{Outcome, RunOutcome};
 
-use tempfile::NamedTempFile;
-
 use super::script::{Act, Screen, Scripted, cell, outcome, told};
-use crate::bench::gate::{Early, Gate};
+use crate::bench::gate::{Early, Gate, Log};
 use crate::failure::FailureKind;
 
 #[test]
@@ -39,7 +37,7 @@ fn a_gate_that_breaks_down_is_a_failure_and_its_log_is_named() {
 
 /// What the gate finds of a cell while backends are being built.
 fn early(scripted: &Scripted, name: &str) -> Option<Early> {
-    let log = NamedTempFile::new().expect("a temporary file");
+    let log = Log::temporary().expect("a temporary file");
     let mut gate = Gate::new(&scripted.ready.dataset, &scripted.script);
     let verdict = gate.check(&cell(name), log.path(), &mut Screen::default()).expect("it is heard");
     Early::new(&cell(name).cell, verdict, log, false)
@@ -77,7 +75,7 @@ fn gates_side_by_side_are_told_in_their_order() {
     // Whichever of them ends first.
     scripted.behaviour("a").gate_lasts = Duration::from_millis(200);
     let mut gate = Gate::new(&scripted.ready.dataset, &scripted.script);
-    gate.check_together(&scripted.ready.cells, &mut screen).expect("it is heard");
+    gate.check_together(&scripted.ready.cells, |_| Log::temporary(), &mut screen).expect("it is heard");
     let told = [
         "a: Ok(1)",
         "b: Err(\"timed out: as the script says\")",
