@@ -106,7 +106,7 @@ fn connect() -> anyhow::Result<(Job, Harness)> {
     let lowest = lowest_socket_number(getrlimit(Resource::Nofile).current);
     let socket = rustix::io::fcntl_dupfd_cloexec(std::io::stdin(), lowest)?;
     let stream = UnixStream::from(socket);
-    rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
+    rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null").context("cannot open /dev/null")?)?;
     let mut reader = BufReader::new(UnixStream::from(rustix::io::fcntl_dupfd_cloexec(&stream, lowest)?));
     let mut line = String::new();
     reader.read_line(&mut line)?;
