@@ -72,11 +72,15 @@ pub enum Command {
     },
 }
 
+const SELECTIONS: &str =
+    "`all`, or backends as BACKEND[@VERSION,…][/IMPLEMENTATION][@DEVICE], or libraries by path";
+
 const BENCH_EXAMPLES: &str = "Examples:
   trainmark bench all                          every backend but those that download much
   trainmark bench all --with pytorch           and one of these
   trainmark bench candle tch                   two backends
   trainmark bench handwritten/builtin@cpu      one implementation on one device
+  trainmark bench candle@0.10,0.11             two versions of a framework; `list` has them all
   trainmark bench ./libmine.so --quick         a library of your own, one epoch, one seed
   trainmark bench --resume latest              continue the run that was interrupted last
 
@@ -132,7 +136,7 @@ pub struct BenchArguments {
     #[arg(
         value_name = "BACKEND",
         required_unless_present = "resume",
-        help = "`all`, or backends as BACKEND[/IMPLEMENTATION][@DEVICE], or libraries by path"
+        help = SELECTIONS
     )]
     pub selections: Vec<String>,
     /// Backends, or implementations as BACKEND/IMPLEMENTATION, besides those: some are no part of `all`
@@ -191,7 +195,7 @@ pub struct CheckArguments {
     #[arg(
         value_name = "BACKEND",
         required = true,
-        help = "`all`, or backends as BACKEND[/IMPLEMENTATION][@DEVICE], or libraries by path"
+        help = SELECTIONS
     )]
     pub selections: Vec<String>,
     /// Only these devices, such as cpu or cuda:0 [default: all that there are]
@@ -218,7 +222,7 @@ pub struct OperationsArguments {
     #[arg(
         value_name = "BACKEND",
         default_value = "all",
-        help = "`all`, or backends as BACKEND[/IMPLEMENTATION][@DEVICE], or libraries by path"
+        help = SELECTIONS
     )]
     pub selections: Vec<String>,
     /// Only these devices, such as cpu or cuda:0 [default: all that there are]

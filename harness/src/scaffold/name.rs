@@ -37,14 +37,8 @@ mod tests {
     fn a_name_is_taken_once() {
         let backend = Backend {
             name: "mine".to_owned(),
-            summary: String::new(),
             origin: "/there/mine".into(),
-            thread_variables: Vec::new(),
-            role: None,
-            framework: Default::default(),
-            by_default: true,
-            extra_implementations: Vec::new(),
-            libraries: Vec::new(),
+            ..Backend::default()
         };
         let registry = Registry { backends: vec![backend], broken: vec![("odd".to_owned(), String::new())] };
         let error = check_name("mine", &registry).expect_err("taken").to_string();
