@@ -56,7 +56,9 @@ impl Selection {
             );
         }
         if !versions.is_empty() && (backend == "all" || is_library_path(backend)) {
-            bail!("cannot read `{text}`: versions are those of a backend that is named, as in candle@0.9,0.10");
+            bail!(
+                "cannot read `{text}`: versions are those of a backend that is named, as in candle@0.9,0.10"
+            );
         }
         if backend.starts_with(['.', '/']) && !is_library_path(backend) {
             bail!("{text} is neither a backend's name nor a library: a library ends in .so or .dylib");
@@ -164,7 +166,10 @@ mod tests {
             ("b.so@0.9", "a backend that is named, as in candle@0.9,0.10"),
         ] {
             let error = Selection::parse(bad).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("cannot read `{bad}`: ")) && error.ends_with(expected), "{error}");
+            assert!(
+                error.starts_with(&format!("cannot read `{bad}`: ")) && error.ends_with(expected),
+                "{error}"
+            );
         }
     }
 

@@ -63,6 +63,9 @@ pub enum Command {
     /// Write the folder of a new backend, which builds and says what is to be filled in.
     #[command(after_help = NEW_BACKEND_EXAMPLES)]
     NewBackend(NewBackendArguments),
+    /// Write a version of a backend that is built with a working copy of its framework.
+    #[command(after_help = NEW_VERSION_EXAMPLES)]
+    NewVersion(NewVersionArguments),
     /// Say what this machine has and lacks, and the command that mends it.
     Doctor(ListArguments),
     /// Print a script that completes commands in your shell.
@@ -128,6 +131,11 @@ const NEW_BACKEND_EXAMPLES: &str = "Examples:
   trainmark new-backend mine --lang c --dir ../mine    in a folder of your own
 
 Then: trainmark check mine --workload softmax          says what to fill in first";
+
+const NEW_VERSION_EXAMPLES: &str = "Examples:
+  trainmark new-version candle 0.12.0-dev --path ../candle
+
+Then: trainmark bench candle@0.11,0.12.0-dev           the working copy beside the release";
 
 /// Arguments of `bench`.
 #[derive(Debug, Args)]
@@ -319,6 +327,22 @@ pub struct NewBackendArguments {
     /// Folder to write, which must not exist yet [default: the repository's backends/NAME]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
+}
+
+/// Arguments of `new-version`.
+#[derive(Debug, Args)]
+pub struct NewVersionArguments {
+    /// The backend, which cargo builds
+    pub backend: String,
+    /// Name of the version, such as 0.12.0-dev
+    #[arg(value_name = "VERSION")]
+    pub name: String,
+    /// Folder of the framework's crate or workspace
+    #[arg(long, value_name = "DIR")]
+    pub path: PathBuf,
+    /// Where backends lie.
+    #[command(flatten)]
+    pub backends: BackendArguments,
 }
 
 /// Arguments of `data`.

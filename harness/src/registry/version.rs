@@ -112,9 +112,8 @@ pub fn tell_apart(chosen: &mut [&mut Backend]) {
     let versions: Vec<(String, Option<Version>)> =
         chosen.iter().map(|one| (one.plugin().to_owned(), one.version.clone())).collect();
     for one in chosen {
-        let is_another = |(plugin, version): &(String, Option<Version>)| {
-            plugin == one.plugin() && *version != one.version
-        };
+        let is_another =
+            |(plugin, version): &(String, Option<Version>)| plugin == one.plugin() && *version != one.version;
         if versions.iter().any(is_another) {
             one.name = one.qualified();
         }
@@ -136,7 +135,8 @@ mod tests {
             others,
             ..Backend::default()
         };
-        let others = ["0.9.2", "0.9.10", "0.12.0-dev"].map(|text| with(&format!("mine@{text}"), text, Vec::new()));
+        let others =
+            ["0.9.2", "0.9.10", "0.12.0-dev"].map(|text| with(&format!("mine@{text}"), text, Vec::new()));
         with("mine", "0.11.1", others.into())
     }
 
@@ -145,7 +145,9 @@ mod tests {
         for good in ["0.9.2", "2", "2.11", "0.12.0-dev", "1.0.0-rc.1", "1.0-a-b"] {
             assert_eq!(version(good).as_str(), good);
         }
-        for bad in ["", "a", "v1", "1.", ".1", "1..2", "1-", "1-ä", "1/2", "1-../x/..", "1 ", "1,2", "99999999999"] {
+        for bad in
+            ["", "a", "v1", "1.", ".1", "1..2", "1-", "1-ä", "1/2", "1-../x/..", "1 ", "1,2", "99999999999"]
+        {
             let error = Version::parse(bad).expect_err(bad);
             assert!(error.ends_with("is not released"), "{error}");
         }

@@ -112,7 +112,10 @@ impl VersionTable {
         let folder = self.folder();
         let is_inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
         if folder.is_empty() || !Path::new(&folder).components().all(is_inside) {
-            return Err(format!("the folder {folder:?} of version {} does not lie in the backend's", self.name));
+            return Err(format!(
+                "the folder {folder:?} of version {} does not lie in the backend's",
+                self.name
+            ));
         }
         Ok(())
     }
@@ -125,7 +128,8 @@ impl VersionTable {
 pub(super) fn check(tables: &[VersionTable], is_python: bool) -> Result<(), String> {
     let Some(first) = tables.first() else { return Ok(()) };
     if is_python {
-        return Err("[[version]] is for backends with an [[artifact]]: one in Python has a folder for each".to_owned());
+        return Err("[[version]] is for backends with an [[artifact]]: one in Python has a folder for each"
+            .to_owned());
     }
     for (index, table) in tables.iter().enumerate() {
         table.check()?;
@@ -235,7 +239,8 @@ mod tests {
                 (version.as_ref().map(Version::as_str), &*manifest.name, artifact.folder.to_str(), inputs)
             })
             .collect();
-        let row = |version, name, folder, inputs: &str| (Some(version), name, Some(folder), inputs.to_owned());
+        let row =
+            |version, name, folder, inputs: &str| (Some(version), name, Some(folder), inputs.to_owned());
         assert_eq!(
             told,
             [
