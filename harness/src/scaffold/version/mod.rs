@@ -132,5 +132,9 @@ impl Place {
 /// What the backend is built with until now, without what may stand behind the numbers: it is the
 /// default, as no version with a suffix is.
 fn first_version(copy: &WorkingCopy, locked: &Lock) -> String {
-    copy.0.keys().find_map(|name| locked.version(name)?.split(['-', '+']).next()).unwrap_or_default().to_owned()
+    copy.0
+        .keys()
+        .find_map(|name| locked.version(name)?.split(['-', '+']).next())
+        .unwrap_or_default()
+        .to_owned()
 }
