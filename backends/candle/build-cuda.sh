@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds the plugin for NVIDIA's GPUs into $CARGO_TARGET_DIR/cuda, with the CUDA toolkit
+# Builds the plugin for NVIDIA's GPUs into $CARGO_TARGET_DIR/cuda, with Candle as the folder in
+# versions/ says from which it is run, else as the one beside this script, with the CUDA toolkit
 # that scripts/cuda-toolkit.sh finds or fetches; no GPU is needed. With --probe, says
 # whether that can be done: its last line is why not. Other arguments are a command of
 # cargo to run in the same way: `sh build-cuda.sh test --release --locked`.
@@ -7,10 +8,12 @@
 # minutes less for who only wants to know whether it builds, and nothing to be timed.
 set -eu
 unset CDPATH
-cd "$(dirname "$0")"
-[ "${1:-}" != --probe ] || exec sh ../../scripts/cuda-toolkit/probe.sh
-CUDA_HOME=$(sh ../../scripts/cuda-toolkit.sh)
-CUDA_COMPUTE_CAP=$(sh ../../scripts/cuda-toolkit/compute-cap.sh)
+here=$(dirname "$0")
+scripts=$here/../../scripts
+[ "${1:-}" != --probe ] || exec sh "$scripts/cuda-toolkit/probe.sh"
+CUDA_HOME=$(sh "$scripts/cuda-toolkit.sh")
+CUDA_COMPUTE_CAP=$(sh "$scripts/cuda-toolkit/compute-cap.sh")
+grep -qs '^name = "trainmark-candle"' Cargo.toml || cd "$here"
 echo "CUDA toolkit: $CUDA_HOME, for compute capability $CUDA_COMPUTE_CAP"
 # Only this toolkit is to be found by what looks for one.
 unset CUDA_ROOT CUDA_TOOLKIT_ROOT_DIR CUDNN_LIB

@@ -9,12 +9,16 @@ use std::path::Path;
 use anyhow::bail;
 use trainmark_reports::record::Round;
 
-/// `backend[/implementation][@device]`, as the user writes it; the backend may
-/// be a path to a library.
+use crate::registry::Version;
+
+/// `backend[@version,…][/implementation][@device]`, as the user writes it; the backend may
+/// be a path to a library. A version begins with a digit, a device with a letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
     /// `all`, a backend's name, or a library's path.
     pub backend: String,
+    /// Versions of its framework, such as `0.9.2` or `0.9`; none: the default one.
+    pub versions: Vec<String>,
     /// Only this implementation.
     pub implementation: Option<String>,
     /// Only this device.
@@ -28,15 +32,32 @@ impl Selection {
     /// Where a part is empty.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         if is_library_path(text) {
-            return Ok(Self { backend: text.to_owned(), implementation: None, device: None });
+            let backend = text.to_owned();
+            return Ok(Self { backend, versions: Vec::new(), implementation: None, device: None });
         }
-        let (rest, device) = split_last(text, '@');
+        let (rest, device) = match split_last(text, '@') {
+            (_, Some(last)) if Version::is_meant(last) => (text, None),
+            parts => parts,
+        };
         let (backend, implementation) =
             if is_library_path(rest) { (rest, None) } else { split_last(rest, '/') };
-        let parts = [Some(backend), implementation, device];
-        if parts.into_iter().flatten().any(str::is_empty) {
+        let (backend, versions) = match backend.split_once('@') {
+            Some((name, versions)) if Version::is_meant(versions) && !is_library_path(backend) => {
+                (name, versions.split(',').collect())
+            }
+            _ => (backend, Vec::new()),
+        };
+        let parts = [Some(backend), implementation, device].into_iter().flatten();
+        let is_misplaced = |part: &str| part.contains('@') && !is_library_path(part);
+        if parts.chain(versions.iter().copied()).any(|part| part.is_empty() || is_misplaced(part)) {
             bail!(
-                "cannot read `{text}`: write backend, backend/implementation or backend/implementation@device"
+                "cannot read `{text}`: write backend, or with what is wanted of it \
+                 backend@version/implementation@device"
+            );
+        }
+        if !versions.is_empty() && (backend == "all" || is_library_path(backend)) {
+            bail!(
+                "cannot read `{text}`: versions are those of a backend that is named, as in candle@0.9,0.10"
             );
         }
         if backend.starts_with(['.', '/']) && !is_library_path(backend) {
@@ -44,6 +65,7 @@ impl Selection {
         }
         Ok(Self {
             backend: backend.to_owned(),
+            versions: versions.into_iter().map(str::to_owned).collect(),
             implementation: implementation.map(str::to_owned),
             device: device.map(str::to_owned),
         })
@@ -51,6 +73,11 @@ impl Selection {
 }
 
 impl Selection {
+    /// Whether another one is of the same backend with the same versions.
+    pub fn is_of_same(&self, other: &Self) -> bool {
+        self.backend == other.backend && self.versions == other.versions
+    }
+
     /// As a run's name has it: a library by its file's name without the ending.
     pub fn short(&self) -> String {
         let mut short = self.clone();
@@ -66,6 +93,9 @@ impl Selection {
 impl std::fmt::Display for Selection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.backend)?;
+        if !self.versions.is_empty() {
+            write!(f, "@{}", self.versions.join(","))?;
+        }
         if let Some(implementation) = &self.implementation {
             write!(f, "/{implementation}")?;
         }
@@ -107,6 +137,39 @@ mod tests {
         assert_eq!(parse("b.so/builtin"), Some(("b.so".into(), some("builtin"), None)));
         for bad in ["", "/x", "tch/", "tch@", "@cpu"] {
             assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn versions_stand_behind_the_backends_name() {
+        for (text, versions, implementation, device) in [
+            ("candle@0.9.2,0.10", &["0.9.2", "0.10"][..], None, None),
+            ("candle@0.9.2/builtin", &["0.9.2"], Some("builtin"), None),
+            ("candle@0.12.0-dev@cpu", &["0.12.0-dev"], None, Some("cpu")),
+            ("candle@0.9,0.10/builtin@cuda:0", &["0.9", "0.10"], Some("builtin"), Some("cuda:0")),
+        ] {
+            let selection = Selection::parse(text).unwrap();
+            assert_eq!(selection.backend, "candle", "{text}");
+            assert_eq!(selection.versions, versions, "{text}");
+            assert_eq!(selection.implementation.as_deref(), implementation, "{text}");
+            assert_eq!(selection.device.as_deref(), device, "{text}");
+            assert_eq!(selection.to_string(), text, "as a cell's name and as it was typed");
+        }
+        for (bad, expected) in [
+            ("candle/builtin@0.10", " backend@version/implementation@device"),
+            ("candle/builtin@0.10@cpu", " backend@version/implementation@device"),
+            ("candle@cpu@0.10", " backend@version/implementation@device"),
+            ("candle@0.9@0.10", " backend@version/implementation@device"),
+            ("candle@0.9,", " backend@version/implementation@device"),
+            ("@0.9", " backend@version/implementation@device"),
+            ("all@0.9", "a backend that is named, as in candle@0.9,0.10"),
+            ("b.so@0.9", "a backend that is named, as in candle@0.9,0.10"),
+        ] {
+            let error = Selection::parse(bad).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("cannot read `{bad}`: ")) && error.ends_with(expected),
+                "{error}"
+            );
         }
     }
 

@@ -35,13 +35,13 @@ fn unknown_names_come_with_the_nearest() {
         ),
         (
             &["bench", "candle/"],
-            "error: cannot read `candle/`: write backend, backend/implementation or \
-             backend/implementation@device\n",
+            "error: cannot read `candle/`: write backend, or with what is wanted of it \
+             backend@version/implementation@device\n",
         ),
         (
             &["bench", "candle@"],
-            "error: cannot read `candle@`: write backend, backend/implementation or \
-             backend/implementation@device\n",
+            "error: cannot read `candle@`: write backend, or with what is wanted of it \
+             backend@version/implementation@device\n",
         ),
     ] {
         assert_eq!(repository.invoke(arguments.iter().copied()).run().refusal(), expected);

@@ -32,3 +32,4 @@ mod repeats;
 mod resume;
 mod shells;
 mod timed_bytes;
+mod versions;

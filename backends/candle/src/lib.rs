@@ -43,6 +43,7 @@ impl Backend for Candle {
             ])
             .with_devices(device::list())
             .with_notes(NOTES)
+            .with_notes(COMPILER_NOTES)
             .with_notes(CUDA_NOTES))
     }
 
@@ -83,6 +84,14 @@ const NOTES: [&str; 6] = [
     ),
     "memory comes from mimalloc: with glibc, half of a step went into pages that had just been given back",
 ];
+
+#[cfg(not(target_feature = "avx2"))]
+const COMPILER_NOTES: [&str; 0] = [];
+
+/// Versions before 0.11 need it, see README.md.
+#[cfg(target_feature = "avx2")]
+const COMPILER_NOTES: [&str; 1] =
+    ["compiled for the processor of this machine (target-cpu=native), as Candle's own repository is"];
 
 #[cfg(not(feature = "cuda"))]
 const CUDA_NOTES: [&str; 0] = [];

@@ -20,7 +20,7 @@ use super::runner::Runner;
 use crate::data::{self, DataRequest};
 use crate::executor::{Threads, Waiting};
 use crate::plan::{self, Selection};
-use crate::registry::{Library, Registry};
+use crate::registry::{Library, Registry, tell_apart};
 use crate::worker::protocol::{BackendInfo, DeviceInfo, Task};
 use crate::workload::Workload;
 
@@ -123,7 +123,7 @@ pub fn check_names(selected: &Selected, registry: &Registry) -> anyhow::Result<(
         if plan::is_library_path(&selection.backend) {
             library_file(Path::new(&selection.backend))?;
         } else if selection.backend != "all" {
-            registry.find(&selection.backend)?;
+            registry.find(&selection.backend)?.with_versions(&selection.versions)?;
         }
     }
     Ok(())
@@ -301,13 +301,15 @@ impl<'p> Preparer<'p> {
                 selections.push(selection);
             }
         }
-        selections
-            .into_iter()
-            .map(|selection| {
-                let backend = self.registry.find(&selection.backend)?.clone();
-                Ok(Wanted { selected: self.selected, selection, backend, ready: Vec::new() })
-            })
-            .collect()
+        let mut wanted = Vec::new();
+        for selection in selections {
+            for backend in self.registry.find(&selection.backend)?.with_versions(&selection.versions)? {
+                let (selection, backend) = (selection.clone(), backend.clone());
+                wanted.push(Wanted { selected: self.selected, selection, backend, ready: Vec::new() });
+            }
+        }
+        tell_apart(&mut wanted.iter_mut().map(|one| &mut one.backend).collect::<Vec<_>>());
+        Ok(wanted)
     }
 
     /// The backends that `all` means. Those that it leaves out are told, unless they are named as well.
@@ -317,7 +319,10 @@ impl<'p> Preparer<'p> {
         let (taken, left): (Vec<_>, Vec<_>) = self.registry.backends.iter().partition(|backend| {
             match &self.begun_with {
                 // What has been built since is none of it.
-                Some(names) => backend.by_default || names.contains(&backend.name),
+                Some(names) => {
+                    let is_named = names.contains(&backend.name) || names.contains(&backend.qualified());
+                    backend.by_default || is_named
+                }
                 None => backend.is_in_all(),
             }
         });

@@ -63,6 +63,9 @@ pub enum Command {
     /// Write the folder of a new backend, which builds and says what is to be filled in.
     #[command(after_help = NEW_BACKEND_EXAMPLES)]
     NewBackend(NewBackendArguments),
+    /// Write a version of a backend that is built with a working copy of its framework.
+    #[command(after_help = NEW_VERSION_EXAMPLES)]
+    NewVersion(NewVersionArguments),
     /// Say what this machine has and lacks, and the command that mends it.
     Doctor(ListArguments),
     /// Print a script that completes commands in your shell.
@@ -72,11 +75,15 @@ pub enum Command {
     },
 }
 
+const SELECTIONS: &str =
+    "`all`, or backends as BACKEND[@VERSION,…][/IMPLEMENTATION][@DEVICE], or libraries by path";
+
 const BENCH_EXAMPLES: &str = "Examples:
   trainmark bench all                          every backend but those that download much
   trainmark bench all --with pytorch           and one of these
   trainmark bench candle tch                   two backends
   trainmark bench handwritten/builtin@cpu      one implementation on one device
+  trainmark bench candle@0.10,0.11             two versions of a framework; `list` has them all
   trainmark bench ./libmine.so --quick         a library of your own, one epoch, one seed
   trainmark bench --resume latest              continue the run that was interrupted last
 
@@ -125,6 +132,11 @@ const NEW_BACKEND_EXAMPLES: &str = "Examples:
 
 Then: trainmark check mine --workload softmax          says what to fill in first";
 
+const NEW_VERSION_EXAMPLES: &str = "Examples:
+  trainmark new-version candle 0.12.0-dev --path ../candle
+
+Then: trainmark bench candle@0.11,0.12.0-dev           the working copy beside the release";
+
 /// Arguments of `bench`.
 #[derive(Debug, Args)]
 pub struct BenchArguments {
@@ -132,7 +144,7 @@ pub struct BenchArguments {
     #[arg(
         value_name = "BACKEND",
         required_unless_present = "resume",
-        help = "`all`, or backends as BACKEND[/IMPLEMENTATION][@DEVICE], or libraries by path"
+        help = SELECTIONS
     )]
     pub selections: Vec<String>,
     /// Backends, or implementations as BACKEND/IMPLEMENTATION, besides those: some are no part of `all`
@@ -191,7 +203,7 @@ pub struct CheckArguments {
     #[arg(
         value_name = "BACKEND",
         required = true,
-        help = "`all`, or backends as BACKEND[/IMPLEMENTATION][@DEVICE], or libraries by path"
+        help = SELECTIONS
     )]
     pub selections: Vec<String>,
     /// Only these devices, such as cpu, cuda:0 or wgpu [default: all that there are]
@@ -218,7 +230,7 @@ pub struct OperationsArguments {
     #[arg(
         value_name = "BACKEND",
         default_value = "all",
-        help = "`all`, or backends as BACKEND[/IMPLEMENTATION][@DEVICE], or libraries by path"
+        help = SELECTIONS
     )]
     pub selections: Vec<String>,
     /// Only these devices, such as cpu, cuda:0 or wgpu [default: all that there are]
@@ -315,6 +327,22 @@ pub struct NewBackendArguments {
     /// Folder to write, which must not exist yet [default: the repository's backends/NAME]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
+}
+
+/// Arguments of `new-version`.
+#[derive(Debug, Args)]
+pub struct NewVersionArguments {
+    /// The backend, which cargo builds
+    pub backend: String,
+    /// Name of the version, such as 0.12.0-dev
+    #[arg(value_name = "VERSION")]
+    pub name: String,
+    /// Folder of the framework's crate or workspace
+    #[arg(long, value_name = "DIR")]
+    pub path: PathBuf,
+    /// Where backends lie.
+    #[command(flatten)]
+    pub backends: BackendArguments,
 }
 
 /// Arguments of `data`.

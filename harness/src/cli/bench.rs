@@ -13,7 +13,7 @@ use crate::bench::prepare::Preparer;
 use crate::bench::{self, BenchRequest, Finished, Place, Schedule, Selected, progress};
 use crate::executor::Limits;
 use crate::plan::{self, Selection};
-use crate::registry::{self, Registry};
+use crate::registry::{self, Registry, Version};
 use crate::{data, shell, units, workload};
 
 const DEFAULT_EPOCHS: u32 = 5;
@@ -84,8 +84,8 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
         timeout: limits.call,
         memory_limit: limits.memory,
     };
-    let named = arguments.selections.iter().chain(&arguments.with);
-    let selections = named.map(|text| absolute_selection(text));
+    let named = arguments.selections.iter().cloned().chain(with_versions(arguments.with));
+    let selections = named.map(|text| absolute_selection(&text));
     let selected = Selected {
         selections: selections.collect::<Result<_, _>>()?,
         implementations: arguments.implementation,
@@ -99,6 +99,18 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
         offline: arguments.data.offline,
     };
     Ok(BenchRequest { selected, schedule, command: command_line() })
+}
+
+/// The backends of `--with`: a comma stands between two of them, and between versions of one.
+fn with_versions(parts: Vec<String>) -> Vec<String> {
+    let mut backends: Vec<String> = Vec::new();
+    for part in parts {
+        match backends.last_mut().filter(|last| last.contains('@') && Version::is_meant(&part)) {
+            Some(last) => *last += &format!(",{part}"),
+            None => backends.push(part),
+        }
+    }
+    backends
 }
 
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
@@ -165,6 +177,14 @@ fn report(finished: &Finished, request: &BenchRequest) {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_comma_stands_between_backends_and_between_versions() {
+        let parts = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<_>>();
+        let read = |text: &str| super::with_versions(parts(text)).join(" ");
+        assert_eq!(read("tch,candle@0.9,0.10/builtin,jax"), "tch candle@0.9,0.10/builtin jax");
+        assert_eq!(read("tch/none,3d"), "tch/none 3d");
+    }
+
     #[test]
     fn the_exit_codes_are_the_documented_ones() {
         use crate::cli::exit;

@@ -73,7 +73,7 @@ pub(super) fn backend_lines(registry: &Registry, executor: &Executor) -> anyhow:
 
 /// What is known of a backend: its abilities if it is built, else how to get there.
 fn lines_of(backend: &Backend, executor: &Executor) -> anyhow::Result<Vec<String>> {
-    let mut lines = Vec::new();
+    let mut lines = versions_of(backend, &executor.interrupt)?;
     if !backend.is_in_all() {
         lines.push(format!("no part of `all`: `bench all --with {}` takes it", backend.name));
     }
@@ -116,6 +116,33 @@ fn lines_of(backend: &Backend, executor: &Executor) -> anyhow::Result<Vec<String
         }
     }
     Ok(lines)
+}
+
+/// A backend's versions, the newest first, and how far each is; none where it has one.
+fn versions_of(backend: &Backend, interrupt: &Interrupt) -> anyhow::Result<Vec<String>> {
+    let mut lines = Vec::new();
+    for (version, of_version) in backend.every_version() {
+        let state = if of_version.name == backend.name {
+            "the default".to_owned()
+        } else {
+            state_of_version(of_version, interrupt)?
+        };
+        lines.push(format!("version          {version:<10} {state}"));
+    }
+    Ok(lines)
+}
+
+/// How far the libraries of a version are that this machine can use. None is loaded for that.
+fn state_of_version(backend: &Backend, interrupt: &Interrupt) -> anyhow::Result<String> {
+    let mut states = Vec::new();
+    for library in backend.libraries.iter().filter(|library| library.is_of_this_machine()) {
+        let Library::Built(recipe) = library else { continue };
+        let state = unbuilt(recipe, interrupt)?.unwrap_or_else(|| "built".to_owned());
+        if !states.contains(&state) {
+            states.push(state);
+        }
+    }
+    Ok(states.join("; "))
 }
 
 /// Which Python serves a library that is built, if one does.

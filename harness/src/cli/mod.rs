@@ -13,6 +13,7 @@ mod inspect;
 mod list;
 mod merge;
 mod new_backend;
+mod new_version;
 mod operations;
 mod report;
 mod resume;
@@ -88,6 +89,7 @@ fn run(command: Command) -> anyhow::Result<i32> {
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Merge(arguments) => merge::run(&arguments),
         Command::NewBackend(arguments) => new_backend::run(&arguments),
+        Command::NewVersion(arguments) => new_version::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments.backends),
         Command::Completions { shell } => {
             let mut script = Vec::new();

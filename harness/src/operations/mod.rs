@@ -60,7 +60,7 @@ pub fn left_out(selections: &[String], operations: &[Operation]) -> anyhow::Resu
     let mut told = Vec::new();
     for selection in selections.iter().filter(|one| one.implementation.is_some()) {
         let of_backend: Vec<&Selection> =
-            selections.iter().filter(|other| other.backend == selection.backend).collect();
+            selections.iter().filter(|other| other.is_of_same(selection)).collect();
         let names: Vec<&str> = operations
             .iter()
             .filter(|operation| !of_backend.iter().any(|one| one.asks_for(operation)))

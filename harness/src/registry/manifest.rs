@@ -2,6 +2,7 @@
 
 mod python;
 mod table;
+mod versions;
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use trainmark_reports::record::{Framework, Role};
 
 use super::BackendName;
 use table::ManifestTable;
+pub use versions::VersionTable;
 
 /// Name of the file in a backend's folder.
 pub const FILE: &str = "backend.toml";
@@ -37,6 +39,8 @@ pub struct Manifest {
     /// Libraries, each for some devices: one that links to CUDA does not load
     /// on a machine without it.
     pub artifacts: Vec<Artifact>,
+    /// Versions of its framework that it can be built with; none: it has one.
+    pub versions: Vec<VersionTable>,
 }
 
 /// One library of a backend.
@@ -45,8 +49,8 @@ pub struct Manifest {
 pub struct Artifact {
     /// Kinds of device that it serves: `cpu`, `cuda`, `wgpu`.
     pub devices: Vec<String>,
-    /// Command that builds it, run in the backend's folder with
-    /// `CARGO_TARGET_DIR` set to `{target}`.
+    /// Command that builds it, run in the backend's folder, or that of a version, with
+    /// `CARGO_TARGET_DIR` set to `{target}`; `{backend}` stands for the backend's folder.
     pub build: Vec<String>,
     /// The library; `{target}`, `{prefix}` and `{suffix}` stand for the build
     /// folder and the system's names for libraries.
@@ -76,6 +80,9 @@ pub struct Artifact {
     /// Whether a Python computes it: the build then tells in `{target}/python.json` which one.
     #[serde(skip)]
     pub is_python: bool,
+    /// Where its build and probes run, in the backend's folder: there, or in that of a version.
+    #[serde(skip)]
+    pub folder: PathBuf,
 }
 
 /// Something that building needs: a program on the PATH (`tool = "cc"`), or that
@@ -94,7 +101,7 @@ pub struct Need {
 pub enum Requirement {
     /// Program on the PATH.
     Tool(String),
-    /// Command that is run in the backend's folder with the build's environment.
+    /// Command that is run where the build runs, with its environment.
     /// Exit code 0: it is there; else the last line that it prints is the reason.
     Probe(Vec<String>),
 }
@@ -164,6 +171,7 @@ impl Manifest {
 
     fn check(&self) -> Result<(), String> {
         BackendName::parse(&self.name)?;
+        versions::check(&self.versions, self.artifacts.iter().any(|artifact| artifact.is_python))?;
         if self.artifacts.is_empty() {
             return Err("at least one [[artifact]] is needed, or python = \"backend.py\"".to_owned());
         }
@@ -216,7 +224,9 @@ fn one_line(error: &toml::de::Error) -> String {
 
 /// Kinds of device are part of file names.
 fn is_kind(word: &str) -> bool {
-    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    // What begins with a digit is a version on the command line.
+    word.starts_with(|first: char| first.is_ascii_lowercase())
+        && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -289,6 +299,7 @@ mod tests {
             (GOOD.replace("tool = \"make\"", "probe = []"), "not an empty one"),
             (GOOD.replace("inputs", "environment = [\"A=B\"]\ninputs"), "A=B"),
             (GOOD.replace("[\"cpu\"]", "[\"../cpu\"]"), "a kind such as cpu"),
+            (GOOD.replace("[\"cpu\"]", "[\"3d\"]"), "a kind such as cpu"),
             (format!("thread_variables = [\"\"]\n{GOOD}"), "thread_variables names \"\""),
             (format!("thread_variables = [\"A=B\"]\n{GOOD}"), "thread_variables names \"A=B\""),
             (format!("role = \"floor\"\n{GOOD}"), "role \"floor\" is none: write ceiling, or leave it out"),

@@ -5,6 +5,7 @@ pub mod build;
 pub mod manifest;
 mod name;
 mod repository;
+mod version;
 
 use std::path::{Path, PathBuf};
 
@@ -19,11 +20,12 @@ use manifest::{FILE, Manifest};
 pub use name::BackendName;
 use repository::sources;
 pub use repository::{path_to, repository_root};
+pub use version::{Version, tell_apart};
 
 /// A backend before anything of it is loaded.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Backend {
-    /// Unique name.
+    /// Unique name, which cells have: with the version where that must be told, as in `candle@0.9.2`.
     pub name: String,
     /// One line on it.
     pub summary: String,
@@ -41,9 +43,37 @@ pub struct Backend {
     pub extra_implementations: Vec<String>,
     /// Its libraries.
     pub libraries: Vec<Library>,
+    /// The version of its framework that they are built with, where there are several.
+    pub version: Option<Version>,
+    /// The same backend with the other versions; of the default one alone.
+    pub others: Vec<Self>,
 }
 
 impl Backend {
+    fn new(manifest: Manifest, version: Option<Version>, folder: &Path, places: &Places) -> Self {
+        let libraries = (0..manifest.artifacts.len())
+            .map(|index| Library::Built(Box::new(Recipe::new(&manifest, index, folder, &places.builds))))
+            .collect();
+        Self {
+            name: manifest.name,
+            summary: one_line(&manifest.summary),
+            origin: folder.to_owned(),
+            thread_variables: manifest.thread_variables,
+            role: manifest.role,
+            framework: manifest.framework,
+            by_default: manifest.by_default,
+            extra_implementations: manifest.extra_implementations,
+            libraries,
+            version,
+            others: Vec::new(),
+        }
+    }
+
+    /// The name in its plugin's table.
+    pub fn plugin(&self) -> &str {
+        self.name.split_once('@').map_or(&*self.name, |(plugin, _)| plugin)
+    }
+
     /// Whether `all` means it: by default, or since all that it would fetch is here.
     pub fn is_in_all(&self) -> bool {
         let mut usable = self.libraries.iter().filter(|library| library.is_of_this_machine()).peekable();
@@ -77,7 +107,7 @@ impl Library {
     }
 
     /// Whether it is for a kind of device that this machine may have.
-    fn is_of_this_machine(&self) -> bool {
+    pub fn is_of_this_machine(&self) -> bool {
         let Self::Built(recipe) = self else { return true };
         gpu::found().none.is_none() || recipe.device_kinds().iter().any(|kind| kind != Device::CUDA)
     }
@@ -176,20 +206,12 @@ impl Registry {
                 return Ok(());
             }
         };
-        let libraries = (0..manifest.artifacts.len())
-            .map(|index| Library::Built(Box::new(Recipe::new(&manifest, index, folder, &places.builds))))
-            .collect();
-        self.insert(Backend {
-            name: manifest.name,
-            summary: one_line(&manifest.summary),
-            origin: folder.to_owned(),
-            thread_variables: manifest.thread_variables,
-            role: manifest.role,
-            framework: manifest.framework,
-            by_default: manifest.by_default,
-            extra_implementations: manifest.extra_implementations,
-            libraries,
-        })
+        let mut backends = manifest
+            .by_version()
+            .into_iter()
+            .map(|(version, manifest)| Backend::new(manifest, version, folder, places));
+        let Some(default) = backends.next() else { return Ok(()) };
+        self.insert(Backend { others: backends.collect(), ..default })
     }
 
     /// Adds a backend; one that is there already is not added again.
@@ -268,17 +290,8 @@ mod tests {
 
     #[test]
     fn two_backends_of_one_name_are_refused() {
-        let backend = |origin: &str| Backend {
-            name: "mine".to_owned(),
-            summary: String::new(),
-            origin: origin.into(),
-            thread_variables: Vec::new(),
-            role: None,
-            framework: Framework::default(),
-            by_default: true,
-            extra_implementations: Vec::new(),
-            libraries: Vec::new(),
-        };
+        let backend =
+            |origin: &str| Backend { name: "mine".to_owned(), origin: origin.into(), ..Backend::default() };
         let mut registry = Registry::default();
         registry.insert(backend("a")).expect("the first");
         let error = registry.insert(backend("b")).expect_err("the second").to_string();

@@ -4,6 +4,7 @@
 mod name;
 mod new_folder;
 mod templates;
+mod version;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use clap::ValueEnum;
 
 pub use name::check_name;
 use new_folder::NewFolder;
+pub use version::{WrittenVersion, create_version};
 
 /// Language of a new backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

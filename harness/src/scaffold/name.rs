@@ -35,17 +35,7 @@ mod tests {
 
     #[test]
     fn a_name_is_taken_once() {
-        let backend = Backend {
-            name: "mine".to_owned(),
-            summary: String::new(),
-            origin: "/there/mine".into(),
-            thread_variables: Vec::new(),
-            role: None,
-            framework: Default::default(),
-            by_default: true,
-            extra_implementations: Vec::new(),
-            libraries: Vec::new(),
-        };
+        let backend = Backend { name: "mine".to_owned(), origin: "/there/mine".into(), ..Backend::default() };
         let registry = Registry { backends: vec![backend], broken: vec![("odd".to_owned(), String::new())] };
         let error = check_name("mine", &registry).expect_err("taken").to_string();
         assert_eq!(error, "there is a backend mine already, in /there/mine; choose another name");

@@ -46,14 +46,17 @@ impl ReadyLibrary {
         runner: &dyn Runner,
     ) -> anyhow::Result<Result<Self, String>> {
         let path = library.path();
-        let Described { info, hash } = match describe(&path, runner)? {
+        let Described { mut info, hash } = match describe(&path, runner)? {
             Ok(described) => described,
             Err(failure) => return Ok(Err(with_remedy(failure, library))),
         };
-        if info.name != backend.name {
-            let reason = format!("its library names itself {}, its backend.toml {}", info.name, backend.name);
+        if info.name != backend.plugin() {
+            let reason =
+                format!("its library names itself {}, its backend.toml {}", info.name, backend.plugin());
             return Ok(Err(reason));
         }
+        // With the version, where there are several.
+        info.name.clone_from(&backend.name);
         if let Some(extra) = backend
             .extra_implementations
             .iter()
@@ -93,12 +96,9 @@ pub(super) fn given_library(path: &Path, runner: &dyn Runner) -> anyhow::Result<
                 name: info.name,
                 summary: info.framework,
                 origin: library.clone(),
-                thread_variables: Vec::new(),
-                role: None,
-                framework: Framework::default(),
                 by_default: true,
-                extra_implementations: Vec::new(),
                 libraries: vec![Library::Given(library)],
+                ..Backend::default()
             })
         },
     ))

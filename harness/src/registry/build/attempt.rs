@@ -127,8 +127,8 @@ impl Recipe {
     ) -> anyhow::Result<()> {
         let start = Instant::now();
         let mut process = Process::start_guarded(
-            &self.artifact.build,
-            &self.folder,
+            &self.command(&self.artifact.build),
+            &self.place(),
             &self.environment(network),
             Some(log),
         )?;

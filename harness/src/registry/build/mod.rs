@@ -15,7 +15,7 @@ mod served;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::manifest::{Artifact, Manifest};
 
@@ -94,6 +94,19 @@ impl Recipe {
     /// Kinds of device that the library serves.
     pub fn device_kinds(&self) -> &[String] {
         &self.artifact.devices
+    }
+
+    /// Where its build and probes run.
+    fn place(&self) -> PathBuf {
+        self.folder.join(&self.artifact.folder)
+    }
+
+    /// A command of its manifest, which says where the backend's folder lies from there.
+    fn command(&self, parts: &[String]) -> Vec<String> {
+        let names = self.artifact.folder.components().filter(|part| matches!(part, Component::Normal(_)));
+        let upwards = [".".to_owned()].into_iter().chain(names.map(|_| "..".to_owned()));
+        let backend = upwards.collect::<Vec<_>>().join("/");
+        parts.iter().map(|part| part.replace("{backend}", &backend)).collect()
     }
 
     /// Bytes of memory that the build declares.
@@ -229,6 +242,7 @@ mod tests {
             environment: Vec::new(),
             needs: Vec::new(),
             is_python: false,
+            folder: PathBuf::new(),
         }
     }
 
@@ -243,6 +257,7 @@ mod tests {
             by_default: true,
             extra_implementations: Vec::new(),
             artifacts,
+            versions: Vec::new(),
         };
         fs::write(folder.join("source"), "one").expect("writable");
         Recipe::new(&manifest, 0, folder, &folder.join("builds"))
@@ -261,6 +276,20 @@ mod tests {
         assert_eq!(recipe.freshness().expect("readable"), Freshness::Fresh);
         fs::write(folder.path().join("source"), "two").expect("writable");
         assert_eq!(recipe.freshness().expect("readable"), Freshness::Stale);
+    }
+
+    #[test]
+    fn a_version_is_built_in_its_own_folder() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut recipe = recipe(folder.path(), "cat {backend}/source own > {backend}/builds/mine/made");
+        recipe.artifact.folder = "./versions/1".into();
+        let own = folder.path().join("versions/1");
+        let error = build(&recipe).expect_err("there is no such folder").to_string();
+        assert!(error.ends_with("/./versions/1"), "{error}");
+        fs::create_dir_all(&own).expect("writable");
+        fs::write(own.join("own"), "1").expect("writable");
+        build(&recipe).expect("it builds");
+        assert_eq!(fs::read_to_string(recipe.library()).expect("it is made"), "one1");
     }
 
     #[test]

@@ -70,7 +70,8 @@ impl Recipe {
         patience: Duration,
         interrupt: &Interrupt,
     ) -> Result<String, Unmet> {
-        let process = Process::start_guarded(command, &self.folder, &self.environment(network), None);
+        let command = self.command(command);
+        let process = Process::start_guarded(&command, &self.place(), &self.environment(network), None);
         let mut process = process.map_err(|error| Unmet::Lacking(format!("{error:#}")))?;
         let name = command.join(" ");
         match process.finish(interrupt, patience, &mut |_| {}) {

@@ -2,7 +2,7 @@
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Artifact, Need, Requirement};
 use crate::registry::repository::path_to;
@@ -83,6 +83,7 @@ impl PythonBackend {
             environment: variables.into_iter().chain(self.environment).collect(),
             needs: needs(probe),
             is_python: true,
+            folder: PathBuf::new(),
         })
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 use trainmark_reports::record::{Framework, Role};
 
 use super::python::PythonBackend;
+use super::versions::VersionKey;
 use super::{Artifact, Manifest};
 
 /// All keys, of which some are for backends in Python only.
@@ -28,7 +29,8 @@ pub(super) struct ManifestTable {
     artifacts: Vec<Artifact>,
 
     python: Option<String>,
-    version: Option<String>,
+    #[serde(default)]
+    version: VersionKey,
     requirements: Option<String>,
     requirements_cuda: Option<String>,
     requires_python: Option<String>,
@@ -60,6 +62,7 @@ impl ManifestTable {
             }
             None => self.check_without_python()?,
         }
+        let versions = self.version.take_tables();
         Ok(Manifest {
             name: self.name,
             summary: self.summary,
@@ -69,6 +72,7 @@ impl ManifestTable {
             by_default: self.default.unwrap_or(true),
             extra_implementations: self.extra_implementations,
             artifacts: self.artifacts,
+            versions,
         })
     }
 
@@ -76,7 +80,7 @@ impl ManifestTable {
         PythonBackend {
             name: self.name.clone(),
             module,
-            version: self.version.take(),
+            version: self.version.take_text(),
             requirements: self.requirements.take(),
             requirements_cuda: self.requirements_cuda.take(),
             requires_python: self.requires_python.take(),
@@ -93,7 +97,7 @@ impl ManifestTable {
     /// Refuses keys that say nothing of a backend that is not in Python.
     fn check_without_python(&self) -> Result<(), String> {
         let given = [
-            ("version", self.version.is_some()),
+            ("version", self.version.is_text()),
             ("requirements", self.requirements.is_some()),
             ("requirements_cuda", self.requirements_cuda.is_some()),
             ("requires_python", self.requires_python.is_some()),
