@@ -353,7 +353,8 @@ fn the_variables_that_a_backend_names_set_its_threads() {
 #[test]
 fn every_backend_says_which_package_brings_a_tool_that_it_needs() {
     let root = repository_root();
-    let manifests = ["candle", "dfdx", "handwritten", "tch"].map(|name| root.join("backends").join(name));
+    let manifests =
+        ["burn", "candle", "dfdx", "handwritten", "tch"].map(|name| root.join("backends").join(name));
     for folder in manifests.into_iter().chain([root.join("harness/plugin/examples/c-reference")]) {
         let text = fs::read_to_string(folder.join("backend.toml")).unwrap();
         let needs: Vec<&str> = text.split("[[artifact.needs]]").skip(1).collect();

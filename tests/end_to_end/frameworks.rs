@@ -61,9 +61,14 @@ fn the_workspace_and_its_tests_need_no_framework() {
     for package in ["trainmark-handwritten", "trainmark-tests", "trainmark-fuzz"] {
         assert!(packages.contains(&package), "{package} is in the workspace: {listed}");
     }
-    for framework in ["candle-core", "candle-nn", "dfdx", "cudarc", "tch", "torch-sys"] {
+    for framework in ["burn", "candle-core", "candle-nn", "dfdx", "cudarc", "tch", "torch-sys"] {
         assert!(!packages.contains(&framework), "{framework} is built with the workspace: {listed}");
     }
+}
+
+#[test]
+fn burn_computes_the_same_function() {
+    computes_the_same("burn");
 }
 
 #[test]
@@ -84,7 +89,7 @@ fn tch_computes_the_same_function() {
 /// One thread is no other function.
 #[test]
 fn one_thread_is_enough() {
-    for name in ["candle", "dfdx", "tch"] {
+    for name in ["burn", "candle", "dfdx", "tch"] {
         if built(name).is_some() {
             let arguments = ["check", name, "--workload", "softmax", "--threads", "1"];
             invoke(arguments).args(["--dataset", "synthetic"]).run().expect(0);

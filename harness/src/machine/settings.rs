@@ -14,11 +14,13 @@ use crate::executor::Threads;
 use crate::registry::{build, repository_root};
 
 /// Beginnings of variables that frameworks, their libraries and allocators read.
-const PREFIXES: [&str; 30] = [
+const PREFIXES: [&str; 32] = [
     "ATEN_",
     "BLIS_",
+    "BURN_",
     "C10_",
     "CANDLE_",
+    "CUBECL_",
     "CUBLAS_",
     "CUDA_",
     "CUDNN_",

@@ -1,0 +1,77 @@
+//! The backend `burn`: models built from Burn's modules, on flex, its own engine for the CPU.
+//!
+//! `engine` holds what of Burn differs between its versions, `network` turns a model's layers
+//! into modules, `parameter` reads and writes what they hold, and `session` trains them.
+
+mod batch_norm;
+mod engine;
+mod network;
+mod parameter;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use trainmark_plugin::{
+    Backend, Description, Device, Error, Implementation, OpenRequest, RunningVariance, Session,
+};
+
+use engine::Engine;
+
+/// The backend `burn`.
+#[derive(Debug, Clone, Copy)]
+pub struct Burn;
+
+impl Backend for Burn {
+    const NAME: &'static str = "burn";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+
+    fn describe() -> Result<Description, Error> {
+        Ok(Description::new(concat!("burn ", env!("BURN_VERSION"), " (flex)"))
+            .with_implementations([
+                Implementation::new(
+                    "primitive",
+                    RunningVariance::UnbiasedFromOne,
+                    "mean, difference, square, root: Burn's elementary operations and autodiff",
+                ),
+                Implementation::new("builtin", RunningVariance::BiasedFromOne, "burn::nn::BatchNorm"),
+            ])
+            .with_devices([Device::available("cpu"), Device::unavailable("cuda:0", NO_CUDA)])
+            .with_notes(NOTES))
+    }
+
+    fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
+        request.check_choices(&Self::describe()?)?;
+        Ok(Box::new(session::Training::open(request, Engine::flex())?))
+    }
+}
+
+trainmark_plugin::export_backend!(Burn);
+
+/// Its compiler for GPUs is LLVM's, of which the crate tracel-llvm-bundler fetches a build.
+const NO_CUDA: &str = concat!(
+    "burn ",
+    env!("BURN_VERSION"),
+    " cannot be built for CUDA from published sources alone: its build downloads a compiled LLVM; \
+     backends/burn/README.md says what was tried"
+);
+
+/// Each with a test in `tests/defects.rs` that fails once Burn has mended it.
+const NOTES: [&str; 3] = [
+    concat!(
+        "burn ",
+        env!("BURN_VERSION"),
+        ": RunningState::value is one update late; value_sync is read instead"
+    ),
+    concat!(
+        "burn ",
+        env!("BURN_VERSION"),
+        ": BatchNorm on the plain device predicts with running statistics that are late; predicted with valid() \
+         instead"
+    ),
+    concat!(
+        "burn ",
+        env!("BURN_VERSION"),
+        ": Interpolate2d to the nearest pixel is a row off at some sizes, such as 2 rows to 98; resized by selected \
+         rows and columns instead"
+    ),
+];

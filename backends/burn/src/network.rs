@@ -1,0 +1,189 @@
+//! A model's layers as modules of `burn::nn`.
+//!
+//! Activations are samples × channels × height × width; a vector is an image of one pixel.
+
+use burn::module::{Module, Param, RunningState};
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
+use burn::nn::{
+    BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig, PaddingConfig2d, Relu, Sigmoid,
+    Tanh,
+};
+use trainmark_plugin::{Error, Layer, Model, Shape};
+
+use crate::batch_norm::{Implementation, Primitive};
+use crate::engine::{Device, Tensor, indices};
+use crate::parameter::Parameter;
+
+/// A network of stages.
+#[derive(Module, Debug, Default)]
+pub(crate) struct Network {
+    stages: Vec<Stage>,
+}
+
+#[derive(Module, Debug)]
+enum Stage {
+    Conv2d(Conv2d),
+    Linear(Linear),
+    Builtin(BatchNorm),
+    Primitive(Primitive),
+    Sigmoid(Sigmoid),
+    Relu(Relu),
+    Tanh(Tanh),
+    MaxPool2d(MaxPool2d),
+    AvgPool2d(AvgPool2d),
+    Flatten(Flatten),
+    Dropout(Dropout),
+    Resize(Resize),
+}
+
+impl Network {
+    /// Builds the stages on a training device; `implementation` is unused in a model
+    /// without batch norm.
+    ///
+    /// # Errors
+    /// Where the model's shapes do not fit.
+    pub(crate) fn new(model: &Model, implementation: Implementation, device: &Device) -> Result<Self, Error> {
+        let inputs = model.input_shapes()?;
+        let layers = model.layers.iter().zip(inputs);
+        Ok(Self {
+            stages: layers.map(|(layer, input)| Stage::new(layer, input, implementation, device)).collect(),
+        })
+    }
+
+    /// Logits, samples × classes. In training mode, where running statistics are updated, if
+    /// the inputs are on a training device.
+    pub(crate) fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
+        self.stages.iter().fold(inputs, |x, stage| stage.forward(x)).flatten(1, 3)
+    }
+
+    /// The parameters of the model, in that order.
+    pub(crate) fn parameters(&mut self) -> impl Iterator<Item = Parameter<'_>> {
+        self.stages.iter_mut().flat_map(Stage::parameters)
+    }
+}
+
+impl Stage {
+    fn new(layer: &Layer, input: Shape, implementation: Implementation, device: &Device) -> Self {
+        let channels = input.channels();
+        match *layer {
+            Layer::Conv2d { out_channels, kernel, stride, padding } => Self::Conv2d(
+                Conv2dConfig::new([channels, out_channels], [kernel, kernel])
+                    .with_stride([stride, stride])
+                    .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
+                    .init(device),
+            ),
+            Layer::Linear { out_features } => {
+                Self::Linear(LinearConfig::new(input.len(), out_features).init(device))
+            }
+            Layer::BatchNorm { epsilon, momentum } => match implementation {
+                Implementation::Builtin => Self::Builtin(
+                    BatchNormConfig::new(channels).with_epsilon(epsilon).with_momentum(momentum).init(device),
+                ),
+                Implementation::Primitive => {
+                    Self::Primitive(Primitive::new(channels, epsilon, momentum, device))
+                }
+            },
+            Layer::Sigmoid => Self::Sigmoid(Sigmoid::new()),
+            Layer::Relu => Self::Relu(Relu::new()),
+            Layer::Tanh => Self::Tanh(Tanh::new()),
+            Layer::MaxPool2d { window, stride } => {
+                Self::MaxPool2d(MaxPool2dConfig::new([window, window]).with_strides([stride, stride]).init())
+            }
+            Layer::AvgPool2d { window, stride } => {
+                Self::AvgPool2d(AvgPool2dConfig::new([window, window]).with_strides([stride, stride]).init())
+            }
+            Layer::Flatten => Self::Flatten(Flatten),
+            Layer::Dropout { rate } => Self::Dropout(DropoutConfig::new(rate).init()),
+            Layer::Resize { height, width } => Self::Resize(Resize { height, width }),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Conv2d(layer) => layer.forward(x),
+            Self::Linear(layer) => as_image(layer.forward(x.flatten::<2>(1, 3))),
+            Self::Builtin(layer) => layer.forward(x),
+            Self::Primitive(layer) => layer.forward(x),
+            Self::Sigmoid(layer) => layer.forward(x),
+            Self::Relu(layer) => layer.forward(x),
+            Self::Tanh(layer) => layer.forward(x),
+            Self::MaxPool2d(layer) => layer.forward(x),
+            Self::AvgPool2d(layer) => layer.forward(x),
+            Self::Flatten(layer) => layer.forward(x),
+            Self::Dropout(layer) => layer.forward(x),
+            Self::Resize(layer) => layer.forward(x),
+        }
+    }
+
+    fn parameters(&mut self) -> Vec<Parameter<'_>> {
+        match self {
+            Self::Conv2d(Conv2d { weight, bias, .. }) => {
+                [Some(Parameter::Kernel(weight)), bias.as_mut().map(Parameter::Values)]
+                    .into_iter()
+                    .flatten()
+                    .collect()
+            }
+            Self::Linear(Linear { weight, bias, .. }) => {
+                [Some(Parameter::Matrix(weight)), bias.as_mut().map(Parameter::Values)]
+                    .into_iter()
+                    .flatten()
+                    .collect()
+            }
+            Self::Builtin(BatchNorm { gamma, beta, running_mean, running_var, .. }) => {
+                of_batch_norm(gamma, beta, running_mean, running_var)
+            }
+            Self::Primitive(Primitive { gamma, beta, running_mean, running_variance, .. }) => {
+                of_batch_norm(gamma, beta, running_mean, running_variance)
+            }
+            _ => vec![],
+        }
+    }
+}
+
+fn of_batch_norm<'n>(
+    gamma: &'n mut Param<Tensor<1>>,
+    beta: &'n mut Param<Tensor<1>>,
+    running_mean: &'n mut RunningState<Tensor<1>>,
+    running_variance: &'n mut RunningState<Tensor<1>>,
+) -> Vec<Parameter<'n>> {
+    vec![
+        Parameter::Values(gamma),
+        Parameter::Values(beta),
+        Parameter::Running(running_mean),
+        Parameter::Running(running_variance),
+    ]
+}
+
+/// An image's values as a vector, row-major.
+#[derive(Module, Debug)]
+struct Flatten;
+
+impl Flatten {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        as_image(x.flatten::<2>(1, 3))
+    }
+}
+
+/// Each pixel of the resized image is the nearest one: out(y, x) = in(⌊y·H/h⌋, ⌊x·W/w⌋).
+///
+/// `Interpolate2d` finds it by a quotient in floating point, and is one row off at some sizes.
+#[derive(Module, Debug)]
+struct Resize {
+    height: usize,
+    width: usize,
+}
+
+impl Resize {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let ([_, _, height, width], device) = (x.dims(), x.device());
+        let nearest = |to, from| indices((0..to).map(|place| place * from / to), &device);
+        x.select(2, nearest(self.height, height)).select(3, nearest(self.width, width))
+    }
+}
+
+/// Samples × features as images of one pixel.
+fn as_image(x: Tensor<2>) -> Tensor<4> {
+    let [samples, features] = x.dims();
+    x.reshape([samples, features, 1, 1])
+}
