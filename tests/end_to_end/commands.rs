@@ -28,6 +28,7 @@ fn every_command_has_help() {
         "compare",
         "merge",
         "new-backend",
+        "new-version",
         "doctor",
         "completions",
     ] {
