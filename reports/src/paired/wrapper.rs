@@ -18,7 +18,7 @@ pub struct WrapperPair<'g> {
 }
 
 /// Every two cells with times over the same engine that are one implementation of one workload on
-/// one device, or [alike](crate::record::Implementation::is_alike); one family.
+/// one device, or alike; one family.
 pub fn wrapper_pairs<'g>(record: &'g Record, groups: &'g [Group<'g>]) -> Vec<WrapperPair<'g>> {
     let mut found = Vec::new();
     for group in groups {
