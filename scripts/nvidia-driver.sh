@@ -1,11 +1,14 @@
 #!/bin/sh
-# nvidia-driver.sh [VARIABLE]: whether what is fetched is to be for CUDA, too, by the exit status.
-# VARIABLE, where one is named, says yes or no; else TRAINMARK_CUDA; else it is where there is a sign
-# of an NVIDIA driver on this machine.
-# nvidia-driver.sh --signs [VARIABLE]: prints the files that are such signs, there or not, a line
-# each; nothing where a variable has said.
+# Says whether what is fetched is to be for CUDA, too, by the exit status. VARIABLE, where one is named,
+# says yes or no; else TRAINMARK_CUDA; else it is where there is a sign of an NVIDIA driver on this
+# machine. With --signs, prints the files that are such signs, there or not, a line each; nothing where
+# a variable has said.
 # Who finds libraries for CUDA here may be a shell script or a program: this rule is for all of them.
+# Usage: scripts/nvidia-driver.sh [--signs] [VARIABLE]
 set -eu
+# shellcheck source=scripts/help.sh
+. "$(dirname "$0")/help.sh"
+help_or_refuse --signs "$@"
 
 signs=no
 if [ "${1:-}" = --signs ]; then
