@@ -47,3 +47,12 @@ await() {
     cat "$scratch/$1"
     [ ! -e "$scratch/$1.failed" ]
 }
+
+# What takes minutes to compile of the backends' frameworks, a machine compiles once: cargo knows by
+# its content what of it still holds. A new machine has none, and compiles it all.
+keep() {
+    local kept=${XDG_CACHE_HOME:-$HOME/.cache}/trainmark/ci/$1 place=target/backends/$1
+    [ ! -e "$place" ] || return 0
+    mkdir -p "$kept" "$(dirname "$place")"
+    ln -s "$kept" "$place"
+}
