@@ -72,7 +72,7 @@ fn wishes_that_nothing_meets_are_refused() {
         ),
         (
             &[&builtin],
-            "error: nothing to run: no implementation that was asked for fits softmax (see `inspect`)\n",
+            "error: nothing to run: no implementation that was asked for fits softmax; one without batch norm takes BACKEND or BACKEND/none\n",
         ),
     ] {
         assert_eq!(bench(out.path(), arguments).run().refusal(), expected, "{arguments:?}");

@@ -37,7 +37,9 @@ impl Preparer<'_> {
         }
         if self.cells.is_empty() {
             let workloads = self.selected.workloads.join(", ");
-            bail!("nothing to run: no implementation that was asked for fits {workloads} (see `inspect`)");
+            bail!(
+                "nothing to run: no implementation that was asked for fits {workloads}; one without batch norm takes BACKEND or BACKEND/none"
+            );
         }
         Ok(())
     }
