@@ -51,11 +51,14 @@ pub struct Early {
 }
 
 impl Early {
-    /// `None` where what ran beside it may be to blame: the cell is checked again by itself.
+    /// `None` where the user has interrupted it, or what ran beside it may be to blame: the cell is
+    /// checked again by itself.
     pub(crate) fn new(cell: &Cell, verdict: Verdict, log: Log, is_alone: bool) -> Option<Self> {
-        use FailureKind::{Interrupted, OutOfMemory, TimedOut};
-        let kind = verdict.failure.as_ref().map(|failure| failure.kind);
-        let is_final = is_alone || !matches!(kind, Some(Interrupted | OutOfMemory | TimedOut));
+        let is_final = match verdict.failure.as_ref().map(|failure| failure.kind) {
+            Some(FailureKind::Interrupted) => false,
+            Some(FailureKind::OutOfMemory | FailureKind::TimedOut) => is_alone,
+            _ => true,
+        };
         is_final.then(|| Self { cell: cell.clone(), verdict, log })
     }
 

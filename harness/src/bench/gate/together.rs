@@ -185,11 +185,10 @@ impl<'t, 'g> Together<'t, 'g> {
         let Underway { cell, log, is_alone, told, ended, .. } = one;
         let Some(report) = ended.transpose()? else { return Ok(()) };
         let verdict = self.gate.conclude(&cell, told, report.ending, sink)?;
-        if verdict.failure.as_ref().is_some_and(Failure::is_interruption) {
-            return Ok(());
-        }
+        let is_interrupted = verdict.failure.as_ref().is_some_and(Failure::is_interruption);
         match Early::new(&cell, verdict, log, is_alone) {
             Some(early) => self.gate.early.push(early),
+            None if is_interrupted => {}
             None => {
                 sink.hear(Happening::Note(&format!("{cell}: checked again when nothing runs beside it")))?
             }
@@ -202,9 +201,7 @@ impl Gate<'_> {
     /// A single one has nothing to share with others, and is told as it goes on.
     fn check_alone(&mut self, ready: &ReadyCell, log: Log, sink: &mut dyn Sink) -> anyhow::Result<()> {
         let verdict = self.check(ready, log.path(), sink)?;
-        let is_interrupted = verdict.failure.as_ref().is_some_and(Failure::is_interruption);
-        let early = Early::new(&ready.cell, verdict, log, true).filter(|_| !is_interrupted);
-        self.early.extend(early);
+        self.early.extend(Early::new(&ready.cell, verdict, log, true));
         Ok(())
     }
 
