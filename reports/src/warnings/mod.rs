@@ -104,12 +104,15 @@ fn growing_memory(record: &Record, cell: &Cell, runs: &[&Run]) -> Option<Warning
     Some(Warning::GrowingMemory { cell: cell.clone(), grown, before, by_epoch, because })
 }
 
-/// By how much a run's memory grew, from how much, and how much it was after each epoch.
+/// By how much a run's memory grew, from how much, and how much it was after each epoch. What is
+/// less than it fell by from one epoch to the next is a swing and no growth.
 fn growth(run: &Run) -> Option<(u64, u64, Vec<u64>)> {
     let by_epoch: Vec<u64> = run.epochs.iter().map(|epoch| epoch.rss_bytes).collect::<Option<_>>()?;
     let (before, last) = (*by_epoch.get(1)?, *by_epoch.last()?);
     let grown = last.saturating_sub(before);
-    let is_growth = grown > GROWTH_BYTES && grown as f64 > GROWTH_SHARE * before as f64;
+    let falls = by_epoch[1..].windows(2).map(|pair| pair[0].saturating_sub(pair[1]));
+    let swing = falls.max().unwrap_or(0);
+    let is_growth = grown > GROWTH_BYTES.max(swing) && grown as f64 > GROWTH_SHARE * before as f64;
     is_growth.then_some((grown, before, by_epoch))
 }
 
@@ -341,6 +344,8 @@ mod tests {
             warnings(&record).into_iter().filter(|warning| warning.contains("memory")).collect::<Vec<_>>()
         };
         assert!(grown([100, 300, 302, 299, 304]).is_empty());
+        assert!(grown([438, 350, 438, 441, 360]).is_empty(), "it swings");
+        assert_eq!(grown([100, 300, 260, 400, 360]).len(), 1, "it swings and grows");
         assert_eq!(
             grown([100, 300, 400, 500, 600]),
             [

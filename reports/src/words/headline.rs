@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{batch_norm, bracket, listed};
 use crate::number::{percent, ratio, seconds, significant};
-use crate::paired::Relative;
+use crate::paired::{NoiseFloor, Relative};
 use crate::record::{Cell, Record};
 use crate::statistics::{Comparison, Verdict};
 use crate::summary::{CellSummary, Group, why_nothing};
@@ -55,9 +55,11 @@ impl Headline {
             sentences.extend(best.and_then(|_| batch_norm::builtin_worth(record, groups, field.group)));
         }
         let any_bracket = sentences.iter().any(|sentence| sentence.contains("× ["));
+        let any_same = sentences.iter().any(|sentence| sentence.contains("no difference is shown"));
+        let floor = record.noise_floor().filter(|_| any_same);
         Self {
             figure: first.and_then(|field| field.best()?.seconds()).map_or_else(String::new, seconds),
-            note: if any_bracket { "In brackets: 95% intervals." } else { "" }.to_owned(),
+            note: if any_bracket { note(floor) } else { String::new() },
             sentences,
         }
     }
@@ -66,6 +68,18 @@ impl Headline {
     pub fn lines(&self) -> impl Iterator<Item = &str> {
         self.sentences.iter().map(String::as_str).chain(Some(&*self.note).filter(|note| !note.is_empty()))
     }
+}
+
+/// What the brackets are, and why an interval beside 1 may still show no difference.
+fn note(floor: Option<NoiseFloor>) -> String {
+    let brackets = "In brackets: 95% intervals";
+    floor.map_or_else(
+        || format!("{brackets}."),
+        |floor| {
+            let percent = percent(floor.percent());
+            format!("{brackets}. A difference is shown by those wholly beyond {percent}, by which two runs of the same differed.")
+        },
+    )
 }
 
 /// The groups of the first workload of which something was timed, but for those of software

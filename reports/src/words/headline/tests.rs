@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::example;
-use crate::record::{Adapter, Framework, Role, Run, RunOutcome};
+use crate::record::{Adapter, Framework, Purpose, Role, Run, RunOutcome};
 use crate::summary::{group, summarize};
 
 /// The example with `handwritten` as the ceiling, ten times as fast as it was, and with a
@@ -84,8 +84,11 @@ fn every_headline() {
     }
     let mut nothing = record(2.0);
     nothing.runs.clear();
+    let mut noisy = record(2.0);
+    noisy.runs.push(example::again(&noisy.runs[0], Purpose::Repeat, 1.6));
     let cases = [
         ("all that can be said", record(2.0)),
+        ("two runs of the same differ by more than half", noisy),
         ("no difference between frameworks", record(1.0)),
         ("one seed", one_seed(record(2.0))),
         ("one seed, and not all reach the target", late(one_seed(record(2.0)))),
