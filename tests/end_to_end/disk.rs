@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use trainmark_tests::{RunFolder, bench, hostile, invoke, skip, wait_until};
+use trainmark_tests::{Repository, RunFolder, bench, hostile, invoke, manifest, skip, wait_until};
 
 /// A small disk in memory, unmounted when dropped.
 struct SmallDisk(TempDir);
@@ -15,9 +15,12 @@ struct SmallDisk(TempDir);
 impl SmallDisk {
     /// `None`, said aloud, where mounting is not permitted.
     fn mount(size: &str) -> Option<Self> {
+        Self::mount_with(&format!("size={size}"))
+    }
+
+    fn mount_with(options: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let options = format!("size={size}");
-        let arguments = ["-t", "tmpfs", "-o", &options, "tmpfs"];
+        let arguments = ["-t", "tmpfs", "-o", options, "tmpfs"];
         let output = Command::new("mount").args(arguments).arg(folder.path()).output();
         match output {
             Ok(output) if output.status.success() => Some(Self(folder)),
@@ -117,4 +120,31 @@ fn a_file_in_place_of_the_folder_is_named() {
     let message = finished.stderr.lines().last().unwrap();
     assert!(message.starts_with(&start), "{message}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+}
+
+#[test]
+fn a_folder_where_nothing_can_be_built_is_told_before_and_another_is_taken() {
+    let refusals =
+        [("noexec", "no program may be run (it is mounted with noexec)"), ("ro", "cannot write into ")];
+    for (option, why) in refusals {
+        let Some(disk) = SmallDisk::mount_with(&format!("size=1m,{option}")) else { return };
+        let built = "touch \"$CARGO_TARGET_DIR\"/made.so";
+        let keys = "downloads = \"something large\"\ninputs = ";
+        let manifest = manifest("mine", built, "sh").replace("inputs = ", keys);
+        let repository = Repository::new().backend("mine", &manifest);
+        let check = |builds: &Path| {
+            let check =
+                repository.invoke(["check", "mine", "--workload", "softmax", "--dataset", "synthetic"]);
+            check.env("TRAINMARK_BUILDS", builds).run().expect(1)
+        };
+        let refused = check(&disk.path().join("builds"));
+        assert!(refused.stdout.contains(why), "{option}: {}", refused.stdout);
+        let remedy = "; set TRAINMARK_BUILDS to a folder elsewhere, for all that is built";
+        assert!(refused.stdout.contains(remedy), "{option}: {}", refused.stdout);
+        assert!(!refused.stderr.contains("something large"), "{option}: {}", refused.stderr);
+
+        let elsewhere = repository.path().join("elsewhere");
+        assert!(check(&elsewhere).stderr.contains("something large"), "{option}");
+        assert!(elsewhere.join("mine/made.so").is_file() && !repository.path().join("target").exists());
+    }
 }

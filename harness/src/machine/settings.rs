@@ -52,10 +52,11 @@ const PREFIXES: [&str; 32] = [
 const NAMES: [&str; 4] = ["DYLD_INSERT_LIBRARIES", "GLIBC_TUNABLES", "LIBTORCH", "RUST_MIN_STACK"];
 /// What changes no time, or what no worker gets as it is: where data lie and come from, what tests
 /// ask for, the place of CUDA for builds, and the path that workers get of their own.
-const OF_NO_EFFECT: [&str; 12] = [
+const OF_NO_EFFECT: [&str; 13] = [
     "CUDA_HOME",
     "CUDA_PATH",
     "LD_LIBRARY_PATH",
+    "TRAINMARK_BUILDS",
     "TRAINMARK_COMPUTE_CAP",
     "TRAINMARK_DATA",
     "TRAINMARK_DATA_URL",

@@ -172,7 +172,7 @@ impl Registry {
     /// Where a given folder has no backend, or two backends have one name.
     pub fn discover(root: &Path, extra: &[PathBuf]) -> anyhow::Result<Self> {
         let mut registry = Self::default();
-        let places = Places { builds: root.join("target").join("backends"), sources: sources(root) };
+        let places = Places { builds: build::builds(root), sources: sources(root) };
         let own = root.join("backends");
         let folders = match backend_folders(&own) {
             // Where trainmark is installed, not built, there is none.

@@ -8,6 +8,7 @@ mod fingerprint;
 mod inputs;
 mod needs;
 mod obstacles;
+mod place;
 mod reason;
 mod schedule;
 mod served;
@@ -23,6 +24,7 @@ pub use attempt::BuildEvent;
 pub use compiler::{configured, is_heeded};
 pub use fingerprint::content_hash;
 pub use obstacles::obstacles;
+pub use place::builds;
 pub use schedule::build_all;
 use served::Served;
 

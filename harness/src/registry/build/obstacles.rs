@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::disk::Disks;
-use super::{Network, Recipe};
+use super::{Network, Recipe, place};
 use crate::interrupt::Interrupt;
 use crate::side_by_side::side_by_side;
 
@@ -13,10 +13,14 @@ use crate::side_by_side::side_by_side;
 const PROBE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// For each library that is to be built, the reason why it cannot be, if there is one: what it
-/// needs and this machine lacks, or a disk that has no room for it beside those before it.
+/// needs and this machine lacks, a folder that it cannot go to, or a disk that has no room for it
+/// beside those before it.
 pub fn obstacles(recipes: &[&Recipe], network: Network, interrupt: &Interrupt) -> Vec<Option<String>> {
     let missing = side_by_side(recipes, |recipe| recipe.missing_need(network, PROBE_PATIENCE, interrupt));
     let mut disks = Disks::default();
     let both = recipes.iter().zip(missing);
-    both.map(|(recipe, missing)| missing.or_else(|| disks.take(recipe).err())).collect()
+    both.map(|(recipe, missing)| {
+        missing.or_else(|| place::check(&recipe.target).and_then(|()| disks.take(recipe)).err())
+    })
+    .collect()
 }
