@@ -23,7 +23,7 @@ IMPLEMENTATIONS = [
         "chapter",
         CHAPTER,
         "batch_norm as the chapter writes it: the moving averages hold on to the autograd graph of every "
-        "step before, so that memory grows and epochs slow down",
+        "step before, so that memory grows",
     ),
     tm.Implementation("compiled", FRAMEWORKS, "builtin through torch.compile, which compiles in the first epoch"),
     tm.Implementation(

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use trainmark_tests::{Finished, Row, RunFolder, bench, hostile, minimal_c, skip};
+use trainmark_tests::{Finished, Row, RunFolder, bench, hostile, invoke, minimal_c, skip};
 
 /// Bytes of a log's file, and the line that says what was left out.
 const LOG_LIMIT: u64 = (1 << 20) + 100;
@@ -234,6 +234,27 @@ fn a_flood_goes_into_a_bounded_log() {
         assert!(text.starts_with("the hostile plugin has a lot to say"));
         assert!(text.contains(" bytes left out]\n"), "its end is kept, too");
     }
+}
+
+#[test]
+fn a_reason_that_cells_share_is_said_once() {
+    let check = invoke(["check"]).args([hostile()]).args(["--workload", "softmax,lenet"]);
+    let finished = check.args(["--dataset", "synthetic"]).hostile("panic@open").run().expect(1);
+    let count = |words: &str| finished.stdout.matches(words).count();
+    assert_eq!(count("\n  failed: panic: open: the hostile plugin panics as asked\n"), 1, "{finished:?}");
+    let first =
+        ["softmax", "lenet"].map(|name| count(&format!("\n  failed, as {name} hostile/none@cpu above\n")));
+    assert_eq!(first.iter().sum::<usize>(), 1, "{finished:?}");
+}
+
+#[test]
+fn what_fails_several_checks_alike_is_said_once() {
+    let check = invoke(["check"]).args([hostile()]).args(["--workload", "softmax"]);
+    let finished = check.args(["--dataset", "synthetic"]).hostile("error@train_step").run().expect(1);
+    let failed: Vec<&str> =
+        finished.stdout.lines().filter(|line| line.starts_with("  FAIL train_step batch")).collect();
+    assert!(failed.len() > 1 && !failed[0].ends_with("(as above)"), "{finished:?}");
+    assert!(failed[1..].iter().all(|line| line.ends_with("(as above)")), "{finished:?}");
 }
 
 /// What looks like an event is the plugin's output all the same.

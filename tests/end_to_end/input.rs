@@ -68,7 +68,8 @@ fn wishes_that_nothing_meets_are_refused() {
         ),
         (
             &[&unknown_way, "--workload", "lenet-bn"],
-            "error: minimal-c has no implementation bultin; did you mean builtin? (there are: builtin)\n",
+            "softmax is left out of minimal-c/bultin: it has no batch norm, and takes BACKEND or BACKEND/none\n\
+             error: minimal-c has no implementation bultin; did you mean builtin? (there are: builtin)\n",
         ),
         (
             &[&builtin],

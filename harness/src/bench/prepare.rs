@@ -3,6 +3,7 @@
 
 mod builds;
 mod devices;
+mod fitting;
 mod library;
 mod meanwhile;
 mod wanted;
@@ -201,6 +202,9 @@ impl<'p> Preparer<'p> {
         is_gated: bool,
     ) -> anyhow::Result<Ready> {
         let wanted = self.wanted()?;
+        if is_gated {
+            self.check_fit(&wanted)?;
+        }
         self.check_devices(&wanted)?;
         let interrupt = self.runner.interrupt();
         interrupt.listen()?;

@@ -1,5 +1,7 @@
 //! `check`
 
+use trainmark_reports::record::{Cell, CheckRecord};
+
 use super::arguments::CheckArguments;
 use super::exit;
 use crate::bench::Selected;
@@ -24,7 +26,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
         ..Selected::default()
     };
     selected.check()?;
-    let mut lines = Lines { works: Works::for_stderr() };
+    let mut lines = Lines { works: Works::for_stderr(), told: Told::default() };
     let ready = Preparer::new(&selected, registry, &executor, &mut lines)?.prepare_and_check()?;
     let log = tempfile::NamedTempFile::new()?;
     let mut gate = Gate::new(&ready.dataset, &executor).going_on(&ready.early);
@@ -67,6 +69,50 @@ fn advice(verdict: &Verdict) -> Option<&'static str> {
 /// Prints every check as a line of its own.
 struct Lines {
     works: Works,
+    told: Told,
+}
+
+/// What has been said of cells that have not passed, so that it is said once.
+#[derive(Default)]
+struct Told {
+    /// Cell and detail of each check that failed.
+    details: Vec<(String, String)>,
+    /// Backend, reason, and the first cell of which it was said.
+    reasons: Vec<(String, String, String)>,
+    /// Whether the last reason had been said before.
+    is_said: bool,
+}
+
+impl Told {
+    /// A check whose detail is not that of one before it.
+    fn check(&mut self, cell: &Cell, check: &CheckRecord) -> CheckRecord {
+        let mut check = check.clone();
+        if !check.passed && !check.detail.is_empty() {
+            let detail = (cell.to_string(), check.detail.clone());
+            if self.details.contains(&detail) {
+                check.detail = "as above".to_owned();
+            } else {
+                self.details.push(detail);
+            }
+        }
+        check
+    }
+
+    /// The line for a cell that has not passed.
+    fn reason(&mut self, cell: &Cell, reason: &str) -> String {
+        let name = cell.to_string();
+        let is_same = |(backend, known, first): &&(String, String, String)| {
+            *backend == cell.backend && known == reason && *first != name
+        };
+        let first = self.reasons.iter().find(is_same);
+        self.is_said = first.is_some();
+        if let Some((_, _, first)) = first {
+            let outcome = reason.split(':').next().unwrap_or_default();
+            return format!("{outcome}, as {first} above");
+        }
+        self.reasons.push((cell.backend.clone(), reason.to_owned(), name));
+        reason.to_owned()
+    }
 }
 
 impl Sink for Lines {
@@ -77,14 +123,24 @@ impl Sink for Lines {
                 self.works.aside(|| say!("{row}: unavailable: {}", row.reason));
             }
             // What is built beside it has lines of its own on a terminal.
-            Happening::Checking(cell) => self.works.aside(|| say!("{cell}")),
-            Happening::Checked(_, check) => {
-                self.works.aside(|| say!("  {}", conformance::line(check)));
+            Happening::Checking(cell) => {
+                let name = cell.to_string();
+                self.told.details.retain(|(of, _)| *of != name);
+                self.works.aside(|| say!("{name}"));
+            }
+            Happening::Checked(cell, check) => {
+                let check = self.told.check(cell, check);
+                self.works.aside(|| say!("  {}", conformance::line(&check)));
             }
             Happening::Verdict(_, Ok(checks)) => {
+                self.told.is_said = false;
                 self.works.aside(|| say!("  passed all {checks} checks"));
             }
-            Happening::Verdict(_, Err(reason)) => self.works.aside(|| say!("  {reason}")),
+            Happening::Verdict(cell, Err(reason)) => {
+                let line = self.told.reason(cell, reason);
+                self.works.aside(|| say!("  {line}"));
+            }
+            Happening::Judged(_) if self.told.is_said => {}
             Happening::Judged(verdict) => self.works.aside(|| explain(verdict)),
             _ => self.works.hear(happening)?,
         }

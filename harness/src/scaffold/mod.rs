@@ -23,7 +23,7 @@ pub enum Language {
     Rust,
     /// C11, or the start of any language that can export a C struct
     C,
-    /// Python 3.9 or later, with numpy
+    /// Python 3.10 to 3.14, with numpy
     Python,
 }
 
@@ -94,6 +94,33 @@ mod tests {
         let error = write(&folder, &[("a/b", "other".to_owned())]).expect_err("it exists").to_string();
         assert!(error.contains("exists, and nothing is overwritten"), "{error}");
         assert_eq!(fs::read_to_string(folder.join("a/b")).expect("it is still there"), "text");
+    }
+
+    /// The help, the template, the page and the tool that chooses a Python.
+    #[test]
+    fn all_name_the_same_versions_of_python() {
+        let read = |path: &str| {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        };
+        let tool = read("harness/plugin/python/build/interpreter.py");
+        let bound = |name: &str| {
+            let line = tool.lines().find_map(|line| line.strip_prefix(name)).expect("the tool has it");
+            line.trim_matches(['(', ')']).replace(", ", ".")
+        };
+        let (oldest, newest) = (bound("OLDEST = "), bound("NEWEST = "));
+        let page = read("docs/writing-a-backend.md");
+        let bridge = format!("The bridge serves CPython {oldest} to {newest};");
+        assert!(page.contains(&bridge), "{bridge}");
+
+        let template = include_str!("templates/python/backend.toml");
+        let demand =
+            template.lines().find(|line| line.starts_with("requires_python = ")).expect("it has one");
+        assert!(page.lines().any(|line| line.starts_with(demand)), "the page has {demand}");
+        let least = demand.trim_start_matches("requires_python = \">=").trim_end_matches('"');
+        assert!(page.contains(&format!("lists a numpy for {least} and later")), "{least}");
+        let help = Language::Python.to_possible_value().and_then(|value| Some(value.get_help()?.to_string()));
+        assert_eq!(help, Some(format!("Python {least} to {newest}, with numpy")));
     }
 
     #[test]

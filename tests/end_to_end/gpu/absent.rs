@@ -82,7 +82,7 @@ fn a_device_that_nobody_named_is_not_why_nothing_runs() {
     }
     // A backend for nothing else is unavailable all the same.
     let repository = repository(1);
-    let run = repository.invoke(["bench", "hostile/builtin"]).args(QUICK);
+    let run = repository.invoke(["bench", "hostile"]).args(QUICK);
     let finished = run.env("TRAINMARK_HOSTILE_DEVICES", "cuda:0=no driver here").run().expect(1);
     assert!(finished.stdout.contains(&format!("hostile@cuda: unavailable: {REASON}\n")), "{finished:?}");
 }

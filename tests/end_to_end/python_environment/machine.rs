@@ -115,6 +115,11 @@ impl Machine {
         self.python
     }
 
+    /// The folder of the test's only wheel.
+    pub(super) fn wheels(&self) -> PathBuf {
+        self.outside.path().join("wheels")
+    }
+
     fn bin(&self) -> PathBuf {
         self.outside.path().join("bin")
     }
@@ -139,7 +144,7 @@ impl Machine {
             .invoke(arguments)
             .env("PATH", self.bin())
             .env("XDG_CACHE_HOME", self.outside.path().join("cache"))
-            .env("PIP_FIND_LINKS", self.outside.path().join("wheels"))
+            .env("PIP_FIND_LINKS", self.wheels())
             .env("PIP_NO_INDEX", "1")
     }
 

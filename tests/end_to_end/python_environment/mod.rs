@@ -75,6 +75,27 @@ fn what_is_half_made_or_has_lost_its_python_is_made_again() {
 }
 
 #[test]
+fn a_wheel_that_another_build_has_fetched_is_not_fetched_again() {
+    let Some(machine) = Machine::new() else { return };
+    let name = "numpy-1.0-py3-none-any.whl";
+    let here = machine.cache().with_file_name("wheels");
+    fs::create_dir_all(&here).unwrap();
+    fs::copy(machine.wheels().join(name), here.join(name)).unwrap();
+    // An index tells the hashes of what it has.
+    let index = machine.wheels().with_file_name("index");
+    fs::create_dir_all(index.join("numpy")).unwrap();
+    let (address, requirement) = (machine.wheels().join(name), machine.requirement());
+    let hash = requirement.trim().rsplit(':').next().unwrap();
+    let link = format!("<a href=\"file://{}#sha256={hash}\">{name}</a>", address.display());
+    fs::write(index.join("numpy/index.html"), format!("<!DOCTYPE html>\n{link}\n")).unwrap();
+    let check = machine.check().env("PIP_NO_INDEX", "0").env("PIP_FIND_LINKS", "");
+    check.env("PIP_INDEX_URL", format!("file://{}", index.display())).run().expect(0);
+    let log = machine.repository.path().join("target/backends/minimal-c/minimal-c-cpu.log");
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.contains(&format!("| Processing {}", here.join(name).display())), "{log}");
+}
+
+#[test]
 fn a_backend_that_downloads_much_is_no_part_of_all_until_it_is_here() {
     let Some(machine) = Machine::new() else { return };
     machine.write("backend.toml", &format!("{TOML}default = false\ndownloads = \"a framework, 9.9 GB\"\n"));
@@ -100,9 +121,27 @@ fn a_backend_that_downloads_much_is_no_part_of_all_until_it_is_here() {
     machine.write("backend.py", "def describe(): return 1\n");
     let finished = bench(&["all"]).expect(0);
     assert!(finished.stdout.contains("minimal-c"), "{finished:?}");
+    // Also where it was never built with what is in the cache.
+    fs::remove_dir_all(repository.path().join("target")).unwrap();
+    let listed = machine.invoke(["list"]).run().expect(0).stdout;
+    assert!(listed.contains("not built yet") && !listed.contains("9.9 GB"), "{listed}");
+    let checked = machine.check().run().expect(0);
+    assert!(checked.stderr.contains("building minimal-c (log: "), "{checked:?}");
     // Other packages would be fetched unasked.
     machine.requires(&format!("# another\n{}", machine.requirement()));
     bench(&["all"]).expect(2);
+}
+
+#[test]
+fn what_fits_no_workload_is_refused_before_it_is_built() {
+    let Some(machine) = Machine::new() else { return };
+    machine.write("backend.toml", &format!("{TOML}downloads = \"a framework, 9.9 GB\"\n"));
+    let check =
+        machine.invoke(["check", "minimal-c/builtin", "--workload", "softmax", "--dataset", "synthetic"]);
+    let words = "error: nothing to run: no implementation that was asked for fits softmax; one without batch norm \
+                 takes BACKEND or BACKEND/none\n";
+    assert_eq!(check.run().refusal(), words);
+    assert!(!machine.repository.path().join("target").exists() && !machine.cache().exists());
 }
 
 #[test]

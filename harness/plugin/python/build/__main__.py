@@ -23,6 +23,9 @@ FORMAT = 1
 # What the harness reads of the library's Python, beside the library.
 SERVED = "python.json"
 
+# The line of a probe by which the harness knows that it need not announce a download.
+NOTHING_TO_FETCH = "nothing to fetch"
+
 
 def parse(arguments):
     """The command line, which the harness makes from backend.toml."""
@@ -76,6 +79,8 @@ def build(options, folder, target):
         "python": str(environment.program),
         "libpython": str(shared),
         "module": Path(options.module).stem,
+        # As text: one whose name is none is not told.
+        "folder": str(folder) if str(folder).isprintable() else "",
     }
     library.assemble(bridge, files, comment, target / options.library)
     write_served(environment, python, shared, target, signs_against(environment, folder / options.requirements_cuda))
@@ -107,6 +112,8 @@ def probe(options, folder):
     environment = find_environment(options, folder)
     environment.check()
     python = environment.python() if environment.is_whole() else environment.base
+    if environment.is_whole():
+        say(NOTHING_TO_FETCH)
     say(f"{python.name}, {environment.summary()}")
 
 

@@ -1,5 +1,6 @@
 """Puts the packages of a requirements file into an environment, with uv or pip."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -57,22 +58,20 @@ class Installer:
         self.program = folder / "bin/python"
         self.uv = shutil.which("uv")
         self.has_own_pip = not self.uv and not python.installs_for_others
-        # Wheels that the build of another backend has fetched.
-        wheels = folder.parent.parent / WHEELS
-        self.links = ["--find-links", str(wheels)] if wheels.is_dir() else []
+        self.wheels = folder.parent.parent / WHEELS
 
-    def command(self, requirements):
-        """The command that installs, for the environment of `variables`."""
+    def command(self, *what):
+        """The command that installs something, for the environment of `variables`."""
         if self.uv:
             start = [self.uv, "pip", "install", "--python", str(self.program), "--compile-bytecode"]
-            return [*start, "--no-progress", "--no-cache", *self.links, *CHECKED, str(requirements)]
+            return [*start, "--no-progress", "--no-cache", *what]
         if self.has_own_pip:
             start = [str(self.program), "-I", "-m", "pip"]
         else:
             start = [self.python.program, "-I", "-m", "pip", "--python", str(self.program)]
         quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar=off", "--no-warn-script-location"]
         # What is fetched is kept once, unpacked.
-        return [*start, "install", *quiet, "--no-cache-dir", *self.links, *CHECKED, str(requirements)]
+        return [*start, "install", *quiet, "--no-cache-dir", *what]
 
     def variables(self, temporary):
         """The environment's variables, with what is temporary in a folder that is watched."""
@@ -83,6 +82,21 @@ class Installer:
             settings["UV_OFFLINE"] = "1"
         variables = clean_environment(**settings)
         return {name: value for name, value in variables.items() if name not in CONTRARY}
+
+
+def wheels_that_are_here(folder, requirements):
+    """Wheels that the build of another backend has fetched and a requirements file asks for, by their hashes."""
+    asked = requirements.read_text(encoding="utf-8")
+    return [wheel for wheel in sorted(folder.glob("*.whl")) if f"sha256:{sha256(wheel)}" in asked]
+
+
+def sha256(file):
+    """Of a file's content, hexadecimal."""
+    summed = hashlib.sha256()
+    with open(file, "rb") as content:
+        while block := content.read(1 << 20):
+            summed.update(block)
+    return summed.hexdigest()
 
 
 def is_offline():
@@ -99,24 +113,33 @@ def install(title, installer, folder, requirements, expected):
     """Installs what a requirements file names; `expected`: the bytes that it takes, 0 where nobody knows."""
     temporary = folder / "temporary"
     temporary.mkdir()
-    command = installer.command(requirements)
     say(f"{title}: fetching through {'uv' if installer.uv else 'pip'} into {folder}")
     with Progress(title, None if installer.uv else temporary, folder, expected):
-        done = subprocess.run(
-            command,
-            env=installer.variables(temporary),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-        )
-    for line in done.stdout.splitlines():
-        # Not at the line's start: the error that counts is told below.
-        say(f"| {line}")
+        # By themselves: of two files that are alike, pip prefers the index's. One that is for another
+        # Python or machine is refused, and then fetched.
+        for wheel in wheels_that_are_here(installer.wheels, requirements):
+            run(installer.command("--no-index", "--no-deps", str(wheel)), installer.variables(temporary))
+        done = run(installer.command(*CHECKED, str(requirements)), installer.variables(temporary))
     shutil.rmtree(temporary, ignore_errors=True)
     if done.returncode != 0:
         raise Failure(f"{title} could not be made: {reason_of(done.stdout, installer.python)}")
+
+
+def run(command, variables):
+    """Runs a command that installs; what it prints goes to the log."""
+    done = subprocess.run(
+        command,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    )
+    for line in done.stdout.splitlines():
+        # Not at the line's start: the error that counts is told below.
+        say(f"| {line}")
+    return done
 
 
 def reason_of(log, python):

@@ -25,6 +25,9 @@ pub(crate) struct Manifest {
     pub(crate) libpython: PathBuf,
     /// The module that has `describe` and `open`.
     pub(crate) module: String,
+    /// The folder in which its files lay when the library was built, for messages.
+    #[serde(default)]
+    pub(crate) folder: String,
 }
 
 /// What every format of the comment has.

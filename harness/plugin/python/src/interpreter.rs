@@ -41,7 +41,7 @@ impl Interpreter {
         // SAFETY: it has just been initialised.
         let lock = unsafe { Lock::take(interface) };
         let library = archive.library.to_str().ok_or("the library's path is not UTF-8")?;
-        let bridge = import_bridge(&lock, library, &archive.manifest.module)
+        let bridge = import_bridge(&lock, library, &archive.manifest)
             .map_err(|error| format!("Python's side of the bridge does not start: {}", error.message))?;
         Ok(Self { bridge: bridge.keep(), caveat: version.caveat() })
     }
@@ -107,10 +107,10 @@ fn initialise(interface: &'static Interface, manifest: &Manifest) -> Result<(), 
     Ok(())
 }
 
-/// Imports the bridge's Python from the library's archive, and tells it the backend's module.
-fn import_bridge<'l>(lock: &'l Lock, library: &str, module: &str) -> Result<Object<'l>, Error> {
+/// Imports the bridge's Python from the library's archive, and tells it which module is the backend.
+fn import_bridge<'l>(lock: &'l Lock, library: &str, manifest: &Manifest) -> Result<Object<'l>, Error> {
     lock.import_first_from(library)?;
     let bridge = lock.import(c"trainmark._bridge")?;
-    Answer::of(bridge.call(c"start", vec![lock.text(module)?])?)?;
+    Answer::of(bridge.call(c"start", vec![lock.text(&manifest.module)?, lock.text(&manifest.folder)?])?)?;
     Ok(bridge)
 }

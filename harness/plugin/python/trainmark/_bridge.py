@@ -13,16 +13,21 @@ from types import ModuleType
 from typing import Any, Callable, Dict, Tuple, cast
 
 import trainmark
-from trainmark._failure import Breach, answered
+from trainmark._failure import Breach, answered, backend_lies_in
+from trainmark._sources import found_in
 
 _module = "backend"
 
 
 @answered
-def start(module: str) -> Tuple[()]:
-    """Says which module is the backend; called once, before anything else."""
+def start(module: str, folder: str) -> Tuple[()]:
+    """Says which module is the backend and from which folder it was built, if that is known; called once,
+    before anything else."""
     global _module
     _module = module
+    if folder:
+        backend_lies_in(folder)
+        found_in(folder)
     # Where a framework crashes, the log has Python's stack. The descriptor is the process's
     # standard error, whatever a backend makes of sys.stderr.
     faulthandler.enable(2)

@@ -24,7 +24,19 @@ _SAID_BY_THE_BACKEND = {
 _OUT_OF_MEMORY_WORDS = ("out of memory", "can't allocate memory", "resource_exhausted")
 
 _OWN_FOLDER = os.path.dirname(__file__) + os.sep
-_BACKEND_FOLDER = os.path.dirname(os.path.dirname(__file__)) + os.sep
+
+# Where the backend's files lie: in the library, and where they were when it was built.
+_backend_folders = [os.path.dirname(os.path.dirname(__file__))]
+
+
+def backend_lies_in(folder: str) -> None:
+    """Says where the backend's files were when the library was built."""
+    _backend_folders.append(folder)
+
+
+def _is_backends(file: Optional[str]) -> bool:
+    # Not what lies deeper: an environment may.
+    return os.path.dirname(file or "") in _backend_folders
 
 
 class Breach(Exception):
@@ -100,14 +112,14 @@ def _printable(text: str) -> str:
 
 def _place(error: BaseException) -> Optional[str]:
     """File and line of the backend's own code that was running, else of any but the bridge's."""
-    if isinstance(error, SyntaxError) and (error.filename or "").startswith(_BACKEND_FOLDER):
+    if isinstance(error, SyntaxError) and _is_backends(error.filename):
         return f"{os.path.basename(error.filename or '')}:{error.lineno}"
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
         if not frame.filename.startswith((_OWN_FOLDER, "<frozen"))
     ]
-    own = [frame for frame in frames if frame.filename.startswith(_BACKEND_FOLDER)]
+    own = [frame for frame in frames if _is_backends(frame.filename)]
     if not frames:
         return None
     last = (own or frames)[-1]

@@ -73,10 +73,7 @@ impl Wanted<'_> {
     ) -> anyhow::Result<Vec<String>> {
         let selected = self.selection.implementation.as_deref();
         if !workload.model.has_batch_norm() {
-            // Without batch norm there is nothing to choose between, unless the
-            // user asked for something else by name.
-            let wanted = selected.is_none_or(|name| name == Implementation::NONE);
-            return Ok(if wanted { vec![Implementation::NONE.to_owned()] } else { Vec::new() });
+            return Ok(if self.fits(workload) { vec![Implementation::NONE.to_owned()] } else { Vec::new() });
         }
         let mut names: Vec<&str> = info.implementations.iter().map(|one| one.name.as_str()).collect();
         if let Some(name) = selected {

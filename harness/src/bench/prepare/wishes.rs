@@ -36,10 +36,7 @@ impl Preparer<'_> {
             }
         }
         if self.cells.is_empty() {
-            let workloads = self.selected.workloads.join(", ");
-            bail!(
-                "nothing to run: no implementation that was asked for fits {workloads}; one without batch norm takes BACKEND or BACKEND/none"
-            );
+            return self.nothing_fits();
         }
         Ok(())
     }

@@ -60,3 +60,42 @@ fn what_no_backend_has_is_refused_with_what_there_is() {
         "no selected backend has the implementation primitiv; did you mean primitive? (there are: primitive)"
     );
 }
+
+/// What is told before anything is built, of a library with these implementations.
+fn told_of_fit(implementations: &[&str], selected: Selected) -> Result<Vec<String>, String> {
+    let scripted = Scripted::new(&[]);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let library = folder.path().join("liba.so");
+    std::fs::write(&library, "not looked at").expect("writable");
+    let selections = implementations.iter().map(|name| format!("{}{name}", library.display())).collect();
+    let selected = Selected { selections, threads: 4, ..selected };
+    let mut screen = Screen::default();
+    let mut preparer =
+        Preparer::new(&selected, Registry::default(), &scripted.script, &mut screen).expect("it is there");
+    let wanted = preparer.wanted().expect("it loads");
+    preparer.check_fit(&wanted).map_err(|error| error.to_string())?;
+    Ok(screen.lines)
+}
+
+#[test]
+fn what_fits_no_workload_is_told_or_refused_by_the_names() {
+    let both = || selected(&["lenet-bn", "lenet"]);
+    assert_eq!(told_of_fit(&[""], both()), Ok(Vec::new()));
+    assert_eq!(told_of_fit(&["/primitive", "/none"], both()), Ok(Vec::new()), "each has one that takes it");
+    let left = "lenet is left out of a/primitive, a/builtin: it has no batch norm, and takes BACKEND or BACKEND/none";
+    assert_eq!(told_of_fit(&["/primitive", "/builtin"], both()), Ok(vec![left.to_owned()]));
+    let left =
+        "lenet-bn is left out of a/none: it has batch norm, and takes BACKEND or BACKEND/IMPLEMENTATION";
+    assert_eq!(told_of_fit(&["/none"], both()), Ok(vec![left.to_owned()]));
+
+    let refused = told_of_fit(&["/builtin"], selected(&["softmax", "lenet"]));
+    let words = "nothing to run: no implementation that was asked for fits softmax, lenet; one without batch norm \
+                 takes BACKEND or BACKEND/none";
+    assert_eq!(refused, Err(words.to_owned()));
+    let words = "nothing to run: no implementation that was asked for fits lenet-bn; one with batch norm takes \
+                 BACKEND or BACKEND/IMPLEMENTATION";
+    assert_eq!(told_of_fit(&["/none"], selected(&["lenet-bn"])), Err(words.to_owned()));
+    let implementations = vec!["none".to_owned()];
+    let refused = told_of_fit(&[""], Selected { implementations, ..selected(&["lenet-bn"]) });
+    assert_eq!(refused, Err(words.to_owned()));
+}

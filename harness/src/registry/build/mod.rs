@@ -17,6 +17,7 @@ use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::manifest::{Artifact, Manifest};
 
@@ -55,6 +56,8 @@ pub struct Recipe {
     target: PathBuf,
     stem: String,
     artifact: Artifact,
+    /// Whether a probe has said that what the build would fetch is here: see [`Recipe::look`].
+    is_fetched: OnceLock<bool>,
 }
 
 /// What is known of a library before it is built or loaded.
@@ -85,6 +88,7 @@ impl Recipe {
             target: builds.join(&manifest.name),
             stem: format!("{}-{devices}", manifest.name),
             artifact,
+            is_fetched: OnceLock::new(),
         }
     }
 
@@ -118,7 +122,8 @@ impl Recipe {
 
     /// What the build fetches from the network, if it says so, unless it is known to be here.
     pub fn downloads(&self) -> Option<&str> {
-        self.artifact.downloads.as_deref().filter(|_| !self.has_packages())
+        let is_here = self.is_fetched.get().is_some_and(|is_fetched| *is_fetched) || self.has_packages();
+        self.artifact.downloads.as_deref().filter(|_| !is_here)
     }
 
     /// The library, built or not.
@@ -231,6 +236,7 @@ mod tests {
 
     use super::*;
     use crate::interrupt::Interrupt;
+    use crate::registry::manifest::{Need, Requirement};
 
     pub(super) fn artifact(build: &[&str]) -> Artifact {
         Artifact {
@@ -278,6 +284,23 @@ mod tests {
         assert_eq!(recipe.freshness().expect("readable"), Freshness::Fresh);
         fs::write(folder.path().join("source"), "two").expect("writable");
         assert_eq!(recipe.freshness().expect("readable"), Freshness::Stale);
+    }
+
+    #[test]
+    fn a_probe_says_that_nothing_is_to_be_fetched() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for (printed, expected) in [("nothing to fetch\nPython", None), ("nothing", Some("much"))] {
+            let mut recipe = recipe(folder.path(), "true");
+            let probe = ["printf", "%s\n", printed].map(str::to_owned).to_vec();
+            let requirement = Requirement::Probe(probe);
+            recipe.artifact.needs.push(Need { requirement, hint: String::new() });
+            recipe.artifact.downloads = Some("much".to_owned());
+            assert_eq!(recipe.downloads(), Some("much"), "nobody knows yet");
+            let patience = std::time::Duration::from_secs(60);
+            let found = recipe.look(Network::Allowed, patience, &Interrupt::default());
+            assert_eq!(found.as_deref().ok(), printed.lines().last());
+            assert_eq!(recipe.downloads(), expected);
+        }
     }
 
     #[test]

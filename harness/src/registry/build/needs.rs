@@ -8,6 +8,9 @@ use crate::registry::manifest::Requirement;
 
 use super::{Network, Recipe};
 
+/// What a probe prints, as a line of its own, where all that the build would fetch is here already.
+const NOTHING_TO_FETCH: &str = "nothing to fetch";
+
 /// Why a need that is probed for is not met.
 enum Unmet {
     /// The probe says so, and why.
@@ -29,7 +32,7 @@ impl Recipe {
     }
 
     /// Looks at what building needs. Returns the last line that a probe has printed: what it has
-    /// found, or nothing.
+    /// found, or nothing. What it says of downloads, [`Self::downloads`] knows from then on.
     ///
     /// # Errors
     /// As [`Self::missing_need`] says it.
@@ -75,7 +78,12 @@ impl Recipe {
         let mut process = process.map_err(|error| Unmet::Lacking(format!("{error:#}")))?;
         let name = command.join(" ");
         match process.finish(interrupt, patience, &mut |_| {}) {
-            Ok(status) if status.success() => Ok(process.last_line()),
+            Ok(status) if status.success() => {
+                let said = process.last_lines().unwrap_or_default();
+                // The first answer counts: what is fetched meanwhile was announced.
+                self.is_fetched.get_or_init(|| said.lines().any(|line| line.trim() == NOTHING_TO_FETCH));
+                Ok(process.last_line())
+            }
             Ok(status) => Err(Unmet::Lacking(match process.last_line() {
                 line if line.is_empty() => format!("`{name}` printed nothing and ended with {status}"),
                 line => line,

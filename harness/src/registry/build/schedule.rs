@@ -123,6 +123,8 @@ fn build(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::OnceLock;
+
     use super::super::tests::artifact;
     use super::*;
 
@@ -130,7 +132,8 @@ mod tests {
         let mut artifact = artifact(&["true"]);
         artifact.memory = gibibytes << 30;
         let target = name.split('-').next().unwrap_or_default().into();
-        Recipe { label: name.into(), folder: "".into(), target, stem: name.into(), artifact }
+        let is_fetched = OnceLock::new();
+        Recipe { label: name.into(), folder: "".into(), target, stem: name.into(), artifact, is_fetched }
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl Assembled {
         fs::write(sources.join("backend.py"), source).unwrap();
         let comment = format!(
             r#"{{"format": 1, "name": "mine", "version": "1.2.3", "module": "backend",
-                "python": {:?}, "libpython": {:?}}}"#,
+                "python": {:?}, "libpython": {:?}, "folder": {sources:?}}}"#,
             python.program, python.library
         );
         // What provides `trainmark` is a folder beside it, whose other files are not Python.

@@ -171,6 +171,13 @@ pub(crate) fn line(text: &str) -> usize {
     BACKEND.lines().position(|line| line.contains(text)).expect("it is there") + 1
 }
 
+/// The path of the file that its author edits, from its last letter beyond ASCII on, which Python may
+/// write by its number.
+fn edited(backend: &Assembled) -> String {
+    let path = backend.folder().join("sources/backend.py").display().to_string();
+    path.rsplit('Ü').next().unwrap_or_default().to_owned()
+}
+
 /// A session that does this.
 pub(crate) fn open(plugin: &Plugin, behaviour: &str) -> Result<PluginSession<'static>, Error> {
     let mut request = training::request();
@@ -200,6 +207,8 @@ fn what_a_session_does_wrong_is_told() {
     assert!(log.contains("close: RuntimeError: it does not close"), "{log}");
     assert!(log.contains(&format!("close: {KEPT_IMAGES}")), "{log}");
     assert!(!log.contains("_session.py"), "a traceback begins in the backend: {log}");
+    let line = format!("{}\", line {}, in train_step", edited(&backend), line(r#"{}["x"]"#));
+    assert!(log.contains(&line), "it names the file that the author edits: {log}");
 }
 
 #[test]
@@ -239,7 +248,8 @@ fn a_crash_leaves_pythons_stack_in_the_log() {
     let log = child::log(&output);
     assert!(!output.status.success(), "{log}");
     assert!(log.contains("Fatal Python error: Segmentation fault"), "{log}");
-    assert!(log.contains(&format!("backend.py\", line {} in train_step", line("string_at(0)"))), "{log}");
+    let line = format!("{}\", line {} in train_step", edited(&backend), line("string_at(0)"));
+    assert!(log.contains(&line), "{log}");
     assert!(child::said(&output).contains("printed before it crashed"));
 }
 
