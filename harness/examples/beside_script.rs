@@ -2,11 +2,15 @@
 //! Python costs:
 //!
 //! ```sh
-//! cargo run --release -p trainmark --example beside_script -- [ROUNDS] [EPOCHS] [THREADS]
+//! cargo run --release -p trainmark --example beside_script -- [ROUNDS] [EPOCHS] [THREADS] [HEAP]
 //! ```
 //!
-//! In each round a worker trains as in a benchmark, and then the script, in a process with the same
-//! variables and the same Python. The first epoch of each is left out. `pytorch` must have been built.
+//! In each round a worker trains as in a benchmark, and before or after it the script, in a process with the
+//! same variables and the same Python. The first epoch of each is left out. `pytorch` must have been built.
+//!
+//! Unless `HEAP` is `own`, both heaps keep what is freed. Left to itself, glibc gives the end of a heap back
+//! whenever so much of it is free, and the next step faults its pages in anew: how often that happens hangs on
+//! what lies there, by the order in which a process has allocated, and has nothing to do with the bridge.
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "nobody but a developer runs it")]
 
@@ -23,6 +27,15 @@ use trainmark::registry::repository_root;
 use trainmark::worker;
 use trainmark::worker::protocol::{Job, Message, Task};
 use trainmark_reports::record::Device;
+use trainmark_reports::statistics::compare;
+
+/// What keeps glibc from giving memory back: blocks up to 32 MiB come from the heap, and a GiB may be free at
+/// its end, as in `pytorch/tuned`.
+const HEAP: [(&str, &str); 2] =
+    [("MALLOC_MMAP_THRESHOLD_", "33554432"), ("MALLOC_TRIM_THRESHOLD_", "1073741824")];
+
+/// The argument for heaps as glibc has them.
+const OWN: &str = "own";
 
 struct Lab {
     dataset: DecodedFiles,
@@ -107,6 +120,16 @@ fn summary(seconds: &[f64]) -> [f64; 2] {
     [seconds[0], seconds[seconds.len() / 2]]
 }
 
+/// Starts this program again where glibc has not been told of the heap, which it asks for only at its start.
+fn keep_heaps_alike(arguments: &[String]) {
+    if HEAP.iter().all(|(name, _)| std::env::var_os(name).is_some()) {
+        return;
+    }
+    let again = std::env::current_exe().expect("the system tells it");
+    let status = Command::new(again).args(arguments).envs(HEAP).status().expect("it has started once");
+    std::process::exit(status.code().unwrap_or(1));
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let first = arguments.first().map(String::as_str);
@@ -118,20 +141,44 @@ fn main() {
             .get(place)
             .map_or(usual, |word| word.parse().expect("a number of rounds, epochs and threads"))
     };
+    if arguments.get(3).is_some_and(|word| word == OWN) {
+        println!("each heap is left to glibc: by how often it gives memory back, the two differ as well");
+    } else {
+        keep_heaps_alike(&arguments);
+        println!("both heaps keep what is freed ({})", HEAP.map(|(name, _)| name).join(" and "));
+    }
     let lab = Lab::new(number(1, 4).max(2), number(2, 2) as usize);
-    let mut all = [Vec::new(), Vec::new()];
-    for round in 1..=number(0, 5) {
-        for (all, seconds) in all.iter_mut().zip([lab.in_a_worker(), lab.in_the_script()]) {
-            all.extend_from_slice(&seconds[1..]);
-        }
-        let [[worker, _], [script, _]] = [&all[0], &all[1]].map(|seconds| summary(seconds));
-        println!("round {round}: least so far {worker:.3} s in a worker, {script:.3} s in the script");
+    let rounds = number(0, 5).max(1);
+    let (mut all, mut pairs) = ([Vec::new(), Vec::new()], Vec::new());
+    for round in 1..=rounds {
+        // What slows the machine for a while hits each as often as the other.
+        let (worker, script) = if round % 2 == 1 {
+            let worker = lab.in_a_worker();
+            (worker, lab.in_the_script())
+        } else {
+            let script = lab.in_the_script();
+            (lab.in_a_worker(), script)
+        };
+        let [worker, script] = [worker, script].map(|seconds| seconds[1..].to_vec());
+        let [of_worker, of_script] = [&worker, &script].map(|seconds| summary(seconds)[0]);
+        println!("round {round}: least {of_worker:.3} s in a worker, {of_script:.3} s in the script");
+        pairs.push((of_worker, of_script));
+        all[0].extend(worker);
+        all[1].extend(script);
     }
     let [worker, script] = all.map(|seconds| summary(&seconds));
     for (what, worker, script) in [("least", worker[0], script[0]), ("median", worker[1], script[1])] {
-        println!(
-            "{what}: {worker:.3} s in a worker, {script:.3} s in the script, {:+.1}%",
-            100.0 * (worker / script - 1.0)
-        );
+        let percent = percent(worker / script);
+        println!("{what}: {worker:.3} s in a worker, {script:.3} s in the script, {percent:+.1}%");
     }
+    // One round has no interval.
+    if let Some(ratio) = compare(&pairs).interval {
+        let [estimate, low, high] = [ratio.estimate, ratio.low, ratio.high].map(percent);
+        println!("the rounds' least, paired: {estimate:+.1}%, 95% interval {low:+.1}% to {high:+.1}%");
+    }
+}
+
+/// `+1.9`, of a ratio.
+fn percent(ratio: f64) -> f64 {
+    100.0 * (ratio - 1.0)
 }
