@@ -24,6 +24,7 @@ mod libtorch;
 mod memory;
 mod merge;
 mod new_backend;
+mod operation_check;
 mod operations;
 mod page;
 mod python_environment;

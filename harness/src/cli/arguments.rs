@@ -92,7 +92,11 @@ an input cannot be used; 130 interrupted, what was recorded is kept.";
 
 const CHECK_EXAMPLES: &str = "Examples:
   trainmark check handwritten
-  trainmark check ./libmine.so --workload softmax";
+  trainmark check ./libmine.so --workload softmax
+  trainmark check candle --operations --cases 1000   random layers and small models
+
+A model of --operations that fails is made smaller while it still does, and printed with
+the command that finds it again.";
 
 const OPERATIONS_EXAMPLES: &str = "Examples:
   trainmark operations                             every operation of every backend
@@ -212,6 +216,22 @@ pub struct CheckArguments {
     /// Workloads to check: lenet-bn, lenet, softmax
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_values = ["lenet-bn", "lenet"])]
     pub workload: Vec<String>,
+    /// Check every operation instead: random layers and small models, each value within what
+    /// float32's rounding explains
+    #[arg(long, conflicts_with_all = ["workload", "dataset", "data_dir"])]
+    pub operations: bool,
+    /// Random models that are tried [default: 300]
+    #[arg(long, value_name = "N", requires = "operations", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub cases: Option<u32>,
+    /// What they are drawn by [default: 1]
+    #[arg(long, value_name = "N", requires = "operations")]
+    pub seed: Option<u64>,
+    /// Only the model of this number, as a failure names it
+    #[arg(long, value_name = "NUMBER", requires = "operations", conflicts_with = "cases")]
+    pub case: Option<u32>,
+    /// Print what was found as JSON
+    #[arg(long, requires = "operations")]
+    pub json: bool,
     /// What a worker may use.
     #[command(flatten)]
     pub worker: WorkerArguments,

@@ -13,6 +13,9 @@ use crate::conformance;
 use crate::failure::{Failure, FailureKind};
 
 pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
+    if arguments.operations {
+        return super::check_operations::run(arguments);
+    }
     let executor = super::executor(arguments.worker.limits())?;
     let registry = super::registry(&arguments.backends)?;
     let selected = Selected {

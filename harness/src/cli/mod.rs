@@ -4,6 +4,7 @@ mod advice;
 pub mod arguments;
 mod bench;
 mod check;
+mod check_operations;
 mod compare;
 mod data;
 mod doctor;

@@ -11,6 +11,7 @@ mod band;
 mod batches;
 mod deviation;
 mod foreseen;
+pub mod operations;
 mod parity;
 mod prediction;
 mod protocol;

@@ -155,7 +155,13 @@ fn name_conventions(declared: RunningVariance, computed: &[RunningVariance], sta
     statistics.detail.push_str(&told);
 }
 
-fn measurable_rate(specs: &[ParameterSpec], parameters: &[Vec<f64>], gradients: &[Vec<f64>]) -> f64 {
+/// The least power of two, from 1 on, at which the change of every tensor with a gradient stands far above the
+/// rounding of float32.
+pub(super) fn measurable_rate(
+    specs: &[ParameterSpec],
+    parameters: &[Vec<f64>],
+    gradients: &[Vec<f64>],
+) -> f64 {
     let norm = |tensor: &[f64]| norm(tensor.iter().copied());
     let trained = (0..specs.len()).filter(|&slot| specs[slot].role.is_trainable());
     let largest = gradients.iter().map(|tensor| norm(tensor)).fold(0.0, f64::max);

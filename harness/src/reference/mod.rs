@@ -20,6 +20,7 @@ mod network;
 mod parts;
 mod pooling;
 mod resize;
+pub mod rounding;
 
 pub use loss::Score;
 pub use network::{Batch, Pass, Reference};
@@ -27,6 +28,7 @@ pub use network::{Batch, Pass, Reference};
 #[cfg(test)]
 pub(crate) use {
     batch_norm::BatchNorm,
+    convolution::Convolution,
     pooling::{MaxPool, Windows},
 };
 

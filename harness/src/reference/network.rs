@@ -237,7 +237,8 @@ impl Reference {
     }
 }
 
-fn operation(
+/// The operation of a layer.
+pub(super) fn operation(
     layer: &Layer,
     input: Shape,
     output: Shape,
@@ -281,7 +282,7 @@ fn operation(
 }
 
 /// Height and width; a vector counts as one row.
-fn sides(shape: Shape) -> (usize, usize) {
+pub(super) fn sides(shape: Shape) -> (usize, usize) {
     match shape {
         Shape::Image { height, width, .. } => (height, width),
         Shape::Vector(features) => (1, features),

@@ -5,12 +5,13 @@
 use std::time::Instant;
 
 use super::protocol::{Done, EpochMessage, Job, Message};
+use crate::conformance::operations::CaseName;
 
 /// Bytes that a worker may say, and further ones per epoch. Far more than any job needs: what is
 /// kept of them must not fill the harness's memory.
 const MOST_BYTES: usize = 16 << 20;
 const MOST_BYTES_PER_EPOCH: usize = 4 << 10;
-/// Calls that a job makes, and further ones per epoch: each begins its time limit anew.
+/// Calls that a job makes, and further ones per epoch or case: each begins its time limit anew.
 const MOST_CALLS: usize = 20_000;
 const MOST_CALLS_PER_EPOCH: usize = 10;
 /// Letters of a call's name.
@@ -37,6 +38,7 @@ pub struct Dialogue {
     last_epoch: u32,
     has_trained: bool,
     has_predicted: bool,
+    trying: Option<CaseName>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +48,7 @@ enum Kind {
     Check,
     Train,
     Audit,
+    Operations,
     Measure,
 }
 
@@ -58,6 +61,7 @@ impl Dialogue {
             Job::Check { .. } | Job::Estimate(_) => Kind::Check,
             Job::Train(_) => Kind::Train,
             Job::Audit { .. } => Kind::Audit,
+            Job::Operations { .. } => Kind::Operations,
             Job::Measure { .. } => Kind::Measure,
         };
         Self::new(kind, job.task().map_or(0, |task| task.epochs))
@@ -79,6 +83,7 @@ impl Dialogue {
             last_epoch: 0,
             has_trained: false,
             has_predicted: false,
+            trying: None,
         }
     }
 
@@ -131,11 +136,21 @@ impl Dialogue {
                 self.check_seconds("seconds", *seconds)
             }
             Message::Checked(_) => {
-                let may_be_checked = !matches!(self.job, Kind::Describe | Kind::Measure) && self.is_loaded;
+                let may_be_checked =
+                    !matches!(self.job, Kind::Describe | Kind::Operations | Kind::Measure) && self.is_loaded;
                 require(may_be_checked, "nothing is checked in this job")?;
                 require(!self.is_calling, "a call is under way")
             }
             Message::Epoch(epoch) => self.check_epoch(epoch),
+            Message::Trying { case } => {
+                require(self.job == Kind::Operations && self.is_loaded, "nothing is to be tried")?;
+                require(!self.is_calling, "a call is under way")?;
+                require(case.smaller.len() <= CaseName::MOST_STEPS, "nothing is made so small")
+            }
+            Message::Tried { case, .. } => {
+                require(!self.is_calling, "a call is under way")?;
+                require(self.trying.as_ref() == Some(case), "it is not what is being tried")
+            }
             Message::Measured(time) => {
                 let is_due = self.job == Kind::Measure && self.is_loaded && !self.is_measured;
                 require(is_due, "no operation's time is to be told")?;
@@ -169,7 +184,7 @@ impl Dialogue {
 
     fn check_done(&self, done: &Done) -> Result<(), String> {
         let is_due = match self.job {
-            Kind::Describe | Kind::Check | Kind::Audit => self.is_loaded,
+            Kind::Describe | Kind::Check | Kind::Audit | Kind::Operations => self.is_loaded,
             Kind::Foresee => true,
             Kind::Train => self.is_open,
             Kind::Measure => self.is_measured,
@@ -207,6 +222,9 @@ impl Dialogue {
                 (self.is_calling, self.has_trained, self.has_predicted) = (false, false, false);
             }
             Message::Measured(_) => (self.is_calling, self.is_measured) = (false, true),
+            Message::Trying { case } => self.trying = Some(case.clone()),
+            // Once is enough.
+            Message::Tried { .. } => self.trying = None,
             Message::Checked(_) | Message::Done(_) | Message::Failed(_) => {}
         }
     }
@@ -236,6 +254,7 @@ mod tests {
     use trainmark_reports::record::CheckRecord;
 
     use super::*;
+    use crate::conformance::operations::Tried;
     use crate::failure::{Failure, FailureKind};
     use crate::worker::protocol::BackendInfo;
 
@@ -288,6 +307,14 @@ mod tests {
         Message::Measured(OperationTime { seconds, low, high, samples: 10 })
     }
 
+    fn trying(number: u32) -> Message {
+        Message::Trying { case: CaseName::drawn(number) }
+    }
+
+    fn tried(number: u32) -> Message {
+        Message::Tried { case: CaseName::drawn(number), tried: Tried::Agreed { share: 0.1 } }
+    }
+
     fn train(epochs: u32) -> (Kind, u32) {
         (Kind::Train, epochs)
     }
@@ -328,6 +355,9 @@ mod tests {
         let job = (Kind::Measure, 0);
         let said = vec![loaded(0.1), call("train_step"), call("close"), measured(-0.01, -0.02, 0.1)];
         assert_eq!(told(job, said, done()), Ok(()));
+        let tries =
+            vec![loaded(0.1), trying(0), call("open"), Message::Returned, tried(0), trying(1), tried(1)];
+        assert_eq!(told((Kind::Operations, 2), tries, done()), Ok(()));
         let failure = Message::Failed(Failure::new(FailureKind::Failed, "at once"));
         assert_eq!(told(train(1), Vec::new(), failure), Ok(()));
     }
@@ -390,6 +420,14 @@ mod tests {
         refused(describe, vec![loaded(0.1)], check(), "nothing is checked in this job");
         refused(describe, Vec::new(), done(), "hardly begun");
         refused(describe, vec![loaded(0.1)], measured(1.0, 1.0, 1.0), "no operation's time");
+        refused((Kind::Check, 1), vec![loaded(0.1)], trying(0), "nothing is to be tried");
+        let operations = (Kind::Operations, 2);
+        refused(operations, Vec::new(), trying(0), "nothing is to be tried");
+        refused(operations, vec![loaded(0.1), trying(0)], tried(1), "not what is being tried");
+        refused(operations, vec![loaded(0.1), trying(0), tried(0)], tried(0), "not what is being tried");
+        refused(operations, vec![loaded(0.1), trying(0), call("open")], tried(0), "a call is under way");
+        let case = CaseName { number: 0, smaller: vec![0; CaseName::MOST_STEPS + 1] };
+        refused(operations, vec![loaded(0.1)], Message::Trying { case }, "made so small");
         refused(train(1), Vec::new(), call("\u{1b}[2J"), "no name of a call");
         refused(train(1), Vec::new(), call(&"x".repeat(41)), "no name of a call");
     }

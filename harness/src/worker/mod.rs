@@ -10,6 +10,7 @@ pub mod evidence;
 pub mod guard;
 mod library;
 mod measure;
+mod operations;
 mod processor_time;
 pub mod protocol;
 mod train;
@@ -96,6 +97,7 @@ fn run(job: &Job, harness: &mut Harness) -> anyhow::Result<()> {
         Job::Estimate(task) => check::run_estimate(task, harness),
         Job::Train(task) => train::run(task, harness),
         Job::Audit { task, evidence } => audit::run(task, evidence, harness),
+        Job::Operations { task, cases, shrinks } => operations::run(task, cases, *shrinks, harness),
         Job::Measure { task, operation, is_quick } => measure::run(task, operation, *is_quick, harness),
     }
 }

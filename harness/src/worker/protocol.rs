@@ -11,6 +11,7 @@ use trainmark_reports::text::one_line;
 
 use super::evidence::Evidence;
 use crate::conformance::Foreseen;
+use crate::conformance::operations::{CaseName, Tried};
 use crate::data::DecodedFiles;
 use crate::failure::Failure;
 
@@ -51,6 +52,15 @@ pub enum Job {
         /// What the run has said.
         evidence: Box<Evidence>,
     },
+    /// Hold small models, drawn by the task's seed, against the reference; nothing of it is timed.
+    Operations {
+        /// The cell and seed; the workload does not matter, and there are as many epochs as cases.
+        task: Task,
+        /// Which models.
+        cases: Vec<CaseName>,
+        /// Whether smaller models are tried of those that fail.
+        shrinks: bool,
+    },
     /// Time a single operation; the task's workload, seed and epochs do not matter.
     Measure {
         /// The cell.
@@ -71,6 +81,7 @@ impl Job {
             | Self::Estimate(task)
             | Self::Train(task)
             | Self::Audit { task, .. }
+            | Self::Operations { task, .. }
             | Self::Measure { task, .. } => Some(task),
         }
     }
@@ -131,6 +142,18 @@ pub enum Message {
     Checked(CheckRecord),
     /// An epoch has ended.
     Epoch(EpochMessage),
+    /// A small model is tried from here on, or, where one has failed, a smaller one.
+    Trying {
+        /// Which.
+        case: CaseName,
+    },
+    /// What came of it; of smaller ones only where they fail as well.
+    Tried {
+        /// Which.
+        case: CaseName,
+        /// What came of it.
+        tried: Tried,
+    },
     /// An operation has been timed.
     Measured(OperationTime),
     /// Everything was done.
@@ -152,6 +175,8 @@ impl Message {
             Self::Opened { .. } => "opened",
             Self::Checked(_) => "checked",
             Self::Epoch(_) => "epoch",
+            Self::Trying { .. } => "trying",
+            Self::Tried { .. } => "tried",
             Self::Measured(_) => "measured",
             Self::Done(_) => "done",
             Self::Failed(_) => "failed",

@@ -225,7 +225,9 @@ impl Runner for Script {
                 })?;
                 Ending::Done(Box::default())
             }
-            Job::Foresee { .. } | Job::Measure { .. } => Self::fail(FailureKind::Unsupported),
+            Job::Foresee { .. } | Job::Operations { .. } | Job::Measure { .. } => {
+                Self::fail(FailureKind::Unsupported)
+            }
         };
         let task = job.task();
         let is_lost = task.is_some_and(|task| {

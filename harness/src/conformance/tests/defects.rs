@@ -14,6 +14,10 @@ pub(super) enum Defect {
     PoolGradientQuartered,
     /// Max pool hands a tie's whole gradient to every maximum (dfdx 0.13's does).
     TieGradientToAll,
+    /// Convolution takes its padding for one less.
+    PaddingOneLess,
+    /// Convolution steps one less than its stride, where that is more than 1.
+    StrideOneLess,
     /// The running variance follows the convention that was not declared.
     OtherConvention,
     /// Prediction normalises with the test batch's statistics.

@@ -6,7 +6,7 @@ use trainmark_plugin::{
 };
 
 use super::defects::{Defect, WrongNorm, WrongPool};
-use crate::reference::{Batch, BatchNorm, MaxPool, Reference, Windows};
+use crate::reference::{Batch, BatchNorm, Convolution, MaxPool, Reference, Windows};
 
 pub(super) struct FloatSession<'d> {
     reference: Reference,
@@ -320,6 +320,26 @@ fn build(
                 let windows = Windows { input: sides(input), output: sides(output), window, stride };
                 let inner = MaxPool { windows, channels: input.channels() };
                 reference.replace(index, Box::new(WrongPool { inner, defect }));
+            }
+            (
+                Layer::Conv2d { out_channels, kernel, stride, padding },
+                Defect::PaddingOneLess | Defect::StrideOneLess,
+            ) => {
+                let (stride, padding) = match defect {
+                    Defect::PaddingOneLess => (stride, padding.saturating_sub(1)),
+                    _ => ((stride - 1).max(1), padding),
+                };
+                let convolution = Convolution {
+                    in_channels: input.channels(),
+                    input: sides(input),
+                    out_channels,
+                    output: sides(output),
+                    kernel,
+                    stride,
+                    padding,
+                    input_gradient: true,
+                };
+                reference.replace(index, Box::new(convolution));
             }
             (Layer::BatchNorm { epsilon, momentum }, Defect::BetaMissing | Defect::StatisticsDetached) => {
                 let channels = input.channels();

@@ -4,6 +4,7 @@
 mod audit;
 mod defects;
 mod float_session;
+mod operations;
 mod patterns;
 
 use trainmark_plugin::{Layer, Model, RunningVariance, Shape};

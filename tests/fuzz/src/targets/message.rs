@@ -57,6 +57,7 @@ fn job(kind: &str, epochs: u32) -> Option<Job> {
             let evidence = json!({ "epoch": 1, "train_loss": 0.5, "correct": 1, "start": [], "end": [] });
             json!({ "job": kind, "task": task, "evidence": evidence })
         }
+        "operations" => json!({ "job": kind, "task": task, "cases": [{ "number": 0 }], "shrinks": true }),
         "measure" => json!({ "job": kind, "task": task, "operation": "copy", "is_quick": true }),
         _ => return None,
     };
@@ -79,12 +80,14 @@ fn assert_possible(kind: &str, most_epochs: u32, heard: &[Message]) {
         let times = heard.iter().filter(|message| message.name() == name).count();
         assert!(times <= 1, "{name} is heard {times} times");
     }
-    for name in ["opened", "checked", "epoch", "measured", "done"] {
+    for name in ["opened", "checked", "epoch", "trying", "tried", "measured", "done"] {
         // Where no backend has a part in it, none is loaded.
         let is_due = kind == "foresee" && name == "done";
         assert!(is_due || place(name).is_none_or(|place| place > loaded), "{name} is heard before loaded");
     }
-    for (name, of) in [("opened", "train"), ("epoch", "train"), ("measured", "measure")] {
+    for (name, of) in
+        [("opened", "train"), ("epoch", "train"), ("tried", "operations"), ("measured", "measure")]
+    {
         assert!(place(name).is_none() || kind == of, "{name} is heard of a job to {kind}");
     }
     let mut epochs = 0;

@@ -1,0 +1,211 @@
+//! Draws cases.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use trainmark_plugin::{Layer, Model, Shape};
+
+use super::case::{Case, Pixels, Values, sides};
+
+/// Chance of one purpose, the same on every platform.
+pub(super) struct Dice(ChaCha8Rng);
+
+impl Dice {
+    /// Those of a purpose, a seed and one of many streams.
+    pub(super) fn new(purpose: &str, seed: u64, stream: u64) -> Self {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        for (byte, letter) in key[8..].iter_mut().zip(purpose.bytes()) {
+            *byte = letter;
+        }
+        let mut random = ChaCha8Rng::from_seed(key);
+        random.set_stream(stream);
+        Self(random)
+    }
+
+    /// One of so many.
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        // As good as even: no bound here comes near 2³².
+        self.0.next_u32() as usize % bound.max(1)
+    }
+
+    fn between(&mut self, least: usize, most: usize) -> usize {
+        least + self.below(most + 1 - least)
+    }
+
+    fn one_of<T: Copy>(&mut self, some: &[T]) -> T {
+        some[self.below(some.len())]
+    }
+
+    /// Whether it comes to one of so many.
+    fn is_one_in(&mut self, many: usize) -> bool {
+        self.below(many) == 0
+    }
+
+    pub(super) fn byte(&mut self) -> u8 {
+        self.below(256) as u8
+    }
+}
+
+/// Kinds of layers of an image; a kind that there are many mistakes to make in stands twice.
+const IMAGE_KINDS: [Kind; 12] = [
+    Kind::Convolution,
+    Kind::Convolution,
+    Kind::Convolution,
+    Kind::BatchNorm,
+    Kind::BatchNorm,
+    Kind::MaxPool,
+    Kind::MaxPool,
+    Kind::AvgPool,
+    Kind::Sigmoid,
+    Kind::Relu,
+    Kind::Tanh,
+    Kind::Resize,
+];
+/// Of a vector.
+const VECTOR_KINDS: [Kind; 5] = [Kind::Linear, Kind::BatchNorm, Kind::Sigmoid, Kind::Relu, Kind::Tanh];
+
+const BATCHES: [usize; 20] = [1, 1, 2, 2, 3, 3, 4, 5, 7, 8, 9, 16, 17, 31, 33, 64, 100, 128, 256, 300];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Convolution,
+    BatchNorm,
+    MaxPool,
+    AvgPool,
+    Sigmoid,
+    Relu,
+    Tanh,
+    Resize,
+    Linear,
+}
+
+/// The case of a seed with this number.
+pub(super) fn generate(seed: u64, number: u32) -> Case {
+    let mut dice = Dice::new("operations: cases", seed, u64::from(number));
+    loop {
+        let mut case = draw(&mut dice);
+        // One that is too large may be well with fewer samples.
+        while !case.fits() && case.batch > 1 {
+            case.batch /= 2;
+        }
+        if case.fits() {
+            return case;
+        }
+    }
+}
+
+fn draw(dice: &mut Dice) -> Case {
+    let input = Shape::Image {
+        channels: dice.between(1, 4),
+        height: dice.between(1, 13),
+        width: dice.between(1, 13),
+    };
+    let mut drawn = Drawn { dice, layers: Vec::new(), shape: input };
+    if drawn.dice.is_one_in(2) {
+        drawn.single_layer();
+    } else {
+        drawn.several_layers();
+    }
+    let classes = drawn.dice.between(2, 11);
+    drawn.push(Layer::Linear { out_features: classes });
+    let model = Model::new("operations", input, drawn.layers);
+    let values = match dice.below(10) {
+        0..4 => Values::Ordinary,
+        4..7 => Values::Quarters,
+        7..9 => Values::Scaled(dice.one_of(&[-20, -12, -6, 6, 12])),
+        _ => Values::ConstantChannel,
+    };
+    let pixels = match (values, dice.below(10)) {
+        (Values::Quarters, 0..8) => Pixels::BlackAndWhite,
+        (_, 0..4) => Pixels::Random,
+        (_, 4..6) => Pixels::Squares,
+        (_, 6) => Pixels::Flat,
+        (_, 7) => Pixels::Same,
+        (_, 8) => Pixels::Dark,
+        _ => dice.one_of(&[Pixels::Black, Pixels::Random, Pixels::BlackAndWhite]),
+    };
+    let seed = dice.below(1 << 24) as u64;
+    Case { seed, model, batch: dice.one_of(&BATCHES), pixels, values }
+}
+
+/// A model that is being drawn.
+struct Drawn<'d> {
+    dice: &'d mut Dice,
+    layers: Vec<Layer>,
+    shape: Shape,
+}
+
+impl Drawn<'_> {
+    /// One layer behind one with weights, so that its input's gradient is seen.
+    fn single_layer(&mut self) {
+        if self.dice.is_one_in(5) {
+            self.push(Layer::Flatten);
+            let out_features = self.dice.between(1, 20);
+            self.push(Layer::Linear { out_features });
+            let kind = self.dice.one_of(&VECTOR_KINDS);
+            self.push_kind(kind);
+            return;
+        }
+        let kernel = self.dice.one_of(&[1, 1, 1, 2, 3]);
+        let out_channels = self.dice.between(1, 4);
+        self.push(Layer::Conv2d { out_channels, kernel, stride: 1, padding: 0 });
+        let kind = self.dice.one_of(&IMAGE_KINDS);
+        self.push_kind(kind);
+        self.push(Layer::Flatten);
+    }
+
+    fn several_layers(&mut self) {
+        for _ in 0..self.dice.below(6) {
+            let kind = self.dice.one_of(&IMAGE_KINDS);
+            self.push_kind(kind);
+        }
+        self.push(Layer::Flatten);
+        for _ in 0..self.dice.below(4) {
+            let kind = self.dice.one_of(&VECTOR_KINDS);
+            self.push_kind(kind);
+        }
+    }
+
+    /// Adds a layer; one that does not fit is left out.
+    fn push(&mut self, layer: Layer) {
+        let model = Model::new("", self.shape, vec![layer]);
+        if let Ok(shapes) = model.shapes() {
+            self.shape = shapes[0];
+            self.layers.push(layer);
+        }
+    }
+
+    fn push_kind(&mut self, kind: Kind) {
+        let dice = &mut *self.dice;
+        let stride = dice.one_of(&[1, 1, 1, 2, 2, 3, 4]);
+        let (height, width) = sides(self.shape).unwrap_or((1, 1));
+        let layer = match kind {
+            Kind::Convolution => {
+                let kernel = dice.one_of(&[1, 2, 3, 3, 4, 5, 5, 7]);
+                let padding = if dice.is_one_in(2) { 0 } else { dice.between(0, kernel) };
+                Layer::Conv2d { out_channels: dice.between(1, 6), kernel, stride, padding }
+            }
+            Kind::BatchNorm => Layer::BatchNorm {
+                epsilon: dice.one_of(&[1e-5, 1e-5, 1e-3, 1e-2]),
+                momentum: dice.one_of(&[0.1, 0.1, 0.5, 1.0, 0.01]),
+            },
+            Kind::MaxPool | Kind::AvgPool => {
+                let window = dice.between(1, height.min(width).min(5));
+                let stride = if dice.is_one_in(2) { window } else { stride };
+                match kind {
+                    Kind::MaxPool => Layer::MaxPool2d { window, stride },
+                    _ => Layer::AvgPool2d { window, stride },
+                }
+            }
+            Kind::Sigmoid => Layer::Sigmoid,
+            Kind::Relu => Layer::Relu,
+            Kind::Tanh => Layer::Tanh,
+            Kind::Resize => Layer::Resize {
+                height: dice.between(1, 2 * height + 1),
+                width: dice.between(1, 2 * width + 1),
+            },
+            Kind::Linear => Layer::Linear { out_features: dice.between(1, 30) },
+        };
+        self.push(layer);
+    }
+}

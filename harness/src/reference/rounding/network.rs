@@ -1,0 +1,290 @@
+//! A pass through the network, with a bound for every value.
+
+use std::ops::Range;
+
+use trainmark_plugin::{Error, Layer, Model, ParameterSpec, Role, RunningVariance, Shape};
+
+use super::super::batch_norm::BatchNorm;
+use super::super::network::{operation, sides};
+use super::super::pooling::Windows;
+use super::super::{Backward, Batch, Differentiable, Gradients, Mode, Score, loss as exact_loss};
+use super::linear::{self, Terms};
+use super::{UNIT, activation, batch_norm, loss, pooling, rounded};
+
+/// Values of the reference, and how far float32 may lie from each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bounded {
+    /// In float64.
+    pub values: Vec<f64>,
+    /// At most, in magnitude.
+    pub errors: Vec<f64>,
+}
+
+/// A forward and backward pass in training mode, with bounds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BoundedStep {
+    /// Loss and right answers; undecided are those that rounding decides.
+    pub score: Score,
+    /// Bound of the loss.
+    pub loss_error: f64,
+    /// ∂loss/∂parameter for every tensor; of running statistics what they are after the step.
+    pub tensors: Vec<Bounded>,
+}
+
+/// The reference network without parameters of its own, and what each layer's roundings come to.
+pub struct Rounding {
+    specs: Vec<ParameterSpec>,
+    layers: Vec<Placed>,
+    features: usize,
+    convention: RunningVariance,
+}
+
+struct Placed {
+    layer: Layer,
+    input: Shape,
+    output: Shape,
+    operation: Box<dyn Differentiable>,
+    parameters: Range<usize>,
+}
+
+impl Rounding {
+    /// That of a model.
+    ///
+    /// # Errors
+    /// As [`Reference::new`](super::super::Reference::new).
+    pub fn new(model: &Model, convention: RunningVariance) -> Result<Self, Error> {
+        let specs = model.parameters()?;
+        let first = specs.first().map_or(0, |spec| spec.layer);
+        let shapes = model.input_shapes()?.into_iter().zip(model.shapes()?);
+        let mut layers = Vec::with_capacity(model.layers.len());
+        for ((index, layer), (input, output)) in model.layers.iter().enumerate().zip(shapes) {
+            let start = specs.partition_point(|spec| spec.layer < index);
+            let end = specs.partition_point(|spec| spec.layer <= index);
+            let operation = operation(layer, input, output, convention, index > first)
+                .map_err(|why| Error::unsupported(format!("layer {index} of model {}: {why}", model.name)))?;
+            layers.push(Placed { layer: *layer, input, output, operation, parameters: start..end });
+        }
+        Ok(Self { specs, layers, features: model.input.len(), convention })
+    }
+
+    /// Name, role and shape of every parameter tensor.
+    pub fn specs(&self) -> &[ParameterSpec] {
+        &self.specs
+    }
+
+    /// Logits in prediction mode.
+    pub fn predict(&self, parameters: &[Vec<f64>], inputs: &[f64]) -> Bounded {
+        self.activations(parameters, inputs, Mode::Prediction)
+            .pop()
+            .unwrap_or_else(|| Bounded::pixels(inputs))
+    }
+
+    /// Logits in training mode, without bounds.
+    pub fn training_logits(&self, parameters: &[Vec<f64>], inputs: &[f64]) -> Vec<f64> {
+        let first = inputs.to_vec();
+        self.layers.iter().fold(first, |values, layer| {
+            layer.operation.forward(&parameters[layer.parameters.clone()], &values, Mode::Training)
+        })
+    }
+
+    /// Gradients in training mode, and the running statistics after the step.
+    pub fn pass(&self, parameters: &[Vec<f64>], batch: &Batch) -> BoundedStep {
+        let activations = self.activations(parameters, &batch.inputs, Mode::Training);
+        let logits = &activations[self.layers.len()];
+        let bounds = loss::bounds(&logits.values, &logits.errors, &batch.labels);
+        let score = exact_loss::score(&logits.values, &batch.labels, 0.0);
+        let mut gradient =
+            Bounded { values: exact_loss::gradient(&logits.values, &batch.labels), errors: bounds.gradients };
+        let nothing = Bounded { values: Vec::new(), errors: Vec::new() };
+        let mut tensors = vec![nothing; self.specs.len()];
+        for (index, layer) in self.layers.iter().enumerate().rev() {
+            let own = &parameters[layer.parameters.clone()];
+            let pass = Backward {
+                parameters: own,
+                input: &activations[index].values,
+                output: &activations[index + 1].values,
+                gradient: &gradient.values,
+            };
+            let values = layer.operation.backward(&pass);
+            let errors = self.backward(layer, &pass, &activations[index..=index + 1], &gradient.errors);
+            let found = values.parameters.into_iter().zip(errors.parameters);
+            for (slot, (values, errors)) in layer.parameters.clone().zip(found) {
+                tensors[slot] = Bounded { values, errors };
+            }
+            self.keep_statistics(layer, own, &activations[index], &mut tensors);
+            if layer.parameters.start == 0 && !layer.parameters.is_empty() {
+                break;
+            }
+            gradient = Bounded { values: values.input, errors: errors.input };
+        }
+        let score = Score { undecided: bounds.undecided, ..score };
+        BoundedStep { score, loss_error: bounds.loss, tensors }
+    }
+
+    /// The input of every layer, and the logits.
+    fn activations(&self, parameters: &[Vec<f64>], inputs: &[f64], mode: Mode) -> Vec<Bounded> {
+        let mut activations = vec![Bounded::pixels(inputs)];
+        for layer in &self.layers {
+            let input = &activations[activations.len() - 1];
+            let own = &parameters[layer.parameters.clone()];
+            let values = layer.operation.forward(own, &input.values, mode);
+            let errors = self.forward(layer, own, input, &values, mode);
+            activations.push(Bounded { values, errors });
+        }
+        activations
+    }
+
+    fn forward(
+        &self,
+        placed: &Placed,
+        parameters: &[Vec<f64>],
+        input: &Bounded,
+        output: &[f64],
+        mode: Mode,
+    ) -> Vec<f64> {
+        let Bounded { values, errors } = input;
+        match placed.layer {
+            Layer::Conv2d { .. } | Layer::Linear { .. } | Layer::AvgPool2d { .. } => {
+                let terms = placed.terms(values.len() / placed.input.len());
+                linear::forward(&*placed.operation, &terms, parameters, values, errors)
+            }
+            Layer::Resize { .. } => placed.operation.forward(&[], errors, mode),
+            Layer::BatchNorm { .. } => {
+                batch_norm::forward(&self.norm(placed), parameters, values, errors, mode)
+            }
+            Layer::Sigmoid => activation::SIGMOID.forward(values, errors),
+            Layer::Tanh => activation::TANH.forward(values, errors),
+            Layer::MaxPool2d { .. } => pooling::forward(&placed.windows(), output.len(), values, errors),
+            Layer::Relu | Layer::Flatten | Layer::Dropout { .. } => errors.clone(),
+        }
+    }
+
+    /// Bounds of a layer's gradients; its input and output are the activations.
+    fn backward(
+        &self,
+        placed: &Placed,
+        pass: &Backward<'_>,
+        activations: &[Bounded],
+        gradient_errors: &[f64],
+    ) -> Gradients {
+        let [input, output] = activations else { return Gradients::of_input(gradient_errors.to_vec()) };
+        let gradient = [pass.gradient, gradient_errors];
+        let inputs: [&[f64]; 2] = [&input.values, &input.errors];
+        Gradients::of_input(match placed.layer {
+            Layer::Conv2d { .. } | Layer::Linear { .. } | Layer::AvgPool2d { .. } | Layer::Resize { .. } => {
+                let terms = placed.terms(pass.input.len() / placed.input.len());
+                return linear::backward(&*placed.operation, &terms, pass, &input.errors, gradient_errors);
+            }
+            Layer::BatchNorm { .. } => {
+                return batch_norm::backward(&self.norm(placed), pass, &input.errors, gradient_errors);
+            }
+            Layer::Sigmoid => activation::SIGMOID.backward([&output.values, &output.errors], gradient),
+            Layer::Tanh => activation::TANH.backward([&output.values, &output.errors], gradient),
+            Layer::Relu => activation::relu_backward(inputs, gradient),
+            Layer::MaxPool2d { .. } => pooling::backward(&placed.windows(), inputs, gradient),
+            Layer::Flatten | Layer::Dropout { .. } => gradient_errors.to_vec(),
+        })
+    }
+
+    /// Running statistics after the step, in place of gradients that they do not have.
+    fn keep_statistics(
+        &self,
+        placed: &Placed,
+        parameters: &[Vec<f64>],
+        input: &Bounded,
+        tensors: &mut [Bounded],
+    ) {
+        if !matches!(placed.layer, Layer::BatchNorm { .. }) {
+            return;
+        }
+        let mut after = parameters.to_vec();
+        placed.operation.update_statistics(&mut after, &input.values);
+        let bounds = batch_norm::statistics(&self.norm(placed), parameters, &input.values, &input.errors);
+        let running = placed.parameters.clone().zip(after).skip(2);
+        for ((slot, values), errors) in running.zip(bounds) {
+            tensors[slot] = Bounded { values, errors };
+        }
+    }
+
+    fn norm(&self, placed: &Placed) -> BatchNorm {
+        let (epsilon, momentum) = match placed.layer {
+            Layer::BatchNorm { epsilon, momentum } => (epsilon, momentum),
+            _ => (0.0, 0.0),
+        };
+        let channels = placed.input.channels();
+        let area = placed.input.len() / channels;
+        BatchNorm { channels, area, epsilon, momentum, running_variance: self.convention }
+    }
+
+    /// Values of a sample.
+    pub fn features(&self) -> usize {
+        self.features
+    }
+}
+
+impl Placed {
+    fn terms(&self, samples: usize) -> Terms {
+        let overlap = |window: usize, stride: usize| window.div_ceil(stride).pow(2);
+        match self.layer {
+            Layer::Conv2d { out_channels, kernel, .. } => Terms {
+                output: self.input.channels() * kernel * kernel + 1,
+                parameter: samples * self.output.len() / out_channels,
+                input: out_channels * kernel * kernel,
+            },
+            Layer::Linear { out_features } => {
+                Terms { output: self.input.len() + 1, parameter: samples, input: out_features }
+            }
+            Layer::AvgPool2d { window, stride } => {
+                Terms { output: window * window + 1, parameter: 0, input: overlap(window, stride) + 1 }
+            }
+            _ => {
+                let ((height, width), (out_height, out_width)) = (sides(self.input), sides(self.output));
+                let copies = out_height.div_ceil(height) * out_width.div_ceil(width);
+                Terms { output: 0, parameter: 0, input: copies }
+            }
+        }
+    }
+
+    fn windows(&self) -> Windows {
+        let (window, stride) = match self.layer {
+            Layer::MaxPool2d { window, stride } => (window, stride),
+            _ => (1, 1),
+        };
+        Windows { input: sides(self.input), output: sides(self.output), window, stride }
+    }
+}
+
+impl Bounded {
+    /// pixel/255: black and white are exact, and whoever multiplies by 1/255 rounds twice.
+    fn pixels(inputs: &[f64]) -> Self {
+        let errors = inputs.iter().map(|x| if *x == 1.0 { 0.0 } else { UNIT * x }).collect();
+        Self { values: inputs.to_vec(), errors }
+    }
+}
+
+impl BoundedStep {
+    /// Every parameter tensor after a step of this rate from there.
+    pub fn after(&self, specs: &[ParameterSpec], before: &[Vec<f64>], rate: f64) -> Vec<Bounded> {
+        let tensors = specs.iter().zip(before).zip(&self.tensors);
+        tensors
+            .map(|((spec, before), tensor)| match spec.role {
+                Role::RunningMean | Role::RunningVariance => tensor.clone(),
+                _ => tensor.stepped(before, rate),
+            })
+            .collect()
+    }
+}
+
+impl Bounded {
+    /// What a step of gradient descent makes of a parameter that has this gradient.
+    fn stepped(&self, before: &[f64], rate: f64) -> Self {
+        let values: Vec<f64> =
+            before.iter().zip(&self.values).map(|(before, gradient)| before - rate * gradient).collect();
+        let bound = |(((before, after), gradient), error): (((&f64, &f64), &f64), &f64)| {
+            let change = rate * (gradient.abs() + error);
+            rate * error + rounded(1, before.abs() + after.abs() + 2.0 * change)
+        };
+        let errors = before.iter().zip(&values).zip(&self.values).zip(&self.errors).map(bound).collect();
+        Self { values, errors }
+    }
+}
