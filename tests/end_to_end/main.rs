@@ -17,6 +17,7 @@ mod gpu;
 mod hostile;
 mod input;
 mod interrupt;
+mod kept_versions;
 mod kills;
 mod known_runs;
 mod library_path;

@@ -129,6 +129,45 @@ fn the_default_is_the_newest_release_and_keeps_the_backends_name() {
     }
 }
 
+/// Builds the plugin over an engine, a library whose name is the same in every version; `$1` is what
+/// this one computes with.
+const OVER_AN_ENGINE: &str = r#"cd "$CARGO_TARGET_DIR"
+echo "float engine_divisor(void) { return $1; }" >engine.c
+cc -shared -fPIC -Wl,-soname,libengine.so engine.c -o libengine.so
+cc -std=c11 -O3 -shared -fPIC -DTM_TEST_ENGINE -I 'ROOT/harness/plugin/include' \
+    'ROOT/tests/fixtures/minimal/variant.c' -o made.so -lm -L. -lengine -Wl,-rpath,"$PWD"
+"#;
+
+/// As two versions of tch have two libtorch: in one process the second would get that of the first.
+#[test]
+#[cfg(target_os = "linux")]
+fn versions_with_engines_of_one_name_get_each_its_own() {
+    if minimal_c().is_none() {
+        return;
+    }
+    let toml = TOML
+        .replace("made by a test\"", "made by a test\"\nengine = \"engine 11\"")
+        .replace("name = \"0.9.2\"", "name = \"0.9.2\"\nengine = \"engine 9\"");
+    let repository = Repository::new().backend("minimal-c", &toml);
+    let folder = repository.path().join("backends/minimal-c");
+    let script = OVER_AN_ENGINE.replace("ROOT", repository_root().to_str().unwrap());
+    for (place, divisor) in [("versions/0.9.2", "4"), ("versions/0.10.1", "1"), (".", "1")] {
+        fs::create_dir_all(folder.join(place)).unwrap();
+        fs::write(folder.join(place).join("build.sh"), format!("set -e\nset {divisor}\n{script}")).unwrap();
+    }
+    let words = ["bench", "minimal-c@0.11,0.9,0.10", "--quick"];
+    let finished = repository.invoke(words).args(SOFTMAX).run().expect(1);
+    let run = RunFolder::only(&repository.runs());
+    let expected =
+        [["minimal-c@0.10.1", "ok"], ["minimal-c@0.11.0", "ok"], ["minimal-c@0.9.2", "not conformant"]];
+    assert_eq!(outcomes(&run), expected, "{finished:?}");
+    let begun = run.events().swap_remove(0);
+    let engines = ["0.9.2", "0.10.1", "0.11.0"].map(|version| {
+        begun["frameworks"][format!("minimal-c@{version}")]["engine"].as_str().unwrap().to_owned()
+    });
+    assert_eq!(engines, ["engine 9", "engine 11", "engine 11"]);
+}
+
 #[test]
 fn single_operations_have_the_versions_names() {
     let Some(repository) = repository() else { return };
