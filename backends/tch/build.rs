@@ -1,12 +1,12 @@
-//! Tells the linker where libtorch lies and the plugin which version it is, and compiles
-//! the settings that tch does not offer.
+//! Tells the linker where libtorch lies and the plugin which versions of it and of tch these are, and
+//! compiles the settings that tch does not offer. Runs in the folder of a version, or in the backend's.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const VERSION_HEADER: &str = "include/torch/headeronly/version.h";
 
 fn main() -> Result<(), String> {
-    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=Cargo.lock");
     println!("cargo:rerun-if-env-changed=LIBTORCH");
     // What torch-sys linked against; its own rpath does not reach a library.
     let folder = std::env::var("DEP_TCH_LIBTORCH_LIB")
@@ -15,18 +15,36 @@ fn main() -> Result<(), String> {
     // elsewhere it stands for a libtorch of this machine.
     println!("cargo:rustc-link-arg=-Wl,-rpath,$ORIGIN/libtorch");
     println!("cargo:rustc-link-arg=-Wl,-rpath,{folder}");
-    compile_settings(&Path::new(&folder).with_file_name("include"));
+    compile_settings(&Path::new(&folder).with_file_name("include"))?;
     let header = Path::new(&folder).with_file_name(VERSION_HEADER);
     println!("cargo:rerun-if-changed={}", header.display());
     println!("cargo:rustc-env=LIBTORCH_VERSION={}", version(&header)?);
+    println!("cargo:rustc-env=TCH_VERSION={}", version_of_tch()?);
     Ok(())
 }
 
-fn compile_settings(headers: &Path) {
-    const SOURCE: &str = "src/settings.cpp";
-    println!("cargo:rerun-if-changed={SOURCE}");
+fn compile_settings(headers: &Path) -> Result<(), String> {
+    let source = source("settings.cpp")?;
+    println!("cargo:rerun-if-changed={}", source.display());
     // As torch-sys compiles its own part.
-    cc::Build::new().cpp(true).std("c++17").include(headers).warnings(false).file(SOURCE).compile("settings");
+    cc::Build::new().cpp(true).std("c++17").include(headers).warnings(false).file(source).compile("settings");
+    Ok(())
+}
+
+/// A source file, which lies two folders above that of a version.
+fn source(name: &str) -> Result<PathBuf, String> {
+    let places = ["src", "../../src"].map(|folder| Path::new(folder).join(name));
+    let missing = || format!("neither {} nor {} is there", places[0].display(), places[1].display());
+    places.iter().find(|path| path.is_file()).cloned().ok_or_else(missing)
+}
+
+/// So that what the backend says of itself cannot differ from what it was built from.
+fn version_of_tch() -> Result<String, String> {
+    let lock =
+        std::fs::read_to_string("Cargo.lock").map_err(|error| format!("cannot read Cargo.lock: {error}"))?;
+    let entry = lock.split_once("name = \"tch\"\n").map(|(_, entry)| entry);
+    let version = entry.and_then(|entry| entry.lines().next()?.strip_prefix("version = "));
+    Ok(version.ok_or("Cargo.lock gives no version of tch")?.trim_matches('"').to_owned())
 }
 
 /// `2.11.0` of the header's `TORCH_VERSION_MAJOR`, `_MINOR` and `_PATCH`.

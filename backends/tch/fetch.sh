@@ -1,14 +1,17 @@
 #!/bin/sh
 # fetch.sh PIP FOLDER [cuda]: fetches libtorch with pip into FOLDER, which is there only
-# once it is whole: an interrupted fetch and one at the same time do no harm.
+# once it is whole: an interrupted fetch and one at the same time do no harm. Which libtorch,
+# libtorch.sh says.
 # PIP is a command, or `PYTHON -m venv` where it is to be made first.
-# The wheels are kept beside FOLDER, in `wheels`, for a backend in Python that needs the same;
-# they may be deleted.
+# The wheels of the default version are kept beside FOLDER, in `wheels`, for a backend in Python
+# that needs the same; they may be deleted.
 set -eu
 unset CDPATH
-cd "$(dirname "$0")"
-. ./folder.sh
-. ../../scripts/pip/fetch.sh
+backend=$(cd "$(dirname "$0")" && pwd -P)
+# shellcheck source=backends/tch/folder.sh
+. "$backend/folder.sh"
+# shellcheck source=scripts/pip/fetch.sh
+. "$backend/../../scripts/pip/fetch.sh"
 pip=$1
 folder=$2
 kind=${3:-}
@@ -24,11 +27,11 @@ megabytes=$1
 shift
 case $kind in
     cuda)
-        requirements=requirements-cuda.txt
+        requirements=$wanted/requirements-cuda.txt
         title="libtorch $VERSION with CUDA"
         ;;
     *)
-        requirements=requirements.txt
+        requirements=$wanted/requirements.txt
         title="libtorch $VERSION"
         ;;
 esac
@@ -81,7 +84,7 @@ case $served in 3.1[0-4]) ;; *) served=3.11 ;; esac
 with_wheels() {
     # shellcheck disable=SC2086 # the words are to be split
     call_pip "$@" --disable-pip-version-check --no-input --no-cache-dir --progress-bar off \
-        --no-deps --only-binary=:all: --require-hashes --requirement $requirements \
+        --no-deps --only-binary=:all: --require-hashes --requirement "$requirements" \
         --python-version "$served" --implementation cp --abi "cp$(printf %s "$served" | tr -d .)" --abi none \
         $platforms
 }
@@ -123,8 +126,9 @@ fi
 if [ -d "$folder" ] || ! mv "$staging/whole" "$folder"; then
     [ -f "$folder/$MARKER" ] || fail "$title cannot be kept in $folder; make it writable, or set LIBTORCH"
 fi
+# Backends in Python have a use for the wheels of the default version's libtorch alone.
 for wheel in "$staging"/wheels/*; do
-    [ ! -e "$wheel" ] || mv "$wheel" "$wheels/" || true
+    [ "$wanted" != "$backend" ] || [ ! -e "$wheel" ] || mv "$wheel" "$wheels/" || true
 done
 # `mv` moves into a folder that has come to be in between.
 rm -rf "$folder/whole"

@@ -1,7 +1,16 @@
-# What libtorch.sh and fetch.sh know of libtorch and of a folder that holds one.
+# shellcheck shell=sh disable=SC2034,SC2154 # MARKER is for who reads this file, backend from there
+# What build.sh, libtorch.sh and fetch.sh know of libtorch and of a folder that holds one, each for the
+# tch of the current folder, where that is one in versions/, else for the one beside them. They say
+# beforehand in $backend where they lie.
 
-# That of `tch` in Cargo.toml.
-VERSION=2.11.0
+# Where that libtorch is told of: a working copy of tch may have nothing of its own to say of it.
+wanted=$PWD
+case $(pwd -P) in
+    "$backend"/versions/*) [ -f version.sh ] || wanted=$backend ;;
+    *) cd "$backend" && wanted=$backend ;;
+esac
+# shellcheck source=backends/tch/version.sh
+. "$wanted/version.sh"
 # Written last into a folder of what was fetched.
 MARKER=complete
 
@@ -65,19 +74,19 @@ keep_environment() {
 
 # Whether a libtorch with CUDA is wanted.
 wants_cuda() {
-    sh ../../scripts/nvidia-driver.sh TRAINMARK_TCH_CUDA
+    sh "$backend/../../scripts/nvidia-driver.sh" TRAINMARK_TCH_CUDA
 }
 
 # `wheels` or `wheels cuda`: the MB to download and the platforms of the wheels for this
 # machine; fails where there are none.
 wheels() {
-    case $(uname -sm)${1:+ with $1} in
-        'Linux x86_64') on_linux 543 x86_64 ;;
-        'Linux x86_64 with cuda') on_linux 2512 x86_64 ;;
-        'Linux aarch64') on_linux 432 aarch64 ;;
-        'Linux aarch64 with cuda') on_linux 2631 aarch64 ;;
-        'Darwin arm64') printf '%s\n' '81 macosx_11_0_arm64' ;;
-        *) return 1 ;;
+    row=$(printf '%s' "$WHEELS" | awk -v machine="$(uname -sm)" -v kind="${1:-cpu}" '
+        { megabytes = kind == "cuda" ? $4 : $3 }
+        $1 " " $2 == machine && megabytes != "-" { print megabytes, $5 }')
+    case $row in
+        '') return 1 ;;
+        *' ') printf '%s%s\n' "$row" "$(on_linux "$(uname -m)")" ;;
+        *) printf '%s\n' "$row" ;;
     esac
 }
 
@@ -90,10 +99,7 @@ needed_mb() {
     esac
 }
 
+# The platforms that NVIDIA and PyTorch name in their wheels.
 on_linux() {
-    printf '%s' "$1"
-    for platform in manylinux_2_28 manylinux_2_27 manylinux_2_25 manylinux_2_18 manylinux2014; do
-        printf ' %s' "${platform}_$2"
-    done
-    printf '\n'
+    printf '%s ' "manylinux_2_28_$1" "manylinux_2_27_$1" "manylinux_2_25_$1" "manylinux_2_18_$1" "manylinux2014_$1"
 }

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Prints the folder of a libtorch of the version that tch is made for:
+# Prints the folder of a libtorch of the version that tch is made for, the tch of the folder in
+# versions/ from which this is run, else that beside this script:
 #   1. LIBTORCH, which must be of that version;
 #   2. the torch of a Python on the PATH, looked at but not run;
 #   3. that of an environment which trainmark has made for a backend in Python;
@@ -11,9 +12,11 @@
 # What cannot be is told in one line that starts with "error: ".
 set -eu
 unset CDPATH
-cd "$(dirname "$0")"
-. ./folder.sh
-. ../../scripts/pip/fetch.sh
+backend=$(cd "$(dirname "$0")" && pwd -P)
+# shellcheck source=backends/tch/folder.sh
+. "$backend/folder.sh"
+# shellcheck source=scripts/pip/fetch.sh
+. "$backend/../../scripts/pip/fetch.sh"
 
 probe=no
 [ "${1:-}" != --probe ] || probe=yes
@@ -166,9 +169,9 @@ python=$(printf '%s\n' "$pythons" | awk '{ print $1; exit }')
 if [ -z "${TRAINMARK_WHEELS_LOCKED:-}" ] && [ -n "$python" ] && mkdir -p "$wheels" 2>/dev/null; then
     # What another build fetches meanwhile may be what is wanted here.
     export TRAINMARK_WHEELS_LOCKED=1
-    exec "$python" ../../scripts/pip/locked.py "$wheels/lock" sh ./libtorch.sh
+    exec "$python" "$backend/../../scripts/pip/locked.py" "$wheels/lock" sh "$backend/libtorch.sh"
 fi
-sh ./fetch.sh "$pip" "$fetched" $kind >&2 || {
+sh "$backend/fetch.sh" "$pip" "$fetched" $kind >&2 || {
     status=$?
     # Not where the user has interrupted it.
     if [ -z "$spare" ] || [ $status -ne 1 ]; then exit $status; fi

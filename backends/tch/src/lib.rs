@@ -41,7 +41,7 @@ impl Backend for Tch {
             _ => BENCHMARK_NOTE,
         };
         let cuda_notes = has_cuda.then_some([CUDA_NOTE, cudnn_note]);
-        Ok(Description::new(concat!("tch 0.24.0, libtorch ", env!("LIBTORCH_VERSION")))
+        Ok(Description::new(concat!("tch ", env!("TCH_VERSION"), ", libtorch ", env!("LIBTORCH_VERSION")))
             .with_implementations([
                 Implementation::new(
                     "primitive",

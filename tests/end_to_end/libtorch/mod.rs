@@ -1,146 +1,14 @@
 //! How the backend `tch` comes by its libtorch, with Pythons and a pip that are shell
 //! scripts: nothing is downloaded.
 
+mod machine;
+mod versions;
+
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 
-use trainmark_tests::repository_root;
-
-/// What the scripts call; Pythons and pips are made by the tests.
-const TOOLS: &str =
-    "awk cat cut date df dirname du env head ldd mkdir mv paste rm sed sh sleep sort tail touch tr uname";
-
-/// A machine with these programs only, and an empty home.
-struct Machine {
-    folder: tempfile::TempDir,
-    /// Whether a libtorch with CUDA is wanted; `None` where the scripts look for a driver.
-    cuda: Option<bool>,
-}
-
-impl Machine {
-    fn new() -> Self {
-        let machine = Self { folder: tempfile::tempdir().unwrap(), cuda: Some(false) };
-        fs::create_dir(machine.path("bin")).unwrap();
-        let path = std::env::var_os("PATH").unwrap();
-        for tool in TOOLS.split(' ') {
-            let found =
-                std::env::split_paths(&path).map(|folder| folder.join(tool)).find(|file| file.is_file());
-            // `ldd` is Linux's own.
-            if let Some(found) = found {
-                symlink(found, machine.path("bin").join(tool)).unwrap();
-            }
-        }
-        machine
-    }
-
-    fn with_cuda(self, cuda: Option<bool>) -> Self {
-        Self { cuda, ..self }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn program(self, name: &str, script: &str) -> Self {
-        let file = self.path("bin").join(name);
-        // Not through a link to the real one.
-        fs::remove_file(&file).ok();
-        fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
-        self
-    }
-
-    /// A Python that has `pip`, `venv` or nothing (`-`), and a torch in a folder, or none.
-    fn python(self, name: &str, way: &str, torch: Option<&Path>) -> Self {
-        let torch = torch.map(|path| path.display().to_string()).unwrap_or_default();
-        // Called as `python -c SCRIPT NAME`, as `python locked.py LOCK COMMAND` or as `python -m pip …`.
-        let script = format!(
-            "case $1 in -c) echo \"$3 {way} {torch}\" ;; *.py) shift 2; exec \"$@\" ;; *) shift 2; exec \
-             pip-of-the-test \"$@\" ;; esac"
-        );
-        self.program(name, &script)
-    }
-
-    /// A folder that looks like a libtorch.
-    fn libtorch(&self, name: &str, version: [u32; 3]) -> PathBuf {
-        let folder = self.path(name);
-        fs::create_dir_all(folder.join("include/torch/headeronly")).unwrap();
-        fs::create_dir_all(folder.join("lib")).unwrap();
-        let [major, minor, patch] = version;
-        let header = format!(
-            "#define TORCH_VERSION_MAJOR {major}\n\n#define TORCH_VERSION_MINOR {minor}\n#define \
-             TORCH_VERSION_PATCH {patch}\n"
-        );
-        fs::write(folder.join("include/torch/headeronly/version.h"), header).unwrap();
-        fs::write(folder.join("lib/libtorch_cpu.so"), "").unwrap();
-        folder
-    }
-
-    /// The same, with CUDA.
-    fn libtorch_with_cuda(&self, name: &str) -> PathBuf {
-        let folder = self.libtorch(name, [2, 11, 0]);
-        fs::write(folder.join("lib/libtorch_cuda.so"), "").unwrap();
-        folder
-    }
-
-    fn cache(&self) -> PathBuf {
-        self.path(".cache/trainmark/libtorch-2.11.0")
-    }
-
-    /// What fetches have left in the cache, but for the folder of wheels.
-    fn kept(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.path(".cache/trainmark")).unwrap();
-        entries.map(|entry| entry.unwrap().path()).filter(|path| !path.ends_with("wheels")).collect()
-    }
-
-    fn command(&self, script: &str, argument: &str) -> Command {
-        let mut command = Command::new("/bin/sh");
-        command.arg(script);
-        if !argument.is_empty() {
-            command.arg(argument);
-        }
-        command
-            .current_dir(repository_root().join("backends/tch"))
-            .env_clear()
-            .env("PATH", self.path("bin"))
-            .env("HOME", self.folder.path())
-            .stdin(Stdio::null());
-        if let Some(cuda) = self.cuda {
-            command.env("TRAINMARK_TCH_CUDA", if cuda { "yes" } else { "no" });
-        }
-        command
-    }
-
-    /// The folder that is found, with nothing fetched.
-    #[track_caller]
-    fn found(&self, libtorch: Option<&Path>) -> PathBuf {
-        let output = self.run("libtorch.sh", "", libtorch.map(|path| ("LIBTORCH", path)));
-        assert!(output.status.success(), "{}", text(&output.stderr));
-        PathBuf::from(text(&output.stdout).trim_end())
-    }
-
-    fn run(&self, script: &str, argument: &str, variable: Option<(&str, &Path)>) -> Output {
-        self.command(script, argument).envs(variable).output().unwrap()
-    }
-
-    /// The one line that says why there is none, the same for a build and its probe.
-    #[track_caller]
-    fn refusal(&self, variable: Option<(&str, &Path)>) -> String {
-        let built = self.run("build.sh", "", variable);
-        assert!(!built.status.success() && built.stdout.is_empty(), "{}", text(&built.stdout));
-        let message = text(&built.stderr).lines().last().unwrap().strip_prefix("error: ").unwrap().to_owned();
-        let probed = self.run("build.sh", "--probe", variable);
-        assert!(!probed.status.success());
-        assert_eq!(text(&probed.stdout).lines().last().unwrap(), message);
-        message
-    }
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
+use machine::{Machine, PIP, text};
 
 #[test]
 fn the_variable_comes_first_and_must_be_right() {
@@ -232,22 +100,6 @@ fn what_fetching_lacks_is_named() {
     assert!(!alone.cache().exists(), "a probe fetches nothing");
 }
 
-/// A pip that downloads a file to where `--dest` says, and copies a folder to where `--target` says.
-const PIP: &str = r#"
-echo "$*" >"$HOME/asked"
-if [ "$1" = download ]; then
-    while [ "$1" != --dest ]; do shift; done
-    mkdir -p "$2"
-    : >"$2/torch.whl"
-    exit
-fi
-while [ "$1" != --target ]; do shift; done
-mkdir -p "$2"
-mv "$HOME/wheel" "$2/torch"
-touch "$2/torch/__init__.py" "$2/torch/lib/libtorch_cuda.so" "$2/torch/lib/libtorch_python.so"
-mkdir "$2/functorch"
-echo installed"#;
-
 #[test]
 fn pip_fetches_into_the_cache_what_building_needs() {
     let machine = Machine::new().python("python3", "pip", None).program("pip-of-the-test", PIP);
@@ -262,7 +114,7 @@ fn pip_fetches_into_the_cache_what_building_needs() {
     let log = text(&output.stderr);
     assert!(log.starts_with("libtorch 2.11.0: fetching ") && log.contains(" MB through pip into "), "{log}");
     assert!(log.contains("pip: installed\n"), "{log}");
-    assert!(fs::read_to_string(machine.path("asked")).unwrap().contains("--require-hashes"));
+    assert!(machine.asked().contains("--require-hashes"));
 
     assert!(torch.join("lib/libtorch_cpu.so").is_file() && torch.join("include").is_dir());
     for trimmed in
@@ -412,9 +264,8 @@ fn pip_fetches_what_cuda_needs_where_it_is_wanted() {
     let torch = machine.path(".cache/trainmark/libtorch-2.11.0-cuda/torch");
     assert_eq!(text(&output.stdout), format!("{}\n", torch.display()), "{}", text(&output.stderr));
     assert!(text(&output.stderr).starts_with("libtorch 2.11.0 with CUDA: fetching "));
-    assert!(
-        fs::read_to_string(machine.path("asked")).unwrap().contains("--requirement requirements-cuda.txt")
-    );
+    let list = machine.backend.join("requirements-cuda.txt");
+    assert!(machine.asked().contains(&format!("--requirement {}", list.display())), "{}", machine.asked());
     assert!(torch.join("lib/libtorch_cuda.so").is_file());
     assert!(!torch.join("lib/libtorch_python.so").exists() && !machine.cache().exists());
 
@@ -427,29 +278,6 @@ fn pip_fetches_what_cuda_needs_where_it_is_wanted() {
         message.contains("error: libtorch 2.11.0 with CUDA is not here, and fetching it takes 7536 MB in "),
         "{message}"
     );
-}
-
-/// Both lists ask for the same libtorch, and by sums.
-#[test]
-fn the_lists_for_pip_agree() {
-    let read = |name: &str| fs::read_to_string(repository_root().join("backends/tch").join(name)).unwrap();
-    let [light, whole] = ["requirements.txt", "requirements-cuda.txt"].map(|name| {
-        // One entry per package, with its sums.
-        let text = read(name).replace("\\\n", " ");
-        let entries = text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned);
-        entries.collect::<std::collections::BTreeSet<_>>()
-    });
-    let version = |entries: &std::collections::BTreeSet<String>, package: &str| {
-        let entry = entries.iter().find(|entry| entry.starts_with(package)).expect("the package is listed");
-        entry.split([' ', ';']).next().unwrap().to_owned()
-    };
-    for package in ["torch==", "nvidia-cuda-runtime==", "nvidia-cuda-cupti=="] {
-        assert_eq!(version(&light, package), version(&whole, package));
-    }
-    assert!(whole.iter().all(|entry| entry.contains("--hash=sha256:")), "{whole:?}");
-    for package in ["nvidia-cublas==", "nvidia-cudnn-cu13=="] {
-        version(&whole, package);
-    }
 }
 
 #[test]
