@@ -70,7 +70,7 @@ impl Lab {
         let job = Job::Train(Task {
             library: self.library.clone(),
             library_hash: content_hash(&mut library).expect("it can be read"),
-            workload: "lenet-bn".to_owned(),
+            workload: trainmark::workload::lenet_bn(),
             dataset: self.dataset.clone(),
             implementation: "builtin".into(),
             device: Device::cpu(),

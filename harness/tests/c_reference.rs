@@ -62,7 +62,7 @@ fn every_layer() -> Workload {
     ];
     let input = Shape::Image { channels: 2, height: SIDE, width: SIDE };
     let model = Model::new("every-layer", input, layers);
-    Workload { name: "every-layer", model, batch_size: 40, ..lenet_bn() }
+    Workload { name: "every-layer".to_owned(), model, batch_size: 40, ..lenet_bn() }
 }
 
 /// Bytes that tell the classes apart: a bright square whose place is the label's.

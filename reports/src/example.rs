@@ -59,6 +59,7 @@ fn workload(name: &str, summary: &str) -> WorkloadInfo {
         name: name.to_owned(),
         summary: summary.to_owned(),
         control: None,
+        definition: None,
         learning_rate: 1.0,
         batch_size: 256,
         targets: vec![TARGET, TEST_TARGET],

@@ -191,7 +191,17 @@ pub(crate) fn output_shape(layer: &Layer, input: Shape) -> Result<Shape, String>
             Layer::BatchNorm { .. } | Layer::Sigmoid | Layer::Relu | Layer::Tanh | Layer::Dropout { .. },
             shape,
         ) => Ok(shape),
-        (_, shape) => Err(format!("does not fit an input of shape {shape}")),
+        (layer, shape) => Err(format!("it takes {}, its input is {shape}", taken_by(&layer, shape))),
+    }
+}
+
+/// What a layer takes that cannot take this shape.
+fn taken_by(layer: &Layer, shape: Shape) -> &'static str {
+    match (layer, shape) {
+        (Layer::Linear { .. }, Shape::Image { .. }) => "a vector, as flatten makes one",
+        (Layer::Linear { .. }, Shape::Vector(_)) => "one output feature or more",
+        (Layer::Resize { .. }, Shape::Image { .. }) => "a height and width of 1 or more",
+        _ => "an image, channels×rows×columns",
     }
 }
 

@@ -17,7 +17,8 @@ use super::runner::Runner;
 use crate::executor::{Ending, Threads, Waiting};
 use crate::failure::{Failure, FailureKind};
 use crate::worker::protocol::{Job, Message};
-use crate::{conformance, data, workload};
+use crate::workload::Workload;
+use crate::{conformance, data};
 
 pub use early::{Early, Log};
 pub use estimate::Estimate;
@@ -76,13 +77,13 @@ impl<'g> Gate<'g> {
             }
             Ok(())
         })?;
-        self.conclude(cell, checks, report.ending, sink)
+        self.conclude((cell, &ready.workload), checks, report.ending, sink)
     }
 
     /// What a gate that has ended so comes to.
     fn conclude(
         &mut self,
-        cell: &Cell,
+        (cell, workload): (&Cell, &Workload),
         mut checks: Vec<CheckRecord>,
         ending: Ending,
         sink: &mut dyn Sink,
@@ -92,7 +93,7 @@ impl<'g> Gate<'g> {
             Ending::Failed(failure) => (Some(failure), Box::default()),
         };
         if failure.is_none() {
-            for check in self.against_other_devices(cell, &done.losses)? {
+            for check in self.against_other_devices(cell, workload, &done.losses) {
                 sink.hear(Happening::Checked(cell, &check))?;
                 checks.push(check);
             }
@@ -108,13 +109,13 @@ impl<'g> Gate<'g> {
 
     /// Holds the losses against those of the same implementation on the processor, or, on the
     /// processor, on other devices.
-    fn against_other_devices(&self, cell: &Cell, losses: &[f64]) -> anyhow::Result<Vec<CheckRecord>> {
-        let limit = workload::find(&cell.workload)?.tolerances.trajectory;
+    fn against_other_devices(&self, cell: &Cell, workload: &Workload, losses: &[f64]) -> Vec<CheckRecord> {
+        let limit = workload.tolerances.trajectory;
         let others = self.passed.iter().filter(|(other, _)| is_other_device(cell, other));
         let checks = others.filter_map(|(other, of_other)| {
             conformance::agree([&other.device, &cell.device], [of_other, losses], limit)
         });
-        Ok(checks.collect())
+        checks.collect()
     }
 }
 

@@ -11,6 +11,7 @@ mod wishes;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use trainmark_reports::record::{Cell, Device, Unavailable};
 
@@ -34,6 +35,8 @@ use wanted::Wanted;
 pub struct ReadyCell {
     /// The cell.
     pub cell: Cell,
+    /// What it trains.
+    pub workload: Arc<Workload>,
     /// Its library.
     pub library: ReadyLibrary,
     /// How threads of its jobs wait.
@@ -52,7 +55,7 @@ impl ReadyCell {
         Task {
             library: self.library.path.clone(),
             library_hash: self.library.hash.clone(),
-            workload: self.cell.workload.clone(),
+            workload: Workload::clone(&self.workload),
             dataset: dataset.clone(),
             implementation: self.cell.implementation.clone(),
             device: self.cell.device.clone(),
@@ -69,7 +72,7 @@ pub struct Ready {
     /// The data set.
     pub dataset: data::DecodedFiles,
     /// The workloads that were asked for.
-    pub workloads: Vec<Workload>,
+    pub workloads: Vec<Arc<Workload>>,
     /// Cells, workload by workload.
     pub cells: Vec<ReadyCell>,
     /// Backends and devices that cannot be run here.
@@ -100,7 +103,7 @@ pub struct Preparer<'p> {
     pub(super) runner: &'p dyn Runner,
     /// Who is told how it goes.
     pub(super) sink: &'p mut dyn Sink,
-    workloads: Vec<Workload>,
+    workloads: Vec<Arc<Workload>>,
     /// The cells found so far.
     pub(super) cells: Vec<ReadyCell>,
     unavailable: Vec<Unavailable>,
@@ -134,14 +137,14 @@ impl<'p> Preparer<'p> {
     /// Of what a request selects among these backends.
     ///
     /// # Errors
-    /// Where the request names a workload, backend or library that does not exist.
+    /// Where the request names a backend or library that does not exist.
     pub fn new(
         selected: &'p Selected,
         registry: Registry,
         runner: &'p dyn Runner,
         sink: &'p mut dyn Sink,
     ) -> anyhow::Result<Self> {
-        let workloads = selected.workloads()?;
+        let workloads = selected.workloads.iter().cloned().map(Arc::new).collect();
         check_names(selected, &registry)?;
         let (cells, unavailable, left_out) = (Vec::new(), Vec::new(), Vec::new());
         Ok(Self {
@@ -373,7 +376,7 @@ impl<'p> Preparer<'p> {
         Ok(loaded)
     }
 
-    fn add_cells(&mut self, workload: &Workload, wanted: &Wanted<'_>) -> anyhow::Result<()> {
+    fn add_cells(&mut self, workload: &Arc<Workload>, wanted: &Wanted<'_>) -> anyhow::Result<()> {
         for library in &wanted.ready {
             let info = &library.info;
             let implementations = wanted.implementations(info, workload)?;
@@ -399,13 +402,13 @@ impl<'p> Preparer<'p> {
 
     fn ready_cell(
         &self,
-        workload: &Workload,
+        workload: &Arc<Workload>,
         library: &ReadyLibrary,
         implementation: &str,
         device: &Device,
     ) -> ReadyCell {
         let cell = Cell {
-            workload: workload.name.to_owned(),
+            workload: workload.name.clone(),
             backend: library.info.name.clone(),
             implementation: implementation.into(),
             // Threads are the processor's; a device computes with its own.
@@ -413,7 +416,8 @@ impl<'p> Preparer<'p> {
             device: device.clone(),
             machine: None,
         };
-        ReadyCell { cell, library: library.clone(), waiting: Waiting::default() }
+        let workload = Arc::clone(workload);
+        ReadyCell { cell, workload, library: library.clone(), waiting: Waiting::default() }
     }
 
     /// The devices that are wanted of those that a library names. The others have their rows.

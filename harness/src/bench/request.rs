@@ -10,7 +10,7 @@ use trainmark_reports::{Record, files};
 
 use crate::data::DatasetChoice;
 use crate::executor::MemoryLimit;
-use crate::workload::{self, UnknownWorkload, Workload};
+use crate::workload::Workload;
 
 /// Name of the file in the run folder.
 const FILE: &str = "request.json";
@@ -37,8 +37,8 @@ pub struct Selected {
     pub implementations: Vec<String>,
     /// Devices to run on; empty: all that there are.
     pub devices: Vec<String>,
-    /// Workloads.
-    pub workloads: Vec<String>,
+    /// Workloads; those that are built in by their names, others whole.
+    pub workloads: Vec<Workload>,
     /// Data set.
     pub dataset: DatasetChoice,
     /// Folder of the data set's files.
@@ -87,14 +87,6 @@ impl Selected {
             bail!("--implementation is empty: write primitive or builtin");
         }
         Ok(())
-    }
-
-    /// The workloads by their names.
-    ///
-    /// # Errors
-    /// Where a name is unknown.
-    pub fn workloads(&self) -> Result<Vec<Workload>, UnknownWorkload> {
-        self.workloads.iter().map(|name| workload::find(name)).collect()
     }
 }
 

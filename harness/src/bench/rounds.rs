@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use trainmark_reports::Record;
 use trainmark_reports::record::{Cell, Event, Outcome, Purpose, RunOutcome};
 
@@ -18,7 +18,6 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupted;
 use crate::plan;
 use crate::units;
-use crate::workload::Workload;
 
 /// Share of the budget that is kept back as long as only the gate's times are known.
 const KEPT_BACK: f64 = 0.1;
@@ -68,7 +67,7 @@ impl<'b> Bench<'b> {
         gate.check_together(pending.iter().copied(), |one| Ok(Log::At(log_of(one))), self.sink)?;
         self.runner.interrupt().check()?;
         for one in pending {
-            let workload = workload_of(one, &ready.workloads)?;
+            let workload = &*one.workload;
             let verdict = gate.pass(one, &self.folder.join(run::log_name(one, "check")), self.sink)?;
             if verdict.failure.as_ref().is_some_and(Failure::is_interruption) {
                 bail!(Interrupted);
@@ -88,11 +87,6 @@ impl<'b> Bench<'b> {
         }
         Ok(contenders)
     }
-}
-
-fn workload_of<'w>(ready: &ReadyCell, workloads: &'w [Workload]) -> anyhow::Result<&'w Workload> {
-    let found = workloads.iter().find(|workload| workload.name == ready.cell.workload);
-    found.with_context(|| format!("no workload {}", ready.cell.workload))
 }
 
 /// The rounds of a benchmark, as they go on.
@@ -222,11 +216,11 @@ impl<'r, 'b> Rounds<'r, 'b> {
     }
 
     fn standing<'s>(&'s self, one: &'s Contender<'b>) -> Standing<'s> {
-        let is_control_of = |other: &&Workload| other.control == Some(one.workload.name);
+        let name = &*one.workload.name;
         Standing {
             index: one.index,
             device: &one.ready.cell.device,
-            is_control: self.bench.ready.workloads.iter().any(|other| is_control_of(&other)),
+            is_control: self.bench.ready.workloads.iter().any(|other| other.control.as_deref() == Some(name)),
             price: one.price(self.pace()),
             made: one.made.clone(),
             lacks_whole: !one.has_whole,

@@ -21,7 +21,6 @@ use crate::executor::Waiting;
 use crate::machine::{self, power};
 use crate::output;
 use crate::plan::Selection;
-use crate::workload::Workload;
 
 /// Makes the folder that results go into, before time is spent on anything that could
 /// not be written down.
@@ -159,7 +158,7 @@ fn started(request: &BenchRequest, ready: &Ready, runner: &dyn Runner) -> anyhow
         unix_time: unix_time(),
         command: request.command.clone(),
         plan: Plan {
-            workloads: ready.workloads.iter().map(Workload::info).collect::<Result<_, _>>()?,
+            workloads: ready.workloads.iter().map(|workload| workload.info()).collect::<Result<_, _>>()?,
             dataset: DatasetInfo {
                 name: dataset.name.clone(),
                 train_samples: dataset.train_samples,

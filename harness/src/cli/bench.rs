@@ -69,9 +69,8 @@ fn request_and_place(arguments: BenchArguments) -> anyhow::Result<(BenchRequest,
 }
 
 fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
-    for name in &arguments.workload {
-        workload::find(name)?;
-    }
+    let workloads = distinct(arguments.workload);
+    let workloads = workloads.iter().map(|name| workload::find(name)).collect::<Result<_, _>>()?;
     let (epochs, seeds) = if arguments.quick { (1, 1) } else { (DEFAULT_EPOCHS, DEFAULT_SEEDS) };
     let seeds = arguments.seeds.unwrap_or(seeds);
     let limits = arguments.worker.limits();
@@ -90,7 +89,7 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
         selections: selections.collect::<Result<_, _>>()?,
         implementations: arguments.implementation,
         devices: arguments.device,
-        workloads: distinct(arguments.workload),
+        workloads,
         dataset: arguments.data.dataset,
         data_dir: arguments.data.data_dir.as_deref().map(absolute).transpose()?,
         data_variable: data::Sources::from_process().data_dir.as_deref().map(absolute).transpose()?,

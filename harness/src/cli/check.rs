@@ -11,6 +11,7 @@ use crate::bench::prepare::{Preparer, ReadyCell};
 use crate::bench::progress::Works;
 use crate::conformance;
 use crate::failure::{Failure, FailureKind};
+use crate::workload;
 
 pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
     if arguments.operations {
@@ -21,7 +22,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
     let selected = Selected {
         selections: arguments.selections.clone(),
         devices: arguments.device.clone(),
-        workloads: arguments.workload.clone(),
+        workloads: arguments.workload.iter().map(|name| workload::find(name)).collect::<Result<_, _>>()?,
         dataset: arguments.data.dataset,
         data_dir: arguments.data.data_dir.clone(),
         threads: arguments.worker.threads(),

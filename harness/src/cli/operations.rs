@@ -23,7 +23,7 @@ pub(super) fn run(arguments: &OperationsArguments) -> anyhow::Result<i32> {
     let selected = Selected {
         selections: arguments.selections.clone(),
         devices: arguments.device.clone(),
-        workloads: operations::workloads(&chosen).iter().map(|one| one.name.to_owned()).collect(),
+        workloads: operations::workloads(&chosen),
         dataset: DatasetChoice::Synthetic,
         threads: arguments.worker.threads(),
         offline: arguments.offline,

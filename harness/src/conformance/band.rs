@@ -86,7 +86,7 @@ fn not_judged(why: String) -> CheckRecord {
 
 fn band_for(workload: &Workload, dataset: &str) -> Result<&'static Band, String> {
     let bands = BANDS.as_ref().map_err(|error| format!("bands.json: {error}"))?;
-    let band = bands.get(workload.name).ok_or_else(|| format!("no band for {}", workload.name))?;
+    let band = bands.get(&workload.name).ok_or_else(|| format!("no band for {}", workload.name))?;
     if band.dataset != dataset {
         return Err(format!("the band of {} is for {}, this is {dataset}", workload.name, band.dataset));
     }
@@ -94,6 +94,12 @@ fn band_for(workload: &Workload, dataset: &str) -> Result<&'static Band, String>
         return Err(format!(
             "the band of {} is for learning rate {} and batch size {}, this is {} and {}",
             workload.name, band.learning_rate, band.batch_size, workload.learning_rate, workload.batch_size
+        ));
+    }
+    if !workload.is_built_in() {
+        return Err(format!(
+            "the band of {} is for the workload of that name that is built in",
+            workload.name
         ));
     }
     Ok(band)

@@ -4,13 +4,12 @@ use super::announced::Announcer;
 use super::evidence::Evidence;
 use super::protocol::{Message, Task};
 use super::{Equipped, Harness};
+use crate::chance;
 use crate::conformance::{self, HELD_STEPS};
-use crate::{chance, workload};
 
 pub(super) fn run(task: &Task, evidence: &Evidence, harness: &mut Harness) -> anyhow::Result<()> {
-    let workload = workload::find(&task.workload)?;
     let equipped = Equipped::new(task, harness)?;
-    let subject = equipped.subject(workload);
+    let subject = equipped.subject();
     let steps = subject.dataset.train.count().div_ceil(subject.workload.batch_size);
     let held = chance::some_of(HELD_STEPS, steps)?;
     let announcer = Announcer::new(harness);

@@ -14,7 +14,7 @@ use super::protocol::{Done, Message, Task};
 use super::{Equipped, Harness};
 use crate::conformance::{self, Foreseen, Subject};
 use crate::data::DecodedFiles;
-use crate::workload;
+use crate::workload::{self, Workload};
 
 /// Training steps that are timed for the estimate, after one that warms up: so many, and for so
 /// long, since the fastest of a few says little of a machine that does other things, too.
@@ -23,7 +23,7 @@ const TIMED_SECONDS: f64 = 0.25;
 
 /// What the gate asks for of a workload; no plugin is loaded.
 pub(super) fn foresee(
-    workload: &str,
+    workload: &Workload,
     dataset: &DecodedFiles,
     seed: u64,
     harness: &mut Harness,
@@ -31,16 +31,15 @@ pub(super) fn foresee(
     // From here on it is the reference that takes its time.
     harness.send(&Message::Returned)?;
     let mapped = dataset.map().context("cannot map the data set")?;
-    let foreseen = Foreseen::of(&workload::find(workload)?, mapped.dataset(), seed)?;
+    let foreseen = Foreseen::of(workload, mapped.dataset(), seed)?;
     mapped.check_unchanged()?;
     let done = Done { foreseen: Some(Box::new(foreseen)), ..Done::default() };
     harness.send(&Message::Done(Box::new(done)))
 }
 
 pub(super) fn run(task: &Task, foreseen: Option<&Foreseen>, harness: &mut Harness) -> anyhow::Result<()> {
-    let workload = workload::find(&task.workload)?;
     let equipped = Equipped::new(task, harness)?;
-    let subject = equipped.subject(workload);
+    let subject = equipped.subject();
     let foreseen = match foreseen {
         Some(foreseen) => Cow::Borrowed(foreseen),
         None => Cow::Owned(Foreseen::of(&subject.workload, subject.dataset, subject.seed)?),
@@ -61,10 +60,9 @@ pub(super) fn run(task: &Task, foreseen: Option<&Foreseen>, harness: &mut Harnes
 
 /// The estimate, on a machine that does nothing else.
 pub(super) fn run_estimate(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
-    let workload = workload::find(&task.workload)?;
     let equipped = Equipped::new(task, harness)?;
     let announcer = Announcer::new(harness);
-    let estimate = estimate(&equipped.subject(workload), &equipped, &announcer)?;
+    let estimate = estimate(&equipped.subject(), &equipped, &announcer)?;
     let done = estimate.told(equipped.done()?);
     announcer.send(&Message::Done(Box::new(done)))
 }

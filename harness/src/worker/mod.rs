@@ -31,7 +31,6 @@ use protocol::{BackendInfo, Done, Job, Message, Task};
 
 use crate::conformance::Subject;
 use crate::data::MappedDataset;
-use crate::workload::Workload;
 
 /// First argument of the program where it is to be a worker.
 pub const COMMAND: &str = "worker";
@@ -183,9 +182,9 @@ impl<'t> Equipped<'t> {
     }
 
     /// What is held against the reference.
-    fn subject(&self, workload: Workload) -> Subject<'_> {
+    fn subject(&self) -> Subject<'_> {
         Subject {
-            workload,
+            workload: self.task.workload.clone(),
             dataset: self.mapped.dataset(),
             implementation: self.task.implementation.to_string(),
             running_variance: self.convention,

@@ -14,6 +14,7 @@ use crate::conformance::Foreseen;
 use crate::conformance::operations::{CaseName, Tried};
 use crate::data::DecodedFiles;
 use crate::failure::Failure;
+use crate::workload::Workload;
 
 /// What a worker is to do, once, before it exits.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -27,8 +28,8 @@ pub enum Job {
     },
     /// Let the reference take those steps of the gate in which no backend has a part.
     Foresee {
-        /// Name of the workload.
-        workload: String,
+        /// The workload.
+        workload: Workload,
         /// The decoded data set.
         dataset: DecodedFiles,
         /// Chooses initial values and samples.
@@ -95,8 +96,8 @@ pub struct Task {
     pub library: PathBuf,
     /// SHA-256 that the library must have.
     pub library_hash: String,
-    /// Name of the workload.
-    pub workload: String,
+    /// The workload.
+    pub workload: Workload,
     /// The decoded data set.
     pub dataset: DecodedFiles,
     /// Its way of batch norm.

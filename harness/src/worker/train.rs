@@ -16,9 +16,8 @@ use crate::workload::{self, Workload};
 use crate::{chance, parameters};
 
 pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
-    let workload = workload::find(&task.workload)?;
     let equipped = Equipped::new(task, harness)?;
-    let subject = equipped.subject(workload);
+    let subject = equipped.subject();
     let workload = &subject.workload;
     let values = workload::initial_parameters(&workload.model, equipped.convention, task.seed)?;
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use indicatif::HumanCount;
 use trainmark_plugin::{Error, Layer, Model, Shape};
 
+use super::layer::describe;
 use super::{Workload, multiply_adds};
 
 /// One line per layer, its columns aligned: index, layer, output shape, parameters.
@@ -63,30 +64,6 @@ pub fn inspect(workload: &Workload) -> Result<String, Error> {
         HumanCount(work.input_gradients)
     );
     Ok(text)
-}
-
-fn describe(layer: &Layer) -> String {
-    let kind = layer.kind();
-    match *layer {
-        Layer::Conv2d { out_channels, kernel, stride, padding } => {
-            let mut text = format!("{kind} {out_channels} channels, {kernel}×{kernel}");
-            if stride != 1 {
-                let _ = write!(text, ", stride {stride}");
-            }
-            if padding != 0 {
-                let _ = write!(text, ", padding {padding}");
-            }
-            text
-        }
-        Layer::BatchNorm { epsilon, momentum } => format!("{kind} ε {epsilon:e}, momentum {momentum}"),
-        Layer::MaxPool2d { window, stride } | Layer::AvgPool2d { window, stride } => {
-            format!("{kind} {window}×{window}, stride {stride}")
-        }
-        Layer::Linear { out_features } => format!("{kind} {out_features}"),
-        Layer::Dropout { rate } => format!("{kind} {rate}"),
-        Layer::Resize { height, width } => format!("{kind} {height}×{width}"),
-        Layer::Sigmoid | Layer::Relu | Layer::Tanh | Layer::Flatten => kind.into(),
-    }
 }
 
 #[cfg(test)]

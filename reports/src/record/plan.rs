@@ -48,6 +48,10 @@ pub struct WorkloadInfo {
     /// The workload that shows what batch norm buys: the same without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<String>,
+    /// SHA-256 of what is trained and how far from it a backend may be; absent in records of before
+    /// there were workload files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<String>,
     /// Learning rate of plain SGD.
     pub learning_rate: f64,
     /// Training batch size.
@@ -64,7 +68,8 @@ impl WorkloadInfo {
     /// Name of its control, if it has one. In records of before it was written down, the
     /// control of `x-bn` is `x`.
     pub fn control(&self) -> Option<&str> {
-        self.control.as_deref().or_else(|| self.name.strip_suffix("-bn"))
+        let told = self.control.as_deref();
+        told.or_else(|| self.name.strip_suffix("-bn").filter(|_| self.definition.is_none()))
     }
 
     /// What makes it another training than a workload of the same name: each difference
@@ -81,6 +86,12 @@ impl WorkloadInfo {
             differences.push(format!("{} and {} layers", self.layers.len(), other.layers.len()));
         } else if let Some((one, two)) = self.layers.iter().zip(&other.layers).find(|(one, two)| one != two) {
             differences.push(format!("layer `{one}` and `{two}`"));
+        }
+        if let (true, Some(one), Some(two)) = (differences.is_empty(), &self.definition, &other.definition)
+            && one != two
+        {
+            // What is left to differ by: the input's shape and the tolerances.
+            differences.push(format!("definition {one:.12}… and {two:.12}…"));
         }
         differences
     }

@@ -22,7 +22,7 @@ impl Foresight {
     pub(super) fn check(&self, task: Task, runner: &dyn Runner) -> Job {
         let slot = {
             let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(known.entry(task.workload.clone()).or_default())
+            Arc::clone(known.entry(task.workload.name.clone()).or_default())
         };
         let foreseen = slot.get_or_init(|| foresee(&task, runner)).clone();
         Job::Check { task, foreseen }

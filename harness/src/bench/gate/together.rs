@@ -17,6 +17,7 @@ use crate::bench::runner::JobReport;
 use crate::failure::Failure;
 use crate::machine;
 use crate::worker::protocol::Message;
+use crate::workload::Workload;
 
 /// Gates at once: more would wait for each other, since each computes on all processors.
 const MOST: usize = 2;
@@ -53,6 +54,7 @@ impl<S: Fn(Said)> Drop for Speaker<S> {
 /// A gate under way, or one that waits to be told.
 struct Underway {
     cell: Cell,
+    workload: Arc<Workload>,
     log: Log,
     /// Whether nothing has run beside it.
     is_alone: bool,
@@ -135,7 +137,8 @@ impl<'t, 'g> Together<'t, 'g> {
     {
         let (runner, number) = (self.gate.runner, self.gone + self.underway.len());
         let (task, foresight) = (ready.task(self.gate.dataset, 1, 0), Arc::clone(&self.gate.foresight));
-        let (cell, path) = (ready.cell.clone(), log.path().to_owned());
+        let (cell, workload) = (ready.cell.clone(), Arc::clone(&ready.workload));
+        let path = log.path().to_owned();
         let run = move || {
             let mut speaker = Speaker { say, number, report: None };
             let job = foresight.check(task, runner);
@@ -151,7 +154,16 @@ impl<'t, 'g> Together<'t, 'g> {
         self.underway.iter_mut().filter(|one| one.ended.is_none()).for_each(|one| one.is_alone = false);
         let (told, untold) = (Vec::new(), VecDeque::new());
         let (is_announced, ended) = (false, None);
-        self.underway.push_back(Underway { cell, log, is_alone, is_announced, told, untold, ended });
+        self.underway.push_back(Underway {
+            cell,
+            workload,
+            log,
+            is_alone,
+            is_announced,
+            told,
+            untold,
+            ended,
+        });
         Ok(())
     }
 
@@ -182,9 +194,9 @@ impl<'t, 'g> Together<'t, 'g> {
     /// Tells what one that has ended comes to, and keeps it unless the user has interrupted, or what
     /// ran beside it may be to blame.
     fn conclude(&mut self, one: Underway, sink: &mut dyn Sink) -> anyhow::Result<()> {
-        let Underway { cell, log, is_alone, told, ended, .. } = one;
+        let Underway { cell, workload, log, is_alone, told, ended, .. } = one;
         let Some(report) = ended.transpose()? else { return Ok(()) };
-        let verdict = self.gate.conclude(&cell, told, report.ending, sink)?;
+        let verdict = self.gate.conclude((&cell, &workload), told, report.ending, sink)?;
         let is_interrupted = verdict.failure.as_ref().is_some_and(Failure::is_interruption);
         match Early::new(&cell, verdict, log, is_alone) {
             Some(early) => self.gate.early.push(early),

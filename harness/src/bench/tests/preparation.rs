@@ -7,6 +7,7 @@ use crate::bench::Selected;
 use crate::bench::prepare::Preparer;
 use crate::registry::Registry;
 use crate::worker::protocol::DeviceInfo;
+use crate::workload;
 
 /// The cells that a library by its path gives, and what the screen was told.
 fn prepared(scripted: &Scripted, selected: Selected) -> anyhow::Result<(Vec<String>, Vec<String>)> {
@@ -24,7 +25,10 @@ fn prepared(scripted: &Scripted, selected: Selected) -> anyhow::Result<(Vec<Stri
 }
 
 fn selected(workloads: &[&str]) -> Selected {
-    Selected { workloads: workloads.iter().map(|&name| name.to_owned()).collect(), ..Selected::default() }
+    Selected {
+        workloads: workloads.iter().map(|name| workload::find(name).expect("there is one")).collect(),
+        ..Selected::default()
+    }
 }
 
 #[test]

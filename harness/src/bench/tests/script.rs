@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use trainmark_reports::ceiling::Peak;
@@ -28,7 +28,7 @@ use crate::worker::evidence::{Evidence, Tensors};
 use crate::worker::protocol::{
     BackendInfo, DeviceInfo, Done, EpochMessage, ImplementationInfo, Job, Listener, Message, Task,
 };
-use crate::workload;
+use crate::workload::{self, Workload};
 
 /// What a job of a cell comes to.
 #[derive(Debug, Clone)]
@@ -116,8 +116,8 @@ impl Script {
 /// The name of a task's cell: [`cell`].
 fn name(task: &Task) -> String {
     let mut name = task.library.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    if task.workload != WORKLOAD {
-        name = format!("{}:{name}", task.workload);
+    if task.workload.name != WORKLOAD {
+        name = format!("{}:{name}", task.workload.name);
     }
     if *task.implementation != *IMPLEMENTATION {
         name = format!("{name}/{}", task.implementation);
@@ -350,7 +350,7 @@ impl Scripted {
         let request = BenchRequest { selected: Selected::default(), schedule, command: String::new() };
         let ready = Ready {
             dataset: dataset(),
-            workloads: ["lenet-bn", "lenet"].map(|name| workload::find(name).expect("there is one")).into(),
+            workloads: ["lenet-bn", "lenet"].map(named).into(),
             cells: cells.iter().map(|(name, _)| cell(name)).collect(),
             unavailable: Vec::new(),
             is_built: false,
@@ -510,7 +510,7 @@ pub(super) fn cell(name: &str) -> ReadyCell {
         role: None,
         framework: Framework::default(),
     };
-    ReadyCell { cell, library, waiting: Waiting::default() }
+    ReadyCell { workload: named(workload), cell, library, waiting: Waiting::default() }
 }
 
 fn info(backend: &str) -> BackendInfo {
@@ -537,4 +537,8 @@ fn dataset() -> crate::data::DecodedFiles {
         "test_samples": 10, "notice": null,
     });
     serde_json::from_value(dataset).expect("it has all fields")
+}
+
+fn named(workload: &str) -> Arc<Workload> {
+    Arc::new(workload::find(workload).expect("there is one"))
 }

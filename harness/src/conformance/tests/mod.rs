@@ -34,7 +34,7 @@ fn small() -> Workload {
     ];
     let input = Shape::Image { channels: 1, height: 12, width: 12 };
     let model = Model::new("small", input, layers);
-    Workload { name: "small", model, batch_size: 32, ..lenet_bn() }
+    Workload { name: "small".to_owned(), model, batch_size: 32, ..lenet_bn() }
 }
 
 fn subject(workload: Workload, patterns: &Patterns, convention: RunningVariance) -> Subject<'_> {

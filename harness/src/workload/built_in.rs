@@ -1,0 +1,106 @@
+//! The workloads that come with trainmark: files, embedded.
+
+use std::sync::LazyLock;
+
+use super::{Workload, file};
+
+static BUILT_IN: LazyLock<Vec<Workload>> = LazyLock::new(|| FILES.iter().map(|text| parsed(text)).collect());
+
+/// The main one first.
+const FILES: [&str; 3] = [
+    include_str!("../../workloads/lenet-bn.toml"),
+    include_str!("../../workloads/lenet.toml"),
+    include_str!("../../workloads/softmax.toml"),
+];
+
+/// No workload has the name that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no workload `{name}`; did you mean `{nearest}`? there are: {known}")]
+pub struct UnknownWorkload {
+    /// What was asked for.
+    pub name: String,
+    /// The existing name that is spelled most like it.
+    pub nearest: String,
+    /// Every name, separated by commas.
+    pub known: String,
+}
+
+/// A mistake would be this program's own: a test reads every file.
+fn parsed(text: &str) -> Workload {
+    file::parse(text).unwrap_or_else(|mistake| panic!("a built-in workload, {mistake}"))
+}
+
+/// LeNet with batch norm before every sigmoid: the main workload.
+pub fn lenet_bn() -> Workload {
+    BUILT_IN[0].clone()
+}
+
+/// The same network without batch norm: the control.
+pub fn lenet() -> Workload {
+    BUILT_IN[1].clone()
+}
+
+/// Softmax regression: the smallest workload, for quick tries.
+pub fn softmax() -> Workload {
+    BUILT_IN[2].clone()
+}
+
+/// Every workload, the main one first.
+pub fn all() -> Vec<Workload> {
+    BUILT_IN.clone()
+}
+
+/// The workload of that name.
+///
+/// # Errors
+/// Where there is none, naming the nearest.
+pub fn find(name: &str) -> Result<Workload, UnknownWorkload> {
+    if let Some(workload) = BUILT_IN.iter().find(|workload| workload.name == name) {
+        return Ok(workload.clone());
+    }
+    let names = || BUILT_IN.iter().map(|workload| workload.name.as_str());
+    let nearest = names().min_by_key(|known| strsim::damerau_levenshtein(known, name));
+    Err(UnknownWorkload {
+        name: name.into(),
+        nearest: nearest.unwrap_or_default().into(),
+        known: names().collect::<Vec<_>>().join(", "),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trainmark_plugin::Layer;
+
+    #[test]
+    fn every_workload_fits_and_is_found_by_name() {
+        for workload in all() {
+            assert_eq!(workload.model.classes(), Ok(10));
+            assert_eq!(workload.model.name, workload.name);
+            assert_eq!(find(&workload.name).as_ref(), Ok(&workload));
+        }
+        assert_eq!([lenet_bn(), lenet(), softmax()].map(|one| one.name), ["lenet-bn", "lenet", "softmax"]);
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_nearest() {
+        let error = find("lenet_bn").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no workload `lenet_bn`; did you mean `lenet-bn`? there are: lenet-bn, lenet, softmax"
+        );
+    }
+
+    #[test]
+    fn the_control_differs_only_by_its_batch_norm() {
+        let with = lenet_bn();
+        let without = find(with.control.as_deref().unwrap()).unwrap();
+        let kept: Vec<_> =
+            with.model.layers.into_iter().filter(|l| !matches!(l, Layer::BatchNorm { .. })).collect();
+        assert_eq!(kept, without.model.layers);
+        assert_eq!(
+            (with.learning_rate, with.batch_size, with.epochs),
+            (without.learning_rate, without.batch_size, without.epochs)
+        );
+    }
+}

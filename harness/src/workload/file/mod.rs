@@ -1,0 +1,208 @@
+//! A workload as a file: TOML, read and written.
+
+mod fields;
+mod print;
+#[cfg(test)]
+mod tests;
+
+use toml::de::DeTable;
+use trainmark_plugin::{Layer, Model};
+use trainmark_reports::record::{Metric, Target};
+
+use super::{Tolerances, Workload, layer};
+use crate::data::DatasetChoice;
+use fields::{Field, Fields, line_of};
+pub(super) use print::defining_text;
+
+/// Every key at the top of a file, in the order in which files are written.
+const KEYS: [&str; 11] = [
+    "name",
+    "summary",
+    "control",
+    "dataset",
+    "input",
+    "layers",
+    "optimiser",
+    "learning_rate",
+    "batch_size",
+    "epochs",
+    "targets",
+];
+const TOLERANCES: &str = "tolerances";
+
+/// The only optimiser that backends are asked for.
+const SGD: &str = "sgd";
+const EPOCHS: u32 = 5;
+/// No file of a network that anybody trains here has more.
+const MOST_LAYERS: usize = 1000;
+const MOST_NAME_CHARACTERS: usize = 60;
+
+/// What is wrong with a workload's file, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {what}")]
+pub struct Mistake {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong, and what is expected.
+    pub what: String,
+}
+
+/// The workload that a file describes.
+///
+/// # Errors
+/// The first mistake.
+pub(super) fn parse(text: &str) -> Result<Workload, Mistake> {
+    read(text, |name| {
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        (1..=MOST_NAME_CHARACTERS).contains(&name.len()) && name.chars().all(is_plain)
+    })
+}
+
+/// What [`Workload::to_toml`] has written: the name may tell of changes.
+fn parse_own(text: &str) -> Result<Workload, Mistake> {
+    read(text, |name| !name.is_empty() && !name.chars().any(char::is_control))
+}
+
+fn read(text: &str, is_name: impl Fn(&str) -> bool) -> Result<Workload, Mistake> {
+    let document = DeTable::parse(text).map_err(|error| Mistake {
+        line: line_of(text, error.span().map_or(0, |span| span.start)),
+        what: shown(error.message()),
+    })?;
+    let known = [&KEYS[..], &[TOLERANCES]].concat();
+    let fields = Fields::new(text, document.get_ref(), &known)?;
+    let name = "a name of lower-case letters, digits and dashes";
+    let name = fields.require("name", name)?.parsed(name, |text| is_name(text).then(|| text.to_owned()))?;
+    let control = fields.get("control").map(|field| field.text("the name of a workload").map(str::to_owned));
+    let model = model(&fields, &name)?;
+    check_optimiser(&fields)?;
+    let learning_rate = fields.require("learning_rate", "a number above 0, such as 0.1")?.positive()?;
+    let batch_size = fields.require("batch_size", "a whole number, such as 256")?;
+    let summary = match fields.get("summary") {
+        Some(field) => field.parsed("one line of text", |text| {
+            (!text.chars().any(char::is_control)).then(|| text.to_owned())
+        })?,
+        None => format!("{} on {}", crate::units::count(model.layers.len(), "layer"), model.input),
+    };
+    Ok(Workload {
+        summary,
+        control: control.transpose()?,
+        dataset: dataset(&fields)?,
+        learning_rate,
+        batch_size: batch_size.integer(1..=1 << 20)? as usize,
+        epochs: fields.get("epochs").map_or(Ok(u64::from(EPOCHS)), |field| field.integer(1..=1000))? as u32,
+        targets: targets(&fields)?,
+        tolerances: tolerances(&fields)?,
+        model,
+        name,
+    })
+}
+
+fn model(fields: &Fields<'_>, name: &str) -> Result<Model, Mistake> {
+    let input = "the shape of an image as \"1×28×28\": channels, rows, columns";
+    let input = fields.require("input", input)?.parsed(input, layer::parse_image)?;
+    let expected = "an array of layers, such as [\"flatten\", \"linear 10\"]";
+    let field = fields.require("layers", expected)?;
+    let elements = field.elements(expected)?;
+    if !(1..=MOST_LAYERS).contains(&elements.len()) {
+        let number = elements.len();
+        return Err(field.mistake(format!("{number} layers are given, from 1 to {MOST_LAYERS} are expected")));
+    }
+    let layers: Vec<Layer> = elements.iter().map(read_layer).collect::<Result<_, _>>()?;
+    let model = Model::new(name, input, layers);
+    if let Err(error) = model.classes() {
+        // The first layer that does not fit is the last of those that do not fit together.
+        let fits = |end: &usize| Model::new(name, input, &model.layers[..*end]).shapes().is_ok();
+        let place = (1..=elements.len()).take_while(fits).count().min(elements.len() - 1);
+        let whole = format!(" of model {name}");
+        return Err(Mistake { what: error.message.replace(&whole, ""), ..elements[place].mistake("") });
+    }
+    Ok(model)
+}
+
+fn read_layer(field: &Field<'_>) -> Result<Layer, Mistake> {
+    let text = field.text("a layer, such as \"linear 10\",")?;
+    layer::parse(text).map_err(|why| field.mistake(why))
+}
+
+fn check_optimiser(fields: &Fields<'_>) -> Result<(), Mistake> {
+    let Some(field) = fields.get("optimiser") else { return Ok(()) };
+    match field.text("\"sgd\"")? {
+        SGD => Ok(()),
+        other => Err(field.mistake(format!(
+            "\"{}\" is none that backends are asked for yet: write \"{SGD}\", plain stochastic gradient descent",
+            shown(other)
+        ))),
+    }
+}
+
+fn dataset(fields: &Fields<'_>) -> Result<DatasetChoice, Mistake> {
+    use clap::ValueEnum as _;
+    let Some(field) = fields.get("dataset") else { return Ok(DatasetChoice::default()) };
+    field.parsed("\"fashion-mnist\", \"synthetic\" or \"auto\"", |text| {
+        DatasetChoice::from_str(text, false).ok()
+    })
+}
+
+fn targets(fields: &Fields<'_>) -> Result<Vec<Target>, Mistake> {
+    const METRICS: [Metric; 2] = [Metric::TrainAccuracy, Metric::TestAccuracy];
+    let expected = "at least one accuracy to reach, as [targets] and below it train_accuracy = 0.88";
+    let field = fields.require("targets", expected)?;
+    let table = field.table(&METRICS.map(Metric::key))?;
+    let mut targets = Vec::new();
+    for (key, value) in table.in_order() {
+        let at_least = value.positive()?;
+        if at_least > 1.0 {
+            return Err(value.mistake(format!("{at_least} is above 1: accuracies are fractions of 1")));
+        }
+        let metric = METRICS.into_iter().find(|metric| metric.key() == key);
+        targets.extend(metric.map(|metric| Target { metric, at_least }));
+    }
+    if targets.is_empty() {
+        return Err(field.mistake(format!("it holds {expected}")));
+    }
+    Ok(targets)
+}
+
+fn tolerances(fields: &Fields<'_>) -> Result<Tolerances, Mistake> {
+    let mut tolerances = Tolerances::default();
+    let Some(field) = fields.get(TOLERANCES) else { return Ok(tolerances) };
+    for (key, value) in field.table(&tolerances.all().map(|(key, _)| key))?.in_order() {
+        tolerances.set(key, value.positive()?);
+    }
+    Ok(tolerances)
+}
+
+/// Which of the names was probably meant, and all that there are.
+pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
+    // Whoever writes hundreds of letters means none of them.
+    let name: String = name.chars().take(40).collect();
+    crate::registry::suggestion(&name, names)
+}
+
+/// The start of what may be long, on one line.
+fn shown(text: &str) -> String {
+    const MOST: usize = 60;
+    let line = trainmark_reports::text::one_line(text);
+    if line.chars().count() > MOST { line.chars().take(MOST).chain(['…']).collect() } else { line }
+}
+
+impl From<Workload> for String {
+    fn from(workload: Workload) -> Self {
+        match super::find(&workload.name) {
+            Ok(known) if known == workload => workload.name,
+            _ => workload.to_toml(),
+        }
+    }
+}
+
+impl TryFrom<String> for Workload {
+    type Error = String;
+
+    /// A built-in workload's name, or the text of a file.
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.contains('=') {
+            true => parse_own(&text).map_err(|mistake| mistake.to_string()),
+            false => super::find(&text).map_err(|unknown| unknown.to_string()),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+use proptest::prelude::*;
+use trainmark_plugin::{Layer, Model, Shape};
+use trainmark_reports::record::{Metric, Target};
+
+use super::{parse, parse_own};
+use crate::data::DatasetChoice;
+use crate::workload::{Tolerances, Workload, all, softmax};
+
+const LEAST: &str = r#"name = "mine"
+input = "1×28×28"
+layers = ["flatten", "linear 10"]
+learning_rate = 1
+batch_size = 64
+targets.train_accuracy = 0.5
+"#;
+
+fn message(text: &str) -> String {
+    parse(text).expect_err("it is wrong").to_string()
+}
+
+#[test]
+fn what_may_be_left_out_has_its_usual_value() {
+    let mine = parse(LEAST).unwrap();
+    let target = Target { metric: Metric::TrainAccuracy, at_least: 0.5 };
+    let expected = Workload {
+        name: "mine".to_owned(),
+        summary: "2 layers on 1×28×28".to_owned(),
+        model: Model::new("mine", softmax().model.input, softmax().model.layers),
+        learning_rate: 1.0,
+        batch_size: 64,
+        targets: vec![target],
+        ..softmax()
+    };
+    assert_eq!(mine, expected);
+}
+
+#[test]
+fn the_first_target_of_the_file_is_the_primary_one() {
+    let text = LEAST.replace("targets.train", "targets.test_accuracy = 0.4\ntargets.train");
+    let metrics: Vec<Metric> = parse(&text).unwrap().targets.iter().map(|target| target.metric).collect();
+    assert_eq!(metrics, [Metric::TestAccuracy, Metric::TrainAccuracy]);
+}
+
+/// Each with the line that it is on.
+#[test]
+fn a_mistake_is_told_with_its_line_what_is_expected_and_what_was_meant() {
+    let changes = [
+        ("learning_rate", "lerning_rate"),
+        ("learning_rate = 1", "learning_rate = \"1\""),
+        ("learning_rate = 1", "learning_rate = -0.5"),
+        ("learning_rate = 1", "learning_rate = nan"),
+        ("batch_size = 64", "batch_size = 64.5"),
+        ("batch_size = 64", "batch_size = 0"),
+        ("batch_size = 64", "batch_size = 99999999999999999999"),
+        ("batch_size = 64", ""),
+        ("batch_size = 64", "batch_size = 64\nbatch_size = 65"),
+        ("batch_size = 64", "batch_size = 64\nepochs = 0"),
+        ("batch_size = 64", "batch_size = 64\noptimiser = \"adam\""),
+        ("batch_size = 64", "batch_size = 64\noptimizer = \"sgd\""),
+        ("batch_size = 64", "batch_size = 64\ndataset = \"mnist\""),
+        ("input = \"1×28×28\"\n", ""),
+        ("1×28×28", "28×28"),
+        ("1×28×28", "0×28×28"),
+        ("\"mine\"", "\"My net\""),
+        ("\"mine\"", "7"),
+        ("name = \"mine\"\n", ""),
+        ("[\"flatten\", \"linear 10\"]", "\"flatten, linear 10\""),
+        ("[\"flatten\", \"linear 10\"]", "[]"),
+        ("\"linear 10\"", "10"),
+        ("\"linear 10\"", "\n  \"liner 10\""),
+        ("\"linear 10\"", "\n  \"linear 10 features\""),
+        ("\"linear 10\"", "\n  \"conv2d 6 channels, 5×5\",\n  \"linear 10\""),
+        ("\"flatten\", ", ""),
+        ("\"flatten\", ", "\"conv2d 6 channels, 29×29\", "),
+        ("\"flatten\", ", "\"conv2d 99999999 channels, 5×5\", "),
+        (", \"linear 10\"", ", \"linear 0\""),
+        (", \"linear 10\"", ", \"linear 10\", \"dropout 1.5\""),
+        ("[\"flatten\", \"linear 10\"]", "[\"sigmoid\"]"),
+        ("targets.train_accuracy = 0.5", "targets.accuracy = 0.5"),
+        ("targets.train_accuracy = 0.5", "targets.train_accuracy = 50"),
+        ("targets.train_accuracy = 0.5", "[targets]"),
+        ("targets.train_accuracy = 0.5", "targets = 0.5"),
+        ("targets.train_accuracy = 0.5", ""),
+        ("targets.train_accuracy = 0.5", "targets.train_accuracy = 0.5\n\n[tolerances]\naudits = 1"),
+        ("layers = [", "layers = {"),
+    ];
+    let messages = changes.map(|(from, to)| {
+        assert!(LEAST.contains(from), "{from}");
+        format!("{from:?} → {to:?}\n    {}\n", message(&LEAST.replace(from, to)))
+    });
+    insta::assert_snapshot!(messages.concat());
+}
+
+#[test]
+fn nonsense_is_answered_in_a_line() {
+    for text in [
+        "",
+        "\u{feff}",
+        "]]]]",
+        &"[".repeat(5000),
+        &"a=".repeat(5000),
+        &format!("name = \"{}\"", "x".repeat(5000)),
+    ] {
+        let message = message(text);
+        assert!(message.len() < 400 && !message.contains('\n'), "{message}");
+    }
+}
+
+#[test]
+fn a_network_of_a_single_layer_and_one_of_sixty_are_read() {
+    let single = LEAST.replace("\"linear 10\"", "").replace("1×28×28", "1×2×5");
+    assert_eq!(parse(&single).unwrap().model.classes(), Ok(10));
+    let deep =
+        LEAST.replace("\"flatten\"", &format!("\"flatten\"{}", ", \"linear 20\", \"sigmoid\"".repeat(29)));
+    assert_eq!(parse(&deep).unwrap().model.layers.len(), 60);
+}
+
+#[test]
+fn what_is_built_in_is_written_and_read_again() {
+    for workload in all() {
+        assert_eq!(parse(&workload.to_toml()), Ok(workload.clone()));
+        let json = serde_json::to_string(&workload).unwrap();
+        assert_eq!(json, format!("{:?}", workload.name));
+        assert_eq!(serde_json::from_str::<Workload>(&json).unwrap(), workload);
+    }
+}
+
+fn layers() -> impl Strategy<Value = Vec<Layer>> {
+    let image = prop_oneof![
+        (1_usize..8, 1_usize..4, 1_usize..3, 0_usize..3).prop_map(
+            |(out_channels, kernel, stride, padding)| {
+                Layer::Conv2d { out_channels, kernel, stride, padding }
+            }
+        ),
+        (1_usize..3, 1_usize..3).prop_map(|(window, stride)| Layer::MaxPool2d { window, stride }),
+        (1_usize..3, 1_usize..3).prop_map(|(window, stride)| Layer::AvgPool2d { window, stride }),
+        (1_usize..9, 1_usize..9).prop_map(|(height, width)| Layer::Resize { height, width }),
+    ];
+    let any = || {
+        prop_oneof![
+            (1e-9..1.0, 0.0..1.0).prop_map(|(epsilon, momentum)| Layer::BatchNorm { epsilon, momentum }),
+            (0.0..1.0).prop_map(|rate| Layer::Dropout { rate }),
+            Just(Layer::Sigmoid),
+            Just(Layer::Relu),
+            Just(Layer::Tanh),
+        ]
+    };
+    let vector = prop_oneof![any(), (1_usize..20).prop_map(|out_features| Layer::Linear { out_features })];
+    let front = proptest::collection::vec(prop_oneof![image, any()], 0..8);
+    (front, proptest::collection::vec(vector, 0..8))
+        .prop_map(|(front, back)| [front, vec![Layer::Flatten], back].concat())
+}
+
+fn workload() -> impl Strategy<Value = Workload> {
+    let dataset = prop_oneof![
+        Just(DatasetChoice::Auto),
+        Just(DatasetChoice::Synthetic),
+        Just(DatasetChoice::FashionMnist)
+    ];
+    let said = ("[a-z0-9-]{1,20}", "\\PC{0,30}", proptest::option::of("[a-z-]{1,9}"), dataset);
+    let numbers = (1e-9..1e3, 1_usize..5000, 1_u32..1000, 1e-3..1.0, 1e-9..1e3);
+    (said, layers(), numbers).prop_map(|((name, summary, control, dataset), layers, numbers)| {
+        let (learning_rate, batch_size, epochs, at_least, audit) = numbers;
+        Workload {
+            model: Model::new(&*name, Shape::Image { channels: 2, height: 40, width: 33 }, layers),
+            targets: vec![Target { metric: Metric::TestAccuracy, at_least }],
+            tolerances: Tolerances { audit, ..Tolerances::default() },
+            name,
+            summary,
+            control,
+            dataset,
+            learning_rate,
+            batch_size,
+            epochs,
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_as_the_same(workload in workload()) {
+        prop_assume!(workload.model.shapes().is_ok());
+        prop_assert_eq!(parse(&workload.to_toml()), Ok(workload.clone()));
+        let changed = Workload { name: format!("{} (learning rate 0.5)", workload.name), ..workload };
+        let read = parse_own(&changed.to_toml()).unwrap();
+        prop_assert_eq!(read.definition(), changed.definition());
+        prop_assert_eq!(read.name, changed.name);
+    }
+}

@@ -1,0 +1,230 @@
+//! A layer in words: as `inspect` shows it, and as a workload's file has it.
+
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+use trainmark_plugin::{Layer, Shape};
+
+use super::file::nearest;
+
+/// How each kind is written. What stands in brackets may be left out; the first word is its name.
+const FORMS: [&str; 11] = [
+    "conv2d 6 channels, 5×5[, stride 1][, padding 0]",
+    "batch_norm[ ε 1e-5][, momentum 0.1]",
+    "sigmoid",
+    "relu",
+    "tanh",
+    "max_pool2d 2×2[, stride 2]",
+    "avg_pool2d 2×2[, stride 2]",
+    "flatten",
+    "linear 120",
+    "dropout 0.5",
+    "resize 14×14",
+];
+
+/// A layer as a line, such as `conv2d 6 channels, 5×5, padding 2`.
+pub(super) fn describe(layer: &Layer) -> String {
+    let kind = layer.kind();
+    match *layer {
+        Layer::Conv2d { out_channels, kernel, stride, padding } => {
+            let mut text = format!("{kind} {out_channels} channels, {kernel}×{kernel}");
+            // Writing to a string cannot fail.
+            if stride != 1 {
+                let _ = write!(text, ", stride {stride}");
+            }
+            if padding != 0 {
+                let _ = write!(text, ", padding {padding}");
+            }
+            text
+        }
+        Layer::BatchNorm { epsilon, momentum } => format!("{kind} ε {epsilon:e}, momentum {momentum}"),
+        Layer::MaxPool2d { window, stride } | Layer::AvgPool2d { window, stride } => {
+            format!("{kind} {window}×{window}, stride {stride}")
+        }
+        Layer::Linear { out_features } => format!("{kind} {out_features}"),
+        Layer::Dropout { rate } => format!("{kind} {rate}"),
+        Layer::Resize { height, width } => format!("{kind} {height}×{width}"),
+        Layer::Sigmoid | Layer::Relu | Layer::Tanh | Layer::Flatten => kind.into(),
+    }
+}
+
+/// The layer that a line describes.
+///
+/// # Errors
+/// What of it is not understood, and how it is written.
+pub(super) fn parse(text: &str) -> Result<Layer, String> {
+    let (kind, rest) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), ""));
+    let kind = kind.trim_end_matches(',');
+    let form = FORMS.iter().find(|form| name_of(form) == kind);
+    let Some(form) = form else {
+        return Err(format!(
+            "`{}` is no layer{}",
+            shown(kind),
+            nearest(kind, FORMS.iter().map(|f| name_of(f)))
+        ));
+    };
+    let mut parts = Parts { rest: rest.split(',').map(str::trim).filter(|part| !part.is_empty()).collect() };
+    let layer = parts.layer(kind);
+    let left = parts.rest.first();
+    match (layer, left) {
+        (Some(Layer::BatchNorm { momentum, .. }), None) if !(0.0..=1.0).contains(&momentum) => {
+            Err(format!("momentum {momentum} is not within 0 to 1"))
+        }
+        (Some(Layer::BatchNorm { epsilon, .. }), None) if !epsilon.is_finite() => {
+            Err(format!("ε {epsilon} is not finite"))
+        }
+        (Some(layer), None) => Ok(layer),
+        (_, left) => {
+            let what = left.map(|part| format!("`{}` is not understood: ", shown(part))).unwrap_or_default();
+            let what = if left.is_none() { "something is missing: ".to_owned() } else { what };
+            Err(format!("`{}`: {what}it is written `{form}`", shown(text)))
+        }
+    }
+}
+
+/// `1×28×28`
+pub(super) fn parse_image(text: &str) -> Option<Shape> {
+    match sides(text)?[..] {
+        [channels, height, width] => Some(Shape::Image { channels, height, width }),
+        _ => None,
+    }
+}
+
+/// The start of what may be long.
+fn shown(text: &str) -> String {
+    const MOST: usize = 60;
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST).collect();
+    if text.chars().nth(MOST).is_some() { format!("{line}…") } else { line }
+}
+
+fn name_of(form: &str) -> &str {
+    form.split([' ', '[']).next().unwrap_or(form)
+}
+
+/// Numbers between signs of multiplication.
+fn sides(text: &str) -> Option<Vec<usize>> {
+    text.split(['×', 'x']).map(|side| number(side.trim())).collect()
+}
+
+/// Plain digits: `+5` and the like are no sizes.
+fn number(text: &str) -> Option<usize> {
+    text.chars().all(|c| c.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+/// What stands behind a layer's kind. What has been understood is taken away.
+struct Parts<'t> {
+    rest: Vec<&'t str>,
+}
+
+impl<'t> Parts<'t> {
+    fn layer(&mut self, kind: &str) -> Option<Layer> {
+        Some(match kind {
+            "conv2d" => Layer::Conv2d {
+                out_channels: self.take(|part| number(part.strip_suffix("channels")?.trim()))?,
+                kernel: self.take(square)?,
+                stride: self.labelled("stride").unwrap_or(1),
+                padding: self.labelled("padding").unwrap_or(0),
+            },
+            "batch_norm" => Layer::BatchNorm {
+                epsilon: self.labelled("ε").or_else(|| self.labelled("epsilon")).unwrap_or(1e-5),
+                momentum: self.labelled("momentum").unwrap_or(0.1),
+            },
+            "max_pool2d" => {
+                let (window, stride) = self.pool()?;
+                Layer::MaxPool2d { window, stride }
+            }
+            "avg_pool2d" => {
+                let (window, stride) = self.pool()?;
+                Layer::AvgPool2d { window, stride }
+            }
+            "linear" => Layer::Linear { out_features: self.take(number)? },
+            "dropout" => Layer::Dropout { rate: self.take(|part| part.parse().ok())? },
+            "resize" => match self.take(|part| sides(part).filter(|sides| sides.len() == 2))?[..] {
+                [height, width] => Layer::Resize { height, width },
+                _ => return None,
+            },
+            "sigmoid" => Layer::Sigmoid,
+            "relu" => Layer::Relu,
+            "tanh" => Layer::Tanh,
+            "flatten" => Layer::Flatten,
+            _ => return None,
+        })
+    }
+
+    fn pool(&mut self) -> Option<(usize, usize)> {
+        let window = self.take(square)?;
+        Some((window, self.labelled("stride").unwrap_or(window)))
+    }
+
+    /// The first part that is understood so.
+    fn take<T>(&mut self, read: impl Fn(&'t str) -> Option<T>) -> Option<T> {
+        let (place, value) =
+            self.rest.iter().enumerate().find_map(|(place, part)| Some((place, read(part)?)))?;
+        self.rest.remove(place);
+        Some(value)
+    }
+
+    /// `stride 2`
+    fn labelled<T: FromStr>(&mut self, label: &str) -> Option<T> {
+        self.take(|part| {
+            let (word, value) = part.split_once(char::is_whitespace)?;
+            (word == label).then(|| value.trim().parse().ok()).flatten()
+        })
+    }
+}
+
+/// The side of `5×5`.
+fn square(text: &str) -> Option<usize> {
+    match sides(text)?[..] {
+        [height, width] if height == width => Some(height),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_is_understood() {
+        for form in FORMS {
+            let written: String = form.chars().filter(|c| !"[]".contains(*c)).collect();
+            let layer = parse(&written).unwrap();
+            assert_eq!(name_of(form), layer.kind());
+            assert_eq!(parse(&describe(&layer)), Ok(layer));
+        }
+    }
+
+    #[test]
+    fn what_may_be_left_out_and_how_it_may_be_typed() {
+        let conv2d = Layer::Conv2d { out_channels: 6, kernel: 5, stride: 1, padding: 2 };
+        assert_eq!(parse("conv2d 6 channels, 5x5, padding 2"), Ok(conv2d));
+        assert_eq!(parse(" conv2d  padding 2 ,5 × 5, 6 channels"), Ok(conv2d));
+        let batch_norm = Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 };
+        assert_eq!(parse("batch_norm"), Ok(batch_norm));
+        assert_eq!(parse("batch_norm epsilon 0.00001"), Ok(batch_norm));
+        assert_eq!(parse("max_pool2d 3×3"), Ok(Layer::MaxPool2d { window: 3, stride: 3 }));
+        assert_eq!(parse_image("3x32×32"), Some(Shape::Image { channels: 3, height: 32, width: 32 }));
+        assert_eq!(parse_image("784"), None);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_told_with_how_it_is_written() {
+        let wrong = [
+            "conv 6 channels, 5×5",
+            "conv2d 6 chanels, 5×5",
+            "conv2d 6 channels, 5×3",
+            "conv2d 6 channels",
+            "conv2d 6 channels, 5×5, stride 1, stride 2",
+            "batch_norm ε tiny",
+            "linear",
+            "linear -3",
+            "linear 99999999999999999999999",
+            "sigmoid 3",
+            "",
+            &"x".repeat(1000),
+        ];
+        let messages: Vec<String> = wrong.iter().map(|text| parse(text).unwrap_err()).collect();
+        insta::assert_snapshot!(messages.join("\n"));
+    }
+}
