@@ -81,6 +81,7 @@ fn started(cells: Vec<Cell>, seeds: Vec<u64>, epochs: u32) -> Started {
                 summary: "LeNet with batch norm".to_owned(),
                 control: None,
                 definition: None,
+                samples: None,
                 learning_rate: 1.0,
                 batch_size: 256,
                 targets: vec![TARGET],

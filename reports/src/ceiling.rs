@@ -54,7 +54,8 @@ impl fmt::Display for Peak {
 
 /// Floating-point operations of one epoch, two to a multiply-add.
 fn operations_per_epoch(started: &Started, workload: &WorkloadInfo) -> f64 {
-    2.0 * workload.multiply_adds_per_sample as f64 * started.plan.dataset.train_samples as f64
+    let samples = workload.samples.unwrap_or(started.plan.dataset.train_samples);
+    2.0 * workload.multiply_adds_per_sample as f64 * samples as f64
 }
 
 /// What part of the peak an epoch of a cell in `epoch_seconds` is, in per cent.

@@ -60,6 +60,7 @@ fn workload(name: &str, summary: &str) -> WorkloadInfo {
         summary: summary.to_owned(),
         control: None,
         definition: None,
+        samples: None,
         learning_rate: 1.0,
         batch_size: 256,
         targets: vec![TARGET, TEST_TARGET],

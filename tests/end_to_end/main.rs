@@ -35,3 +35,4 @@ mod resume;
 mod shells;
 mod timed_bytes;
 mod versions;
+mod workloads;

@@ -214,6 +214,7 @@ impl<'p> Preparer<'p> {
         let survey = self.survey(&wanted)?;
         let dataset = interrupt.at_once(|| self.obtain_dataset())?;
         check(&dataset)?;
+        self.workloads.iter().try_for_each(|workload| workload.check_data(&dataset))?;
         let unbuilt = self.build_stale(survey, &wanted, is_gated.then_some(&dataset))?;
         self.find_cells(wanted, &unbuilt)?;
         self.ready(dataset)

@@ -130,6 +130,18 @@ impl BenchRequest {
     /// Naming what differs.
     pub fn check_record(&self, record: &Record) -> anyhow::Result<()> {
         let (started, schedule) = (&record.started, &self.schedule);
+        for known in &started.plan.workloads {
+            let own = self.selected.workloads.iter().find(|workload| workload.name == known.name);
+            let differences =
+                own.map(|own| Ok::<_, anyhow::Error>(known.differences(&own.info()?))).transpose()?;
+            if let Some(what) = differences.filter(|what| !what.is_empty()) {
+                bail!(
+                    "cannot resume: {} is another training now than in the run: {}; start a new run",
+                    known.name,
+                    what.join("; ")
+                );
+            }
+        }
         let what = if started.plan.epochs != schedule.epochs || started.plan.seeds != schedule.seeds() {
             "epochs or seeds"
         } else if started.command != self.command {

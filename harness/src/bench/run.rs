@@ -189,6 +189,13 @@ pub(super) fn log_name(ready: &ReadyCell, what: &str) -> String {
     let Cell { workload, backend, implementation, device, .. } = &ready.cell;
     // Names come from plugins, and must not lead out of the folder.
     let legal = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+    // What is changed of a workload makes its name long: what tells backends apart must not be cut off.
+    let is_short = workload.chars().count() <= 40;
+    let workload = if is_short {
+        workload.clone()
+    } else {
+        format!("{workload:.30}-{:.8}", ready.workload.definition())
+    };
     let cell = format!("{workload}-{backend}-{implementation}-{device}");
     // Long ones would be no file names.
     let cell: String =

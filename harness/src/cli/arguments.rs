@@ -46,8 +46,11 @@ pub enum Command {
     Check(CheckArguments),
     /// Print a workload's layers with output shapes and parameter counts.
     Inspect {
-        /// A workload, such as lenet-bn; none: all of them.
+        /// A workload, such as lenet-bn, or a file, such as ./mine.toml; none: all that are built in.
         workload: Option<String>,
+        /// Print the file that describes it, to start one's own from
+        #[arg(long, requires = "workload")]
+        toml: bool,
     },
     /// Show where the data set lies, or fetch it.
     Data(DataArguments),
@@ -85,6 +88,8 @@ const BENCH_EXAMPLES: &str = "Examples:
   trainmark bench handwritten/builtin@cpu      one implementation on one device
   trainmark bench candle@0.10,0.11             two versions of a framework; `list` has them all
   trainmark bench ./libmine.so --quick         a library of your own, one epoch, one seed
+  trainmark bench all --workload ./mine.toml   a network of your own (docs/workloads.md)
+  trainmark bench tch --learning-rate 0.1,0.5,1 --batch-size 64,256   every combination, in one run
   trainmark bench --resume latest              continue the run that was interrupted last
 
 Exit code: 0 all went well; 1 a run failed or nothing could be run; 2 the command line or
@@ -93,6 +98,7 @@ an input cannot be used; 130 interrupted, what was recorded is kept.";
 const CHECK_EXAMPLES: &str = "Examples:
   trainmark check handwritten
   trainmark check ./libmine.so --workload softmax
+  trainmark check handwritten --workload ./mine.toml   a network of your own (docs/workloads.md)
   trainmark check candle --operations --cases 1000   random layers and small models
 
 A model of --operations that fails is made smaller while it still does, and printed with
@@ -160,10 +166,16 @@ pub struct BenchArguments {
     /// Only these devices, such as cpu, cuda:0 or wgpu [default: all that there are]
     #[arg(long, value_name = "DEVICE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub device: Vec<String>,
-    /// Workloads to train: lenet-bn, lenet, softmax
+    /// Workloads to train: lenet-bn, lenet, softmax, or files, such as ./mine.toml
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_values = ["lenet-bn", "lenet"])]
     pub workload: Vec<String>,
-    /// Epochs of a run to the end [default: 5]
+    /// What of the workloads is changed.
+    #[command(flatten)]
+    pub changes: ChangeArguments,
+    /// Do not ask before a sweep of many cells
+    #[arg(long)]
+    pub yes: bool,
+    /// Epochs of a run to the end [default: the most of any workload, 5 of those that are built in]
     #[arg(long, value_name = "N")]
     pub epochs: Option<u32>,
     /// Seeds, each one round over all cells: 1, 2, … N [default: 3]
@@ -180,7 +192,7 @@ pub struct BenchArguments {
     /// are named again
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "quick", "no_audit", "with", "implementation", "device", "workload", "epochs", "seeds", "budget", "out", "threads",
-        "timeout", "memory_limit", "dataset", "data_dir", "offline",
+        "timeout", "memory_limit", "dataset", "data_dir", "offline", "learning_rate", "batch_size", "samples", "yes",
     ])]
     pub resume: Option<PathBuf>,
     /// One epoch and one seed, to try things out
@@ -213,12 +225,14 @@ pub struct CheckArguments {
     /// Only these devices, such as cpu, cuda:0 or wgpu [default: all that there are]
     #[arg(long, value_name = "DEVICE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub device: Vec<String>,
-    /// Workloads to check: lenet-bn, lenet, softmax
+    /// Workloads to check: lenet-bn, lenet, softmax, or files, such as ./mine.toml
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_values = ["lenet-bn", "lenet"])]
     pub workload: Vec<String>,
     /// Check every operation instead: random layers and small models, each value within what
     /// float32's rounding explains
-    #[arg(long, conflicts_with_all = ["workload", "dataset", "data_dir"])]
+    #[arg(long, conflicts_with_all = [
+        "workload", "learning_rate", "batch_size", "samples", "dataset", "data_dir",
+    ])]
     pub operations: bool,
     /// Random models that are tried [default: 300]
     #[arg(long, value_name = "N", requires = "operations", value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -232,6 +246,9 @@ pub struct CheckArguments {
     /// Print what was found as JSON
     #[arg(long, requires = "operations")]
     pub json: bool,
+    /// What of the workloads is changed.
+    #[command(flatten)]
+    pub changes: ChangeArguments,
     /// What a worker may use.
     #[command(flatten)]
     pub worker: WorkerArguments,
@@ -241,6 +258,25 @@ pub struct CheckArguments {
     /// Where backends lie.
     #[command(flatten)]
     pub backends: BackendArguments,
+}
+
+/// What of the workloads is changed: a list makes a workload of each value.
+#[derive(Debug, Args)]
+pub struct ChangeArguments {
+    /// Learning rates in place of the workloads': a list makes a workload of each
+    #[arg(long, value_name = "RATE", value_delimiter = ',', value_parser = learning_rate)]
+    pub learning_rate: Vec<f64>,
+    /// Batch sizes in place of the workloads'; a list likewise
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    pub batch_size: Vec<u32>,
+    /// Train on so many samples, the first of the data set; a list likewise
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
+    pub samples: Vec<u32>,
+}
+
+fn learning_rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse::<f64>().ok().filter(|rate| rate.is_finite() && *rate > 0.0);
+    rate.ok_or_else(|| format!("`{text}` is no learning rate; write a number above 0, such as 0.1"))
 }
 
 /// Arguments of `operations`.
@@ -402,9 +438,10 @@ pub struct WorkerArguments {
 /// The data set.
 #[derive(Debug, Args)]
 pub struct DatasetArguments {
-    /// Data set; auto: Fashion-MNIST where it can be had, else the procedural one
-    #[arg(long, value_enum, value_name = "NAME", default_value_t)]
-    pub dataset: DatasetChoice,
+    /// Data set; auto: Fashion-MNIST where it can be had, else the procedural one [default: the
+    /// workloads', else auto]
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub dataset: Option<DatasetChoice>,
     /// Folder that holds the four files of Fashion-MNIST
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,

@@ -3,28 +3,31 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use trainmark_reports::record::{Outcome, distinct};
+use trainmark_reports::record::Outcome;
 
 use super::arguments::BenchArguments;
 use super::resume::{self, Foreign};
-use super::{exit, table};
+use super::{exit, sweep, table, workloads};
 use crate::bench::event::{Happening, Sink};
 use crate::bench::prepare::Preparer;
 use crate::bench::{self, BenchRequest, Finished, Place, Schedule, Selected, progress};
 use crate::executor::Limits;
 use crate::plan::{self, Selection};
 use crate::registry::{self, Registry, Version};
-use crate::{data, shell, units, workload};
+use crate::{data, shell, units};
 
-const DEFAULT_EPOCHS: u32 = 5;
 const DEFAULT_SEEDS: u32 = 3;
 
 pub(super) fn run(arguments: BenchArguments) -> anyhow::Result<i32> {
+    let is_agreed = arguments.yes;
     let (request, place) = request_and_place(arguments)?;
     request.check()?;
     let schedule = &request.schedule;
     let executor = super::executor(Limits::new(schedule.timeout, schedule.memory_limit))?;
     let registry = Registry::discover(&registry::repository_root(), &request.selected.backend_paths)?;
+    if let Place::Within(_) = place {
+        sweep::ask(&request.selected, &registry, is_agreed)?;
+    }
     let mut screen = progress::for_stderr();
     let mut screen = WithTables(screen.as_mut());
     let preparer = Preparer::new(&request.selected, registry, &executor, &mut screen)?;
@@ -69,11 +72,11 @@ fn request_and_place(arguments: BenchArguments) -> anyhow::Result<(BenchRequest,
 }
 
 fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
-    let workloads = distinct(arguments.workload);
-    let workloads = workloads.iter().map(|name| workload::find(name)).collect::<Result<_, _>>()?;
-    let (epochs, seeds) = if arguments.quick { (1, 1) } else { (DEFAULT_EPOCHS, DEFAULT_SEEDS) };
-    let seeds = arguments.seeds.unwrap_or(seeds);
     let limits = arguments.worker.limits();
+    let workloads = workloads::chosen(&arguments.workload, &arguments.changes, limits.memory)?;
+    let epochs = workloads.iter().map(|workload| workload.epochs).max().unwrap_or(1);
+    let (epochs, seeds) = if arguments.quick { (1, 1) } else { (epochs, DEFAULT_SEEDS) };
+    let seeds = arguments.seeds.unwrap_or(seeds);
     let schedule = Schedule {
         epochs: arguments.epochs.unwrap_or(epochs),
         seeds,
@@ -89,8 +92,8 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
         selections: selections.collect::<Result<_, _>>()?,
         implementations: arguments.implementation,
         devices: arguments.device,
+        dataset: workloads::dataset(arguments.data.dataset, &workloads)?,
         workloads,
-        dataset: arguments.data.dataset,
         data_dir: arguments.data.data_dir.as_deref().map(absolute).transpose()?,
         data_variable: data::Sources::from_process().data_dir.as_deref().map(absolute).transpose()?,
         threads: arguments.worker.threads(),
@@ -130,11 +133,27 @@ fn absolute_selection(text: &str) -> anyhow::Result<String> {
     Ok(Selection { backend, ..selection }.to_string())
 }
 
+/// An argument with the paths of libraries and workloads in it from the root on.
+fn absolute_argument(argument: &str) -> String {
+    let workload = |text: &str| match absolute(Path::new(text)) {
+        Ok(path) if text.ends_with(".toml") => path.to_string_lossy().into_owned(),
+        _ => text.to_owned(),
+    };
+    match absolute_selection(argument) {
+        Ok(selection) if selection != argument => selection,
+        _ => {
+            let (option, value) = argument.split_once('=').unwrap_or(("", argument));
+            let value = value.split(',').map(workload).collect::<Vec<_>>().join(",");
+            if option.is_empty() { value } else { format!("{option}={value}") }
+        }
+    }
+}
+
 /// How to repeat this command from the repository's root.
 pub(super) fn command_line() -> String {
     let arguments = std::env::args_os().skip(1).map(|argument| {
         let argument = argument.to_string_lossy().into_owned();
-        shell::quoted(&absolute_selection(&argument).unwrap_or(argument))
+        shell::quoted(&absolute_argument(&argument))
     });
     format!("cargo run -- {}", arguments.collect::<Vec<_>>().join(" "))
 }
@@ -182,6 +201,17 @@ mod tests {
         let read = |text: &str| super::with_versions(parts(text)).join(" ");
         assert_eq!(read("tch,candle@0.9,0.10/builtin,jax"), "tch candle@0.9,0.10/builtin jax");
         assert_eq!(read("tch/none,3d"), "tch/none 3d");
+    }
+
+    #[test]
+    fn the_paths_of_workloads_hold_elsewhere_too() {
+        let here = std::env::current_dir().unwrap().display().to_string();
+        let absolute = super::absolute_argument;
+        assert_eq!(absolute("lenet,mine.toml"), format!("lenet,{here}/mine.toml"));
+        assert_eq!(absolute("--workload=a/mine.toml"), format!("--workload={here}/a/mine.toml"));
+        assert_eq!(absolute("/a/mine.toml"), "/a/mine.toml");
+        assert_eq!(absolute("./libmine.so"), format!("{here}/libmine.so"));
+        assert_eq!(absolute("--epochs=3"), "--epochs=3");
     }
 
     #[test]

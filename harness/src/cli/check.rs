@@ -3,7 +3,7 @@
 use trainmark_reports::record::{Cell, CheckRecord};
 
 use super::arguments::CheckArguments;
-use super::exit;
+use super::{exit, workloads};
 use crate::bench::Selected;
 use crate::bench::event::{Happening, Sink};
 use crate::bench::gate::{Gate, Log, Verdict};
@@ -11,7 +11,6 @@ use crate::bench::prepare::{Preparer, ReadyCell};
 use crate::bench::progress::Works;
 use crate::conformance;
 use crate::failure::{Failure, FailureKind};
-use crate::workload;
 
 pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
     if arguments.operations {
@@ -19,11 +18,13 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
     }
     let executor = super::executor(arguments.worker.limits())?;
     let registry = super::registry(&arguments.backends)?;
+    let workloads =
+        workloads::chosen(&arguments.workload, &arguments.changes, arguments.worker.limits().memory)?;
     let selected = Selected {
         selections: arguments.selections.clone(),
         devices: arguments.device.clone(),
-        workloads: arguments.workload.iter().map(|name| workload::find(name)).collect::<Result<_, _>>()?,
-        dataset: arguments.data.dataset,
+        dataset: workloads::dataset(arguments.data.dataset, &workloads)?,
+        workloads,
         data_dir: arguments.data.data_dir.clone(),
         threads: arguments.worker.threads(),
         offline: arguments.data.offline,

@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
         selections: arguments.selections.clone(),
         devices: arguments.device.clone(),
         // A cell for each implementation of batch norm, and one for what is computed without.
-        workloads: [workload::lenet_bn(), workload::lenet()].map(|one| one.name.to_owned()).to_vec(),
+        workloads: vec![workload::lenet_bn(), workload::lenet()],
         dataset: DatasetChoice::Synthetic,
         threads: arguments.worker.threads(),
         offline: arguments.data.offline,

@@ -18,7 +18,9 @@ mod new_version;
 mod operations;
 mod report;
 mod resume;
+mod sweep;
 mod table;
+mod workloads;
 
 use std::path::PathBuf;
 
@@ -84,7 +86,7 @@ fn run(command: Command) -> anyhow::Result<i32> {
         Command::Operations(arguments) => operations::run(&arguments),
         Command::List(arguments) => list::run(&arguments.backends),
         Command::Check(arguments) => check::run(&arguments),
-        Command::Inspect { workload } => inspect::run(workload.as_deref()),
+        Command::Inspect { workload, toml } => inspect::run(workload.as_deref(), toml),
         Command::Data(arguments) => data::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),

@@ -25,6 +25,11 @@ impl MemoryLimit {
     /// No limit.
     pub const NONE: Self = Self::Bytes(u64::MAX);
 
+    /// In bytes, of this machine as it is now.
+    pub fn here(self) -> u64 {
+        self.bytes(machine::usable_memory_bytes())
+    }
+
     /// In bytes, of a machine with `total` bytes of memory; without a limit where it does not tell.
     fn bytes(self, total: Option<u64>) -> u64 {
         match (self, total) {

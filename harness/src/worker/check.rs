@@ -31,7 +31,7 @@ pub(super) fn foresee(
     // From here on it is the reference that takes its time.
     harness.send(&Message::Returned)?;
     let mapped = dataset.map().context("cannot map the data set")?;
-    let foreseen = Foreseen::of(workload, mapped.dataset(), seed)?;
+    let foreseen = Foreseen::of(workload, workload.part_of(mapped.dataset()), seed)?;
     mapped.check_unchanged()?;
     let done = Done { foreseen: Some(Box::new(foreseen)), ..Done::default() };
     harness.send(&Message::Done(Box::new(done)))

@@ -185,7 +185,7 @@ impl<'t> Equipped<'t> {
     fn subject(&self) -> Subject<'_> {
         Subject {
             workload: self.task.workload.clone(),
-            dataset: self.mapped.dataset(),
+            dataset: self.task.workload.part_of(self.mapped.dataset()),
             implementation: self.task.implementation.to_string(),
             running_variance: self.convention,
             device: self.task.device.to_string(),

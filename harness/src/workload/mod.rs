@@ -1,8 +1,11 @@
 //! Workloads: a model, its hyper-parameters, targets and tolerances, as data.
 
 mod built_in;
+mod changes;
+mod chosen;
 mod definition;
 mod file;
+mod fits;
 mod initial;
 mod inspect;
 mod layer;
@@ -11,7 +14,10 @@ mod tolerances;
 mod work;
 
 pub use built_in::{UnknownWorkload, all, find, lenet, lenet_bn, softmax};
+pub use changes::Changes;
+pub use chosen::{WorkloadError, choose, is_path, open};
 pub use file::Mistake;
+pub use fits::Misfit;
 pub use initial::{initial_parameters, uniform_generator};
 pub use inspect::{inspect, layer_lines};
 pub use shuffle::epoch_order;
@@ -38,6 +44,8 @@ pub struct Workload {
     pub control: Option<String>,
     /// The data set that it is meant for, unless the user says otherwise.
     pub dataset: DatasetChoice,
+    /// Trains on so many samples, the first of the data set; `None`: on all.
+    pub samples: Option<usize>,
     /// The network; its shapes fit.
     pub model: Model,
     /// Learning rate of plain stochastic gradient descent.
@@ -63,6 +71,7 @@ impl Workload {
             summary: self.summary.clone(),
             control: self.control.clone(),
             definition: Some(self.definition()),
+            samples: self.samples,
             learning_rate: self.learning_rate,
             batch_size: self.batch_size,
             targets: self.targets.clone(),

@@ -52,6 +52,9 @@ pub struct WorkloadInfo {
     /// there were workload files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub definition: Option<String>,
+    /// Training samples, where they are not the whole data set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<usize>,
     /// Learning rate of plain SGD.
     pub learning_rate: f64,
     /// Training batch size.
@@ -81,6 +84,11 @@ impl WorkloadInfo {
         }
         if self.batch_size != other.batch_size {
             differences.push(format!("batch size {} and {}", self.batch_size, other.batch_size));
+        }
+        if self.samples != other.samples {
+            let [one, two] =
+                [self, other].map(|info| info.samples.map_or("all".to_owned(), |n| n.to_string()));
+            differences.push(format!("{one} and {two} samples"));
         }
         if self.layers.len() != other.layers.len() {
             differences.push(format!("{} and {} layers", self.layers.len(), other.layers.len()));

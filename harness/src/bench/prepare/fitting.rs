@@ -72,7 +72,7 @@ impl Preparer<'_> {
     /// # Errors
     /// Always.
     pub(super) fn nothing_fits(&self) -> anyhow::Result<()> {
-        let names: Vec<&str> = self.workloads.iter().map(|workload| workload.name).collect();
+        let names: Vec<&str> = self.workloads.iter().map(|workload| workload.name.as_str()).collect();
         let names = names.join(", ");
         let start = format!("nothing to run: no implementation that was asked for fits {names}");
         match &self.workloads[..] {

@@ -15,11 +15,12 @@ use fields::{Field, Fields, line_of};
 pub(super) use print::defining_text;
 
 /// Every key at the top of a file, in the order in which files are written.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "name",
     "summary",
     "control",
     "dataset",
+    "samples",
     "input",
     "layers",
     "optimiser",
@@ -77,6 +78,7 @@ fn read(text: &str, is_name: impl Fn(&str) -> bool) -> Result<Workload, Mistake>
     check_optimiser(&fields)?;
     let learning_rate = fields.require("learning_rate", "a number above 0, such as 0.1")?.positive()?;
     let batch_size = fields.require("batch_size", "a whole number, such as 256")?;
+    let samples = fields.get("samples").map(|field| field.integer(1..=u64::from(u32::MAX)));
     let summary = match fields.get("summary") {
         Some(field) => field.parsed("one line of text", |text| {
             (!text.chars().any(char::is_control)).then(|| text.to_owned())
@@ -87,6 +89,7 @@ fn read(text: &str, is_name: impl Fn(&str) -> bool) -> Result<Workload, Mistake>
         summary,
         control: control.transpose()?,
         dataset: dataset(&fields)?,
+        samples: samples.transpose()?.map(|samples| samples as usize),
         learning_rate,
         batch_size: batch_size.integer(1..=1 << 20)? as usize,
         epochs: fields.get("epochs").map_or(Ok(u64::from(EPOCHS)), |field| field.integer(1..=1000))? as u32,

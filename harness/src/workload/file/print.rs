@@ -61,6 +61,9 @@ fn training(workload: &Workload) -> String {
     line(&mut text, "optimiser", string(SGD));
     line(&mut text, "learning_rate", number(workload.learning_rate));
     line(&mut text, "batch_size", workload.batch_size);
+    if let Some(samples) = workload.samples {
+        line(&mut text, "samples", samples);
+    }
     text
 }
 

@@ -55,6 +55,7 @@ fn a_mistake_is_told_with_its_line_what_is_expected_and_what_was_meant() {
         ("batch_size = 64", ""),
         ("batch_size = 64", "batch_size = 64\nbatch_size = 65"),
         ("batch_size = 64", "batch_size = 64\nepochs = 0"),
+        ("batch_size = 64", "batch_size = 64\nsamples = 0"),
         ("batch_size = 64", "batch_size = 64\noptimiser = \"adam\""),
         ("batch_size = 64", "batch_size = 64\noptimizer = \"sgd\""),
         ("batch_size = 64", "batch_size = 64\ndataset = \"mnist\""),
@@ -158,9 +159,10 @@ fn workload() -> impl Strategy<Value = Workload> {
         Just(DatasetChoice::FashionMnist)
     ];
     let said = ("[a-z0-9-]{1,20}", "\\PC{0,30}", proptest::option::of("[a-z-]{1,9}"), dataset);
-    let numbers = (1e-9..1e3, 1_usize..5000, 1_u32..1000, 1e-3..1.0, 1e-9..1e3);
+    let samples = proptest::option::of(1_usize..60_000);
+    let numbers = (1e-9..1e3, (1_usize..5000, samples), 1_u32..1000, 1e-3..1.0, 1e-9..1e3);
     (said, layers(), numbers).prop_map(|((name, summary, control, dataset), layers, numbers)| {
-        let (learning_rate, batch_size, epochs, at_least, audit) = numbers;
+        let (learning_rate, (batch_size, samples), epochs, at_least, audit) = numbers;
         Workload {
             model: Model::new(&*name, Shape::Image { channels: 2, height: 40, width: 33 }, layers),
             targets: vec![Target { metric: Metric::TestAccuracy, at_least }],
@@ -169,6 +171,7 @@ fn workload() -> impl Strategy<Value = Workload> {
             summary,
             control,
             dataset,
+            samples,
             learning_rate,
             batch_size,
             epochs,

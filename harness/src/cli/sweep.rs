@@ -1,0 +1,75 @@
+//! A question before many cells are begun: a few lists of values multiply to thousands.
+
+use std::io::{BufRead, IsTerminal};
+
+use anyhow::{Context, bail};
+
+use crate::bench::Selected;
+use crate::plan::{self, Selection};
+use crate::registry::Registry;
+use crate::units;
+
+/// So many cells nobody asks for by mistake.
+const MANY: usize = 100;
+/// What the checks of a cell take of a small network on a small machine.
+const CHECK_SECONDS: f64 = 5.0;
+
+/// Asks whether so much is meant, where it is much.
+///
+/// # Errors
+/// Where it is not meant, or there is nobody to ask.
+pub(super) fn ask(selected: &Selected, registry: &Registry, is_agreed: bool) -> anyhow::Result<()> {
+    let (workloads, backends) = (selected.workloads.len(), backends(selected, registry)?);
+    let cells = workloads * backends;
+    if is_agreed || cells <= MANY {
+        return Ok(());
+    }
+    let text = words(workloads, backends);
+    if !std::io::stdin().is_terminal() {
+        bail!("{text}; with --yes it is begun");
+    }
+    tell!("{text}\ngo on? [y/N]");
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).context("cannot read the answer")?;
+    match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => bail!("nothing was begun"),
+    }
+}
+
+fn words(workloads: usize, backends: usize) -> String {
+    let cells = workloads * backends;
+    format!(
+        "this is a sweep of {cells} cells at the least ({}, {}): their checks alone take about {}, beside an epoch \
+         of each and the time budget",
+        units::count(workloads, "workload"),
+        units::count(backends, "backend"),
+        units::seconds(cells as f64 * CHECK_SECONDS)
+    )
+}
+
+/// How many are selected. How many implementations each has is known when it is built.
+fn backends(selected: &Selected, registry: &Registry) -> anyhow::Result<usize> {
+    let mut number = 0;
+    for text in &selected.selections {
+        let selection = Selection::parse(text)?;
+        number += match &*selection.backend {
+            path if plan::is_library_path(path) => 1,
+            "all" => registry.backends.iter().filter(|backend| backend.is_in_all()).count(),
+            name => registry.find(name)?.with_versions(&selection.versions)?.len(),
+        };
+    }
+    Ok(number)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_number_and_the_time_are_told() {
+        assert_eq!(
+            super::words(300, 4),
+            "this is a sweep of 1200 cells at the least (300 workloads, 4 backends): their checks alone take about \
+             1 h 40 min, beside an epoch of each and the time budget"
+        );
+    }
+}

@@ -1,0 +1,56 @@
+//! What the command line says of workloads, and of the data that they are trained on.
+
+use anyhow::bail;
+
+use super::arguments::ChangeArguments;
+use crate::data::DatasetChoice;
+use crate::executor::MemoryLimit;
+use crate::workload::{self, Changes, Workload};
+
+/// The workloads that are named, each with what of it is to be changed.
+///
+/// # Errors
+/// Where one does not exist, is wrong, or cannot be trained here.
+pub(super) fn chosen(
+    names: &[String],
+    changes: &ChangeArguments,
+    memory: MemoryLimit,
+) -> anyhow::Result<Vec<Workload>> {
+    let workloads = changes.changes().of(&workload::choose(names)?);
+    for workload in &workloads {
+        workload.check_layers()?;
+        workload.check_memory(memory.here())?;
+    }
+    Ok(workloads)
+}
+
+/// The data set: what the user says, else what the workloads are meant for.
+///
+/// # Errors
+/// Where they are meant for two.
+pub(super) fn dataset(given: Option<DatasetChoice>, workloads: &[Workload]) -> anyhow::Result<DatasetChoice> {
+    if let Some(given) = given {
+        return Ok(given);
+    }
+    let mut meant = workloads.iter().filter(|workload| workload.dataset != DatasetChoice::Auto);
+    let Some(first) = meant.next() else { return Ok(DatasetChoice::Auto) };
+    match meant.find(|other| other.dataset != first.dataset) {
+        Some(other) => bail!(
+            "{} and {} are meant for two data sets, and a benchmark has one: choose it with --dataset",
+            first.name,
+            other.name
+        ),
+        None => Ok(first.dataset),
+    }
+}
+
+impl ChangeArguments {
+    fn changes(&self) -> Changes {
+        let sizes = |values: &[u32]| values.iter().map(|value| *value as usize).collect();
+        Changes {
+            learning_rates: self.learning_rate.clone(),
+            batch_sizes: sizes(&self.batch_size),
+            samples: sizes(&self.samples),
+        }
+    }
+}

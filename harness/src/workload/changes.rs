@@ -1,0 +1,164 @@
+//! Workloads that differ from their definition: by options of the command line, or by a file that
+//! has the name of a built-in one.
+
+use trainmark_plugin::Model;
+
+use super::{Workload, find};
+
+/// Values that options give, each to be tried; none: that of the workload.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Changes {
+    /// `--learning-rate`
+    pub learning_rates: Vec<f64>,
+    /// `--batch-size`
+    pub batch_sizes: Vec<usize>,
+    /// `--samples`
+    pub samples: Vec<usize>,
+}
+
+impl Changes {
+    /// Every workload with every combination of the values. Each has the name of what it is a
+    /// change of, with what has changed, and so has its control.
+    pub fn of(&self, workloads: &[Workload]) -> Vec<Workload> {
+        let mut changed: Vec<Workload> = Vec::new();
+        for workload in workloads {
+            let control = workload.control.as_ref().map(|name| {
+                let known = workloads.iter().find(|other| other.name == *name).cloned();
+                known.or_else(|| find(name).ok())
+            });
+            let controls = match control.flatten() {
+                Some(control) => self.each(&control).into_iter().map(|one| Some(one.name)).collect(),
+                None => vec![workload.control.clone(); self.count()],
+            };
+            for (one, control) in self.each(workload).into_iter().zip(controls) {
+                let one = Workload { control, ..one };
+                if !changed.iter().any(|known| known.name == one.name) {
+                    changed.push(one);
+                }
+            }
+        }
+        changed
+    }
+
+    /// How many of each workload there are.
+    pub fn count(&self) -> usize {
+        [self.learning_rates.len(), self.batch_sizes.len(), self.samples.len()]
+            .into_iter()
+            .map(|values| values.max(1))
+            .product()
+    }
+
+    fn each(&self, workload: &Workload) -> Vec<Workload> {
+        let samples: Vec<_> = self.samples.iter().copied().map(Some).collect();
+        let mut each = Vec::new();
+        for learning_rate in or_own(&self.learning_rates, workload.learning_rate) {
+            for batch_size in or_own(&self.batch_sizes, workload.batch_size) {
+                for samples in or_own(&samples, workload.samples) {
+                    let changed = Workload { learning_rate, batch_size, samples, ..workload.clone() };
+                    each.push(changed.named_after(workload));
+                }
+            }
+        }
+        each
+    }
+}
+
+fn or_own<T: Copy>(values: &[T], own: T) -> Vec<T> {
+    if values.is_empty() { vec![own] } else { values.to_vec() }
+}
+
+impl Workload {
+    /// With the name of the built-in workload that it is a change of, else of `given`, and what
+    /// has changed: results of two definitions never stand under one name.
+    fn named_after(self, given: &Workload) -> Self {
+        let built_in = find(&self.name).ok();
+        let changes = self.changes_from(built_in.as_ref().unwrap_or(given));
+        if changes.is_empty() {
+            return self;
+        }
+        let name = format!("{} ({})", self.name, changes.join(", "));
+        let model = Model::new(&*name, self.model.input, self.model.layers);
+        Self { model, name, ..self }
+    }
+
+    fn changes_from(&self, base: &Workload) -> Vec<String> {
+        let mut changes = Vec::new();
+        if self.model.input != base.model.input {
+            changes.push(format!("input {}", self.model.input));
+        }
+        if self.model.layers != base.model.layers {
+            changes.push("other layers".to_owned());
+        }
+        if self.learning_rate != base.learning_rate {
+            changes.push(format!("learning rate {}", self.learning_rate));
+        }
+        if self.batch_size != base.batch_size {
+            changes.push(format!("batch size {}", self.batch_size));
+        }
+        if self.samples != base.samples {
+            changes.push(self.samples.map_or_else(|| "all samples".to_owned(), |n| format!("{n} samples")));
+        }
+        if self.tolerances != base.tolerances {
+            changes.push("other tolerances".to_owned());
+        }
+        changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::{Tolerances, lenet, lenet_bn, softmax};
+
+    fn names(workloads: &[Workload]) -> Vec<&str> {
+        workloads.iter().map(|one| &*one.name).collect()
+    }
+
+    #[test]
+    fn without_changes_all_stays_as_it_is() {
+        let workloads = [lenet_bn(), lenet(), softmax()];
+        assert_eq!(Changes::default().of(&workloads), workloads);
+        assert_eq!(Changes::default().count(), 1);
+    }
+
+    #[test]
+    fn lists_make_a_workload_each_with_its_control() {
+        let changes = Changes { learning_rates: vec![0.1, 1.0], batch_sizes: vec![64, 256], samples: vec![] };
+        let changed = changes.of(&[lenet_bn(), lenet()]);
+        assert_eq!(changes.count(), 4);
+        insta::assert_snapshot!(
+            changed.iter().map(|one| format!("{} | {:?}\n", one.name, one.control)).collect::<String>()
+        );
+        for one in &changed {
+            assert_eq!(one.model.name, one.name);
+            let is_own = one.learning_rate == 1.0 && one.batch_size == 256;
+            assert_eq!(one.is_built_in(), is_own, "{}", one.name);
+        }
+        // The control need not be asked for.
+        assert_eq!(changes.of(&[lenet_bn()])[..], changed[..4]);
+        // The same value twice is one workload.
+        let twice = Changes { learning_rates: vec![0.5, 0.5], ..Changes::default() };
+        assert_eq!(names(&twice.of(&[softmax()])), ["softmax (learning rate 0.5)"]);
+    }
+
+    #[test]
+    fn a_file_with_a_built_in_name_is_called_what_it_is() {
+        let mut other = lenet_bn();
+        other.model.layers.remove(1);
+        other.tolerances = Tolerances::default();
+        let other = [Workload { learning_rate: 0.3, ..other }];
+        let changed = Changes { samples: vec![600], ..Changes::default() }.of(&other);
+        assert_eq!(
+            names(&changed),
+            ["lenet-bn (other layers, learning rate 0.3, 600 samples, other tolerances)"]
+        );
+        // What is said of it is no change.
+        let said = [Workload { summary: "mine".to_owned(), epochs: 9, ..lenet_bn() }];
+        assert_eq!(Changes::default().of(&said), said);
+        // An own name is changed by options only.
+        let mine = [Workload { name: "mine".to_owned(), ..softmax() }];
+        assert_eq!(names(&Changes::default().of(&mine)), ["mine"]);
+        let changed = Changes { learning_rates: vec![0.2], ..Changes::default() }.of(&mine);
+        assert_eq!(names(&changed), ["mine (learning rate 0.2)"]);
+    }
+}

@@ -1,0 +1,119 @@
+//! Whether a workload can be trained here: on the data set, and within a worker's memory.
+
+use trainmark_plugin::{Dataset, Layer, Samples};
+
+use super::Workload;
+use crate::data::DecodedFiles;
+use crate::data::idx::CLASSES;
+use crate::units;
+
+/// Bytes of a number of the reference, which every backend is held against.
+const REFERENCE: u64 = 8;
+/// What a worker takes with any model: a limit below it is too low for the worker, whose row says so.
+const WITHOUT_MODEL: u64 = 64 << 20;
+
+/// A workload cannot be trained here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("workload {workload}: {why}")]
+pub struct Misfit {
+    /// Its name.
+    pub workload: String,
+    /// Why, and what to do.
+    pub why: String,
+}
+
+impl Workload {
+    fn misfit(&self, why: String) -> Misfit {
+        Misfit { workload: self.name.clone(), why }
+    }
+
+    /// What of the data set it is trained on: its first samples. The test split is whole.
+    pub fn part_of<'d>(&self, dataset: Dataset<'d>) -> Dataset<'d> {
+        let Samples { pixels, labels, .. } = dataset.train;
+        match self.samples.filter(|samples| *samples < labels.len()) {
+            Some(samples) => {
+                let pixels = &pixels[..samples * dataset.train.sample_len()];
+                Dataset::new(Samples::new(pixels, &labels[..samples]), dataset.test)
+            }
+            None => dataset,
+        }
+    }
+
+    /// Refuses what no backend could be checked with.
+    ///
+    /// # Errors
+    /// Where its choices are random, or nothing of it is trained.
+    pub fn check_layers(&self) -> Result<(), Misfit> {
+        if self.model.parameters().is_ok_and(|parameters| parameters.is_empty()) {
+            return Err(self
+                .misfit("none of its layers has parameters, so that there is nothing to train".to_owned()));
+        }
+        let random = self.model.layers.iter().position(|layer| matches!(layer, Layer::Dropout { .. }));
+        random.map_or(Ok(()), |index| {
+            Err(self.misfit(format!(
+                "layer {index} (dropout) draws at random, which no reference can foresee: a network with dropout \
+                 is not checked yet, and so not timed; leave the layer out"
+            )))
+        })
+    }
+
+    /// Refuses another shape of images, too few logits, and batches that the data set cannot fill.
+    ///
+    /// # Errors
+    /// With what the data set has.
+    pub fn check_data(&self, dataset: &DecodedFiles) -> Result<(), Misfit> {
+        let DecodedFiles { name, height, width, train_samples, .. } = dataset;
+        let (input, images) = (self.model.input.to_string(), format!("1×{height}×{width}"));
+        if input != images {
+            return Err(self.misfit(format!(
+                "its input is {input}, and the images of {name} are {images}: write input = \"{images}\", and let a \
+                 layer `resize` change their size"
+            )));
+        }
+        let classes = self.model.classes().unwrap_or_default();
+        if classes < usize::from(CLASSES) {
+            return Err(self.misfit(format!(
+                "its last layer gives {}, and {name} has {CLASSES} classes: each needs one",
+                units::count(classes, "logit")
+            )));
+        }
+        let samples = self.samples.unwrap_or(*train_samples);
+        if samples > *train_samples {
+            return Err(self.misfit(format!("it asks for {samples} samples, and {name} has {train_samples}")));
+        }
+        if self.batch_size > samples {
+            let batch = self.batch_size;
+            return Err(
+                self.misfit(format!("a batch of {batch} is more than the {samples} samples of an epoch"))
+            );
+        }
+        Ok(())
+    }
+
+    /// Bytes that its check takes at the least: the reference's parameters before and after a step
+    /// and their gradients, and what every layer gives for a batch.
+    pub fn least_bytes(&self) -> u64 {
+        let parameters = self.model.parameters().unwrap_or_default();
+        let parameters: u64 = parameters.iter().map(|spec| spec.len() as u64).sum();
+        let outputs: u64 =
+            self.model.shapes().unwrap_or_default().iter().map(|shape| shape.len() as u64).sum();
+        let activations = outputs.saturating_mul(self.batch_size as u64);
+        parameters.saturating_mul(3).saturating_add(activations).saturating_mul(REFERENCE)
+    }
+
+    /// Refuses what a worker with so many bytes of memory cannot hold.
+    ///
+    /// # Errors
+    /// With the estimate.
+    pub fn check_memory(&self, limit: u64) -> Result<(), Misfit> {
+        let least = self.least_bytes();
+        if least <= limit.max(WITHOUT_MODEL) {
+            return Ok(());
+        }
+        let (least, limit) = (units::bytes(least), units::bytes(limit));
+        Err(self.misfit(format!(
+            "to check and train it takes {least} of memory at the least, and a worker may use {limit}: make its layers \
+             or batch_size smaller, or allow more with --memory-limit"
+        )))
+    }
+}
