@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use trainmark_reports::record::Implementation;
 
 use super::arguments::CheckArguments;
 use super::exit;
@@ -12,7 +13,8 @@ use crate::bench::{Selected, progress};
 use crate::conformance::operations::{OperationCheck, Report, render};
 use crate::data::DatasetChoice;
 use crate::executor::Limits;
-use crate::workload;
+use crate::plan::Selection;
+use crate::workload::{self, Workload};
 
 const CASES: u32 = 300;
 const SEED: u64 = 1;
@@ -27,8 +29,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
     let selected = Selected {
         selections: arguments.selections.clone(),
         devices: arguments.device.clone(),
-        // A cell for each implementation of batch norm, and one for what is computed without.
-        workloads: vec![workload::lenet_bn(), workload::lenet()],
+        workloads: workloads(&arguments.selections)?,
         dataset: DatasetChoice::Synthetic,
         threads: arguments.worker.threads(),
         offline: arguments.data.offline,
@@ -60,4 +61,17 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
         say!("{}", serde_json::to_string_pretty(&report)?);
     }
     Ok(if report.is_good() { exit::OK } else { exit::FAILED })
+}
+
+/// Workloads whose cells are those that are asked for: one for each implementation of batch norm,
+/// and one for what is computed without.
+fn workloads(selections: &[String]) -> anyhow::Result<Vec<Workload>> {
+    let selections = selections.iter().map(|text| Selection::parse(text));
+    let selections: Vec<Selection> = selections.collect::<Result<_, _>>()?;
+    let is_wanted = |has_batch_norm: bool| {
+        let named = selections.iter().map(|one| one.implementation.as_deref());
+        named.into_iter().any(|name| name.is_none_or(|name| (name != Implementation::NONE) == has_batch_norm))
+    };
+    let workloads = [workload::lenet_bn(), workload::lenet()].into_iter();
+    Ok(workloads.filter(|one| is_wanted(one.model.has_batch_norm())).collect())
 }

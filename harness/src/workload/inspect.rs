@@ -24,7 +24,7 @@ pub fn layer_lines(model: &Model) -> Result<Vec<String>, Error> {
 
 fn layer_line(index: usize, layer: &Layer, shape: Shape, parameters: usize) -> String {
     let parameters = if parameters == 0 { String::new() } else { HumanCount(parameters as u64).to_string() };
-    let line = format!("{index:>2}  {:<32}{:<10}{parameters:>10}", describe(layer), shape.to_string());
+    let line = format!("{index:>2}  {:<31} {:<9} {parameters:>10}", describe(layer), shape.to_string());
     line.trim_end().to_owned()
 }
 
