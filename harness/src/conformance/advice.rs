@@ -39,6 +39,14 @@ pub fn advice(kind: CheckKind) -> Option<&'static str> {
             "running ← (1 − momentum)·running + momentum·batch, the variance as the convention says that describe \
              declares"
         }
+        CheckKind::DropoutValues | CheckKind::DropoutShare => {
+            "dropout drops each value with the probability `rate` and multiplies the others by 1/(1 − rate)"
+        }
+        CheckKind::DropoutLoss | CheckKind::DropoutBackward => {
+            "what a step has dropped is dropped in its loss and in its backward pass, and nothing else"
+        }
+        CheckKind::DropoutAnew => "dropout draws anew in every step, for every value of every sample",
+        CheckKind::DropoutPrediction => "dropout does nothing in prediction",
         CheckKind::DevicesAgree => {
             "both devices are to run the same formulas in float32: look for TF32 or half precision, and for a \
              kernel that reads what another has not written yet"

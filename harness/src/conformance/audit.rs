@@ -65,6 +65,9 @@ pub struct TimedEpoch<'t> {
 /// Where the epoch is not what its steps make of it up to rounding, and rounding alone could
 /// explain that, another whole epoch is trained at a learning rate so small that it cannot.
 ///
+/// What dropout has chosen nobody can choose again: of such a workload an epoch is trained from the
+/// same parameters with dropout that lets everything through, and held against its steps.
+///
 /// # Errors
 /// Where a call of the backend fails, or the reference cannot compute the workload.
 pub fn audit<'d>(
@@ -74,6 +77,13 @@ pub fn audit<'d>(
     open: &mut Open<'_, 'd>,
     progress: &mut dyn FnMut(&CheckRecord),
 ) -> Result<Vec<CheckRecord>, Error> {
+    if subject.workload.drops() {
+        let still = Subject { workload: subject.workload.without_dropping(), ..subject.clone() };
+        let course = Course::new(&still, timed)?;
+        let (outcome, end) = course.epoch(&mut *open(still.request(still.workload.learning_rate))?)?;
+        let trained = TimedEpoch { end: &end, outcome, ..timed };
+        return audit(&still, trained, held, open, progress);
+    }
     let mut recorder = Recorder::new(progress);
     let course = Course::new(subject, timed)?;
     let mut session = open(subject.request(subject.workload.learning_rate))?;
@@ -106,9 +116,7 @@ fn calm_epoch<'d>(
     recorder: &mut Recorder<'_>,
 ) -> Result<(), Error> {
     let mut session = open(subject.request(CALM_RATE * subject.workload.learning_rate))?;
-    parameters::set(&mut *session, course.timed.start)?;
-    let outcome = session.train_epoch(&course.order, course.batch_size)?;
-    let end = parameters::get(&mut *session, &course.specs)?;
+    let (outcome, end) = course.epoch(&mut *session)?;
     let mut none = HeldSteps { subject, held: HashSet::new(), found: Vec::new() };
     let replay = course.steps(&mut *session, &mut none)?;
     let found = course.distance(&end, &replay.end);
@@ -140,6 +148,13 @@ impl<'t> Course<'t> {
     fn new(subject: &Subject<'_>, timed: TimedEpoch<'t>) -> Result<Self, Error> {
         let order = epoch_order(subject.dataset.train.count() as u32, subject.seed, timed.number);
         Ok(Self { timed, specs: subject.specs()?, order, batch_size: subject.workload.batch_size })
+    }
+
+    /// Trains the whole epoch at once.
+    fn epoch(&self, session: &mut dyn Session) -> Result<(Outcome, Vec<Vec<f32>>), Error> {
+        parameters::set(session, self.timed.start)?;
+        let outcome = session.train_epoch(&self.order, self.batch_size)?;
+        Ok((outcome, parameters::get(session, &self.specs)?))
     }
 
     /// Takes every step. The parameters are read after each, so that none of them tells the

@@ -10,6 +10,7 @@ mod audit;
 mod band;
 mod batches;
 mod deviation;
+mod dropout;
 mod foreseen;
 pub mod operations;
 mod parity;
@@ -83,7 +84,8 @@ impl<'d> Subject<'d> {
         learning_rate: f64,
         parameters: &[Vec<f32>],
     ) -> Result<Reference, Error> {
-        let mut reference = Reference::new(&self.workload.model, convention, learning_rate)?
+        let model = self.workload.without_dropping().model;
+        let mut reference = Reference::new(&model, convention, learning_rate)?
             .with_logit_margin(self.workload.tolerances.logit_margin);
         reference.set_parameters(parameters)?;
         Ok(reference)
@@ -101,7 +103,8 @@ impl<'d> Subject<'d> {
 ///
 /// A call of the backend that fails makes its check fail; the others still run.
 /// Sessions are opened one after another, never two at a time. Prediction comes before
-/// training, as in the order in which a backend is written.
+/// training, as in the order in which a backend is written. Dropout is looked at by itself, and lets
+/// everything through in all other checks.
 ///
 /// # Errors
 /// Where no session can be opened, or a call is answered with `unsupported` that
@@ -115,6 +118,8 @@ pub fn run<'d>(
 ) -> Result<Conformance, Error> {
     let Foreseen { steps, course } = foreseen;
     let mut recorder = Recorder::new(progress);
+    let dropping = subject;
+    let subject = &Subject { workload: subject.workload.without_dropping(), ..subject.clone() };
     let rate = subject.workload.learning_rate;
     protocol::check(subject, &mut *open(subject.request(rate))?, &mut recorder)?;
 
@@ -124,6 +129,7 @@ pub fn run<'d>(
     drop(session);
 
     trajectory::check(subject, course, &mut *open(subject.request(rate))?, &mut recorder)?;
+    dropout::check(dropping, open, &mut recorder)?;
     let passed = recorder.checks.iter().all(|check| check.passed);
     let losses = recorder.losses();
     Ok(Conformance { passed, checks: recorder.checks, losses })

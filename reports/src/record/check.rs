@@ -69,6 +69,18 @@ pub enum CheckKind {
     EpochParameters,
     /// Running statistics after an epoch, against its steps.
     EpochRunningStatistics,
+    /// What dropout lets through of a value: nothing, or 1/(1 − rate) times it.
+    DropoutValues,
+    /// The loss with what dropout has let through.
+    DropoutLoss,
+    /// How many values dropout drops.
+    DropoutShare,
+    /// That dropout chooses anew for each step and sample.
+    DropoutAnew,
+    /// The backward pass through dropout.
+    DropoutBackward,
+    /// Dropout in prediction.
+    DropoutPrediction,
     /// Losses of two devices of one backend.
     DevicesAgree,
     /// The last prediction of a timed run.

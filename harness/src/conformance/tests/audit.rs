@@ -1,7 +1,7 @@
 //! The audit is tested, too: honest epochs pass, those that save work do not.
 
 use trainmark_plugin::{
-    Dataset, Error, OpenRequest, Outcome, ParameterSpec, RunningVariance, Session, Split,
+    Dataset, Error, Layer, OpenRequest, Outcome, ParameterSpec, RunningVariance, Session, Split,
 };
 use trainmark_reports::record::{CheckKind, CheckRecord};
 
@@ -11,7 +11,7 @@ use super::patterns::Patterns;
 use super::{small, subject};
 use crate::conformance::{TimedEpoch, audit, starts};
 use crate::parameters;
-use crate::workload::{epoch_order, uniform_generator};
+use crate::workload::{Workload, epoch_order, uniform_generator};
 
 /// Epochs of so many samples are no checks of the gate.
 const MANY: usize = 500;
@@ -179,7 +179,16 @@ impl Session for Wayward<'_> {
 
 /// The audit of the second of two epochs.
 fn audited(patterns: &Patterns, cheat: Cheat, is_restless: bool) -> Vec<CheckRecord> {
-    let mut workload = small();
+    audited_of(small(), patterns, cheat, is_restless)
+}
+
+/// The same of a workload.
+fn audited_of(
+    mut workload: Workload,
+    patterns: &Patterns,
+    cheat: Cheat,
+    is_restless: bool,
+) -> Vec<CheckRecord> {
     workload.tolerances.audit = 0.3;
     let subject = subject(workload, patterns, CONVENTION);
     let mut opened = 0;
@@ -249,6 +258,19 @@ fn where_no_two_epochs_are_alike_a_small_learning_rate_tells_rounding_from_cheat
         }
     }
     assert!(in_calm_alone.contains(&Cheat::RepeatedBatch), "{in_calm_alone:?}");
+}
+
+/// Its random choices cannot be made again; an epoch without any can.
+#[test]
+fn a_workload_with_dropout_is_audited_without_dropping() {
+    let patterns = Patterns::new(12, 1600, 320);
+    let mut workload = small();
+    workload.model.layers.insert(8, Layer::Dropout { rate: 0.25 });
+    let failed_of = |cheat| failed(&audited_of(workload.clone(), &patterns, cheat, false));
+    assert_eq!(failed_of(Cheat::None), [""; 0]);
+    for cheat in [Cheat::LeftOutBatches, Cheat::InflatedCount, Cheat::StaleStatistics] {
+        assert!(!failed_of(cheat).is_empty(), "{cheat:?}");
+    }
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use trainmark_plugin::RunningVariance::BiasedFromZero;
 
+use std::sync::Mutex;
+
 use crate::reference::{Backward, BatchNorm, Differentiable, Gradients, MaxPool, Mode};
+use crate::workload::uniform_generator;
 
 /// One deliberate mistake of a [`FloatSession`](super::FloatSession).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -84,6 +87,81 @@ pub(super) enum Defect {
     OutputBiasFrozen,
     /// set_parameters fails the second time.
     SecondSetFails,
+    /// Dropout leaves what it lets through as it is.
+    DropoutUnscaled,
+    /// Dropout keeps as many as it is to drop.
+    DropoutKeepsTheRate,
+    /// Dropout drops the same in every step.
+    DropoutDrawsOnce,
+    /// Dropout drops the same of every sample.
+    DropoutSameForSamples,
+    /// Dropout's backward pass drops others.
+    DropoutBackwardAnew,
+    /// Dropout drops in prediction, too.
+    DropoutInPrediction,
+}
+
+/// Defects of dropout, with the check that is meant to notice each.
+pub(super) const DROPOUT_CAUGHT_BY: &[(Defect, &str)] = &[
+    (Defect::DropoutUnscaled, "dropout 0.25: nothing, or 1/(1 − rate) times the value"),
+    (Defect::DropoutKeepsTheRate, "dropout 0.25: how many are dropped"),
+    (Defect::DropoutDrawsOnce, "dropout 0.25: anew for each step and sample"),
+    (Defect::DropoutSameForSamples, "dropout 0.25: anew for each step and sample"),
+    (Defect::DropoutBackwardAnew, "dropout 0.25: the same values in the backward pass"),
+    (Defect::DropoutInPrediction, "dropout 0.25: identity in prediction"),
+];
+
+/// Dropout that draws.
+pub(super) struct Dropping {
+    rate: f64,
+    features: usize,
+    defect: Defect,
+    /// How often it has drawn, and what it has drawn last.
+    drawn: Mutex<(u64, Vec<f64>)>,
+}
+
+impl Dropping {
+    pub(super) fn new(rate: f64, features: usize, defect: Defect) -> Self {
+        Self { rate, features, defect, drawn: Mutex::default() }
+    }
+
+    /// Factors of so many values.
+    fn draw(&self, values: usize, drawn: &mut (u64, Vec<f64>)) {
+        drawn.0 += u64::from(self.defect != Defect::DropoutDrawsOnce || drawn.0 == 0);
+        let (rate, scale) = match self.defect {
+            Defect::DropoutUnscaled => (self.rate, 1.0),
+            Defect::DropoutKeepsTheRate => (1.0 - self.rate, 1.0 / (1.0 - self.rate)),
+            _ => (self.rate, 1.0 / (1.0 - self.rate)),
+        };
+        let random = uniform_generator("dropout", drawn.0, 0);
+        let factors = random.map(|u| if f64::from(u) < 2.0 * rate - 1.0 { 0.0 } else { scale });
+        drawn.1 = match self.defect {
+            Defect::DropoutSameForSamples => {
+                let of_sample: Vec<f64> = factors.take(self.features).collect();
+                of_sample.into_iter().cycle().take(values).collect()
+            }
+            _ => factors.take(values).collect(),
+        };
+    }
+}
+
+impl Differentiable for Dropping {
+    fn forward(&self, _: &[Vec<f64>], input: &[f64], mode: Mode) -> Vec<f64> {
+        if mode == Mode::Prediction && self.defect != Defect::DropoutInPrediction {
+            return input.to_vec();
+        }
+        let mut drawn = self.drawn.lock().unwrap();
+        self.draw(input.len(), &mut drawn);
+        input.iter().zip(&drawn.1).map(|(x, factor)| x * factor).collect()
+    }
+
+    fn backward(&self, pass: &Backward<'_>) -> Gradients {
+        let mut drawn = self.drawn.lock().unwrap();
+        if self.defect == Defect::DropoutBackwardAnew {
+            self.draw(pass.input.len(), &mut drawn);
+        }
+        Gradients::of_input(pass.gradient.iter().zip(&drawn.1).map(|(dy, factor)| dy * factor).collect())
+    }
 }
 
 /// Each defect, with the check that is meant to notice it.

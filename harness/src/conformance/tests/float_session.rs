@@ -5,7 +5,7 @@ use trainmark_plugin::{
     Shape, Split,
 };
 
-use super::defects::{Defect, WrongNorm, WrongPool};
+use super::defects::{Defect, Dropping, WrongNorm, WrongPool};
 use crate::reference::{Batch, BatchNorm, Convolution, MaxPool, Reference, Windows};
 
 pub(super) struct FloatSession<'d> {
@@ -304,6 +304,7 @@ fn build(
     let mut model = request.model.clone();
     for layer in &mut model.layers {
         match (layer, defect) {
+            (Layer::Dropout { rate }, _) => *rate = 0.0,
             (Layer::BatchNorm { momentum, .. }, Defect::MomentumSwapped) => *momentum = 0.9,
             (Layer::BatchNorm { epsilon, .. }, Defect::EpsilonOfAnotherFramework) => *epsilon = 1e-3,
             _ => {}
@@ -311,8 +312,11 @@ fn build(
     }
     let mut reference = Reference::new(&model, convention, rate)?;
     let shapes = model.input_shapes()?.into_iter().zip(model.shapes()?);
-    for ((index, layer), (input, output)) in model.layers.iter().enumerate().zip(shapes) {
+    for ((index, layer), (input, output)) in request.model.layers.iter().enumerate().zip(shapes) {
         match (*layer, defect) {
+            (Layer::Dropout { rate }, _) => {
+                reference.replace(index, Box::new(Dropping::new(rate, input.len(), defect)));
+            }
             (
                 Layer::MaxPool2d { window, stride },
                 Defect::PoolGradientQuartered | Defect::TieGradientToAll,

@@ -7,14 +7,14 @@ mod float_session;
 mod operations;
 mod patterns;
 
-use trainmark_plugin::{Layer, Model, RunningVariance, Shape};
+use trainmark_plugin::{Error, Layer, Model, RunningVariance, Shape};
 use trainmark_reports::record::{CheckKind, Conformance};
 
 use super::step::Steps;
 use super::trajectory::Course;
 use super::{Foreseen, Recorder, Subject, agree, render, run};
 use crate::workload::{Workload, all, lenet_bn};
-use defects::{CAUGHT_BY, Defect};
+use defects::{CAUGHT_BY, DROPOUT_CAUGHT_BY, Defect};
 use float_session::FloatSession;
 use patterns::Patterns;
 
@@ -101,6 +101,25 @@ fn a_right_network_passes_every_workload() {
     for workload in all() {
         let conformance = gate(workload.clone(), &patterns, RunningVariance::UnbiasedFromOne, Defect::None);
         assert!(conformance.passed, "{}\n{}", workload.name, render(&conformance));
+    }
+}
+
+/// What a right network, and one with each defect, makes of a model with dropout.
+#[test]
+fn dropout_is_held_to_what_it_can_be() {
+    let patterns = Patterns::new(12, 300, 80);
+    let mut workload = small();
+    for (place, rate) in [(8, 0.25), (5, 0.5), (1, 0.0)] {
+        workload.model.layers.insert(place, Layer::Dropout { rate });
+    }
+    let of = |defect| gate(workload.clone(), &patterns, RunningVariance::UnbiasedFromOne, defect);
+    let right = of(Defect::None);
+    assert!(right.passed, "{}", render(&right));
+    assert_eq!(right.checks.iter().filter(|check| check.name.starts_with("dropout 0.5: ")).count(), 6);
+    for (defect, name) in DROPOUT_CAUGHT_BY {
+        let conformance = of(*defect);
+        let failed = conformance.checks.iter().any(|check| check.name == *name && !check.passed);
+        assert!(failed, "{defect:?}\n{}", render(&conformance));
     }
 }
 
@@ -201,11 +220,10 @@ fn a_backend_may_decline_a_batch_of_one() {
 #[test]
 fn a_session_that_cannot_be_opened_is_no_verdict() {
     let patterns = Patterns::new(12, 300, 80);
-    let mut workload = small();
+    let workload = small();
     let foreseen = Foreseen::of(&workload, patterns.dataset(), 1).unwrap();
-    workload.model.layers.insert(1, Layer::Dropout { rate: 0.5 });
     let subject = subject(workload, &patterns, RunningVariance::UnbiasedFromOne);
-    let mut open = |request| FloatSession::open(request, RunningVariance::UnbiasedFromOne, Defect::None);
+    let mut open = |_| Err(Error::unsupported("layer 1 (dropout)"));
     let error = run(&subject, &foreseen, &mut open, &mut |_| {}).unwrap_err();
     assert_eq!(error.kind, trainmark_plugin::ErrorKind::Unsupported);
 }
