@@ -1,4 +1,4 @@
-//! Writes the toolchain and the optimisation level into the harness.
+//! Writes the toolchain into the harness.
 
 use std::process::Command;
 
@@ -6,7 +6,6 @@ fn main() {
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let version = version_of(&rustc).unwrap_or_else(|| "rustc, version unknown".to_owned());
     println!("cargo::rustc-env=TRAINMARK_RUSTC={version}");
-    println!("cargo::rustc-env=TRAINMARK_OPT_LEVEL={}", std::env::var("OPT_LEVEL").unwrap_or_default());
     println!("cargo::rerun-if-changed=build.rs");
 }
 

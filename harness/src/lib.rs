@@ -24,7 +24,6 @@ mod path_text;
 pub mod peak;
 pub mod plan;
 mod process;
-pub mod reference;
 pub mod registry;
 pub mod scaffold;
 pub mod score;
@@ -34,3 +33,5 @@ mod signals;
 pub mod units;
 pub mod worker;
 pub mod workload;
+
+pub use trainmark_numerics::reference;

@@ -12,12 +12,8 @@ use std::path::Path;
 use std::process::Command;
 
 use control_group::ControlGroup;
+pub use trainmark_numerics::threads::logical_cpus;
 use trainmark_reports::record::Environment;
-
-/// Logical processors that this process may use.
-pub fn logical_cpus() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
 
 /// One-minute load average, where the system tells.
 pub fn load_average() -> Option<f64> {
@@ -134,9 +130,9 @@ fn git_revision(root: &Path) -> Option<String> {
     (output.status.success() && !revision.is_empty()).then_some(revision)
 }
 
-/// `debug`, or how far the harness was optimised: `cargo run` optimises it too.
+/// `debug`, or how far what the harness computes was optimised: for `cargo run` it is too.
 fn profile() -> String {
-    match env!("TRAINMARK_OPT_LEVEL") {
+    match trainmark_numerics::OPTIMISATION_LEVEL {
         "0" => "debug".to_owned(),
         level => format!("optimised, level {level}"),
     }

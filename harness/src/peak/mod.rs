@@ -1,18 +1,16 @@
 //! The processor's peak: how many float32 operations per second it does at most,
 //! measured with nothing but multiply-adds in registers.
 
-mod kernel;
-
 use std::io;
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
+use trainmark_numerics::OPTIMISATION_LEVEL;
+use trainmark_numerics::kernel::{self, Kernel};
 use trainmark_reports::ceiling::Peak;
 use trainmark_reports::statistics::median;
-
-use kernel::Kernel;
 
 /// The best of these counts: other programs can only slow one down, and short ones fit
 /// between two of them.
@@ -37,7 +35,7 @@ pub enum Unmeasured {
 /// # Errors
 /// Where the number would be none of the machine's.
 pub fn measure(threads: usize) -> Result<Peak, Unmeasured> {
-    if env!("TRAINMARK_OPT_LEVEL") == "0" {
+    if OPTIMISATION_LEVEL == "0" {
         return Err(Unmeasured::NotOptimised);
     }
     let kernel = kernel::widest();
@@ -122,7 +120,7 @@ mod tests {
                 let least = if peak.instructions.contains("fused") { 8e9 } else { 1e8 };
                 assert!((least..1e13).contains(&peak.operations_per_second), "{peak}");
             }
-            Err(why) => assert_eq!(env!("TRAINMARK_OPT_LEVEL"), "0", "{why}"),
+            Err(why) => assert_eq!(OPTIMISATION_LEVEL, "0", "{why}"),
         }
     }
 

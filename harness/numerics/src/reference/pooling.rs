@@ -3,20 +3,24 @@
 use super::{Backward, Differentiable, Gradients, Mode};
 
 /// Where the windows of one channel lie.
-pub(crate) struct Windows {
+pub struct Windows {
     /// Input height and width.
-    pub(crate) input: (usize, usize),
+    pub input: (usize, usize),
     /// Output height and width.
-    pub(crate) output: (usize, usize),
-    pub(crate) window: usize,
-    pub(crate) stride: usize,
+    pub output: (usize, usize),
+    /// Rows and columns of each.
+    pub window: usize,
+    /// From one to the next.
+    pub stride: usize,
 }
 
 /// y = max x over the window. The whole gradient goes to the first maximum in
 /// row-major order.
-pub(crate) struct MaxPool {
-    pub(crate) windows: Windows,
-    pub(crate) channels: usize,
+pub struct MaxPool {
+    /// Of each channel.
+    pub windows: Windows,
+    /// Of input and output.
+    pub channels: usize,
 }
 
 /// y = mean x over the window. Every input gets 1/window² of the gradient.
@@ -24,7 +28,7 @@ pub(crate) struct AvgPool(pub(crate) Windows);
 
 impl Windows {
     /// Visits every window of a batch: the index of its output, and its first input.
-    pub(crate) fn for_each(&self, length: usize, mut visit: impl FnMut(usize, usize)) {
+    pub fn for_each(&self, length: usize, mut visit: impl FnMut(usize, usize)) {
         let ((height, width), (out_height, out_width)) = (self.input, self.output);
         let mut output = 0;
         for plane in (0..length).step_by(height * width) {
@@ -38,7 +42,7 @@ impl Windows {
     }
 
     /// The inputs of the window that begins at `first`, row-major.
-    pub(crate) fn places(&self, first: usize) -> impl Iterator<Item = usize> + use<> {
+    pub fn places(&self, first: usize) -> impl Iterator<Item = usize> + use<> {
         let (window, width) = (self.window, self.input.1);
         (0..window).flat_map(move |row| (0..window).map(move |column| first + row * width + column))
     }

@@ -13,13 +13,17 @@ use super::{Backward, Differentiable, Gradients, Mode};
 ///   is σ² (biased) or σ²·m/(m − 1) (unbiased; the factor is 1 where m = 1).
 ///
 /// The parameters are γ, β, running mean, running variance.
-pub(crate) struct BatchNorm {
-    pub(crate) channels: usize,
+pub struct BatchNorm {
+    /// Each has its statistics.
+    pub channels: usize,
     /// Values per channel of one sample: H·W, or 1.
-    pub(crate) area: usize,
-    pub(crate) epsilon: f64,
-    pub(crate) momentum: f64,
-    pub(crate) running_variance: RunningVariance,
+    pub area: usize,
+    /// ε.
+    pub epsilon: f64,
+    /// Of the running statistics.
+    pub momentum: f64,
+    /// What they begin with, and which variance they follow.
+    pub running_variance: RunningVariance,
 }
 
 struct Statistics {

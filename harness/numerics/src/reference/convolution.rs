@@ -12,18 +12,23 @@ use super::{Backward, Differentiable, Gradients, Mode};
 /// - dx(n, c, s·i + u − p, s·j + v − p) += dy(n,o,i,j) · w(o,c,u,v);
 ///
 /// where x is 0 outside the image.
-pub(crate) struct Convolution {
-    pub(crate) in_channels: usize,
+pub struct Convolution {
+    /// c.
+    pub in_channels: usize,
     /// Input height and width.
-    pub(crate) input: (usize, usize),
-    pub(crate) out_channels: usize,
+    pub input: (usize, usize),
+    /// o.
+    pub out_channels: usize,
     /// Output height and width.
-    pub(crate) output: (usize, usize),
-    pub(crate) kernel: usize,
-    pub(crate) stride: usize,
-    pub(crate) padding: usize,
+    pub output: (usize, usize),
+    /// Rows and columns of taps.
+    pub kernel: usize,
+    /// s.
+    pub stride: usize,
+    /// p.
+    pub padding: usize,
     /// Whether dx is wanted: not in the first layer with parameters.
-    pub(crate) input_gradient: bool,
+    pub input_gradient: bool,
 }
 
 /// One row of outputs under one tap, within one sample.

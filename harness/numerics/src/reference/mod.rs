@@ -22,52 +22,50 @@ mod pooling;
 mod resize;
 pub mod rounding;
 
+pub use batch_norm::BatchNorm;
+pub use convolution::Convolution;
 pub use loss::Score;
 pub use network::{Batch, Pass, Reference};
-
-#[cfg(test)]
-pub(crate) use {
-    batch_norm::BatchNorm,
-    convolution::Convolution,
-    pooling::{MaxPool, Windows},
-};
+pub use pooling::{MaxPool, Windows};
 
 /// Whether batch norm uses the batch's statistics or the running ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub enum Mode {
+    /// Those of the batch.
     Training,
+    /// The running ones.
     Prediction,
 }
 
 /// What a layer's backward pass starts from. Batches are row-major, sample first.
-pub(crate) struct Backward<'a> {
+pub struct Backward<'a> {
     /// The layer's parameter tensors.
-    pub(crate) parameters: &'a [Vec<f64>],
+    pub parameters: &'a [Vec<f64>],
     /// What the layer was given in the forward pass.
-    pub(crate) input: &'a [f64],
+    pub input: &'a [f64],
     /// What it made of it.
-    pub(crate) output: &'a [f64],
+    pub output: &'a [f64],
     /// ∂loss/∂output.
-    pub(crate) gradient: &'a [f64],
+    pub gradient: &'a [f64],
 }
 
 /// What a layer's backward pass yields.
-pub(crate) struct Gradients {
+pub struct Gradients {
     /// ∂loss/∂input; may be empty for the first layer that has parameters.
-    pub(crate) input: Vec<f64>,
+    pub input: Vec<f64>,
     /// ∂loss/∂parameter for each of the layer's tensors; zeros for running statistics.
-    pub(crate) parameters: Vec<Vec<f64>>,
+    pub parameters: Vec<Vec<f64>>,
 }
 
 impl Gradients {
     /// Of a layer without parameters.
-    pub(crate) fn of_input(input: Vec<f64>) -> Self {
+    pub fn of_input(input: Vec<f64>) -> Self {
         Self { input, parameters: Vec::new() }
     }
 }
 
 /// One layer, applied to a whole batch.
-pub(crate) trait Differentiable: Sync {
+pub trait Differentiable: Sync {
     /// The layer's output.
     fn forward(&self, parameters: &[Vec<f64>], input: &[f64], mode: Mode) -> Vec<f64>;
 

@@ -6,13 +6,13 @@
 use std::hint::black_box;
 
 /// One way to multiply and add.
-pub(super) struct Kernel {
+pub struct Kernel {
     /// What a reader knows it by.
-    pub(super) instructions: &'static str,
+    pub instructions: &'static str,
     /// Multiplications and additions of one round.
-    pub(super) operations_per_round: f64,
+    pub operations_per_round: f64,
     /// Does that many rounds.
-    pub(super) run: fn(u64),
+    pub run: fn(u64),
 }
 
 impl Kernel {
@@ -22,12 +22,12 @@ impl Kernel {
 }
 
 /// The widest that this processor has.
-pub(super) fn widest() -> Kernel {
+pub fn widest() -> Kernel {
     all().into_iter().next().unwrap_or(PORTABLE)
 }
 
 /// All that this processor has, the widest first.
-pub(super) fn all() -> Vec<Kernel> {
+pub fn all() -> Vec<Kernel> {
     let mut kernels = vector_kernels();
     kernels.push(PORTABLE);
     kernels

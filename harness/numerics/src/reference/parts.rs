@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use super::{Backward, Differentiable, Gradients, Mode};
-use crate::machine;
-use crate::side_by_side::on_threads;
+use crate::threads::{logical_cpus, on_threads};
 
 /// Samples of a part: as many on every machine, so that sums over the batch are the same on each,
 /// to the bit.
@@ -60,7 +59,7 @@ fn is_parted(layer: &dyn Differentiable, samples: usize) -> bool {
 fn of_parts<R: Send>(samples: usize, compute: impl Fn(&Range<usize>) -> R + Sync) -> Vec<R> {
     let starts = (0..samples).step_by(SAMPLES);
     let parts: Vec<Range<usize>> = starts.map(|start| start..samples.min(start + SAMPLES)).collect();
-    on_threads(machine::logical_cpus(), &parts, compute)
+    on_threads(logical_cpus(), &parts, compute)
 }
 
 /// The values of some samples of a batch.
