@@ -26,7 +26,6 @@ pub mod plan;
 mod process;
 pub mod registry;
 pub mod scaffold;
-pub mod score;
 pub mod shell;
 mod side_by_side;
 mod signals;
@@ -34,4 +33,4 @@ pub mod units;
 pub mod worker;
 pub mod workload;
 
-pub use trainmark_numerics::reference;
+pub use trainmark_numerics::{reference, score};

@@ -20,7 +20,6 @@ mod number;
 pub mod operations;
 pub mod paired;
 pub mod record;
-pub mod statistics;
 pub mod store;
 pub mod summary;
 mod table;
@@ -37,6 +36,7 @@ pub use lock::{Locked, lock};
 pub use record::Record;
 pub use store::{RunStore, StoreError, latest, list};
 pub use summary::{CellSummary, summarize};
+pub use trainmark_statistics as statistics;
 use words::Progress;
 
 /// Writes the files of [`write_all`] while the benchmark runs: the page says that it is unfinished,

@@ -2,7 +2,9 @@
 //! everybody waits for it, and the rest of the harness is compiled quickly, since it decides no time.
 
 pub mod kernel;
+pub mod random;
 pub mod reference;
+pub mod score;
 pub mod synthetic;
 pub mod threads;
 

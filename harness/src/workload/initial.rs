@@ -1,7 +1,6 @@
 //! Initial values: the same bits for every backend, on every platform.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+pub use trainmark_numerics::random::uniform_generator;
 use trainmark_plugin::{Error, Model, ParameterSpec, Role, RunningVariance};
 
 /// One row-major tensor per [`Model::parameters`] entry.
@@ -36,30 +35,6 @@ pub fn initial_parameters(
         Role::RunningVariance => vec![running_variance.start(); spec.len()],
     });
     Ok(values.collect())
-}
-
-/// Values of U[−1, 1), multiples of 2⁻²³ and hence exact in float32, of one of
-/// the streams that belong to a purpose and a seed.
-pub fn uniform_generator(purpose: &str, seed: u64, stream: u64) -> impl Iterator<Item = f32> {
-    let mut random = generator(purpose, seed, stream);
-    std::iter::repeat_with(move || {
-        let bits = random.next_u32() >> 8;
-        (bits as f32 - (1 << 23) as f32) / (1 << 23) as f32
-    })
-}
-
-/// The generator of one stream. The key is the seed and the purpose, so that no
-/// two purposes share numbers; the expansion of small seeds that the generator's
-/// library offers is not used, since it may change with the library's version.
-pub(super) fn generator(purpose: &str, seed: u64, stream: u64) -> ChaCha8Rng {
-    let mut key = [0; 32];
-    key[..8].copy_from_slice(&seed.to_le_bytes());
-    for (byte, letter) in key[8..].iter_mut().zip(purpose.bytes()) {
-        *byte = letter;
-    }
-    let mut random = ChaCha8Rng::from_seed(key);
-    random.set_stream(stream);
-    random
 }
 
 /// Only a conversion, a square root and one product are rounded: IEEE 754 fixes

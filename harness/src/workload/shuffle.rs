@@ -1,33 +1,6 @@
 //! The order in which an epoch visits the training samples.
 
-use rand_chacha::rand_core::Rng;
-
-use super::initial::generator;
-
-/// A permutation of 0..`samples` that depends only on seed and epoch, the same on
-/// every platform and for every backend.
-///
-/// Fisher–Yates with unbiased draws by Lemire's multiplication (2019).
-pub fn epoch_order(samples: u32, seed: u64, epoch: u32) -> Vec<u32> {
-    let mut random = generator("epoch order", seed, u64::from(epoch));
-    let mut order: Vec<u32> = (0..samples).collect();
-    for last in (1..samples).rev() {
-        let chosen = below(&mut random, last + 1);
-        order.swap(last as usize, chosen as usize);
-    }
-    order
-}
-
-/// A draw from 0..`bound`, each value equally likely.
-fn below(random: &mut impl Rng, bound: u32) -> u32 {
-    let unfair = bound.wrapping_neg() % bound;
-    loop {
-        let product = u64::from(random.next_u32()) * u64::from(bound);
-        if product as u32 >= unfair {
-            return (product >> 32) as u32;
-        }
-    }
-}
+pub use trainmark_numerics::random::epoch_order;
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,9 @@
 //! How often 95% intervals hold the true ratio, and how often a verdict is wrong,
 //! by the number of seeds, the noise and the method:
 //!
-//!     cargo run --release -p trainmark-reports --example calibration [-- SIMULATIONS]
+//!     cargo run --release -p trainmark-statistics --example calibration [-- SIMULATIONS]
 //!
-//! Prints the tables that the documentation of `trainmark_reports::statistics`
+//! Prints the tables that the documentation of `trainmark_statistics`
 //! speaks of. 10 000 simulations (the default) are certain to about 0.4 points.
 
 #[path = "../tests/simulated/mod.rs"]
@@ -14,9 +14,9 @@ use rand_chacha::rand_core::SeedableRng;
 use simulated::rounds::{Machine, Plan};
 use simulated::tally::{Rule, Tally};
 use simulated::{Noise, Shape, pairs};
-use trainmark_reports::statistics::bootstrap::{Ranked, Resamples, bca};
-use trainmark_reports::statistics::distributions::{normal_cdf, student_quantile};
-use trainmark_reports::statistics::{BOOTSTRAP_FROM, CONFIDENCE, Verdict, compare, judge};
+use trainmark_statistics::bootstrap::{Ranked, Resamples, bca};
+use trainmark_statistics::distributions::{normal_cdf, student_quantile};
+use trainmark_statistics::{BOOTSTRAP_FROM, CONFIDENCE, Verdict, compare, judge};
 
 const ROUNDS: [usize; 5] = [2, 3, 5, 10, 30];
 const SEEDS: [usize; 10] = [2, 3, 4, 5, 7, 10, 15, 20, 30, 50];

@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use trainmark_reports::statistics::{Comparison, Verdict, judge, noise_floor};
+use trainmark_statistics::{Comparison, Verdict, judge, noise_floor};
 
 use super::rounds::{Machine, Measured, Plan};
 
@@ -135,7 +135,7 @@ impl Tally {
 }
 
 fn compare_nothing() -> Comparison {
-    trainmark_reports::statistics::compare(&[])
+    trainmark_statistics::compare(&[])
 }
 
 /// Whether a verdict says what is not so.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use trainmark_reports::statistics::{
+use trainmark_statistics::{
     BOOTSTRAP_FROM, Comparison, Interval, Method, Rounds, Verdict, compare, difference, holm, interval, judge,
 };
 

@@ -1,6 +1,6 @@
 //! Intervals hold the true ratio as often as they say, and verdicts are wrong as
 //! rarely as they say, in simulated benchmarks. All methods and more noise:
-//! `cargo run --release -p trainmark-reports --example calibration`.
+//! `cargo run --release -p trainmark-statistics --example calibration`.
 
 mod simulated;
 
@@ -9,7 +9,7 @@ use rand_chacha::rand_core::SeedableRng;
 use simulated::rounds::{Machine, Plan};
 use simulated::tally::{Rule, Tally};
 use simulated::{Noise, Shape, null_family, pairs};
-use trainmark_reports::statistics::{BOOTSTRAP_FROM, Method, Verdict, compare, judge};
+use trainmark_statistics::{BOOTSTRAP_FROM, Method, Verdict, compare, judge};
 
 /// As a default benchmark has it: seeds differ more than runs.
 const LOG_NORMAL: Noise = Noise { run: 0.02, seed: 0.1, shape: Shape::Normal };

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What scipy and statsmodels say, for checking `trainmark_reports::statistics`.
+"""What scipy and statsmodels say, for checking `trainmark_statistics`.
 
     pip install -r requirements.txt
     python generate.py             # writes expected.json beside this script

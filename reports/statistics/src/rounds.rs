@@ -98,7 +98,7 @@ fn logarithms(values: &BTreeMap<u64, f64>) -> BTreeMap<u64, f64> {
 #[cfg(test)]
 mod tests {
     use super::{BTreeMap, Pooled, Rounds};
-    use crate::statistics::{Method, Verdict, compare};
+    use crate::{Method, Verdict, compare};
 
     /// Cells' values by round, seed 1 first; those that are 0 are missing.
     fn rounds(cells: &[&[f64]]) -> Rounds {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use rand_chacha::ChaCha8Rng;
-use trainmark_reports::statistics::distributions::{student_quantile, student_two_sided};
-use trainmark_reports::statistics::{Comparison, Interval, Method, Rounds, compare};
+use trainmark_statistics::distributions::{student_quantile, student_two_sided};
+use trainmark_statistics::{Comparison, Interval, Method, Rounds, compare};
 
 use super::tally::Rule;
 use super::{Shape, baseline, normal, uniform};

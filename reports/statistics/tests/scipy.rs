@@ -7,11 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
-use trainmark_reports::statistics::bootstrap::{Ranked, Resamples, bca};
-use trainmark_reports::statistics::distributions::{
-    normal_cdf, normal_quantile, student_quantile, student_two_sided,
-};
-use trainmark_reports::statistics::{
+use trainmark_statistics::bootstrap::{Ranked, Resamples, bca};
+use trainmark_statistics::distributions::{normal_cdf, normal_quantile, student_quantile, student_two_sided};
+use trainmark_statistics::{
     Comparison, Interval, Method, Rounds, compare, difference, holm, interval, sign_test,
 };
 

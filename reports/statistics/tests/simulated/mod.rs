@@ -6,8 +6,8 @@ pub(crate) mod tally;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
-use trainmark_reports::statistics::distributions::normal_quantile;
-use trainmark_reports::statistics::{Comparison, compare};
+use trainmark_statistics::distributions::normal_quantile;
+use trainmark_statistics::{Comparison, compare};
 
 /// Standard deviations of the logarithms.
 #[derive(Debug, Clone, Copy)]
