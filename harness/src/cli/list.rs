@@ -135,7 +135,7 @@ fn versions_of(backend: &Backend, interrupt: &Interrupt) -> anyhow::Result<Vec<S
 /// How far the libraries of a version are that this machine can use. None is loaded for that.
 fn state_of_version(backend: &Backend, interrupt: &Interrupt) -> anyhow::Result<String> {
     let mut states = Vec::new();
-    for library in backend.libraries.iter().filter(|library| library.is_of_this_machine()) {
+    for library in backend.libraries.iter().filter(|library| library.is_meant_by_default()) {
         let Library::Built(recipe) = library else { continue };
         let state = unbuilt(recipe, interrupt)?.unwrap_or_else(|| "built".to_owned());
         if !states.contains(&state) {

@@ -77,6 +77,9 @@ pub struct Artifact {
     /// What building needs.
     #[serde(default)]
     pub needs: Vec<Need>,
+    /// Whether it is built where no device is named.
+    #[serde(rename = "default", default = "yes")]
+    pub by_default: bool,
     /// Whether a Python computes it: the build then tells in `{target}/python.json` which one.
     #[serde(skip)]
     pub is_python: bool,
@@ -126,6 +129,10 @@ impl TryFrom<NeedTable> for Need {
         };
         Ok(Self { requirement, hint: table.hint })
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Memory of a build that declares none: a few compilers at once.
@@ -259,13 +266,14 @@ mod tests {
         let artifact = &manifest.artifacts[0];
         assert_eq!(artifact.needs[0].requirement, Requirement::Tool("make".to_owned()));
         assert_eq!((artifact.memory, &artifact.downloads, manifest.role), (1 << 30, &None, None));
+        assert!(manifest.by_default && artifact.by_default);
     }
 
     #[test]
     fn every_key_is_read() {
         let text = GOOD.replace(
             "inputs = [\".\"]",
-            "inputs = [\".\"]\nmemory = \"3GiB\"\ndisk = \"1.5TiB\"\ndownloads = \"a toolkit, 693 MB\"\nenvironment = [\"TOOLKIT\"]",
+            "inputs = [\".\"]\nmemory = \"3GiB\"\ndisk = \"1.5TiB\"\ndownloads = \"a toolkit, 693 MB\"\nenvironment = [\"TOOLKIT\"]\ndefault = false",
         );
         let text = text.replace("tool = \"make\"", "probe = [\"sh\", \"build.sh\"]");
         let own = "thread_variables = [\"MINE_NUM_THREADS\"]\nrole = \"ceiling\"\n";
@@ -274,6 +282,7 @@ mod tests {
         assert_eq!(manifest.thread_variables, ["MINE_NUM_THREADS"]);
         let artifact = &manifest.artifacts[0];
         assert_eq!((artifact.memory, artifact.disk), (3 << 30, 3 << 39));
+        assert!(manifest.by_default && !artifact.by_default);
         assert_eq!(artifact.downloads.as_deref(), Some("a toolkit, 693 MB"));
         assert_eq!(artifact.environment, ["TOOLKIT"]);
         let probe = ["sh", "build.sh"].map(str::to_owned).to_vec();

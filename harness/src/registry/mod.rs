@@ -76,7 +76,7 @@ impl Backend {
 
     /// Whether `all` means it: by default, or since all that it would fetch is here.
     pub fn is_in_all(&self) -> bool {
-        let mut usable = self.libraries.iter().filter(|library| library.is_of_this_machine()).peekable();
+        let mut usable = self.libraries.iter().filter(|library| library.is_meant_by_default()).peekable();
         self.by_default || usable.peek().is_some() && usable.all(Library::is_here)
     }
 
@@ -107,9 +107,18 @@ impl Library {
     }
 
     /// Whether it is for a kind of device that this machine may have.
-    pub fn is_of_this_machine(&self) -> bool {
+    fn is_of_this_machine(&self) -> bool {
         let Self::Built(recipe) = self else { return true };
         gpu::found().none.is_none() || recipe.device_kinds().iter().any(|kind| kind != Device::CUDA)
+    }
+
+    /// Whether it is built and loaded on this machine where no device is named.
+    pub fn is_meant_by_default(&self) -> bool {
+        let by_default = match self {
+            Self::Built(recipe) => recipe.is_by_default(),
+            Self::Given(_) => true,
+        };
+        by_default && self.is_of_this_machine()
     }
 
     /// Whether the framework is the one that the backend names.

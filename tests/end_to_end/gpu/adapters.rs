@@ -53,3 +53,28 @@ fn one_of_several_adapters_is_asked_for_by_its_name() {
     let listed = repository.invoke(["list"]).env("TRAINMARK_HOSTILE_DEVICES", devices).run().expect(0).stdout;
     assert!(listed.contains("wgpu:0     available, Example GPU\n"), "{listed}");
 }
+
+/// So that what takes long to build for a few is not built for all.
+#[test]
+fn a_library_that_is_no_default_is_built_where_its_device_is_named() {
+    let copy = |to: &str| format!(r#"cp "{}" "$CARGO_TARGET_DIR"/{to}.so"#, hostile().display());
+    let of_cpu = manifest("hostile", &copy("made"), "sh");
+    let (_, artifact) = of_cpu.split_once("[[artifact]]").unwrap();
+    let of_wgpu = artifact.replace("made", "other").replace(r#"["cpu"]"#, "[\"wgpu\"]\ndefault = false");
+    let repository = Repository::new().backend("hostile", &format!("{of_cpu}[[artifact]]{of_wgpu}"));
+    let checked = |backend: &str| {
+        repository
+            .invoke(["check", backend, "--workload", "softmax", "--dataset", "synthetic"])
+            .env("TRAINMARK_HOSTILE_DEVICES", "cpu,wgpu:0~Example GPU")
+            .run()
+            .expect(0)
+            .stdout
+    };
+    let other = repository.path().join("target/backends/hostile/other.so");
+    checked("hostile@cpu");
+    checked("hostile");
+    assert!(!other.exists());
+    let stdout = checked("hostile@wgpu:0");
+    assert!(stdout.contains("wgpu:0"), "{stdout}");
+    assert!(other.exists());
+}

@@ -52,7 +52,7 @@ impl Wanted<'_> {
         let named = self.devices();
         match library {
             Library::Built(recipe) if named.is_empty() => {
-                recipe.device_kinds().iter().any(|kind| missing(kind).is_none())
+                recipe.is_by_default() && recipe.device_kinds().iter().any(|kind| missing(kind).is_none())
             }
             // What a library serves that was given ready, it alone knows.
             Library::Given(_) => true,

@@ -102,6 +102,11 @@ impl Recipe {
         &self.artifact.devices
     }
 
+    /// Whether it is built where no device is named.
+    pub fn is_by_default(&self) -> bool {
+        self.artifact.by_default
+    }
+
     /// Where its build and probes run.
     fn place(&self) -> PathBuf {
         self.folder.join(&self.artifact.folder)
@@ -249,6 +254,7 @@ mod tests {
             downloads: None,
             environment: Vec::new(),
             needs: Vec::new(),
+            by_default: true,
             is_python: false,
             folder: PathBuf::new(),
         }

@@ -82,6 +82,7 @@ impl PythonBackend {
             downloads: self.downloads,
             environment: variables.into_iter().chain(self.environment).collect(),
             needs: needs(probe),
+            by_default: true,
             is_python: true,
             folder: PathBuf::new(),
         })
