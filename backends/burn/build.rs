@@ -11,5 +11,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let version = entry.lines().next().and_then(|line| line.strip_prefix("version = "));
     let version = version.ok_or("Cargo.lock gives no version of burn")?.trim_matches('"');
     println!("cargo::rustc-env=BURN_VERSION={version}");
+    println!("cargo::rustc-check-cfg=cfg(before_0_22)");
+    if version.starts_with("0.21.") {
+        println!("cargo::rustc-cfg=before_0_22");
+    }
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! Batch norm from elementary tensor operations.
 
 use burn::module::{Module, Param, RunningState};
+#[cfg(before_0_22)]
+use burn::{Dispatch, tensor::backend::Backend};
 
-use crate::engine::{Device, Tensor};
+use crate::engine::{Device, Tensor, is_training};
 
 /// How batch norm is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,12 +17,25 @@ pub(crate) enum Implementation {
 
 /// The d2l.ai chapter's formulas, with the frameworks' running variance: it starts at 1 and
 /// takes in the unbiased variance of the batch.
+#[cfg(not(before_0_22))]
 #[derive(Module, Debug)]
 pub(crate) struct Primitive {
     pub(crate) gamma: Param<Tensor<1>>,
     pub(crate) beta: Param<Tensor<1>>,
     pub(crate) running_mean: RunningState<Tensor<1>>,
     pub(crate) running_variance: RunningState<Tensor<1>>,
+    epsilon: f64,
+    momentum: f64,
+}
+
+/// The same, as before 0.22 a module was declared.
+#[cfg(before_0_22)]
+#[derive(Module, Debug)]
+pub(crate) struct Primitive<B: Backend = Dispatch> {
+    pub(crate) gamma: Param<burn::tensor::Tensor<B, 1>>,
+    pub(crate) beta: Param<burn::tensor::Tensor<B, 1>>,
+    pub(crate) running_mean: RunningState<burn::tensor::Tensor<B, 1>>,
+    pub(crate) running_variance: RunningState<burn::tensor::Tensor<B, 1>>,
     epsilon: f64,
     momentum: f64,
 }
@@ -42,7 +57,7 @@ impl Primitive {
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [samples, channels, height, width] = x.dims();
         let column = |values: Tensor<1>| values.reshape([1, channels, 1, 1]);
-        let (centred, variance) = if x.device().is_autodiff() {
+        let (centred, variance) = if is_training(&x.device()) {
             let mean = x.clone().mean_dims(&[0, 2, 3]);
             let centred = x - mean.clone();
             let variance = centred.clone().square().mean_dims(&[0, 2, 3]);

@@ -1,11 +1,25 @@
 //! Burn's engine, and the names of Burn that differ from version to version: the rest of
 //! the crate takes them from here.
 
+#[cfg(before_0_22)]
+mod before_0_22;
+#[cfg(not(before_0_22))]
+mod since_0_22;
+
 use burn::tensor::TensorData;
-pub(crate) use burn::tensor::{Device, Int, Tensor};
 use trainmark_plugin::Error;
 
-/// flex as two devices of Burn: operations on tensors of the one are recorded to be
+#[cfg(before_0_22)]
+use before_0_22 as names;
+#[cfg(not(before_0_22))]
+use since_0_22 as names;
+
+pub(crate) use names::{
+    BatchNorm, Conv2d, CrossEntropyLoss, Device, Int, Linear, Optimiser, Tensor, flex, is_training, plain,
+    plain_numbers, seed, step, valid,
+};
+
+/// An engine's device as two of Burn's: operations on tensors of the one are recorded to be
 /// differentiated, and modules on it are in training; on the other neither.
 #[derive(Debug, Clone)]
 pub(crate) struct Engine {
@@ -14,10 +28,8 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Named, since Burn's default device is what `BURN_DEVICE` says.
-    pub(crate) fn flex() -> Self {
-        let predicting = Device::flex();
-        Self { training: predicting.clone().autodiff(), predicting }
+    pub(crate) fn on(predicting: Device) -> Self {
+        Self { training: names::training(&predicting), predicting }
     }
 
     /// Waits until all work is done.
@@ -25,7 +37,8 @@ impl Engine {
     /// # Errors
     /// What Burn reports.
     pub(crate) fn finish(&self) -> Result<(), Error> {
-        self.predicting.sync().map_err(|failure| Error::failed(format!("burn cannot finish: {failure}")))
+        names::sync(&self.predicting)
+            .map_err(|failure| Error::failed(format!("burn cannot finish: {failure}")))
     }
 }
 
@@ -46,8 +59,7 @@ pub(crate) fn indices(values: impl Iterator<Item = usize>, device: &Device) -> T
 /// # Errors
 /// Where they are no float32.
 pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
-    let data = tensor.into_data();
-    data.try_into_vec::<f32>()
+    names::read(tensor.into_data())
         .map_err(|failure| Error::failed(format!("burn cannot read a tensor: {failure}")))
 }
 

@@ -1,9 +1,12 @@
 //! The backend `burn`: models built from Burn's modules, on flex, its own engine for the CPU.
 //!
-//! `engine` holds what of Burn differs between its versions, `network` turns a model's layers
-//! into modules, `parameter` reads and writes what they hold, and `session` trains them.
+//! `engine` holds what of Burn differs between its versions, `devices` says what it computes on,
+//! `network` turns a model's layers into modules, `parameter` reads and writes what they hold, and
+//! `session` trains them.
 
 mod batch_norm;
+mod convolution;
+mod devices;
 mod engine;
 mod network;
 mod parameter;
@@ -11,9 +14,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use trainmark_plugin::{
-    Backend, Description, Device, Error, Implementation, OpenRequest, RunningVariance, Session,
-};
+use trainmark_plugin::{Backend, Description, Error, Implementation, OpenRequest, RunningVariance, Session};
 
 use engine::Engine;
 
@@ -35,25 +36,18 @@ impl Backend for Burn {
                 ),
                 Implementation::new("builtin", RunningVariance::BiasedFromOne, "burn::nn::BatchNorm"),
             ])
-            .with_devices([Device::available("cpu"), Device::unavailable("cuda:0", NO_CUDA)])
+            .with_devices(devices::list())
             .with_notes(NOTES))
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
         request.check_choices(&Self::describe()?)?;
-        Ok(Box::new(session::Training::open(request, Engine::flex())?))
+        let engine = Engine::on(devices::open(&request.device)?);
+        Ok(Box::new(session::Training::open(request, engine)?))
     }
 }
 
 trainmark_plugin::export_backend!(Burn);
-
-/// Its compiler for GPUs is LLVM's, of which the crate tracel-llvm-bundler fetches a build.
-const NO_CUDA: &str = concat!(
-    "burn ",
-    env!("BURN_VERSION"),
-    " cannot be built for CUDA from published sources alone: its build downloads a compiled LLVM; \
-     backends/burn/README.md says what was tried"
-);
 
 /// Each with a test in `tests/defects.rs` that fails once Burn has mended it.
 const NOTES: [&str; 3] = [

@@ -3,30 +3,59 @@
 //! Activations are samples × channels × height × width; a vector is an image of one pixel.
 
 use burn::module::{Module, Param, RunningState};
-use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::conv::Conv2dConfig;
 use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
-use burn::nn::{
-    BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig, PaddingConfig2d, Relu, Sigmoid,
-    Tanh,
-};
+use burn::nn::{BatchNormConfig, Dropout, DropoutConfig, LinearConfig, PaddingConfig2d, Relu, Sigmoid, Tanh};
+#[cfg(before_0_22)]
+use burn::{Dispatch, tensor::backend::Backend};
 use trainmark_plugin::{Error, Layer, Model, Shape};
 
 use crate::batch_norm::{Implementation, Primitive};
-use crate::engine::{Device, Tensor, indices};
+use crate::convolution::product;
+use crate::engine::{BatchNorm, Conv2d, Device, Linear, Tensor, indices, is_training};
 use crate::parameter::Parameter;
 
 /// A network of stages.
+#[cfg(not(before_0_22))]
 #[derive(Module, Debug, Default)]
 pub(crate) struct Network {
     stages: Vec<Stage>,
 }
 
+/// The same, as before 0.22 a module was declared: over any engine, which is called `B`.
+#[cfg(before_0_22)]
+#[derive(Module, Debug, Default)]
+pub(crate) struct Network<B: Backend = Dispatch> {
+    stages: Vec<Stage<B>>,
+}
+
+#[cfg(not(before_0_22))]
 #[derive(Module, Debug)]
 enum Stage {
     Conv2d(Conv2d),
+    /// The model's first layer, trained by [`product`].
+    FirstConv2d(Conv2d),
     Linear(Linear),
     Builtin(BatchNorm),
     Primitive(Primitive),
+    Sigmoid(Sigmoid),
+    Relu(Relu),
+    Tanh(Tanh),
+    MaxPool2d(MaxPool2d),
+    AvgPool2d(AvgPool2d),
+    Flatten(Flatten),
+    Dropout(Dropout),
+    Resize(Resize),
+}
+
+#[cfg(before_0_22)]
+#[derive(Module, Debug)]
+enum Stage<B: Backend = Dispatch> {
+    Conv2d(burn::nn::conv::Conv2d<B>),
+    FirstConv2d(burn::nn::conv::Conv2d<B>),
+    Linear(burn::nn::Linear<B>),
+    Builtin(burn::nn::BatchNorm<B>),
+    Primitive(Primitive<B>),
     Sigmoid(Sigmoid),
     Relu(Relu),
     Tanh(Tanh),
@@ -45,10 +74,9 @@ impl Network {
     /// Where the model's shapes do not fit.
     pub(crate) fn new(model: &Model, implementation: Implementation, device: &Device) -> Result<Self, Error> {
         let inputs = model.input_shapes()?;
-        let layers = model.layers.iter().zip(inputs);
-        Ok(Self {
-            stages: layers.map(|(layer, input)| Stage::new(layer, input, implementation, device)).collect(),
-        })
+        let layers = model.layers.iter().zip(inputs).enumerate();
+        let stage = |(index, (layer, input))| Stage::new(layer, input, index == 0, implementation, device);
+        Ok(Self { stages: layers.map(stage).collect() })
     }
 
     /// Logits, samples × classes. In training mode, where running statistics are updated, if
@@ -64,15 +92,22 @@ impl Network {
 }
 
 impl Stage {
-    fn new(layer: &Layer, input: Shape, implementation: Implementation, device: &Device) -> Self {
+    fn new(
+        layer: &Layer,
+        input: Shape,
+        first: bool,
+        implementation: Implementation,
+        device: &Device,
+    ) -> Self {
         let channels = input.channels();
         match *layer {
-            Layer::Conv2d { out_channels, kernel, stride, padding } => Self::Conv2d(
-                Conv2dConfig::new([channels, out_channels], [kernel, kernel])
+            Layer::Conv2d { out_channels, kernel, stride, padding } => {
+                let layer = Conv2dConfig::new([channels, out_channels], [kernel, kernel])
                     .with_stride([stride, stride])
                     .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
-                    .init(device),
-            ),
+                    .init(device);
+                if first && padding == 0 { Self::FirstConv2d(layer) } else { Self::Conv2d(layer) }
+            }
             Layer::Linear { out_features } => {
                 Self::Linear(LinearConfig::new(input.len(), out_features).init(device))
             }
@@ -101,7 +136,8 @@ impl Stage {
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
-            Self::Conv2d(layer) => layer.forward(x),
+            Self::FirstConv2d(layer) if is_training(&x.device()) => product(layer, x),
+            Self::Conv2d(layer) | Self::FirstConv2d(layer) => layer.forward(x),
             Self::Linear(layer) => as_image(layer.forward(x.flatten::<2>(1, 3))),
             Self::Builtin(layer) => layer.forward(x),
             Self::Primitive(layer) => layer.forward(x),
@@ -118,7 +154,7 @@ impl Stage {
 
     fn parameters(&mut self) -> Vec<Parameter<'_>> {
         match self {
-            Self::Conv2d(Conv2d { weight, bias, .. }) => {
+            Self::Conv2d(Conv2d { weight, bias, .. }) | Self::FirstConv2d(Conv2d { weight, bias, .. }) => {
                 [Some(Parameter::Kernel(weight)), bias.as_mut().map(Parameter::Values)]
                     .into_iter()
                     .flatten()
@@ -157,6 +193,7 @@ fn of_batch_norm<'n>(
 
 /// An image's values as a vector, row-major.
 #[derive(Module, Debug)]
+#[cfg_attr(before_0_22, derive(Clone))]
 struct Flatten;
 
 impl Flatten {
@@ -169,6 +206,7 @@ impl Flatten {
 ///
 /// `Interpolate2d` finds it by a quotient in floating point, and is one row off at some sizes.
 #[derive(Module, Debug)]
+#[cfg_attr(before_0_22, derive(Clone))]
 struct Resize {
     height: usize,
     width: usize,

@@ -1,12 +1,14 @@
 //! A network in training.
 
-use burn::module::Module;
-use burn::nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig};
-use burn::optim::{GradientsParams, ModuleOptimizer, SgdConfig};
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::optim::{GradientsParams, SgdConfig};
 use trainmark_plugin::{Dataset, Error, OpenRequest, Outcome, Session, Shape, Split};
 
 use crate::batch_norm::Implementation;
-use crate::engine::{Device, Engine, Int, Tensor, indices, numbers, tensor, values};
+use crate::engine::{
+    CrossEntropyLoss, Device, Engine, Int, Optimiser, Tensor, indices, numbers, plain, plain_numbers, seed,
+    step, tensor, valid, values,
+};
 use crate::network::Network;
 
 /// A network with its data set and optimiser.
@@ -14,7 +16,7 @@ pub(crate) struct Training<'d> {
     engine: Engine,
     /// Empty while a step computes: the optimiser takes a network and gives another.
     network: Network,
-    optimiser: ModuleOptimizer,
+    optimiser: Optimiser,
     loss: CrossEntropyLoss,
     learning_rate: f64,
     /// Channels, height and width of a sample.
@@ -31,7 +33,7 @@ impl<'d> Training<'d> {
             _ => Implementation::Builtin,
         };
         // What dropout draws from.
-        engine.predicting.seed(SEED);
+        seed(&engine.predicting, SEED);
         Ok(Self {
             network: Network::new(&request.model, implementation, &engine.training)?,
             optimiser: SgdConfig::new().init(),
@@ -59,11 +61,11 @@ impl<'d> Training<'d> {
         let network = std::mem::take(&mut self.network);
         let logits = network.forward(inputs);
         let loss = self.loss.forward(logits.clone(), labels.clone());
-        let predicted = logits.without_autodiff().argmax(1).squeeze_dim::<1>(1);
-        let right = predicted.equal(labels.without_autodiff());
+        let predicted = plain(logits).argmax(1).squeeze_dim::<1>(1);
+        let right = predicted.equal(plain_numbers(labels));
         let gradients = GradientsParams::from_grads(loss.backward(), &network);
-        self.network = self.optimiser.step(self.learning_rate, network, gradients);
-        Score { loss: loss.without_autodiff(), correct: right.int().sum(), samples: batch.len() }
+        self.network = step(&mut self.optimiser, self.learning_rate, network, gradients);
+        Score { loss: plain(loss), correct: right.int().sum(), samples: batch.len() }
     }
 }
 
@@ -132,7 +134,7 @@ impl Session for Training<'_> {
     ) -> Result<(), Error> {
         // Not the network itself: on it Burn's batch norm would take statistics that are one
         // update late.
-        let network = self.network.valid();
+        let network = valid(&self.network);
         let classes = logits.len() / indices.len();
         for (batch, logits) in indices.chunks(batch_size).zip(logits.chunks_mut(batch_size * classes)) {
             let inputs = self.inputs(split, batch, &self.engine.predicting);

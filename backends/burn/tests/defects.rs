@@ -1,13 +1,51 @@
 //! What is wrong in the Burn that this backend is built with, or surprises, each in a few
 //! lines. A test that fails here tells of a repair upstream: then what works around it can go.
 
-use burn::module::Module;
+use burn::nn::BatchNormConfig;
 use burn::nn::interpolate::{Interpolate2dConfig, InterpolateMode};
-use burn::nn::{BatchNorm, BatchNormConfig};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::TensorData;
 
-fn training() -> Device {
-    Device::flex().autodiff()
+use names::{BatchNorm, Device, Tensor, flex, training, valid};
+
+#[cfg(not(before_0_22))]
+mod names {
+    use burn::module::Module;
+    pub(crate) use burn::nn::BatchNorm;
+    pub(crate) use burn::tensor::{Device, Tensor};
+
+    pub(crate) fn flex() -> Device {
+        Device::flex()
+    }
+
+    pub(crate) fn training() -> Device {
+        flex().autodiff()
+    }
+
+    pub(crate) fn valid(layer: &BatchNorm) -> BatchNorm {
+        layer.valid()
+    }
+}
+
+#[cfg(before_0_22)]
+mod names {
+    use burn::Dispatch;
+    pub(crate) use burn::DispatchDevice as Device;
+    use burn::module::AutodiffModule;
+
+    pub(crate) type Tensor<const D: usize> = burn::tensor::Tensor<Dispatch, D>;
+    pub(crate) type BatchNorm = burn::nn::BatchNorm<Dispatch>;
+
+    pub(crate) fn flex() -> Device {
+        Device::Flex(burn::backend::flex::FlexDevice)
+    }
+
+    pub(crate) fn training() -> Device {
+        Device::autodiff(flex())
+    }
+
+    pub(crate) fn valid(layer: &BatchNorm) -> BatchNorm {
+        layer.valid()
+    }
 }
 
 /// Samples × 1 channel.
@@ -44,8 +82,8 @@ fn a_running_states_value_is_one_update_late() {
 /// them, and predicts instead.
 #[test]
 fn prediction_on_the_plain_device_takes_statistics_that_are_late() {
-    let (layer, plain) = (after_one_batch(), Device::flex());
-    let valid = values(layer.valid().forward(column(&[2.0, 3.0], &plain)));
+    let (layer, plain) = (after_one_batch(), flex());
+    let valid = values(valid(&layer).forward(column(&[2.0, 3.0], &plain)));
     assert!((valid[0]).abs() < 1e-4 && (valid[1] - 1.0).abs() < 1e-4, "{valid:?}");
     let late = values(after_one_batch().forward(column(&[2.0, 3.0], &plain)));
     assert!((late[0] - 2.0).abs() < 1e-4, "{late:?}");
@@ -54,7 +92,7 @@ fn prediction_on_the_plain_device_takes_statistics_that_are_late() {
 /// Row 49 of 98 should show row ⌊49·2/98⌋ = 1. Rows are selected by their numbers instead.
 #[test]
 fn interpolation_to_the_nearest_is_a_row_off() {
-    let rows = Tensor::<1>::from_floats([0.0, 1.0], &Device::flex()).reshape([1, 1, 2, 1]);
+    let rows = Tensor::<1>::from_floats([0.0, 1.0], &flex()).reshape([1, 1, 2, 1]);
     let layer =
         Interpolate2dConfig::new().with_output_size(Some([98, 1])).with_mode(InterpolateMode::Nearest).init();
     assert_eq!(values(layer.forward(rows))[49], 0.0);
@@ -63,6 +101,6 @@ fn interpolation_to_the_nearest_is_a_row_off() {
 /// Should be 100,000. Sums of the gate's sizes are right to what it allows.
 #[test]
 fn a_long_sum_drifts() {
-    let sum = values(Tensor::<1>::full([1_000_000], 0.1, &Device::flex()).sum())[0];
+    let sum = values(Tensor::<1>::full([1_000_000], 0.1, &flex()).sum())[0];
     assert!((sum - 100_000.0).abs() > 1.0, "{sum}");
 }

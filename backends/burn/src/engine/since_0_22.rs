@@ -1,0 +1,63 @@
+//! Burn since 0.22, where an engine is a value.
+
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::{DataError, ExecutionError, TensorData};
+
+pub(crate) use burn::nn::conv::Conv2d;
+pub(crate) use burn::nn::loss::CrossEntropyLoss;
+pub(crate) use burn::nn::{BatchNorm, Linear};
+pub(crate) use burn::optim::ModuleOptimizer as Optimiser;
+pub(crate) use burn::tensor::{Device, Int, Tensor};
+
+use crate::network::Network;
+
+/// Named, since Burn's default device is what `BURN_DEVICE` says.
+pub(crate) fn flex() -> Device {
+    Device::flex()
+}
+
+/// The device on which operations are recorded to be differentiated.
+pub(crate) fn training(device: &Device) -> Device {
+    device.clone().autodiff()
+}
+
+pub(crate) fn is_training(device: &Device) -> bool {
+    device.is_autodiff()
+}
+
+pub(crate) fn seed(device: &Device, seed: u64) {
+    device.seed(seed);
+}
+
+pub(crate) fn sync(device: &Device) -> Result<(), ExecutionError> {
+    device.sync()
+}
+
+/// The network after a step of gradient descent.
+pub(crate) fn step(
+    optimiser: &mut Optimiser,
+    learning_rate: f64,
+    network: Network,
+    gradients: GradientsParams,
+) -> Network {
+    optimiser.step(learning_rate, network, gradients)
+}
+
+/// The network as it predicts.
+pub(crate) fn valid(network: &Network) -> Network {
+    network.valid()
+}
+
+/// A tensor of the plain device.
+pub(crate) fn plain<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
+    tensor.without_autodiff()
+}
+
+pub(crate) fn plain_numbers(tensor: Tensor<1, Int>) -> Tensor<1, Int> {
+    tensor.without_autodiff()
+}
+
+pub(crate) fn read(data: TensorData) -> Result<Vec<f32>, DataError> {
+    data.try_into_vec()
+}
