@@ -87,13 +87,23 @@ fn differences(default: &Table, version: &Table, name: &str) -> Vec<String> {
     }
     for key in ["dependencies", "build-dependencies"] {
         let [all, its] = [default, version].map(|table| child(table, &[key]));
-        compare(key, all.keys().eq(its.keys()));
-        for (dependent, value) in &its {
+        let (of_framework, others): (Vec<_>, Vec<_>) =
+            its.iter().partition(|(_, value)| dependency(value).0 == Some(format!("={name}")));
+        let own = |dependent: &&String| !of_framework.iter().any(|(of_it, _)| of_it == dependent);
+        compare(key, all.keys().filter(own).eq(others.iter().map(|(dependent, _)| *dependent)));
+        for (dependent, value) in others {
             let Some(other) = all.get(dependent) else { continue };
-            let ((asked, rest), (wanted, expected)) = (dependency(value), dependency(other));
-            compare(dependent, rest == expected);
-            // What is another one is the framework's, and exactly that of the version.
-            compare(dependent, asked == wanted || asked == Some(format!("={name}")));
+            compare(dependent, dependency(value) == dependency(other));
+        }
+        for (dependent, value) in of_framework {
+            // What one version has in a feature, another may have in a crate of its own.
+            let Some(other) = all.get(dependent) else { continue };
+            let [its, expected] = [value, other].map(|value| {
+                let mut rest = dependency(value).1;
+                rest.remove("features");
+                rest
+            });
+            compare(dependent, its == expected);
         }
     }
     let [mut profile, mut its] = [default, version].map(|table| child(table, &["profile", "release"]));
@@ -163,6 +173,8 @@ fn what_differs_is_told() {
     let told = |text: &str| differences(&default, &toml::from_str(text).unwrap(), "0.9.2");
     assert_eq!(told(&version), [""; 0]);
     assert_eq!(told(&version.replace("slow.opt-level = 0", "")), [""; 0]);
+    let apart = "default-features = false, features = [\"std\"] }\ncore-threads = { version = \"=0.9.2\" }";
+    assert_eq!(told(&version.replace("default-features = false }", apart)), [""; 0]);
     for (from, to, expected) in [
         ("\"mine\"", "\"yours\"", "name"),
         ("2024", "2021", "edition"),
