@@ -27,6 +27,11 @@ pub(crate) fn get(session: &mut dyn Session, specs: &[ParameterSpec]) -> Result<
     Ok(values)
 }
 
+/// The same values in float64.
+pub(crate) fn widened(values: &[Vec<f32>]) -> Vec<Vec<f64>> {
+    values.iter().map(|tensor| tensor.iter().copied().map(f64::from).collect()).collect()
+}
+
 /// The first tensor that differs in any bit.
 pub(crate) fn first_difference(specs: &[ParameterSpec], a: &[Vec<f32>], b: &[Vec<f32>]) -> Option<String> {
     let bits = |tensor: &[f32]| tensor.iter().map(|v| v.to_bits()).collect::<Vec<_>>();

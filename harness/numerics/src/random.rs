@@ -16,7 +16,7 @@ pub fn uniform_generator(purpose: &str, seed: u64, stream: u64) -> impl Iterator
 /// The generator of one stream. The key is the seed and the purpose, so that no
 /// two purposes share numbers; the expansion of small seeds that the generator's
 /// library offers is not used, since it may change with the library's version.
-fn generator(purpose: &str, seed: u64, stream: u64) -> ChaCha8Rng {
+pub fn generator(purpose: &str, seed: u64, stream: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
     for (byte, letter) in key[8..].iter_mut().zip(purpose.bytes()) {

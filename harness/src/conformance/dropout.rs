@@ -180,6 +180,15 @@ impl<'s, 'd> Trial<'s, 'd> {
         (0..FEATURES).map(|feature| 1.0 + feature as f32 / FEATURES as f32).collect()
     }
 
+    /// Initial values with which dropout is given [`Self::inputs`], and no bias is behind it.
+    fn visible(&self) -> Result<Values, Error> {
+        let mut values = self.initial()?;
+        values[0].fill(0.0);
+        values[1] = Self::inputs();
+        values[3].fill(0.0);
+        Ok(values)
+    }
+
     fn initial(&self) -> Result<Values, Error> {
         initial_parameters(&self.model, self.subject.running_variance, self.subject.seed)
     }
@@ -200,10 +209,7 @@ impl<'s, 'd> Trial<'s, 'd> {
 
     /// Steps of one sample, each from the same parameters.
     fn steps(&self, session: &mut dyn Session) -> Result<Vec<Seen>, Error> {
-        let mut before = self.initial()?;
-        before[0].fill(0.0);
-        before[1] = Self::inputs();
-        before[3].fill(0.0);
+        let before = self.visible()?;
         (0..STEPS)
             .map(|_| {
                 parameters::set(session, &before)?;
@@ -252,11 +258,8 @@ impl<'s, 'd> Trial<'s, 'd> {
     /// One step of several samples of different classes, with a last weight of 0: then δ is
     /// 1/classes, and 1/classes − 1 for the label.
     fn samples_masks(&self, session: &mut dyn Session) -> Result<SeenSamples, Error> {
-        let mut before = self.initial()?;
-        before[0].fill(0.0);
-        before[1] = Self::inputs();
+        let mut before = self.visible()?;
         before[2].fill(0.0);
-        before[3].fill(0.0);
         parameters::set(session, &before)?;
         session.train_step(&self.samples)?;
         let after = parameters::get(session, &self.specs)?;

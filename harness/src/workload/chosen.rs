@@ -64,7 +64,7 @@ pub fn open(text: &str) -> Result<Workload, WorkloadError> {
     let bytes = files::read(Path::new(text), MOST_BYTES).map_err(unreadable)?;
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let place = error.valid_up_to();
-        let line = 1 + bytes[..place].iter().filter(|byte| **byte == b'\n').count();
+        let line = file::line_of(&bytes, place);
         let what = format!("byte {place} of the file is no UTF-8: a workload is text");
         WorkloadError::Mistake { path: path(), mistake: Mistake { line, what } }
     })?;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use trainmark_plugin::{Layer, Shape};
 
-use super::file::nearest;
+use super::file::{nearest, shown};
 
 /// How each kind is written. What stands in brackets may be left out; the first word is its name.
 const FORMS: [&str; 11] = [
@@ -88,13 +88,6 @@ pub(super) fn parse_image(text: &str) -> Option<Shape> {
         [channels, height, width] => Some(Shape::Image { channels, height, width }),
         _ => None,
     }
-}
-
-/// The start of what may be long.
-fn shown(text: &str) -> String {
-    const MOST: usize = 60;
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST).collect();
-    if text.chars().nth(MOST).is_some() { format!("{line}…") } else { line }
 }
 
 fn name_of(form: &str) -> &str {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::linear::dot;
 use super::{Backward, Differentiable, Gradients, Mode};
 
 /// With stride s and padding p, over input channels c and taps (u, v):
@@ -125,7 +126,7 @@ impl Differentiable for Convolution {
                 *bias += map.iter().sum::<f64>();
             }
             self.for_each_row(|row| {
-                d_weights[row.weight] += dot(&maps[row.output], &image[row.input..], self.stride);
+                d_weights[row.weight] += strided_dot(&maps[row.output], &image[row.input..], self.stride);
             });
             if self.input_gradient {
                 let d_image = &mut d_input[sample * self.input_len()..][..self.input_len()];
@@ -150,23 +151,12 @@ impl Differentiable for Convolution {
     }
 }
 
-/// Σ a(k)·b(stride·k). Four sums side by side, since one would wait for its own
-/// last addition.
-fn dot(a: &[f64], b: &[f64], stride: usize) -> f64 {
+/// Σ a(k)·b(stride·k).
+fn strided_dot(a: &[f64], b: &[f64], stride: usize) -> f64 {
     if stride != 1 {
         return a.iter().zip(b.iter().step_by(stride)).map(|(x, y)| x * y).sum();
     }
-    let b = &b[..a.len()];
-    let mut sums = [0.0; 4];
-    let (fours, rest) = a.as_chunks::<4>();
-    let (fours_of_b, rest_of_b) = b.as_chunks::<4>();
-    for (x, y) in fours.iter().zip(fours_of_b) {
-        for lane in 0..4 {
-            sums[lane] += x[lane] * y[lane];
-        }
-    }
-    let tail: f64 = rest.iter().zip(rest_of_b).map(|(x, y)| x * y).sum();
-    (sums[0] + sums[1]) + (sums[2] + sums[3]) + tail
+    dot(a, &b[..a.len()])
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! Gradients against central differences, over small random models.
 
 use proptest::prelude::*;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 use trainmark_plugin::{Layer, Model, Role, RunningVariance, Shape};
 
 use super::{Batch, Reference};
+use crate::random::uniform_generator;
 
 /// Step of the difference; its error is about ε/STEP + STEP².
 const STEP: f64 = 1e-5;
@@ -43,19 +42,13 @@ fn model() -> impl Strategy<Value = Model> {
     )
 }
 
-/// Values between -1 and 1, of one of a seed's streams.
-fn uniform(seed: u64, stream: u64) -> impl Iterator<Item = f64> {
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    random.set_stream(stream);
-    std::iter::repeat_with(move || f64::from(random.next_u32()) / f64::from(1_u32 << 31) - 1.0)
-}
-
 /// A network with γ of both signs, and a batch of four continuous images.
 fn instance(model: &Model, seed: u64) -> (Reference, Batch) {
     let mut reference = Reference::new(model, RunningVariance::UnbiasedFromOne, 0.1).unwrap();
     let roles: Vec<Role> = reference.specs().iter().map(|spec| spec.role).collect();
     for (slot, (tensor, role)) in reference.parameters_mut().iter_mut().zip(roles).enumerate() {
-        for (parameter, u) in tensor.iter_mut().zip(uniform(seed, slot as u64)) {
+        let values = uniform_generator("finite differences", seed, slot as u64).map(f64::from);
+        for (parameter, u) in tensor.iter_mut().zip(values) {
             *parameter = match role {
                 Role::Gamma => u + 0.3_f64.copysign(u),
                 Role::RunningVariance => 1.5 + u,
@@ -64,7 +57,7 @@ fn instance(model: &Model, seed: u64) -> (Reference, Batch) {
         }
     }
     let classes = model.classes().unwrap();
-    let inputs = uniform(seed, u64::MAX).take(4 * model.input.len()).collect();
+    let inputs = uniform_generator("inputs", seed, 0).map(f64::from).take(4 * model.input.len()).collect();
     let labels = (0..4).map(|n| ((n + seed as usize) % classes) as u8).collect();
     (reference, Batch { inputs, labels })
 }

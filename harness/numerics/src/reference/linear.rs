@@ -46,8 +46,8 @@ impl Differentiable for Linear {
     }
 }
 
-/// Four sums side by side, since one would wait for its own last addition.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+/// Σ a(k)·b(k). Four sums side by side, since one would wait for its own last addition.
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; 4];
     let ((fours, rest), (fours_of_b, rest_of_b)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
     for (x, y) in fours.iter().zip(fours_of_b) {

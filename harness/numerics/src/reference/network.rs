@@ -56,10 +56,36 @@ impl Pass {
     }
 }
 
-struct Placed {
-    operation: Box<dyn Differentiable>,
+/// A layer in its place.
+pub(super) struct Placed {
+    pub(super) layer: Layer,
+    pub(super) input: Shape,
+    pub(super) output: Shape,
+    pub(super) operation: Box<dyn Differentiable>,
     /// The layer's tensors among all.
-    parameters: Range<usize>,
+    pub(super) parameters: Range<usize>,
+}
+
+/// The layers of a model whose tensors these are.
+///
+/// # Errors
+/// As [`Reference::new`].
+pub(super) fn placed(
+    model: &Model,
+    specs: &[ParameterSpec],
+    running_variance: RunningVariance,
+) -> Result<Vec<Placed>, Error> {
+    let first = specs.first().map_or(0, |spec| spec.layer);
+    let shapes = model.input_shapes()?.into_iter().zip(model.shapes()?);
+    let layers = model.layers.iter().enumerate().zip(shapes);
+    let place = |((index, layer), (input, output)): ((usize, &Layer), (Shape, Shape))| {
+        let start = specs.partition_point(|spec| spec.layer < index);
+        let end = specs.partition_point(|spec| spec.layer <= index);
+        let operation = operation(layer, input, output, running_variance, index > first)
+            .map_err(|why| Error::unsupported(format!("layer {index} of model {}: {why}", model.name)))?;
+        Ok(Placed { layer: *layer, input, output, operation, parameters: start..end })
+    };
+    layers.map(place).collect()
 }
 
 /// A float64 network with its parameters. Passes whose shapes do not fit panic:
@@ -83,18 +109,8 @@ impl Reference {
     pub fn new(model: &Model, running_variance: RunningVariance, learning_rate: f64) -> Result<Self, Error> {
         let specs = model.parameters()?;
         model.classes()?;
-        let first = specs.first().map_or(0, |spec| spec.layer);
-        let inputs = model.input_shapes()?;
-        let features = inputs.first().map_or(1, |shape| shape.len());
-        let shapes = inputs.into_iter().zip(model.shapes()?);
-        let mut layers = Vec::with_capacity(model.layers.len());
-        for ((index, layer), (input, output)) in model.layers.iter().enumerate().zip(shapes) {
-            let start = specs.partition_point(|spec| spec.layer < index);
-            let end = specs.partition_point(|spec| spec.layer <= index);
-            let operation = operation(layer, input, output, running_variance, index > first)
-                .map_err(|why| Error::unsupported(format!("layer {index} of model {}: {why}", model.name)))?;
-            layers.push(Placed { operation, parameters: start..end });
-        }
+        let layers = placed(model, &specs, running_variance)?;
+        let features = layers.first().map_or(1, |layer| layer.input.len());
         let parameters = specs.iter().map(|spec| vec![0.0; spec.len()]).collect();
         Ok(Self { specs, layers, features, learning_rate, logit_margin: 0.0, parameters })
     }
@@ -237,8 +253,7 @@ impl Reference {
     }
 }
 
-/// The operation of a layer.
-pub(super) fn operation(
+fn operation(
     layer: &Layer,
     input: Shape,
     output: Shape,

@@ -1,7 +1,8 @@
 //! Draws cases.
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::Rng;
+use trainmark_numerics::random::generator;
 use trainmark_plugin::{Layer, Model, Shape};
 
 use super::case::{Case, Pixels, Values, sides};
@@ -12,14 +13,7 @@ pub(super) struct Dice(ChaCha8Rng);
 impl Dice {
     /// Those of a purpose, a seed and one of many streams.
     pub(super) fn new(purpose: &str, seed: u64, stream: u64) -> Self {
-        let mut key = [0; 32];
-        key[..8].copy_from_slice(&seed.to_le_bytes());
-        for (byte, letter) in key[8..].iter_mut().zip(purpose.bytes()) {
-            *byte = letter;
-        }
-        let mut random = ChaCha8Rng::from_seed(key);
-        random.set_stream(stream);
-        Self(random)
+        Self(generator(purpose, seed, stream))
     }
 
     /// One of so many.

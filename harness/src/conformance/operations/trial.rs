@@ -115,7 +115,8 @@ struct Expected {
     specs: Vec<ParameterSpec>,
     before: Vec<Vec<f32>>,
     learning_rate: f64,
-    tests: usize,
+    /// Those that are predicted, in an order that is not the split's.
+    tests: Vec<u32>,
     logits: Bounded,
     step: BoundedStep,
     after: Vec<Bounded>,
@@ -135,8 +136,7 @@ impl Expected {
         let dataset = samples.dataset();
         let batch = Batch::gather(dataset.train, &samples.batch);
         let before = case.initial(convention, &rounding, &batch.inputs)?;
-        let wide: Vec<Vec<f64>> =
-            before.iter().map(|tensor| tensor.iter().copied().map(f64::from).collect()).collect();
+        let wide = parameters::widened(&before);
         let tests: Vec<u32> = (0..case.tests() as u32).rev().collect();
         let logits = rounding.predict(&wide, &Batch::gather(dataset.test, &tests).inputs);
         let step = rounding.pass(&wide, &batch);
@@ -144,7 +144,7 @@ impl Expected {
         let gradients: Vec<Vec<f64>> = step.tensors.iter().map(|tensor| tensor.values.clone()).collect();
         let learning_rate = rate(&specs, &wide, &gradients);
         let after = step.after(&specs, &wide, learning_rate);
-        Ok(Self { specs, before, learning_rate, tests: tests.len(), logits, step, after, samples })
+        Ok(Self { specs, before, learning_rate, tests, logits, step, after, samples })
     }
 
     /// Has a backend make the same; else the call that failed.
@@ -156,9 +156,8 @@ impl Expected {
         let mut session = opens.open(request).map_err(|error| ("open", error))?;
         parameters::set(&mut *session, &self.before).map_err(|error| ("set_parameters", error))?;
         let mut logits = vec![f32::NAN; self.logits.values.len()];
-        let tests: Vec<u32> = (0..self.tests as u32).rev().collect();
         session
-            .predict(Split::Test, &tests, self.tests.div_ceil(2), &mut logits)
+            .predict(Split::Test, &self.tests, self.tests.len().div_ceil(2), &mut logits)
             .map_err(|error| ("predict", error))?;
         let outcome = session.train_step(&self.samples.batch).map_err(|error| ("train_step", error))?;
         let after = parameters::get(&mut *session, &self.specs).map_err(|error| ("get_parameters", error))?;

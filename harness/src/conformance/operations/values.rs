@@ -5,6 +5,7 @@ use trainmark_plugin::{Dataset, Error, Role, RunningVariance, Samples};
 use super::case::{Case, Pixels, Values, sides};
 use super::generate::Dice;
 use crate::conformance::starts;
+use crate::parameters;
 use crate::reference::rounding::Rounding;
 
 /// Samples that lie about and are not trained on.
@@ -100,9 +101,7 @@ impl Case {
             }
             _ => {}
         }
-        let wide: Vec<Vec<f64>> =
-            values.iter().map(|tensor| tensor.iter().copied().map(f64::from).collect()).collect();
-        let logits = rounding.training_logits(&wide, inputs);
+        let logits = rounding.training_logits(&parameters::widened(&values), inputs);
         let largest = logits.iter().fold(0.0_f64, |largest, z| largest.max(z.abs()));
         if largest > LARGEST_LOGIT
             && let Some((weight, bias)) = slots(Role::Weight).zip(slots(Role::Bias)).last()

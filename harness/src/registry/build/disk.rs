@@ -100,23 +100,13 @@ fn bytes_of(file: &Metadata) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::OnceLock;
-
-    use super::super::tests::artifact;
+    use super::super::tests::{artifact, recipe_of};
     use super::*;
 
     fn recipe(target: &Path, disk: u64) -> Recipe {
         let mut artifact = artifact(&["true"]);
         artifact.disk = disk;
-        let is_fetched = OnceLock::new();
-        Recipe {
-            label: "a".into(),
-            folder: "".into(),
-            target: target.into(),
-            stem: "a".into(),
-            artifact,
-            is_fetched,
-        }
+        recipe_of("a", target, artifact)
     }
 
     #[test]

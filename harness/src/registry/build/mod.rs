@@ -260,6 +260,18 @@ mod tests {
         }
     }
 
+    /// A recipe that is looked at and not built.
+    pub(super) fn recipe_of(label: &str, target: &Path, artifact: Artifact) -> Recipe {
+        Recipe {
+            label: label.to_owned(),
+            folder: PathBuf::new(),
+            target: target.to_owned(),
+            stem: label.to_owned(),
+            artifact,
+            is_fetched: OnceLock::new(),
+        }
+    }
+
     fn recipe(folder: &Path, script: &str) -> Recipe {
         let artifacts = vec![artifact(&["sh", "-c", script])];
         let manifest = Manifest {

@@ -123,17 +123,14 @@ fn build(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::OnceLock;
-
-    use super::super::tests::artifact;
+    use super::super::tests::{artifact, recipe_of};
     use super::*;
 
     fn recipe(name: &str, gibibytes: u64) -> Recipe {
         let mut artifact = artifact(&["true"]);
         artifact.memory = gibibytes << 30;
-        let target = name.split('-').next().unwrap_or_default().into();
-        let is_fetched = OnceLock::new();
-        Recipe { label: name.into(), folder: "".into(), target, stem: name.into(), artifact, is_fetched }
+        let target = name.split('-').next().unwrap_or_default();
+        recipe_of(name, target.as_ref(), artifact)
     }
 
     #[test]

@@ -27,8 +27,8 @@ pub(super) struct Field<'t> {
 }
 
 /// The number of the line with this byte.
-pub(super) fn line_of(text: &str, byte: usize) -> usize {
-    1 + text.as_bytes().iter().take(byte).filter(|byte| **byte == b'\n').count()
+pub(in crate::workload) fn line_of(text: impl AsRef<[u8]>, byte: usize) -> usize {
+    1 + text.as_ref().iter().take(byte).filter(|byte| **byte == b'\n').count()
 }
 
 impl<'t> Fields<'t> {

@@ -11,7 +11,8 @@ use trainmark_reports::record::{Metric, Target};
 
 use super::{Tolerances, Workload, layer};
 use crate::data::DatasetChoice;
-use fields::{Field, Fields, line_of};
+pub(super) use fields::line_of;
+use fields::{Field, Fields};
 pub(super) use print::defining_text;
 
 /// Every key at the top of a file, in the order in which files are written.
@@ -183,7 +184,7 @@ pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> S
 }
 
 /// The start of what may be long, on one line.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     const MOST: usize = 60;
     let line = trainmark_reports::text::one_line(text);
     if line.chars().count() > MOST { line.chars().take(MOST).chain(['…']).collect() } else { line }

@@ -1,13 +1,11 @@
 //! A pass through the network, with a bound for every value.
 
-use std::ops::Range;
-
-use trainmark_plugin::{Error, Layer, Model, ParameterSpec, Role, RunningVariance, Shape};
+use trainmark_plugin::{Error, Layer, Model, ParameterSpec, Role, RunningVariance};
 
 use super::super::batch_norm::BatchNorm;
-use super::super::network::{operation, sides};
+use super::super::network::{Placed, placed, sides};
 use super::super::pooling::Windows;
-use super::super::{Backward, Batch, Differentiable, Gradients, Mode, Score, loss as exact_loss};
+use super::super::{Backward, Batch, Gradients, Mode, Score, loss as exact_loss};
 use super::linear::{self, Terms};
 use super::{UNIT, activation, batch_norm, loss, pooling, rounded};
 
@@ -35,16 +33,7 @@ pub struct BoundedStep {
 pub struct Rounding {
     specs: Vec<ParameterSpec>,
     layers: Vec<Placed>,
-    features: usize,
     convention: RunningVariance,
-}
-
-struct Placed {
-    layer: Layer,
-    input: Shape,
-    output: Shape,
-    operation: Box<dyn Differentiable>,
-    parameters: Range<usize>,
 }
 
 impl Rounding {
@@ -54,17 +43,8 @@ impl Rounding {
     /// As [`Reference::new`](super::super::Reference::new).
     pub fn new(model: &Model, convention: RunningVariance) -> Result<Self, Error> {
         let specs = model.parameters()?;
-        let first = specs.first().map_or(0, |spec| spec.layer);
-        let shapes = model.input_shapes()?.into_iter().zip(model.shapes()?);
-        let mut layers = Vec::with_capacity(model.layers.len());
-        for ((index, layer), (input, output)) in model.layers.iter().enumerate().zip(shapes) {
-            let start = specs.partition_point(|spec| spec.layer < index);
-            let end = specs.partition_point(|spec| spec.layer <= index);
-            let operation = operation(layer, input, output, convention, index > first)
-                .map_err(|why| Error::unsupported(format!("layer {index} of model {}: {why}", model.name)))?;
-            layers.push(Placed { layer: *layer, input, output, operation, parameters: start..end });
-        }
-        Ok(Self { specs, layers, features: model.input.len(), convention })
+        let layers = placed(model, &specs, convention)?;
+        Ok(Self { specs, layers, convention })
     }
 
     /// Name, role and shape of every parameter tensor.
@@ -149,12 +129,15 @@ impl Rounding {
                 linear::forward(&*placed.operation, &terms, parameters, values, errors)
             }
             Layer::Resize { .. } => placed.operation.forward(&[], errors, mode),
-            Layer::BatchNorm { .. } => {
-                batch_norm::forward(&self.norm(placed), parameters, values, errors, mode)
+            Layer::BatchNorm { epsilon, momentum } => {
+                let norm = self.norm(placed, epsilon, momentum);
+                batch_norm::forward(&norm, parameters, values, errors, mode)
             }
             Layer::Sigmoid => activation::SIGMOID.forward(values, errors),
             Layer::Tanh => activation::TANH.forward(values, errors),
-            Layer::MaxPool2d { .. } => pooling::forward(&placed.windows(), output.len(), values, errors),
+            Layer::MaxPool2d { window, stride } => {
+                pooling::forward(&placed.windows(window, stride), output.len(), values, errors)
+            }
             Layer::Relu | Layer::Flatten | Layer::Dropout { .. } => errors.clone(),
         }
     }
@@ -175,13 +158,16 @@ impl Rounding {
                 let terms = placed.terms(pass.input.len() / placed.input.len());
                 return linear::backward(&*placed.operation, &terms, pass, &input.errors, gradient_errors);
             }
-            Layer::BatchNorm { .. } => {
-                return batch_norm::backward(&self.norm(placed), pass, &input.errors, gradient_errors);
+            Layer::BatchNorm { epsilon, momentum } => {
+                let norm = self.norm(placed, epsilon, momentum);
+                return batch_norm::backward(&norm, pass, &input.errors, gradient_errors);
             }
             Layer::Sigmoid => activation::SIGMOID.backward([&output.values, &output.errors], gradient),
             Layer::Tanh => activation::TANH.backward([&output.values, &output.errors], gradient),
             Layer::Relu => activation::relu_backward(inputs, gradient),
-            Layer::MaxPool2d { .. } => pooling::backward(&placed.windows(), inputs, gradient),
+            Layer::MaxPool2d { window, stride } => {
+                pooling::backward(&placed.windows(window, stride), inputs, gradient)
+            }
             Layer::Flatten | Layer::Dropout { .. } => gradient_errors.to_vec(),
         })
     }
@@ -194,31 +180,21 @@ impl Rounding {
         input: &Bounded,
         tensors: &mut [Bounded],
     ) {
-        if !matches!(placed.layer, Layer::BatchNorm { .. }) {
-            return;
-        }
+        let Layer::BatchNorm { epsilon, momentum } = placed.layer else { return };
         let mut after = parameters.to_vec();
         placed.operation.update_statistics(&mut after, &input.values);
-        let bounds = batch_norm::statistics(&self.norm(placed), parameters, &input.values, &input.errors);
+        let norm = self.norm(placed, epsilon, momentum);
+        let bounds = batch_norm::statistics(&norm, parameters, &input.values, &input.errors);
         let running = placed.parameters.clone().zip(after).skip(2);
         for ((slot, values), errors) in running.zip(bounds) {
             tensors[slot] = Bounded { values, errors };
         }
     }
 
-    fn norm(&self, placed: &Placed) -> BatchNorm {
-        let (epsilon, momentum) = match placed.layer {
-            Layer::BatchNorm { epsilon, momentum } => (epsilon, momentum),
-            _ => (0.0, 0.0),
-        };
+    fn norm(&self, placed: &Placed, epsilon: f64, momentum: f64) -> BatchNorm {
         let channels = placed.input.channels();
         let area = placed.input.len() / channels;
         BatchNorm { channels, area, epsilon, momentum, running_variance: self.convention }
-    }
-
-    /// Values of a sample.
-    pub fn features(&self) -> usize {
-        self.features
     }
 }
 
@@ -245,11 +221,7 @@ impl Placed {
         }
     }
 
-    fn windows(&self) -> Windows {
-        let (window, stride) = match self.layer {
-            Layer::MaxPool2d { window, stride } => (window, stride),
-            _ => (1, 1),
-        };
+    fn windows(&self, window: usize, stride: usize) -> Windows {
         Windows { input: sides(self.input), output: sides(self.output), window, stride }
     }
 }
@@ -259,6 +231,18 @@ impl Bounded {
     fn pixels(inputs: &[f64]) -> Self {
         let errors = inputs.iter().map(|x| if *x == 1.0 { 0.0 } else { UNIT * x }).collect();
         Self { values: inputs.to_vec(), errors }
+    }
+
+    /// What a step of gradient descent makes of a parameter that has this gradient.
+    fn stepped(&self, before: &[f64], rate: f64) -> Self {
+        let values: Vec<f64> =
+            before.iter().zip(&self.values).map(|(before, gradient)| before - rate * gradient).collect();
+        let bound = |(((before, after), gradient), error): (((&f64, &f64), &f64), &f64)| {
+            let change = rate * (gradient.abs() + error);
+            rate * error + rounded(1, before.abs() + after.abs() + 2.0 * change)
+        };
+        let errors = before.iter().zip(&values).zip(&self.values).zip(&self.errors).map(bound).collect();
+        Self { values, errors }
     }
 }
 
@@ -272,19 +256,5 @@ impl BoundedStep {
                 _ => tensor.stepped(before, rate),
             })
             .collect()
-    }
-}
-
-impl Bounded {
-    /// What a step of gradient descent makes of a parameter that has this gradient.
-    fn stepped(&self, before: &[f64], rate: f64) -> Self {
-        let values: Vec<f64> =
-            before.iter().zip(&self.values).map(|(before, gradient)| before - rate * gradient).collect();
-        let bound = |(((before, after), gradient), error): (((&f64, &f64), &f64), &f64)| {
-            let change = rate * (gradient.abs() + error);
-            rate * error + rounded(1, before.abs() + after.abs() + 2.0 * change)
-        };
-        let errors = before.iter().zip(&values).zip(&self.values).zip(&self.errors).map(bound).collect();
-        Self { values, errors }
     }
 }
