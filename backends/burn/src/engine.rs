@@ -16,7 +16,7 @@ use since_0_22 as names;
 
 pub(crate) use names::{
     BatchNorm, Conv2d, CrossEntropyLoss, Device, Int, Linear, Optimiser, Tensor, flex, is_training, plain,
-    plain_numbers, seed, step, valid,
+    plain_numbers, seed,
 };
 
 /// An engine's device as two of Burn's: operations on tensors of the one are recorded to be

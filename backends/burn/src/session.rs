@@ -1,13 +1,17 @@
 //! A network in training.
 
+#[cfg(not(before_0_22))]
+use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{GradientsParams, SgdConfig};
+#[cfg(before_0_22)]
+use burn::{module::AutodiffModule, optim::Optimizer};
 use trainmark_plugin::{Dataset, Error, OpenRequest, Outcome, Session, Shape, Split};
 
 use crate::batch_norm::Implementation;
 use crate::engine::{
     CrossEntropyLoss, Device, Engine, Int, Optimiser, Tensor, indices, numbers, plain, plain_numbers, seed,
-    step, tensor, valid, values,
+    tensor, values,
 };
 use crate::network::Network;
 
@@ -64,7 +68,7 @@ impl<'d> Training<'d> {
         let predicted = plain(logits).argmax(1).squeeze_dim::<1>(1);
         let right = predicted.equal(plain_numbers(labels));
         let gradients = GradientsParams::from_grads(loss.backward(), &network);
-        self.network = step(&mut self.optimiser, self.learning_rate, network, gradients);
+        self.network = self.optimiser.step(self.learning_rate, network, gradients);
         Score { loss: plain(loss), correct: right.int().sum(), samples: batch.len() }
     }
 }
@@ -134,7 +138,7 @@ impl Session for Training<'_> {
     ) -> Result<(), Error> {
         // Not the network itself: on it Burn's batch norm would take statistics that are one
         // update late.
-        let network = valid(&self.network);
+        let network = self.network.valid();
         let classes = logits.len() / indices.len();
         for (batch, logits) in indices.chunks(batch_size).zip(logits.chunks_mut(batch_size * classes)) {
             let inputs = self.inputs(split, batch, &self.engine.predicting);

@@ -1,8 +1,6 @@
 //! Burn before 0.22, whose types have the engine as a parameter. It is Burn's dispatcher, to which, as
 //! since 0.22, the engine is a value.
 
-use burn::module::AutodiffModule;
-use burn::optim::{GradientsParams, Optimizer};
 use burn::tensor::backend::{Backend, ExecutionError};
 use burn::tensor::{DataError, Float, TensorData};
 use burn::{Dispatch, DispatchDevice};
@@ -39,21 +37,6 @@ pub(crate) fn seed(device: &Device, seed: u64) {
 
 pub(crate) fn sync(device: &Device) -> Result<(), ExecutionError> {
     Dispatch::sync(device)
-}
-
-/// The network after a step of gradient descent.
-pub(crate) fn step(
-    optimiser: &mut Optimiser,
-    learning_rate: f64,
-    network: Network,
-    gradients: GradientsParams,
-) -> Network {
-    optimiser.step(learning_rate, network, gradients)
-}
-
-/// The network as it predicts.
-pub(crate) fn valid(network: &Network) -> Network {
-    network.valid()
 }
 
 /// A tensor of the plain device.

@@ -1,7 +1,5 @@
 //! Burn since 0.22, where an engine is a value.
 
-use burn::module::Module;
-use burn::optim::GradientsParams;
 use burn::tensor::{DataError, ExecutionError, TensorData};
 
 pub(crate) use burn::nn::conv::Conv2d;
@@ -9,8 +7,6 @@ pub(crate) use burn::nn::loss::CrossEntropyLoss;
 pub(crate) use burn::nn::{BatchNorm, Linear};
 pub(crate) use burn::optim::ModuleOptimizer as Optimiser;
 pub(crate) use burn::tensor::{Device, Int, Tensor};
-
-use crate::network::Network;
 
 /// Named, since Burn's default device is what `BURN_DEVICE` says.
 pub(crate) fn flex() -> Device {
@@ -32,21 +28,6 @@ pub(crate) fn seed(device: &Device, seed: u64) {
 
 pub(crate) fn sync(device: &Device) -> Result<(), ExecutionError> {
     device.sync()
-}
-
-/// The network after a step of gradient descent.
-pub(crate) fn step(
-    optimiser: &mut Optimiser,
-    learning_rate: f64,
-    network: Network,
-    gradients: GradientsParams,
-) -> Network {
-    optimiser.step(learning_rate, network, gradients)
-}
-
-/// The network as it predicts.
-pub(crate) fn valid(network: &Network) -> Network {
-    network.valid()
 }
 
 /// A tensor of the plain device.
