@@ -9,7 +9,7 @@ const PYTHON: &str = "Python";
 impl Field<'_> {
     /// The fastest framework that is used from Rust against the fastest used from Python; nothing
     /// where only one of them has a time. Where the former's engine is not its own, also the
-    /// fastest of those in Rust that name none.
+    /// fastest of those in Rust that name none. Then against each further one in Python.
     pub(super) fn rust_against_python(&self) -> Option<String> {
         let [rust, python] = [RUST, PYTHON].map(|language| self.first_of(language, |_| true));
         let (rust, python) = (rust?, python?);
@@ -30,7 +30,32 @@ impl Field<'_> {
                  chance needs more seeds"
             ),
         };
-        Some(format!("{told}{}.", self.of_own_engine(rust, python)))
+        let told = format!("{told}{}.", self.of_own_engine(rust, python));
+        let others = self.others_of(PYTHON, python);
+        if others.is_empty() {
+            return Some(told);
+        }
+        let held: Vec<String> = others.into_iter().map(|other| self.held_against(rust, other)).collect();
+        Some(format!("{told} {} takes {}.", self.named(rust), held.join("; ")))
+    }
+
+    /// The fastest cell of each further framework of a language, the shortest time first.
+    fn others_of(&self, language: &str, first: usize) -> Vec<usize> {
+        let mut seen = vec![self.backend(first)];
+        let mut is_new = |place: &usize| {
+            let backend = self.backend(*place);
+            let is_new = !seen.contains(&backend);
+            seen.push(backend);
+            is_new
+        };
+        let places = self.frameworks.iter().copied();
+        places.filter(|&place| self.is_used_from(place, language)).filter(|place| is_new(place)).collect()
+    }
+
+    /// `0.71× [0.69, 0.73] as long as jax (primitive)`
+    fn held_against(&self, subject: usize, baseline: usize) -> String {
+        let doubt = doubt(self.verdict(subject, baseline));
+        format!("{} as long as {}{doubt}", self.times_as_long(subject, baseline), self.named(baseline))
     }
 
     /// `; candle (builtin), the fastest in Rust that wraps no engine, takes 2.10× [1.90, 2.30]`
@@ -40,11 +65,7 @@ impl Field<'_> {
         }
         let own = self.first_of(RUST, |place| self.engine(place).is_none());
         own.map_or_else(String::new, |own| {
-            let doubt = match self.verdict(own, python) {
-                Verdict::Lower | Verdict::Higher => "",
-                Verdict::NoDifferenceShown => ", no difference shown",
-                Verdict::NeedsMoreSeeds => " by medians",
-            };
+            let doubt = doubt(self.verdict(own, python));
             format!(
                 "; {}, the fastest in {RUST} that wraps no engine, takes {}{doubt}",
                 self.named(own),
@@ -56,10 +77,12 @@ impl Field<'_> {
     /// The framework's cell of a language with the shortest time.
     fn first_of(&self, language: &str, is_meant: impl Fn(usize) -> bool) -> Option<usize> {
         let mut places = self.frameworks.iter().copied();
-        places.find(|&place| {
-            let used_from = self.record.started.language_of(self.group.cells[place].cell);
-            used_from.is_some_and(|found| found.eq_ignore_ascii_case(language)) && is_meant(place)
-        })
+        places.find(|&place| self.is_used_from(place, language) && is_meant(place))
+    }
+
+    fn is_used_from(&self, place: usize, language: &str) -> bool {
+        let found = self.record.started.language_of(self.group.cells[place].cell);
+        found.is_some_and(|found| found.eq_ignore_ascii_case(language))
     }
 
     fn verdict(&self, subject: usize, baseline: usize) -> Verdict {
@@ -84,5 +107,14 @@ impl Field<'_> {
     fn with_engine(&self, place: usize) -> String {
         let over = self.engine(place).map_or_else(String::new, |engine| format!(" over {engine}"));
         format!("{}{over}", self.named(place))
+    }
+}
+
+/// What is said behind a ratio that is no shown difference.
+fn doubt(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Lower | Verdict::Higher => "",
+        Verdict::NoDifferenceShown => ", no difference shown",
+        Verdict::NeedsMoreSeeds => " by medians",
     }
 }

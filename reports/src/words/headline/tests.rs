@@ -155,17 +155,21 @@ fn used_from(mut record: Record, candle: Option<&str>, tch: Option<&str>) -> Rec
 
 /// The same with a third framework in Python, `jax`, that takes `factor` times as long as tch.
 fn with_jax(record: Record, factor: f64) -> Record {
-    let mut record = used_from(record, Some("Rust"), Some("Rust"));
-    let jax = |cell: &Cell| Cell { backend: "jax".to_owned(), ..cell.clone() };
+    with_python(used_from(record, Some("Rust"), Some("Rust")), "jax", factor)
+}
+
+/// The record with a further framework in Python that takes `factor` times as long as tch.
+fn with_python(mut record: Record, name: &str, factor: f64) -> Record {
+    let added = |cell: &Cell| Cell { backend: name.to_owned(), ..cell.clone() };
     let of_tch: Vec<Run> = record.runs.iter().filter(|run| run.cell.backend == "tch").cloned().collect();
-    let mut of_jax: Vec<Run> = of_tch.into_iter().map(|run| Run { cell: jax(&run.cell), ..run }).collect();
-    of_jax.iter_mut().for_each(|run| slow_down(run, factor));
-    record.runs.extend(of_jax);
+    let mut runs: Vec<Run> = of_tch.into_iter().map(|run| Run { cell: added(&run.cell), ..run }).collect();
+    runs.iter_mut().for_each(|run| slow_down(run, factor));
+    record.runs.append(&mut runs);
     let cells = &mut record.started.plan.cells;
-    let more: Vec<Cell> = cells.iter().filter(|cell| cell.backend == "tch").map(jax).collect();
+    let more: Vec<Cell> = cells.iter().filter(|cell| cell.backend == "tch").map(added).collect();
     cells.extend(more);
     let framework = Framework { engine: None, language: Some("Python".to_owned()) };
-    record.started.frameworks.insert("jax".to_owned(), framework);
+    record.started.frameworks.insert(name.to_owned(), framework);
     record
 }
 
@@ -179,6 +183,11 @@ fn rust_is_held_against_python() {
         ("one seed", used_from(one_seed(record(2.0)), rust, python)),
         ("a wrapper, and one that computes by itself", with_jax(record(2.0), 1.5)),
         ("of which one differs in nothing", with_jax(record(2.0), 2.0)),
+        (
+            "several in Python",
+            with_python(with_python(with_jax(record(2.0), 1.5), "other", 2.0), "third", 40.0),
+        ),
+        ("several in Python, one seed", with_python(with_jax(one_seed(record(2.0)), 1.5), "other", 2.0)),
         ("Rust alone", used_from(record(2.0), rust, rust)),
         ("nothing is said of the other", used_from(record(2.0), rust, None)),
     ];
