@@ -20,6 +20,8 @@ WORKERS = 4
 class Session:
     def __init__(self, request: tm.Request):
         torch.set_num_threads(request.threads)
+        # What dropout draws from.
+        torch.manual_seed(1)
         if request.implementation == "tuned":
             keep_freed_memory()
         # float32 is float32.

@@ -156,7 +156,6 @@ fn what_cannot_be_trained_is_refused_before_anything_is_begun() {
         ("linear 10", "linear 9"),
         ("samples = 6000", "samples = 70000"),
         ("samples = 6000", "samples = 50"),
-        ("\"linear 10\"", "\"dropout 0.5\", \"linear 10\""),
         ("\"linear 10\"", "\"linear 2000000\", \"linear 2000\", \"linear 10\""),
     ];
     let mut messages = String::new();
@@ -220,6 +219,36 @@ fn a_network_of_a_single_layer_and_one_of_sixty_are_answered() {
         message,
         "error: workload mine: none of its layers has parameters, so that there is nothing to train\n"
     );
+}
+
+/// What dropout leaves out is seen in the check; the audit trains without it. A backend that lacks
+/// it is a row.
+#[test]
+fn a_network_with_dropout_is_checked_trained_and_audited() {
+    let Some(minimal) = minimal_c() else { return };
+    let text = MINE.replace("\"linear 10\"", "\"linear 32\", \"relu\", \"dropout 0.5\", \"linear 10\"");
+    let finished = checked(&text).expect(0);
+    let seen = finished.stdout.lines().filter(|line| line.starts_with("  ok   dropout 0.5: ")).count();
+    assert!(seen == 6 && finished.stdout.contains("passed all 29"), "{}", finished.stdout);
+
+    let repository = Repository::new();
+    let path = file(repository.path(), &text);
+    let runs = repository.path().join("runs");
+    let bench = repository.invoke(["bench"]).args([handwritten()]).args([minimal]).args([
+        "--seeds",
+        "1",
+        "--workload",
+    ]);
+    bench.args([path]).args(["--out"]).args([&runs]).run().expect(0);
+    let folder = RunFolder::only(&runs);
+    let outcome_of = |backend: &str| {
+        let row = folder.rows("runs.csv").into_iter().find(|row| row["backend"] == backend).unwrap();
+        row["outcome"].to_owned()
+    };
+    assert_eq!([outcome_of("handwritten"), outcome_of("minimal-c")], ["ok", "unsupported"]);
+    let audited = folder.events().into_iter().find(|event| event["event"] == "audited").unwrap();
+    let checks = audited["checks"].as_array().unwrap();
+    assert!(!checks.is_empty() && checks.iter().all(|check| check["passed"] == true), "{checks:?}");
 }
 
 const SWEEP: [&str; 8] = [

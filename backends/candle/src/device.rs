@@ -30,7 +30,10 @@ pub(crate) fn open(id: &str) -> Result<Device, Error> {
     if let Some(ordinal) = cuda::ordinal(id) {
         // The default, said once more: no product in TF32.
         candle_core::cuda_backend::set_gemm_reduced_precision_f32(false);
-        return Device::new_cuda(ordinal).while_doing(&format!("open {id}"));
+        let device = Device::new_cuda(ordinal).while_doing(&format!("open {id}"))?;
+        // What dropout draws from; those of the CPU have no seed.
+        device.set_seed(1).while_doing("seed the random numbers")?;
+        return Ok(device);
     }
     debug_assert_eq!(id, "cpu", "the caller has checked it");
     Ok(Device::Cpu)

@@ -56,6 +56,7 @@ enum Stage {
     Flatten {
         positions: usize,
     },
+    Dropout(candle_nn::Dropout),
     /// The pixel for each pixel of the resized image.
     Resize {
         pixels: Tensor,
@@ -67,7 +68,7 @@ impl Network {
     /// Builds the stages; `implementation` is unused in a model without batch norm.
     ///
     /// # Errors
-    /// `unsupported` for dropout; `failed` where Candle fails.
+    /// `failed` where Candle fails.
     pub(crate) fn new(model: &Model, implementation: Implementation, device: &Device) -> Result<Self, Error> {
         let specs = model.parameters()?;
         let variables = specs
@@ -214,11 +215,7 @@ fn stage(
             let pixels = Tensor::from_vec(nearest, to_height * to_width, device).while_doing(&what)?;
             Stage::Resize { pixels, positions }
         }
-        Layer::Dropout { .. } => {
-            return Err(Error::unsupported(format!(
-                "layer {index} (dropout): candle cannot seed its random numbers on the CPU, so no run could be repeated"
-            )));
-        }
+        Layer::Dropout { rate } => Stage::Dropout(candle_nn::Dropout::new(rate as f32)),
     })
 }
 
@@ -243,6 +240,7 @@ impl Stage {
                 let (_, channels, values) = x.dims3()?;
                 x.reshape((1, channels * positions, values / positions))
             }
+            Self::Dropout(dropout) => dropout.forward(x, mode == Mode::Train),
             Self::Resize { pixels, positions } => {
                 let (_, channels, values) = x.dims3()?;
                 let rows = x.reshape((channels, *positions, values / positions))?;

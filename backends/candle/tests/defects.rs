@@ -73,7 +73,7 @@ fn batch_norms_running_variance_of_one_value_is_not_a_number() -> Result<()> {
     Ok(())
 }
 
-/// Without a seed no dropout could be repeated.
+/// Without a seed no dropout can be repeated.
 #[test]
 fn random_numbers_cannot_be_seeded_on_the_cpu() {
     assert!(Device::Cpu.set_seed(1).is_err());

@@ -30,6 +30,8 @@ impl Training {
     pub(crate) fn open(request: &OpenRequest<'_>, form: Form, device: Device) -> Result<Self, Error> {
         keep_freed_memory();
         set_threads(request.threads)?;
+        // What dropout draws from.
+        tch::manual_seed(SEED);
         let network = Network::new(&request.model, form, device)?;
         let optimizer = optimizer(&network, request.learning_rate)
             .during(|| format!("cannot make an optimiser for model {}", request.model.name))?;
@@ -76,6 +78,8 @@ impl Training {
         }
     }
 }
+
+const SEED: i64 = 1;
 
 /// What a training step leaves to be read: on its device, outside the graph.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Whether a workload can be trained here: on the data set, and within a worker's memory.
 
-use trainmark_plugin::{Dataset, Layer, Samples};
+use trainmark_plugin::{Dataset, Samples};
 
 use super::Workload;
 use crate::data::DecodedFiles;
@@ -39,22 +39,16 @@ impl Workload {
         }
     }
 
-    /// Refuses what no backend could be checked with.
+    /// Refuses a network without anything to train.
     ///
     /// # Errors
-    /// Where its choices are random, or nothing of it is trained.
+    /// Where no layer has parameters.
     pub fn check_layers(&self) -> Result<(), Misfit> {
         if self.model.parameters().is_ok_and(|parameters| parameters.is_empty()) {
             return Err(self
                 .misfit("none of its layers has parameters, so that there is nothing to train".to_owned()));
         }
-        let random = self.model.layers.iter().position(|layer| matches!(layer, Layer::Dropout { .. }));
-        random.map_or(Ok(()), |index| {
-            Err(self.misfit(format!(
-                "layer {index} (dropout) draws at random, which no reference can foresee: a network with dropout \
-                 is not checked yet, and so not timed; leave the layer out"
-            )))
-        })
+        Ok(())
     }
 
     /// Refuses another shape of images, too few logits, and batches that the data set cannot fill.

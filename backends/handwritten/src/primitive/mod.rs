@@ -1,13 +1,14 @@
 //! The readable implementation: one loop per formula.
 //!
 //! Start with [`layout`] (how a batch lies in memory), then read the layers
-//! ([`convolution`], [`batch_norm`], [`activation`], [`pooling`], [`linear`]),
-//! the [`loss`], and [`network`], which passes a batch through them. This file
+//! ([`convolution`], [`batch_norm`], [`activation`], [`pooling`], [`linear`],
+//! [`dropout`]), the [`loss`], and [`network`], which passes a batch through them. This file
 //! is the rest of training: the update.
 
 mod activation;
 mod batch_norm;
 mod convolution;
+mod dropout;
 mod layout;
 mod linear;
 mod loss;
@@ -28,6 +29,8 @@ pub(crate) struct Training<'d> {
     parameters: Parameters,
     dataset: Dataset<'d>,
     learning_rate: f32,
+    /// How many steps were begun: dropout chooses anew in each.
+    steps: u64,
     running_variance: RunningVariance,
     team: Team,
     /// One per thread.
@@ -36,7 +39,7 @@ pub(crate) struct Training<'d> {
 
 impl<'d> Training<'d> {
     /// # Errors
-    /// `unsupported` where a layer cannot be done.
+    /// `invalid` where a layer does not fit.
     pub(crate) fn open(request: OpenRequest<'d>, running_variance: RunningVariance) -> Result<Self, Error> {
         let model = &request.model;
         let network = Network::new(model)?;
@@ -45,6 +48,7 @@ impl<'d> Training<'d> {
             parameters: Parameters::zero(model)?,
             dataset: request.dataset,
             learning_rate: request.learning_rate as f32,
+            steps: 0,
             running_variance,
             team: Team::new(request.threads)?,
             workspaces: workspaces.collect::<Result<_, _>>()?,
@@ -89,11 +93,14 @@ impl Session for Training<'_> {
             team,
             workspaces,
             running_variance,
+            steps,
             ..
         } = &mut *self;
+        *steps += 1;
+        let step = *steps;
         let parts = Part::split(batch, team.threads(), LANES);
         team.run(workspaces.iter_mut().zip(parts), |member, (workspace, part)| {
-            network.train(parameters, dataset.train, &part, member, workspace);
+            network.train(step, parameters, dataset.train, &part, member, workspace);
         });
         // All threads hold the same statistics of the batch.
         let statistics = &workspaces[0].statistics;

@@ -5,6 +5,7 @@ use trainmark_plugin::{Error, Layer, Model, RunningVariance, Samples, Shape};
 use super::activation::Activation;
 use super::batch_norm::{BatchNorm, Statistics};
 use super::convolution::Convolution;
+use super::dropout::Dropout;
 use super::layout::{LANES, Lanes, load};
 use super::linear::Linear;
 use super::loss::cross_entropy;
@@ -41,6 +42,7 @@ enum Operation {
     MaxPool(Pooling),
     AveragePool(Pooling),
     Flatten,
+    Dropout(Dropout),
     Linear(Linear),
     Resize(Resize),
 }
@@ -62,19 +64,13 @@ pub(super) struct Workspace {
 
 impl Network {
     /// # Errors
-    /// `unsupported` for dropout; `invalid` where a layer does not fit.
+    /// `invalid` where a layer does not fit.
     pub(super) fn new(model: &Model) -> Result<Self, Error> {
         let specs = model.parameters()?;
         let mut stages = Vec::with_capacity(model.layers.len());
         let shapes = model.input_shapes()?.into_iter().zip(model.shapes()?);
         for (index, (layer, (input, output))) in model.layers.iter().zip(shapes).enumerate() {
-            let operation = Operation::new(layer, input, output).map_err(|why| {
-                Error::unsupported(format!(
-                    "layer {index} ({}) of model {}: the handwritten backend {why}",
-                    layer.kind(),
-                    model.name
-                ))
-            })?;
+            let operation = Operation::new(index, layer, input, output);
             let first_parameter = specs.iter().take_while(|spec| spec.layer < index).count();
             stages.push(Stage { operation, inputs: input.len(), outputs: output.len(), first_parameter });
         }
@@ -87,9 +83,11 @@ impl Network {
     }
 
     /// Forward, loss and backward for one part of a batch: leaves the loss,
-    /// the gradients and the batch's statistics in the workspace.
+    /// the gradients and the batch's statistics in the workspace. `step` is a number of its own
+    /// for each step, on which dropout's choices hang.
     pub(super) fn train(
         &self,
+        step: u64,
         parameters: &[Vec<f32>],
         samples: Samples<'_>,
         part: &Part<'_>,
@@ -105,17 +103,19 @@ impl Network {
             if let Operation::BatchNorm(batch_norm) = &stage.operation {
                 batch_norm.statistics(input, part, member, &mut statistics[index]);
             }
-            stage.forward(parameters, &statistics[index], part, input, output);
+            let mode = Mode::Training { step };
+            stage.forward(mode, parameters, &statistics[index], part, input, output);
         }
         let logits = &values[self.stages.len()];
         let d_logits = &mut d_output[..logits.len()];
         workspace.score = cross_entropy(part, samples.labels, self.classes(), logits, d_logits);
-        self.backward(parameters, part, member, workspace);
+        self.backward(step, parameters, part, member, workspace);
     }
 
     /// The chain rule, from the last stage back to the first with parameters.
     fn backward(
         &self,
+        step: u64,
         parameters: &[Vec<f32>],
         part: &Part<'_>,
         member: &Member<'_>,
@@ -125,6 +125,7 @@ impl Network {
         gradients.iter_mut().for_each(|gradient| gradient.fill(0.0));
         for (index, stage) in self.stages.iter().enumerate().skip(self.first_trainable).rev() {
             let pass = Backward {
+                step,
                 parameters: &parameters[stage.first_parameter..],
                 statistics: &statistics[index],
                 part,
@@ -160,7 +161,8 @@ impl Network {
             load(&block, samples.pixels, self.stages[0].inputs, &mut values[0]);
             for (index, stage) in self.stages.iter().enumerate() {
                 let (before, after) = values.split_at_mut(index + 1);
-                stage.forward(parameters, &statistics[index], &block, &before[index], &mut after[0]);
+                let (input, output) = (&before[index], &mut after[0]);
+                stage.forward(Mode::Prediction, parameters, &statistics[index], &block, input, output);
             }
             let block = &values[self.stages.len()];
             for (lane, logits) in logits.chunks_exact_mut(self.classes()).enumerate() {
@@ -201,8 +203,18 @@ impl Network {
     }
 }
 
+/// Whether dropout leaves anything out.
+#[derive(Debug, Clone, Copy)]
+enum Mode {
+    /// As a hash of the step's number says.
+    Training { step: u64 },
+    /// It lets everything through.
+    Prediction,
+}
+
 /// What the backward pass of one stage reads.
 struct Backward<'p> {
+    step: u64,
     /// The stage's own tensors come first.
     parameters: &'p [Vec<f32>],
     statistics: &'p Statistics,
@@ -216,6 +228,7 @@ impl Stage {
     /// `parameters` begin with the stage's own; `statistics` are batch norm's.
     fn forward(
         &self,
+        mode: Mode,
         parameters: &[Vec<f32>],
         statistics: &Statistics,
         part: &Part<'_>,
@@ -235,6 +248,10 @@ impl Stage {
             Operation::MaxPool(pooling) => pooling.max_forward(input, output),
             Operation::AveragePool(pooling) => pooling.average_forward(input, output),
             Operation::Resize(resize) => resize.forward(input, output),
+            Operation::Dropout(dropout) => match mode {
+                Mode::Training { step } => dropout.apply(step, part, input, output),
+                Mode::Prediction => output.copy_from_slice(input),
+            },
             // Units are row-major already.
             Operation::Flatten => output.copy_from_slice(input),
         }
@@ -268,7 +285,7 @@ impl Stage {
         member: &Member<'_>,
         d_input: &mut [Lanes],
     ) {
-        let Backward { parameters, statistics, part, input, output, d_output } = *pass;
+        let Backward { step, parameters, statistics, part, input, output, d_output } = *pass;
         match &self.operation {
             Operation::Convolution(convolution) => {
                 convolution.input_gradient(&parameters[0], d_output, d_input);
@@ -292,19 +309,20 @@ impl Stage {
             Operation::MaxPool(pooling) => pooling.max_backward(input, output, d_output, d_input),
             Operation::AveragePool(pooling) => pooling.average_backward(d_output, d_input),
             Operation::Resize(resize) => resize.backward(d_output, d_input),
+            Operation::Dropout(dropout) => dropout.apply(step, part, d_output, d_input),
             Operation::Flatten => d_input.copy_from_slice(d_output),
         }
     }
 }
 
 impl Operation {
-    /// Says why where the layer cannot be done.
-    fn new(layer: &Layer, input: Shape, output: Shape) -> Result<Self, &'static str> {
+    /// The operation of the model's layer at that place.
+    fn new(index: usize, layer: &Layer, input: Shape, output: Shape) -> Self {
         let (in_channels, in_height, in_width) = extents(input);
         let (out_channels, out_height, out_width) = extents(output);
         let (in_plane, out_plane) = ((in_height, in_width), (out_height, out_width));
         let pooling = |window, stride| Pooling { input: in_plane, output: out_plane, window, stride };
-        Ok(match *layer {
+        match *layer {
             Layer::Conv2d { kernel, stride, padding, .. } => Self::Convolution(Convolution::new(
                 (in_channels, in_height, in_width),
                 (out_channels, out_height, out_width),
@@ -324,8 +342,8 @@ impl Operation {
             Layer::Flatten => Self::Flatten,
             Layer::Linear { .. } => Self::Linear(Linear { inputs: input.len(), outputs: output.len() }),
             Layer::Resize { .. } => Self::Resize(Resize::new(in_plane, out_plane)),
-            Layer::Dropout { .. } => return Err("draws no random numbers"),
-        })
+            Layer::Dropout { rate } => Self::Dropout(Dropout { layer: index, units: input.len(), rate }),
+        }
     }
 }
 

@@ -143,13 +143,35 @@ fn what_cannot_be_done_is_said() {
     let error = open_error(&plain, |_| ());
     assert_eq!(error.kind, ErrorKind::Unsupported);
     assert_eq!(error.message, "implementation primitive of model test: it has no batch norm; ask for none");
+}
 
-    let error = open_error(&case, |request| request.model.layers.insert(3, Layer::Dropout { rate: 0.5 }));
-    assert_eq!(error.kind, ErrorKind::Unsupported);
-    assert_eq!(
-        error.message,
-        "layer 3 (dropout) of model test: the handwritten backend draws no random numbers"
-    );
+/// Weights of 0 and pixels of 1: a weight's gradient is what dropout has let through.
+#[test]
+fn dropout_chooses_anew_in_each_step_alike_with_any_threads_and_rests_in_prediction() {
+    let layers = vec![Layer::Flatten, Layer::Dropout { rate: 0.25 }, Layer::Linear { out_features: 2 }];
+    let mut case = Case::new(model(image(1, 8, 8), layers), 40, 32);
+    case.pixels.fill(255);
+    case.parameters.iter_mut().for_each(|tensor| tensor.fill(0.0));
+    let open = |threads| case.open("none", threads, 1.0);
+    let steps = |threads| {
+        let mut session = open(threads);
+        [(); 3].map(|()| {
+            session.set_parameters(&[&[0.0; 128], &[0.0; 2]]).unwrap();
+            session.train_step(&case.indices()).unwrap();
+            case.parameters_of(session.as_mut()).swap_remove(0)
+        })
+    };
+    let one = steps(1);
+    assert!(one[0] != one[1] && one[1] != one[2] && one[0] != one[2]);
+    for threads in [2, 3] {
+        let pairs = one.iter().flatten().zip(steps(threads).into_iter().flatten().collect::<Vec<_>>());
+        assert!({ pairs }.all(|(one, other)| (one - other).abs() < 1e-6), "{threads} threads");
+    }
+    let mut session = open(2);
+    session.set_parameters(&[&[1.0; 128], &[0.0; 2]]).unwrap();
+    let mut logits = [f32::NAN; 6];
+    session.predict(Split::Train, &[0, 1, 2], 3, &mut logits).unwrap();
+    assert_eq!(logits, [64.0; 6]);
 }
 
 #[test]

@@ -87,7 +87,7 @@ impl Network {
             stages.push(Stage {
                 operation: Operation::new(layer, input, output)?.ok_or_else(|| {
                     Error::unsupported(format!(
-                        "layer {index} ({}) of model {}: the handwritten backend draws no random numbers",
+                        "layer {index} ({}) of model {}: the kernels draw no random numbers",
                         layer.kind(),
                         model.name
                     ))

@@ -152,8 +152,5 @@ fn what_cannot_be_done_is_said() {
     request.model.layers.insert(3, Layer::Dropout { rate: 0.5 });
     let error = Training::open(Box::new(device), &request, RunningVariance::BiasedFromZero).err().unwrap();
     assert_eq!(error.kind, ErrorKind::Unsupported);
-    assert_eq!(
-        error.message,
-        "layer 3 (dropout) of model test: the handwritten backend draws no random numbers"
-    );
+    assert_eq!(error.message, "layer 3 (dropout) of model test: the kernels draw no random numbers");
 }
