@@ -22,6 +22,7 @@ pub mod paired;
 pub mod record;
 pub mod store;
 pub mod summary;
+pub mod sweep;
 mod table;
 pub mod text;
 pub mod warnings;

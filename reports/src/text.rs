@@ -11,6 +11,13 @@ pub fn one_line(text: &str) -> String {
     if line.contains(turns_direction) { line.replace(turns_direction, "") } else { line }
 }
 
+/// A text that begins with a capital letter.
+pub(crate) fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(characters).collect()
+}
+
 /// Text of several lines as a terminal may get it: escapes and other control characters would
 /// move the cursor, change colours or retitle the window, and marks of direction would show
 /// words in another order; a replacement character stands in their place.

@@ -13,6 +13,7 @@ use crate::record::{
 use crate::statistics::{Comparison, Interval};
 use crate::store::StoreError;
 use crate::summary::{EpochSeconds, TimeToTarget, group, summarize};
+use crate::sweep::{self, Picture};
 use crate::table::{self, CellRow, Column, Value};
 use crate::warnings::{Warning, warnings};
 use crate::words::Headline;
@@ -37,6 +38,8 @@ struct Document<'r> {
     noise_floor: Option<NoiseFloor>,
     cells: Vec<CellDocument<'r>>,
     comparisons: Vec<Relation<'r>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sweeps: Vec<Picture>,
     failures: Vec<Failure<'r>>,
     unavailable: &'r [Unavailable],
     notes: &'r [Note],
@@ -138,6 +141,7 @@ pub fn json(record: &Record) -> Result<String, StoreError> {
         noise_floor: record.noise_floor(),
         cells: cells.rows.iter().map(|row| cell(&cells.columns, row)).collect(),
         comparisons: comparisons(record),
+        sweeps: sweep::all_pictures(record),
         failures: record.failures().map(failure).collect(),
         unavailable: &started.unavailable,
         notes: &started.notes,

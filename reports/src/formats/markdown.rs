@@ -4,7 +4,8 @@ use super::Grid;
 use crate::number::{bytes, count, utc};
 use crate::record::{Environment, Record, Run, Unavailable};
 use crate::summary::{group, summarize, why_nothing};
-use crate::text::one_line;
+use crate::sweep;
+use crate::text::{capitalised, one_line};
 use crate::warnings::warnings;
 use crate::words::{Headline, Standing, Term, floor_in_words, terms_in};
 
@@ -67,6 +68,12 @@ pub fn markdown(record: &Record) -> String {
         let title = format!("{} on {}", group.workload, group.device);
         let grid = Grid::ranking(record, group, title, |cell| group.label(cell));
         text += &format!("\n{}", grid.markdown(&[]));
+    }
+    for (sweep, pictures) in sweep::pictures(record, &groups) {
+        for picture in pictures {
+            let title = format!("{}: {}", capitalised(&picture.quantity.name()), sweep.title());
+            text += &format!("\n{}", picture.grid(title).markdown(&[]));
+        }
     }
     text += &match why_nothing(groups.iter().flat_map(|group| &group.cells)) {
         Some(why) => format!("\n{why}.\n"),

@@ -98,7 +98,10 @@ fn table(group: &Group, cells: &[(&Cell, Vec<Vec<f64>>)], title: &str, id: Strin
     });
     Some(PageTable {
         id,
-        caption: format!("{title}: median over seeds [least, greatest]{of_all}"),
+        caption: format!(
+            "{title}, {} on {}: median over seeds [least, greatest]{of_all}",
+            group.workload, group.device
+        ),
         columns: columns(&[("Cell", false)]).into_iter().chain(names).collect(),
         rows: rows.collect(),
         sortable: false,

@@ -13,6 +13,7 @@ mod failures;
 mod machine;
 mod operations;
 mod rows;
+mod sweeps;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -65,6 +66,7 @@ const REPORT_SCRIPT: &str = concat!(
     include_str!("../../templates/script/curves.js"),
     include_str!("../../templates/script/rows.js"),
     include_str!("../../templates/script/channels.js"),
+    include_str!("../../templates/script/sweep.js"),
     "document.documentElement.dataset.ready = performance.now().toFixed();\n",
 );
 
@@ -104,6 +106,7 @@ pub fn render_so_far(
         headline: groups.first().and_then(|group| rows::times::chart(group, &colours, HEADLINE_ROWS)),
         headline_rows: HEADLINE_ROWS,
         headline_left: groups.first().map_or(0, |group| group.cells.len().saturating_sub(HEADLINE_ROWS)),
+        sweeps: sweeps::sections(record, &groups, &colours),
         charts: groups.iter().map(|group| Charts::of(record, &colours, group)).collect(),
         target_legend: rows::targets::LEGEND,
         cells: tables::cells(record, &groups),
@@ -158,6 +161,8 @@ struct Page<'a> {
     headline_rows: usize,
     /// Cells that it leaves out.
     headline_left: usize,
+    /// What was varied, and what came of it.
+    sweeps: Vec<sweeps::Section>,
     charts: Vec<Charts>,
     target_legend: &'static str,
     cells: tables::PageTable,

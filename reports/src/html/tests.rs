@@ -341,6 +341,15 @@ fn operations_are_a_table_with_words_for_what_is_no_time() {
 }
 
 #[test]
+fn a_sweep_is_drawn_and_stands_in_tables() {
+    let html = page(&example::record_of_a_sweep());
+    let (_, section) = html.split_once("<section id=\"sweep\"").unwrap();
+    let (section, _) = section.split_once("</section>").unwrap();
+    insta::assert_snapshot!(section);
+    assert!(html.contains("<a href=\"#sweep\">") && !page(&example::record()).contains("#sweep"));
+}
+
+#[test]
 fn a_run_without_operations_has_no_section_of_them() {
     let html = render(&example::record(), None).unwrap();
     for part in ["\"operations\"", "#operations", "operations.csv"] {
@@ -361,6 +370,9 @@ fn the_page_is_written_beside_its_data() {
     let folder = kept.as_deref().unwrap_or(temporary.path());
     crate::operations::write(folder, &example::operations()).unwrap();
     crate::write_all(folder, &example::record()).unwrap();
+    let sweep = folder.join("sweep");
+    std::fs::create_dir_all(&sweep).unwrap();
+    crate::write_all(&sweep, &example::record_of_a_sweep()).unwrap();
     for name in ["epochs.csv", "runs.csv", "summary.csv", "operations.csv", "report.html"] {
         assert!(folder.join(name).metadata().unwrap().len() > 1000, "{name}");
     }

@@ -75,6 +75,12 @@ impl WorkloadInfo {
         told.or_else(|| self.name.strip_suffix("-bn").filter(|_| self.definition.is_none()))
     }
 
+    /// The name of the workload that it is a change of, as `lenet-bn` of `lenet-bn (learning rate
+    /// 0.5)`; its own where it is none.
+    pub fn base(&self) -> &str {
+        self.name.split_once(" (").map_or(&self.name, |(base, _)| base)
+    }
+
     /// What makes it another training than a workload of the same name: each difference
     /// in words. Its summary and its targets do not.
     pub fn differences(&self, other: &Self) -> Vec<String> {
@@ -148,6 +154,11 @@ impl Metric {
             Self::TrainAccuracy => "train_accuracy",
             Self::TestAccuracy => "test_accuracy",
         }
+    }
+
+    /// `training accuracy`: its name in a sentence.
+    pub fn name(self) -> &'static str {
+        self.names().0
     }
 
     /// Its name in a sentence, and the short one in the title of a column.

@@ -2,6 +2,7 @@
 
 use super::{Column, Value};
 use crate::record::Target;
+use crate::text::capitalised;
 
 /// What is said of a target that is none of the row's workload.
 pub(super) const NO_TARGET: &str = "not a target of this workload";
@@ -28,7 +29,7 @@ impl<'a, R: 'a> Column<'a, R> {
     pub(super) fn page_of_targets(targets: &[Target], value: OfTarget<'a, R>) -> impl Iterator<Item = Self> {
         targets.iter().map(move |&target| {
             let title = target.title();
-            let capital = title[..1].to_uppercase() + &title[1..];
+            let capital = capitalised(&title);
             Self::shown(move |row| value(row, target)).page(capital)
         })
     }

@@ -8,6 +8,7 @@ mod large_record;
 mod rendering;
 mod scales;
 mod speed;
+mod sweep;
 mod unfinished;
 mod watching;
 
