@@ -49,7 +49,7 @@ fn what_is_wrong_is_made_small_and_found_again_by_its_number() {
     let failed =
         stdout.lines().find(|line| line.starts_with("  FAILED ")).unwrap_or_else(|| panic!("{stdout}"));
     assert_holds(failed, ": gradient of linear: 1.weight[");
-    assert_holds(&stdout, "\n      input 1×1×1, 1 sample of random bytes\n");
+    assert_holds(&stdout, "\n      summary = \"1 sample of random bytes\"\n");
     let (_, number) = stdout.split_once("--case ").unwrap();
     let number = number.split_whitespace().next().unwrap();
     let arguments = ["--case", number, "--json"];
@@ -60,6 +60,42 @@ fn what_is_wrong_is_made_small_and_found_again_by_its_number() {
     let of_seed =
         |seed| found(&check(&hostile(), &["--cases", MANY, "--seed", seed, "--json"]).run().expect(0));
     assert_ne!(of_seed("1")["declined"], of_seed("2")["declined"]);
+}
+
+/// What is printed of a failure is a file that repeats it.
+#[test]
+fn what_is_wrong_is_repeated_by_the_file_that_is_printed() {
+    let stdout = check(&hostile(), &["--cases", MANY]).hostile("wrong-gradient").run().expect(1).stdout;
+    let (_, failed) = stdout.split_once("  FAILED ").unwrap();
+    let (what, rest) = failed.split_once('\n').unwrap();
+    let (file, _) = rest.split_once("    again: ").unwrap();
+    assert!(file.lines().count() < 16, "{file}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("that.toml");
+    std::fs::write(&path, file).unwrap();
+    let library = hostile();
+    let again = |behaviour: Option<&str>| {
+        let arguments =
+            ["check", library.to_str().unwrap(), "--threads", "1", "--workload", path.to_str().unwrap()];
+        let run = invoke(arguments);
+        match behaviour {
+            Some(behaviour) => run.hostile(behaviour).run(),
+            None => run.run(),
+        }
+    };
+    let finished = again(Some("wrong-gradient")).expect(1);
+    // The same value is off by the same; before it stands how many cases are.
+    let (_, detail) = what.split_once(": ").unwrap();
+    assert_holds(&finished.stdout, &format!("FAILED 1: {detail}\n"));
+    assert_holds(&again(None).expect(0).stdout, ": 1 of 1 cases agree");
+    let refused =
+        invoke(["bench", library.to_str().unwrap(), "--workload", path.to_str().unwrap()]).run().refusal();
+    assert_holds(&refused, "is a case of `check --operations`");
+    let large = file.replace("batch_size = 1\n", "batch_size = 100000\n");
+    std::fs::write(&path, large).unwrap();
+    let refused =
+        invoke(["check", library.to_str().unwrap(), "--workload", path.to_str().unwrap()]).run().refusal();
+    assert_holds(&refused, "too large for a case");
 }
 
 /// A crash, a hang and an error of one case are failures of that case.

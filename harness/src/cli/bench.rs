@@ -14,6 +14,7 @@ use crate::bench::{self, BenchRequest, Finished, Place, Schedule, Selected, prog
 use crate::executor::Limits;
 use crate::plan::{self, Selection};
 use crate::registry::{self, Registry, Version};
+use crate::workload::Workload;
 use crate::{data, shell, units};
 
 const DEFAULT_SEEDS: u32 = 3;
@@ -74,6 +75,7 @@ fn request_and_place(arguments: BenchArguments) -> anyhow::Result<(BenchRequest,
 fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
     let limits = arguments.worker.limits();
     let workloads = workloads::chosen(&arguments.workload, &arguments.changes, limits.memory)?;
+    workloads.iter().try_for_each(Workload::check_is_trained)?;
     let epochs = workloads.iter().map(|workload| workload.epochs).max().unwrap_or(1);
     let (epochs, seeds) = if arguments.quick { (1, 1) } else { (epochs, DEFAULT_SEEDS) };
     let seeds = arguments.seeds.unwrap_or(seeds);

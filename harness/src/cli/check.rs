@@ -3,7 +3,7 @@
 use trainmark_reports::record::{Cell, CheckRecord};
 
 use super::arguments::CheckArguments;
-use super::{exit, workloads};
+use super::{check_operations, exit, workloads};
 use crate::bench::Selected;
 use crate::bench::event::{Happening, Sink};
 use crate::bench::gate::{Gate, Log, Verdict};
@@ -11,15 +11,25 @@ use crate::bench::prepare::{Preparer, ReadyCell};
 use crate::bench::progress::Works;
 use crate::conformance;
 use crate::failure::{Failure, FailureKind};
+use crate::workload::Workload;
 
 pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
     if arguments.operations {
-        return super::check_operations::run(arguments);
+        return check_operations::run(arguments);
     }
-    let executor = super::executor(arguments.worker.limits())?;
-    let registry = super::registry(&arguments.backends)?;
     let workloads =
         workloads::chosen(&arguments.workload, &arguments.changes, arguments.worker.limits().memory)?;
+    let (cases, workloads): (Vec<_>, Vec<_>) = workloads.into_iter().partition(|one| one.case.is_some());
+    let of_cases = if cases.is_empty() { exit::OK } else { check_operations::run_given(arguments, cases)? };
+    if workloads.is_empty() {
+        return Ok(of_cases);
+    }
+    Ok(of_cases.max(check_workloads(arguments, workloads)?))
+}
+
+fn check_workloads(arguments: &CheckArguments, workloads: Vec<Workload>) -> anyhow::Result<i32> {
+    let executor = super::executor(arguments.worker.limits())?;
+    let registry = super::registry(&arguments.backends)?;
     let selected = Selected {
         selections: arguments.selections.clone(),
         devices: arguments.device.clone(),

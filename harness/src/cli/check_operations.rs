@@ -7,10 +7,10 @@ use trainmark_reports::record::Implementation;
 
 use super::arguments::CheckArguments;
 use super::exit;
-use crate::bench::prepare::{self, Preparer};
+use crate::bench::prepare::{self, Preparer, ReadyCell};
 use crate::bench::runner::Runner;
 use crate::bench::{Selected, progress};
-use crate::conformance::operations::{OperationCheck, Report, render};
+use crate::conformance::operations::{Case, OperationCheck, Origin, Report, render};
 use crate::data::DatasetChoice;
 use crate::executor::Limits;
 use crate::plan::Selection;
@@ -23,13 +23,40 @@ const SEED: u64 = 1;
 const LONGEST_CALL: Duration = Duration::from_secs(60);
 
 pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
+    let seed = arguments.seed.unwrap_or(SEED);
+    let numbers: Vec<u32> = match arguments.case {
+        Some(number) => vec![number],
+        None => (0..arguments.cases.unwrap_or(CASES)).collect(),
+    };
+    let report = Report { seed, cases: numbers.len(), ..Report::default() };
+    let origin = |_: &ReadyCell| Origin::Seed(seed);
+    check(arguments, workloads(&arguments.selections)?, report, &numbers, origin)
+}
+
+/// The cases that files describe.
+pub(super) fn run_given(arguments: &CheckArguments, cases: Vec<Workload>) -> anyhow::Result<i32> {
+    for (workload, case) in cases.iter().filter_map(|one| Some((one, Case::of(one)?))) {
+        case.check().with_context(|| format!("workload {}", workload.name))?;
+    }
+    let report = Report { seed: SEED, cases: cases.len(), ..Report::default() };
+    check(arguments, cases, report, &[0], |ready| Origin::of(&ready.workload, SEED))
+}
+
+/// Has every cell of these workloads try its cases, and tells of each.
+fn check(
+    arguments: &CheckArguments,
+    workloads: Vec<Workload>,
+    mut report: Report,
+    numbers: &[u32],
+    origin: impl Fn(&ReadyCell) -> Origin,
+) -> anyhow::Result<i32> {
     let limits = arguments.worker.limits();
     let executor = super::executor(Limits { call: limits.call.min(LONGEST_CALL), ..limits })?;
     let registry = super::registry(&arguments.backends)?;
     let selected = Selected {
         selections: arguments.selections.clone(),
         devices: arguments.device.clone(),
-        workloads: workloads(&arguments.selections)?,
+        workloads,
         dataset: DatasetChoice::Synthetic,
         threads: arguments.worker.threads(),
         offline: arguments.data.offline,
@@ -40,18 +67,13 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
     let mut screen = progress::for_stderr();
     let mut ready = Preparer::new(&selected, registry, &executor, screen.as_mut())?.prepare()?;
     ready.cells.sort_by(|a, b| a.cell.backend.cmp(&b.cell.backend));
-    let seed = arguments.seed.unwrap_or(SEED);
-    let numbers: Vec<u32> = match arguments.case {
-        Some(number) => vec![number],
-        None => (0..arguments.cases.unwrap_or(CASES)).collect(),
-    };
-    let check = OperationCheck { dataset: &ready.dataset, runner: &executor, seed, numbers: &numbers };
     let log = tempfile::NamedTempFile::new().context("cannot create a temporary log")?;
-    let mut report =
-        Report { seed, cases: numbers.len(), unavailable: ready.unavailable.clone(), ..Report::default() };
+    report.unavailable.clone_from(&ready.unavailable);
     for cell in &ready.cells {
         executor.interrupt().check()?;
-        let checked = check.check(cell, log.path())?;
+        let (origin, seed) = (&origin(cell), report.seed);
+        let of_cell = OperationCheck { dataset: &ready.dataset, runner: &executor, origin, seed, numbers };
+        let checked = of_cell.check(cell, log.path())?;
         if !arguments.json && checked.cases > 0 {
             say!("{}", render(&checked));
         }

@@ -6,7 +6,7 @@ use trainmark_plugin::{Error, OpenRequest, Session};
 use super::announced::Announcer;
 use super::protocol::{Message, Task};
 use super::{Equipped, Harness};
-use crate::conformance::operations::{Case, CaseName, Computing, Opens, Tried, shrink};
+use crate::conformance::operations::{Case, CaseName, Computing, Opens, Origin, Tried, shrink};
 
 /// Smaller cases that are tried of one that fails, …
 const MOST_OF_ONE: usize = 300;
@@ -30,9 +30,10 @@ pub(super) fn run(
             threads: task.threads,
         },
     };
+    let origin = Origin::of(&task.workload, task.seed);
     let mut left = MOST_OF_ALL;
     for name in cases {
-        let Some(case) = name.case(task.seed) else { anyhow::bail!("there is no case {name:?}") };
+        let Some(case) = name.case(&origin) else { anyhow::bail!("there is no case {name:?}") };
         let tried = trials.attempt(name, &case)?;
         trials.tell(name, &tried)?;
         let Tried::Failed(finding) = tried else { continue };
@@ -41,7 +42,7 @@ pub(super) fn run(
         }
         let mut tries = MOST_OF_ONE.min(left);
         left -= tries;
-        shrink(name.clone(), task.seed, &mut tries, &mut |smaller, case| {
+        shrink(name.clone(), &origin, &mut tries, &mut |smaller, case| {
             let tried = trials.attempt(smaller, case)?;
             let is_alike = matches!(&tried, Tried::Failed(found) if found.what == finding.what);
             if is_alike {

@@ -55,7 +55,8 @@ pub enum Job {
     },
     /// Hold small models, drawn by the task's seed, against the reference; nothing of it is timed.
     Operations {
-        /// The cell and seed; the workload does not matter, and there are as many epochs as cases.
+        /// The cell and seed; there are as many epochs as cases. The workload matters only where it is a
+        /// case itself: then it is the one that is tried.
         task: Task,
         /// Which models.
         cases: Vec<CaseName>,

@@ -58,12 +58,14 @@ pub fn find(name: &str) -> Result<Workload, UnknownWorkload> {
     if let Some(workload) = BUILT_IN.iter().find(|workload| workload.name == name) {
         return Ok(workload.clone());
     }
+    // Whoever asks for a page of text means none of them.
+    let name = file::shown(name);
     let names = || BUILT_IN.iter().map(|workload| workload.name.as_str());
-    let nearest = names().min_by_key(|known| strsim::damerau_levenshtein(known, name));
+    let nearest = names().min_by_key(|known| strsim::damerau_levenshtein(known, &name));
     Err(UnknownWorkload {
-        name: name.into(),
         nearest: nearest.unwrap_or_default().into(),
         known: names().collect::<Vec<_>>().join(", "),
+        name,
     })
 }
 
@@ -89,6 +91,8 @@ mod tests {
             error.to_string(),
             "no workload `lenet_bn`; did you mean `lenet-bn`? there are: lenet-bn, lenet, softmax"
         );
+        let error = find(&"lenet\n".repeat(100_000)).unwrap_err().to_string();
+        assert!(error.len() < 200 && !error.contains('\n'), "{error}");
     }
 
     #[test]

@@ -39,6 +39,21 @@ impl Workload {
         }
     }
 
+    /// Refuses a case of `check --operations`, where a network is to be trained.
+    ///
+    /// # Errors
+    /// Where it is one.
+    pub fn check_is_trained(&self) -> Result<(), Misfit> {
+        match self.case {
+            None => Ok(()),
+            Some(_) => Err(self.misfit(
+                "it is a case of `check --operations`, which has samples of its own and is not trained: `check NAME \
+                 --workload FILE` tries it; without its table [case] it is a workload"
+                    .to_owned(),
+            )),
+        }
+    }
+
     /// Refuses a network without anything to train.
     ///
     /// # Errors
@@ -56,6 +71,10 @@ impl Workload {
     /// # Errors
     /// With what the data set has.
     pub fn check_data(&self, dataset: &DecodedFiles) -> Result<(), Misfit> {
+        if self.case.is_some() {
+            // It brings its samples.
+            return Ok(());
+        }
         let DecodedFiles { name, height, width, train_samples, .. } = dataset;
         let (input, images) = (self.model.input.to_string(), format!("1×{height}×{width}"));
         if input != images {

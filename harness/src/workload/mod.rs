@@ -1,6 +1,7 @@
 //! Workloads: a model, its hyper-parameters, targets and tolerances, as data.
 
 mod built_in;
+mod case;
 mod changes;
 mod chosen;
 mod definition;
@@ -14,6 +15,7 @@ mod tolerances;
 mod work;
 
 pub use built_in::{UnknownWorkload, all, find, lenet, lenet_bn, softmax};
+pub use case::{CaseInputs, Pixels, Values};
 pub use changes::Changes;
 pub use chosen::{WorkloadError, choose, is_path, open};
 pub use file::Mistake;
@@ -58,6 +60,8 @@ pub struct Workload {
     pub targets: Vec<Target>,
     /// How far a backend may be from the reference.
     pub tolerances: Tolerances,
+    /// What it is tried on where it is a case of `check --operations`, and nothing that is trained.
+    pub case: Option<CaseInputs>,
 }
 
 impl Workload {

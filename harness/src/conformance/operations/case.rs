@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use trainmark_plugin::{Layer, Model, Shape};
 
 use super::generate::generate;
-use crate::workload::{layer_lines, multiply_adds};
+use crate::data::DatasetChoice;
+use crate::workload::{CaseInputs, Pixels, Tolerances, Values, Workload, layer_lines, multiply_adds};
 
 /// Most values that a layer makes of a batch: sums stay so short that rounding explains little.
 const MOST_VALUES: usize = 12_000;
@@ -12,38 +13,6 @@ const MOST_VALUES: usize = 12_000;
 const MOST_WORK: u64 = 2_000_000;
 /// Most classes: a label is one of them.
 const MOST_CLASSES: usize = 64;
-
-/// What the samples look like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pixels {
-    /// Any byte.
-    Random,
-    /// 0 or 255.
-    BlackAndWhite,
-    /// Squares of two by two pixels of four levels: ties everywhere.
-    Squares,
-    /// One level for all of a sample.
-    Flat,
-    /// The same image for all samples.
-    Same,
-    /// 0 to 3.
-    Dark,
-    /// All 0.
-    Black,
-}
-
-/// What the parameters begin with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Values {
-    /// As for the gate.
-    Ordinary,
-    /// Weights and biases are multiples of a quarter: sums of them are exact, and so are ties.
-    Quarters,
-    /// Those of the first layer with weights times a power of two.
-    Scaled(i32),
-    /// The first layer with weights has a channel that is constant.
-    ConstantChannel,
-}
 
 /// One model, with all that a step of it needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,7 +26,30 @@ pub struct Case {
     pub(super) values: Values,
 }
 
-/// Which case it is: of a seed the one with this number, made smaller by these steps.
+/// Where cases come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Origin {
+    /// A seed draws one for every number.
+    Seed(u64),
+    /// There is this one.
+    Given(Box<Case>),
+}
+
+impl Origin {
+    /// That of a job: its workload's, or its seed.
+    pub fn of(workload: &Workload, seed: u64) -> Self {
+        Case::of(workload).map_or(Self::Seed(seed), |case| Self::Given(Box::new(case)))
+    }
+
+    fn case(&self, number: u32) -> Case {
+        match self {
+            Self::Seed(seed) => generate(*seed, number),
+            Self::Given(case) => (**case).clone(),
+        }
+    }
+}
+
+/// Which case it is: that with this number, made smaller by these steps.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CaseName {
     /// From 0.
@@ -77,8 +69,8 @@ impl CaseName {
     }
 
     /// The case itself; `None` where no such smaller one was made.
-    pub fn case(&self, seed: u64) -> Option<Case> {
-        let drawn = generate(seed, self.number);
+    pub fn case(&self, origin: &Origin) -> Option<Case> {
+        let drawn = origin.case(self.number);
         self.smaller.iter().try_fold(drawn, |case, &place| case.smaller().into_iter().nth(usize::from(place)))
     }
 
@@ -93,6 +85,51 @@ impl Case {
     /// The model.
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// The case that a workload's file describes; `None` where it describes none.
+    pub fn of(workload: &Workload) -> Option<Self> {
+        let CaseInputs { seed, pixels, values } = workload.case?;
+        Some(Self { seed, model: workload.model.clone(), batch: workload.batch_size, pixels, values })
+    }
+
+    /// As a workload, whose file describes it.
+    pub fn workload(&self, name: String) -> Workload {
+        let Self { seed, pixels, values, .. } = *self;
+        Workload {
+            model: Model::new(&*name, self.model.input, self.model.layers.clone()),
+            summary: self.samples(),
+            control: None,
+            dataset: DatasetChoice::default(),
+            samples: None,
+            learning_rate: 1.0,
+            batch_size: self.batch,
+            epochs: 5,
+            targets: Vec::new(),
+            tolerances: Tolerances::default(),
+            case: Some(CaseInputs { seed, pixels, values }),
+            name,
+        }
+    }
+
+    /// Refuses one that is so large that rounding explains much, and one that chooses at random.
+    ///
+    /// # Errors
+    /// With the limits.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let is_random = self.model.layers.iter().any(|layer| matches!(layer, Layer::Dropout { .. }));
+        anyhow::ensure!(!is_random, "a case has no dropout, whose choices no reference can foresee");
+        anyhow::ensure!(
+            self.fits(),
+            "it is too large for a case: of a batch no layer may have more than {MOST_VALUES} values, a step no more \
+             than {MOST_WORK} multiply-adds, and the last layer 2 to {MOST_CLASSES} logits"
+        );
+        Ok(())
+    }
+
+    /// `300 samples of bytes 0 and 255`
+    fn samples(&self) -> String {
+        format!("{} {}{}", crate::units::count(self.batch, "sample"), self.pixels, self.values)
     }
 
     /// Whether an implementation of this name computes it: models without batch norm are asked for
@@ -141,11 +178,7 @@ impl Case {
 
     /// What it is, in a few lines.
     pub fn lines(&self) -> Vec<String> {
-        let samples = match self.batch {
-            1 => "1 sample".to_owned(),
-            count => format!("{count} samples"),
-        };
-        let mut lines = vec![format!("input {}, {samples} {}{}", self.model.input, self.pixels, self.values)];
+        let mut lines = vec![format!("input {}, {}", self.model.input, self.samples())];
         // Of a model that does not fit there is nothing to be told.
         lines.extend(layer_lines(&self.model).unwrap_or_default());
         lines
@@ -158,31 +191,6 @@ impl Case {
         layers.any(|(layer, input)| {
             matches!(layer, Layer::BatchNorm { .. }) && self.batch * input.len() / input.channels() == 1
         })
-    }
-}
-
-impl std::fmt::Display for Pixels {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Random => "of random bytes",
-            Self::BlackAndWhite => "of bytes 0 and 255",
-            Self::Squares => "of squares of 2×2 equal bytes",
-            Self::Flat => "of one byte each",
-            Self::Same => "that are all the same",
-            Self::Dark => "of bytes 0 to 3",
-            Self::Black => "of bytes 0",
-        })
-    }
-}
-
-impl std::fmt::Display for Values {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Ordinary => Ok(()),
-            Self::Quarters => f.write_str(", weights and biases multiples of 1/4"),
-            Self::Scaled(exponent) => write!(f, ", first weights and biases times 2^{exponent}"),
-            Self::ConstantChannel => f.write_str(", first weights 0 of the first channel"),
-        }
     }
 }
 

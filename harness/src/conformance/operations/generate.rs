@@ -5,7 +5,8 @@ use rand_chacha::rand_core::Rng;
 use trainmark_numerics::random::generator;
 use trainmark_plugin::{Layer, Model, Shape};
 
-use super::case::{Case, Pixels, Values, sides};
+use super::case::{Case, sides};
+use crate::workload::{Pixels, Values};
 
 /// Chance of one purpose, the same on every platform.
 pub(super) struct Dice(ChaCha8Rng);

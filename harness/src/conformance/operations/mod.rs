@@ -15,7 +15,7 @@ mod shrink;
 mod trial;
 mod values;
 
-pub use case::{Case, CaseName};
+pub use case::{Case, CaseName, Origin};
 pub use report::{Checked, Failed, Like, Report, render};
 pub use run::OperationCheck;
 pub use shrink::shrink;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use trainmark_reports::record::Unavailable;
 
-use super::case::{Case, CaseName};
+use super::case::{Case, CaseName, Origin};
 use super::trial::{Finding, Tried};
 
 /// What came of the cases of all cells.
@@ -82,8 +82,11 @@ pub struct Like {
     pub number: u32,
     /// The smallest one's samples and layers.
     pub lines: Vec<String>,
-    /// A command that finds it again.
-    pub again: String,
+    /// The smallest one as a workload's file, which `check` takes.
+    pub workload: String,
+    /// A command that draws it and finds it again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub again: Option<String>,
 }
 
 impl Report {
@@ -120,10 +123,10 @@ impl Checked {
     }
 
     /// Takes in the cases that failed, those that are alike together.
-    pub(super) fn group(&mut self, failed: &[Failed], seed: u64) {
+    pub(super) fn group(&mut self, failed: &[Failed], origin: &Origin) {
         let mut groups: BTreeMap<_, Vec<(Case, &Failed)>> = BTreeMap::new();
         for one in failed {
-            if let Some(case) = one.name.case(seed) {
+            if let Some(case) = one.name.case(origin) {
                 groups.entry((&one.finding.what, case.kinds())).or_default().push((case, one));
             }
         }
@@ -138,7 +141,13 @@ impl Checked {
                 detail: smallest.finding.detail.clone(),
                 number,
                 lines: case.lines(),
-                again: format!("trainmark check {cell} --operations --seed {seed} --case {number}"),
+                workload: case.workload(format!("case-{number}")).to_toml(),
+                again: match origin {
+                    Origin::Seed(seed) => {
+                        Some(format!("trainmark check {cell} --operations --seed {seed} --case {number}"))
+                    }
+                    Origin::Given(_) => None,
+                },
             })
         });
         self.failed = likes.collect();
@@ -183,8 +192,11 @@ impl Like {
             if self.kinds.is_empty() { String::new() } else { format!(" of {}", self.kinds.join(", ")) };
         let count = self.numbers.len();
         let mut lines = vec![format!("  FAILED {count}: {}{kinds}: {}", self.what, self.detail)];
-        lines.extend(self.lines.iter().map(|line| format!("      {line}")));
-        lines.push(format!("    again: {}", self.again));
+        let indented = |line: &str| if line.is_empty() { String::new() } else { format!("      {line}") };
+        lines.extend(self.workload.lines().map(indented));
+        lines.extend(self.again.iter().map(|again| format!("    again: {again}")));
+        let or = if self.again.is_some() { "or: " } else { "again: " };
+        lines.push(format!("    {or}the lines above in FILE.toml, and check with --workload ./FILE.toml"));
         lines
     }
 }

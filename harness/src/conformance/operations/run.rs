@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::case::CaseName;
+use super::case::{CaseName, Origin};
 use super::report::{Checked, Failed};
 use super::trial::{Finding, Tried};
 use crate::bench::prepare::ReadyCell;
@@ -28,7 +28,9 @@ pub struct OperationCheck<'r> {
     pub dataset: &'r data::DecodedFiles,
     /// Who does the jobs.
     pub runner: &'r dyn Runner,
-    /// The seed of all cases.
+    /// Where they come from.
+    pub origin: &'r Origin,
+    /// The seed that draws them, if any does.
     pub seed: u64,
     /// Their numbers.
     pub numbers: &'r [u32],
@@ -54,7 +56,7 @@ impl OperationCheck<'_> {
         let begun = Instant::now();
         let names = self.numbers.iter().copied().map(CaseName::drawn);
         let mut waiting: Vec<CaseName> = names
-            .filter(|name| name.case(self.seed).is_some_and(|case| case.is_of(&ready.cell.implementation)))
+            .filter(|name| name.case(self.origin).is_some_and(|case| case.is_of(&ready.cell.implementation)))
             .collect();
         let mut checked = Checked {
             backend: ready.cell.backend.clone(),
@@ -100,7 +102,7 @@ impl OperationCheck<'_> {
         if told != checked.cases && checked.stopped.is_none() {
             checked.stopped = Some(format!("the worker has told of {told} of {}", checked.cases));
         }
-        checked.group(&failed, self.seed);
+        checked.group(&failed, self.origin);
         checked.seconds = begun.elapsed().as_secs_f64();
         Ok(checked)
     }
@@ -144,7 +146,7 @@ impl OperationCheck<'_> {
     ) -> anyhow::Result<Failed> {
         let mut smallest = Failed { name, finding: crash(&failure) };
         for _ in 0..MOST_ROUNDS {
-            let Some(case) = smallest.name.case(self.seed) else { break };
+            let Some(case) = smallest.name.case(self.origin) else { break };
             let fitting = case.smaller().into_iter().enumerate().filter(|(_, case)| case.fits());
             let names: Vec<CaseName> = fitting.map(|(place, _)| smallest.name.step(place)).collect();
             match self.try_all(ready, &names, false, log, &mut |_, _| {})? {

@@ -2,7 +2,8 @@
 
 use trainmark_plugin::{Layer, Model, Shape};
 
-use super::case::{Case, CaseName, Pixels, Values};
+use super::case::{Case, CaseName, Origin};
+use crate::workload::{Pixels, Values};
 
 impl Case {
     /// Cases that are a step smaller, the largest steps first.
@@ -104,13 +105,13 @@ fn pools(window: usize, stride: usize) -> impl Iterator<Item = (usize, usize)> {
 /// That of `fails`.
 pub fn shrink<E>(
     name: CaseName,
-    seed: u64,
+    origin: &Origin,
     tries: &mut usize,
     fails: &mut dyn FnMut(&CaseName, &Case) -> Result<bool, E>,
 ) -> Result<CaseName, E> {
     let mut smallest = name;
     'smaller: while smallest.smaller.len() < CaseName::MOST_STEPS {
-        let Some(case) = smallest.case(seed) else { break };
+        let Some(case) = smallest.case(origin) else { break };
         for (place, smaller) in case.smaller().into_iter().enumerate().filter(|(_, case)| case.fits()) {
             if *tries == 0 {
                 return Ok(smallest);

@@ -2,11 +2,12 @@
 
 use trainmark_plugin::{Dataset, Error, Role, RunningVariance, Samples};
 
-use super::case::{Case, Pixels, Values, sides};
+use super::case::{Case, sides};
 use super::generate::Dice;
 use crate::conformance::starts;
 use crate::parameters;
 use crate::reference::rounding::Rounding;
+use crate::workload::{Pixels, Values};
 
 /// Samples that lie about and are not trained on.
 const UNUSED: usize = 3;

@@ -5,9 +5,10 @@ use trainmark_plugin::{Error, OpenRequest, RunningVariance, Session};
 
 use super::defects::Defect;
 use super::float_session::FloatSession;
-use crate::conformance::operations::{Case, CaseName, Computing, Opens, Tried, shrink};
+use crate::conformance::operations::{Case, CaseName, Computing, Opens, Origin, Tried, shrink};
+use crate::workload::Workload;
 
-const SEED: u64 = 1;
+const ORIGIN: Origin = Origin::Seed(1);
 const CASES: u32 = 250;
 
 struct Sessions {
@@ -36,10 +37,11 @@ impl Sessions {
     fn smallest(&self) -> Option<(Case, String)> {
         let names = (0..CASES).map(CaseName::drawn);
         let is_wrong = |case: &Case| matches!(self.attempt(case), Tried::Failed(_));
-        let first = names.into_iter().find(|name| name.case(SEED).is_some_and(|case| is_wrong(&case)))?;
+        let first = names.into_iter().find(|name| name.case(&ORIGIN).is_some_and(|case| is_wrong(&case)))?;
         let mut tries = 2000;
-        let smallest = shrink(first, SEED, &mut tries, &mut |_, case| Ok::<_, Error>(is_wrong(case))).ok()?;
-        let case = smallest.case(SEED)?;
+        let smallest =
+            shrink(first, &ORIGIN, &mut tries, &mut |_, case| Ok::<_, Error>(is_wrong(case))).ok()?;
+        let case = smallest.case(&ORIGIN)?;
         match self.attempt(&case) {
             Tried::Failed(finding) => Some((case, finding.what)),
             _ => None,
@@ -52,7 +54,7 @@ fn a_float32_network_is_within_all_bounds() {
     for convention in RunningVariance::ALL {
         let sessions = Sessions { convention, defect: Defect::None };
         for number in 0..CASES {
-            let case = CaseName::drawn(number).case(SEED).unwrap();
+            let case = CaseName::drawn(number).case(&ORIGIN).unwrap();
             let tried = sessions.attempt(&case);
             assert!(matches!(tried, Tried::Agreed { .. }), "{number}: {tried:?}\n{:#?}", case.lines());
         }
@@ -97,17 +99,36 @@ fn each_defect_is_found_and_led_back_to_its_layer() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
+/// What is printed is read as the same case, which fails in the same way.
+#[test]
+fn a_case_is_repeated_by_its_file() {
+    for number in 0..CASES {
+        let case = CaseName::drawn(number).case(&ORIGIN).unwrap();
+        let text = case.workload(format!("case-{number}")).to_toml();
+        let read = Workload::from_toml(&text).unwrap_or_else(|mistake| panic!("{mistake}\n{text}"));
+        let again = Case::of(&read).expect("it is a case");
+        assert_eq!((again.lines(), again.workload(read.name.clone())), (case.lines(), read), "{text}");
+    }
+    let sessions =
+        Sessions { convention: RunningVariance::UnbiasedFromOne, defect: Defect::TieGradientToAll };
+    let (case, what) = sessions.smallest().expect("it is found");
+    let text = case.workload("tie".to_owned()).to_toml();
+    insta::assert_snapshot!(text);
+    let again = Case::of(&Workload::from_toml(&text).unwrap()).unwrap();
+    assert!(matches!(sessions.attempt(&again), Tried::Failed(finding) if finding.what == what));
+}
+
 /// The same of every machine: a failure is told by its number alone.
 #[test]
 fn cases_are_pinned_to_their_numbers() {
     let lines: Vec<String> =
-        (0..4).flat_map(|number| CaseName::drawn(number).case(SEED).unwrap().lines()).collect();
+        (0..4).flat_map(|number| CaseName::drawn(number).case(&ORIGIN).unwrap().lines()).collect();
     insta::assert_snapshot!(lines.join("\n"));
 }
 
 #[test]
 fn all_kinds_of_cases_are_drawn() {
-    let cases: Vec<Case> = (0..CASES).map(|number| CaseName::drawn(number).case(SEED).unwrap()).collect();
+    let cases: Vec<Case> = (0..CASES).map(|number| CaseName::drawn(number).case(&ORIGIN).unwrap()).collect();
     let with = |text: &str| cases.iter().filter(|case| case.lines().join("\n").contains(text)).count();
     for text in [
         "conv2d",
@@ -134,5 +155,5 @@ fn all_kinds_of_cases_are_drawn() {
         assert!(with(text) > 0, "no {text}");
     }
     let names = (0..CASES).map(CaseName::drawn);
-    assert!(names.into_iter().zip(&cases).all(|(name, case)| name.case(SEED).as_ref() == Some(case)));
+    assert!(names.into_iter().zip(&cases).all(|(name, case)| name.case(&ORIGIN).as_ref() == Some(case)));
 }

@@ -9,7 +9,7 @@ use toml::de::DeTable;
 use trainmark_plugin::{Layer, Model};
 use trainmark_reports::record::{Metric, Target};
 
-use super::{Tolerances, Workload, layer};
+use super::{CaseInputs, Pixels, Tolerances, Values, Workload, layer};
 use crate::data::DatasetChoice;
 pub(super) use fields::line_of;
 use fields::{Field, Fields};
@@ -31,10 +31,12 @@ const KEYS: [&str; 12] = [
     "targets",
 ];
 const TOLERANCES: &str = "tolerances";
+const CASE: &str = "case";
 
 /// The only optimiser that backends are asked for.
 const SGD: &str = "sgd";
 const EPOCHS: u32 = 5;
+const CASE_RATE: f64 = 1.0;
 /// No file of a network that anybody trains here has more.
 const MOST_LAYERS: usize = 1000;
 const MOST_NAME_CHARACTERS: usize = 60;
@@ -49,10 +51,17 @@ pub struct Mistake {
     pub what: String,
 }
 
-/// The workload that a file describes.
-///
-/// # Errors
-/// The first mistake.
+impl Workload {
+    /// The workload that a file's text describes.
+    ///
+    /// # Errors
+    /// The first mistake.
+    pub fn from_toml(text: &str) -> Result<Self, Mistake> {
+        parse(text)
+    }
+}
+
+/// As [`Workload::from_toml`].
 pub(super) fn parse(text: &str) -> Result<Workload, Mistake> {
     read(text, |name| {
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -70,21 +79,26 @@ fn read(text: &str, is_name: impl Fn(&str) -> bool) -> Result<Workload, Mistake>
         line: line_of(text, error.span().map_or(0, |span| span.start)),
         what: shown(error.message()),
     })?;
-    let known = [&KEYS[..], &[TOLERANCES]].concat();
+    let known = [&KEYS[..], &[TOLERANCES, CASE]].concat();
     let fields = Fields::new(text, document.get_ref(), &known)?;
     let name = "a name of lower-case letters, digits and dashes";
     let name = fields.require("name", name)?.parsed(name, |text| is_name(text).then(|| text.to_owned()))?;
     let control = fields.get("control").map(|field| field.text("the name of a workload").map(str::to_owned));
     let model = model(&fields, &name)?;
     check_optimiser(&fields)?;
-    let learning_rate = fields.require("learning_rate", "a number above 0, such as 0.1")?.positive()?;
+    let case = case(&fields)?;
+    // A case has a rate of its own, at which gradients show.
+    let learning_rate = match (&case, fields.get("learning_rate")) {
+        (Some(_), None) => CASE_RATE,
+        _ => fields.require("learning_rate", "a number above 0, such as 0.1")?.positive()?,
+    };
     let batch_size = fields.require("batch_size", "a whole number, such as 256")?;
     let samples = fields.get("samples").map(|field| field.integer(1..=u64::from(u32::MAX)));
     let summary = match fields.get("summary") {
         Some(field) => field.parsed("one line of text", |text| {
             (!text.chars().any(char::is_control)).then(|| text.to_owned())
         })?,
-        None => format!("{} on {}", crate::units::count(model.layers.len(), "layer"), model.input),
+        None => default_summary(&model),
     };
     Ok(Workload {
         summary,
@@ -94,11 +108,19 @@ fn read(text: &str, is_name: impl Fn(&str) -> bool) -> Result<Workload, Mistake>
         learning_rate,
         batch_size: batch_size.integer(1..=1 << 20)? as usize,
         epochs: fields.get("epochs").map_or(Ok(u64::from(EPOCHS)), |field| field.integer(1..=1000))? as u32,
-        targets: targets(&fields)?,
+        targets: match (&case, fields.get("targets")) {
+            (Some(_), None) => Vec::new(),
+            _ => targets(&fields)?,
+        },
         tolerances: tolerances(&fields)?,
         model,
         name,
+        case,
     })
+}
+
+fn default_summary(model: &Model) -> String {
+    format!("{} on {}", crate::units::count(model.layers.len(), "layer"), model.input)
 }
 
 fn model(fields: &Fields<'_>, name: &str) -> Result<Model, Mistake> {
@@ -165,6 +187,17 @@ fn targets(fields: &Fields<'_>) -> Result<Vec<Target>, Mistake> {
         return Err(field.mistake(format!("it holds {expected}")));
     }
     Ok(targets)
+}
+
+fn case(fields: &Fields<'_>) -> Result<Option<CaseInputs>, Mistake> {
+    let Some(field) = fields.get(CASE) else { return Ok(None) };
+    let table = field.table(&CaseInputs::KEYS)?;
+    let [seed, samples, values] = CaseInputs::KEYS;
+    Ok(Some(CaseInputs {
+        seed: table.require(seed, "a whole number")?.integer(0..=i64::MAX as u64)?,
+        pixels: table.require(samples, Pixels::EXPECTED)?.parsed(Pixels::EXPECTED, Pixels::parse)?,
+        values: table.require(values, Values::EXPECTED)?.parsed(Values::EXPECTED, Values::parse)?,
+    }))
 }
 
 fn tolerances(fields: &Fields<'_>) -> Result<Tolerances, Mistake> {

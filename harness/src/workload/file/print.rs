@@ -4,17 +4,19 @@ use std::fmt::Write as _;
 
 use clap::ValueEnum as _;
 
-use super::SGD;
+use super::{CASE_RATE, EPOCHS, SGD, default_summary};
 use crate::data::DatasetChoice;
 use crate::workload::layer::describe;
-use crate::workload::{Tolerances, Workload};
+use crate::workload::{CaseInputs, Tolerances, Workload};
 
 impl Workload {
     /// The file that describes it.
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
         line(&mut text, "name", string(&self.name));
-        line(&mut text, "summary", string(&self.summary));
+        if self.case.is_none() || self.summary != default_summary(&self.model) {
+            line(&mut text, "summary", string(&self.summary));
+        }
         if let Some(control) = &self.control {
             line(&mut text, "control", string(control));
         }
@@ -25,15 +27,43 @@ impl Workload {
         text.push('\n');
         text += &network(self);
         text.push('\n');
-        text += &training(self);
-        line(&mut text, "epochs", self.epochs);
-        text += "\n[targets]\n";
+        text += &self.training_text();
+        if !self.targets.is_empty() {
+            text += "\n[targets]\n";
+        }
         for target in &self.targets {
             line(&mut text, target.metric.key(), number(target.at_least));
+        }
+        if let Some(CaseInputs { seed, pixels, values }) = self.case {
+            text += "\n[case]\n";
+            line(&mut text, "seed", seed);
+            line(&mut text, "samples", string(pixels.key()));
+            line(&mut text, "values", string(&values.key()));
         }
         let tolerances = tolerances(self);
         if !tolerances.is_empty() {
             text += &format!("\n[tolerances]\n{tolerances}");
+        }
+        text
+    }
+}
+
+impl Workload {
+    /// How it is trained; of a case only what is not as it is where the file says nothing.
+    fn training_text(&self) -> String {
+        if self.case.is_none() {
+            return format!("{}epochs = {}\n", training(self), self.epochs);
+        }
+        let mut text = String::new();
+        if self.learning_rate != CASE_RATE {
+            line(&mut text, "learning_rate", number(self.learning_rate));
+        }
+        line(&mut text, "batch_size", self.batch_size);
+        if let Some(samples) = self.samples {
+            line(&mut text, "samples", samples);
+        }
+        if self.epochs != EPOCHS {
+            line(&mut text, "epochs", self.epochs);
         }
         text
     }

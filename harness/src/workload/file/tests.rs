@@ -175,8 +175,31 @@ fn workload() -> impl Strategy<Value = Workload> {
             learning_rate,
             batch_size,
             epochs,
+            case: None,
         }
     })
+}
+
+/// A file of a few lines, as `check --operations` prints them.
+#[test]
+fn a_case_needs_no_training_and_its_table_is_read_closely() {
+    let text = "name = \"case\"\ninput = \"1×2×2\"\nlayers = [\"flatten\", \"linear 2\"]\nbatch_size = 3\n\n\
+                [case]\nseed = 7\nsamples = \"black and white\"\nvalues = \"times 2^-12\"\n";
+    let case = parse(text).unwrap();
+    assert_eq!(parse(&case.to_toml()), Ok(case.clone()));
+    assert!(
+        case.targets.is_empty() && case.check_is_trained().is_err() && softmax().check_is_trained().is_ok()
+    );
+    for (right, wrong, told) in [
+        ("seed = 7", "seed = -7", "line 7: case.seed: a whole number from 0"),
+        ("black and white", "grey", "line 8: case.samples: \"random\", \"black and white\""),
+        ("2^-12", "2^-999", "line 9: case.values: \"ordinary\""),
+        ("values", "value", "line 9: "),
+        ("[case]\n", "", "line 6: there is no key `seed`"),
+    ] {
+        let mistake = message(&text.replace(right, wrong));
+        assert!(mistake.starts_with(told), "{mistake}");
+    }
 }
 
 proptest! {

@@ -9,6 +9,7 @@ mod idx;
 mod manifest;
 mod message;
 mod open;
+mod workload;
 
 /// What is held against any bytes.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +21,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "decode", run: decode::run },
     Target { name: "describe", run: describe::run },
     Target { name: "events", run: events::run },
@@ -29,6 +30,7 @@ pub const TARGETS: [Target; 8] = [
     Target { name: "manifest", run: manifest::run },
     Target { name: "message", run: message::run },
     Target { name: "open", run: open::run },
+    Target { name: "workload", run: workload::run },
 ];
 
 /// Fails where an error's words would spoil a line of a terminal.
