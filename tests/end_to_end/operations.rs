@@ -85,6 +85,43 @@ fn what_is_measured_is_shown_by_the_runs_of_its_libraries() {
     assert_holds(between(&dom, "<p id=\"save\"", "</p>"), "operations.csv");
 }
 
+/// An author's own network, beside what was measured before.
+#[test]
+fn the_layers_of_a_workloads_file_are_timed() {
+    let repository = Repository::new().library("handwritten", &handwritten());
+    let file = repository.path().join("mine.toml");
+    let text = "name = \"mine\"\ninput = \"2×9×7\"\nlayers = [\"conv2d 3 channels, 3×3\", \"batch_norm\", \
+                \"flatten\", \"linear 5\"]\nlearning_rate = 1\nbatch_size = 16\ntargets.test_accuracy = 0.5\n";
+    fs::write(&file, text).unwrap();
+    let workload = file.to_str().unwrap();
+    let list = operations(&repository, &["--workload", workload, "--list"]).run().expect(0).stdout;
+    let names: Vec<&str> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(
+        names,
+        ["mine/train_step", "mine/predict", "mine/conv2d1", "mine/batch_norm1", "mine/linear1"]
+    );
+    operations(&repository, &["handwritten", "--filter", "conv1"]).run().expect(0);
+    let arguments = ["handwritten/primitive", "handwritten/none", "--workload", workload];
+    operations(&repository, &arguments).run().expect(0);
+    let rows = results(&recorded(&repository.runs()));
+    let ok =
+        |implementation: &str, name: &str| ["handwritten", implementation, name, "ok"].map(str::to_owned);
+    let expected = [
+        ok("none", "conv1"),
+        ok("none", "mine/conv2d1"),
+        ok("none", "mine/linear1"),
+        ok("primitive", "mine/train_step"),
+        ok("primitive", "mine/predict"),
+        ok("primitive", "mine/batch_norm1"),
+    ];
+    assert_eq!(rows, expected, "what was there is kept");
+    for (wrong, told) in
+        [("lenet-bm", "did you mean `lenet-bn`"), ("./none.toml", "cannot read the workload")]
+    {
+        assert_holds(&operations(&repository, &["--workload", wrong]).run().refusal(), told);
+    }
+}
+
 /// Reasons of the results that did not end well, each of which failed so.
 fn reasons(record: &Value, backend: &str, outcome: &str) -> Vec<String> {
     let cells = record["cells"].as_array().unwrap().iter().filter(|cell| cell["backend"] == backend);

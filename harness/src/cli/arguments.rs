@@ -109,6 +109,7 @@ const OPERATIONS_EXAMPLES: &str = "Examples:
   trainmark operations candle --filter conv,pool   some of one backend
   trainmark operations tch/builtin                 those with batch norm, by its own layer
   trainmark operations tch/none                    those without batch norm
+  trainmark operations --workload ./mine.toml      the layers of a network of your own
   trainmark operations --list                      their names, and what each computes
 
 Times are kept in operations.json, beside the runs; `bench` and `report` show those of a
@@ -292,6 +293,10 @@ pub struct OperationsArguments {
     /// Only these devices, such as cpu, cuda:0 or wgpu [default: all that there are]
     #[arg(long, value_name = "DEVICE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub device: Vec<String>,
+    /// Workloads whose step, prediction and layers are timed: lenet-bn, lenet, softmax, or files, such as
+    /// ./mine.toml [default: operations at LeNet's shapes]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub workload: Vec<String>,
     /// Only operations with this in their lower-case name, such as conv or batch_norm1 [default: all]
     #[arg(long, value_name = "TEXT", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub filter: Vec<String>,

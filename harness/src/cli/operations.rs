@@ -15,9 +15,11 @@ use crate::executor::{Executor, Waiting};
 use crate::failure::Failure;
 use crate::operations::{self, OperationBench};
 use crate::registry::Registry;
+use crate::workload::{self, Workload};
 
 pub(super) fn run(arguments: &OperationsArguments) -> anyhow::Result<i32> {
-    let chosen = operations::matching(&arguments.filter)?;
+    let own = own_workloads(arguments)?;
+    let chosen = operations::matching(&arguments.filter, &own)?;
     let folder = arguments.out.clone().unwrap_or_else(super::runs_folder);
     let executor = super::executor(arguments.worker.limits())?;
     let selected = Selected {
@@ -34,7 +36,8 @@ pub(super) fn run(arguments: &OperationsArguments) -> anyhow::Result<i32> {
     prepare::check_names(&selected, &registry)?;
     let left_out = operations::left_out(&selected.selections, &chosen)?;
     if arguments.list {
-        chosen.iter().for_each(|operation| say!("{:<12} {}", operation.name, operation.summary));
+        let width = chosen.iter().map(|operation| operation.name.chars().count()).max().unwrap_or(0).max(12);
+        chosen.iter().for_each(|operation| say!("{:<width$} {}", operation.name, operation.summary));
         return Ok(exit::OK);
     }
     left_out.iter().for_each(|text| tell!("note: {text}"));
@@ -45,6 +48,7 @@ pub(super) fn run(arguments: &OperationsArguments) -> anyhow::Result<i32> {
     ready.wait(Waiting::at(executor.peak(selected.threads).as_ref()));
     let run = OperationBench {
         operations: &chosen,
+        workloads: &own,
         dataset: &ready.dataset,
         is_quick: arguments.quick,
         runner: &executor,
@@ -60,6 +64,19 @@ pub(super) fn run(arguments: &OperationsArguments) -> anyhow::Result<i32> {
         tell!("interrupted: what was measured is kept");
     }
     Ok(code)
+}
+
+/// The workloads whose layers are to be timed; none: LeNet's.
+fn own_workloads(arguments: &OperationsArguments) -> anyhow::Result<Vec<Workload>> {
+    let own = workload::choose(&arguments.workload)?;
+    for one in &own {
+        one.check_is_trained()?;
+        one.check_layers()?;
+        // Of as many samples every time is.
+        let timed = Workload { batch_size: operations::BATCH, ..one.clone() };
+        timed.check_memory(arguments.worker.limits().memory.here())?;
+    }
+    Ok(own)
 }
 
 /// Builds and describes what is selected; all cells of a backend stand together.

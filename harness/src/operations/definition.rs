@@ -3,7 +3,7 @@
 use trainmark_plugin::{Error, Layer, Model, Shape};
 use trainmark_reports::record::Implementation;
 
-use crate::workload::{self, multiply_adds};
+use crate::workload::{self, Workload, multiply_adds};
 
 /// Samples per batch, to which every time refers.
 pub const BATCH: usize = 256;
@@ -16,16 +16,16 @@ pub const BATCHES: usize = 4;
 pub const PREDICTED: usize = 4 * BATCH;
 
 /// Logits of the small models.
-const CLASSES: usize = 10;
+pub(super) const CLASSES: usize = 10;
 
 /// Small enough for the layers' models to stay finite over any number of steps.
-const LEARNING_RATE: f64 = 0.01;
+pub(super) const LEARNING_RATE: f64 = 0.01;
 
 /// One row of the table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operation {
-    /// Name, such as `conv1`.
-    pub name: &'static str,
+    /// Name, such as `conv1`; of a workload that the user names, `mine/conv2d1`.
+    pub name: String,
     /// One line on what is computed and what is subtracted.
     pub summary: String,
     /// Its time is the sum of these models' times, with their signs.
@@ -116,18 +116,18 @@ pub fn all() -> Result<Vec<Operation>, Error> {
     let normalised = Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 };
     let pool = Layer::MaxPool2d { window: 2, stride: 2 };
     Ok(vec![
-        whole_network("train_step", "one training step", Call::TrainStep)?,
-        whole_network("predict", "prediction of 1,024 samples in four batches, per batch", Call::Predict)?,
-        behind("batch_norm1", image(6, 24, 24), normalised, normalised)?,
-        behind("batch_norm2", image(16, 8, 8), normalised, normalised)?,
-        behind("batch_norm3", Shape::Vector(120), normalised, normalised)?,
-        first("conv1", image(1, 28, 28), convolution(6, 5))?,
-        behind("conv2", image(6, 12, 12), convolution(6, 1), convolution(16, 5))?,
-        behind("pool1", image(6, 24, 24), convolution(6, 1), pool)?,
-        behind("pool2", image(16, 8, 8), convolution(16, 1), pool)?,
-        behind("sigmoid1", image(6, 24, 24), convolution(6, 1), Layer::Sigmoid)?,
-        behind("linear1", Shape::Vector(256), linear(256), linear(120))?,
-        behind("linear2", Shape::Vector(120), linear(120), linear(84))?,
+        lenet("train_step", Call::TrainStep)?,
+        lenet("predict", Call::Predict)?,
+        behind("batch_norm1".into(), image(6, 24, 24), normalised, normalised)?,
+        behind("batch_norm2".into(), image(16, 8, 8), normalised, normalised)?,
+        behind("batch_norm3".into(), Shape::Vector(120), normalised, normalised)?,
+        first("conv1".into(), image(1, 28, 28), convolution(6, 5))?,
+        behind("conv2".into(), image(6, 12, 12), convolution(6, 1), convolution(16, 5))?,
+        behind("pool1".into(), image(6, 24, 24), convolution(6, 1), pool)?,
+        behind("pool2".into(), image(16, 8, 8), convolution(16, 1), pool)?,
+        behind("sigmoid1".into(), image(6, 24, 24), convolution(6, 1), Layer::Sigmoid)?,
+        behind("linear1".into(), Shape::Vector(256), linear(256), linear(120))?,
+        behind("linear2".into(), Shape::Vector(120), linear(120), linear(84))?,
     ])
 }
 
@@ -139,34 +139,39 @@ fn convolution(out_channels: usize, kernel: usize) -> Layer {
     Layer::Conv2d { out_channels, kernel, stride: 1, padding: 0 }
 }
 
-fn linear(out_features: usize) -> Layer {
+pub(super) fn linear(out_features: usize) -> Layer {
     Layer::Linear { out_features }
 }
 
-fn whole_network(name: &'static str, what: &str, call: Call) -> Result<Operation, Error> {
+fn lenet(name: &str, call: Call) -> Result<Operation, Error> {
     let workload = workload::lenet_bn();
+    whole(name.to_owned(), &workload, call, (Data::Synthetic, workload.learning_rate))
+}
+
+/// A call of a whole network, on such data at such a rate.
+pub(super) fn whole(
+    name: String,
+    workload: &Workload,
+    call: Call,
+    (data, learning_rate): (Data, f64),
+) -> Result<Operation, Error> {
     let work = multiply_adds(&workload.model)?;
-    let per_sample = match call {
-        Call::TrainStep => work.total(),
-        Call::Predict => work.forward,
+    let (per_sample, what) = match call {
+        Call::TrainStep => (work.total(), "one training step"),
+        Call::Predict => (work.forward, "prediction of 1,024 samples in four batches, per batch"),
     };
+    let model = workload.model.clone();
     Ok(Operation {
         name,
         summary: format!("{}: {what}", workload.name),
-        terms: vec![Term {
-            sign: Sign::Plus,
-            learning_rate: workload.learning_rate,
-            model: workload.model,
-            call,
-            data: Data::Synthetic,
-        }],
+        terms: vec![Term { sign: Sign::Plus, learning_rate, model, call, data }],
         multiply_adds: Some(per_sample * BATCH as u64),
     })
 }
 
 /// A layer that is the first with weights, whose input needs no gradient: its
 /// model, less one that begins with what it gives.
-fn first(name: &'static str, input: Shape, layer: Layer) -> Result<Operation, Error> {
+pub(super) fn first(name: String, input: Shape, layer: Layer) -> Result<Operation, Error> {
     let output = output(input, layer)?;
     Ok(Operation {
         name,
@@ -182,7 +187,7 @@ fn first(name: &'static str, input: Shape, layer: Layer) -> Result<Operation, Er
 /// A layer behind another with weights, so that its input needs a gradient: the
 /// model of both, less the model of the front alone. Where the layer changes the
 /// shape, the head behind it changes too, and its two costs are exchanged.
-fn behind(name: &'static str, input: Shape, front: Layer, layer: Layer) -> Result<Operation, Error> {
+pub(super) fn behind(name: String, input: Shape, front: Layer, layer: Layer) -> Result<Operation, Error> {
     let middle = output(input, front)?;
     let output = output(middle, layer)?;
     let mut terms = vec![term(Sign::Plus, input, &[front, layer]), term(Sign::Minus, input, &[front])];
@@ -204,7 +209,7 @@ fn behind(name: &'static str, input: Shape, front: Layer, layer: Layer) -> Resul
 }
 
 /// The step of [layers, head], where the head is [flatten, linear 10].
-fn term(sign: Sign, input: Shape, layers: &[Layer]) -> Term {
+pub(super) fn term(sign: Sign, input: Shape, layers: &[Layer]) -> Term {
     let head = [Layer::Flatten, linear(CLASSES)];
     let layers: Vec<Layer> = match input {
         // Vectors come as images of one row: every backend reads images.
@@ -224,7 +229,7 @@ fn model_name(layers: &[Layer]) -> String {
     layers.iter().map(Layer::kind).collect::<Vec<_>>().join("+")
 }
 
-fn output(input: Shape, layer: Layer) -> Result<Shape, Error> {
+pub(super) fn output(input: Shape, layer: Layer) -> Result<Shape, Error> {
     let model = Model::new(layer.kind().to_owned(), input, [layer]);
     Ok(model.shapes()?[0])
 }
@@ -235,7 +240,7 @@ fn forward(input: Shape, layer: Layer) -> Result<Option<u64>, Error> {
     Ok(Some(multiply_adds(&model)?.forward).filter(|&count| count > 0))
 }
 
-fn describe(input: Shape, layer: Layer, output: Shape) -> String {
+pub(super) fn describe(input: Shape, layer: Layer, output: Shape) -> String {
     let layer = short(layer);
     if input == output { format!("{layer}, {input}") } else { format!("{layer}, {input} → {output}") }
 }
@@ -259,7 +264,7 @@ mod tests {
     #[test]
     fn every_model_fits_and_names_are_unique() {
         let operations = all().unwrap();
-        let mut names: Vec<&str> = operations.iter().map(|operation| operation.name).collect();
+        let mut names: Vec<&str> = operations.iter().map(|operation| &*operation.name).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), operations.len());

@@ -8,6 +8,7 @@
 
 mod definition;
 mod interval;
+mod own;
 mod run;
 mod samples;
 mod table;
@@ -23,13 +24,26 @@ use trainmark_reports::operations::OperationInfo;
 use trainmark_reports::record::Implementation;
 
 use crate::plan::Selection;
+use crate::workload::Workload;
+
+/// Every operation of these workloads, in the order of the table's rows; those at LeNet's shapes
+/// where none is named.
+///
+/// # Errors
+/// Where a model's shapes do not fit.
+pub fn of_workloads(workloads: &[Workload]) -> Result<Vec<Operation>, trainmark_plugin::Error> {
+    match workloads {
+        [] => all(),
+        some => Ok(some.iter().map(own::all_of).collect::<Result<Vec<_>, _>>()?.concat()),
+    }
+}
 
 /// The operation of a name.
 ///
 /// # Errors
 /// Where there is none.
-pub fn find(name: &str) -> anyhow::Result<Operation> {
-    let found = all()?.into_iter().find(|operation| operation.name == name);
+pub fn find(name: &str, workloads: &[Workload]) -> anyhow::Result<Operation> {
+    let found = of_workloads(workloads)?.into_iter().find(|operation| operation.name == name);
     found.with_context(|| format!("no operation {name}"))
 }
 
@@ -37,11 +51,11 @@ pub fn find(name: &str) -> anyhow::Result<Operation> {
 ///
 /// # Errors
 /// Where no name holds a text.
-pub fn matching(texts: &[String]) -> anyhow::Result<Vec<Operation>> {
-    let mut operations = all()?;
+pub fn matching(texts: &[String], workloads: &[Workload]) -> anyhow::Result<Vec<Operation>> {
+    let mut operations = of_workloads(workloads)?;
     for text in texts {
         if !operations.iter().any(|operation| operation.name.contains(text.as_str())) {
-            let names: Vec<&str> = operations.iter().map(|operation| operation.name).collect();
+            let names: Vec<&str> = operations.iter().map(|operation| &*operation.name).collect();
             bail!("no operation has `{text}` in its name; there are: {}", names.join(", "));
         }
     }
@@ -64,7 +78,7 @@ pub fn left_out(selections: &[String], operations: &[Operation]) -> anyhow::Resu
         let names: Vec<&str> = operations
             .iter()
             .filter(|operation| !of_backend.iter().any(|one| one.asks_for(operation)))
-            .map(|operation| operation.name)
+            .map(|operation| &*operation.name)
             .collect();
         // Whoever names `none` does not wonder where batch norm is.
         if names.len() == operations.len() || !names.is_empty() && !selection.is_plain() {
@@ -102,14 +116,14 @@ impl Selection {
 /// What a record keeps of the operations.
 ///
 /// # Errors
-/// As [`all`].
-pub fn infos() -> Result<Vec<OperationInfo>, trainmark_plugin::Error> {
+/// As [`of_workloads`].
+pub fn infos(workloads: &[Workload]) -> Result<Vec<OperationInfo>, trainmark_plugin::Error> {
     let info = |operation: Operation| OperationInfo {
-        name: operation.name.to_owned(),
+        name: operation.name,
         summary: operation.summary,
         multiply_adds: operation.multiply_adds,
     };
-    Ok(all()?.into_iter().map(info).collect())
+    Ok(of_workloads(workloads)?.into_iter().map(info).collect())
 }
 
 #[cfg(test)]
@@ -120,7 +134,8 @@ mod tests {
     fn what_a_named_implementation_leaves_out_is_told() {
         let told = |selections: &[&str], filter: &str| {
             let selections: Vec<String> = selections.iter().map(|&text| text.to_owned()).collect();
-            left_out(&selections, &matching(&[filter.to_owned()]).unwrap()).map_err(|error| error.to_string())
+            left_out(&selections, &matching(&[filter.to_owned()], &[]).unwrap())
+                .map_err(|error| error.to_string())
         };
         assert_eq!(
             told(&["a/builtin@cpu", "b"], "1"),
@@ -142,13 +157,13 @@ mod tests {
 
     #[test]
     fn operations_are_chosen_by_parts_of_their_names() {
-        let names = |texts: &[&str]| -> Vec<&str> {
+        let names = |texts: &[&str]| -> Vec<String> {
             let texts: Vec<String> = texts.iter().map(|&text| text.to_owned()).collect();
-            matching(&texts).unwrap().iter().map(|operation| operation.name).collect()
+            matching(&texts, &[]).unwrap().into_iter().map(|operation| operation.name).collect()
         };
         assert_eq!(names(&["norm1", "conv"]), ["batch_norm1", "conv1", "conv2"]);
         assert_eq!(names(&[]).len(), all().unwrap().len());
-        let error = matching(&["conv".to_owned(), "conv7".to_owned()]).unwrap_err().to_string();
+        let error = matching(&["conv".to_owned(), "conv7".to_owned()], &[]).unwrap_err().to_string();
         assert!(
             error.starts_with("no operation has `conv7` in its name; there are: train_step, "),
             "{error}"

@@ -31,6 +31,8 @@ pub fn workloads(operations: &[Operation]) -> Vec<Workload> {
 pub struct OperationBench<'r> {
     /// Those that are asked for.
     pub operations: &'r [Operation],
+    /// The workloads that these are of; none: those at LeNet's shapes.
+    pub workloads: &'r [Workload],
     /// The procedural data set: the same on every machine, with no network.
     pub dataset: &'r data::DecodedFiles,
     /// Whether fewer rounds will do.
@@ -50,7 +52,7 @@ impl OperationBench<'_> {
         cells: &[ReadyCell],
         told: &mut dyn FnMut(&OperationCell, &OperationResult, Option<&Failure>),
     ) -> anyhow::Result<Operations> {
-        let mut measured = Operations::new(machine::environment(), BATCH, infos()?);
+        let mut measured = Operations::new(machine::environment(), BATCH, infos(self.workloads)?);
         let log = tempfile::NamedTempFile::new().context("cannot create a temporary log")?;
         for ready in cells {
             if self.runner.interrupt().is_set() {
@@ -58,7 +60,7 @@ impl OperationBench<'_> {
             }
             let mut cell = empty_cell(ready);
             for operation in self.operations.iter().filter(|one| one.is_of(&cell.implementation)) {
-                let (result, failure) = self.measure_one(ready, operation.name, log.path())?;
+                let (result, failure) = self.measure_one(ready, &operation.name, log.path())?;
                 if failure.as_ref().is_some_and(Failure::is_interruption) {
                     break;
                 }
@@ -80,7 +82,8 @@ impl OperationBench<'_> {
     ) -> anyhow::Result<(OperationResult, Option<Failure>)> {
         let mut time = None;
         let task = ready.task(self.dataset, 1, 0);
-        let job = Job::Measure { task, operation: operation.to_owned(), is_quick: self.is_quick };
+        let (workloads, operation_name) = (self.workloads.to_vec(), operation.to_owned());
+        let job = Job::Measure { task, workloads, operation: operation_name, is_quick: self.is_quick };
         let report = self.runner.run(&job, ready.threads(), log, &mut |message| {
             if let Message::Measured(measured) = message {
                 time = Some(*measured);

@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn times_rates_and_reasons_are_told() {
         let mut operations =
-            Operations::new(Environment::default(), 256, crate::operations::infos().unwrap());
+            Operations::new(Environment::default(), 256, crate::operations::infos(&[]).unwrap());
         operations.cells = vec![
             cell("a", "none", vec![result("conv1", Some(4.0)), result("pool1", Some(0.5))]),
             cell("a", "builtin", vec![result("train_step", Some(20.0))]),

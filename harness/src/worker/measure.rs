@@ -9,7 +9,7 @@ use super::calls::{self, named};
 use super::protocol::{Message, Task};
 use super::{Equipped, Harness};
 use crate::operations::{self, BATCH, BATCHES, Call, FEWEST_SAMPLES, PREDICTED, Term, TermSamples};
-use crate::workload::initial_parameters;
+use crate::workload::{Workload, initial_parameters};
 
 const SEED: u64 = 1;
 
@@ -22,8 +22,14 @@ const ANNOUNCED_EVERY: Duration = Duration::from_millis(100);
 /// saturate and give subnormal numbers, with which processors compute many times more slowly.
 const STEPS_BEFORE_PREDICTING: usize = 20;
 
-pub(super) fn run(task: &Task, operation: &str, is_quick: bool, harness: &mut Harness) -> anyhow::Result<()> {
-    let operation = operations::find(operation)?;
+pub(super) fn run(
+    task: &Task,
+    workloads: &[Workload],
+    operation: &str,
+    is_quick: bool,
+    harness: &mut Harness,
+) -> anyhow::Result<()> {
+    let operation = operations::find(operation, workloads)?;
     let equipped = Equipped::new(task, harness)?;
     let samples = operation.terms.iter().map(|term| TermSamples::new(term, equipped.mapped.dataset()));
     let samples: Vec<TermSamples<'_>> = samples.collect::<Result<_, _>>()?;
@@ -249,7 +255,7 @@ mod tests {
     }
 
     fn model(session: Slow, operation: &str, sign: Sign) -> OpenModel<'static> {
-        let term = Term { sign, ..operations::find(operation).unwrap().terms[0].clone() };
+        let term = Term { sign, ..operations::find(operation, &[]).unwrap().terms[0].clone() };
         let may_work_on = !session.left.is_zero();
         OpenModel { session: Box::new(session), term, may_work_on }
     }

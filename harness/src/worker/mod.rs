@@ -97,7 +97,9 @@ fn run(job: &Job, harness: &mut Harness) -> anyhow::Result<()> {
         Job::Train(task) => train::run(task, harness),
         Job::Audit { task, evidence } => audit::run(task, evidence, harness),
         Job::Operations { task, cases, shrinks } => operations::run(task, cases, *shrinks, harness),
-        Job::Measure { task, operation, is_quick } => measure::run(task, operation, *is_quick, harness),
+        Job::Measure { task, workloads, operation, is_quick } => {
+            measure::run(task, workloads, operation, *is_quick, harness)
+        }
     }
 }
 

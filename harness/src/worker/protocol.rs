@@ -67,6 +67,9 @@ pub enum Job {
     Measure {
         /// The cell.
         task: Task,
+        /// The workloads whose operations there are; none: those at LeNet's shapes.
+        #[serde(default)]
+        workloads: Vec<Workload>,
         /// Name of the operation.
         operation: String,
         /// Whether fewer rounds will do.

@@ -116,6 +116,10 @@ impl Operations {
         if !self.is_comparable(&older) {
             return self;
         }
+        let own = std::mem::replace(&mut self.operations, older.operations);
+        let is_new = |info: &OperationInfo| !self.operations.iter().any(|known| known.name == info.name);
+        let new: Vec<OperationInfo> = own.into_iter().filter(is_new).collect();
+        self.operations.extend(new);
         for old in older.cells {
             match self.cells.iter_mut().find(|cell| cell.place() == old.place()) {
                 None => self.cells.push(old),
@@ -132,11 +136,14 @@ impl Operations {
         [normed, plain]
     }
 
-    /// Whether they were measured on the same machine, and are of the same operations.
+    /// Whether they were measured on the same machine, and mean the same by the same name.
     fn is_comparable(&self, other: &Self) -> bool {
         let (one, two) = (&self.environment, &other.environment);
-        (&one.cpu, one.logical_cpus, self.batch_size, &self.operations)
-            == (&two.cpu, two.logical_cpus, other.batch_size, &other.operations)
+        let is_alike = |info: &OperationInfo| {
+            other.operations.iter().all(|theirs| theirs.name != info.name || theirs == info)
+        };
+        (&one.cpu, one.logical_cpus, self.batch_size) == (&two.cpu, two.logical_cpus, other.batch_size)
+            && self.operations.iter().all(is_alike)
     }
 
     /// Cells by name, results in the order of the operations.
