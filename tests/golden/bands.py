@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Convergence bands: what PyTorch's training curves look like over many seeds.
 
-Trains the workloads `lenet-bn` and `lenet` (the same network without batch
-normalisation) on Fashion-MNIST in float32 on the CPU with plain SGD, and
-writes mean, standard deviation, minimum and maximum over the seeds, per epoch:
+Trains built-in workloads, as their files in `harness/workloads` have them, on
+Fashion-MNIST in float32 on the CPU with plain SGD, and writes mean, standard
+deviation, minimum and maximum over the seeds, per epoch:
 
   train_loss      sample-weighted mean of the steps' losses over the epoch, each
                   taken before its update
@@ -17,6 +17,8 @@ entropy with the natural logarithm. Made with PyTorch 2.11.0; see README.md.
 
     pip install -r requirements.txt
     python bands.py --data-dir DIR [--workload lenet-bn] [--seeds 1-12] [--epochs 8] [--out FILE]
+
+Without --workload all of WORKLOADS are trained, each with its seeds and epochs.
     python bands.py --data-dir DIR --workload lenet --grid 0.25,0.5,1,2,4 --seeds 1-5 --epochs 5
 
 DIR holds the four official .gz IDX files. Without --data-dir the environment
@@ -33,9 +35,11 @@ import gzip
 import json
 import math
 import os
+import re
 import statistics
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -46,33 +50,70 @@ from torch import nn  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 DEFAULT_OUT = HERE.parent.parent / "harness" / "src" / "conformance" / "bands.json"
-BATCH = 256
-EPOCHS = 8
+FILES = HERE.parent.parent / "harness" / "workloads"
+# How many of each; a band need not reach to the last epoch.
 WORKLOADS = {
-    "lenet-bn": {"learning_rate": 1.0, "seeds": "1-12"},
-    "lenet": {"learning_rate": 1.0, "seeds": "1-8"},
+    "lenet-bn": {"seeds": "1-12", "epochs": 8},
+    "lenet": {"seeds": "1-8", "epochs": 8},
+    "d2l-lenet-bn": {"seeds": "1-6", "epochs": 5},
+    "d2l-lenet": {"seeds": "1-6", "epochs": 5},
+    "lenet-bn-after": {"seeds": "1-6", "epochs": 5},
+    "lenet-bn-conv": {"seeds": "1-6", "epochs": 5},
+    "lenet-bn-linear": {"seeds": "1-6", "epochs": 5},
+    "lenet-dropout": {"seeds": "1-6", "epochs": 5},
+    "mlp": {"seeds": "1-6", "epochs": 5},
+    "mlp-bn": {"seeds": "1-6", "epochs": 5},
+    "mlp-bn-after": {"seeds": "1-6", "epochs": 5},
+    "mlp-dropout": {"seeds": "1-6", "epochs": 5},
 }
 METRICS = ("train_loss", "train_accuracy", "test_accuracy")
 
 
-def build(workload):
-    """The network; activations and pools as in LeNet, batch norm before each sigmoid."""
-    bn = workload == "lenet-bn"
+class Workload:
+    """What the file of a workload says, as far as it is read here."""
 
-    def norm2d(channels):
-        return [nn.BatchNorm2d(channels, eps=1e-5, momentum=0.1)] if bn else []
+    def __init__(self, name):
+        file = tomllib.loads((FILES / f"{name}.toml").read_text())
+        self.name, self.layers = name, file["layers"]
+        self.learning_rate, self.batch_size = file["learning_rate"], file["batch_size"]
+        self.epochs = WORKLOADS[name]["epochs"]
 
-    def norm1d(features):
-        return [nn.BatchNorm1d(features, eps=1e-5, momentum=0.1)] if bn else []
+    def network(self):
+        """One module for each layer, in their order."""
+        shape, modules = (1, 28, 28), []
+        for line in self.layers:
+            modules.append(module(line, shape))
+            # A batch of two, since batch norm needs more values than one.
+            shape = tuple(modules[-1](torch.zeros(2, *shape)).shape[1:])
+        return nn.Sequential(*modules)
 
-    return nn.Sequential(
-        nn.Conv2d(1, 6, 5), *norm2d(6), nn.Sigmoid(), nn.MaxPool2d(2, 2),
-        nn.Conv2d(6, 16, 5), *norm2d(16), nn.Sigmoid(), nn.MaxPool2d(2, 2),
-        nn.Flatten(),
-        nn.Linear(256, 120), *norm1d(120), nn.Sigmoid(),
-        nn.Linear(120, 84), *norm1d(84), nn.Sigmoid(),
-        nn.Linear(84, 10),
-    )  # fmt: skip
+
+def module(line, shape):
+    """The layer that a line of the file describes, such as `conv2d 6 channels, 5×5`."""
+    kind, numbers = line.split()[0], [float(text) for text in re.findall(r"\d[\d.e-]*", line.split(" ", 1)[-1])]
+    match kind:
+        case "conv2d" if len(numbers) == 3:
+            return nn.Conv2d(shape[0], int(numbers[0]), int(numbers[1]))
+        case "batch_norm":
+            norm = nn.BatchNorm1d if len(shape) == 1 else nn.BatchNorm2d
+            return norm(shape[0], eps=numbers[0], momentum=numbers[1])
+        case "max_pool2d":
+            return nn.MaxPool2d(int(numbers[0]), int(numbers[2]))
+        case "avg_pool2d":
+            return nn.AvgPool2d(int(numbers[0]), int(numbers[2]))
+        case "linear":
+            return nn.Linear(shape[0], int(numbers[0]))
+        case "dropout":
+            return nn.Dropout(numbers[0])
+        case "sigmoid":
+            return nn.Sigmoid()
+        case "relu":
+            return nn.ReLU()
+        case "tanh":
+            return nn.Tanh()
+        case "flatten":
+            return nn.Flatten()
+    raise SystemExit(f"{line}: no such layer here")
 
 
 def initialise(net, generator):
@@ -120,7 +161,9 @@ def load(folder):
 
 def train(workload, rate, seed, epochs, train_set, test_set, log):
     generator = torch.Generator().manual_seed(seed)
-    net = build(workload)
+    # Dropout draws from the other generator.
+    torch.manual_seed(seed)
+    net = workload.network()
     initialise(net, generator)
     optimiser = torch.optim.SGD(net.parameters(), lr=rate)
     (x, y), (tx, ty) = train_set, test_set
@@ -130,7 +173,7 @@ def train(workload, rate, seed, epochs, train_set, test_set, log):
         net.train()
         order = torch.randperm(len(x), generator=generator)
         loss_sum, correct = 0.0, 0
-        for index in order.split(BATCH):  # the tail of 96 is kept
+        for index in order.split(workload.batch_size):  # the smaller tail is kept
             xb, yb = x[index], y[index]
             logits = net(xb)
             loss = nn.functional.cross_entropy(logits, yb)
@@ -153,7 +196,7 @@ def train(workload, rate, seed, epochs, train_set, test_set, log):
         )
         r = rows[-1]
         print(
-            f"{workload} rate {rate} seed {seed} epoch {epoch}: loss {r['train_loss']:.4f}, "
+            f"{workload.name} rate {rate} seed {seed} epoch {epoch}: loss {r['train_loss']:.4f}, "
             f"train {r['train_accuracy']:.4f}, test {r['test_accuracy']:.4f}, "
             f"{time.perf_counter() - began:.1f} s",
             file=log,
@@ -212,8 +255,8 @@ def main():
     parser = argparse.ArgumentParser(description="Convergence bands from PyTorch")
     parser.add_argument("--data-dir", type=Path, help="folder with the four .gz files")
     parser.add_argument("--workload", action="append", choices=WORKLOADS, help="default: all")
-    parser.add_argument("--seeds", help="such as 1-12 or 1,3,5; default 1-12 (lenet: 1-8)")
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--seeds", help="such as 1-12 or 1,3,5; default: those of WORKLOADS")
+    parser.add_argument("--epochs", type=int, help="default: those of WORKLOADS")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--grid", help="learning rates to compare, such as 0.25,0.5,1,2,4")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT)
@@ -222,23 +265,23 @@ def main():
 
     train_set, test_set = load(data_dir(args.data_dir))
     bands = json.loads(args.out.read_text()) if args.out.is_file() else {}
-    for workload in args.workload or WORKLOADS:
-        seeds = seeds_of(args.seeds or WORKLOADS[workload]["seeds"])
-        rate = WORKLOADS[workload]["learning_rate"]
+    for workload in map(Workload, args.workload or WORKLOADS):
+        seeds = seeds_of(args.seeds or WORKLOADS[workload.name]["seeds"])
+        rate, epochs = workload.learning_rate, args.epochs or workload.epochs
         if args.grid:
             rates = [float(text) for text in args.grid.split(",")]
-            grid(workload, rates, seeds, args.epochs, train_set, test_set)
+            grid(workload, rates, seeds, epochs, train_set, test_set)
             continue
-        runs = [train(workload, rate, s, args.epochs, train_set, test_set, sys.stderr) for s in seeds]
-        bands[workload] = {
+        runs = [train(workload, rate, s, epochs, train_set, test_set, sys.stderr) for s in seeds]
+        bands[workload.name] = {
             "dataset": "fashion-mnist",
             "learning_rate": rate,
-            "batch_size": BATCH,
+            "batch_size": workload.batch_size,
             "framework": f"PyTorch {torch.__version__.split('+')[0]}",
             "seeds": seeds,
             "epochs": [
                 {"epoch": e + 1, **{m: summary([r[e][m] for r in runs]) for m in METRICS}}
-                for e in range(args.epochs)
+                for e in range(epochs)
             ],
         }
         args.out.parent.mkdir(parents=True, exist_ok=True)

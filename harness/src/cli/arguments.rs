@@ -44,9 +44,9 @@ pub enum Command {
     /// Check that a backend computes the same function as the reference.
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArguments),
-    /// Print a workload's layers with output shapes and parameter counts.
+    /// Print a workload's layers with output shapes and parameter counts, or list all workloads.
     Inspect {
-        /// A workload, such as lenet-bn, or a file, such as ./mine.toml; none: all that are built in.
+        /// A workload, such as lenet-bn, or a file, such as ./mine.toml; none: list what is built in.
         workload: Option<String>,
         /// Print the file that describes it, to start one's own from
         #[arg(long, requires = "workload")]
@@ -167,7 +167,7 @@ pub struct BenchArguments {
     /// Only these devices, such as cpu, cuda:0 or wgpu [default: all that there are]
     #[arg(long, value_name = "DEVICE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub device: Vec<String>,
-    /// Workloads to train: lenet-bn, lenet, softmax, or files, such as ./mine.toml
+    /// Workloads to train: lenet-bn, lenet, softmax and others that `inspect` lists, or files, such as ./mine.toml
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_values = ["lenet-bn", "lenet"])]
     pub workload: Vec<String>,
     /// What of the workloads is changed.
@@ -226,7 +226,7 @@ pub struct CheckArguments {
     /// Only these devices, such as cpu, cuda:0 or wgpu [default: all that there are]
     #[arg(long, value_name = "DEVICE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub device: Vec<String>,
-    /// Workloads to check: lenet-bn, lenet, softmax, or files, such as ./mine.toml
+    /// Workloads to check: lenet-bn, lenet, softmax and others that `inspect` lists, or files, such as ./mine.toml
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_values = ["lenet-bn", "lenet"])]
     pub workload: Vec<String>,
     /// Check every operation instead: random layers and small models, each value within what

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 use trainmark_reports::record::{CheckKind, CheckRecord, Epoch};
+use trainmark_statistics::distributions::{student_quantile, student_two_sided};
 
 use crate::workload::Workload;
 
@@ -13,11 +14,13 @@ use crate::workload::Workload;
 static BANDS: LazyLock<Result<BTreeMap<String, Band>, String>> =
     LazyLock::new(|| serde_json::from_str(include_str!("bands.json")).map_err(|error| error.to_string()));
 
-/// Half a band's width in standard deviations. A dozen seeds estimate the standard
-/// deviation to a fifth or so, and every backend, seed and epoch is a chance of a
+/// Half a band's width in standard deviations, of [`SEEDS`] seeds. They estimate the
+/// standard deviation to a fifth or so, and every backend, seed and epoch is a chance of a
 /// false alarm: six leave none in practice, and a wrong momentum, ε or learning rate
 /// has been seen by the checks before.
 const DEVIATIONS: f64 = 6.0;
+/// Of fewer seeds the band is so much wider that a false alarm is as rare.
+const SEEDS: f64 = 12.0;
 /// No band is narrower than this on either side.
 const LEAST_HALF_WIDTH: f64 = 0.004;
 /// Accuracies that spread more than this between seeds have no mean to speak of:
@@ -105,6 +108,15 @@ fn band_for(workload: &Workload, dataset: &str) -> Result<&'static Band, String>
     Ok(band)
 }
 
+/// Standard deviations that one more run lies off the mean of so many with the chance with which it
+/// lies [`DEVIATIONS`] off the mean of [`SEEDS`]: the deviation of few is known less well.
+fn deviations(seeds: usize) -> f64 {
+    let seeds = seeds as f64;
+    let of_one_more = |seeds: f64| (1.0 + 1.0 / seeds).sqrt();
+    let chance = student_two_sided(DEVIATIONS / of_one_more(SEEDS), SEEDS - 1.0);
+    student_quantile(1.0 - chance / 2.0, seeds - 1.0) * of_one_more(seeds)
+}
+
 impl Band {
     fn place(&self, epoch: u32) -> Option<usize> {
         self.epochs.iter().position(|recorded| recorded.epoch == epoch)
@@ -117,7 +129,7 @@ impl Band {
         }
     }
 
-    /// mean ± max(6·sd, 0.004). Where seeds leave a plateau at different times: from
+    /// mean ± max(6·sd, 0.004), with a wider band from fewer than a dozen seeds. Where seeds leave a plateau at different times: from
     /// the least to the greatest value of this epoch and its neighbours, since one
     /// epoch earlier or later is within what seeds do, and a margin.
     fn interval(&self, place: usize, curve: Curve) -> (f64, f64) {
@@ -130,7 +142,7 @@ impl Band {
             return (ends.0 - PLATEAU_MARGIN, ends.1 + PLATEAU_MARGIN);
         }
         let Spread { mean, sd, .. } = self.spread(place, curve);
-        let half = (DEVIATIONS * sd).max(LEAST_HALF_WIDTH);
+        let half = (deviations(self.seeds.len()) * sd).max(LEAST_HALF_WIDTH);
         (mean - half, mean + half)
     }
 
@@ -250,6 +262,24 @@ mod unit_tests {
             let (low, high) = band.interval(place, Curve::Accuracy);
             assert!(high - low >= 2.0 * LEAST_HALF_WIDTH && high - low < 0.08);
         }
+    }
+
+    #[test]
+    fn every_band_is_of_a_workload_as_it_is_built_in() {
+        for (name, band) in BANDS.as_ref().unwrap() {
+            let workload = crate::workload::find(name).unwrap();
+            let usual: Vec<(f64, f64)> =
+                band.epochs.iter().map(|epoch| (epoch.train_loss.mean, epoch.train_accuracy.mean)).collect();
+            let checks = judge(&workload, "fashion-mnist", &epochs(&usual));
+            assert!(checks.len() == 2 && checks.iter().all(|check| check.passed), "{name}: {checks:?}");
+        }
+    }
+
+    #[test]
+    fn fewer_seeds_make_a_wider_band() {
+        assert!((deviations(12) - DEVIATIONS).abs() < 1e-6);
+        let widths = [4, 6, 8, 12, 100].map(deviations);
+        assert!(widths.is_sorted_by(|one, other| one > other), "{widths:?}");
     }
 
     #[test]

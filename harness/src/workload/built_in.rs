@@ -6,11 +6,21 @@ use super::{Workload, file};
 
 static BUILT_IN: LazyLock<Vec<Workload>> = LazyLock::new(|| FILES.iter().map(|text| parsed(text)).collect());
 
-/// The main one first.
-const FILES: [&str; 3] = [
+/// The main one first, then its control and the smallest; the chapter's others and its exercises follow.
+const FILES: [&str; 13] = [
     include_str!("../../workloads/lenet-bn.toml"),
     include_str!("../../workloads/lenet.toml"),
     include_str!("../../workloads/softmax.toml"),
+    include_str!("../../workloads/d2l-lenet-bn.toml"),
+    include_str!("../../workloads/d2l-lenet.toml"),
+    include_str!("../../workloads/lenet-bn-after.toml"),
+    include_str!("../../workloads/lenet-bn-conv.toml"),
+    include_str!("../../workloads/lenet-bn-linear.toml"),
+    include_str!("../../workloads/lenet-dropout.toml"),
+    include_str!("../../workloads/mlp.toml"),
+    include_str!("../../workloads/mlp-bn.toml"),
+    include_str!("../../workloads/mlp-bn-after.toml"),
+    include_str!("../../workloads/mlp-dropout.toml"),
 ];
 
 /// No workload has the name that was asked for.
@@ -82,29 +92,36 @@ mod tests {
             assert_eq!(find(&workload.name).as_ref(), Ok(&workload));
         }
         assert_eq!([lenet_bn(), lenet(), softmax()].map(|one| one.name), ["lenet-bn", "lenet", "softmax"]);
+        let names: std::collections::HashSet<String> = all().into_iter().map(|one| one.name).collect();
+        assert_eq!(names.len(), all().len(), "each has a name of its own");
     }
 
     #[test]
     fn an_unknown_name_is_answered_with_the_nearest() {
         let error = find("lenet_bn").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "no workload `lenet_bn`; did you mean `lenet-bn`? there are: lenet-bn, lenet, softmax"
-        );
+        let told = error.to_string();
+        let start = "no workload `lenet_bn`; did you mean `lenet-bn`? there are: lenet-bn, lenet, softmax, ";
+        assert!(told.starts_with(start), "{told}");
         let error = find(&"lenet\n".repeat(100_000)).unwrap_err().to_string();
-        assert!(error.len() < 200 && !error.contains('\n'), "{error}");
+        assert!(error.len() < 400 && !error.contains('\n'), "{error}");
     }
 
+    /// Whoever compares the two sees nothing else.
     #[test]
-    fn the_control_differs_only_by_its_batch_norm() {
-        let with = lenet_bn();
-        let without = find(with.control.as_deref().unwrap()).unwrap();
-        let kept: Vec<_> =
-            with.model.layers.into_iter().filter(|l| !matches!(l, Layer::BatchNorm { .. })).collect();
-        assert_eq!(kept, without.model.layers);
-        assert_eq!(
-            (with.learning_rate, with.batch_size, with.epochs),
-            (without.learning_rate, without.batch_size, without.epochs)
-        );
+    fn a_control_differs_only_by_its_batch_norm() {
+        let named: Vec<Workload> = all().into_iter().filter(|workload| workload.control.is_some()).collect();
+        assert_eq!(named.len(), 7);
+        for with in named {
+            let without = find(with.control.as_deref().unwrap()).unwrap();
+            let layers = with.model.layers.into_iter();
+            let kept: Vec<_> = layers.filter(|l| !matches!(l, Layer::BatchNorm { .. })).collect();
+            assert_eq!(kept, without.model.layers, "{}", with.name);
+            assert_eq!(
+                (with.learning_rate, with.batch_size, with.epochs),
+                (without.learning_rate, without.batch_size, without.epochs),
+                "{}",
+                with.name
+            );
+        }
     }
 }
