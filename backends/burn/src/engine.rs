@@ -14,8 +14,12 @@ use before_0_22 as names;
 #[cfg(not(before_0_22))]
 use since_0_22 as names;
 
+#[cfg(feature = "flex")]
+pub(crate) use names::flex;
+#[cfg(feature = "wgpu")]
+pub(crate) use names::vulkan;
 pub(crate) use names::{
-    BatchNorm, Conv2d, CrossEntropyLoss, Device, Int, Linear, Optimiser, Tensor, flex, is_training, plain,
+    BatchNorm, Conv2d, CrossEntropyLoss, Device, Int, Linear, Optimiser, Tensor, is_training, plain,
     plain_numbers, seed,
 };
 

@@ -1,9 +1,12 @@
-//! The backend `burn`: models built from Burn's modules, on flex, its own engine for the CPU.
+//! The backend `burn`: models built from Burn's modules, on flex, its own engine for the CPU, or with
+//! the feature `wgpu` on what Vulkan reaches.
 //!
 //! `engine` holds what of Burn differs between its versions, `devices` says what it computes on,
 //! `network` turns a model's layers into modules, `parameter` reads and writes what they hold, and
 //! `session` trains them.
 
+#[cfg(feature = "wgpu")]
+mod adapters;
 mod batch_norm;
 mod convolution;
 mod devices;
@@ -11,6 +14,7 @@ mod engine;
 mod network;
 mod parameter;
 mod session;
+#[cfg(feature = "flex")]
 #[cfg(test)]
 mod tests;
 
@@ -27,7 +31,7 @@ impl Backend for Burn {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 
     fn describe() -> Result<Description, Error> {
-        Ok(Description::new(concat!("burn ", env!("BURN_VERSION"), " (flex)"))
+        Ok(Description::new(format!("burn {} ({})", env!("BURN_VERSION"), devices::ENGINE))
             .with_implementations([
                 Implementation::new(
                     "primitive",

@@ -194,7 +194,7 @@ fn why_there_is_no_cuda_is_said() {
     let error = open(vec![Layer::Flatten, LINEAR], "none", "cuda:0").err().unwrap();
     assert_eq!(error.kind, ErrorKind::Device);
     assert!(error.message.starts_with("cuda:0 cannot be used: "), "{error}");
-    let reason = if cfg!(before_0_22) { "on the processor alone" } else { "downloads a compiled LLVM" };
+    let reason = if cfg!(before_0_22) { "not built for CUDA" } else { "downloads a compiled LLVM" };
     assert!(error.message.contains(reason), "{error}");
 }
 

@@ -169,11 +169,17 @@ fn unbuilt(recipe: &Recipe, interrupt: &Interrupt) -> anyhow::Result<Option<Stri
         Err(missing) => return Ok(Some(format!("unavailable: {missing}"))),
     };
     let downloads = recipe.downloads().map(|what| format!(" (downloads {what})")).unwrap_or_default();
+    let when = match recipe.is_by_default() {
+        true => String::new(),
+        false => format!("where {} is named, ", recipe.device_kinds().join(" or ")),
+    };
     Ok(Some(match freshness {
         Freshness::Failed(reason) => format!("not built: {reason}"),
-        Freshness::Stale => format!("out of date; `bench` and `check` build it again{downloads}{found}"),
+        Freshness::Stale => {
+            format!("out of date; {when}`bench` and `check` build it again{downloads}{found}")
+        }
         Freshness::Absent | Freshness::Fresh => {
-            format!("not built yet; `bench` and `check` build it{downloads}{found}")
+            format!("not built yet; {when}`bench` and `check` build it{downloads}{found}")
         }
     }))
 }

@@ -14,7 +14,7 @@ use crate::executor::Threads;
 use crate::registry::{build, repository_root};
 
 /// Beginnings of variables that frameworks, their libraries and allocators read.
-const PREFIXES: [&str; 32] = [
+const PREFIXES: [&str; 35] = [
     "ATEN_",
     "BLIS_",
     "BURN_",
@@ -31,6 +31,7 @@ const PREFIXES: [&str; 32] = [
     "KMP_",
     "LD_",
     "MALLOC_",
+    "MESA_",
     "MIMALLOC_",
     "MKL_",
     "NPY_",
@@ -46,6 +47,9 @@ const PREFIXES: [&str; 32] = [
     "TORCH_",
     "TRAINMARK_",
     "VECLIB_",
+    // Vulkan's loader, and wgpu.
+    "VK_",
+    "WGPU_",
     "XLA_",
 ];
 /// Such variables with other names.

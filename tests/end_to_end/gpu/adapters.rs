@@ -37,6 +37,26 @@ fn a_software_renderer_is_labelled_and_no_graphics_processor() {
     assert_eq!((&*unavailable["outcome"], &*unavailable["reason"]), ("unavailable", "no more adapters"));
 }
 
+/// Whatever it lacks, a loader, a driver or an adapter that computes right, the row is the reason.
+#[test]
+fn a_machine_without_an_adapter_of_use_is_a_row_with_the_reason() {
+    for reason in ["Vulkan lists no adapter: install a driver", "llvmpipe (LLVM 15.0.6): it computes wrongly"]
+    {
+        let out = tempfile::tempdir().unwrap();
+        let devices = format!("cpu,wgpu:0={reason}");
+        let invocation = bench(out.path(), [hostile()]).args(["--device", "cpu,wgpu"]);
+        let finished = invocation.env("TRAINMARK_HOSTILE_DEVICES", devices).run().expect(0);
+        assert!(
+            finished.stderr.contains(&format!("hostile@wgpu:0: unavailable: {reason}\n")),
+            "{finished:?}"
+        );
+        let rows = RunFolder::only(out.path()).rows("runs.csv");
+        let of_wgpu = rows.iter().find(|row| row["device"] == "wgpu:0").unwrap();
+        assert_eq!((&*of_wgpu["outcome"], &*of_wgpu["reason"]), ("unavailable", reason));
+        assert!(rows.iter().any(|row| row["device"] == "cpu" && row["outcome"] == "ok"));
+    }
+}
+
 #[test]
 fn one_of_several_adapters_is_asked_for_by_its_name() {
     let copy = format!(r#"cp "{}" "$CARGO_TARGET_DIR"/made.so"#, hostile().display());
@@ -74,6 +94,9 @@ fn a_library_that_is_no_default_is_built_where_its_device_is_named() {
     checked("hostile@cpu");
     checked("hostile");
     assert!(!other.exists());
+    let listed = repository.invoke(["list"]).run().expect(0).stdout;
+    let unbuilt = "\n  wgpu: not built yet; where wgpu is named, `bench` and `check` build it\n";
+    assert!(listed.contains(unbuilt), "{listed}");
     let stdout = checked("hostile@wgpu:0");
     assert!(stdout.contains("wgpu:0"), "{stdout}");
     assert!(other.exists());

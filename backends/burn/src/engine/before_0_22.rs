@@ -18,6 +18,7 @@ pub(crate) type Linear = burn::nn::Linear<Dispatch>;
 pub(crate) type Optimiser =
     burn::optim::adaptor::OptimizerAdaptor<burn::optim::Sgd<Dispatch>, Network, Dispatch>;
 
+#[cfg(feature = "flex")]
 pub(crate) fn flex() -> Device {
     DispatchDevice::Flex(burn::backend::flex::FlexDevice)
 }

@@ -9,6 +9,7 @@ pub(crate) use burn::optim::ModuleOptimizer as Optimiser;
 pub(crate) use burn::tensor::{Device, Int, Tensor};
 
 /// Named, since Burn's default device is what `BURN_DEVICE` says.
+#[cfg(feature = "flex")]
 pub(crate) fn flex() -> Device {
     Device::flex()
 }
@@ -41,4 +42,21 @@ pub(crate) fn plain_numbers(tensor: Tensor<1, Int>) -> Tensor<1, Int> {
 
 pub(crate) fn read(data: TensorData) -> Result<Vec<f32>, DataError> {
     data.try_into_vec()
+}
+
+/// What Vulkan reaches.
+#[cfg(feature = "wgpu")]
+pub(crate) mod vulkan {
+    use burn::tensor::wgpu::{WgpuBackend, WgpuInitError};
+
+    pub(crate) use burn::tensor::DeviceKind;
+    pub(crate) use burn::tensor::wgpu::wgpu::{Backends, DeviceType, Instance, InstanceDescriptor};
+
+    use super::Device;
+
+    /// # Errors
+    /// Where there is none of that kind, or it refuses.
+    pub(crate) fn open(kind: DeviceKind) -> Result<Device, WgpuInitError> {
+        Device::wgpu_options().device_kind(kind).graphics_api(WgpuBackend::Vulkan).init()
+    }
 }
