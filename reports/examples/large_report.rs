@@ -66,6 +66,7 @@ fn cell(number: u32) -> Cell {
         device: Device::cpu(),
         machine: None,
         threads: 2,
+        tells_threads: false,
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) fn cell(workload: &str, backend: &str, implementation: &str) -> Cell 
         implementation: implementation.into(),
         device: Device::cpu(),
         threads: 2,
+        tells_threads: false,
         machine: None,
     }
 }

@@ -286,6 +286,59 @@ fn lists_of_values_are_cells_of_the_same_rounds() {
     invoke(["check"]).args([library]).args(SWEEP).run().expect(0);
 }
 
+/// Several numbers of threads are cells that are held against each other in nothing but their speed.
+#[test]
+fn each_number_of_threads_is_a_cell() {
+    let out = tempfile::tempdir().unwrap();
+    let repository = Repository::new().library("handwritten", &handwritten());
+    let bench = |name: &str, threads: &str| {
+        let place = out.path().join(name);
+        let of_threads =
+            ["--threads", threads, "--epochs", "2", "--seeds", "3", "--no-audit", "--samples", "2560"];
+        let arguments = ["--dataset", "synthetic", "--workload", "lenet", "--budget", "10m", "--out"];
+        let bench = repository.invoke(["bench", "handwritten"]).args(of_threads).args(arguments);
+        let finished = bench.args([&place]).run().expect(0);
+        (RunFolder::only(&place), finished)
+    };
+    let (folder, finished) = bench("both", "1,2");
+    let runs = folder.rows("runs.csv");
+    let of = |threads: &str| runs.iter().filter(|row| row["threads"] == threads).count();
+    assert_eq!((of("1"), of("2"), folder.count("round")), (3, 3, 3));
+    for name in
+        ["(2560 samples) handwritten/none@cpu, 1 thread", "(2560 samples) handwritten/none@cpu, 2 threads"]
+    {
+        assert!(finished.stderr.contains(name), "{}", finished.stderr);
+    }
+    assert!(finished.stdout.contains("(2560 samples) on synthetic, cpu, 2 threads"), "{}", finished.stdout);
+    let logs = fs::read_dir(folder.path.join("logs")).unwrap();
+    let logs: Vec<String> = logs.map(|log| log.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    for part in ["-handwritten-none-cpu-1-", "-handwritten-none-cpu-2-"] {
+        assert!(logs.iter().any(|log| log.contains(part)), "{logs:?}");
+    }
+    let path = folder.path.display().to_string();
+    let json = invoke(["report", &path, "--format", "json"]).run().expect(0).stdout;
+    let report: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(report["comparisons"].as_array().unwrap().len(), 0, "they do not compete");
+    let quantities: Vec<&str> =
+        report["sweeps"].as_array().unwrap().iter().map(|one| one["quantity"].as_str().unwrap()).collect();
+    assert_eq!(quantities, ["speed_up", "train_seconds"]);
+    let points = report["sweeps"][0]["lines"][0]["points"].as_array().unwrap();
+    assert_eq!((&points[0]["at"], &points[0]["told"]), (&1.0.into(), &"1.00×".into()));
+    assert!(points[1]["value"]["median"].as_f64().unwrap() > 0.0);
+
+    // Held against a run of one number, each cell finds its own.
+    let (one, _) = bench("one", "1");
+    let compared =
+        invoke(["compare", &path, &one.path.display().to_string(), "--format", "json"]).run().expect(0);
+    let compared: Value = serde_json::from_str(&compared.stdout).unwrap();
+    let cells = compared["cells"].as_array().unwrap();
+    assert_eq!(cells.len(), 1);
+    assert_eq!(cells[0]["cell"]["threads"], 1);
+    let merged = out.path().join("merged");
+    let both = [format!("laptop={path}"), format!("laptop={}", one.path.display())];
+    invoke(["merge", &merged.display().to_string()]).args(both).run().expect(0);
+}
+
 #[test]
 fn a_sweep_of_many_cells_is_asked_back() {
     let Some(library) = minimal_c() else { return };

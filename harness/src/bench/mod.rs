@@ -19,6 +19,7 @@ pub mod runner;
 mod start;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -33,6 +34,7 @@ use prepare::Preparer;
 pub use request::{BenchRequest, Schedule, Selected};
 use run::Bench;
 pub(crate) use start::check_writable;
+pub use threads::ThreadCounts;
 
 use crate::executor::Waiting;
 
@@ -111,7 +113,7 @@ pub fn run(request: &BenchRequest, place: &Place, mut preparer: Preparer<'_>) ->
     let seconds = (runner.clock() - start).as_secs_f64();
     // Whoever interrupts wants no more of it.
     let is_probed = outcome != Outcome::Interrupted && ready.computes_on_processor();
-    let last_peak = is_probed.then(|| runner.peak(request.selected.threads)).flatten();
+    let last_peak = is_probed.then(|| runner.peak(request.selected.threads.most())).flatten();
     bench.record(&Event::Finished { outcome, seconds, peak: last_peak })?;
     let record = Record::read(&folder)?;
     trainmark_reports::write_all(&folder, &record)?;

@@ -390,8 +390,7 @@ impl<'p> Preparer<'p> {
                 self.add_unavailable(Unavailable { backend: info.name.clone(), device: None, reason })?;
             }
             for device in self.usable_devices(wanted, info)? {
-                for implementation in &implementations {
-                    let ready = self.ready_cell(workload, library, implementation, &device);
+                for ready in self.ready_cells(workload, library, &implementations, &device) {
                     if !self.cells.iter().any(|known| known.cell == ready.cell) {
                         self.cells.push(ready);
                     }
@@ -401,19 +400,38 @@ impl<'p> Preparer<'p> {
         Ok(())
     }
 
+    /// The cells of a library's implementations on a device: one for each number of threads on the
+    /// processor, and one elsewhere.
+    fn ready_cells(
+        &self,
+        workload: &Arc<Workload>,
+        library: &ReadyLibrary,
+        implementations: &[String],
+        device: &Device,
+    ) -> Vec<ReadyCell> {
+        let threads = self.selected.threads.all();
+        let counts = if device.is_cpu() { threads } else { &threads[..threads.len().min(1)] };
+        let of_implementation = |name: &String| {
+            let cells = counts.iter().map(|&count| self.ready_cell(workload, library, name, (device, count)));
+            cells.collect::<Vec<_>>()
+        };
+        implementations.iter().flat_map(of_implementation).collect()
+    }
+
     fn ready_cell(
         &self,
         workload: &Arc<Workload>,
         library: &ReadyLibrary,
         implementation: &str,
-        device: &Device,
+        (device, threads): (&Device, usize),
     ) -> ReadyCell {
         let cell = Cell {
             workload: workload.name.clone(),
             backend: library.info.name.clone(),
             implementation: implementation.into(),
             // Threads are the processor's; a device computes with its own.
-            threads: if device.is_cpu() { self.selected.threads } else { 1 },
+            threads: if device.is_cpu() { threads } else { 1 },
+            tells_threads: device.is_cpu() && self.selected.threads.are_several(),
             device: device.clone(),
             machine: None,
         };

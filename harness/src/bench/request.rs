@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use trainmark_reports::{Record, files};
 
+use super::ThreadCounts;
 use crate::data::DatasetChoice;
 use crate::executor::MemoryLimit;
 use crate::workload::Workload;
@@ -46,8 +47,8 @@ pub struct Selected {
     /// `TRAINMARK_DATA`, which a continuation may lack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_variable: Option<PathBuf>,
-    /// Threads per backend.
-    pub threads: usize,
+    /// Threads per backend; of several, each makes a cell of its own.
+    pub threads: ThreadCounts,
     /// Further folders of backends.
     pub backend_paths: Vec<PathBuf>,
     /// Neither build nor download anything from the network.
@@ -82,7 +83,7 @@ impl Selected {
     /// # Errors
     /// Naming the option, what it may be, and what was given.
     pub fn check(&self) -> anyhow::Result<()> {
-        check_within("--threads", self.threads as u64, 1024)?;
+        self.threads.all().iter().try_for_each(|&count| check_within("--threads", count as u64, 1024))?;
         if self.implementations.iter().any(String::is_empty) {
             bail!("--implementation is empty: write primitive or builtin");
         }
@@ -193,7 +194,7 @@ mod tests {
     #[test]
     fn a_request_of_an_earlier_version_is_read_and_written_alike() {
         let request: BenchRequest = serde_json::from_str(FLAT).expect("it can be read");
-        assert_eq!((request.schedule.seeds(), request.selected.threads), (vec![1, 2, 3], 2));
+        assert_eq!((request.schedule.seeds(), request.selected.threads.all()), (vec![1, 2, 3], &[2][..]));
         let flat: serde_json::Value = serde_json::from_str(FLAT).expect("it is JSON");
         assert_eq!(serde_json::to_value(&request).expect("it can be written"), flat);
     }

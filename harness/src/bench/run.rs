@@ -186,7 +186,7 @@ impl Bench<'_> {
 
 /// Log of a cell's worker, relative to the run folder.
 pub(super) fn log_name(ready: &ReadyCell, what: &str) -> String {
-    let Cell { workload, backend, implementation, device, .. } = &ready.cell;
+    let Cell { workload, backend, implementation, device, threads, tells_threads, .. } = &ready.cell;
     // Names come from plugins, and must not lead out of the folder.
     let legal = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
     // What is changed of a workload makes its name long: what tells backends apart must not be cut off.
@@ -196,7 +196,8 @@ pub(super) fn log_name(ready: &ReadyCell, what: &str) -> String {
     } else {
         format!("{workload:.30}-{:.8}", ready.workload.definition())
     };
-    let cell = format!("{workload}-{backend}-{implementation}-{device}");
+    let threads = if *tells_threads { format!("-{threads}") } else { String::new() };
+    let cell = format!("{workload}-{backend}-{implementation}-{device}{threads}");
     // Long ones would be no file names.
     let cell: String =
         cell.chars().take(100).map(|character| if legal(character) { character } else { '_' }).collect();

@@ -151,7 +151,7 @@ fn check_same_plan(record: &Record, request: &BenchRequest, ready: &Ready) -> an
 /// The record's beginning, not yet with the run's name.
 fn started(request: &BenchRequest, ready: &Ready, runner: &dyn Runner) -> anyhow::Result<Started> {
     let (schedule, dataset) = (&request.schedule, &ready.dataset);
-    let environment = environment(request.selected.threads, ready, runner);
+    let environment = environment(request.selected.threads.most(), ready, runner);
     Ok(Started {
         schema: SCHEMA,
         run_id: String::new(),
@@ -172,7 +172,7 @@ fn started(request: &BenchRequest, ready: &Ready, runner: &dyn Runner) -> anyhow
             timeout_seconds: schedule.timeout.as_secs_f64(),
             audit: schedule.audit,
         },
-        warnings: warnings(request.selected.threads, ready, &environment)
+        warnings: warnings(request.selected.threads.most(), ready, &environment)
             .iter()
             .map(ToString::to_string)
             .collect(),

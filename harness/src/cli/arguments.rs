@@ -90,6 +90,7 @@ const BENCH_EXAMPLES: &str = "Examples:
   trainmark bench ./libmine.so --quick         a library of your own, one epoch, one seed
   trainmark bench all --workload ./mine.toml   a network of your own (docs/workloads.md)
   trainmark bench tch --learning-rate 0.1,0.5,1 --batch-size 64,256   every combination, in one run
+  trainmark bench tch --threads 1,2,4          what more threads bring
   trainmark bench --resume latest              continue the run that was interrupted last
 
 Exit code: 0 all went well; 1 a run failed or nothing could be run; 2 the command line or
@@ -429,9 +430,9 @@ pub enum DataAction {
 /// What a worker may use.
 #[derive(Debug, Args)]
 pub struct WorkerArguments {
-    /// Threads per backend [default: all processors]
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
+    /// Threads per backend; `bench` and `check` take a list, each a cell [default: all processors]
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub threads: Vec<usize>,
     /// Longest time for one call of a backend, such as one epoch
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = units::parse_duration)]
     pub timeout: Duration,

@@ -26,9 +26,9 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser};
 
+use crate::bench::ThreadCounts;
 use crate::executor::{Executor, Limits, MemoryLimit, Program};
 use crate::interrupt::{Interrupt, Interrupted};
-use crate::machine;
 use crate::output;
 use crate::registry::{self, Registry};
 use crate::{signals, worker};
@@ -122,7 +122,7 @@ impl WorkerArguments {
         Limits::new(self.timeout, memory)
     }
 
-    fn threads(&self) -> usize {
-        self.threads.unwrap_or_else(machine::logical_cpus)
+    fn threads(&self) -> ThreadCounts {
+        ThreadCounts::new(&self.threads)
     }
 }

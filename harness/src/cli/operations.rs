@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use anyhow::bail;
 use trainmark_reports::operations::{OperationCell, OperationResult, Operations, read, write};
 use trainmark_reports::record::RunOutcome;
 
@@ -32,6 +33,9 @@ pub(super) fn run(arguments: &OperationsArguments) -> anyhow::Result<i32> {
         ..Selected::default()
     };
     let registry = super::registry(&arguments.backends)?;
+    if selected.threads.are_several() {
+        bail!("--threads {}: `operations` times with one number of threads at a time", selected.threads);
+    }
     selected.check()?;
     prepare::check_names(&selected, &registry)?;
     let left_out = operations::left_out(&selected.selections, &chosen)?;
@@ -45,7 +49,7 @@ pub(super) fn run(arguments: &OperationsArguments) -> anyhow::Result<i32> {
     // Before time is spent on what would not go on top of it.
     read(&folder)?;
     let mut ready = prepared(&selected, registry, &executor)?;
-    ready.wait(Waiting::at(executor.peak(selected.threads).as_ref()));
+    ready.wait(Waiting::at(executor.peak(selected.threads.most()).as_ref()));
     let run = OperationBench {
         operations: &chosen,
         workloads: &own,

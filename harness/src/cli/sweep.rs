@@ -19,12 +19,11 @@ const CHECK_SECONDS: f64 = 5.0;
 /// # Errors
 /// Where it is not meant, or there is nobody to ask.
 pub(super) fn ask(selected: &Selected, registry: &Registry, is_agreed: bool) -> anyhow::Result<()> {
-    let (workloads, backends) = (selected.workloads.len(), backends(selected, registry)?);
-    let cells = workloads * backends;
-    if is_agreed || cells <= MANY {
+    let numbers = [selected.workloads.len(), backends(selected, registry)?, selected.threads.all().len()];
+    if is_agreed || numbers.iter().product::<usize>() <= MANY {
         return Ok(());
     }
-    let text = words(workloads, backends);
+    let text = words(numbers);
     if !std::io::stdin().is_terminal() {
         bail!("{text}; with --yes it is begun");
     }
@@ -37,11 +36,12 @@ pub(super) fn ask(selected: &Selected, registry: &Registry, is_agreed: bool) -> 
     }
 }
 
-fn words(workloads: usize, backends: usize) -> String {
-    let cells = workloads * backends;
+fn words([workloads, backends, threads]: [usize; 3]) -> String {
+    let cells = workloads * backends * threads;
+    let of_threads = if threads > 1 { format!(", {threads} numbers of threads") } else { String::new() };
     format!(
-        "this is a sweep of {cells} cells at the least ({}, {}): their checks alone take about {}, beside an epoch \
-         of each and the time budget",
+        "this is a sweep of {cells} cells at the least ({}, {}{of_threads}): their checks alone take about {}, beside \
+         an epoch of each and the time budget",
         units::count(workloads, "workload"),
         units::count(backends, "backend"),
         units::seconds(cells as f64 * CHECK_SECONDS)
@@ -67,9 +67,13 @@ mod tests {
     #[test]
     fn the_number_and_the_time_are_told() {
         assert_eq!(
-            super::words(300, 4),
+            super::words([300, 4, 1]),
             "this is a sweep of 1200 cells at the least (300 workloads, 4 backends): their checks alone take about \
              1 h 40 min, beside an epoch of each and the time budget"
+        );
+        assert!(
+            super::words([30, 4, 2])
+                .contains("240 cells at the least (30 workloads, 4 backends, 2 numbers of")
         );
     }
 }

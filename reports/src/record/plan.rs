@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Device, Implementation, distinct};
+use crate::number::count;
 
 /// What a benchmark is to run: every cell once for every seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -183,8 +184,8 @@ pub struct DatasetInfo {
     pub fingerprint: String,
 }
 
-/// Backend × implementation × device × workload, and the machine where a record has several.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Backend × implementation × device × threads × workload, and the machine where a record has several.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Cell {
     /// Workload name.
     pub workload: String,
@@ -196,12 +197,22 @@ pub struct Cell {
     pub device: Device,
     /// Threads the backend was told to use.
     pub threads: usize,
+    /// Whether its name tells them, since others of its benchmark differ from it in them alone. It makes
+    /// no other cell of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tells_threads: bool,
     /// Label of the machine, in a record that was merged of several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<String>,
 }
 
 impl Cell {
+    /// What makes it the cell that it is.
+    fn identity(&self) -> (&str, &str, &Implementation, &Device, usize, Option<&str>) {
+        let Self { workload, backend, implementation, device, threads, machine, tells_threads: _ } = self;
+        (workload, backend, implementation, device, *threads, machine.as_deref())
+    }
+
     /// What stands before something that is told of its machine: `laptop: `, or nothing.
     pub(crate) fn machine_prefix(&self) -> String {
         self.machine.as_ref().map_or_else(String::new, |machine| format!("{machine}: "))
@@ -213,6 +224,16 @@ impl Cell {
             == (&other.workload, &other.backend, &other.implementation)
     }
 
+    /// Its device in words, with the threads where others of its benchmark have another number:
+    /// `cpu, 2 threads`.
+    pub fn device_words(&self) -> String {
+        self.with_threads(self.device.to_string())
+    }
+
+    fn with_threads(&self, text: String) -> String {
+        if self.tells_threads { format!("{text}, {}", count(self.threads, "thread")) } else { text }
+    }
+
     /// Its device, with the machine where the record has several: `cpu of laptop`.
     pub fn place(&self) -> String {
         match &self.machine {
@@ -222,10 +243,24 @@ impl Cell {
     }
 }
 
+impl PartialEq for Cell {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for Cell {}
+
+impl std::hash::Hash for Cell {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
+}
+
 impl std::fmt::Display for Cell {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { workload, backend, implementation, .. } = self;
-        write!(f, "{workload} {backend}/{implementation}@{}", self.place())
+        write!(f, "{workload} {backend}/{implementation}@{}", self.with_threads(self.place()))
     }
 }
 

@@ -2,15 +2,18 @@
 
 use super::CellSummary;
 use crate::number::count;
-use crate::record::Cell;
+use crate::record::{Cell, distinct};
 
-/// The cells of one workload on one device of one machine: what may be compared.
+/// The cells of one workload on one device of one machine, with one number of threads: what may be
+/// compared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group<'r> {
     /// Workload name.
     pub workload: String,
     /// The device, with its machine where the record has several: [`Cell::place`]; and that it is a
     /// software renderer, where it is.
+    pub place: String,
+    /// The same with the number of threads, where the device has groups with several: `cpu, 2 threads`.
     pub device: String,
     /// Its cells, in the plan's order.
     pub cells: Vec<CellSummary<'r>>,
@@ -43,25 +46,26 @@ impl Group<'_> {
         self.cells.iter().any(|summary| summary.is_software)
     }
 
-    /// A cell's name among those of its group: backend and implementation, and
-    /// the threads where the group has more than one number of them.
+    /// A cell's name among those of its group: backend and implementation.
     pub fn label(&self, cell: &Cell) -> String {
-        let mut label = cell.implementation.label(&cell.backend);
-        if self.cells.iter().any(|other| other.cell.threads != cell.threads) {
-            label = format!("{label} ({})", count(cell.threads, "thread"));
-        }
-        label
+        cell.implementation.label(&cell.backend)
     }
 }
 
-/// The summaries by workload, device and machine, in the order of their first cells.
+/// The summaries by workload, device, machine and number of threads, in the order of their first cells.
 pub fn group(summaries: Vec<CellSummary<'_>>) -> Vec<Group<'_>> {
+    let threads = distinct(summaries.iter().map(|summary| (place(summary), summary.cell.threads)));
+    let device = |place: &str, own: usize| match threads.iter().filter(|(of, _)| of == place).count() {
+        0 | 1 => place.to_owned(),
+        _ => format!("{place}, {}", count(own, "thread")),
+    };
     let mut groups: Vec<Group<'_>> = Vec::new();
     for summary in summaries {
-        let (workload, device) = (summary.cell.workload.clone(), place(&summary));
+        let (workload, place) = (summary.cell.workload.clone(), place(&summary));
+        let device = device(&place, summary.cell.threads);
         match groups.iter_mut().find(|group| group.workload == workload && group.device == device) {
             Some(group) => group.cells.push(summary),
-            None => groups.push(Group { workload, device, cells: vec![summary] }),
+            None => groups.push(Group { workload, place, device, cells: vec![summary] }),
         }
     }
     groups

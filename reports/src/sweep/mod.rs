@@ -18,7 +18,7 @@ use crate::summary::{CellSummary, Group, group};
 pub struct Sweep<'s> {
     /// What varies along it.
     pub axis: Axis,
-    /// The device, as [`Group::device`] tells it.
+    /// The device, as [`Group::place`] tells it.
     pub device: &'s str,
     /// The settings that other sweeps of this axis have otherwise: `batch size 64`.
     pub fixed: Vec<String>,
@@ -84,7 +84,7 @@ fn placed<'s>(record: &'s Record, group: &'s Group<'s>) -> impl Iterator<Item = 
     group.cells.iter().filter_map(move |summary| {
         let workload = record.started.plan.workload(&summary.cell.workload)?;
         let settings = Settings::of(record, summary.cell)?;
-        Some(Placed { device: &group.device, workload, settings, summary })
+        Some(Placed { device: &group.place, workload, settings, summary })
     })
 }
 

@@ -86,6 +86,8 @@ fn more_threads_are_held_against_the_fewest_by_seed() {
         record.runs.push(faster);
     }
     assert_eq!(told(&record, "speed_up", "builtin"), ["1.00×", "3.00×"]);
+    let devices: Vec<String> = group(summarize(&record)).into_iter().map(|group| group.device).collect();
+    assert_eq!(devices, ["cpu, 2 threads", "cpu, 8 threads"], "they are not held against each other");
     let pictures = all_pictures(&record);
     assert_eq!(pictures.len(), 2, "training learns the same on any number of threads");
 }

@@ -300,7 +300,7 @@ fn builtin_line(pair: &BuiltinPair<'_>) -> String {
         "{}, {} on {}: built-in {} per epoch, primitive {}, which is {}{} as long{}",
         builtin.cell.backend,
         builtin.cell.workload,
-        builtin.cell.device,
+        builtin.cell.device_words(),
         seconds(of_builtin),
         seconds(of_primitive),
         ratio(times),

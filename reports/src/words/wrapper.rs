@@ -40,7 +40,7 @@ fn told(record: &Record, pair: &WrapperPair<'_>) -> String {
         bracket(pair.seconds.interval, significant),
         wrapper(record, pair.one.cell),
         with_implementation(pair),
-        pair.one.cell.device,
+        pair.one.cell.device_words(),
         doubt(Some(&pair.seconds))
     )
 }
@@ -50,7 +50,7 @@ fn line(record: &Record, pair: &WrapperPair<'_>) -> String {
         "{}, {} on {}: {}, {}, which is {}{} as long{}",
         pair.engine,
         with_implementation(pair),
-        pair.one.cell.device,
+        pair.one.cell.device_words(),
         with_time(record, pair.one),
         with_time(record, pair.other),
         ratio(times(pair)),

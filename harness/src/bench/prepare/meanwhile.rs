@@ -203,8 +203,7 @@ impl Preparer<'_> {
             let usable = library.info.devices.iter().filter(|one| one.unavailable.is_none());
             for device in usable.filter(|one| missing(&one.id).is_none()).map(|one| Device::from(&*one.id)) {
                 if wanted.wants(&device) {
-                    let names = implementations.iter();
-                    cells.extend(names.map(|name| self.ready_cell(workload, library, name, &device)));
+                    cells.extend(self.ready_cells(workload, library, &implementations, &device));
                 }
             }
         }

@@ -3,19 +3,28 @@
 use std::collections::HashSet;
 
 use super::script::{Screen, Scripted};
-use crate::bench::Selected;
 use crate::bench::prepare::Preparer;
+use crate::bench::{Selected, ThreadCounts};
 use crate::registry::Registry;
 use crate::worker::protocol::DeviceInfo;
 use crate::workload;
 
 /// The cells that a library by its path gives, and what the screen was told.
 fn prepared(scripted: &Scripted, selected: Selected) -> anyhow::Result<(Vec<String>, Vec<String>)> {
+    prepared_with(scripted, selected, &[4])
+}
+
+/// The same with these numbers of threads.
+fn prepared_with(
+    scripted: &Scripted,
+    selected: Selected,
+    threads: &[usize],
+) -> anyhow::Result<(Vec<String>, Vec<String>)> {
     let folder = tempfile::tempdir()?;
     let library = folder.path().join("liba.so");
     std::fs::write(&library, "not looked at")?;
     let selections = vec![library.display().to_string()];
-    let selected = Selected { selections, threads: 4, ..selected };
+    let selected = Selected { selections, threads: ThreadCounts::new(threads), ..selected };
     let mut screen = Screen::default();
     let mut preparer = Preparer::new(&selected, Registry::default(), &scripted.script, &mut screen)?;
     let wanted = preparer.wanted()?;
@@ -37,6 +46,13 @@ fn cells_stand_workload_by_workload() {
     let (cells, lines) = prepared(&scripted, selected(&["lenet-bn", "lenet"])).expect("it loads");
     assert_eq!(cells, ["lenet-bn a/primitive@cpu of 4", "lenet a/none@cpu of 4"]);
     assert_eq!(lines, [""; 0]);
+}
+
+#[test]
+fn every_number_of_threads_is_a_cell_that_tells_it() {
+    let scripted = Scripted::new(&[]);
+    let (cells, _) = prepared_with(&scripted, selected(&["lenet"]), &[1, 2, 1]).expect("it loads");
+    assert_eq!(cells, ["lenet a/none@cpu, 1 thread of 1", "lenet a/none@cpu, 2 threads of 2"]);
 }
 
 #[test]
@@ -72,7 +88,7 @@ fn told_of_fit(implementations: &[&str], selected: Selected) -> Result<Vec<Strin
     let library = folder.path().join("liba.so");
     std::fs::write(&library, "not looked at").expect("writable");
     let selections = implementations.iter().map(|name| format!("{}{name}", library.display())).collect();
-    let selected = Selected { selections, threads: 4, ..selected };
+    let selected = Selected { selections, threads: ThreadCounts::new(&[4]), ..selected };
     let mut screen = Screen::default();
     let mut preparer =
         Preparer::new(&selected, Registry::default(), &scripted.script, &mut screen).expect("it is there");

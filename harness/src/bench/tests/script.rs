@@ -500,6 +500,7 @@ pub(super) fn cell(name: &str) -> ReadyCell {
         implementation: implementation.into(),
         device: device.into(),
         threads: 1,
+        tells_threads: false,
         machine: None,
     };
     let library = ReadyLibrary {
