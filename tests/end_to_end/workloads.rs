@@ -335,7 +335,7 @@ fn each_number_of_threads_is_a_cell() {
     assert_eq!(cells.len(), 1);
     assert_eq!(cells[0]["cell"]["threads"], 1);
     let merged = out.path().join("merged");
-    let both = [format!("laptop={path}"), format!("laptop={}", one.path.display())];
+    let both = [format!("laptop={path}"), format!("server={}", one.path.display())];
     invoke(["merge", &merged.display().to_string()]).args(both).run().expect(0);
 }
 
