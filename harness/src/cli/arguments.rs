@@ -54,7 +54,7 @@ pub enum Command {
     },
     /// Show where the data set lies, or fetch it.
     Data(DataArguments),
-    /// Render a run's CSV and HTML again, and print its table, or Markdown or JSON.
+    /// Render a run's CSV and HTML again, and print its table, or another document.
     #[command(after_help = REPORT_EXAMPLES)]
     Report(ReportArguments),
     /// Say of each cell whether a run is slower or faster than an earlier one.
@@ -336,7 +336,7 @@ pub struct ReportArguments {
     pub run: Option<PathBuf>,
     /// Names of [`FORMATS`].
     #[arg(long, help = format!("csv and html: files in the run folder; {}: to standard output, nothing else",
-        document_names().join(" or ")), value_name = "NAME", value_delimiter = ',', default_values = ["html", "csv"],
+        document_names().join(", ")), value_name = "NAME", value_delimiter = ',', default_values = ["html", "csv"],
         value_parser = PossibleValuesParser::new(FORMATS.map(|format| format.name)))]
     pub format: Vec<String>,
 }

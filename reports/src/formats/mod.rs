@@ -2,6 +2,7 @@
 //! programs and places than a browser, such as Markdown for a pull request and JSON for a
 //! script. A new one is a file here and a line in [`FORMATS`].
 
+mod dashboard;
 mod grid;
 pub mod json;
 pub mod markdown;
@@ -38,7 +39,7 @@ pub enum Output {
 }
 
 /// All of them; where several files are written, a reader is told of the first one's.
-pub const FORMATS: [Format; 4] = [
+pub const FORMATS: [Format; 6] = [
     Format {
         name: "html",
         output: Output::Files { write: crate::write_html, first: (html::FILE, "report") },
@@ -46,6 +47,8 @@ pub const FORMATS: [Format; 4] = [
     Format { name: "csv", output: Output::Files { write: crate::write_csv, first: (csv::SUMMARY, "csv") } },
     Format { name: "markdown", output: Output::Document(|record| Ok(markdown::markdown(record))) },
     Format { name: "json", output: Output::Document(json::json) },
+    Format { name: "bencher", output: Output::Document(dashboard::bencher) },
+    Format { name: "gh-benchmark", output: Output::Document(dashboard::github_action) },
 ];
 
 /// A number, or `–` where there is none.

@@ -1,6 +1,9 @@
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::{json, markdown};
+use super::{dashboard, json, markdown};
 use crate::example;
 use crate::record::RunOutcome;
 use crate::summary::{group, summarize};
@@ -153,4 +156,111 @@ fn every_form_begins_with_the_same_answer() {
 #[test]
 fn markdown_mentions_nobody() {
     assert_eq!(super::markdown::escape("by @somebody, on tch@cpu"), "by @<!-- -->somebody, on tch@cpu");
+}
+
+/// What Bencher's published schema allows in place of a metric.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BencherMetric {
+    value: f64,
+    lower_value: Option<f64>,
+    upper_value: Option<f64>,
+}
+
+type BencherDocument = BTreeMap<String, BTreeMap<String, BencherMetric>>;
+
+/// The example that stands beside that schema.
+const BENCHER_EXAMPLE: &str = r#"{
+    "benchmark_name": {
+        "latency": { "value": 88.0, "lower_value": 87.42, "upper_value": 88.88 },
+        "throughput": { "value": 5.55, "lower_value": 3.14, "upper_value": 6.30 }
+    },
+    "/bin/sh -c ./my_build_script.sh": { "build-time": { "value": 87.0 } },
+    "my_binary": { "file-size": { "value": 42.0 } }
+}"#;
+
+/// What github-action-benchmark reads of each entry, as its README has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ActionEntry {
+    name: String,
+    unit: String,
+    value: f64,
+    range: Option<String>,
+    extra: Option<String>,
+}
+
+/// The example with the ceiling and a graphics processor.
+fn with_ceiling() -> crate::Record {
+    let mut record = example::record();
+    record.started.roles.insert("handwritten".to_owned(), crate::record::Role::Ceiling);
+    record
+}
+
+#[test]
+fn a_dashboard_reads_each_cell() {
+    let text = dashboard::bencher(&with_ceiling()).unwrap();
+    let [read, example]: [BencherDocument; 2] =
+        [&text, BENCHER_EXAMPLE].map(|text| serde_json::from_str(text).unwrap());
+    assert_eq!(example.len(), 3);
+    let timed = summarize(&example::record()).iter().filter(|cell| cell.seconds().is_some()).count();
+    assert_eq!(read.len(), timed, "each cell is a benchmark of its own");
+    for metric in read.values().flat_map(BTreeMap::values) {
+        let (low, high) = (metric.lower_value, metric.upper_value);
+        assert!(low.is_none_or(|low| low <= metric.value) && high.is_none_or(|high| metric.value <= high));
+        assert_eq!(low.is_some(), high.is_some());
+    }
+    let ceilings = read.iter().filter(|(name, _)| name.contains(" handwritten/"));
+    assert!(ceilings.clone().count() > 0);
+    let first: Vec<_> = read.iter().take(2).map(|(name, _)| name.clone()).collect();
+    let document: Value = serde_json::from_str(&text).unwrap();
+    insta::assert_snapshot!(
+        serde_json::to_string_pretty(
+            &first.iter().map(|name| (name, &document[name])).collect::<BTreeMap<_, _>>()
+        )
+        .unwrap()
+    );
+}
+
+#[test]
+fn an_action_reads_what_less_is_better_of() {
+    let text = dashboard::github_action(&with_ceiling()).unwrap();
+    let entries: Vec<ActionEntry> = serde_json::from_str(&text).unwrap();
+    let mut names: Vec<&str> = entries.iter().map(|entry| &*entry.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), entries.len(), "a name is a series");
+    assert!(!text.contains("accuracy"), "{text}");
+    let shown: Vec<String> = entries
+        .iter()
+        .take(8)
+        .map(|ActionEntry { name, unit, value, range, extra }| {
+            format!(
+                "{name} | {value} {unit} | {} | {}",
+                range.as_deref().unwrap_or("–"),
+                extra.as_deref().unwrap()
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(shown.join("\n"));
+}
+
+#[test]
+fn a_dashboard_gets_no_number_that_does_not_count() {
+    let mut record = with_ceiling();
+    let cell = record.started.plan.cells[0].clone();
+    let failed = record.runs.iter_mut().filter(|run| run.cell == cell);
+    failed.for_each(|run| run.end.outcome = RunOutcome::Failed);
+    let read: BencherDocument = serde_json::from_str(&dashboard::bencher(&record).unwrap()).unwrap();
+    let all: BencherDocument = serde_json::from_str(&dashboard::bencher(&with_ceiling()).unwrap()).unwrap();
+    assert_eq!(read.len() + 1, all.len());
+    assert!(!read.contains_key(&cell.to_string()) && all.contains_key(&cell.to_string()), "{cell}");
+    record.runs.clear();
+    for document in [dashboard::bencher, dashboard::github_action] {
+        let refused = document(&record).unwrap_err().to_string();
+        assert!(
+            refused.starts_with("no number for a dashboard in ") && refused.contains("No run trained"),
+            "{refused}"
+        );
+    }
 }

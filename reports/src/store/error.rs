@@ -122,6 +122,14 @@ pub enum StoreError {
         /// What is wrong with it.
         cause: String,
     },
+    /// A document of times is asked for of a run that has none.
+    #[error("no number for a dashboard in {run}: {why}; see its failures with `trainmark report {run}`")]
+    NothingTimed {
+        /// The run.
+        run: String,
+        /// Why there is nothing.
+        why: &'static str,
+    },
     /// A CSV file or the report could not be made of the record, which is a bug.
     #[error("cannot make {file} of the record: {cause}; please report this")]
     Render {
