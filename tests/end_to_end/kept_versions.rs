@@ -66,6 +66,24 @@ fn dependency(value: &Value) -> (Option<String>, Table) {
     }
 }
 
+/// Whether a version has the features of the default one. One that it cannot be built with is there and
+/// empty, and what a feature switches on may be in a crate of its own, `dep:CRATE`.
+fn have_same_features(default: &Table, version: &Table) -> bool {
+    let [default, version] = [default, version].map(|table| child(table, &["features"]));
+    let entries = |value: &Value| -> Vec<String> {
+        let list = value.as_array().cloned().unwrap_or_default();
+        list.iter().map(|entry| entry.as_str().unwrap().to_owned()).collect()
+    };
+    let is_as = |(all, its): (&Value, &Value)| {
+        let [all, its] = [all, its].map(entries);
+        let mut added = its.iter().filter(|entry| !all.contains(entry)).peekable();
+        its.is_empty()
+            || all == its
+            || (added.peek().is_some() && added.all(|entry| entry.starts_with("dep:")))
+    };
+    default.keys().eq(version.keys()) && default.values().zip(version.values()).all(is_as)
+}
+
 /// In what a version's `Cargo.toml` differs from the backend's besides its framework's version.
 fn differences(default: &Table, version: &Table, name: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -82,9 +100,8 @@ fn differences(default: &Table, version: &Table, name: &str) -> Vec<String> {
     compare("lib.path", library.get("path").and_then(Value::as_str) == Some("../../src/lib.rs"));
     compare("crate-type", child(default, &["lib"]).get("crate-type") == library.get("crate-type"));
     compare("workspace", version.contains_key("workspace"));
-    for key in ["features", "lints"] {
-        compare(key, child(default, &[key]) == child(version, &[key]));
-    }
+    compare("lints", child(default, &["lints"]) == child(version, &["lints"]));
+    compare("features", have_same_features(default, version));
     for key in ["dependencies", "build-dependencies"] {
         let [all, its] = [default, version].map(|table| child(table, &[key]));
         let (of_framework, others): (Vec<_>, Vec<_>) =
@@ -175,6 +192,9 @@ fn what_differs_is_told() {
     assert_eq!(told(&version.replace("slow.opt-level = 0", "")), [""; 0]);
     let apart = "default-features = false, features = [\"std\"] }\ncore-threads = { version = \"=0.9.2\" }";
     assert_eq!(told(&version.replace("default-features = false }", apart)), [""; 0]);
+    for (from, to) in [("[\"core/cuda\"]", "[]"), ("core/cuda", "dep:core-cuda")] {
+        assert_eq!(told(&version.replace(from, to)), [""; 0], "{to}");
+    }
     for (from, to, expected) in [
         ("\"mine\"", "\"yours\"", "name"),
         ("2024", "2021", "edition"),
@@ -182,6 +202,8 @@ fn what_differs_is_told() {
         ("cdylib", "dylib", "crate-type"),
         ("[workspace]", "", "workspace"),
         ("core/cuda", "core/cudnn", "features"),
+        ("core/cuda\"", "core/cuda\", \"core/cudnn\"", "features"),
+        ("cuda = [\"core/cuda\"]", "", "features"),
         ("other = \"1\"", "", "dependencies"),
         ("other = \"1\"", "other = \"2\"", "other"),
         ("\"=0.9.2\"", "\"0.9.2\"", "core"),
