@@ -1,9 +1,8 @@
 //! What a reader sees of a sweep: a benchmark with lists of values, through the real binary.
 
-use trainmark_tests::browser::{Media, Scheme};
 use trainmark_tests::{Repository, RunFolder, handwritten, invoke};
 
-use super::accessibility::assert_accessible;
+use super::accessibility::assert_accessible_however_shown;
 use super::{assert_quiet, open};
 
 const FIGURE: &str = "figure[data-chart=\"sweep\"]";
@@ -48,16 +47,7 @@ fn a_sweep_is_drawn_in_each_form() {
     assert!(
         page.texts(&format!("{FIGURE} .tick")).iter().any(|text| text.contains("not reached in 2 epochs"))
     );
-    for scheme in [Scheme::Light, Scheme::Dark] {
-        page.show_on(Media::Screen, scheme);
-        for width in [360, 1400] {
-            page.resize(width, 900);
-            page.settle();
-            assert_accessible(&page, &format!("{} at {width} pixels", scheme.name()));
-        }
-    }
-    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })");
-    assert_accessible(&page, "with all details open");
+    assert_accessible_however_shown(&page);
     let wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
     page.resize(360, 900);
     assert_eq!(page.evaluate(wide), false, "it scrolls sideways");
