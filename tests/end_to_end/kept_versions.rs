@@ -76,10 +76,9 @@ fn have_same_features(default: &Table, version: &Table) -> bool {
     };
     let is_as = |(all, its): (&Value, &Value)| {
         let [all, its] = [all, its].map(entries);
-        let mut added = its.iter().filter(|entry| !all.contains(entry)).peekable();
-        its.is_empty()
-            || all == its
-            || (added.peek().is_some() && added.all(|entry| entry.starts_with("dep:")))
+        let added: Vec<&String> = its.iter().filter(|entry| !all.contains(entry)).collect();
+        let is_elsewhere = !added.is_empty() && added.iter().all(|entry| entry.starts_with("dep:"));
+        its.is_empty() || all == its || is_elsewhere
     };
     default.keys().eq(version.keys()) && default.values().zip(version.values()).all(is_as)
 }

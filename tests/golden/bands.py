@@ -17,9 +17,9 @@ entropy with the natural logarithm. Made with PyTorch 2.11.0; see README.md.
 
     pip install -r requirements.txt
     python bands.py --data-dir DIR [--workload lenet-bn] [--seeds 1-12] [--epochs 8] [--out FILE]
+    python bands.py --data-dir DIR --workload lenet --grid 0.25,0.5,1,2,4 --seeds 1-5 --epochs 5
 
 Without --workload all of WORKLOADS are trained, each with its seeds and epochs.
-    python bands.py --data-dir DIR --workload lenet --grid 0.25,0.5,1,2,4 --seeds 1-5 --epochs 5
 
 DIR holds the four official .gz IDX files. Without --data-dir the environment
 variable TRAINMARK_DATA is used, else ../../data beside this script's folder; in each

@@ -38,6 +38,18 @@ impl ThreadCounts {
         self.0.iter().copied().max().unwrap_or(1)
     }
 
+    /// Refuses several, where something `is_done` with one number at a time.
+    ///
+    /// # Errors
+    /// With the numbers.
+    pub fn check_one(&self, is_done: &str) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            !self.are_several(),
+            "--threads {self}: {is_done} with one number of threads at a time"
+        );
+        Ok(())
+    }
+
     /// Whether there are several, so that a cell's name tells its own.
     pub fn are_several(&self) -> bool {
         self.0.len() > 1

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use trainmark_reports::record::Implementation;
 
 use super::arguments::CheckArguments;
@@ -62,9 +62,7 @@ fn check(
         offline: arguments.data.offline,
         ..Selected::default()
     };
-    if selected.threads.are_several() {
-        bail!("--threads {}: cases are tried with one number of threads at a time", selected.threads);
-    }
+    selected.threads.check_one("cases are tried")?;
     selected.check()?;
     prepare::check_names(&selected, &registry)?;
     let mut screen = progress::for_stderr();

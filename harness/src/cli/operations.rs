@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use anyhow::bail;
 use trainmark_reports::operations::{OperationCell, OperationResult, Operations, read, write};
 use trainmark_reports::record::RunOutcome;
 
@@ -33,9 +32,7 @@ pub(super) fn run(arguments: &OperationsArguments) -> anyhow::Result<i32> {
         ..Selected::default()
     };
     let registry = super::registry(&arguments.backends)?;
-    if selected.threads.are_several() {
-        bail!("--threads {}: `operations` times with one number of threads at a time", selected.threads);
-    }
+    selected.threads.check_one("`operations` times")?;
     selected.check()?;
     prepare::check_names(&selected, &registry)?;
     let left_out = operations::left_out(&selected.selections, &chosen)?;

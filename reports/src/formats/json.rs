@@ -12,7 +12,7 @@ use crate::record::{
 };
 use crate::statistics::{Comparison, Interval};
 use crate::store::StoreError;
-use crate::summary::{EpochSeconds, TimeToTarget, group, summarize};
+use crate::summary::{EpochSeconds, Group, TimeToTarget, group, summarize};
 use crate::sweep::{self, Picture};
 use crate::table::{self, CellRow, Column, Value};
 use crate::warnings::{Warning, warnings};
@@ -125,6 +125,7 @@ pub fn json(record: &Record) -> Result<String, StoreError> {
     let plan = &started.plan;
     let summaries = summarize(record);
     let cells = table::cells(record, &summaries);
+    let groups = group(summaries.clone());
     to_text(&Document {
         schema: SCHEMA,
         kind: "report",
@@ -132,7 +133,7 @@ pub fn json(record: &Record) -> Result<String, StoreError> {
         unix_time: started.unix_time,
         command: &started.command,
         outcome: record.outcome,
-        headline: Headline::of(record, &group(summaries.clone())),
+        headline: Headline::of(record, &groups),
         warnings: warnings(record),
         dataset: &plan.dataset,
         workloads: &plan.workloads,
@@ -140,8 +141,8 @@ pub fn json(record: &Record) -> Result<String, StoreError> {
         seeds: &plan.seeds,
         noise_floor: record.noise_floor(),
         cells: cells.rows.iter().map(|row| cell(&cells.columns, row)).collect(),
-        comparisons: comparisons(record),
-        sweeps: sweep::all_pictures(record),
+        comparisons: comparisons(record, &groups),
+        sweeps: sweep::all_pictures(record, &groups),
         failures: record.failures().map(failure).collect(),
         unavailable: &started.unavailable,
         notes: &started.notes,
@@ -188,10 +189,10 @@ impl From<&TimeToTarget> for Target {
     }
 }
 
-fn comparisons(record: &Record) -> Vec<Relation<'_>> {
+fn comparisons<'r>(record: &'r Record, groups: &[Group<'r>]) -> Vec<Relation<'r>> {
     let mut relations = Vec::new();
-    for group in group(summarize(record)) {
-        let relative = Relative::of(record, &group);
+    for group in groups {
+        let relative = Relative::of(record, group);
         for (baseline, of_baseline) in group.cells.iter().enumerate() {
             for (subject, of_subject) in group.cells.iter().enumerate() {
                 let Some(comparison) = relative.get(baseline, subject) else { continue };

@@ -11,7 +11,7 @@ pub use picture::{Picture, Point, Quantity, Spread, Trace};
 
 use self::axis::Settings;
 use crate::record::{Cell, Record, WorkloadInfo, distinct};
-use crate::summary::{CellSummary, Group, group};
+use crate::summary::{CellSummary, Group};
 
 /// The lines of one axis that may be held against each other: on one device, all else alike.
 #[derive(Debug, Clone, PartialEq)]
@@ -191,8 +191,7 @@ pub fn pictures<'s>(record: &'s Record, groups: &'s [Group<'s>]) -> Vec<(Sweep<'
     drawn.filter(|(_, pictures)| !pictures.is_empty()).collect()
 }
 
-/// The same of a record by itself, without its summaries.
-pub fn all_pictures(record: &Record) -> Vec<Picture> {
-    let groups = group(crate::summary::summarize(record));
-    pictures(record, &groups).into_iter().flat_map(|(_, pictures)| pictures).collect()
+/// The same without what each is of.
+pub fn all_pictures(record: &Record, groups: &[Group<'_>]) -> Vec<Picture> {
+    pictures(record, groups).into_iter().flat_map(|(_, pictures)| pictures).collect()
 }

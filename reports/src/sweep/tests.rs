@@ -2,7 +2,11 @@ use super::*;
 use crate::example;
 use crate::formats::{json, markdown};
 use crate::record::RunOutcome;
-use crate::summary::summarize;
+use crate::summary::{group, summarize};
+
+fn all_pictures(record: &Record) -> Vec<Picture> {
+    super::all_pictures(record, &group(summarize(record)))
+}
 
 /// The title of every picture, with the names of its lines.
 fn titles(record: &Record) -> Vec<String> {
