@@ -93,7 +93,8 @@ impl<'c> Check<'c> {
             .collect();
         if self.is_below_noise() {
             lines.push(format!(
-                "the noise floor is above {percent}%: a cell that is slower by less than it is not told"
+                "the noise floor is above {percent}%: a cell that is slower by less than it is not told; more \
+                 seeds lower it"
             ));
         }
         lines.extend(self.slower.iter().map(|pair| {
@@ -125,8 +126,6 @@ impl<'c> Check<'c> {
         let names = self.undecided.iter();
         let names: Vec<String> =
             names.map(|(pair, high)| format!("{} (up to {}×)", pair.cell, close(*high))).collect();
-        // Below the noise floor no number of seeds decides.
-        let remedy = if self.is_below_noise() { "" } else { "; more seeds would decide" };
-        Some(format!("not decided for {}: {}{remedy}", names.len(), names.join(", ")))
+        Some(format!("not decided for {}: {}; more seeds would decide", names.len(), names.join(", ")))
     }
 }

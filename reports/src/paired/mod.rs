@@ -21,14 +21,31 @@ use crate::summary::{CellSummary, Group};
 /// How far two runs of the same cell and seed differed.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct NoiseFloor {
-    /// The greatest ratio of the slower to the faster run of a pair, at least 1.
+    /// The ratio, at least 1, up to which a mean over rounds may differ by nothing but the machine:
+    /// [`statistics::Noise::of_mean`].
     pub ratio: f64,
-    /// Pairs that it was found of.
+    /// The same of two single runs: the greatest ratio of the slower to the faster one of a pair.
+    pub greatest: f64,
+    /// Pairs that they were found of.
     pub pairs: usize,
 }
 
 impl NoiseFloor {
-    /// By how many per cent the runs of a pair differed at most.
+    fn of(pairs: &[(f64, f64)]) -> Option<Self> {
+        let statistics::Noise { pairs, greatest, of_mean } = statistics::Noise::of(pairs)?;
+        Some(Self { ratio: of_mean, greatest, pairs })
+    }
+
+    /// That of two machines, neither of which may be called quieter than it is.
+    fn and(self, other: Self) -> Self {
+        Self {
+            ratio: self.ratio.max(other.ratio),
+            greatest: self.greatest.max(other.greatest),
+            pairs: self.pairs + other.pairs,
+        }
+    }
+
+    /// By how many per cent a mean may differ by nothing but the machine.
     pub fn percent(&self) -> f64 {
         100.0 * (self.ratio - 1.0)
     }
@@ -44,13 +61,15 @@ struct Again<'r> {
 }
 
 impl Record {
-    /// The noise floor of its machine: the seconds per epoch of each [`Purpose::Repeat`]
-    /// against those of the run that it repeats. `None` where nothing was run twice.
+    /// The noise floor of its machine, of several the greatest: the seconds per epoch of each
+    /// [`Purpose::Repeat`] against those of the run that it repeats. `None` where nothing was run twice.
     pub fn noise_floor(&self) -> Option<NoiseFloor> {
-        let repeated = self.repeated(Purpose::Repeat);
-        let pairs: Vec<(f64, f64)> = repeated.map(|again| (again.seconds, again.first)).collect();
-        let ratio = statistics::noise_floor(&pairs)?;
-        Some(NoiseFloor { ratio, pairs: pairs.len() })
+        let mut machines: BTreeMap<Option<&str>, Vec<(f64, f64)>> = BTreeMap::new();
+        for again in self.repeated(Purpose::Repeat) {
+            let pairs = machines.entry(again.run.cell.machine.as_deref()).or_default();
+            pairs.push((again.seconds, again.first));
+        }
+        machines.values().filter_map(|pairs| NoiseFloor::of(pairs)).reduce(NoiseFloor::and)
     }
 
     /// How many times as long the benchmark's first run took at the end of it.

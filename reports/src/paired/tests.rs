@@ -24,6 +24,39 @@ fn the_noise_floor_is_what_a_repeat_took_beyond_the_first() {
 }
 
 #[test]
+fn one_outlier_of_many_pairs_is_not_the_floor_of_a_mean() {
+    let mut record = with_repeats(Purpose::Repeat, 1.01);
+    let repeats: Vec<Run> =
+        record.runs.iter().filter(|run| run.purpose == Purpose::Repeat).cloned().collect();
+    let samples: Vec<Run> = repeats.iter().filter_map(|run| record.repeated_by(run).cloned()).collect();
+    for (seed, factor) in (11..19).zip([1.3, 1.0, 1.01, 0.99, 1.0, 0.98, 1.02, 1.0]) {
+        let (mut sample, mut repeat) = (samples[0].clone(), samples[0].clone());
+        (sample.seed, repeat.seed, repeat.purpose) = (seed, seed, Purpose::Repeat);
+        repeat.epochs.iter_mut().for_each(|epoch| epoch.train_seconds *= factor);
+        record.runs.extend([sample, repeat]);
+    }
+    let floor = record.noise_floor().unwrap();
+    assert!((floor.greatest - 1.3).abs() < 1e-9, "{floor:?}");
+    assert!(1.03 < floor.ratio && floor.ratio < 1.12, "{floor:?}");
+    assert_eq!(floor.pairs, 11);
+    let told = crate::words::floor_in_words(Some(floor));
+    assert!(told.contains("the mean of 11 pairs of runs of the same may be off"), "{told}");
+    assert!(told.ends_with("the runs of one differed by at most 30 %."), "{told}");
+}
+
+#[test]
+fn a_merged_runs_floor_is_that_of_the_noisiest_machine() {
+    let mut record = with_repeats(Purpose::Repeat, 1.02);
+    let mut other = with_repeats(Purpose::Repeat, 1.2).runs;
+    for run in &mut other {
+        run.cell.machine = Some("other".to_owned());
+    }
+    record.runs.extend(other);
+    let floor = record.noise_floor().unwrap();
+    assert!((floor.ratio - 1.2).abs() < 1e-9 && floor.pairs == 6, "{floor:?}");
+}
+
+#[test]
 fn a_failed_repeat_is_no_pair() {
     let mut record = with_repeats(Purpose::Repeat, 1.5);
     for run in record.runs.iter_mut().filter(|run| !run.is_sample()) {

@@ -64,9 +64,9 @@ const LEAST_UNFINISHED_SECONDS: f64 = 1e-3;
 /// slows down.
 const LEAST_UNFINISHED_ON_DEVICE: f64 = 1e-4;
 
-/// The share beyond which a difference is more than noise.
+/// The share beyond which a difference of single runs is more than noise.
 fn noise_share(record: &Record) -> f64 {
-    record.noise_floor().map_or(LEAST_SHARE, |floor| LEAST_SHARE.max(floor.ratio - 1.0))
+    record.noise_floor().map_or(LEAST_SHARE, |floor| LEAST_SHARE.max(floor.greatest - 1.0))
 }
 
 /// Says so when work of a cell's epochs goes on after `train_epoch` has returned.

@@ -29,7 +29,7 @@ pub const TERMS: [Term; 9] = [
     },
     Term {
         word: "noise floor",
-        meaning: "what two runs of the same cell with the same seed differ by; less than that says nothing",
+        meaning: "up to which a cell that is run twice in each round differs from itself; less than that says nothing",
     },
     Term {
         word: "Holm",

@@ -77,7 +77,7 @@ fn note(floor: Option<NoiseFloor>) -> String {
         || format!("{brackets}."),
         |floor| {
             let percent = percent(floor.percent());
-            format!("{brackets}. A difference is shown by those wholly beyond {percent}, by which two runs of the same differed.")
+            format!("{brackets}. A difference is shown by those wholly beyond {percent}, up to which runs of the same differ.")
         },
     )
 }

@@ -126,11 +126,16 @@ pub(crate) fn floor_in_words(floor: Option<NoiseFloor>) -> String {
     floor.map_or_else(
         || "Nothing was run twice, so that the machine's noise floor is not known.".to_owned(),
         |floor| {
-            format!(
-                "Noise floor: two runs of the same differed by at most {} ({}).",
-                percent(floor.percent()),
-                count(floor.pairs, "pair")
-            )
+            let (of_mean, pairs) = (percent(floor.percent()), count(floor.pairs, "pair"));
+            let greatest = percent(100.0 * (floor.greatest - 1.0));
+            if floor.ratio < floor.greatest {
+                format!(
+                    "Noise floor: {of_mean}, up to which the mean of {pairs} of runs of the same may be off; the runs \
+                     of one differed by at most {greatest}."
+                )
+            } else {
+                format!("Noise floor: two runs of the same differed by at most {greatest} ({pairs}).")
+            }
         },
     )
 }

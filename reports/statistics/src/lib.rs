@@ -92,7 +92,7 @@ pub use comparison::{
 };
 pub use interval::{BOOTSTRAP_FROM, CONFIDENCE, Interval, Method, interval};
 pub use median::median;
-pub use noise::noise_floor;
+pub use noise::Noise;
 pub use rounds::{Pooled, Rounds, SHARED_FREEDOM};
 pub use running_time::expected_running_time;
 pub use significance::{holm, sign_test};

@@ -167,3 +167,15 @@ fn two_rounds_find_what_the_noise_of_two_cells_alone_would_not() {
     let (pooled, own) = (found(1.1, Rule::Pooled), found(1.1, Rule::Own));
     assert!(pooled > 30.0 && own < 10.0, "10% more: {pooled}% and {own}%");
 }
+
+/// Ten rounds of eight cells, of which one is slower: the greatest of ten pairs hides what their mean does not.
+#[test]
+fn the_noise_floor_falls_with_the_number_of_rounds() {
+    let found = |rounds| {
+        let plan = Plan { cells: 8, rounds, last: 1.05 };
+        Tally::of(plan, Machine::Alike, Rule::Pooled, 200).found_beyond_noise()
+    };
+    let ([few, _], [many, greatest]) = (found(5), found(10));
+    assert!(many > 45.0 && many > few + 20.0, "{few}% after 5 rounds, {many}% after 10");
+    assert!(greatest < 20.0, "{greatest}% beyond the greatest ratio of a pair");
+}

@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use trainmark_statistics::{Comparison, Verdict, judge, noise_floor};
+use trainmark_statistics::{Comparison, Noise, Verdict, judge};
 
 use super::rounds::{Machine, Measured, Plan};
 
@@ -47,8 +47,9 @@ pub(crate) struct Tally {
     wrong: [Vec<Share>; 2],
     /// The same of the baseline with the lowest times, as a reader chooses it.
     wrong_of_lowest: [Share; 2],
-    /// The last cell's comparisons that have the right verdict, the noise floor left aside.
-    found: Share,
+    /// The last cell's comparisons that have the right verdict: the noise floor left aside, with it, and
+    /// with the greatest ratio of single pairs in its place.
+    found: [Share; 3],
 }
 
 impl Tally {
@@ -60,7 +61,7 @@ impl Tally {
             held,
             wrong: [none.clone(), none],
             wrong_of_lowest: [Share::default(); 2],
-            found: Share::default(),
+            found: [Share::default(); 3],
         };
         for _ in 0..simulations {
             let measured = Measured::of(&mut generator, plan, machine);
@@ -87,7 +88,9 @@ impl Tally {
                 self.held[baseline * plan.cells + subject].add(holds);
             }
         }
-        let floor = noise_floor(&measured.repeated).unwrap_or(1.0);
+        let noise = Noise::of(&measured.repeated);
+        let floor = noise.map_or(1.0, |noise| noise.of_mean);
+        let greatest = noise.map_or(1.0, |noise| noise.greatest);
         let is_wrong = [1.0, floor].map(|floor| {
             judge(&mut family, floor);
             family.iter().enumerate().any(|(subject, one)| is_wrong(one, plan.ratio(subject, baseline)))
@@ -95,9 +98,11 @@ impl Tally {
         for (wrong, is_wrong) in self.wrong.iter_mut().zip(is_wrong) {
             wrong[baseline].add(is_wrong);
         }
-        judge(&mut family, 1.0);
-        if let Some((last, _)) = family.split_last().filter(|(last, _)| last.interval.is_some()) {
-            self.found.add(last.verdict == Verdict::Higher);
+        for (found, floor) in self.found.iter_mut().zip([1.0, floor, greatest]) {
+            judge(&mut family, floor);
+            if let Some(last) = family.last().filter(|last| last.interval.is_some()) {
+                found.add(last.verdict == Verdict::Higher);
+            }
         }
         is_wrong
     }
@@ -128,9 +133,14 @@ impl Tally {
         self.wrong_of_lowest.map(Share::percent)
     }
 
-    /// Per cent of the last cell's comparisons that find it slower.
+    /// Per cent of the last cell's comparisons that find it slower, the noise floor left aside.
     pub(crate) fn found(&self) -> f64 {
-        self.found.percent()
+        self.found[0].percent()
+    }
+
+    /// The same with the noise floor, and with the greatest ratio of single pairs in its place.
+    pub(crate) fn found_beyond_noise(&self) -> [f64; 2] {
+        [self.found[1], self.found[2]].map(Share::percent)
     }
 }
 
