@@ -134,7 +134,12 @@ fn absurd_numbers_are_refused() {
              8GiB",
         ),
         ("--implementation", "", "error: --implementation is empty: write primitive or builtin"),
-        ("--dataset", "mnist", "error: invalid value 'mnist' for '--dataset <NAME>'"),
+        (
+            "--dataset",
+            "fasion-mnist",
+            "error: invalid value 'fasion-mnist' for '--dataset <NAME>': `fasion-mnist` is no data set; did you mean \
+             fashion-mnist? (there are: auto, fashion-mnist, synthetic, idx:DIR)",
+        ),
     ] {
         let arguments = ["bench", "handwritten", "--out", folder.path().to_str().unwrap(), option, value];
         assert_eq!(first_line(&invoke(arguments).run().refusal()), expected);

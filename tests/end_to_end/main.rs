@@ -10,6 +10,7 @@ mod builds;
 mod children;
 mod commands;
 mod compare;
+mod data_sets;
 mod disk;
 mod foreign;
 mod frameworks;

@@ -24,7 +24,8 @@ pub const SIDE: usize = 28;
 const PIXELS: usize = SIDE * SIDE;
 const TRAIN_SAMPLES: usize = 60_000;
 const TEST_SAMPLES: usize = 10_000;
-const CLASSES: usize = 10;
+/// Classes, each with as many samples.
+pub const CLASSES: usize = 10;
 
 /// Lengths are counted in sixteenths of a pixel.
 const PIXEL: i32 = 16;

@@ -234,7 +234,7 @@ impl<'p> Preparer<'p> {
 
     fn obtain_dataset(&mut self) -> anyhow::Result<data::DecodedFiles> {
         let request = DataRequest {
-            dataset: self.selected.dataset,
+            dataset: self.selected.dataset.clone(),
             data_dir: self.selected.data_dir.clone(),
             offline: self.selected.offline,
         };

@@ -98,7 +98,8 @@ pub(super) fn check_same_data(
     let before = &record.started.plan.dataset;
     if before.fingerprint != dataset.fingerprint {
         let named = data::Sources::from_process().data_dir;
-        if let (Some(folder), None) = (&request.selected.data_variable, named) {
+        let is_elsewhere = before.name != dataset.name && named.is_none();
+        if let (Some(folder), true) = (&request.selected.data_variable, is_elsewhere) {
             anyhow::bail!(
                 "cannot resume: the run was begun on {} with TRAINMARK_DATA={folder}, which is not set now; \
                  set it, and resume again",
@@ -244,7 +245,7 @@ fn frameworks(ready: &Ready) -> BTreeMap<String, Framework> {
 fn warnings(threads: usize, ready: &Ready, environment: &Environment) -> Vec<Warning> {
     let dataset = &ready.dataset;
     let mut warnings: Vec<Warning> = dataset.notice.clone().map(Warning::Recorded).into_iter().collect();
-    if warnings.is_empty() && dataset.name != data::FASHION_MNIST.name {
+    if warnings.is_empty() && dataset.is_synthetic() {
         let (name, published) = (dataset.name.clone(), data::FASHION_MNIST.name.to_owned());
         warnings.push(Warning::OtherDataSet { name, published });
     }

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use trainmark_reports::compare::FailOn;
 use trainmark_reports::formats::{FORMATS, document_names};
 
-use crate::data::DatasetChoice;
+use crate::data::{DatasetChoice, DatasetParser};
 use crate::scaffold::Language;
 use crate::units;
 
@@ -446,7 +446,7 @@ pub struct WorkerArguments {
 pub struct DatasetArguments {
     /// Data set; auto: Fashion-MNIST where it can be had, else the procedural one [default: the
     /// workloads', else auto]
-    #[arg(long, value_enum, value_name = "NAME")]
+    #[arg(long, value_parser = DatasetParser, value_name = "NAME")]
     pub dataset: Option<DatasetChoice>,
     /// Folder that holds the four files of Fashion-MNIST
     #[arg(long, value_name = "DIR")]

@@ -94,7 +94,7 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
         selections: selections.collect::<Result<_, _>>()?,
         implementations: arguments.implementation,
         devices: arguments.device,
-        dataset: workloads::dataset(arguments.data.dataset, &workloads)?,
+        dataset: workloads::dataset(arguments.data.dataset.as_ref(), &workloads)?,
         workloads,
         data_dir: arguments.data.data_dir.as_deref().map(absolute).transpose()?,
         data_variable: data::Sources::from_process().data_dir.as_deref().map(absolute).transpose()?,

@@ -33,7 +33,7 @@ fn check_workloads(arguments: &CheckArguments, workloads: Vec<Workload>) -> anyh
     let selected = Selected {
         selections: arguments.selections.clone(),
         devices: arguments.device.clone(),
-        dataset: workloads::dataset(arguments.data.dataset, &workloads)?,
+        dataset: workloads::dataset(arguments.data.dataset.as_ref(), &workloads)?,
         workloads,
         data_dir: arguments.data.data_dir.clone(),
         threads: arguments.worker.threads(),

@@ -28,9 +28,12 @@ pub(super) fn chosen(
 ///
 /// # Errors
 /// Where they are meant for two.
-pub(super) fn dataset(given: Option<DatasetChoice>, workloads: &[Workload]) -> anyhow::Result<DatasetChoice> {
+pub(super) fn dataset(
+    given: Option<&DatasetChoice>,
+    workloads: &[Workload],
+) -> anyhow::Result<DatasetChoice> {
     if let Some(given) = given {
-        return Ok(given);
+        return Ok(given.clone().absolute());
     }
     let mut meant = workloads.iter().filter(|workload| workload.dataset != DatasetChoice::Auto);
     let Some(first) = meant.next() else { return Ok(DatasetChoice::Auto) };
@@ -40,7 +43,7 @@ pub(super) fn dataset(given: Option<DatasetChoice>, workloads: &[Workload]) -> a
             first.name,
             other.name
         ),
-        None => Ok(first.dataset),
+        None => Ok(first.dataset.clone().absolute()),
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) const REMEDY: &str =
     "name another folder with --data-dir DIR, or move the file away and run `trainmark data fetch`";
 
 /// With these bytes each gzip begins.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+pub(super) const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Reads, decompresses and verifies the files of `dir`.
 ///

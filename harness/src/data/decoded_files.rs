@@ -13,8 +13,9 @@ use tempfile::TempDir;
 use trainmark_plugin::{Dataset, Samples};
 use trainmark_reports::files;
 
+use super::choice::SYNTHETIC;
 use super::error::DataError;
-use super::idx::{self, IMAGES_HEADER, IdxImages, LABELS_HEADER};
+use super::idx::{self, IdxImages, LABELS_HEADER};
 use crate::file_version::FileVersion;
 use crate::units::hexadecimal;
 
@@ -26,7 +27,7 @@ const REMEDY: &str = "delete its folder and run the command again, which decodes
 /// clone of the value that made it, not with one that was deserialised.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DecodedFiles {
-    /// `fashion-mnist` or `synthetic`.
+    /// That of a published one, `synthetic`, or `idx:` with a folder's name.
     pub name: String,
     /// IDX file of the training images.
     #[serde(with = "crate::path_text")]
@@ -43,10 +44,16 @@ pub struct DecodedFiles {
     /// SHA-256 of the four IDX files, one behind the other in the order above,
     /// in hexadecimal digits.
     pub fingerprint: String,
+    /// Channels of an image.
+    #[serde(default = "one")]
+    pub channels: usize,
     /// Rows of an image.
     pub height: usize,
     /// Columns of an image.
     pub width: usize,
+    /// Labels are below this.
+    #[serde(default = "ten")]
+    pub classes: usize,
     /// Samples in the training split.
     pub train_samples: usize,
     /// Samples in the test split.
@@ -83,7 +90,22 @@ struct MappedFile {
     file: File,
 }
 
+/// Channels where what an earlier version wrote says nothing.
+pub(super) fn one() -> usize {
+    1
+}
+
+/// Classes where what an earlier version wrote says nothing.
+pub(super) fn ten() -> usize {
+    10
+}
+
 impl DecodedFiles {
+    /// Channels, rows and columns of an image.
+    pub fn shape(&self) -> [usize; 3] {
+        [self.channels, self.height, self.width]
+    }
+
     /// Whether the files lie in a temporary folder that goes with this value,
     /// because the cache could not be written.
     pub fn is_temporary(&self) -> bool {
@@ -101,18 +123,24 @@ impl DecodedFiles {
         }
     }
 
+    /// Whether it is the procedural data set, which says nothing of any other.
+    pub fn is_synthetic(&self) -> bool {
+        self.name == SYNTHETIC
+    }
+
     /// Maps the files and checks headers, lengths and labels. The pixels are
     /// not read, unless a file is not as it was when they were hashed.
     ///
     /// # Errors
     /// A file that is absent, not of the shape that this value tells, or of another content.
     pub fn map(&self) -> Result<MappedDataset, DataError> {
-        let images = |path: &Path, count| map_images(path, count, self.height, self.width);
+        let images = |path: &Path, count| map_images(path, count, self.shape());
+        let labels = |path: &Path, count| map_labels(path, count, self.classes);
         let mapped = MappedDataset {
             train_images: images(&self.train_images, self.train_samples)?,
-            train_labels: map_labels(&self.train_labels, self.train_samples)?,
+            train_labels: labels(&self.train_labels, self.train_samples)?,
             test_images: images(&self.test_images, self.test_samples)?,
-            test_labels: map_labels(&self.test_labels, self.test_samples)?,
+            test_labels: labels(&self.test_labels, self.test_samples)?,
             states: self.states.clone(),
             fingerprint: self.fingerprint.clone(),
             folder: self.train_images.parent().unwrap_or(&self.train_images).to_owned(),
@@ -149,10 +177,14 @@ impl MappedDataset {
     /// Both splits, borrowed from the mapped files.
     pub fn dataset(&self) -> Dataset<'_> {
         Dataset::new(
-            Samples::new(&self.train_images.map[IMAGES_HEADER..], &self.train_labels.map[LABELS_HEADER..]),
-            Samples::new(&self.test_images.map[IMAGES_HEADER..], &self.test_labels.map[LABELS_HEADER..]),
+            samples(&self.train_images, &self.train_labels),
+            samples(&self.test_images, &self.test_labels),
         )
     }
+}
+
+fn samples<'m>(images: &'m MappedFile, labels: &'m MappedFile) -> Samples<'m> {
+    Samples::new(&images.map[idx::images_header(&images.map)..], &labels.map[LABELS_HEADER..])
 }
 
 fn restore_file(path: &Path, file: &File) -> io::Result<()> {
@@ -162,18 +194,21 @@ fn restore_file(path: &Path, file: &File) -> io::Result<()> {
     files::replace(path, &bytes)
 }
 
-fn map_images(path: &Path, count: usize, height: usize, width: usize) -> Result<MappedFile, DataError> {
+fn map_images(path: &Path, count: usize, shape: [usize; 3]) -> Result<MappedFile, DataError> {
     let file = map_file(path)?;
     IdxImages::parse(&file.map)
-        .and_then(|images| images.expect(count, height, width))
+        .and_then(|images| images.expect(count, shape))
         .map_err(|error| error.in_file(path, REMEDY))?;
     Ok(file)
 }
 
-fn map_labels(path: &Path, count: usize) -> Result<MappedFile, DataError> {
+fn map_labels(path: &Path, count: usize, classes: usize) -> Result<MappedFile, DataError> {
     let file = map_file(path)?;
     idx::parse_labels(&file.map)
-        .and_then(|labels| idx::expect_labels(labels, count))
+        .and_then(|labels| {
+            idx::expect_labels(labels, count)?;
+            idx::expect_classes(labels, classes)
+        })
         .map_err(|error| error.in_file(path, REMEDY))?;
     Ok(file)
 }
@@ -195,7 +230,7 @@ mod tests {
     use crate::data::store;
 
     fn prepared() -> DecodedFiles {
-        let kept = store::Kept { name: "random", key: "key", fingerprint: None, cache: None };
+        let kept = store::Kept { name: "random", key: "key", fingerprint: None, classes: None, cache: None };
         store::store(&kept, || Ok(fixtures::decoded())).unwrap()
     }
 
@@ -254,7 +289,9 @@ mod tests {
     #[test]
     fn a_cache_that_is_cleared_comes_back() {
         let cache = tempfile::tempdir().unwrap();
-        let kept = store::Kept { name: "random", key: "key", fingerprint: None, cache: Some(cache.path()) };
+        let cache_folder = Some(cache.path());
+        let kept =
+            store::Kept { name: "random", key: "key", fingerprint: None, classes: None, cache: cache_folder };
         let made = store::store(&kept, || Ok(fixtures::decoded())).unwrap();
         fs::remove_dir_all(cache.path()).unwrap();
         assert!(made.map().is_err());
@@ -272,6 +309,10 @@ mod tests {
         assert!(
             message(&|p| p.height = 14).contains("expected 40 images of 14×28, found 40 images of 28×28")
         );
+        assert!(
+            message(&|p| p.channels = 3).contains("expected 40 images of 3×28×28, found 40 images of 28×28")
+        );
+        assert!(message(&|p| p.classes = 9).contains("expected labels 0 to 8, found label 9 at sample 9"));
         assert!(message(&|p| p.test_samples = 8).contains("expected 8 images of 28×28, found 9 images"));
         assert!(
             message(&|p| p.train_labels = p.test_labels.clone())

@@ -66,6 +66,29 @@ pub enum DataError {
         /// What it is.
         state: String,
     },
+    /// A folder of the user's own files lacks some.
+    #[error(
+        "{} {} {}, or as .gz; docs/workloads.md says how such a folder is made",
+        folder.display(),
+        if *is_folder { "lacks" } else { "is no folder: it is to hold" },
+        files.join(", ")
+    )]
+    OwnMissing {
+        /// The folder.
+        folder: PathBuf,
+        /// Whether it is one.
+        is_folder: bool,
+        /// The files that are not there.
+        files: Vec<String>,
+    },
+    /// One file is there under two names.
+    #[error("{} and {} are there, and one of them is wanted: move the other away", one.display(), other.display())]
+    Ambiguous {
+        /// The one.
+        one: PathBuf,
+        /// The other.
+        other: PathBuf,
+    },
     /// Options that exclude each other were given.
     #[error("{0}")]
     Contradiction(&'static str),

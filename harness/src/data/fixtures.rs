@@ -42,7 +42,7 @@ pub(super) fn decoded() -> [Vec<u8>; 4] {
         let mut pixels = vec![0; count * SIDE * SIDE];
         random.fill_bytes(&mut pixels);
         let labels: Vec<u8> = (0..count).map(|i| (i % 10) as u8).collect();
-        let images = IdxImages { count, height: SIDE, width: SIDE, pixels: &pixels };
+        let images = IdxImages { count, channels: 1, height: SIDE, width: SIDE, pixels: &pixels };
         (idx::encode_images(&images), idx::encode_labels(&labels))
     };
     let ((train_images, train_labels), (test_images, test_labels)) = (split(TRAIN), split(TEST));
@@ -65,9 +65,11 @@ pub(super) fn publish(files: [Vec<u8>; 4]) -> Published {
     });
     let publication = Publication {
         name: "random",
+        about: "random bytes",
         files: published,
         height: SIDE,
         width: SIDE,
+        classes: 10,
         train_samples: TRAIN,
         test_samples: TEST,
         decoded: None,

@@ -7,6 +7,7 @@
 //! Keras's cache, else downloaded into the first. Its content decides, not its wrapping.
 //! Without it there is the procedural data set `synthetic`.
 
+mod choice;
 mod decode;
 mod decoded_files;
 mod download;
@@ -16,6 +17,7 @@ mod event;
 mod fixtures;
 pub mod idx;
 mod locate;
+mod own;
 mod publication;
 mod store;
 mod synthetic;
@@ -25,9 +27,9 @@ mod transfer;
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use trainmark_reports::warnings::Warning;
 
+pub use choice::{DatasetChoice, DatasetParser};
 pub use decoded_files::{DecodedFiles, MappedDataset};
 pub use download::download;
 pub use error::{Absence, DataError, Mismatch};
@@ -36,19 +38,6 @@ pub use locate::{Origin, Place, Sources};
 pub use publication::{
     Address, Decoded, FASHION_MNIST, FileState, Publication, PublishedFile, fashion_mnist_addresses,
 };
-
-/// Which data set to train on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DatasetChoice {
-    /// Fashion-MNIST where it can be had, else the procedural data set.
-    #[default]
-    Auto,
-    /// Fashion-MNIST or an error.
-    FashionMnist,
-    /// The procedural data set.
-    Synthetic,
-}
 
 /// What the command line asks for.
 #[derive(Debug, Clone, Default)]
@@ -109,12 +98,16 @@ fn obtain_in(
     heard: Heard<'_>,
 ) -> Result<DecodedFiles, DataError> {
     let synthetic = || synthetic::prepare(sources.cache.as_deref());
-    match request.dataset {
+    match &request.dataset {
+        DatasetChoice::Own(_) if request.data_dir.is_some() => Err(DataError::Contradiction(
+            "--dataset idx:DIR names the folder of its files itself: drop --data-dir",
+        )),
+        DatasetChoice::Own(folder) => own::obtain(folder, sources.cache.as_deref()),
         DatasetChoice::Synthetic if request.data_dir.is_some() => Err(DataError::Contradiction(
             "--dataset synthetic reads no files: drop --data-dir, or use --dataset fashion-mnist",
         )),
         DatasetChoice::Synthetic => synthetic(),
-        DatasetChoice::FashionMnist => obtain_published(sources, publication, request, heard),
+        DatasetChoice::Published(_) => obtain_published(sources, publication, request, heard),
         DatasetChoice::Auto => match obtain_published(sources, publication, request, heard) {
             Err(DataError::Absent(absence)) => {
                 let (because, published) = (absence.to_string(), publication.name.to_owned());
@@ -137,6 +130,7 @@ fn obtain_published(
         name: publication.name,
         key: &publication.key(),
         fingerprint: publication.decoded,
+        classes: Some(publication.classes),
         cache: sources.cache.as_deref(),
     };
     store::store(&kept, || decode::decode(publication, &dir))

@@ -46,12 +46,16 @@ pub struct Address {
 pub struct Publication {
     /// Its name on the command line, and of its folders.
     pub name: &'static str,
+    /// What it is, in a few words.
+    pub about: &'static str,
     /// Training images and labels, test images and labels.
     pub files: [PublishedFile; 4],
     /// Rows of an image.
     pub height: usize,
     /// Columns of an image.
     pub width: usize,
+    /// Labels are below this.
+    pub classes: usize,
     /// Images in the training split.
     pub train_samples: usize,
     /// Images in the test split.
@@ -62,8 +66,9 @@ pub struct Publication {
 }
 
 /// Fashion-MNIST, with the sums that its publisher lists.
-pub const FASHION_MNIST: Publication = Publication {
+pub static FASHION_MNIST: Publication = Publication {
     name: "fashion-mnist",
+    about: "Fashion-MNIST or an error",
     files: [
         PublishedFile {
             name: "train-images-idx3-ubyte.gz",
@@ -116,10 +121,21 @@ pub const FASHION_MNIST: Publication = Publication {
     ],
     height: 28,
     width: 28,
+    classes: 10,
     train_samples: 60_000,
     test_samples: 10_000,
     decoded: Some("14410854cf7a289477dcfc7df3f8ec24741e281cdcc425ede0d9a748ca630214"),
 };
+
+/// Every data set that is known by name.
+pub(super) fn all() -> [&'static Publication; 1] {
+    [&FASHION_MNIST]
+}
+
+/// The one of this name.
+pub(super) fn find(name: &str) -> Option<&'static Publication> {
+    all().into_iter().find(|known| known.name == name)
+}
 
 /// The content of MNIST's files, which bear the same names and have the same lengths.
 const MNIST: [[u128; 2]; 4] = [

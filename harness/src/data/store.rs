@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use trainmark_reports::files;
 
-use super::decoded_files::DecodedFiles;
+use super::decoded_files::{self, DecodedFiles};
 use super::error::{DataError, Mismatch};
 use super::idx::{self, IdxImages};
 use crate::file_version::FileVersion;
@@ -22,10 +22,14 @@ const CONTENTS: &str = "contents.json";
 
 /// What a decoded folder holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Contents {
+pub(super) struct Contents {
     fingerprint: String,
+    #[serde(default = "decoded_files::one")]
+    channels: usize,
     height: usize,
     width: usize,
+    #[serde(default = "decoded_files::ten")]
+    classes: usize,
     train_samples: usize,
     test_samples: usize,
 }
@@ -38,6 +42,8 @@ pub(super) struct Kept<'k> {
     pub(super) key: &'k str,
     /// Its fingerprint, where it is known beforehand: then no folder's own word counts.
     pub(super) fingerprint: Option<&'k str>,
+    /// Its number of classes, where it is known beforehand; else one more than the greatest label.
+    pub(super) classes: Option<usize>,
     /// The cache, if there is one.
     pub(super) cache: Option<&'k Path>,
 }
@@ -50,19 +56,22 @@ pub(super) struct Kept<'k> {
 /// Those of `make`; IDX files that are malformed or do not fit together; no
 /// temporary folder either.
 pub(super) fn store(
-    &Kept { name, key, fingerprint, cache }: &Kept<'_>,
+    &Kept { name, key, fingerprint, classes, cache }: &Kept<'_>,
     make: impl FnOnce() -> Result<[Vec<u8>; 4], DataError>,
 ) -> Result<DecodedFiles, DataError> {
     let kept = cache.map(|cache| cache.join("decoded").join(key));
-    let found = kept.as_ref().and_then(|dir| Some((dir, reusable(dir)?)));
+    let found = kept.as_ref().and_then(|dir| Some((dir, reusable(dir, classes)?)));
     if let Some((dir, (contents, states))) =
         found.filter(|(_, (contents, _))| fingerprint.is_none_or(|known| known == contents.fingerprint))
     {
         return Ok(files_in(name, dir, contents, states, None));
     }
     let files = make()?;
-    let contents = examine(name, &files)?;
-    if let Some(dir) = kept.filter(|dir| keep(dir, &files, &contents).is_ok()) {
+    let contents = examine(&files, classes, |index| {
+        let path = PathBuf::from(format!("{} of {name}", FILES[index]));
+        (path, "the data set itself is wrong: use another one")
+    })?;
+    if let Some(dir) = kept.filter(|dir| keep(dir, &files, &contents, classes).is_ok()) {
         let states = states(&dir);
         return Ok(files_in(name, &dir, contents, states, None));
     }
@@ -100,8 +109,10 @@ fn files_in(
         test_images,
         test_labels,
         fingerprint: contents.fingerprint,
+        channels: contents.channels,
         height: contents.height,
         width: contents.width,
+        classes: contents.classes,
         train_samples: contents.train_samples,
         test_samples: contents.test_samples,
         notice: None,
@@ -119,32 +130,45 @@ fn states(dir: &Path) -> Vec<FileVersion> {
 
 /// The contents of a folder that holds what it tells, and what its files were before they were
 /// read.
-fn reusable(dir: &Path) -> Option<(Contents, Vec<FileVersion>)> {
+fn reusable(dir: &Path, classes: Option<usize>) -> Option<(Contents, Vec<FileVersion>)> {
     let states = states(dir);
     let read = |name, limit| files::read(&dir.join(name), limit).ok();
     let told: Contents = serde_json::from_slice(&read(CONTENTS, files::TEXT_LIMIT)?).ok()?;
     let found: Option<Vec<Vec<u8>>> = FILES.iter().map(|name| read(name, files::RECORD_LIMIT)).collect();
-    let found = examine("the cache", found?.as_slice().try_into().ok()?).ok()?;
+    let in_cache = |index: usize| (dir.join(FILES[index]), "");
+    let found = examine(found?.as_slice().try_into().ok()?, classes, in_cache).ok()?;
     (found == told).then_some((told, states))
 }
 
-/// Checks that the four files are a data set, and takes their fingerprint.
-fn examine(name: &str, files: &[Vec<u8>; 4]) -> Result<Contents, DataError> {
+/// Checks that the four files are a data set of so many classes, and takes their fingerprint.
+/// `told` says how each of them is called, and what to do about one that is wrong.
+pub(super) fn examine(
+    files: &[Vec<u8>; 4],
+    classes: Option<usize>,
+    told: impl Fn(usize) -> (PathBuf, &'static str),
+) -> Result<Contents, DataError> {
+    let told = &told;
     let in_file = |index: usize| {
         move |error: Mismatch| {
-            let path = PathBuf::from(format!("{} of {name}", FILES[index]));
-            error.in_file(&path, "the data set itself is wrong: use another one")
+            let (path, remedy) = told(index);
+            error.in_file(&path, remedy)
         }
     };
     let train = IdxImages::parse(&files[0]).map_err(in_file(0))?;
     let train_labels = idx::parse_labels(&files[1]).map_err(in_file(1))?;
     idx::expect_labels(train_labels, train.count).map_err(in_file(1))?;
     let test = IdxImages::parse(&files[2]).map_err(in_file(2))?;
-    test.expect(test.count, train.height, train.width).map_err(in_file(2))?;
+    test.expect(test.count, train.shape()).map_err(in_file(2))?;
     let test_labels = idx::parse_labels(&files[3]).map_err(in_file(3))?;
     idx::expect_labels(test_labels, test.count).map_err(in_file(3))?;
+    let greatest = train_labels.iter().chain(test_labels).max();
+    let classes = classes.unwrap_or(greatest.map_or(0, |&label| usize::from(label) + 1));
+    idx::expect_classes(train_labels, classes).map_err(in_file(1))?;
+    idx::expect_classes(test_labels, classes).map_err(in_file(3))?;
     Ok(Contents {
         fingerprint: fingerprint(files),
+        channels: train.channels,
+        classes,
         height: train.height,
         width: train.width,
         train_samples: train.count,
@@ -163,7 +187,7 @@ pub(super) fn fingerprint(files: &[Vec<u8>; 4]) -> String {
 
 /// Puts the folder in place as a whole. Another process may do the same at the
 /// same time: whoever comes second finds a folder that is whole, and uses it.
-fn keep(dir: &Path, files: &[Vec<u8>; 4], contents: &Contents) -> io::Result<()> {
+fn keep(dir: &Path, files: &[Vec<u8>; 4], contents: &Contents, classes: Option<usize>) -> io::Result<()> {
     let parent = dir.parent().ok_or(io::ErrorKind::InvalidInput)?;
     fs::create_dir_all(parent)?;
     let fresh = tempfile::Builder::new().prefix(".new-").tempdir_in(parent)?;
@@ -173,7 +197,7 @@ fn keep(dir: &Path, files: &[Vec<u8>; 4], contents: &Contents) -> io::Result<()>
         let _ = fresh.keep();
         return Ok(());
     }
-    if reusable(dir).is_some_and(|(found, _)| found == *contents) {
+    if reusable(dir, classes).is_some_and(|(found, _)| found == *contents) {
         return Ok(());
     }
     let broken = tempfile::Builder::new().prefix(".broken-").tempdir_in(parent)?;
@@ -200,7 +224,7 @@ mod tests {
     }
 
     fn kept(cache: Option<&Path>) -> Kept<'_> {
-        Kept { name: "random", key: "key", fingerprint: None, cache }
+        Kept { name: "random", key: "key", fingerprint: None, classes: Some(10), cache }
     }
 
     fn entries(dir: &Path) -> Vec<String> {
@@ -242,9 +266,9 @@ mod tests {
         ];
         for damage in damages {
             damage();
-            assert!(reusable(&dir).is_none());
+            assert!(reusable(&dir, Some(10)).is_none());
             assert!(again().map().is_ok());
-            assert!(reusable(&dir).is_some());
+            assert!(reusable(&dir, Some(10)).is_some());
         }
         assert_eq!(entries(&cache.path().join("decoded")), ["key"]);
     }
@@ -259,9 +283,9 @@ mod tests {
         let dir = cache.path().join("decoded/key");
         let mut files = fixtures::decoded();
         files[1][20] ^= 1;
-        let contents = examine("random", &files).unwrap();
+        let contents = examine(&files, Some(10), |_| (PathBuf::new(), "")).unwrap();
         write(&dir, &files, &contents).unwrap();
-        assert_eq!(reusable(&dir).unwrap().0, contents, "it is whole by its own word");
+        assert_eq!(reusable(&dir, Some(10)).unwrap().0, contents, "it is whole by its own word");
         assert_eq!(again().fingerprint, known);
         assert_eq!(again().map().unwrap().dataset().train.labels, &fixtures::decoded()[1][8..]);
     }

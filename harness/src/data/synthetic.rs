@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use trainmark_numerics::synthetic::{SIDE, Split, draw_test, draw_train};
+use trainmark_numerics::synthetic::{CLASSES, SIDE, Split, draw_test, draw_train};
 
+use super::choice::SYNTHETIC as NAME;
 use super::decoded_files::DecodedFiles;
 use super::error::DataError;
 use super::idx::{self, IdxImages};
 use super::store;
 
-const NAME: &str = "synthetic";
 /// [`DecodedFiles::fingerprint`] of the data set on every platform.
 const FINGERPRINT: &str = "3a513b6ce00762049b5a587a3ef74f1c47c544f2adc461205cef8d1c9c5e652c";
 
@@ -19,7 +19,8 @@ const FINGERPRINT: &str = "3a513b6ce00762049b5a587a3ef74f1c47c544f2adc461205cef8
 /// No place to write it to, or (a bug) other bytes than on every other platform.
 pub(super) fn prepare(cache: Option<&Path>) -> Result<DecodedFiles, DataError> {
     let key = format!("{NAME}-{FINGERPRINT}");
-    let kept = store::Kept { name: NAME, key: &key, fingerprint: Some(FINGERPRINT), cache };
+    let fingerprint = Some(FINGERPRINT);
+    let kept = store::Kept { name: NAME, key: &key, fingerprint, classes: Some(CLASSES), cache };
     let prepared = store::store(&kept, || Ok(generate()))?;
     if prepared.fingerprint != FINGERPRINT {
         return Err(DataError::SyntheticDiffers { expected: FINGERPRINT, found: prepared.fingerprint });
@@ -36,7 +37,8 @@ fn generate() -> [Vec<u8>; 4] {
 
 /// Images and labels.
 fn encode(split: &Split) -> [Vec<u8>; 2] {
-    let images = IdxImages { count: split.labels.len(), height: SIDE, width: SIDE, pixels: &split.pixels };
+    let count = split.labels.len();
+    let images = IdxImages { count, channels: 1, height: SIDE, width: SIDE, pixels: &split.pixels };
     [idx::encode_images(&images), idx::encode_labels(&split.labels)]
 }
 
@@ -53,11 +55,11 @@ mod tests {
     fn it_has_the_shapes_of_fashion_mnist() {
         let [train_images, train_labels, test_images, test_labels] = generate();
         let images = IdxImages::parse(&train_images).unwrap();
-        assert!(images.expect(60_000, 28, 28).is_ok());
-        assert!(IdxImages::parse(&test_images).unwrap().expect(10_000, 28, 28).is_ok());
+        assert!(images.expect(60_000, [1, 28, 28]).is_ok());
+        assert!(IdxImages::parse(&test_images).unwrap().expect(10_000, [1, 28, 28]).is_ok());
         for (labels, of_each) in [(&train_labels, 6000), (&test_labels, 1000)] {
             let labels = idx::parse_labels(labels).unwrap();
-            for class in 0..idx::CLASSES {
+            for class in 0..CLASSES as u8 {
                 assert_eq!(labels.iter().filter(|&&label| label == class).count(), of_each);
             }
         }

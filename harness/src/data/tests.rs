@@ -52,7 +52,7 @@ fn assert_is_fixture(prepared: &DecodedFiles) {
 fn the_files_of_a_named_folder_are_used() {
     let machine = Machine::new();
     let data_dir = Some(machine.folder());
-    for dataset in [DatasetChoice::Auto, DatasetChoice::FashionMnist] {
+    for dataset in [DatasetChoice::Auto, DatasetChoice::Published(&FASHION_MNIST)] {
         let request = DataRequest { dataset, data_dir: data_dir.clone(), offline: true };
         assert_is_fixture(&machine.obtain(&request).unwrap());
     }
@@ -73,9 +73,9 @@ fn a_named_folder_that_is_not_in_order_is_an_error() {
     assert_is_fixture(&machine.obtain(&request(DatasetChoice::Auto)).unwrap());
     let dir = machine.folder();
     fs::write(dir.join("t10k-images-idx3-ubyte.gz"), b"corrupt").unwrap();
-    for dataset in [DatasetChoice::Auto, DatasetChoice::FashionMnist] {
+    for dataset in [DatasetChoice::Auto, DatasetChoice::Published(&FASHION_MNIST)] {
         machine.sources.data_dir = None;
-        let flag = DataRequest { dataset, data_dir: Some(dir.clone()), offline: false };
+        let flag = DataRequest { dataset: dataset.clone(), data_dir: Some(dir.clone()), offline: false };
         assert!(matches!(machine.obtain(&flag), Err(DataError::Malformed { .. })));
         machine.sources.data_dir = Some(machine.root.path().join("nowhere"));
         let error = machine.obtain(&request(dataset)).unwrap_err();
@@ -116,7 +116,7 @@ fn what_is_nowhere_is_downloaded_once() {
     let mut machine = Machine::new();
     let server = TestServer::start(machine.published.named_files(), Behaviour::default());
     machine.sources.addresses[0].base = server.base();
-    assert_is_fixture(&machine.obtain(&request(DatasetChoice::FashionMnist)).unwrap());
+    assert_is_fixture(&machine.obtain(&request(DatasetChoice::Published(&FASHION_MNIST))).unwrap());
     assert_is_fixture(&machine.obtain(&request(DatasetChoice::Auto)).unwrap());
     assert_eq!(server.requests().len(), 4);
 }
@@ -143,7 +143,7 @@ fn without_files_and_network_auto_makes_the_synthetic_set_and_says_so() {
         "using the procedural data set `synthetic`, because cannot download train-images-idx3-ubyte.gz: \
          connection refused (publisher); its numbers are not comparable with those of random"
     );
-    let error = machine.obtain(&request(DatasetChoice::FashionMnist)).unwrap_err();
+    let error = machine.obtain(&request(DatasetChoice::Published(&FASHION_MNIST))).unwrap_err();
     assert!(matches!(error, DataError::Absent(Absence::Download { .. })), "{error}");
 }
 
@@ -153,7 +153,7 @@ fn offline_asks_no_server() {
     let server = TestServer::start(machine.published.named_files(), Behaviour::default());
     machine.sources.addresses[0].base = server.base();
     let offline = |dataset| DataRequest { dataset, data_dir: None, offline: true };
-    let message = machine.obtain(&offline(DatasetChoice::FashionMnist)).unwrap_err().to_string();
+    let message = machine.obtain(&offline(DatasetChoice::Published(&FASHION_MNIST))).unwrap_err().to_string();
     let cache = machine.root.path().join("cache/random");
     assert_eq!(
         message,
@@ -171,10 +171,10 @@ fn offline_asks_no_server() {
 fn without_a_cache_folder_named_files_still_serve() {
     let mut machine = Machine::new();
     machine.sources.cache = None;
-    let error = machine.obtain(&request(DatasetChoice::FashionMnist)).unwrap_err();
+    let error = machine.obtain(&request(DatasetChoice::Published(&FASHION_MNIST))).unwrap_err();
     assert!(matches!(error, DataError::Absent(Absence::NoCache)), "{error}");
     machine.sources.data_dir = Some(machine.folder());
-    assert_is_fixture(&machine.obtain(&request(DatasetChoice::FashionMnist)).unwrap());
+    assert_is_fixture(&machine.obtain(&request(DatasetChoice::Published(&FASHION_MNIST))).unwrap());
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn fetch_completes_the_folder_that_is_named() {
         fetch_in(&machine.sources, &machine.published.publication, Some(&dir), &mut |_| {}).unwrap();
     assert_eq!(fetched, dir);
     let data_dir = Some(dir);
-    let request = DataRequest { dataset: DatasetChoice::FashionMnist, data_dir, offline: true };
+    let request = DataRequest { dataset: DatasetChoice::Published(&FASHION_MNIST), data_dir, offline: true };
     assert_is_fixture(&machine.obtain(&request).unwrap());
 }
 
@@ -215,7 +215,7 @@ fn fashion_mnist_itself_is_what_it_should_be() {
     };
     let cache = tempfile::tempdir().unwrap();
     let sources = Sources { cache: Some(cache.path().to_owned()), ..Sources::default() };
-    let dataset = DatasetChoice::FashionMnist;
+    let dataset = DatasetChoice::Published(&FASHION_MNIST);
     let request = DataRequest { dataset, data_dir: Some(data_dir), offline: true };
     let obtain = || obtain_in(&sources, &FASHION_MNIST, &request, &mut |_| {}).unwrap();
     let started = std::time::Instant::now();
@@ -233,7 +233,7 @@ fn fashion_mnist_itself_is_what_it_should_be() {
     let sum: u64 = dataset.train.pixels.iter().map(|&pixel| u64::from(pixel)).sum();
     let mean = sum as f64 / 255.0 / dataset.train.pixels.len() as f64;
     assert!((mean - 0.2860).abs() < 5e-5, "{mean}");
-    for class in 0..idx::CLASSES {
+    for class in 0..10 {
         assert_eq!(dataset.train.labels.iter().filter(|&&label| label == class).count(), 6000);
         assert_eq!(dataset.test.labels.iter().filter(|&&label| label == class).count(), 1000);
     }

@@ -68,7 +68,11 @@ pub fn open(text: &str) -> Result<Workload, WorkloadError> {
         let what = format!("byte {place} of the file is no UTF-8: a workload is text");
         WorkloadError::Mistake { path: path(), mistake: Mistake { line, what } }
     })?;
-    file::parse(text).map_err(|mistake| WorkloadError::Mistake { path: path(), mistake })
+    let workload = file::parse(text).map_err(|mistake| WorkloadError::Mistake { path: path(), mistake })?;
+    // A folder of data is named as seen from the file.
+    let (path, dataset) = (path(), workload.dataset.clone());
+    let dataset = path.parent().map_or(dataset.clone(), |folder| dataset.relative_to(folder));
+    Ok(Workload { dataset, ..workload })
 }
 
 /// The workloads that are named, each once.

@@ -1,10 +1,9 @@
 //! Whether a workload can be trained here: on the data set, and within a worker's memory.
 
-use trainmark_plugin::{Dataset, Samples};
+use trainmark_plugin::{Dataset, Samples, Shape};
 
 use super::Workload;
 use crate::data::DecodedFiles;
-use crate::data::idx::CLASSES;
 use crate::units;
 
 /// Bytes of a number of the reference, which every backend is held against.
@@ -75,19 +74,14 @@ impl Workload {
             // It brings its samples.
             return Ok(());
         }
-        let DecodedFiles { name, height, width, train_samples, .. } = dataset;
-        let (input, images) = (self.model.input.to_string(), format!("1×{height}×{width}"));
-        if input != images {
+        self.check_shape(dataset)?;
+        let DecodedFiles { name, train_samples, .. } = dataset;
+        let logits = self.model.classes().unwrap_or_default();
+        if logits < dataset.classes {
             return Err(self.misfit(format!(
-                "its input is {input}, and the images of {name} are {images}: write input = \"{images}\", and let a \
-                 layer `resize` change their size"
-            )));
-        }
-        let classes = self.model.classes().unwrap_or_default();
-        if classes < usize::from(CLASSES) {
-            return Err(self.misfit(format!(
-                "its last layer gives {}, and {name} has {CLASSES} classes: each needs one",
-                units::count(classes, "logit")
+                "its last layer gives {}, and {name} has {} classes: each needs one",
+                units::count(logits, "logit"),
+                dataset.classes
             )));
         }
         let samples = self.samples.unwrap_or(*train_samples);
@@ -101,6 +95,24 @@ impl Workload {
             );
         }
         Ok(())
+    }
+
+    fn check_shape(&self, dataset: &DecodedFiles) -> Result<(), Misfit> {
+        let [channels, height, width] = dataset.shape();
+        let images = Shape::Image { channels, height, width };
+        if self.model.input == images {
+            return Ok(());
+        }
+        let (input, name) = (self.model.input, &dataset.name);
+        let if_last = Shape::Image { channels: width, height: channels, width: height };
+        let remedy = match input == if_last {
+            true => {
+                "write the channels of each image first, not last (in numpy: images.transpose(0, 3, 1, 2))"
+                    .to_owned()
+            }
+            false => format!("write input = \"{images}\", and let a layer `resize` change their size"),
+        };
+        Err(self.misfit(format!("its input is {input}, and the images of {name} are {images}: {remedy}")))
     }
 
     /// Bytes that its check takes at the least: the reference's parameters before and after a step

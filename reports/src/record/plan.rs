@@ -174,7 +174,7 @@ impl Metric {
 /// The data set that all cells share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetInfo {
-    /// `fashion-mnist` or `synthetic`.
+    /// `fashion-mnist`, `synthetic`, or `idx:` with the name of a folder of the user's own.
     pub name: String,
     /// Training samples.
     pub train_samples: usize,

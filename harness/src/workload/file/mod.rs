@@ -162,11 +162,8 @@ fn check_optimiser(fields: &Fields<'_>) -> Result<(), Mistake> {
 }
 
 fn dataset(fields: &Fields<'_>) -> Result<DatasetChoice, Mistake> {
-    use clap::ValueEnum as _;
     let Some(field) = fields.get("dataset") else { return Ok(DatasetChoice::default()) };
-    field.parsed("\"fashion-mnist\", \"synthetic\" or \"auto\"", |text| {
-        DatasetChoice::from_str(text, false).ok()
-    })
+    field.text("the name of a data set")?.parse().map_err(|why: String| field.mistake(why))
 }
 
 fn targets(fields: &Fields<'_>) -> Result<Vec<Target>, Mistake> {

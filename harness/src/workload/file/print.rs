@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use clap::ValueEnum as _;
-
 use super::{CASE_RATE, EPOCHS, SGD, default_summary};
 use crate::data::DatasetChoice;
 use crate::workload::layer::describe;
@@ -21,8 +19,7 @@ impl Workload {
             line(&mut text, "control", string(control));
         }
         if self.dataset != DatasetChoice::default() {
-            let name = self.dataset.to_possible_value();
-            line(&mut text, "dataset", string(name.as_ref().map_or("auto", |value| value.get_name())));
+            line(&mut text, "dataset", string(&self.dataset.to_string()));
         }
         text.push('\n');
         text += &network(self);

@@ -58,7 +58,7 @@ fn a_mistake_is_told_with_its_line_what_is_expected_and_what_was_meant() {
         ("batch_size = 64", "batch_size = 64\nsamples = 0"),
         ("batch_size = 64", "batch_size = 64\noptimiser = \"adam\""),
         ("batch_size = 64", "batch_size = 64\noptimizer = \"sgd\""),
-        ("batch_size = 64", "batch_size = 64\ndataset = \"mnist\""),
+        ("batch_size = 64", "batch_size = 64\ndataset = \"fasion-mnist\""),
         ("input = \"1×28×28\"\n", ""),
         ("1×28×28", "28×28"),
         ("1×28×28", "0×28×28"),
@@ -156,7 +156,8 @@ fn workload() -> impl Strategy<Value = Workload> {
     let dataset = prop_oneof![
         Just(DatasetChoice::Auto),
         Just(DatasetChoice::Synthetic),
-        Just(DatasetChoice::FashionMnist)
+        Just("fashion-mnist".parse().unwrap()),
+        "[a-z./ ]{1,20}".prop_map(|folder| DatasetChoice::Own(folder.into()))
     ];
     let said = ("[a-z0-9-]{1,20}", "\\PC{0,30}", proptest::option::of("[a-z-]{1,9}"), dataset);
     let samples = proptest::option::of(1_usize..60_000);
