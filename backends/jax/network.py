@@ -14,8 +14,11 @@ def forward(layers: list[tm.Layer], parameters: list[jax.Array], x: jax.Array, k
     `key` is that of dropout in training; there is none in prediction.
     """
     after = list(parameters)
+    # The model's input and every layer's output.
+    values = {-1: x}
     for number, layer in enumerate(layers):
         own = [parameters[index] for index in layer.parameters]
+        x, *added = (values[source] for source in layer.reads)
         match layer.kind:
             case "conv2d":
                 x = convolution(x, *own, layer)
@@ -43,8 +46,11 @@ def forward(layers: list[tm.Layer], parameters: list[jax.Array], x: jax.Array, k
                 x = x if key is None else dropout(x, layer.rate, jax.random.fold_in(key, number))
             case "resize":
                 x = resize(x, layer)
+            case "add":
+                x = x + added[0]
             case other:
                 raise tm.Unsupported(f"the layer {other} is not known here")
+        values[number] = x
     return x, after
 
 

@@ -1,5 +1,5 @@
 """The layers. `forward(x, training)` gives a layer's output, `backward(gradient)` turns the loss's
-gradient by the last output into that by its input, and puts those by its weights into `gradients`.
+gradient by the last output into that by its input (by each of them, of a sum), and puts those by its weights into `gradients`.
 
 Images are (samples, channels, height, width), all values float32. Sums over many values are float64:
 NumPy adds along all axes but the last one value after the other.
@@ -186,6 +186,14 @@ class Resize(Layer):
         return result
 
 
+class Add(Layer):
+    def forward(self, x, other, training):
+        return x + other
+
+    def backward(self, gradient):
+        return gradient
+
+
 def total(values: np.ndarray, axes) -> np.ndarray:
     return values.sum(axis=axes, dtype=np.float64).astype(np.float32)
 
@@ -206,6 +214,7 @@ KINDS = {
     "flatten": Flatten,
     "dropout": Dropout,
     "resize": Resize,
+    "add": Add,
 }
 
 

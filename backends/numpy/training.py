@@ -11,6 +11,7 @@ class Session:
         self.request = request
         self.splits = {"train": request.train, "test": request.test}
         self.layers = [layers.build(layer) for layer in request.layers]
+        self.last_reader = {source: index for index, layer in enumerate(request.layers) for source in layer.reads}
         self.rate = np.float32(request.learning_rate)
 
     def set_parameters(self, values: list[np.ndarray]):
@@ -26,8 +27,12 @@ class Session:
         labels = self.splits["train"].labels[batch]
         logits = self.forward("train", batch, training=True)
         loss, gradient = cross_entropy(logits, labels)
-        for layer in reversed(self.layers):
-            gradient = layer.backward(gradient)
+        # By the values that are read: the sum of what their readers give.
+        gradients = {len(self.layers) - 1: gradient}
+        for index, layer in reversed(list(enumerate(self.layers))):
+            gradient = layer.backward(gradients.pop(index))
+            for source in layer.layer.reads:
+                gradients[source] = gradients[source] + gradient if source in gradients else gradient
         for layer in self.layers:
             for parameter, change in zip(layer.parameters, layer.gradients):
                 parameter -= self.rate * change
@@ -40,9 +45,13 @@ class Session:
 
     def forward(self, split: str, batch: np.ndarray, training: bool) -> np.ndarray:
         x = self.splits[split].pixels[batch].astype(np.float32) / np.float32(255)
-        for layer in self.layers:
-            x = layer.forward(x, training)
-        return x
+        values = {-1: x}
+        for index, layer in enumerate(self.layers):
+            values[index] = layer.forward(*(values[source] for source in layer.layer.reads), training)
+            for source in layer.layer.reads:
+                if self.last_reader[source] == index:
+                    del values[source]
+        return values[len(self.layers) - 1]
 
 
 def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:

@@ -14,7 +14,33 @@ COMPOSED = ("primitive", "chapter")
 
 def network(request: tm.Request) -> nn.Sequential:
     """One module for each layer, in their order."""
-    return nn.Sequential(*(module(layer, request.implementation) for layer in request.layers))
+    modules = [module(layer, request.implementation) for layer in request.layers]
+    is_sequence = all(layer.reads == [index - 1] for index, layer in enumerate(request.layers))
+    return nn.Sequential(*modules) if is_sequence else Branched(request.layers, modules)
+
+
+class Branched(nn.Sequential):
+    """Modules of which some read another output than that of the one before, or two of them."""
+
+    def __init__(self, layers: list[tm.Layer], modules: list[nn.Module]):
+        super().__init__(*modules)
+        self.reads = [layer.reads for layer in layers]
+        # Which values nobody reads any more.
+        last_reader = {source: index for index, reads in enumerate(self.reads) for source in reads}
+        self.done = [[source for source in reads if last_reader[source] == index] for index, reads in enumerate(self.reads)]
+
+    def forward(self, x):
+        values = {-1: x}
+        for index, each in enumerate(self):
+            values[index] = each(*(values[source] for source in self.reads[index]))
+            for source in self.done[index]:
+                del values[source]
+        return values[len(self) - 1]
+
+
+class Add(nn.Module):
+    def forward(self, x, other):
+        return x + other
 
 
 def module(layer: tm.Layer, implementation: str) -> nn.Module:
@@ -47,6 +73,8 @@ def module(layer: tm.Layer, implementation: str) -> nn.Module:
             return nn.ReLU()
         case "tanh":
             return nn.Tanh()
+        case "add":
+            return Add()
     raise tm.Unsupported(f"the layer {layer.kind} is not known here")
 
 

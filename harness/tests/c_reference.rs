@@ -9,7 +9,7 @@ use std::process::Command;
 use trainmark::conformance::{self, Subject};
 use trainmark::workload::{Workload, lenet_bn};
 use trainmark_plugin::host::Plugin;
-use trainmark_plugin::{Dataset, Layer, Model, RunningVariance, Samples, Session, Shape};
+use trainmark_plugin::{Dataset, Layer, Model, RunningVariance, Samples, Session, Shape, Source};
 
 const SIDE: usize = 14;
 
@@ -53,15 +53,19 @@ fn every_layer() -> Workload {
         norm,
         Layer::MaxPool2d { window: 3, stride: 2 },
         Layer::Sigmoid,
+        Layer::Add { other: Source::Layer(7) },
         Layer::Resize { height: 2, width: 3 },
         Layer::Flatten,
         Layer::Linear { out_features: 12 },
         Layer::Relu,
         norm,
+        Layer::Tanh,
+        Layer::Add { other: Source::Layer(14) },
         Layer::Linear { out_features: 10 },
     ];
     let input = Shape::Image { channels: 2, height: SIDE, width: SIDE };
-    let model = Model::new("every-layer", input, layers);
+    // The last tanh stands beside the batch norm to which it is added: both read the ReLU.
+    let model = Model::new("every-layer", input, layers).with_source(15, Source::Layer(13));
     Workload { name: "every-layer".to_owned(), model, batch_size: 40, ..lenet_bn() }
 }
 

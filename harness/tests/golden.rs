@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use safetensors::{Dtype, SafeTensors};
 use trainmark::reference::{Batch, Reference};
-use trainmark_plugin::{Layer, Model, ParameterSpec, Role, RunningVariance, Samples, Shape};
+use trainmark_plugin::{Layer, Model, ParameterSpec, Role, RunningVariance, Samples, Shape, Source};
 
 /// The golden tensors are rounded to float32, hence not finer.
 const TOLERANCE: f64 = 1e-6;
@@ -74,6 +74,11 @@ fn fnv1a(bytes: impl IntoIterator<Item = u8>) -> String {
     format!("{hash:08x}")
 }
 
+/// −1 is the model's input.
+fn source(index: &serde_json::Value) -> Source {
+    index.as_u64().map_or(Source::Input, |layer| Source::Layer(layer as usize))
+}
+
 fn layer(value: &serde_json::Value) -> Layer {
     let size = |key: &str| value[key].as_u64().unwrap() as usize;
     match value["kind"].as_str().unwrap() {
@@ -94,6 +99,7 @@ fn layer(value: &serde_json::Value) -> Layer {
         "relu" => Layer::Relu,
         "tanh" => Layer::Tanh,
         "flatten" => Layer::Flatten,
+        "add" => Layer::Add { other: source(&value["other"]) },
         other => panic!("the golden file holds an unknown layer {other}"),
     }
 }
@@ -129,11 +135,13 @@ impl Case {
 
     fn model(&self) -> Model {
         let layers: Vec<serde_json::Value> = serde_json::from_str(&self.metadata["model"]).unwrap();
-        Model::new(
+        let model = Model::new(
             self.metadata["case"].clone(),
             Shape::Image { channels: 1, height: 28, width: 28 },
             layers.iter().map(layer).collect::<Vec<_>>(),
-        )
+        );
+        let from = layers.iter().enumerate().filter(|(_, layer)| layer["from"].is_i64());
+        from.fold(model, |model, (index, layer)| model.with_source(index, source(&layer["from"])))
     }
 
     /// The reference with the generator's parameters, and the batch.
@@ -216,6 +224,11 @@ fn lenet_bn_agrees_with_pytorch_on_a_batch_of_96() {
 #[test]
 fn lenet_agrees_with_pytorch() {
     check("lenet");
+}
+
+#[test]
+fn residual_blocks_agree_with_pytorch() {
+    check("residual");
 }
 
 #[test]

@@ -115,6 +115,11 @@ def linear(out_features):
     return {"kind": "linear", "out_features": out_features}
 
 
+def add(other):
+    """The sum of the value before and the output of layer `other`; -1 would be the model's input."""
+    return {"kind": "add", "other": other}
+
+
 BN = {"kind": "batch_norm", "epsilon": 1e-5, "momentum": 0.1}
 SIGMOID, RELU, TANH, FLATTEN = ({"kind": k} for k in ("sigmoid", "relu", "tanh", "flatten"))
 
@@ -134,6 +139,16 @@ ZOO = [
     linear(12), BN, RELU,
     linear(10),
 ]  # fmt: skip
+# Two residual blocks, the second with a convolution in its shortcut; layer 2 is read three times.
+RESIDUAL = [
+    conv(4, 3, stride=2, padding=1), BN, RELU,
+    conv(4, 3, padding=1), BN, add(2), RELU,
+    conv(6, 3, stride=2, padding=1), BN,
+    conv(6, 1, stride=2) | {"from": 6}, add(8), TANH,
+    conv(6, 1, stride=2) | {"from": 2}, add(11),
+    pool("avg", 7, 7), FLATTEN,
+    linear(10),
+]  # fmt: skip
 
 STEPS = 5
 EVAL_SAMPLES = 8
@@ -144,6 +159,7 @@ CASES = {
     "lenet-bn": (LENET_BN, 32, 0.5, True),
     "lenet": (LENET, 32, 0.5, True),
     "zoo": (ZOO, 17, 0.1, True),
+    "residual": (RESIDUAL, 17, 0.1, True),
     "lenet-bn-96": (LENET_BN, 96, 0.5, False),
 }
 
@@ -159,12 +175,36 @@ ROLES = {  # PyTorch's names, in our order
 }
 
 
+class Add(nn.Module):
+    def forward(self, x, other):
+        return x + other
+
+
+class Network(nn.Sequential):
+    """The modules, each given what its layer reads."""
+
+    def __init__(self, layers, modules):
+        super().__init__(*modules)
+        self.layers = layers
+
+    def walk(self, x, apply):
+        values = {-1: x}
+        for index, (layer, m) in enumerate(zip(self.layers, self)):
+            reads = [layer.get("from", index - 1)] + [layer[key] for key in ("other",) if key in layer]
+            values[index] = apply(m, *(values[read] for read in reads))
+        return values[len(self) - 1]
+
+    def forward(self, x):
+        return self.walk(x, lambda m, *inputs: m(*inputs))
+
+
 def build(layers):
     """The network in float64 with the generator's values; and its tensors by name, in order."""
     modules, tensors = [], {}
-    shape = (1, SIDE, SIDE)
+    shapes = {-1: (1, SIDE, SIDE)}
     for index, layer in enumerate(layers):
         kind, fan_in = layer["kind"], None
+        shape = shapes[layer.get("from", index - 1)]
         if kind == "conv2d":
             k, s, p = layer["kernel"], layer["stride"], layer["padding"]
             m = nn.Conv2d(shape[0], layer["out_channels"], k, stride=s, padding=p)
@@ -184,18 +224,20 @@ def build(layers):
                 "relu": nn.ReLU,
                 "tanh": nn.Tanh,
                 "flatten": nn.Flatten,
+                "add": Add,
             }[kind]()
         m = m.double().eval()
         with torch.no_grad():
-            shape = tuple(m(torch.zeros(1, *shape, dtype=torch.float64)).shape[1:])
+            zeros = torch.zeros(1, *shape, dtype=torch.float64)
+            shapes[index] = tuple(m(*[zeros] * (2 if kind == "add" else 1)).shape[1:])
             for role, attribute in ROLES.get(kind, {}).items():
                 target = getattr(m, attribute)
                 value = parameter(len(tensors), role, tuple(target.shape), fan_in)
                 target.copy_(torch.from_numpy(value))
                 tensors[f"{index}.{role}"] = target
         modules.append(m)
-    assert shape == (CLASSES,)
-    return nn.Sequential(*modules), tensors
+    assert shapes[len(layers) - 1] == (CLASSES,)
+    return Network(layers, modules), tensors
 
 
 def batch(count):
@@ -234,7 +276,9 @@ def margins(net, x):
     variance seen by a batch norm, and the share of pool windows whose maximum is tied.
     """
     gap, kink, variance, tied, windows = math.inf, math.inf, math.inf, 0, 0
-    for m in net:
+
+    def apply(m, x, *added):
+        nonlocal gap, kink, variance, tied, windows
         if isinstance(m, nn.MaxPool2d):
             w = nn.functional.unfold(x, m.kernel_size, stride=m.stride)
             w = w.view(len(x), x.shape[1], m.kernel_size**2, -1)
@@ -249,12 +293,11 @@ def margins(net, x):
         if isinstance(m, nn.modules.batchnorm._BatchNorm):
             dims = [d for d in range(x.dim()) if d != 1]
             variance = min(variance, x.var(dims, unbiased=False).min().item())
-            x = nn.functional.batch_norm(x, None, None, m.weight, m.bias, True, 0.0, m.eps)
-        elif isinstance(m, nn.Conv2d):
-            x = convolve(m, x)
-        else:
-            x = m(x)
-    return {"gap": gap, "kink": kink, "variance": variance, "tied": tied / windows}
+            return nn.functional.batch_norm(x, None, None, m.weight, m.bias, True, 0.0, m.eps)
+        return convolve(m, x) if isinstance(m, nn.Conv2d) else m(x, *added)
+
+    net.walk(x, apply)
+    return {"gap": gap, "kink": kink, "variance": variance, "tied": tied / max(windows, 1)}
 
 
 def fnv1a(*arrays):
@@ -388,8 +431,7 @@ def exact_ties(case, gradients):
     net, tensors = build(layers)
     x, y = batch(count)
     net.train()
-    for m in net:
-        x = convolve(m, x) if isinstance(m, nn.Conv2d) else m(x)
+    x = net.walk(x, lambda m, *inputs: convolve(m, *inputs) if isinstance(m, nn.Conv2d) else m(*inputs))
     nn.functional.cross_entropy(x, y).backward()
     worst = 0.0
     for name, t in tensors.items():

@@ -2,13 +2,15 @@
 //!
 //! Activations are samples × channels × height × width; a vector is an image of one pixel.
 
+use std::convert::Infallible;
+
 use burn::module::{Module, Param, RunningState};
 use burn::nn::conv::Conv2dConfig;
 use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNormConfig, Dropout, DropoutConfig, LinearConfig, PaddingConfig2d, Relu, Sigmoid, Tanh};
 #[cfg(before_0_22)]
 use burn::{Dispatch, tensor::backend::Backend};
-use trainmark_plugin::{Error, Layer, Model, Shape};
+use trainmark_plugin::{Branches, Error, Layer, Model, Shape};
 
 use crate::batch_norm::{Implementation, Primitive};
 use crate::convolution::product;
@@ -46,6 +48,7 @@ enum Stage {
     Flatten(Flatten),
     Dropout(Dropout),
     Resize(Resize),
+    Add(Add),
 }
 
 #[cfg(before_0_22)]
@@ -64,6 +67,7 @@ enum Stage<B: Backend = Dispatch> {
     Flatten(Flatten),
     Dropout(Dropout),
     Resize(Resize),
+    Add(Add),
 }
 
 impl Network {
@@ -81,8 +85,14 @@ impl Network {
 
     /// Logits, samples × classes. In training mode, where running statistics are updated, if
     /// the inputs are on a training device.
-    pub(crate) fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        self.stages.iter().fold(inputs, |x, stage| stage.forward(x)).flatten(1, 3)
+    pub(crate) fn forward(&self, inputs: Tensor<4>, branches: &Branches) -> Tensor<2> {
+        let Ok(logits) = branches.pass(inputs, |index, x, added| {
+            Ok::<_, Infallible>(match added {
+                Some(added) => x + added,
+                None => self.stages[index].forward(x),
+            })
+        });
+        logits.flatten(1, 3)
     }
 
     /// The parameters of the model, in that order.
@@ -133,6 +143,7 @@ impl Stage {
             Layer::Flatten => Self::Flatten(Flatten),
             Layer::Dropout { rate } => Self::Dropout(DropoutConfig::new(rate).init()),
             Layer::Resize { height, width } => Self::Resize(Resize { height, width }),
+            Layer::Add { .. } => Self::Add(Add),
         }
     }
 
@@ -151,6 +162,7 @@ impl Stage {
             Self::Flatten(layer) => layer.forward(x),
             Self::Dropout(layer) => layer.forward(x),
             Self::Resize(layer) => layer.forward(x),
+            Self::Add(_) => x,
         }
     }
 
@@ -203,6 +215,11 @@ impl Flatten {
         as_image(x.flatten::<2>(1, 3))
     }
 }
+
+/// The sum of two values: [`Network::forward`] knows the second one.
+#[derive(Module, Debug)]
+#[cfg_attr(before_0_22, derive(Clone))]
+struct Add;
 
 /// Each pixel of the resized image is the nearest one: out(y, x) = in(⌊y·H/h⌋, ⌊x·W/w⌋).
 ///

@@ -6,7 +6,7 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{GradientsParams, SgdConfig};
 #[cfg(before_0_22)]
 use burn::{module::AutodiffModule, optim::Optimizer};
-use trainmark_plugin::{Dataset, Error, OpenRequest, Outcome, Session, Shape, Split};
+use trainmark_plugin::{Branches, Dataset, Error, OpenRequest, Outcome, Session, Shape, Split};
 
 use crate::batch_norm::Implementation;
 use crate::engine::{
@@ -20,6 +20,7 @@ pub(crate) struct Training<'d> {
     engine: Engine,
     /// Empty while a step computes: the optimiser takes a network and gives another.
     network: Network,
+    branches: Branches,
     optimiser: Optimiser,
     loss: CrossEntropyLoss,
     learning_rate: f64,
@@ -40,6 +41,7 @@ impl<'d> Training<'d> {
         seed(&engine.predicting, SEED);
         Ok(Self {
             network: Network::new(&request.model, implementation, &engine.training)?,
+            branches: request.model.branches()?,
             optimiser: SgdConfig::new().init(),
             loss: CrossEntropyLossConfig::new().init(&engine.training),
             learning_rate: request.learning_rate,
@@ -63,7 +65,7 @@ impl<'d> Training<'d> {
         let labels = indices(labels, &self.engine.training);
         let inputs = self.inputs(Split::Train, batch, &self.engine.training);
         let network = std::mem::take(&mut self.network);
-        let logits = network.forward(inputs);
+        let logits = network.forward(inputs, &self.branches);
         let loss = self.loss.forward(logits.clone(), labels.clone());
         let predicted = plain(logits).argmax(1).squeeze_dim::<1>(1);
         let right = predicted.equal(plain_numbers(labels));
@@ -142,7 +144,7 @@ impl Session for Training<'_> {
         let classes = logits.len() / indices.len();
         for (batch, logits) in indices.chunks(batch_size).zip(logits.chunks_mut(batch_size * classes)) {
             let inputs = self.inputs(split, batch, &self.engine.predicting);
-            logits.copy_from_slice(&values(network.forward(inputs))?);
+            logits.copy_from_slice(&values(network.forward(inputs, &self.branches))?);
         }
         self.engine.finish()
     }

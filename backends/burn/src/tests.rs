@@ -2,7 +2,7 @@
 //! hand, and what the session makes of its calls.
 
 use trainmark_plugin::{
-    Backend, Dataset, Error, ErrorKind, Layer, Model, OpenRequest, Samples, Session, Shape,
+    Backend, Branches, Dataset, Error, ErrorKind, Layer, Model, OpenRequest, Samples, Session, Shape,
 };
 
 use crate::Burn;
@@ -18,6 +18,11 @@ fn model(input: Shape, layers: Vec<Layer>) -> Model {
     Model::new("m", input, layers)
 }
 
+/// The way through a network of one layer.
+fn single() -> Branches {
+    model(Shape::Vector(1), vec![Layer::Relu]).branches().unwrap()
+}
+
 /// Output and input gradient of one layer without parameters, for one sample and the loss
 /// 1·y₀ + 2·y₁ + 3·y₂ + …
 fn pass(input: Shape, layer: Layer, of: &[f32]) -> (Vec<f32>, Vec<f32>) {
@@ -25,7 +30,7 @@ fn pass(input: Shape, layer: Layer, of: &[f32]) -> (Vec<f32>, Vec<f32>) {
     let device = Engine::on(flex()).training;
     let network = Network::new(&model(input, vec![layer]), Implementation::Primitive, &device).unwrap();
     let x = tensor(of.to_vec(), [1, channels, height, width], &device).require_grad();
-    let y = network.forward(x.clone());
+    let y = network.forward(x.clone(), &single());
     let weights = (1..=y.dims()[1]).map(|weight| weight as f32).collect();
     let loss = (y.clone() * tensor(weights, y.dims(), &device)).sum();
     let gradient = x.grad(&loss.backward()).unwrap();
@@ -90,7 +95,11 @@ fn resize_finds_the_pixel_at_every_size() {
             let network =
                 Network::new(&model(image(1, from, 1), layers), Implementation::Primitive, &device).unwrap();
             let expected: Vec<f32> = (0..to).map(|y| (y * from / to) as f32).collect();
-            assert_eq!(values(network.forward(column.clone())).unwrap(), expected, "{from} to {to} rows");
+            assert_eq!(
+                values(network.forward(column.clone(), &single())).unwrap(),
+                expected,
+                "{from} to {to} rows"
+            );
         }
     }
 }
@@ -116,7 +125,7 @@ fn convolutions_with_stride_and_padding_agree_with_their_sums() {
         }
         let x = noise(samples * channels * height * width, 3);
         let padded = tensor(x, [samples, channels, height, width], &device).require_grad();
-        let y = network.forward(padded.clone());
+        let y = network.forward(padded.clone(), &single());
         let expected = by_taps(&padded, &weight, &bias, [kernel, stride, padding], outputs);
         let found = [values(y.clone()), gradient_of_squares(&padded, y)];
         let expected = [values(expected.clone()), gradient_of_squares(&padded, expected)];

@@ -8,7 +8,7 @@
 
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor, Var};
-use trainmark_plugin::{Error, Layer, Model, Role, Shape};
+use trainmark_plugin::{Branches, Error, Layer, Model, Role, Shape};
 
 use crate::affine::{Affine, First};
 use crate::batch_norm::{BatchNorm, Implementation, Parameters};
@@ -37,6 +37,7 @@ impl Mode {
 #[derive(Debug)]
 pub(crate) struct Network {
     stages: Vec<Stage>,
+    branches: Branches,
     /// One per parameter of the model, in that order.
     variables: Vec<Var>,
     trainable: Vec<Var>,
@@ -62,6 +63,8 @@ enum Stage {
         pixels: Tensor,
         positions: usize,
     },
+    /// What is added is the second value that it reads.
+    Add,
 }
 
 impl Network {
@@ -94,7 +97,7 @@ impl Network {
             && model.layers.iter().zip(&inputs).any(|(layer, input)| {
                 matches!(layer, Layer::BatchNorm { .. }) && input.len() == input.channels()
             });
-        Ok(Self { stages, variables, trainable, needs_two_samples })
+        Ok(Self { stages, branches: model.branches()?, variables, trainable, needs_two_samples })
     }
 
     /// One per parameter of the model, in that order.
@@ -115,23 +118,38 @@ impl Network {
 
     /// Logits, samples × classes, in prediction mode; `inputs` as activations.
     pub(crate) fn predict(&self, inputs: &Tensor) -> candle_core::Result<Tensor> {
-        logits(&run(&self.stages, inputs, Mode::Predict)?)
+        logits(&self.run(inputs, |stage, x| stage.forward(&x, Mode::Predict))?)
     }
 
     /// A forward pass in training mode; running statistics are updated.
     pub(crate) fn train(&self, inputs: &Tensor) -> candle_core::Result<Pass<'_>> {
         // What comes before the first affine layer has no parameters, or else it is a
         // batch norm, and its gradients need that layer's as Candle computes them.
-        let has_parameters = |stage: &Stage| matches!(stage, Stage::Affine(_) | Stage::BatchNorm(_));
-        let index = self.stages.iter().position(has_parameters).unwrap_or(0);
-        let (before, rest) = self.stages.split_at(index);
-        let x = run(before, inputs, Mode::Train)?;
-        if let [Stage::Affine(layer), behind @ ..] = rest {
-            let first = layer.forward_first(&x)?;
-            let x = run(behind, first.output.as_tensor(), Mode::Train)?;
-            return Ok(Pass { logits: logits(&x)?, first: Some(first) });
-        }
-        Ok(Pass { logits: logits(&run(rest, &x, Mode::Train)?)?, first: None })
+        let has_parameters = |stage: &&Stage| matches!(stage, Stage::Affine(_) | Stage::BatchNorm(_));
+        let mut first_trained = self.stages.iter().find(has_parameters);
+        let mut first = None;
+        let x = self.run(inputs, |stage, x| match stage {
+            Stage::Affine(layer)
+                if first_trained.take_if(|trained| std::ptr::eq(*trained, stage)).is_some() =>
+            {
+                let computed = first.insert(layer.forward_first(&x)?);
+                Ok(computed.output.as_tensor().clone())
+            }
+            _ => stage.forward(&x, Mode::Train),
+        })?;
+        Ok(Pass { logits: logits(&x)?, first })
+    }
+
+    /// Passes inputs through the stages; `forward` is asked for each but sums.
+    fn run<'n>(
+        &'n self,
+        inputs: &Tensor,
+        mut forward: impl FnMut(&'n Stage, Tensor) -> candle_core::Result<Tensor>,
+    ) -> candle_core::Result<Tensor> {
+        self.branches.pass(inputs.clone(), |index, x, added| match added {
+            Some(added) => x + added,
+            None => forward(&self.stages[index], x),
+        })
     }
 }
 
@@ -152,10 +170,6 @@ impl Pass<'_> {
         }
         Ok(gradients)
     }
-}
-
-fn run(stages: &[Stage], inputs: &Tensor, mode: Mode) -> candle_core::Result<Tensor> {
-    stages.iter().try_fold(inputs.clone(), |x, stage| stage.forward(&x, mode))
 }
 
 /// 1 × classes × samples to samples × classes.
@@ -216,6 +230,7 @@ fn stage(
             Stage::Resize { pixels, positions }
         }
         Layer::Dropout { rate } => Stage::Dropout(candle_nn::Dropout::new(rate as f32)),
+        Layer::Add { .. } => Stage::Add,
     })
 }
 
@@ -246,6 +261,7 @@ impl Stage {
                 let rows = x.reshape((channels, *positions, values / positions))?;
                 rows.index_select(pixels, 1)?.reshape((1, channels, ()))
             }
+            Self::Add => Ok(x.clone()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A model's layers as dfdx computes them.
 
 use dfdx::prelude::*;
-use trainmark_plugin::{Error, Layer, Model, Shape};
+use trainmark_plugin::{Branches, Error, Layer, Model, Shape};
 
 use crate::Values;
 use crate::batch_norm::{BatchNorm, Pass};
@@ -12,7 +12,9 @@ use crate::machine::{Composition, Machine};
 use crate::pooling::{Pooling, Reduction, Rows};
 
 pub(crate) struct Network<D: Machine> {
+    /// One for each layer.
     stages: Vec<Stage<D>>,
+    branches: Branches,
 }
 
 enum Stage<D: Machine> {
@@ -26,6 +28,10 @@ enum Stage<D: Machine> {
     /// Resize, and flatten where the rows are in another order than the contract's.
     Rows(Rows<D>),
     Dropout(f64),
+    /// The sum of two values, which are first put into one order if theirs differ.
+    Add(Option<[Option<Rows<D>>; 2]>),
+    /// Flatten, where the rows are in the contract's order.
+    Keep,
 }
 
 impl<D: Machine> Network<D> {
@@ -37,46 +43,50 @@ impl<D: Machine> Network<D> {
         composition: Composition,
         device: &D,
     ) -> Result<Self, Error> {
-        let mut layout = Layout::row_major(model.input);
+        // Of the model's input, and of each layer's output.
+        let mut layouts = vec![Layout::row_major(model.input)];
         let mut stages = Vec::new();
         for (index, (layer, output)) in model.layers.iter().zip(model.shapes()?).enumerate() {
-            let behind = &model.layers[index + 1..];
-            let stage = match *layer {
+            let layout = &layouts[model.source(index).place()];
+            // What is read elsewhere, too, keeps the contract's order.
+            let behind = if model.is_sequential() { &model.layers[index + 1..] } else { &[] };
+            let (stage, next) = match *layer {
                 Layer::BatchNorm { epsilon, momentum } => {
-                    let layer = BatchNorm::new(implementation, &layout, epsilon, momentum, device);
-                    Some(Stage::BatchNorm(layer.map_err(|error| at(index, error))?))
+                    let layer = BatchNorm::new(implementation, layout, epsilon, momentum, device);
+                    (Stage::BatchNorm(layer.map_err(|error| at(index, error))?), layout.clone())
                 }
-                Layer::Sigmoid => Some(Stage::Sigmoid),
-                Layer::Relu => Some(Stage::Relu),
-                Layer::Tanh => Some(Stage::Tanh),
-                Layer::Dropout { rate } => Some(Stage::Dropout(rate)),
-                _ => {
-                    let (stage, next) = reshaping(layer, &layout, output, behind, composition, device)?;
-                    layout = next;
-                    stage
-                }
+                Layer::Sigmoid => (Stage::Sigmoid, layout.clone()),
+                Layer::Relu => (Stage::Relu, layout.clone()),
+                Layer::Tanh => (Stage::Tanh, layout.clone()),
+                Layer::Dropout { rate } => (Stage::Dropout(rate), layout.clone()),
+                Layer::Add { other } => sum([layout, &layouts[other.place()]], output, device)?,
+                _ => reshaping(layer, layout, output, behind, composition, device)?,
             };
-            stages.extend(stage);
+            layouts.push(next);
+            stages.push(stage);
         }
-        Ok(Self { stages })
+        Ok(Self { stages, branches: model.branches()? })
     }
 
     /// Logits, (classes, batch), of inputs, (values of a sample, batch).
     pub(crate) fn forward<T: Pass<D>>(&mut self, inputs: Values<D>) -> Result<Values<D, T>, D::Err> {
-        let mut stages = self.stages.iter_mut();
-        // No gradient is wanted of the input.
-        let mut x = match stages.as_slice() {
-            [Stage::Convolution(first), ..] => {
-                let x = first.forward(inputs)?;
-                stages.next();
-                x
-            }
-            _ => inputs.put_tape(T::default()),
-        };
-        for stage in stages {
-            x = stage.forward(x)?;
-        }
-        Ok(x)
+        let Self { stages, branches } = self;
+        // It records what is done to values, which know their gradients by their names.
+        let mut tape = T::default();
+        let logits = branches.pass(inputs, |index, x, added| {
+            let before = std::mem::take(&mut tape);
+            let stage = &mut stages[index];
+            let y = match (stage, added) {
+                // No gradient is wanted of the input.
+                (Stage::Convolution(first), _) if index == 0 => first.forward(x)?,
+                (Stage::Add(order), Some(added)) => add(order.as_ref(), x.put_tape(before), added)?,
+                (stage, _) => stage.forward(x.put_tape(before))?,
+            };
+            let (y, after) = y.split_tape();
+            tape = after;
+            Ok::<_, D::Err>(y)
+        })?;
+        Ok(logits.put_tape(tape))
     }
 
     /// Sets every parameter, in the order of `Model::parameters`.
@@ -144,7 +154,7 @@ impl<D: Machine> Stage<D> {
             Self::Pooling(layer) => layer.forward(x),
             Self::Rows(layer) => layer.forward(x),
             Self::Dropout(rate) if T::OWNS_TAPE => x.try_dropout(*rate),
-            Self::Dropout(_) => Ok(x),
+            Self::Dropout(_) | Self::Add(_) | Self::Keep => Ok(x),
         }
     }
 
@@ -158,6 +168,35 @@ impl<D: Machine> Stage<D> {
     }
 }
 
+/// A sum, of values in one order.
+fn add<D: Machine, T: Pass<D>>(
+    order: Option<&[Option<Rows<D>>; 2]>,
+    x: Values<D, T>,
+    added: Values<D>,
+) -> Result<Values<D, T>, D::Err> {
+    let Some([of_x, of_added]) = order else { return x.try_add(added) };
+    let x = match of_x {
+        Some(rows) => rows.forward(x)?,
+        None => x,
+    };
+    let (x, tape) = x.split_tape();
+    let added = added.put_tape(tape);
+    let added = match of_added {
+        Some(rows) => rows.forward(added)?,
+        None => added,
+    };
+    added.try_add(x)
+}
+
+fn sum<D: Machine>(layouts: [&Layout; 2], output: Shape, device: &D) -> Result<(Stage<D>, Layout), Error> {
+    let [first, second] = layouts;
+    if first == second {
+        return Ok((Stage::Add(None), first.clone()));
+    }
+    let order = [Rows::row_major(first, device)?, Rows::row_major(second, device)?];
+    Ok((Stage::Add(Some(order)), Layout::row_major(output)))
+}
+
 /// A layer whose output lies otherwise than its input, and how.
 fn reshaping<D: Machine>(
     layer: &Layer,
@@ -166,10 +205,10 @@ fn reshaping<D: Machine>(
     behind: &[Layer],
     composition: Composition,
     device: &D,
-) -> Result<(Option<Stage<D>>, Layout), Error> {
+) -> Result<(Stage<D>, Layout), Error> {
     let pooling = |reduction, window, stride| {
         let (layer, layout) = Pooling::new(reduction, window, stride, input, output, device)?;
-        Ok((Some(Stage::Pooling(layer)), layout))
+        Ok((Stage::Pooling(layer), layout))
     };
     match (*layer, output) {
         (
@@ -178,20 +217,21 @@ fn reshaping<D: Machine>(
         ) => {
             let geometry = Geometry { out_channels, kernel, stride, padding, out_height, out_width };
             let (layer, layout) = Convolution::new(geometry, input, next_pool(behind), composition, device)?;
-            Ok((Some(Stage::Convolution(layer)), layout))
+            Ok((Stage::Convolution(layer), layout))
         }
         (Layer::MaxPool2d { window, stride }, _) => pooling(Reduction::Maximum, window, stride),
         (Layer::AvgPool2d { window, stride }, _) => pooling(Reduction::Mean, window, stride),
         (Layer::Resize { .. }, _) => {
             let (rows, layout) = Rows::resize(input, output, device)?;
-            Ok((Some(Stage::Rows(rows)), layout))
+            Ok((Stage::Rows(rows), layout))
         }
         (Layer::Flatten, _) => {
-            Ok((Rows::row_major(input, device)?.map(Stage::Rows), Layout::row_major(output)))
+            let stage = Rows::row_major(input, device)?.map_or(Stage::Keep, Stage::Rows);
+            Ok((stage, Layout::row_major(output)))
         }
         (Layer::Linear { out_features }, _) => {
             let layer = Linear::new(input.shape.len(), out_features, device)?;
-            Ok((Some(Stage::Linear(layer)), Layout::row_major(output)))
+            Ok((Stage::Linear(layer), Layout::row_major(output)))
         }
         _ => Err(Error::unsupported(format!("{}: not one of this backend's layers", layer.kind()))),
     }

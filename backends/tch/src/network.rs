@@ -1,7 +1,9 @@
 //! A model's layers as libtorch's operations.
 
+use std::rc::Rc;
+
 use tch::{Device, Kind, TchError, Tensor};
-use trainmark_plugin::{Error, Layer, Model, ParameterSpec, Shape};
+use trainmark_plugin::{Branches, Error, Layer, Model, ParameterSpec, Shape};
 
 use crate::batch_norm::{BatchNorm, Form};
 use crate::error::During;
@@ -20,23 +22,39 @@ pub(crate) enum Mode {
 /// A layer with its parameters.
 #[derive(Debug)]
 enum Stage {
-    Convolution { weight: Tensor, bias: Tensor, stride: i64, padding: i64 },
-    Linear { weight: Tensor, bias: Tensor },
+    Convolution {
+        weight: Tensor,
+        bias: Tensor,
+        stride: i64,
+        padding: i64,
+    },
+    Linear {
+        weight: Tensor,
+        bias: Tensor,
+    },
     BatchNorm(BatchNorm),
     Sigmoid,
     Relu,
     Tanh,
     MaxPool(MaxPool),
-    AvgPool { window: i64, stride: i64 },
+    AvgPool {
+        window: i64,
+        stride: i64,
+    },
     Flatten,
-    Dropout { rate: f64 },
+    Dropout {
+        rate: f64,
+    },
     Resize(Resize),
+    /// What is added is the second value that it reads.
+    Add,
 }
 
 /// A model that can be trained.
 #[derive(Debug)]
 pub(crate) struct Network {
     stages: Vec<Stage>,
+    branches: Branches,
     /// Each stage's layer, for messages.
     kinds: Vec<&'static str>,
     /// In the contract's order; they share their memory with the stages'.
@@ -70,7 +88,7 @@ impl Network {
         drop(tensors);
         let kinds = model.layers.iter().map(Layer::kind).collect();
         let narrowest = (form == Form::Builtin).then(|| narrowest(model, &shapes)).flatten();
-        Ok(Self { stages, kinds, parameters, narrowest })
+        Ok(Self { stages, branches: model.branches()?, kinds, parameters, narrowest })
     }
 
     /// Refuses a batch that leaves `at::batch_norm` one value per channel, whose
@@ -94,12 +112,15 @@ impl Network {
     /// # Errors
     /// What libtorch reports, with the layer.
     pub(crate) fn forward(&mut self, inputs: Tensor, mode: Mode) -> Result<Tensor, Error> {
-        let mut values = inputs;
-        for (index, stage) in self.stages.iter_mut().enumerate() {
-            let output = stage.forward(&values, mode);
-            values = output.during(|| format!("layer {index} ({})", self.kinds[index]))?;
-        }
-        Ok(values)
+        let Self { stages, branches, kinds, .. } = self;
+        let logits = branches.pass(Rc::new(inputs), |index, values, added| {
+            let output = match added {
+                Some(added) => values.f_add(&added),
+                None => stages[index].forward(&values, mode),
+            };
+            output.map(Rc::new).during(|| format!("layer {index} ({})", kinds[index]))
+        })?;
+        Ok(Rc::try_unwrap(logits).unwrap_or_else(|shared| shared.shallow_clone()))
     }
 
     /// The parameters that gradient descent changes.
@@ -182,6 +203,7 @@ fn stage(
         Layer::Flatten => Stage::Flatten,
         Layer::Dropout { rate } => Stage::Dropout { rate },
         Layer::Resize { height, width } => Stage::Resize(Resize::new(input, height, width, device)?),
+        Layer::Add { .. } => Stage::Add,
     })
 }
 
@@ -204,6 +226,7 @@ impl Stage {
             Self::Flatten => inputs.f_flatten(1, -1),
             Self::Dropout { rate } => inputs.f_dropout(*rate, mode == Mode::Training),
             Self::Resize(resize) => resize.forward(inputs),
+            Self::Add => Ok(inputs.shallow_clone()),
         }
     }
 }

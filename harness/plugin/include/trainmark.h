@@ -49,6 +49,12 @@
 // Nearest-neighbour resize: `height`, `width`.
 #define TM_RESIZE 11
 
+// The sum of what it reads and another value of the same shape: `other`. Since ABI 1.2.
+#define TM_ADD 12
+
+// The model's input, as a layer's `input` or `other`. Since ABI 1.2.
+#define TM_MODEL_INPUT 4294967295
+
 // Running variance starts at 1, updated with the unbiased batch variance.
 #define TM_UNBIASED_FROM_ONE 0
 
@@ -163,9 +169,16 @@ typedef struct tm_layer {
   double momentum;
   // Dropout's rate.
   double rate;
+  // What it reads. 0: the output of the layer before it, and the first one the model's input; n: the
+  // output of the n-th layer, counted from 1, which comes before it; or `TM_MODEL_INPUT`. A model in
+  // which it is not 0 has a `TM_ADD`. Since ABI 1.2.
+  uint32_t input;
+  // What `TM_ADD` adds, in the same numbers. Since ABI 1.2.
+  uint32_t other;
 } tm_layer;
 
-// A sequential model.
+// A model: layers, of which each reads the output of the one before unless it says otherwise. Every
+// output but the last one's is read by a layer.
 typedef struct tm_model {
   // Size of this struct in bytes.
   size_t struct_size;

@@ -61,6 +61,11 @@ pub const TM_LINEAR: u32 = 9;
 pub const TM_DROPOUT: u32 = 10;
 /// Nearest-neighbour resize: `height`, `width`.
 pub const TM_RESIZE: u32 = 11;
+/// The sum of what it reads and another value of the same shape: `other`. Since ABI 1.2.
+pub const TM_ADD: u32 = 12;
+
+/// The model's input, as a layer's `input` or `other`. Since ABI 1.2.
+pub const TM_MODEL_INPUT: u32 = 0xFFFF_FFFF;
 
 /// Running variance starts at 1, updated with the unbiased batch variance.
 pub const TM_UNBIASED_FROM_ONE: u32 = 0;
@@ -113,9 +118,16 @@ pub struct LayerData {
     pub momentum: f64,
     /// Dropout's rate.
     pub rate: f64,
+    /// What it reads. 0: the output of the layer before it, and the first one the model's input; n: the
+    /// output of the n-th layer, counted from 1, which comes before it; or `TM_MODEL_INPUT`. A model in
+    /// which it is not 0 has a `TM_ADD`. Since ABI 1.2.
+    pub input: u32,
+    /// What `TM_ADD` adds, in the same numbers. Since ABI 1.2.
+    pub other: u32,
 }
 
-/// A sequential model.
+/// A model: layers, of which each reads the output of the one before unless it says otherwise. Every
+/// output but the last one's is read by a layer.
 #[repr(C)]
 pub struct ModelData {
     /// Size of this struct in bytes.
@@ -405,7 +417,8 @@ mod layout {
         assert!(size_of::<BackendTable>() == 112);
         assert!(size_of::<Text>() == 32);
         assert!(offset_of!(LayerData, epsilon) == 32);
-        assert!(size_of::<LayerData>() == 56);
+        assert!(offset_of!(LayerData, input) == 56);
+        assert!(size_of::<LayerData>() == 64);
         assert!(offset_of!(ModelData, layers) == 48);
         assert!(size_of::<ModelData>() == 56);
         assert!(size_of::<SamplesData>() == 40);

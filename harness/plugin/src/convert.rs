@@ -3,16 +3,17 @@
 use std::ffi::CStr;
 
 use crate::abi::{self, LayerData};
+use crate::branches::Source;
 use crate::error::{Error, ErrorKind};
 use crate::layer::{Layer, Shape};
 use crate::{RunningVariance, Split};
 
-/// A layer as the ABI carries it.
+/// A layer in its place as the ABI carries it, and what it reads.
 ///
 /// # Errors
 /// `Invalid` where a size does not fit 32 bits.
 #[cfg(feature = "host")]
-pub(crate) fn layer_data(layer: &Layer) -> Result<LayerData, Error> {
+pub(crate) fn layer_data(index: usize, layer: &Layer, source: Source) -> Result<LayerData, Error> {
     let mut data = LayerData {
         kind: 0,
         channels: 0,
@@ -25,6 +26,8 @@ pub(crate) fn layer_data(layer: &Layer) -> Result<LayerData, Error> {
         epsilon: 0.0,
         momentum: 0.0,
         rate: 0.0,
+        input: source_data(index, source)?,
+        other: 0,
     };
     match *layer {
         Layer::Conv2d { out_channels, kernel, stride, padding } => {
@@ -66,15 +69,37 @@ pub(crate) fn layer_data(layer: &Layer) -> Result<LayerData, Error> {
             data.height = narrow(height)?;
             data.width = narrow(width)?;
         }
+        Layer::Add { other } => {
+            data.kind = abi::TM_ADD;
+            data.other = source_data(index, other)?;
+        }
     }
     Ok(data)
 }
 
-/// A layer from the ABI.
+#[cfg(feature = "host")]
+fn source_data(index: usize, source: Source) -> Result<u32, Error> {
+    match source {
+        source if source == Source::before(index) => Ok(0),
+        Source::Input => Ok(abi::TM_MODEL_INPUT),
+        Source::Layer(_) => narrow(source.place()),
+    }
+}
+
+/// What the layer with this index reads.
+pub(crate) fn source(index: usize, data: u32) -> Source {
+    match data {
+        0 => Source::before(index),
+        abi::TM_MODEL_INPUT => Source::Input,
+        place => Source::before(place as usize),
+    }
+}
+
+/// A layer from the ABI, with its index.
 ///
 /// # Errors
 /// `Unsupported` for a kind that this version does not know.
-pub(crate) fn layer(data: &LayerData) -> Result<Layer, Error> {
+pub(crate) fn layer(index: usize, data: &LayerData) -> Result<Layer, Error> {
     let (window, stride) = (data.window as usize, data.stride as usize);
     Ok(match data.kind {
         abi::TM_CONV2D => Layer::Conv2d {
@@ -93,6 +118,7 @@ pub(crate) fn layer(data: &LayerData) -> Result<Layer, Error> {
         abi::TM_LINEAR => Layer::Linear { out_features: data.channels as usize },
         abi::TM_DROPOUT => Layer::Dropout { rate: data.rate },
         abi::TM_RESIZE => Layer::Resize { height: data.height as usize, width: data.width as usize },
+        abi::TM_ADD => Layer::Add { other: source(index, data.other) },
         other => return Err(Error::unsupported(format!("layer kind {other} is newer than this plugin"))),
     })
 }
@@ -231,24 +257,31 @@ mod tests {
             size().prop_map(|out_features| Layer::Linear { out_features }),
             real().prop_map(|rate| Layer::Dropout { rate }),
             (size(), size()).prop_map(|(height, width)| Layer::Resize { height, width }),
+            any_source().prop_map(|other| Layer::Add { other }),
         ]
+    }
+
+    fn any_source() -> impl Strategy<Value = Source> {
+        prop_oneof![Just(Source::Input), (0_usize..10).prop_map(Source::Layer)]
     }
 
     proptest! {
         #[test]
-        fn every_layer_survives_the_boundary(original in any_layer()) {
-            let data = layer_data(&original).unwrap();
+        fn every_layer_survives_the_boundary(index in 0_usize..12, original in any_layer(), from in any_source()) {
+            let data = layer_data(index, &original, from).unwrap();
             prop_assert_eq!(data.reserved, 0);
-            prop_assert_eq!(layer(&data).unwrap(), original);
+            prop_assert_eq!(layer(index, &data).unwrap(), original);
+            prop_assert_eq!(source(index, data.input), from);
+            prop_assert_eq!(data.input == 0, from == Source::before(index));
         }
 
         #[test]
-        fn only_the_eleven_kinds_are_known(kind in prop_oneof![0_u32..20, any::<u32>()]) {
-            let data = LayerData { kind, ..layer_data(&Layer::Flatten).unwrap() };
-            match layer(&data) {
-                Ok(layer) => prop_assert_eq!(layer_data(&layer).unwrap().kind, kind),
+        fn only_the_twelve_kinds_are_known(kind in prop_oneof![0_u32..20, any::<u32>()]) {
+            let data = LayerData { kind, ..layer_data(0, &Layer::Flatten, Source::Input).unwrap() };
+            match layer(0, &data) {
+                Ok(layer) => prop_assert_eq!(layer_data(0, &layer, Source::Input).unwrap().kind, kind),
                 Err(error) => {
-                    prop_assert!(!(abi::TM_CONV2D..=abi::TM_RESIZE).contains(&kind));
+                    prop_assert!(!(abi::TM_CONV2D..=abi::TM_ADD).contains(&kind));
                     prop_assert_eq!(error.kind, ErrorKind::Unsupported);
                 }
             }
@@ -262,7 +295,7 @@ mod tests {
 
     #[test]
     fn sizes_over_32_bits_are_refused() {
-        let error = layer_data(&Layer::Linear { out_features: 1 << 32 }).unwrap_err();
+        let error = layer_data(1, &Layer::Linear { out_features: 1 << 32 }, Source::Layer(0)).unwrap_err();
         assert_eq!(error, Error::invalid("4294967296 does not fit 32 bits"));
     }
 }

@@ -168,11 +168,19 @@ unsafe fn read_model(model: *const abi::ModelData) -> Result<Model, Error> {
     unsafe {
         let data = prefix::read(model, "the model")?;
         let layers = prefix::elements(data.layers, data.layer_count, data.layer_size, "layers")?;
-        Ok(Model {
-            name: prefix::string(data.name, "the model's name")?,
-            input: convert::input_shape([data.input_channels, data.input_height, data.input_width]),
-            layers: layers.iter().map(convert::layer).collect::<Result<_, _>>()?,
-        })
+        let model = Model::new(
+            prefix::string(data.name, "the model's name")?,
+            convert::input_shape([data.input_channels, data.input_height, data.input_width]),
+            layers
+                .iter()
+                .enumerate()
+                .map(|(index, layer)| convert::layer(index, layer))
+                .collect::<Result<Vec<_>, _>>()?,
+        );
+        let sources = layers.iter().enumerate();
+        Ok(sources.fold(model, |model, (index, layer)| {
+            model.with_source(index, convert::source(index, layer.input))
+        }))
     }
 }
 

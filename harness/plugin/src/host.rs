@@ -170,7 +170,10 @@ impl Plugin {
     /// # Errors
     /// The plugin's own, or `invalid` where the model does not fit the ABI.
     pub fn open<'d>(&self, request: &OpenRequest<'d>) -> Result<PluginSession<'d>, Error> {
-        let layers = request.model.layers.iter().map(convert::layer_data).collect::<Result<Vec<_>, _>>()?;
+        let layers = request.model.layers.iter().enumerate();
+        let layers = layers
+            .map(|(index, layer)| convert::layer_data(index, layer, request.model.source(index)))
+            .collect::<Result<Vec<_>, _>>()?;
         let [input_channels, input_height, input_width] = convert::input_sizes(request.model.input)?;
         let name = c_string(&request.model.name)?;
         let implementation = c_string(&request.implementation)?;

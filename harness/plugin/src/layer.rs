@@ -1,6 +1,8 @@
 //! Layers and the shapes that pass between them.
 
-/// One layer of a sequential model. Tensors are float32, images N×C×H×W.
+use crate::branches::Source;
+
+/// One layer of a model. Tensors are float32, images N×C×H×W.
 ///
 /// A match on a layer is exhaustive, in kinds and in fields: a new one changes what a model
 /// computes, and a backend's source is to be told by its compiler, not to train something
@@ -70,6 +72,12 @@ pub enum Layer {
         /// Output width.
         width: usize,
     },
+    /// The sum of what it reads and another value of the same shape, such as a residual block's
+    /// with what came into it. Since ABI 1.2.
+    Add {
+        /// What is added to what the layer reads.
+        other: Source,
+    },
 }
 
 impl Layer {
@@ -87,6 +95,7 @@ impl Layer {
             Self::Linear { .. } => "linear",
             Self::Dropout { .. } => "dropout",
             Self::Resize { .. } => "resize",
+            Self::Add { .. } => "add",
         }
     }
 }
@@ -146,7 +155,7 @@ impl std::fmt::Display for Shape {
     }
 }
 
-/// Shape that a layer makes of its input's.
+/// Shape that a layer makes of its input's; what an `add` adds has the same.
 ///
 /// # Errors
 /// Why the layer does not fit.
@@ -188,7 +197,12 @@ pub(crate) fn output_shape(layer: &Layer, input: Shape) -> Result<Shape, String>
             Err(format!("rate {rate} is not in [0, 1)"))
         }
         (
-            Layer::BatchNorm { .. } | Layer::Sigmoid | Layer::Relu | Layer::Tanh | Layer::Dropout { .. },
+            Layer::BatchNorm { .. }
+            | Layer::Sigmoid
+            | Layer::Relu
+            | Layer::Tanh
+            | Layer::Dropout { .. }
+            | Layer::Add { .. },
             shape,
         ) => Ok(shape),
         (layer, shape) => Err(format!("it takes {}, its input is {shape}", taken_by(&layer, shape))),

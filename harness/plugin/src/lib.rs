@@ -11,6 +11,7 @@
 
 pub mod abi;
 mod backend;
+mod branches;
 mod convert;
 #[cfg(feature = "cuda")]
 pub mod cuda;
@@ -27,6 +28,7 @@ pub use backend::{
     Backend, Dataset, Description, Device, Implementation, OpenRequest, Outcome, RunningVariance, Samples,
     Session, Split,
 };
+pub use branches::{Branches, Reads, Source};
 pub use error::{Error, ErrorKind};
 pub use layer::{Layer, Shape};
 pub use model::{Model, ParameterSpec, Role};

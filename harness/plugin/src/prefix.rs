@@ -45,7 +45,9 @@ pub(crate) unsafe trait Element: Sized {
 }
 
 // SAFETY: integers, floats and raw pointers only, repr(C).
-unsafe impl Element for abi::LayerData {}
+unsafe impl Element for abi::LayerData {
+    const FIRST_SIZE: usize = std::mem::offset_of!(abi::LayerData, input);
+}
 // SAFETY: as above.
 unsafe impl Element for abi::OptionData {}
 // SAFETY: as above.

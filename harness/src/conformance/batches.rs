@@ -55,11 +55,12 @@ pub(super) fn choose(
         if best.as_ref().is_none_or(|best| smallest_gap > best.smallest_gap) {
             best = Some(Chosen { indices: indices.clone(), batch, smallest_gap });
         }
-        if smallest_gap >= NEAR_TIE {
+        let near: Vec<usize> = (0..size).filter(|&place| gaps[place] < NEAR_TIE).collect();
+        // Of a network so large that most samples have one somewhere no batch is free of them.
+        if near.is_empty() || near.len() > size.div_ceil(2) {
             break;
         }
-        let near = (0..size).filter(|&place| gaps[place] < NEAR_TIE);
-        for (place, other) in near.zip(&mut *candidates) {
+        for (place, other) in near.into_iter().zip(&mut *candidates) {
             indices[place] = other;
         }
     }

@@ -55,7 +55,9 @@ fn without_dropping(model: &Model) -> Model {
         Layer::Dropout { .. } => Layer::Dropout { rate: 0.0 },
         other => other,
     };
-    Model::new(model.name.clone(), model.input, model.layers.iter().map(still).collect::<Vec<_>>())
+    let mut without = model.clone();
+    without.layers = model.layers.iter().map(still).collect();
+    without
 }
 
 /// Looks at dropout, with each rate that the workload has.

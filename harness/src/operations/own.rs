@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use trainmark_plugin::{Error, Layer, Model, Shape};
+use trainmark_plugin::{Error, Layer, Model, Shape, Source};
 
 use super::definition::{CLASSES, LEARNING_RATE, behind, describe, first, linear, output, term, whole};
 use super::{Call, Data, Operation, Sign};
@@ -19,16 +19,14 @@ pub(super) fn all_of(workload: &Workload) -> Result<Vec<Operation>, Error> {
     let mut operations =
         vec![network(workload, "train_step", Call::TrainStep)?, network(workload, "predict", Call::Predict)?];
     let mut counts: HashMap<&str, usize> = HashMap::new();
-    let inputs = workload.model.input_shapes()?;
-    let mut has_weights = false;
-    for (&layer, input) in workload.model.layers.iter().zip(inputs) {
+    let inputs = workload.model.input_shapes()?.into_iter().zip(workload.model.input_gradients()?);
+    for (&layer, (input, is_behind)) in workload.model.layers.iter().zip(inputs) {
         if layer != Layer::Flatten {
             let count = counts.entry(layer.kind()).or_default();
             *count += 1;
             let name = format!("{}/{}{count}", workload.name, layer.kind());
-            operations.push(single(name, input, layer, has_weights)?);
+            operations.push(single(name, input, layer, is_behind)?);
         }
-        has_weights |= !Model::new("layer", input, [layer]).parameters()?.is_empty();
     }
     Ok(operations)
 }
@@ -45,6 +43,9 @@ fn network(workload: &Workload, call_name: &str, call: Call) -> Result<Operation
 
 /// A layer by itself. Behind a layer with weights it has an input whose gradient is needed.
 fn single(name: String, input: Shape, layer: Layer, is_behind: bool) -> Result<Operation, Error> {
+    if matches!(layer, Layer::Add { .. }) {
+        return Ok(addition(name, input));
+    }
     if matches!(layer, Layer::BatchNorm { .. }) {
         // The front has one too, so that both models are of one implementation.
         return behind(name, input, layer, layer);
@@ -63,6 +64,35 @@ fn single(name: String, input: Shape, layer: Layer, is_behind: bool) -> Result<O
         Shape::Vector(features) => {
             behind(name, Shape::Vector(features.min(FRONT_FEATURES)), linear(features), layer)
         }
+    }
+}
+
+/// A sum: a way around a ReLU behind a layer with weights, less the same without the sum. The gradient
+/// goes both ways, and is added where they part.
+fn addition(name: String, input: Shape) -> Operation {
+    // A vector comes as an image of one row, behind a `flatten`.
+    let (start, from, front, parting) = match input {
+        Shape::Image { channels, height, width } => (
+            Shape::Image { channels: 1, height, width },
+            "conv2d k1",
+            Layer::Conv2d { out_channels: channels, kernel: 1, stride: 1, padding: 0 },
+            0,
+        ),
+        Shape::Vector(features) => {
+            (Shape::Vector(features.min(FRONT_FEATURES)), "linear", linear(features), 1)
+        }
+    };
+    let add = Layer::Add { other: Source::Layer(parting) };
+    Operation {
+        name,
+        summary: format!(
+            "add, {input}: forward and backward; the step of [front, relu, it, head] − [front, relu, head], front: {from}"
+        ),
+        terms: vec![
+            term(Sign::Plus, start, &[front, Layer::Relu, add]),
+            term(Sign::Minus, start, &[front, Layer::Relu]),
+        ],
+        multiply_adds: None,
     }
 }
 
@@ -88,7 +118,7 @@ mod tests {
 
     /// An input of another shape, layers before the first weights, a wide vector.
     const OTHER: &str = "name = \"other\"\ninput = \"3×32×32\"\nlayers = [\"resize 20×20\", \"avg_pool2d 2×2\", \
-        \"conv2d 8 channels, 3×3, stride 1, padding 1\", \"batch_norm\", \"relu\", \"conv2d 8 channels, 3×3\", \
+        \"entry: conv2d 8 channels, 3×3, stride 1, padding 1\", \"batch_norm\", \"relu\", \"add entry\", \"conv2d 8 channels, 3×3\", \
         \"flatten\", \"tanh\", \"linear 12\", \"batch_norm\", \"linear 7\"]\nlearning_rate = 30\nbatch_size = 16\n\
         targets.test_accuracy = 0.5\n";
 

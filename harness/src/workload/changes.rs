@@ -1,8 +1,7 @@
 //! Workloads that differ from their definition: by options of the command line, or by a file that
 //! has the name of a built-in one.
 
-use trainmark_plugin::Model;
-
+use super::network::lines;
 use super::{Workload, find};
 
 /// Values that options give, each to be tried; none: that of the workload.
@@ -77,7 +76,8 @@ impl Workload {
             return self;
         }
         let name = format!("{} ({})", self.name, changes.join(", "));
-        let model = Model::new(&*name, self.model.input, self.model.layers);
+        let mut model = self.model;
+        model.name.clone_from(&name);
         Self { model, name, ..self }
     }
 
@@ -86,7 +86,7 @@ impl Workload {
         if self.model.input != base.model.input {
             changes.push(format!("input {}", self.model.input));
         }
-        if self.model.layers != base.model.layers {
+        if lines(&self.model) != lines(&base.model) {
             changes.push("other layers".to_owned());
         }
         if self.learning_rate != base.learning_rate {

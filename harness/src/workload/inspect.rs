@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use indicatif::HumanCount;
-use trainmark_plugin::{Error, Layer, Model, Shape};
+use trainmark_plugin::{Error, Model};
 
-use super::layer::describe;
+use super::network::lines;
 use super::{Workload, multiply_adds};
 
 /// One line per layer, its columns aligned: index, layer, output shape, parameters.
@@ -14,18 +14,21 @@ use super::{Workload, multiply_adds};
 /// Where the model's shapes do not fit.
 pub fn layer_lines(model: &Model) -> Result<Vec<String>, Error> {
     let parameters = model.parameters()?;
-    let lines = model.shapes()?.into_iter().enumerate().map(|(index, shape)| {
+    let layers = lines(model);
+    let wide = width(&layers);
+    let rows = layers.iter().zip(model.shapes()?).enumerate().map(|(index, (layer, shape))| {
         let own = parameters.iter().filter(|spec| spec.layer == index && spec.role.is_trainable());
         let count: usize = own.map(|spec| spec.len()).sum();
-        layer_line(index, &model.layers[index], shape, count)
+        let count = if count == 0 { String::new() } else { HumanCount(count as u64).to_string() };
+        let line = format!("{index:>2}  {layer:<wide$} {:<9} {count:>10}", shape.to_string());
+        line.trim_end().to_owned()
     });
-    Ok(lines.collect())
+    Ok(rows.collect())
 }
 
-fn layer_line(index: usize, layer: &Layer, shape: Shape, parameters: usize) -> String {
-    let parameters = if parameters == 0 { String::new() } else { HumanCount(parameters as u64).to_string() };
-    let line = format!("{index:>2}  {:<31} {:<9} {parameters:>10}", describe(layer), shape.to_string());
-    line.trim_end().to_owned()
+/// Characters of the column with the layers: more where a label makes one long.
+fn width(layers: &[String]) -> usize {
+    layers.iter().map(|layer| layer.chars().count()).fold(31, usize::max)
 }
 
 /// The whole check of a workload's design, as text.
@@ -40,12 +43,13 @@ pub fn inspect(workload: &Workload) -> Result<String, Error> {
         chosen.map(|spec| spec.len() as u64).sum()
     };
     let work = multiply_adds(model)?;
+    let wide = width(&lines(model));
     let mut text = format!(
         "{name}: {summary}\ninput {}, batch {batch_size}, learning rate {learning_rate}, {epochs} epochs\n\n",
         model.input
     );
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "{:>2}  {:<32}{:<10}{:>10}", "#", "layer", "output", "parameters");
+    let _ = writeln!(text, "{:>2}  {:<wide$} {:<10}{:>10}", "#", "layer", "output", "parameters");
     for line in layer_lines(model)? {
         let _ = writeln!(text, "{line}");
     }

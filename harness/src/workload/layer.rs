@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::str::FromStr;
 
-use trainmark_plugin::{Layer, Shape};
+use trainmark_plugin::{Layer, Shape, Source};
 
 use super::file::{nearest, shown};
+use super::network::INPUT;
 
 /// How each kind is written. What stands in brackets may be left out; the first word is its name.
-const FORMS: [&str; 11] = [
+const FORMS: [&str; 12] = [
     "conv2d 6 channels, 5×5[, stride 1][, padding 0]",
     "batch_norm[ ε 1e-5][, momentum 0.1]",
     "sigmoid",
@@ -20,9 +21,28 @@ const FORMS: [&str; 11] = [
     "linear 120",
     "dropout 0.5",
     "resize 14×14",
+    "add LABEL",
 ];
 
-/// A layer as a line, such as `conv2d 6 channels, 5×5, padding 2`.
+/// What a line says of a layer. What labels mean hangs on the lines before.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Line<'t> {
+    /// What other lines call it.
+    pub(super) label: Option<&'t str>,
+    /// Of an `add`, what is added is not known yet.
+    pub(super) layer: Layer,
+    /// The label of what it reads, where that is not the output of the layer before.
+    pub(super) from: Option<&'t str>,
+    /// The label of what an `add` adds.
+    pub(super) added: Option<&'t str>,
+}
+
+/// Whether anything stands behind its kind.
+pub(super) fn has_options(layer: &Layer) -> bool {
+    !matches!(layer, Layer::Sigmoid | Layer::Relu | Layer::Tanh | Layer::Flatten)
+}
+
+/// A layer as a line, such as `conv2d 6 channels, 5×5, padding 2`; of an `add` without what is added.
 pub(super) fn describe(layer: &Layer) -> String {
     let kind = layer.kind();
     match *layer {
@@ -44,15 +64,26 @@ pub(super) fn describe(layer: &Layer) -> String {
         Layer::Linear { out_features } => format!("{kind} {out_features}"),
         Layer::Dropout { rate } => format!("{kind} {rate}"),
         Layer::Resize { height, width } => format!("{kind} {height}×{width}"),
-        Layer::Sigmoid | Layer::Relu | Layer::Tanh | Layer::Flatten => kind.into(),
+        Layer::Sigmoid | Layer::Relu | Layer::Tanh | Layer::Flatten | Layer::Add { .. } => kind.into(),
     }
 }
 
-/// The layer that a line describes.
+/// What a line says.
 ///
 /// # Errors
 /// What of it is not understood, and how it is written.
-pub(super) fn parse(text: &str) -> Result<Layer, String> {
+pub(super) fn parse(text: &str) -> Result<Line<'_>, String> {
+    let (label, text) = match text.split_once(':') {
+        Some((label, text)) => (Some(label.trim()), text),
+        None => (None, text),
+    };
+    if let Some(label) = label.filter(|label| !is_label(label) || *label == INPUT) {
+        return Err(format!(
+            "`{}` is no label: it is made of lower-case letters, digits, _ and -, begins with a letter, and is not \
+             `{INPUT}`",
+            shown(label)
+        ));
+    }
     let (kind, rest) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), ""));
     let kind = kind.trim_end_matches(',');
     let form = FORMS.iter().find(|form| name_of(form) == kind);
@@ -64,7 +95,9 @@ pub(super) fn parse(text: &str) -> Result<Layer, String> {
         ));
     };
     let mut parts = Parts { rest: rest.split(',').map(str::trim).filter(|part| !part.is_empty()).collect() };
-    let layer = parts.layer(kind);
+    let from = parts.behind("from");
+    let added = if kind == "add" { parts.take(|part| is_label(part).then_some(part)) } else { None };
+    let layer = if kind == "add" && added.is_none() { None } else { parts.layer(kind) };
     let left = parts.rest.first();
     match (layer, left) {
         (Some(Layer::BatchNorm { momentum, .. }), None) if !(0.0..=1.0).contains(&momentum) => {
@@ -73,13 +106,19 @@ pub(super) fn parse(text: &str) -> Result<Layer, String> {
         (Some(Layer::BatchNorm { epsilon, .. }), None) if !epsilon.is_finite() => {
             Err(format!("ε {epsilon} is not finite"))
         }
-        (Some(layer), None) => Ok(layer),
+        (Some(layer), None) => Ok(Line { label, layer, from, added }),
         (_, left) => {
             let what = left.map(|part| format!("`{}` is not understood: ", shown(part))).unwrap_or_default();
             let what = if left.is_none() { "something is missing: ".to_owned() } else { what };
-            Err(format!("`{}`: {what}it is written `{form}`", shown(text)))
+            Err(format!("`{}`: {what}it is written `{form}`", shown(text.trim())))
         }
     }
+}
+
+/// What other lines can call a layer.
+fn is_label(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
+    text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(is_part)
 }
 
 /// `1×28×28`
@@ -140,6 +179,8 @@ impl<'t> Parts<'t> {
             "relu" => Layer::Relu,
             "tanh" => Layer::Tanh,
             "flatten" => Layer::Flatten,
+            // What is added is found by its label.
+            "add" => Layer::Add { other: Source::Input },
             _ => return None,
         })
     }
@@ -158,12 +199,20 @@ impl<'t> Parts<'t> {
     }
 
     /// `stride 2`
-    fn labelled<T: FromStr>(&mut self, label: &str) -> Option<T> {
-        self.take(|part| {
-            let (word, value) = part.split_once(char::is_whitespace)?;
-            (word == label).then(|| value.trim().parse().ok()).flatten()
-        })
+    fn labelled<T: FromStr>(&mut self, word: &str) -> Option<T> {
+        self.take(|part| behind(part, word)?.parse().ok())
     }
+
+    /// `from relu1`
+    fn behind(&mut self, word: &str) -> Option<&'t str> {
+        self.take(|part| behind(part, word).filter(|label| is_label(label)))
+    }
+}
+
+/// What stands behind a word.
+fn behind<'t>(part: &'t str, word: &str) -> Option<&'t str> {
+    let (first, value) = part.split_once(char::is_whitespace)?;
+    (first == word).then(|| value.trim())
 }
 
 /// The side of `5×5`.
@@ -182,21 +231,26 @@ mod tests {
     fn what_is_shown_is_understood() {
         for form in FORMS {
             let written: String = form.chars().filter(|c| !"[]".contains(*c)).collect();
-            let layer = parse(&written).unwrap();
-            assert_eq!(name_of(form), layer.kind());
-            assert_eq!(parse(&describe(&layer)), Ok(layer));
+            let written = written.replace("LABEL", "relu1");
+            let line = parse(&written).unwrap();
+            assert_eq!(name_of(form), line.layer.kind());
+            let added = line.added.map(|label| format!(" {label}")).unwrap_or_default();
+            assert_eq!(parse(&format!("{}{added}", describe(&line.layer))), Ok(line));
         }
     }
 
     #[test]
     fn what_may_be_left_out_and_how_it_may_be_typed() {
+        let layer = |text: &'static str| parse(text).map(|line| line.layer);
         let conv2d = Layer::Conv2d { out_channels: 6, kernel: 5, stride: 1, padding: 2 };
-        assert_eq!(parse("conv2d 6 channels, 5x5, padding 2"), Ok(conv2d));
-        assert_eq!(parse(" conv2d  padding 2 ,5 × 5, 6 channels"), Ok(conv2d));
+        assert_eq!(layer("conv2d 6 channels, 5x5, padding 2"), Ok(conv2d));
+        assert_eq!(layer(" conv2d  padding 2 ,5 × 5, 6 channels"), Ok(conv2d));
         let batch_norm = Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 };
-        assert_eq!(parse("batch_norm"), Ok(batch_norm));
-        assert_eq!(parse("batch_norm epsilon 0.00001"), Ok(batch_norm));
-        assert_eq!(parse("max_pool2d 3×3"), Ok(Layer::MaxPool2d { window: 3, stride: 3 }));
+        assert_eq!(layer("batch_norm"), Ok(batch_norm));
+        assert_eq!(layer("batch_norm epsilon 0.00001"), Ok(batch_norm));
+        assert_eq!(layer("max_pool2d 3×3"), Ok(Layer::MaxPool2d { window: 3, stride: 3 }));
+        let labelled = Line { label: Some("way-in"), layer: conv2d, from: Some("input"), added: None };
+        assert_eq!(parse("way-in :conv2d 6 channels, 5×5, from input, padding 2"), Ok(labelled));
         assert_eq!(parse_image("3x32×32"), Some(Shape::Image { channels: 3, height: 32, width: 32 }));
         assert_eq!(parse_image("784"), None);
     }
@@ -214,6 +268,12 @@ mod tests {
             "linear -3",
             "linear 99999999999999999999999",
             "sigmoid 3",
+            "add",
+            "add Entry",
+            "add one, two",
+            "relu from 3",
+            "Entry: relu",
+            "input: relu",
             "",
             &"x".repeat(1000),
         ];

@@ -9,7 +9,8 @@ pub struct MultiplyAdds {
     pub forward: u64,
     /// Gradients of the weights.
     pub weight_gradients: u64,
-    /// Gradients of the layers' inputs; the first layer with parameters needs none.
+    /// Gradients of the layers' inputs, where there are parameters before them: the first layer
+    /// with parameters needs none.
     pub input_gradients: u64,
 }
 
@@ -27,14 +28,10 @@ impl MultiplyAdds {
 /// Where the model's shapes do not fit.
 pub fn multiply_adds(model: &Model) -> Result<MultiplyAdds, Error> {
     let per_layer = layer_multiply_adds(model)?;
-    let first = model.layers.iter().position(has_parameters).unwrap_or(0);
     let forward = per_layer.iter().sum();
-    let input_gradients = per_layer.iter().skip(first + 1).sum();
+    let needed = per_layer.iter().zip(model.input_gradients()?);
+    let input_gradients = needed.filter_map(|(count, is_needed)| is_needed.then_some(count)).sum();
     Ok(MultiplyAdds { forward, weight_gradients: forward, input_gradients })
-}
-
-fn has_parameters(layer: &Layer) -> bool {
-    matches!(layer, Layer::Conv2d { .. } | Layer::Linear { .. } | Layer::BatchNorm { .. })
 }
 
 fn layer_multiply_adds(model: &Model) -> Result<Vec<u64>, Error> {
@@ -70,6 +67,8 @@ fn links(input: usize, output: usize, kernel: usize, stride: usize, padding: usi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use trainmark_plugin::Source;
+
     use crate::workload::{lenet, lenet_bn, softmax};
 
     fn work(layers: Vec<Layer>) -> MultiplyAdds {
@@ -119,6 +118,16 @@ mod tests {
             let within = reads.filter(|read| (padding..padding + input).contains(read)).count();
             assert_eq!(links(input, output, kernel, stride, padding), within as u64);
         }
+    }
+
+    /// A convolution that reads the model's input needs no gradient of it wherever it stands.
+    #[test]
+    fn a_branch_from_the_input_has_no_gradient_of_it() {
+        let input = Shape::Image { channels: 2, height: 5, width: 4 };
+        let layers = [convolution(3, 1, 1), convolution(3, 1, 1), Layer::Add { other: Source::Layer(0) }];
+        let branches = Model::new("m", input, layers).with_source(1, Source::Input);
+        let work = multiply_adds(&branches).unwrap();
+        assert_eq!((work.forward, work.input_gradients), (2 * 2 * 3 * 13 * 10, 0));
     }
 
     #[test]

@@ -100,6 +100,9 @@ impl ConvolutionStage {
 impl Plan {
     /// The model as stages; `None` where it is of another form.
     pub(super) fn of(model: &Model) -> Option<Self> {
+        if !model.is_sequential() {
+            return None;
+        }
         let mut rest = Rest { layers: &model.layers, parameters: 0 };
         let mut shape = model.input;
         let mut plan = Self { convolutions: Vec::new(), linears: Vec::new(), inputs: shape.len() };

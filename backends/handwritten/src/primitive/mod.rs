@@ -2,8 +2,8 @@
 //!
 //! Start with [`layout`] (how a batch lies in memory), then read the layers
 //! ([`convolution`], [`batch_norm`], [`activation`], [`pooling`], [`linear`],
-//! [`dropout`]), the [`loss`], and [`network`], which passes a batch through them. This file
-//! is the rest of training: the update.
+//! [`dropout`]), the [`loss`], and [`network`], which passes a batch through them along the
+//! [`routes`] of a model with branches. This file is the rest of training: the update.
 
 mod activation;
 mod batch_norm;
@@ -14,6 +14,7 @@ mod linear;
 mod loss;
 mod network;
 mod pooling;
+mod routes;
 
 use trainmark_plugin::{Dataset, Error, OpenRequest, Outcome, RunningVariance, Session, Split};
 

@@ -10,6 +10,7 @@ use super::layout::{LANES, Lanes, load};
 use super::linear::Linear;
 use super::loss::cross_entropy;
 use super::pooling::{Pooling, Resize};
+use super::routes::{Read, Route, routes};
 use crate::part::Part;
 use crate::score::Score;
 use crate::threads::Member;
@@ -21,6 +22,8 @@ pub(super) struct Network {
     stages: Vec<Stage>,
     /// The first stage with parameters: gradients are needed no further back.
     first_trainable: usize,
+    /// How many gradients of values are needed at once.
+    gradients: usize,
 }
 
 /// One layer and its place in the network.
@@ -32,6 +35,7 @@ struct Stage {
     outputs: usize,
     /// Where the layer's tensors begin in the list of parameters.
     first_parameter: usize,
+    route: Route,
 }
 
 #[derive(Debug)]
@@ -45,6 +49,7 @@ enum Operation {
     Dropout(Dropout),
     Linear(Linear),
     Resize(Resize),
+    Add,
 }
 
 /// What one thread computes with: the values of its part of the batch.
@@ -52,9 +57,10 @@ enum Operation {
 pub(super) struct Workspace {
     /// The input, then the output of every stage.
     values: Vec<Vec<Lanes>>,
-    /// ∂L/∂output and ∂L/∂input of the stage at hand.
-    d_output: Vec<Lanes>,
-    d_input: Vec<Lanes>,
+    /// ∂L/∂value of the values at hand, as the routes have it.
+    d_values: Vec<Vec<Lanes>>,
+    /// What is to be added to one of them.
+    d_more: Vec<Lanes>,
     /// The batch's statistics for every stage; empty where it is no batch norm.
     pub(super) statistics: Vec<Statistics>,
     /// ∂L/∂parameter, summed over this thread's part; empty for running statistics.
@@ -69,17 +75,25 @@ impl Network {
         let specs = model.parameters()?;
         let mut stages = Vec::with_capacity(model.layers.len());
         let shapes = model.input_shapes()?.into_iter().zip(model.shapes()?);
-        for (index, (layer, (input, output))) in model.layers.iter().zip(shapes).enumerate() {
+        let (routes, gradients) = routes(model)?;
+        let layers = model.layers.iter().zip(shapes).zip(routes).enumerate();
+        for (index, ((layer, (input, output)), route)) in layers {
             let operation = Operation::new(index, layer, input, output);
             let first_parameter = specs.iter().take_while(|spec| spec.layer < index).count();
-            stages.push(Stage { operation, inputs: input.len(), outputs: output.len(), first_parameter });
+            let (inputs, outputs) = (input.len(), output.len());
+            stages.push(Stage { operation, inputs, outputs, first_parameter, route });
         }
         let first_trainable = specs.first().map_or(stages.len(), |spec| spec.layer);
-        Ok(Self { stages, first_trainable })
+        Ok(Self { stages, first_trainable, gradients })
     }
 
     pub(super) fn classes(&self) -> usize {
         self.stages.last().map_or(0, |stage| stage.outputs)
+    }
+
+    /// Values of one sample: what the first stage reads, which has nothing else to read.
+    fn inputs(&self) -> usize {
+        self.stages[0].inputs
     }
 
     /// Forward, loss and backward for one part of a batch: leaves the loss,
@@ -95,19 +109,19 @@ impl Network {
         workspace: &mut Workspace,
     ) {
         workspace.resize(self, part.blocks());
-        let Workspace { values, d_output, statistics, .. } = &mut *workspace;
-        load(part, samples.pixels, self.stages[0].inputs, &mut values[0]);
+        let Workspace { values, d_values, statistics, .. } = &mut *workspace;
+        load(part, samples.pixels, self.inputs(), &mut values[0]);
         for (index, stage) in self.stages.iter().enumerate() {
             let (before, after) = values.split_at_mut(index + 1);
-            let (input, output) = (&before[index], &mut after[0]);
             if let Operation::BatchNorm(batch_norm) = &stage.operation {
-                batch_norm.statistics(input, part, member, &mut statistics[index]);
+                batch_norm.statistics(stage.input(before), part, member, &mut statistics[index]);
             }
             let mode = Mode::Training { step };
-            stage.forward(mode, parameters, &statistics[index], part, input, output);
+            stage.forward(mode, parameters, &statistics[index], part, before, &mut after[0]);
         }
         let logits = &values[self.stages.len()];
-        let d_logits = &mut d_output[..logits.len()];
+        let d_logits = &mut d_values[self.stages.last().map_or(0, |last| last.route.gradient)];
+        let d_logits = &mut d_logits[..logits.len()];
         workspace.score = cross_entropy(part, samples.labels, self.classes(), logits, d_logits);
         self.backward(step, parameters, part, member, workspace);
     }
@@ -121,25 +135,34 @@ impl Network {
         member: &Member<'_>,
         workspace: &mut Workspace,
     ) {
-        let Workspace { values, d_output, d_input, statistics, gradients, .. } = workspace;
+        let Workspace { values, d_values, d_more, statistics, gradients, .. } = workspace;
         gradients.iter_mut().for_each(|gradient| gradient.fill(0.0));
         for (index, stage) in self.stages.iter().enumerate().skip(self.first_trainable).rev() {
+            let Route { gradient, needs_input_gradient, .. } = stage.route;
+            // Out of the list, so that others in it can be written.
+            let d_output = std::mem::take(&mut d_values[gradient]);
             let pass = Backward {
                 step,
                 parameters: &parameters[stage.first_parameter..],
                 statistics: &statistics[index],
                 part,
-                input: &values[index],
+                input: stage.input(values),
                 output: &values[index + 1],
                 d_output: &d_output[..part.blocks() * stage.outputs],
             };
             let gradients = &mut gradients[stage.first_parameter..];
             stage.parameter_gradients(&pass, gradients);
-            if index > self.first_trainable {
-                let d_input = &mut d_input[..part.blocks() * stage.inputs];
-                stage.input_gradient(&pass, gradients, member, d_input);
+            for read in stage.route.reads.iter().filter(|_| needs_input_gradient) {
+                let d_input = &mut d_values[read.gradient][..part.blocks() * stage.inputs];
+                if read.is_first {
+                    stage.input_gradient(&pass, gradients, member, d_input);
+                } else {
+                    let d_more = &mut d_more[..part.blocks() * stage.inputs];
+                    stage.input_gradient(&pass, gradients, member, d_more);
+                    d_input.iter_mut().zip(d_more).for_each(|(sum, more)| sum.add(more));
+                }
             }
-            std::mem::swap(d_output, d_input);
+            d_values[gradient] = d_output;
         }
     }
 
@@ -158,11 +181,11 @@ impl Network {
         workspace.resize(self, 1);
         let Workspace { values, .. } = workspace;
         for (block, logits) in part.pieces(1).zip(logits.chunks_mut(LANES * self.classes())) {
-            load(&block, samples.pixels, self.stages[0].inputs, &mut values[0]);
+            load(&block, samples.pixels, self.inputs(), &mut values[0]);
             for (index, stage) in self.stages.iter().enumerate() {
                 let (before, after) = values.split_at_mut(index + 1);
-                let (input, output) = (&before[index], &mut after[0]);
-                stage.forward(Mode::Prediction, parameters, &statistics[index], &block, input, output);
+                let output = &mut after[0];
+                stage.forward(Mode::Prediction, parameters, &statistics[index], &block, before, output);
             }
             let block = &values[self.stages.len()];
             for (lane, logits) in logits.chunks_exact_mut(self.classes()).enumerate() {
@@ -225,16 +248,24 @@ struct Backward<'p> {
 }
 
 impl Stage {
-    /// `parameters` begin with the stage's own; `statistics` are batch norm's.
+    /// What it reads, of the model's input and the outputs before it; of a sum the first.
+    fn input<'v>(&self, values: &'v [Vec<Lanes>]) -> &'v [Lanes] {
+        let Read { value, .. } = self.route.reads[0];
+        &values[value]
+    }
+
+    /// `parameters` begin with the stage's own; `statistics` are batch norm's; `before` are the
+    /// model's input and the outputs of the stages before.
     fn forward(
         &self,
         mode: Mode,
         parameters: &[Vec<f32>],
         statistics: &Statistics,
         part: &Part<'_>,
-        input: &[Lanes],
+        before: &[Vec<Lanes>],
         output: &mut [Lanes],
     ) {
+        let input = self.input(before);
         let parameters = &parameters[self.first_parameter..];
         match &self.operation {
             Operation::Convolution(convolution) => {
@@ -254,6 +285,12 @@ impl Stage {
             },
             // Units are row-major already.
             Operation::Flatten => output.copy_from_slice(input),
+            Operation::Add => {
+                output.copy_from_slice(input);
+                for read in &self.route.reads[1..] {
+                    output.iter_mut().zip(&before[read.value]).for_each(|(sum, x)| sum.add(x));
+                }
+            }
         }
     }
 
@@ -310,7 +347,7 @@ impl Stage {
             Operation::AveragePool(pooling) => pooling.average_backward(d_output, d_input),
             Operation::Resize(resize) => resize.backward(d_output, d_input),
             Operation::Dropout(dropout) => dropout.apply(step, part, d_output, d_input),
-            Operation::Flatten => d_input.copy_from_slice(d_output),
+            Operation::Flatten | Operation::Add => d_input.copy_from_slice(d_output),
         }
     }
 }
@@ -343,6 +380,7 @@ impl Operation {
             Layer::Linear { .. } => Self::Linear(Linear { inputs: input.len(), outputs: output.len() }),
             Layer::Resize { .. } => Self::Resize(Resize::new(in_plane, out_plane)),
             Layer::Dropout { rate } => Self::Dropout(Dropout { layer: index, units: input.len(), rate }),
+            Layer::Add { .. } => Self::Add,
         }
     }
 }
@@ -366,8 +404,8 @@ impl Workspace {
             specs.iter().map(|spec| vec![0.0; if spec.role.is_trainable() { spec.len() } else { 0 }]);
         Ok(Self {
             values: vec![Vec::new(); network.stages.len() + 1],
-            d_output: Vec::new(),
-            d_input: Vec::new(),
+            d_values: vec![Vec::new(); network.gradients],
+            d_more: Vec::new(),
             statistics: network.stages.iter().map(statistics).collect(),
             gradients: gradients.collect(),
             score: Score::default(),
@@ -383,7 +421,7 @@ impl Workspace {
             values.resize(blocks * length, Lanes::ZERO);
             largest = largest.max(blocks * length);
         }
-        for gradient in [&mut self.d_output, &mut self.d_input] {
+        for gradient in self.d_values.iter_mut().chain([&mut self.d_more]) {
             gradient.resize(largest.max(gradient.len()), Lanes::ZERO);
         }
     }

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use trainmark_plugin::{Layer, ParameterSpec, Role, Session};
+use trainmark_plugin::{Layer, ParameterSpec, Role, Session, Source};
 
 use super::reference::{self, Mode, Moments};
 use super::{BATCH_NORM, Case, Random, distance, image, model, norm, small_network};
@@ -195,6 +195,31 @@ fn batch_norm_after_the_activation_and_on_the_input() {
         BATCH_NORM,
     ];
     check_step(&Case::new(model(image(2, 5, 4), layers), 33, 5), "primitive", 2, usize::MAX);
+}
+
+/// A value that is read three times, one of them a convolution's; a sum of sums; the model's input
+/// read again where nothing has been trained before it, and where something has.
+#[test]
+fn ways_around_layers() {
+    let convolution =
+        |out_channels, kernel, padding| Layer::Conv2d { out_channels, kernel, stride: 1, padding };
+    let layers = vec![
+        Layer::Sigmoid,
+        Layer::Add { other: Source::Input },
+        convolution(2, 3, 1),
+        BATCH_NORM,
+        Layer::Tanh,
+        Layer::Add { other: Source::Layer(2) },
+        convolution(2, 1, 0),
+        Layer::Add { other: Source::Layer(5) },
+        Layer::Add { other: Source::Input },
+        Layer::Flatten,
+        Layer::Linear { out_features: 3 },
+    ];
+    let model = model(image(2, 5, 4), layers).with_source(6, Source::Layer(2));
+    for (batch, threads) in [(1, 1), (17, 2), (40, 3)] {
+        check_step(&Case::new(model.clone(), batch, 13), "primitive", threads, usize::MAX);
+    }
 }
 
 fn image_layer() -> impl Strategy<Value = Layer> {

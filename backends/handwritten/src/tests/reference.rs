@@ -31,7 +31,7 @@ pub(super) fn forward(
 ) -> (Batch, Vec<Moments>) {
     let (inputs, outputs) = (model.input_shapes().unwrap(), model.shapes().unwrap());
     let specs = model.parameters().unwrap();
-    let mut batch = input.to_vec();
+    let mut values: Vec<Batch> = vec![input.to_vec()];
     let mut moments = Vec::new();
     for (index, layer) in model.layers.iter().enumerate() {
         let own: Vec<&[f64]> = specs
@@ -40,7 +40,11 @@ pub(super) fn forward(
             .filter(|(spec, _)| spec.layer == index)
             .map(|(_, values)| values.as_slice())
             .collect();
-        if let Layer::BatchNorm { epsilon, .. } = *layer {
+        let mut batch = values[model.source(index).place()].clone();
+        if let Layer::Add { other } = *layer {
+            let added = values[other.place()].iter().flatten();
+            batch.iter_mut().flatten().zip(added).for_each(|(sum, x)| *sum += x);
+        } else if let Layer::BatchNorm { epsilon, .. } = *layer {
             let channels = inputs[index].channels();
             let batch_moments = moments_of(index, &batch, channels);
             let (mean, variance) = match mode {
@@ -60,8 +64,9 @@ pub(super) fn forward(
                 *sample = forward_sample(layer, inputs[index], outputs[index], &own, sample);
             }
         }
+        values.push(batch);
     }
-    (batch, moments)
+    (values.pop().unwrap(), moments)
 }
 
 /// Mean cross-entropy.

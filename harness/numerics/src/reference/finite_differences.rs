@@ -1,7 +1,7 @@
 //! Gradients against central differences, over small random models.
 
 use proptest::prelude::*;
-use trainmark_plugin::{Layer, Model, Role, RunningVariance, Shape};
+use trainmark_plugin::{Layer, Model, Role, RunningVariance, Shape, Source};
 
 use super::{Batch, Reference};
 use crate::random::uniform_generator;
@@ -10,6 +10,8 @@ use crate::random::uniform_generator;
 const STEP: f64 = 1e-5;
 /// No pool window or ReLU may switch within a step.
 const SAFE_GAP: f64 = 2e-3;
+
+const NORM: Layer = Layer::BatchNorm { epsilon: 1e-3, momentum: 0.1 };
 
 fn activation() -> impl Strategy<Value = Layer> {
     prop_oneof![Just(Layer::Sigmoid), Just(Layer::Tanh), Just(Layer::Relu)]
@@ -26,7 +28,7 @@ fn model() -> impl Strategy<Value = Model> {
     let convolution = (1_usize..=3, 1_usize..=3, 1_usize..=2, 0_usize..=1).prop_map(
         |(out_channels, kernel, stride, padding)| Layer::Conv2d { out_channels, kernel, stride, padding },
     );
-    let norm = || prop::option::of(Just(Layer::BatchNorm { epsilon: 1e-3, momentum: 0.1 }));
+    let norm = || prop::option::of(Just(NORM));
     let resize = prop::option::of((6_usize..=9, 6_usize..=9));
     (1_usize..=2, resize, convolution, norm(), activation(), pool(), norm(), 2_usize..=4).prop_map(
         |(channels, resize, convolution, image_norm, activation, pool, norm, classes)| {
@@ -38,6 +40,46 @@ fn model() -> impl Strategy<Value = Model> {
             layers.extend(norm);
             layers.extend([Layer::Tanh, Layer::Linear { out_features: classes }]);
             Model::new("random", Shape::Image { channels, height: 7, width: 8 }, layers)
+        },
+    )
+}
+
+/// Two residual blocks on images, the second with a convolution in its shortcut, and a sum of
+/// vectors to which the model's input goes straight: the first activation's output is read three
+/// times.
+fn residual() -> impl Strategy<Value = Model> {
+    (1_usize..=2, activation(), activation(), 1_usize..=2, pool()).prop_map(
+        |(channels, before, inside, stride, pool)| {
+            let convolution = |out_channels, kernel, stride| Layer::Conv2d {
+                out_channels,
+                kernel,
+                stride,
+                padding: kernel / 2,
+            };
+            let layers = vec![
+                convolution(2, 3, 1),
+                before,
+                convolution(2, 3, 1),
+                NORM,
+                Layer::Add { other: Source::Layer(1) },
+                inside,
+                convolution(3, 3, stride),
+                convolution(3, 1, stride),
+                Layer::Add { other: Source::Layer(6) },
+                pool,
+                Layer::Flatten,
+                Layer::Linear { out_features: 3 },
+                Layer::Flatten,
+                Layer::Linear { out_features: 3 },
+                Layer::Flatten,
+                Layer::Linear { out_features: 3 },
+                Layer::Add { other: Source::Layer(11) },
+                Layer::Add { other: Source::Layer(13) },
+            ];
+            Model::new("residual", Shape::Image { channels, height: 7, width: 8 }, layers)
+                .with_source(7, Source::Layer(5))
+                .with_source(12, Source::Layer(1))
+                .with_source(14, Source::Input)
         },
     )
 }
@@ -62,6 +104,31 @@ fn instance(model: &Model, seed: u64) -> (Reference, Batch) {
     (reference, Batch { inputs, labels })
 }
 
+/// # Errors
+/// The first gradient that is not the loss's slope.
+fn check_slopes(model: &Model, seed: u64) -> Result<(), TestCaseError> {
+    prop_assume!(model.shapes().is_ok());
+    let (mut reference, batch) = instance(model, seed);
+    prop_assume!(reference.smallest_gaps(&batch).iter().all(|&gap| gap > SAFE_GAP));
+    let pass = reference.gradients(&batch);
+    let trained: Vec<usize> =
+        (0..pass.gradients.len()).filter(|&slot| reference.specs()[slot].role.is_trainable()).collect();
+    for slot in trained {
+        for (place, &analytic) in pass.gradients[slot].iter().enumerate() {
+            let value = reference.parameters()[slot][place];
+            let up = loss_with(&mut reference, &batch, slot, place, value + STEP);
+            let down = loss_with(&mut reference, &batch, slot, place, value - STEP);
+            let numeric = (up - down) / (2.0 * STEP);
+            let name = &reference.specs()[slot].name;
+            prop_assert!(
+                (numeric - analytic).abs() <= 1e-6 + 1e-4 * analytic.abs(),
+                "{name}[{place}]: {analytic:e}, by differences {numeric:e}"
+            );
+        }
+    }
+    Ok(())
+}
+
 fn loss_with(reference: &mut Reference, batch: &Batch, slot: usize, place: usize, value: f64) -> f64 {
     let kept = std::mem::replace(&mut reference.parameters_mut()[slot][place], value);
     let loss = reference.evaluate(batch).0.loss;
@@ -74,25 +141,19 @@ proptest! {
 
     #[test]
     fn gradients_are_the_slopes_of_the_loss(model in model(), seed in 0_u64..1000) {
-        prop_assume!(model.shapes().is_ok());
-        let (mut reference, batch) = instance(&model, seed);
-        prop_assume!(reference.smallest_gaps(&batch).iter().all(|&gap| gap > SAFE_GAP));
-        let pass = reference.gradients(&batch);
-        let trained: Vec<usize> =
-            (0..pass.gradients.len()).filter(|&slot| reference.specs()[slot].role.is_trainable()).collect();
-        for slot in trained {
-            for (place, &analytic) in pass.gradients[slot].iter().enumerate() {
-                let value = reference.parameters()[slot][place];
-                let up = loss_with(&mut reference, &batch, slot, place, value + STEP);
-                let down = loss_with(&mut reference, &batch, slot, place, value - STEP);
-                let numeric = (up - down) / (2.0 * STEP);
-                let name = &reference.specs()[slot].name;
-                prop_assert!(
-                    (numeric - analytic).abs() <= 1e-6 + 1e-4 * analytic.abs(),
-                    "{name}[{place}]: {analytic:e}, by differences {numeric:e}"
-                );
-            }
-        }
+        check_slopes(&model, seed)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..ProptestConfig::with_cases(40) })]
+
+    #[test]
+    fn gradients_of_what_is_read_more_than_once_are_the_slopes_too(
+        model in residual(),
+        seed in 0_u64..1000,
+    ) {
+        check_slopes(&model, seed)?;
     }
 }
 

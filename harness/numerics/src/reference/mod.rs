@@ -41,7 +41,7 @@ pub enum Mode {
 pub struct Backward<'a> {
     /// The layer's parameter tensors.
     pub parameters: &'a [Vec<f64>],
-    /// What the layer was given in the forward pass.
+    /// What the layer was given in the forward pass: of an `add`, the sum.
     pub input: &'a [f64],
     /// What it made of it.
     pub output: &'a [f64],

@@ -1,8 +1,12 @@
-//! The network: layers in a row, trained by plain gradient descent.
+//! The network: layers one after the other, with branches, trained by plain gradient descent.
 
+use std::borrow::Cow;
+use std::convert::Infallible;
 use std::ops::Range;
 
-use trainmark_plugin::{Error, Layer, Model, ParameterSpec, RunningVariance, Samples, Shape};
+use trainmark_plugin::{
+    Branches, Error, Layer, Model, ParameterSpec, Reads, RunningVariance, Samples, Shape,
+};
 
 use super::activation::{Flatten, Relu, Sigmoid, Tanh};
 use super::batch_norm::BatchNorm;
@@ -59,6 +63,8 @@ impl Pass {
 /// A layer in its place.
 pub(super) struct Placed {
     pub(super) layer: Layer,
+    /// What the operation is applied to; of an `add`, whose operation changes nothing, to the sum.
+    pub(super) reads: Reads,
     pub(super) input: Shape,
     pub(super) output: Shape,
     pub(super) operation: Box<dyn Differentiable>,
@@ -83,9 +89,51 @@ pub(super) fn placed(
         let end = specs.partition_point(|spec| spec.layer <= index);
         let operation = operation(layer, input, output, running_variance, index > first)
             .map_err(|why| Error::unsupported(format!("layer {index} of model {}: {why}", model.name)))?;
-        Ok(Placed { layer: *layer, input, output, operation, parameters: start..end })
+        let reads = model.reads(index);
+        Ok(Placed { layer: *layer, reads, input, output, operation, parameters: start..end })
     };
     layers.map(place).collect()
+}
+
+impl Placed {
+    /// What the operation is given, from the model's input and the outputs of the layers before.
+    pub(super) fn given<'v>(&self, values: &'v [Vec<f64>]) -> Cow<'v, [f64]> {
+        let first = &values[self.reads.first.place()];
+        match self.reads.second {
+            None => Cow::Borrowed(first),
+            Some(second) => Cow::Owned(sum(first, &values[second.place()])),
+        }
+    }
+}
+
+fn sum(one: &[f64], other: &[f64]) -> Vec<f64> {
+    one.iter().zip(other).map(|(one, other)| one + other).collect()
+}
+
+/// The gradients by the model's input and by each layer's output: a value that several layers read
+/// has the sum of what they give.
+struct ByValue(Vec<Vec<f64>>);
+
+impl ByValue {
+    /// None of a model's values has any yet, but for the last layer's output.
+    fn behind(layers: usize, gradient: Vec<f64>) -> Self {
+        let mut all = vec![Vec::new(); layers];
+        all.push(gradient);
+        Self(all)
+    }
+
+    /// Takes in what a layer gives to what it has read.
+    fn take(&mut self, reads: Reads, gradient: Vec<f64>) {
+        if let Some(second) = reads.second {
+            self.add(second.place(), gradient.clone());
+        }
+        self.add(reads.first.place(), gradient);
+    }
+
+    fn add(&mut self, place: usize, gradient: Vec<f64>) {
+        let all = &mut self.0[place];
+        *all = if all.is_empty() { gradient } else { sum(all, &gradient) };
+    }
 }
 
 /// A float64 network with its parameters. Passes whose shapes do not fit panic:
@@ -93,6 +141,7 @@ pub(super) fn placed(
 pub struct Reference {
     specs: Vec<ParameterSpec>,
     layers: Vec<Placed>,
+    branches: Branches,
     /// Values of a sample.
     features: usize,
     learning_rate: f64,
@@ -112,7 +161,8 @@ impl Reference {
         let layers = placed(model, &specs, running_variance)?;
         let features = layers.first().map_or(1, |layer| layer.input.len());
         let parameters = specs.iter().map(|spec| vec![0.0; spec.len()]).collect();
-        Ok(Self { specs, layers, features, learning_rate, logit_margin: 0.0, parameters })
+        let branches = model.branches()?;
+        Ok(Self { specs, layers, branches, features, learning_rate, logit_margin: 0.0, parameters })
     }
 
     /// Counts, in later scores, the samples whose two largest logits lie closer than this.
@@ -177,8 +227,9 @@ impl Reference {
     pub fn train_step(&mut self, batch: &Batch) -> Pass {
         let activations = self.activations(&batch.inputs);
         let pass = self.backward(batch, &activations);
-        for (layer, input) in self.layers.iter().zip(&activations) {
-            layer.operation.update_statistics(&mut self.parameters[layer.parameters.clone()], input);
+        for layer in &self.layers {
+            let input = layer.given(&activations);
+            layer.operation.update_statistics(&mut self.parameters[layer.parameters.clone()], &input);
         }
         for (tensor, gradient) in self.parameters.iter_mut().zip(&pass.gradients) {
             tensor.iter_mut().zip(gradient).for_each(|(w, g)| *w -= self.learning_rate * g);
@@ -191,47 +242,55 @@ impl Reference {
     /// distinct values of a max pool window, or of a ReLU's input from 0.
     pub fn smallest_gaps(&self, batch: &Batch) -> Vec<f64> {
         let mut gaps = vec![f64::INFINITY; batch.labels.len()];
-        for (layer, input) in self.layers.iter().zip(&self.activations(&batch.inputs)) {
-            let found = layer.operation.smallest_gaps(input).unwrap_or_default();
+        let activations = self.activations(&batch.inputs);
+        for layer in &self.layers {
+            let found = layer.operation.smallest_gaps(&layer.given(&activations)).unwrap_or_default();
             gaps.iter_mut().zip(found).for_each(|(gap, other)| *gap = gap.min(other));
         }
         gaps
     }
 
     fn forward(&self, inputs: &[f64], mode: Mode) -> Vec<f64> {
-        let first = inputs.to_vec();
-        self.layers.iter().fold(first, |values, layer| self.pass_through(layer, &values, inputs, mode))
-    }
-
-    /// What a layer makes of the values that the layers before it have made of `inputs`.
-    fn pass_through(&self, layer: &Placed, values: &[f64], inputs: &[f64], mode: Mode) -> Vec<f64> {
         let samples = inputs.len() / self.features;
-        let parameters = &self.parameters[layer.parameters.clone()];
-        parts::forward(&*layer.operation, parameters, values, samples, mode)
+        let Ok(logits) = self.branches.pass(inputs.to_vec(), |index, first, second| {
+            let given = match second {
+                Some(second) => sum(&first, &second),
+                None => first,
+            };
+            Ok::<_, Infallible>(self.output(index, &given, samples, mode))
+        });
+        logits
     }
 
-    /// The input of every layer, and the logits, in training mode.
+    /// What a layer makes of what it is given.
+    fn output(&self, index: usize, given: &[f64], samples: usize, mode: Mode) -> Vec<f64> {
+        let layer = &self.layers[index];
+        let parameters = &self.parameters[layer.parameters.clone()];
+        parts::forward(&*layer.operation, parameters, given, samples, mode)
+    }
+
+    /// The inputs, and the output of every layer, in training mode.
     fn activations(&self, inputs: &[f64]) -> Vec<Vec<f64>> {
+        let samples = inputs.len() / self.features;
         let mut activations = Vec::with_capacity(self.layers.len() + 1);
-        let mut values = inputs.to_vec();
-        for layer in &self.layers {
-            let next = self.pass_through(layer, &values, inputs, Mode::Training);
-            activations.push(std::mem::replace(&mut values, next));
+        activations.push(inputs.to_vec());
+        for (index, layer) in self.layers.iter().enumerate() {
+            let output = self.output(index, &layer.given(&activations), samples, Mode::Training);
+            activations.push(output);
         }
-        activations.push(values);
         activations
     }
 
     fn backward(&self, batch: &Batch, activations: &[Vec<f64>]) -> Pass {
         let logits = activations[self.layers.len()].clone();
-        let mut gradient = loss::gradient(&logits, &batch.labels);
+        let mut by_value = ByValue::behind(self.layers.len(), loss::gradient(&logits, &batch.labels));
         let mut gradients: Vec<Vec<f64>> = vec![Vec::new(); self.specs.len()];
         for (index, layer) in self.layers.iter().enumerate().rev() {
             let pass = Backward {
                 parameters: &self.parameters[layer.parameters.clone()],
-                input: &activations[index],
+                input: &layer.given(activations),
                 output: &activations[index + 1],
-                gradient: &gradient,
+                gradient: &by_value.0[index + 1],
             };
             let found = parts::backward(&*layer.operation, &pass, batch.labels.len());
             for (slot, tensor) in layer.parameters.clone().zip(found.parameters) {
@@ -240,7 +299,7 @@ impl Reference {
             if layer.parameters.start == 0 && !layer.parameters.is_empty() {
                 break;
             }
-            gradient = found.input;
+            by_value.take(layer.reads, found.input);
         }
         Pass { score: loss::score(&logits, &batch.labels, self.logit_margin), logits, gradients }
     }
@@ -287,7 +346,8 @@ fn operation(
             Box::new(MaxPool { windows: windows(window, stride), channels: input.channels() })
         }
         Layer::AvgPool2d { window, stride } => Box::new(AvgPool(windows(window, stride))),
-        Layer::Flatten => Box::new(Flatten),
+        // The sum is what it is given.
+        Layer::Flatten | Layer::Add { .. } => Box::new(Flatten),
         Layer::Linear { out_features } => Box::new(Linear { in_features: input.len(), out_features }),
         Layer::Resize { .. } => Box::new(Resize { input: input_sides, output: output_sides }),
         // What lets everything through draws nothing.

@@ -20,6 +20,10 @@ enum { MAX_PARAMETERS = 4 };
 
 struct layer {
   tm_layer options;  // kind, window, stride, … as the harness gave them
+  // What it reads, as places in a list of the model's input and then each layer's output. An
+  // `add` reads two, of one shape.
+  size_t reads[2];
+  size_t read_count;
   struct shape input, output;
   size_t parameter_count;          // 0; 2 for weight and bias; 4 for a batch norm
   size_t lengths[MAX_PARAMETERS];  // values in each of them

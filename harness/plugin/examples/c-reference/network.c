@@ -1,4 +1,4 @@
-// The network: layers in a row, trained by plain gradient descent.
+// The network: layers one after the other, with branches, trained by plain gradient descent.
 
 #include "network.h"
 
@@ -13,16 +13,18 @@ struct network {
   const struct model *model;
   struct node *nodes;  // one per layer
   double learning_rate;
-  // For batches of up to `capacity` samples: the input of every layer, the logits
-  // behind the last, and two places for gradients to go back and forth between.
+  // For batches of up to `capacity` samples: the input and the output of every layer, the
+  // gradients of the loss by them, and one that is still to be added to another.
   size_t capacity;
   float **values;
-  float *gradients[2];
+  float **gradients;
+  bool *is_given;  // whether a gradient has anything in it yet
+  float *spare;
   uint8_t *labels;
 };
 
 static const struct operation *const operations[] = {
-    &convolution, &batch_norm, &sigmoid, &relu, &tangent, &max_pooling, &avg_pooling, &flatten, &linear, &resize,
+    &convolution, &batch_norm, &sigmoid, &relu, &tangent, &max_pooling, &avg_pooling, &flatten, &linear, &resize, &add,
 };
 
 static const struct operation *find_operation(uint32_t kind) {
@@ -65,7 +67,9 @@ tm_status network_open(const struct model *model, const tm_open_request *request
   network->learning_rate = request->learning_rate;
   network->nodes = allocate(model->layer_count, sizeof *network->nodes);
   network->values = allocate(model->layer_count + 1, sizeof *network->values);
-  bool is_complete = network->nodes && network->values;
+  network->gradients = allocate(model->layer_count + 1, sizeof *network->gradients);
+  network->is_given = allocate(model->layer_count + 1, sizeof *network->is_given);
+  bool is_complete = network->nodes && network->values && network->gradients && network->is_given;
   for (size_t i = 0; i < model->layer_count && is_complete; i++) {
     struct node *node = &network->nodes[i];
     node->layer = &model->layers[i];
@@ -85,11 +89,11 @@ static void free_batch(struct network *network) {
   for (size_t i = 0; i <= network->model->layer_count; i++) {
     free(network->values[i]);
     network->values[i] = NULL;
-  }
-  for (size_t i = 0; i < 2; i++) {
     free(network->gradients[i]);
     network->gradients[i] = NULL;
   }
+  free(network->spare);
+  network->spare = NULL;
   free(network->labels);
   network->labels = NULL;
   network->capacity = 0;
@@ -97,7 +101,7 @@ static void free_batch(struct network *network) {
 
 void network_close(struct network *network) {
   if (!network) return;
-  if (network->values) free_batch(network);
+  if (network->values && network->gradients) free_batch(network);
   for (size_t i = 0; i < network->model->layer_count && network->nodes; i++) {
     struct node *node = &network->nodes[i];
     for (size_t j = 0; j < MAX_PARAMETERS; j++) {
@@ -107,6 +111,8 @@ void network_close(struct network *network) {
     free(node->own);
   }
   free(network->values);
+  free(network->gradients);
+  free(network->is_given);
   free(network->nodes);
   free(network);
 }
@@ -131,10 +137,10 @@ tm_status network_get_parameters(struct network *network, float *const *values, 
 
 // ---- Passes ------------------------------------------------------------------
 
-// Values of one sample in front of layer `i`; behind the last: logits.
-static size_t width(const struct network *network, size_t i) {
+// Values of one sample at a place: of the model's input, or of a layer's output.
+static size_t width(const struct network *network, size_t place) {
   const struct model *model = network->model;
-  return i < model->layer_count ? shape_size(model->layers[i].input) : model->classes;
+  return place > 0 ? shape_size(model->layers[place - 1].output) : model->features;
 }
 
 // Makes room for a batch of so many samples.
@@ -146,20 +152,24 @@ static tm_status reserve(struct network *network, size_t samples, tm_text *messa
   for (size_t i = 0; i <= network->model->layer_count && is_complete; i++) {
     const size_t values = width(network, i);
     if (values > widest) widest = values;
-    network->values[i] = samples <= SIZE_MAX / values ? allocate(samples * values, sizeof(float)) : NULL;
-    is_complete = network->values[i];
+    is_complete = samples <= SIZE_MAX / values;
+    if (!is_complete) break;
+    network->values[i] = allocate(samples * values, sizeof(float));
+    network->gradients[i] = allocate(samples * values, sizeof(float));
+    is_complete = network->values[i] && network->gradients[i];
   }
-  for (size_t i = 0; i < 2 && is_complete; i++) {
-    network->gradients[i] = allocate(samples * widest, sizeof(float));
-    is_complete = network->gradients[i];
-  }
+  network->spare = is_complete ? allocate(samples * widest, sizeof(float)) : NULL;
   network->labels = allocate(samples, 1);
-  if (!is_complete || !network->labels) {
+  if (!is_complete || !network->spare || !network->labels) {
     free_batch(network);
     return refuse(message, TM_OUT_OF_MEMORY, "no memory for a batch of %zu samples", samples);
   }
   network->capacity = samples;
   return TM_OK;
+}
+
+static void increase(float *sum, const float *values, size_t count) {
+  for (size_t k = 0; k < count; k++) sum[k] += values[k];
 }
 
 // Input pixel/255 and labels of the samples with these indices; then the forward pass.
@@ -175,30 +185,46 @@ static tm_status forward(struct network *network, const tm_samples *from, const 
   }
   for (size_t i = 0; i < network->model->layer_count; i++) {
     const struct node *node = &network->nodes[i];
-    node->operation->forward(node, network->values[i], network->values[i + 1], samples, is_training);
+    const struct layer *layer = node->layer;
+    float *y = network->values[i + 1];
+    node->operation->forward(node, network->values[layer->reads[0]], y, samples, is_training);
+    if (layer->read_count == 2) increase(y, network->values[layer->reads[1]], width(network, i + 1) * samples);
   }
   return TM_OK;
 }
 
-// From the gradient by the logits, in gradients[0], to those by every parameter.
+// Gives a value's gradient what comes from one of its readers: the first sets it, each other one
+// adds to it.
+static void give(struct network *network, size_t place, const float *gradient, size_t samples) {
+  float *sum = network->gradients[place];
+  const size_t count = width(network, place) * samples;
+  if (network->is_given[place])
+    increase(sum, gradient, count);
+  else if (sum != gradient)
+    memcpy(sum, gradient, count * sizeof *sum);
+  network->is_given[place] = true;
+}
+
+// From the gradient by the logits, the last of `gradients`, to those by every parameter.
 static void backward(struct network *network, size_t samples) {
   const size_t layer_count = network->model->layer_count;
   size_t first = 0;  // layer with parameters: nobody needs the gradient by its input
   while (first < layer_count && network->model->layers[first].parameter_count == 0) first++;
-  float *dy = network->gradients[0], *dx = network->gradients[1];
+  memset(network->is_given, 0, (layer_count + 1) * sizeof *network->is_given);
   for (size_t i = layer_count; i-- > first;) {
     const struct node *node = &network->nodes[i];
+    const size_t *reads = node->layer->reads;
+    float *dx = network->is_given[reads[0]] ? network->spare : network->gradients[reads[0]];
     const struct backward pass = {
-        .x = network->values[i],
+        .x = network->values[reads[0]],
         .y = network->values[i + 1],
-        .dy = dy,
+        .dy = network->gradients[i + 1],
         .dx = i > first ? dx : NULL,
         .samples = samples,
     };
     node->operation->backward(node, &pass);
-    float *other = dy;
-    dy = dx;
-    dx = other;
+    if (pass.dx) give(network, reads[0], dx, samples);
+    if (node->layer->read_count == 2) give(network, reads[1], pass.dy, samples);
   }
 }
 
@@ -219,7 +245,7 @@ tm_status network_train_step(struct network *network, const tm_samples *samples,
   if (status != TM_OK) return status;
   const struct model *model = network->model;
   *loss = cross_entropy(network->values[model->layer_count], network->labels, model->classes, count,
-                        network->gradients[0], correct);
+                        network->gradients[model->layer_count], correct);
   backward(network, count);
   descend(network);
   return TM_OK;

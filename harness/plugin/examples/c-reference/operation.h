@@ -41,6 +41,6 @@ extern const struct operation convolution, linear;      // convolution.c, linear
 extern const struct operation batch_norm;               // batch_norm.c
 extern const struct operation sigmoid, relu, tangent;   // activation.c
 extern const struct operation max_pooling, avg_pooling; // pooling.c
-extern const struct operation flatten, resize;          // reshape.c
+extern const struct operation flatten, resize, add;     // reshape.c
 
 #endif

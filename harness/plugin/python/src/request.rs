@@ -1,7 +1,7 @@
 //! An open request as JSON for Python's side of the bridge; the samples go beside it, as memory.
 
 use serde_json::{Value, json};
-use trainmark_plugin::{Error, Layer, OpenRequest, ParameterSpec, Shape};
+use trainmark_plugin::{Error, Layer, OpenRequest, ParameterSpec, Reads, Shape, Source};
 
 /// All of a request but its samples: the fields of `trainmark.Request`.
 ///
@@ -10,9 +10,14 @@ use trainmark_plugin::{Error, Layer, OpenRequest, ParameterSpec, Shape};
 pub(crate) fn to_json(request: &OpenRequest<'_>) -> Result<String, Error> {
     let model = &request.model;
     let shapes = model.input_shapes()?.into_iter().zip(model.shapes()?);
-    let layers = model.layers.iter().zip(shapes);
-    let layers: Vec<Value> =
-        layers.map(|(layer, (input, output))| layer_json(layer, input, output)).collect();
+    let layers = model.layers.iter().zip(shapes).enumerate();
+    let layers: Vec<Value> = layers
+        .map(|(index, (layer, (input, output)))| {
+            let mut value = layer_json(layer, input, output);
+            value["reads"] = json!(reads(model.reads(index)));
+            value
+        })
+        .collect();
     let parameters: Vec<Value> = model.parameters()?.iter().map(parameter_json).collect();
     let request = json!({
         "model": model.name,
@@ -27,6 +32,15 @@ pub(crate) fn to_json(request: &OpenRequest<'_>) -> Result<String, Error> {
         "batch_size": request.batch_size,
     });
     Ok(request.to_string())
+}
+
+/// Indices of layers; −1 is the model's input.
+fn reads(reads: Reads) -> Vec<i64> {
+    let index = |source| match source {
+        Source::Input => -1,
+        Source::Layer(layer) => layer as i64,
+    };
+    reads.all().map(index).collect()
 }
 
 fn sides(shape: Shape) -> Vec<usize> {
@@ -48,7 +62,7 @@ fn layer_json(layer: &Layer, input: Shape, output: Shape) -> Value {
         Layer::Linear { out_features } => json!({"out_features": out_features}),
         Layer::Dropout { rate } => json!({"rate": rate}),
         Layer::Resize { height, width } => json!({"height": height, "width": width}),
-        Layer::Sigmoid | Layer::Relu | Layer::Tanh | Layer::Flatten => json!({}),
+        Layer::Sigmoid | Layer::Relu | Layer::Tanh | Layer::Flatten | Layer::Add { .. } => json!({}),
     };
     value["kind"] = json!(layer.kind());
     value["input"] = json!(sides(input));

@@ -154,7 +154,7 @@ class Description:
 
 
 class Layer:
-    """One layer of a sequential model, with the fields of its kind.
+    """One layer of the model, with the fields of its kind.
 
     ============== ================================================================
     kind           what it computes, and its own fields
@@ -168,6 +168,7 @@ class Layer:
     `linear`       y = x·Wᵀ + b: `out_features`
     `dropout`      zeroed with probability `rate`, the others scaled by 1/(1 − rate)
     `resize`       nearest neighbour: `height`, `width`
+    `add`          the sum of the two values that it reads, of one shape
     ============== ================================================================
     """
 
@@ -176,6 +177,9 @@ class Layer:
     """Shape of one sample as it comes in: (channels, height, width), or (features,)."""
     output: Tuple[int, ...]
     """Shape of one sample as it goes out."""
+    reads: List[int]
+    """What it reads, as indices of layers whose outputs they are; -1 is the model's input. One value,
+    of `add` two. A model in which a layer reads another than the one before it has an `add`."""
     parameters: List[int]
     """Its parameters, as indices into the request's."""
 

@@ -62,6 +62,8 @@ static const tm_layer EVERY_LAYER[] = {
     {.kind = TM_AVG_POOL2D, .window = 3, .stride = 1},
     {.kind = TM_CONV2D, .channels = 4, .window = 2, .stride = 1, .padding = 0},
     {.kind = TM_TANH},
+    {.kind = TM_SIGMOID, .input = 6},
+    {.kind = TM_ADD, .other = 7},
     {.kind = TM_MAX_POOL2D, .window = 2, .stride = 1},
     {.kind = TM_FLATTEN},
     {.kind = TM_LINEAR, .channels = 6},
@@ -136,7 +138,7 @@ static void open_refuses_models_that_do_not_fit(void) {
   struct request *r;
   EXPECT(ANSWER(r->model.name = NULL) == TM_INVALID);
   EXPECT(ANSWER(r->model.layers = NULL) == TM_INVALID);
-  EXPECT(ANSWER(r->model.layer_size = sizeof(tm_layer) - 8) == TM_INVALID);
+  EXPECT(ANSWER(r->model.layer_size = offsetof(tm_layer, input) - 8) == TM_INVALID);
   EXPECT(ANSWER(r->model.layer_size = sizeof(tm_layer) + 4) == TM_INVALID);
   EXPECT(ANSWER(r->model.layer_count = SIZE_MAX) == TM_INVALID);
   EXPECT(ANSWER(r->model.layer_count = 0) == TM_INVALID);
@@ -144,7 +146,7 @@ static void open_refuses_models_that_do_not_fit(void) {
   EXPECT(ANSWER(r->model.input_height = 0) == TM_INVALID);
   EXPECT(ANSWER(r->model.input_channels = r->model.input_height = r->model.input_width = UINT32_MAX) == TM_INVALID);
   EXPECT(ANSWER(r->layers[3].known.kind = 0) == TM_UNSUPPORTED);
-  EXPECT(ANSWER(r->layers[3].known.kind = TM_RESIZE + 1) == TM_UNSUPPORTED);
+  EXPECT(ANSWER(r->layers[3].known.kind = TM_ADD + 1) == TM_UNSUPPORTED);
   EXPECT(ANSWER(r->layers[3].known.kind = UINT32_MAX) == TM_UNSUPPORTED);
   EXPECT(ANSWER(r->layers[3].known.kind = TM_DROPOUT) == TM_UNSUPPORTED);
   EXPECT(ANSWER(r->layers[3].known.kind = TM_LINEAR) == TM_INVALID);
@@ -159,8 +161,15 @@ static void open_refuses_models_that_do_not_fit(void) {
   EXPECT(ANSWER(r->layers[1].known.padding = UINT32_MAX) == TM_INVALID);
   EXPECT(ANSWER(r->layers[2].known.epsilon = 0.0) == TM_INVALID);
   EXPECT(ANSWER(r->layers[2].known.epsilon = NAN) == TM_INVALID);
-  EXPECT(ANSWER(r->layers[9].known.kind = TM_CONV2D) == TM_INVALID);  // on a vector
-  EXPECT(ANSWER(r->layers[9].known.channels = UINT32_MAX) == TM_INVALID);
+  EXPECT(ANSWER(r->layers[11].known.kind = TM_CONV2D) == TM_INVALID);  // on a vector
+  EXPECT(ANSWER(r->layers[11].known.channels = UINT32_MAX) == TM_INVALID);
+  EXPECT(ANSWER(r->layers[8].known.other = 0) == TM_INVALID);  // itself
+  EXPECT(ANSWER(r->layers[8].known.other = 9) == TM_INVALID);  // what comes later
+  EXPECT(ANSWER(r->layers[8].known.other = UINT32_MAX - 1) == TM_INVALID);
+  EXPECT(ANSWER(r->layers[8].known.other = 4) == TM_INVALID);  // of another shape
+  EXPECT(ANSWER(r->layers[8].known.other = TM_MODEL_INPUT) == TM_INVALID);
+  EXPECT(ANSWER(r->layers[8].known.kind = TM_TANH) == TM_INVALID);  // nothing reads the first tanh
+  EXPECT(ANSWER(r->layers[0].known.input = 1) == TM_INVALID);
 }
 
 // ---- A session with its parameters -------------------------------------------

@@ -5,7 +5,7 @@ use std::ptr::{null, null_mut};
 
 use trainmark_plugin::Shape;
 use trainmark_plugin::abi::{
-    LayerData, ModelData, OpenData, OptionData, OutcomeData, SamplesData, SessionData, Status, TM_DROPOUT,
+    LayerData, ModelData, OpenData, OptionData, OutcomeData, SamplesData, SessionData, Status, TM_ADD,
     TM_FLATTEN, TM_INVALID, TM_LINEAR, TM_OK, TM_TEST, TM_UNSUPPORTED, Text,
 };
 
@@ -32,6 +32,8 @@ fn layer(kind: u32, channels: u32) -> LaterLayer {
         epsilon: 0.0,
         momentum: 0.0,
         rate: 0.0,
+        input: 0,
+        other: 0,
     };
     LaterLayer { known, unknown: f64::NAN }
 }
@@ -170,8 +172,8 @@ fn layers_of_a_later_version_are_read() {
 
 #[test]
 fn an_unknown_layer_kind_is_unsupported() {
-    let answer = open(|request| request.layers[0] = layer(TM_DROPOUT + 2, 0)).unwrap_err();
-    assert_eq!(answer, (TM_UNSUPPORTED, "layer kind 12 is newer than this plugin".into()));
+    let answer = open(|request| request.layers[0] = layer(TM_ADD + 1, 0)).unwrap_err();
+    assert_eq!(answer, (TM_UNSUPPORTED, "layer kind 13 is newer than this plugin".into()));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What one side gives arrives at the other.
 
-use trainmark_plugin::{Error, ErrorKind, Layer, Session, Shape, Split};
+use trainmark_plugin::{Error, ErrorKind, Layer, Session, Shape, Source, Split};
 
 use crate::backend::{
     DATASET, LENGTHS, Misbehaviour, description, opened, plan, plugin, reached, ready_session, request,
@@ -13,6 +13,7 @@ fn every_layer() -> Vec<Layer> {
         Layer::Conv2d { out_channels: 6, kernel: 5, stride: 1, padding: 2 },
         Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 },
         Layer::Sigmoid,
+        Layer::Add { other: Source::Layer(2) },
         Layer::MaxPool2d { window: 2, stride: 1 },
         Layer::Relu,
         Layer::AvgPool2d { window: 3, stride: 2 },
@@ -27,6 +28,8 @@ fn every_layer() -> Vec<Layer> {
 fn the_request_arrives_whole() {
     let mut request = request();
     request.model.layers = every_layer();
+    // The sigmoid stands beside the batch norm, to which it is added.
+    request.model = request.model.with_source(3, Source::Layer(1));
     request.model.name = "größer".into();
     request.implementation = "builtin".into();
     request.device = "cuda:1".into();

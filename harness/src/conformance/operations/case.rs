@@ -96,8 +96,10 @@ impl Case {
     /// As a workload, whose file describes it.
     pub fn workload(&self, name: String) -> Workload {
         let Self { seed, pixels, values, .. } = *self;
+        let mut model = self.model.clone();
+        model.name.clone_from(&name);
         Workload {
-            model: Model::new(&*name, self.model.input, self.model.layers.clone()),
+            model,
             summary: self.samples(),
             control: None,
             dataset: DatasetChoice::default(),

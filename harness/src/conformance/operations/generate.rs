@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 use trainmark_numerics::random::generator;
-use trainmark_plugin::{Layer, Model, Shape};
+use trainmark_plugin::{Layer, Model, Shape, Source};
 
 use super::case::{Case, sides};
 use crate::workload::{Pixels, Values};
@@ -29,6 +29,10 @@ impl Dice {
 
     fn one_of<T: Copy>(&mut self, some: &[T]) -> T {
         some[self.below(some.len())]
+    }
+
+    fn one_of_many<T: Copy>(&mut self, some: &[T]) -> Option<T> {
+        some.get(self.below(some.len())).copied()
     }
 
     /// Whether it comes to one of so many.
@@ -84,9 +88,79 @@ pub(super) fn generate(seed: u64, number: u32) -> Case {
             case.batch /= 2;
         }
         if case.fits() {
-            return case;
+            // From a stream of its own, so that cases without branches stay what they were.
+            let mut dice = Dice::new("operations: branches", seed, u64::from(number));
+            return branched(&mut dice, &case).filter(Case::fits).unwrap_or(case);
         }
     }
+}
+
+/// The case with ways around some of its layers: values of one shape are added, or one of another
+/// shape behind a convolution that gives it theirs. One in three has some, as far as shapes allow.
+fn branched(dice: &mut Dice, case: &Case) -> Option<Case> {
+    if !dice.is_one_in(3) {
+        return None;
+    }
+    let mut model = case.model.clone();
+    for _ in 0..dice.between(1, 3) {
+        model = with_way_around(dice, &model)?;
+    }
+    Some(Case { model, ..case.clone() })
+}
+
+fn with_way_around(dice: &mut Dice, model: &Model) -> Option<Model> {
+    let outputs = model.shapes().ok()?;
+    // Behind which layer, and from where.
+    let mut ways = Vec::new();
+    for (end, &shape) in outputs.iter().enumerate() {
+        let befores = (0..=end).map(Source::before);
+        ways.extend(befores.filter_map(|start| {
+            let from = match start {
+                Source::Input => model.input,
+                Source::Layer(layer) => outputs[layer],
+            };
+            Some((end, start, bridge(from, shape)?))
+        }));
+    }
+    let (end, start, bridge) = dice.one_of_many(&ways)?;
+    let mut layers = model.layers.clone();
+    let behind = match bridge {
+        None => vec![Layer::Add { other: start }],
+        Some(convolution) => vec![convolution, Layer::Add { other: Source::Layer(end) }],
+    };
+    let more = behind.len();
+    layers.splice(end + 1..end + 1, behind);
+    // What comes behind has moved, and whatever read the end of the way reads the sum.
+    let moved = |source: Source| match source {
+        Source::Layer(layer) if layer >= end => Source::Layer(layer + more),
+        before => before,
+    };
+    for layer in &mut layers[end + 1 + more..] {
+        if let Layer::Add { other } = layer {
+            *other = moved(*other);
+        }
+    }
+    let mut longer = Model::new(model.name.clone(), model.input, layers);
+    for layer in 0..model.layers.len() {
+        let (place, source) = match layer > end {
+            true => (layer + more, moved(model.source(layer))),
+            false => (layer, model.source(layer)),
+        };
+        longer = longer.with_source(place, source);
+    }
+    Some(if more == 2 { longer.with_source(end + 1, start) } else { longer })
+}
+
+/// What makes of a value one of this shape, for a sum: nothing where it has it. No such layer: `None`.
+fn bridge(from: Shape, to: Shape) -> Option<Option<Layer>> {
+    if from == to {
+        return Some(None);
+    }
+    let (Shape::Image { .. }, Shape::Image { channels, .. }) = (from, to) else { return None };
+    let convolutions =
+        (1..4).map(|stride| Layer::Conv2d { out_channels: channels, kernel: 1, stride, padding: 0 });
+    let gives = |layer: &Layer| Model::new("", from, [*layer]).shapes().is_ok_and(|shapes| shapes[0] == to);
+    convolutions.into_iter().find(gives).map(Some)
 }
 
 fn draw(dice: &mut Dice) -> Case {

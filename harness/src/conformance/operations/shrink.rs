@@ -1,29 +1,28 @@
 //! Smaller cases, to find the smallest that still fails.
 
-use trainmark_plugin::{Layer, Model, Shape};
+use trainmark_plugin::{Layer, Shape};
 
 use super::case::{Case, CaseName, Origin};
-use crate::workload::{Pixels, Values};
+use crate::workload::{Pixels, Values, without};
 
 impl Case {
     /// Cases that are a step smaller, the largest steps first.
     pub(super) fn smaller(&self) -> Vec<Self> {
         let mut smaller = Vec::new();
         for index in 0..self.model.layers.len() {
-            let mut layers = self.model.layers.clone();
-            layers.remove(index);
-            smaller.push(self.with_layers(layers));
+            smaller.push(Self { model: without(&self.model, index), ..self.clone() });
         }
         smaller.extend(less(self.batch, 1).map(|batch| Self { batch, ..self.clone() }));
         smaller.extend(inputs(self.model.input).into_iter().map(|input| {
-            let model = Model::new(self.model.name.clone(), input, self.model.layers.clone());
-            Self { model, ..self.clone() }
+            let mut smaller = self.clone();
+            smaller.model.input = input;
+            smaller
         }));
         for (index, layer) in self.model.layers.iter().enumerate() {
             smaller.extend(simpler(layer).into_iter().map(|layer| {
-                let mut layers = self.model.layers.clone();
-                layers[index] = layer;
-                self.with_layers(layers)
+                let mut smaller = self.clone();
+                smaller.model.layers[index] = layer;
+                smaller
             }));
         }
         if self.values != Values::Ordinary {
@@ -33,10 +32,6 @@ impl Case {
             smaller.push(Self { pixels: Pixels::Random, ..self.clone() });
         }
         smaller
-    }
-
-    fn with_layers(&self, layers: Vec<Layer>) -> Self {
-        Self { model: Model::new(self.model.name.clone(), self.model.input, layers), ..self.clone() }
     }
 }
 

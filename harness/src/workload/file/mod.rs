@@ -6,10 +6,11 @@ mod print;
 mod tests;
 
 use toml::de::DeTable;
-use trainmark_plugin::{Layer, Model};
+use trainmark_plugin::Model;
 use trainmark_reports::record::{Metric, Target};
 
-use super::{CaseInputs, Pixels, Tolerances, Values, Workload, layer};
+use super::layer::Line;
+use super::{CaseInputs, Pixels, Tolerances, Values, Workload, layer, network};
 use crate::data::DatasetChoice;
 pub(super) use fields::line_of;
 use fields::{Field, Fields};
@@ -133,19 +134,18 @@ fn model(fields: &Fields<'_>, name: &str) -> Result<Model, Mistake> {
         let number = elements.len();
         return Err(field.mistake(format!("{number} layers are given, from 1 to {MOST_LAYERS} are expected")));
     }
-    let layers: Vec<Layer> = elements.iter().map(read_layer).collect::<Result<_, _>>()?;
-    let model = Model::new(name, input, layers);
+    let lines: Vec<Line<'_>> = elements.iter().map(read_line).collect::<Result<_, _>>()?;
+    let model = network::model(name, input, &lines).map_err(|(place, why)| elements[place].mistake(why))?;
     if let Err(error) = model.classes() {
-        // The first layer that does not fit is the last of those that do not fit together.
-        let fits = |end: &usize| Model::new(name, input, &model.layers[..*end]).shapes().is_ok();
-        let place = (1..=elements.len()).take_while(fits).count().min(elements.len() - 1);
+        let of_the_input = if model.shapes().is_err() { 0 } else { elements.len() - 1 };
+        let place = model.misfit().unwrap_or(of_the_input);
         let whole = format!(" of model {name}");
         return Err(Mistake { what: error.message.replace(&whole, ""), ..elements[place].mistake("") });
     }
     Ok(model)
 }
 
-fn read_layer(field: &Field<'_>) -> Result<Layer, Mistake> {
+fn read_line<'t>(field: &Field<'t>) -> Result<Line<'t>, Mistake> {
     let text = field.text("a layer, such as \"linear 10\",")?;
     layer::parse(text).map_err(|why| field.mistake(why))
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{CASE_RATE, EPOCHS, SGD, default_summary};
 use crate::data::DatasetChoice;
-use crate::workload::layer::describe;
+use crate::workload::network::lines;
 use crate::workload::{CaseInputs, Tolerances, Workload};
 
 impl Workload {
@@ -75,9 +75,9 @@ fn network(workload: &Workload) -> String {
     let mut text = String::new();
     line(&mut text, "input", string(&workload.model.input.to_string()));
     text += "layers = [\n";
-    for layer in &workload.model.layers {
+    for layer in lines(&workload.model) {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "    {},", string(&describe(layer)));
+        let _ = writeln!(text, "    {},", string(&layer));
     }
     text += "]\n";
     text

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use trainmark_plugin::{Layer, Model, Shape};
+use trainmark_plugin::{Layer, Model, Shape, Source};
 use trainmark_reports::record::{Metric, Target};
 
 use super::{parse, parse_own};
@@ -77,6 +77,12 @@ fn a_mistake_is_told_with_its_line_what_is_expected_and_what_was_meant() {
         (", \"linear 10\"", ", \"linear 0\""),
         (", \"linear 10\"", ", \"linear 10\", \"dropout 1.5\""),
         ("[\"flatten\", \"linear 10\"]", "[\"sigmoid\"]"),
+        ("\"flatten\", ", "\"a: relu\",\n  \"conv2d 2 channels, 3×3\",\n  \"add a\", \"flatten\", "),
+        ("\"flatten\", ", "\"a: relu\",\n  \"tanh\",\n  \"add b\", \"flatten\", "),
+        ("\"flatten\", ", "\"a: relu\",\n  \"a: tanh\", \"flatten\", "),
+        ("\"flatten\", ", "\"add b\", \"b: relu\", \"flatten\", "),
+        ("\"flatten\", ", "\"relu\",\n  \"tanh from input\", \"flatten\", "),
+        ("\"flatten\", ", "\"add input\", \"flatten\", "),
         ("targets.train_accuracy = 0.5", "targets.accuracy = 0.5"),
         ("targets.train_accuracy = 0.5", "targets.train_accuracy = 50"),
         ("targets.train_accuracy = 0.5", "[targets]"),
@@ -152,6 +158,39 @@ fn layers() -> impl Strategy<Value = Vec<Layer>> {
         .prop_map(|(front, back)| [front, vec![Layer::Flatten], back].concat())
 }
 
+/// Layers in a row, and ways around some of those that keep their shape.
+fn model() -> impl Strategy<Value = Model> {
+    let input = Shape::Image { channels: 2, height: 40, width: 33 };
+    let way = (0_usize..14, 0_usize..14, any::<bool>());
+    (layers(), proptest::collection::vec(way, 0..4)).prop_map(move |(layers, ways)| {
+        let sequence = Model::new("", input, layers);
+        let Ok(shapes) = sequence.shapes() else { return sequence };
+        let of = |source| match source {
+            Source::Input => input,
+            Source::Layer(layer) => shapes[layer],
+        };
+        // In place of a layer that keeps its input's shape, the sum with an earlier value that has it;
+        // or else a layer reads that value, and another one adds what it has left out.
+        ways.into_iter().fold(sequence, |model, (layer, place, is_read)| {
+            let other = Source::before(place);
+            let fits = layer < model.layers.len()
+                && place < layer
+                && of(other) == of(Source::before(layer))
+                && of(Source::Layer(layer)) == of(other);
+            let mut changed = model.clone();
+            if !fits {
+                return model;
+            }
+            changed.layers[layer] = Layer::Add { other };
+            if is_read {
+                changed.layers[layer] = Layer::Add { other: Source::before(layer) };
+                changed = changed.with_source(layer, other);
+            }
+            if changed.shapes().is_ok() { changed } else { model }
+        })
+    })
+}
+
 fn workload() -> impl Strategy<Value = Workload> {
     let dataset = prop_oneof![
         Just(DatasetChoice::Auto),
@@ -162,10 +201,11 @@ fn workload() -> impl Strategy<Value = Workload> {
     let said = ("[a-z0-9-]{1,20}", "\\PC{0,30}", proptest::option::of("[a-z-]{1,9}"), dataset);
     let samples = proptest::option::of(1_usize..60_000);
     let numbers = (1e-9..1e3, (1_usize..5000, samples), 1_u32..1000, 1e-3..1.0, 1e-9..1e3);
-    (said, layers(), numbers).prop_map(|((name, summary, control, dataset), layers, numbers)| {
+    (said, model(), numbers).prop_map(|((name, summary, control, dataset), mut model, numbers)| {
+        model.name.clone_from(&name);
         let (learning_rate, (batch_size, samples), epochs, at_least, audit) = numbers;
         Workload {
-            model: Model::new(&*name, Shape::Image { channels: 2, height: 40, width: 33 }, layers),
+            model,
             targets: vec![Target { metric: Metric::TestAccuracy, at_least }],
             tolerances: Tolerances { audit, ..Tolerances::default() },
             name,

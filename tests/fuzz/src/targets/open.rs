@@ -188,6 +188,8 @@ fn model(foreign: &mut Foreign<'_>) -> Result<ModelData> {
             epsilon: foreign.float()?,
             momentum: foreign.float()?,
             rate: foreign.float()?,
+            input: foreign.number()?,
+            other: foreign.number()?,
         })
     })?;
     Ok(ModelData {

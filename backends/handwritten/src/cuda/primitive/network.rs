@@ -71,9 +71,10 @@ pub(super) struct BatchNorm {
 
 impl Network {
     /// # Errors
-    /// `unsupported` for dropout, and for a layer larger than kernels can count; `invalid`
+    /// `unsupported` for dropout, for branches, and for a layer larger than kernels can count; `invalid`
     /// where a layer does not fit.
     pub(super) fn new(model: &Model) -> Result<Self, Error> {
+        model.check_sequential()?;
         let specs = model.parameters()?;
         let tensors: Vec<usize> = specs.iter().map(|spec| spec.len()).collect();
         int(tensors.iter().sum())?;
@@ -165,7 +166,7 @@ impl Operation {
             }
             Layer::Flatten => Self::Flatten,
             Layer::Linear { .. } => Self::Linear,
-            Layer::Dropout { .. } => return Ok(None),
+            Layer::Dropout { .. } | Layer::Add { .. } => return Ok(None),
         }))
     }
 }

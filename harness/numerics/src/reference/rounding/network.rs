@@ -1,13 +1,15 @@
 //! A pass through the network, with a bound for every value.
 
-use trainmark_plugin::{Error, Layer, Model, ParameterSpec, Role, RunningVariance};
+use std::borrow::Cow;
+
+use trainmark_plugin::{Error, Layer, Model, ParameterSpec, Reads, Role, RunningVariance};
 
 use super::super::batch_norm::BatchNorm;
 use super::super::network::{Placed, placed, sides};
 use super::super::pooling::Windows;
 use super::super::{Backward, Batch, Gradients, Mode, Score, loss as exact_loss};
 use super::linear::{self, Terms};
-use super::{UNIT, activation, batch_norm, loss, pooling, rounded};
+use super::{UNIT, activation, batch_norm, largest, loss, pooling, rounded};
 
 /// Values of the reference, and how far float32 may lie from each.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,10 +63,12 @@ impl Rounding {
 
     /// Logits in training mode, without bounds.
     pub fn training_logits(&self, parameters: &[Vec<f64>], inputs: &[f64]) -> Vec<f64> {
-        let first = inputs.to_vec();
-        self.layers.iter().fold(first, |values, layer| {
-            layer.operation.forward(&parameters[layer.parameters.clone()], &values, Mode::Training)
-        })
+        let mut values = vec![inputs.to_vec()];
+        for layer in &self.layers {
+            let own = &parameters[layer.parameters.clone()];
+            values.push(layer.operation.forward(own, &layer.given(&values), Mode::Training));
+        }
+        values.pop().unwrap_or_default()
     }
 
     /// Gradients in training mode, and the running statistics after the step.
@@ -73,42 +77,45 @@ impl Rounding {
         let logits = &activations[self.layers.len()];
         let bounds = loss::bounds(&logits.values, &logits.errors, &batch.labels);
         let score = exact_loss::score(&logits.values, &batch.labels, 0.0);
-        let mut gradient =
+        let gradient =
             Bounded { values: exact_loss::gradient(&logits.values, &batch.labels), errors: bounds.gradients };
+        let mut by_value = ByValue::behind(self.layers.len(), gradient);
         let nothing = Bounded { values: Vec::new(), errors: Vec::new() };
         let mut tensors = vec![nothing; self.specs.len()];
         for (index, layer) in self.layers.iter().enumerate().rev() {
             let own = &parameters[layer.parameters.clone()];
+            let (input, output) = (layer.bounded(&activations), &activations[index + 1]);
+            let gradient = by_value.sum(index + 1);
             let pass = Backward {
                 parameters: own,
-                input: &activations[index].values,
-                output: &activations[index + 1].values,
+                input: &input.values,
+                output: &output.values,
                 gradient: &gradient.values,
             };
             let values = layer.operation.backward(&pass);
-            let errors = self.backward(layer, &pass, &activations[index..=index + 1], &gradient.errors);
+            let errors = self.backward(layer, &pass, [&input, output], &gradient.errors);
             let found = values.parameters.into_iter().zip(errors.parameters);
             for (slot, (values, errors)) in layer.parameters.clone().zip(found) {
                 tensors[slot] = Bounded { values, errors };
             }
-            self.keep_statistics(layer, own, &activations[index], &mut tensors);
+            self.keep_statistics(layer, own, &input, &mut tensors);
             if layer.parameters.start == 0 && !layer.parameters.is_empty() {
                 break;
             }
-            gradient = Bounded { values: values.input, errors: errors.input };
+            by_value.take(layer.reads, Bounded { values: values.input, errors: errors.input });
         }
         let score = Score { undecided: bounds.undecided, ..score };
         BoundedStep { score, loss_error: bounds.loss, tensors }
     }
 
-    /// The input of every layer, and the logits.
+    /// The inputs, and the output of every layer.
     fn activations(&self, parameters: &[Vec<f64>], inputs: &[f64], mode: Mode) -> Vec<Bounded> {
         let mut activations = vec![Bounded::pixels(inputs)];
         for layer in &self.layers {
-            let input = &activations[activations.len() - 1];
+            let input = layer.bounded(&activations);
             let own = &parameters[layer.parameters.clone()];
             let values = layer.operation.forward(own, &input.values, mode);
-            let errors = self.forward(layer, own, input, &values, mode);
+            let errors = self.forward(layer, own, &input, &values, mode);
             activations.push(Bounded { values, errors });
         }
         activations
@@ -138,7 +145,7 @@ impl Rounding {
             Layer::MaxPool2d { window, stride } => {
                 pooling::forward(&placed.windows(window, stride), output.len(), values, errors)
             }
-            Layer::Relu | Layer::Flatten | Layer::Dropout { .. } => errors.clone(),
+            Layer::Relu | Layer::Flatten | Layer::Dropout { .. } | Layer::Add { .. } => errors.clone(),
         }
     }
 
@@ -147,10 +154,9 @@ impl Rounding {
         &self,
         placed: &Placed,
         pass: &Backward<'_>,
-        activations: &[Bounded],
+        [input, output]: [&Bounded; 2],
         gradient_errors: &[f64],
     ) -> Gradients {
-        let [input, output] = activations else { return Gradients::of_input(gradient_errors.to_vec()) };
         let gradient = [pass.gradient, gradient_errors];
         let inputs: [&[f64]; 2] = [&input.values, &input.errors];
         Gradients::of_input(match placed.layer {
@@ -168,7 +174,7 @@ impl Rounding {
             Layer::MaxPool2d { window, stride } => {
                 pooling::backward(&placed.windows(window, stride), inputs, gradient)
             }
-            Layer::Flatten | Layer::Dropout { .. } => gradient_errors.to_vec(),
+            Layer::Flatten | Layer::Dropout { .. } | Layer::Add { .. } => gradient_errors.to_vec(),
         })
     }
 
@@ -198,7 +204,57 @@ impl Rounding {
     }
 }
 
+/// For the model's input and each layer's output the gradients that its readers give; a backend
+/// sums them in an order of its own.
+struct ByValue(Vec<Vec<Bounded>>);
+
+impl ByValue {
+    fn behind(layers: usize, gradient: Bounded) -> Self {
+        let mut all = vec![Vec::new(); layers];
+        all.push(vec![gradient]);
+        Self(all)
+    }
+
+    fn take(&mut self, reads: Reads, gradient: Bounded) {
+        for source in reads.all() {
+            self.0[source.place()].push(gradient.clone());
+        }
+    }
+
+    /// That of a value whose readers have all given theirs.
+    fn sum(&mut self, place: usize) -> Bounded {
+        let given = std::mem::take(&mut self.0[place]);
+        let roundings = given.len().saturating_sub(1);
+        let mut sums = given.into_iter();
+        let Some(mut sum) = sums.next() else { return Bounded { values: Vec::new(), errors: Vec::new() } };
+        if roundings == 0 {
+            return sum;
+        }
+        let mut most = largest(&sum.values, &sum.errors);
+        for more in sums {
+            most.iter_mut().zip(largest(&more.values, &more.errors)).for_each(|(most, more)| *most += more);
+            sum.add(&more);
+        }
+        sum.errors.iter_mut().zip(most).for_each(|(error, most)| *error += rounded(roundings, most));
+        sum
+    }
+}
+
 impl Placed {
+    /// What the layer is given, with bounds.
+    fn bounded<'v>(&self, values: &'v [Bounded]) -> Cow<'v, Bounded> {
+        let first = &values[self.reads.first.place()];
+        let Some(second) = self.reads.second else { return Cow::Borrowed(first) };
+        let mut sum = first.clone();
+        sum.add(&values[second.place()]);
+        for (value, error) in sum.values.iter().zip(&mut sum.errors) {
+            // What float32 holds is a tie where it is one here.
+            let is_exact = *error == 0.0 && f64::from(*value as f32) == *value;
+            *error += if is_exact { 0.0 } else { rounded(1, value.abs() + *error) };
+        }
+        Cow::Owned(sum)
+    }
+
     fn terms(&self, samples: usize) -> Terms {
         let overlap = |window: usize, stride: usize| window.div_ceil(stride).pow(2);
         match self.layer {
@@ -227,6 +283,12 @@ impl Placed {
 }
 
 impl Bounded {
+    /// The values of another one added to these, exactly.
+    fn add(&mut self, other: &Self) {
+        self.values.iter_mut().zip(&other.values).for_each(|(sum, value)| *sum += value);
+        self.errors.iter_mut().zip(&other.errors).for_each(|(sum, error)| *sum += error);
+    }
+
     /// pixel/255: black and white are exact, and whoever multiplies by 1/255 rounds twice.
     fn pixels(inputs: &[f64]) -> Self {
         let errors = inputs.iter().map(|x| if *x == 1.0 { 0.0 } else { UNIT * x }).collect();

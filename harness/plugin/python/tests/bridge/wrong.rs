@@ -119,7 +119,7 @@ const FAILURES: [(&str, &str, Place); 23] = [
     ("WritesSamples", "ValueError: assignment destination is read-only", Line("pixels[0] = 0", "train_step")),
     (
         "AsksWrongField",
-        "AttributeError: a layer flatten has no kernel; it has kind, input, output, parameters",
+        "AttributeError: a layer flatten has no kernel; it has kind, input, output, reads, parameters",
         Line("layers[0].kernel", "train_step"),
     ),
     (
