@@ -123,6 +123,23 @@ fn images_of_ones_own_in_colour_are_checked_trained_and_recorded() {
     assert!(message.contains(", now there is idx:pets ("), "{message}");
 }
 
+/// The harness does it, once; the record says so.
+#[test]
+fn images_are_resized_to_what_a_network_takes() {
+    let pets = Pets::new();
+    pets.write(&PETS.replace("3×10×8\"", "3×14×12\"\nresize = \"14×12\""));
+    pets.bench().args(["--epochs", "1"]).run().expect(0);
+    let folder = RunFolder::only(&pets.runs());
+    assert_eq!(folder.rows("runs.csv")[0]["dataset"], "idx:pets resized to 14×12");
+    let plan = &folder.events()[0]["plan"];
+    assert_eq!(plan["dataset"]["train_samples"], 480);
+    // Of one benchmark all images have one size.
+    fs::write(pets.root.path().join("small.toml"), PETS.replace("pets-bn", "small")).unwrap();
+    let both = format!("{},{}", pets.file().display(), pets.root.path().join("small.toml").display());
+    let message = pets.root.invoke(["check", "handwritten", "--workload", &both]).run().refusal();
+    assert!(message.contains("pets-bn and small have images resized to different sizes"), "{message}");
+}
+
 /// Numbers of two data sets stand in no table together.
 #[test]
 fn two_data_sets_are_not_held_against_each_other() {
@@ -158,6 +175,9 @@ fn what_does_not_fit_together_is_refused_before_anything_is_begun() {
         with("idx:data/pets", "idx:"),
         with("idx:data/pets", "fasion-mnist"),
         with("batch_size = 48", "batch_size = 481"),
+        with("3×10×8\"", "3×10×8\"\nresize = \"3×10×8\""),
+        with("3×10×8\"", "3×10×8\"\nresize = \"20×16\""),
+        with("\"3×10×8\"", "\"1×10×8\""),
     ];
     messages.push(pets.refusal(pets.bench().args(["--data-dir", "."])));
     messages.push(pets.refusal(pets.bench().args(["--dataset", "synthetic"])));

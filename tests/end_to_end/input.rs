@@ -138,7 +138,8 @@ fn absurd_numbers_are_refused() {
             "--dataset",
             "fasion-mnist",
             "error: invalid value 'fasion-mnist' for '--dataset <NAME>': `fasion-mnist` is no data set; did you mean \
-             fashion-mnist? (there are: auto, fashion-mnist, synthetic, idx:DIR)",
+             fashion-mnist? (there are: auto, fashion-mnist, mnist, kmnist, emnist-balanced, emnist-digits, \
+             emnist-letters, emnist-byclass, cifar10, synthetic, idx:DIR)",
         ),
     ] {
         let arguments = ["bench", "handwritten", "--out", folder.path().to_str().unwrap(), option, value];
@@ -249,7 +250,7 @@ fn data_that_is_nowhere_is_an_error_where_it_was_asked_for() {
     assert!(message.starts_with("error: fashion-mnist is not on this machine ("), "{message}");
     assert!(
         message.ends_with(
-            "(cache): none of the four files) and --offline forbids downloading it; give the four files with \
+            "(cache): none of the four files) and --offline forbids downloading it; give its files with \
              --data-dir DIR, or use --dataset synthetic\n"
         ),
         "{message}"

@@ -1,6 +1,7 @@
 //! What the harness computes itself, in a crate of its own: it is optimised in every profile, since
 //! everybody waits for it, and the rest of the harness is compiled quickly, since it decides no time.
 
+pub mod images;
 pub mod kernel;
 pub mod random;
 pub mod reference;

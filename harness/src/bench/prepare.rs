@@ -236,6 +236,7 @@ impl<'p> Preparer<'p> {
         let request = DataRequest {
             dataset: self.selected.dataset.clone(),
             data_dir: self.selected.data_dir.clone(),
+            resize: self.selected.workloads.iter().find_map(|workload| workload.resize),
             offline: self.selected.offline,
         };
         let mut told = Ok(());

@@ -52,7 +52,8 @@ pub enum Command {
         #[arg(long, requires = "workload")]
         toml: bool,
     },
-    /// Show where the data set lies, or fetch it.
+    /// Show where data sets lie, or fetch one.
+    #[command(after_help = DATA_EXAMPLES)]
     Data(DataArguments),
     /// Render a run's CSV and HTML again, and print its table, or another document.
     #[command(after_help = REPORT_EXAMPLES)]
@@ -136,6 +137,13 @@ Exit code: 0 all went well; 1 with --fail-on, a cell is too slow or none could b
 
 const MERGE_EXAMPLES: &str = "Examples:
   trainmark merge both laptop=latest server=../server/20260131T130500Z-all";
+
+const DATA_EXAMPLES: &str = "Examples:
+  trainmark data                               where fashion-mnist is, and the others
+  trainmark data fetch mnist                   downloads MNIST
+
+TRAINMARK_DATA does what --data-dir does: it names the folder of a data set, or one in
+which each data set has a folder (mnist, kmnist, emnist, cifar10, …).";
 
 const NEW_BACKEND_EXAMPLES: &str = "Examples:
   trainmark new-backend mine --lang rust               in the repository's backends/mine
@@ -410,10 +418,13 @@ pub struct NewVersionArguments {
 /// Arguments of `data`.
 #[derive(Debug, Args)]
 pub struct DataArguments {
-    /// Download and decode Fashion-MNIST if it is not there yet
+    /// What to do
     #[arg(value_enum, default_value_t = DataAction::Status)]
     pub action: DataAction,
-    /// Folder that holds the four files of Fashion-MNIST
+    /// A published data set [default: fashion-mnist]
+    #[arg(value_name = "NAME")]
+    pub dataset: Option<String>,
+    /// Folder that holds its files, or a folder of such folders
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 }
@@ -423,7 +434,7 @@ pub struct DataArguments {
 pub enum DataAction {
     /// Show where it is looked for and what is there.
     Status,
-    /// Download and decode Fashion-MNIST if it is not there yet.
+    /// Download what is not there yet.
     Fetch,
 }
 
@@ -448,7 +459,7 @@ pub struct DatasetArguments {
     /// workloads', else auto]
     #[arg(long, value_parser = DatasetParser, value_name = "NAME")]
     pub dataset: Option<DatasetChoice>,
-    /// Folder that holds the four files of Fashion-MNIST
+    /// Folder that holds the files of a published data set, or a folder of such folders
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// Download nothing: no data set, and nothing that building a backend would fetch

@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &BackendArguments) -> anyhow::Result<i32> {
     describe_machine(&environment);
 
     say!("\ndata set");
-    for line in status_lines(&data::status(None)) {
+    for line in status_lines(&data::status(&data::FASHION_MNIST, None)) {
         say!("  {line}");
     }
 

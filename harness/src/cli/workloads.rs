@@ -17,11 +17,26 @@ pub(super) fn chosen(
     memory: MemoryLimit,
 ) -> anyhow::Result<Vec<Workload>> {
     let workloads = changes.changes().of(&workload::choose(names)?);
+    check_sizes(&workloads)?;
     for workload in &workloads {
         workload.check_layers()?;
         workload.check_memory(memory.here())?;
     }
     Ok(workloads)
+}
+
+/// A benchmark has one data set, with images of one size.
+fn check_sizes(workloads: &[Workload]) -> anyhow::Result<()> {
+    let trained: Vec<&Workload> = workloads.iter().filter(|workload| workload.case.is_none()).collect();
+    match trained.windows(2).find(|pair| pair[0].resize != pair[1].resize) {
+        Some(pair) => bail!(
+            "{} and {} have images resized to different sizes, and a benchmark has images of one: train one after the \
+             other",
+            pair[0].name,
+            pair[1].name
+        ),
+        None => Ok(()),
+    }
 }
 
 /// The data set: what the user says, else what the workloads are meant for.

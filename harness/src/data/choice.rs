@@ -8,7 +8,8 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, TypedValueParser};
 use serde::{Deserialize, Serialize};
 
-use super::publication::{self, Publication};
+use super::publication::Publication;
+use super::published;
 use crate::registry::suggestion;
 
 const AUTO: &str = "auto";
@@ -58,7 +59,7 @@ impl DatasetChoice {
 
 /// Every name, and what it stands for.
 fn described() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let published = publication::all().into_iter().map(|known| (known.name, known.about));
+    let published = published::all().into_iter().map(|known| (known.name, known.about));
     let auto = (AUTO, "Fashion-MNIST where it can be had, else the procedural data set");
     [auto].into_iter().chain(published).chain([(SYNTHETIC, "The procedural data set")])
 }
@@ -88,7 +89,7 @@ impl FromStr for DatasetChoice {
         match text {
             AUTO => Ok(Self::Auto),
             SYNTHETIC => Ok(Self::Synthetic),
-            name => publication::find(name).map(Self::Published).ok_or_else(|| {
+            name => published::find(name).map(Self::Published).ok_or_else(|| {
                 // Whoever writes hundreds of letters means none of them.
                 let name: String = name.chars().take(40).collect();
                 let name = trainmark_reports::text::one_line(&name);

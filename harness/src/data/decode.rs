@@ -1,17 +1,17 @@
-//! From the four files of a publication, gzipped or not, to the bytes of four IDX files.
+//! From the files of a publication, packed or not, to the bytes of four IDX files.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use trainmark_reports::files;
 
 use super::error::{DataError, Mismatch};
-use super::publication::{Publication, PublishedFile};
+use super::publication::{Packing, Publication, PublishedFile};
+use super::{archives, idx};
 
-/// What to do with a file that is not the published one.
-pub(super) const REMEDY: &str =
-    "name another folder with --data-dir DIR, or move the file away and run `trainmark data fetch`";
+/// Of a gzip so much is unpacked first, to see how long its content says it is.
+const LONGEST_HEADER: u64 = 20;
 
 /// With these bytes each gzip begins.
 pub(super) const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -21,19 +21,21 @@ pub(super) const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// # Errors
 /// A file that cannot be read, or whose content is not the published one.
 pub(super) fn decode(publication: &Publication, dir: &Path) -> Result<[Vec<u8>; 4], DataError> {
+    if publication.packing != Packing::Files {
+        return archives::decode(publication, dir);
+    }
     let mut decoded: [Vec<u8>; 4] = Default::default();
-    for (bytes, file) in decoded.iter_mut().zip(&publication.files) {
-        *bytes = decode_file(file, dir)?;
+    for (bytes, file) in decoded.iter_mut().zip(publication.files) {
+        let path = file.path_in(dir);
+        let found = files::read(&path, file.most_bytes()).map_err(|cause| unreadable(&path, cause))?;
+        *bytes = file.content(found).map_err(|mismatch| mismatch.in_file(&path, publication.remedy()))?;
     }
     Ok(decoded)
 }
 
-fn decode_file(file: &PublishedFile, dir: &Path) -> Result<Vec<u8>, DataError> {
-    let path = file.path_in(dir);
-    match files::read(&path, file.most_bytes()) {
-        Ok(bytes) => file.content(bytes).map_err(|mismatch| mismatch.in_file(&path, REMEDY)),
-        Err(cause) => Err(DataError::Io { action: "read", path, cause, remedy: REMEDY }),
-    }
+pub(super) fn unreadable(path: &Path, cause: io::Error) -> DataError {
+    let remedy = "make it readable, or name another folder with --data-dir DIR";
+    DataError::Io { action: "read", path: path.to_owned(), cause, remedy }
 }
 
 impl PublishedFile {
@@ -43,8 +45,12 @@ impl PublishedFile {
     /// # Errors
     /// Where that is another content.
     pub fn content(&self, bytes: Vec<u8>) -> Result<Vec<u8>, Mismatch> {
-        let bytes = if bytes.starts_with(&GZIP) { unpack(&bytes[..], self.decoded.bytes)? } else { bytes };
-        self.decoded.verify(&bytes)?;
+        let Some(decoded) = self.decoded else {
+            self.verify(&bytes).map_err(|mismatch| self.only_as_published(mismatch))?;
+            return unpack_announced(&bytes);
+        };
+        let bytes = if bytes.starts_with(&GZIP) { unpack(&bytes[..], decoded.bytes)? } else { bytes };
+        decoded.verify(&bytes)?;
         Ok(bytes)
     }
 }
@@ -64,9 +70,31 @@ fn unpack(compressed: impl Read, length: usize) -> Result<Vec<u8>, Mismatch> {
     Err(Mismatch::new(format!("gzip of {length} bytes"), found))
 }
 
+/// What a gzip of an IDX file holds, no further than to the length that it says it has.
+pub(super) fn unpack_announced(bytes: &[u8]) -> Result<Vec<u8>, Mismatch> {
+    let mut reader = MultiGzDecoder::new(bytes);
+    let mut content = Vec::new();
+    let broken =
+        |error, length| Mismatch::new("a gzip", format!("broken gzip after {length} bytes: {error}"));
+    if let Err(error) = reader.by_ref().take(LONGEST_HEADER).read_to_end(&mut content) {
+        return Err(broken(error, content.len()));
+    }
+    let announced = idx::announced_length(&content)? as u64;
+    if announced > files::RECORD_LIMIT {
+        let most = format!("at most {} bytes", files::RECORD_LIMIT);
+        return Err(Mismatch::new(most, format!("a header that announces {announced}")));
+    }
+    // One byte more shows that there are too many, as the check of the file's length says then.
+    let rest = (announced + 1).saturating_sub(content.len() as u64);
+    match reader.take(rest).read_to_end(&mut content) {
+        Ok(_) => Ok(content),
+        Err(error) => Err(broken(error, content.len())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
+    use std::io::Write;
 
     use flate2::Compression;
     use flate2::write::GzEncoder;
@@ -77,7 +105,7 @@ mod tests {
     fn decode_published(published: &Published) -> Result<[Vec<u8>; 4], DataError> {
         let dir = tempfile::tempdir().unwrap();
         published.write_to(dir.path());
-        decode(&published.publication, dir.path())
+        decode(published.publication, dir.path())
     }
 
     /// The error where the first file, with the right sum, is this.
@@ -155,7 +183,7 @@ mod tests {
     #[test]
     fn another_content_is_an_error() {
         let mut published = fixtures::published();
-        published.publication.files[3].decoded.sha256[0] ^= 1;
+        published.change(3, |file| file.decoded.as_mut().unwrap().sha256[0] ^= 1);
         let message = decode_published(&published).unwrap_err().to_string();
         assert!(
             message.contains("t10k-labels-idx1-ubyte.gz: expected content of 17 bytes with SHA-256 "),
@@ -166,7 +194,7 @@ mod tests {
     #[test]
     fn an_absent_file_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
-        let message = decode(&fixtures::published().publication, dir.path()).unwrap_err().to_string();
+        let message = decode(fixtures::published().publication, dir.path()).unwrap_err().to_string();
         assert!(message.starts_with("cannot read ") && message.contains("train-images"), "{message}");
     }
 }

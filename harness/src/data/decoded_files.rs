@@ -125,7 +125,7 @@ impl DecodedFiles {
 
     /// Whether it is the procedural data set, which says nothing of any other.
     pub fn is_synthetic(&self) -> bool {
-        self.name == SYNTHETIC
+        self.name.split(' ').next() == Some(SYNTHETIC)
     }
 
     /// Maps the files and checks headers, lengths and labels. The pixels are

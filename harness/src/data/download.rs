@@ -28,7 +28,7 @@ pub fn download(
 ) -> Result<(), DataError> {
     fs::create_dir_all(dir).map_err(|error| Absence::folder("create", dir, error))?;
     let _lock = lock(dir, heard)?;
-    for file in &publication.files {
+    for file in publication.files {
         match file.inspect(dir) {
             FileState::Good => continue,
             FileState::Missing => {}
@@ -120,12 +120,12 @@ mod tests {
                 .zip(servers)
                 .map(|(label, server)| Address { label: (*label).into(), base: server.base() })
                 .collect();
-            download(&self.published.publication, &addresses, self.dir.path(), &mut |_| {})
+            download(self.published.publication, &addresses, self.dir.path(), &mut |_| {})
         }
 
         fn assert_complete(&self) {
             let states = self.published.publication.inspect(self.dir.path());
-            assert_eq!(states, [const { FileState::Good }; 4]);
+            assert_eq!(states, vec![FileState::Good; 4]);
             self.assert_no_part();
         }
 
@@ -271,12 +271,12 @@ mod tests {
             Address { label: "fallback".into(), base: fixtures::closed_address() },
         ];
         let error =
-            download(&case.published.publication, &addresses, case.dir.path(), &mut |_| {}).unwrap_err();
+            download(case.published.publication, &addresses, case.dir.path(), &mut |_| {}).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!(
                 "cannot download {IMAGES}: http status 404 (publisher), connection refused (fallback); \
-                 give the four files with --data-dir DIR, or use --dataset synthetic"
+                 give its files with --data-dir DIR, or use --dataset synthetic"
             )
         );
     }
@@ -297,10 +297,10 @@ mod tests {
         let message = case.download(&[&lost]).unwrap_err().to_string();
         let start =
             format!("cannot download {IMAGES}: connection broke after 1000 of {} bytes", case_length());
-        let end = "; they are kept, the next try goes on from there (publisher); give the four files with --data-dir \
+        let end = "; they are kept, the next try goes on from there (publisher); give its files with --data-dir \
                    DIR, or use --dataset synthetic";
         assert!(message.starts_with(&start) && message.ends_with(end), "{message}");
-        assert_eq!(case.published.publication.inspect(case.dir.path()), [const { FileState::Missing }; 4]);
+        assert_eq!(case.published.publication.inspect(case.dir.path()), vec![FileState::Missing; 4]);
         let whole = case.serve(Behaviour::default());
         case.download(&[&whole]).unwrap();
         case.assert_complete();
@@ -339,7 +339,7 @@ mod tests {
         let case = Case::new();
         let file = case.dir.path().join("file");
         fs::write(&file, b"").unwrap();
-        let error = download(&case.published.publication, &[], &file.join("sub"), &mut |_| {}).unwrap_err();
+        let error = download(case.published.publication, &[], &file.join("sub"), &mut |_| {}).unwrap_err();
         assert!(error.to_string().starts_with("cannot create "), "{error}");
     }
 
@@ -365,7 +365,7 @@ mod tests {
     fn what_an_address_gives() {
         let case = Case::new();
         let address = Address { label: "publisher".into(), base: std::env::var(ADDRESS).unwrap() };
-        download(&case.published.publication, &[address], case.dir.path(), &mut |_| {}).unwrap();
+        download(case.published.publication, &[address], case.dir.path(), &mut |_| {}).unwrap();
         case.assert_complete();
     }
 

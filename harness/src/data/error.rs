@@ -43,7 +43,7 @@ pub enum DataError {
         remedy: &'static str,
     },
     /// The files are nowhere on this machine and cannot be brought there.
-    #[error("{0}; give the four files with --data-dir DIR, or use --dataset synthetic")]
+    #[error("{0}; give its files with --data-dir DIR, or use --dataset synthetic")]
     Absent(Absence),
     /// The decoded files are not what they were.
     #[error(

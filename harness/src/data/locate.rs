@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 
-use super::decode;
 use super::error::DataError;
-use super::publication::{Address, FileState, Publication, fashion_mnist_addresses};
+use super::publication::{Address, FileState, Publication};
 use crate::shell;
 
 /// Where data may come from, as this process's environment says.
@@ -22,7 +21,7 @@ pub struct Sources {
     pub cache: Option<PathBuf>,
     /// Folders where other programs and packages keep published data sets, and what they are.
     pub shared: Vec<(Origin, PathBuf)>,
-    /// Where to download, the first that works.
+    /// Where to download in place of the publishers' addresses, the first that works.
     pub addresses: Vec<Address>,
 }
 
@@ -43,7 +42,7 @@ impl Sources {
                 let base = base.to_string_lossy().trim_end_matches('/').to_owned();
                 vec![Address { label: "TRAINMARK_DATA_URL".into(), base }]
             }
-            None => fashion_mnist_addresses(),
+            None => Vec::new(),
         };
         Self { data_dir: set(data_dir).map(PathBuf::from), cache, shared: Vec::new(), addresses }
     }
@@ -51,23 +50,38 @@ impl Sources {
     /// The places to look in, in order. The first one that was named explicitly is the only one:
     /// it is never passed over in silence. Else the cache comes before what others keep.
     pub(super) fn places(&self, publication: &Publication, data_dir: Option<&Path>) -> Vec<Place> {
+        let folders = self.folders(publication, data_dir).into_iter();
+        folders.map(|(origin, dir)| Place::inspect(publication, origin, dir)).collect()
+    }
+
+    /// The folders of [`Self::places`].
+    pub(super) fn folders(
+        &self,
+        publication: &Publication,
+        data_dir: Option<&Path>,
+    ) -> Vec<(Origin, PathBuf)> {
         let named = data_dir.map(|dir| (Origin::Flag, dir));
         let named = named.or(self.data_dir.as_deref().map(|dir| (Origin::Variable, dir)));
         if let Some((origin, dir)) = named {
-            return vec![Place::inspect(publication, origin, publication.folder_in(dir))];
+            return vec![(origin, publication.folder_in(dir))];
         }
         let cache = self.downloads(publication).map(|dir| (Origin::Cache, dir));
-        let shared = self.shared.iter().map(|(origin, dir)| (*origin, dir.join(publication.name)));
-        cache
-            .into_iter()
-            .chain(shared)
-            .map(|(origin, dir)| Place::inspect(publication, origin, dir))
-            .collect()
+        let shared = self.shared.iter().map(|(origin, dir)| (*origin, dir.join(publication.folder)));
+        cache.into_iter().chain(shared).collect()
+    }
+
+    /// Where a publication is downloaded from.
+    pub(super) fn addresses(&self, publication: &Publication) -> Vec<Address> {
+        if !self.addresses.is_empty() {
+            return self.addresses.clone();
+        }
+        let own = publication.addresses.iter();
+        own.map(|&(label, base)| Address { label: label.into(), base: base.into() }).collect()
     }
 
     /// Where downloads go.
     pub(super) fn downloads(&self, publication: &Publication) -> Option<PathBuf> {
-        self.cache.as_ref().map(|cache| cache.join(publication.name))
+        self.cache.as_ref().map(|cache| cache.join(publication.folder))
     }
 }
 
@@ -137,16 +151,21 @@ pub struct Place {
     /// The folder itself, subfolder included.
     pub dir: PathBuf,
     /// Each file's name there and state.
-    pub files: [(String, FileState); 4],
+    pub files: Vec<(String, FileState)>,
+    /// The command that downloads them.
+    pub(super) fetch: String,
+    /// What to do with a file that is another one.
+    pub(super) remedy: String,
 }
 
 impl Place {
     fn inspect(publication: &Publication, origin: Origin, dir: PathBuf) -> Self {
-        let files = publication.files.map(|file| {
+        let states = publication.files.iter().map(|file| {
             let name = file.path_in(&dir).file_name().unwrap_or_default().to_string_lossy().into_owned();
             (name, file.inspect(&dir))
         });
-        Self { origin, dir, files }
+        let files = states.collect();
+        Self { origin, dir, files, fetch: publication.fetch_command(), remedy: publication.remedy() }
     }
 
     /// Whether every file is there with the right content.
@@ -161,7 +180,7 @@ impl Place {
             let path = self.dir.join(name);
             match state {
                 FileState::Good | FileState::Missing => {}
-                FileState::Other(mismatch) => return Err(mismatch.clone().in_file(&path, decode::REMEDY)),
+                FileState::Other(mismatch) => return Err(mismatch.clone().in_file(&path, &*self.remedy)),
                 FileState::Unreadable(reason) => {
                     return Err(DataError::Io {
                         action: "read",
@@ -196,8 +215,8 @@ impl Place {
 
     fn fetch_command(&self) -> String {
         match self.origin {
-            Origin::Flag => format!("trainmark data fetch --data-dir {}", shell::quoted_path(&self.dir)),
-            _ => "trainmark data fetch".into(),
+            Origin::Flag => format!("{} --data-dir {}", self.fetch, shell::quoted_path(&self.dir)),
+            _ => self.fetch.clone(),
         }
     }
 }
@@ -209,7 +228,7 @@ impl fmt::Display for Place {
         if self.is_complete() {
             return f.write_str("complete");
         }
-        if self.is_empty() {
+        if self.is_empty() && self.files.len() == 4 {
             return f.write_str("none of the four files");
         }
         let wrong = self.files.iter().filter(|(_, state)| *state != FileState::Good);
@@ -221,18 +240,18 @@ impl fmt::Display for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::fixtures;
+    use crate::data::{FASHION_MNIST, fixtures};
     use std::fs;
 
     #[test]
     fn empty_variables_count_as_unset() {
         let unset = Sources::new(Some("".into()), Some("".into()), None);
         assert_eq!(unset.data_dir, None);
-        assert_eq!(unset.addresses, fashion_mnist_addresses());
+        assert_eq!(unset.addresses(&FASHION_MNIST).len(), 2);
         let set = Sources::new(Some("d".into()), Some("http://mirror/x/".into()), None);
         assert_eq!(set.data_dir, Some(PathBuf::from("d")));
         assert_eq!(
-            set.addresses,
+            set.addresses(&FASHION_MNIST),
             [Address { label: "TRAINMARK_DATA_URL".into(), base: "http://mirror/x".into() }]
         );
     }
@@ -247,7 +266,7 @@ mod tests {
             addresses: Vec::new(),
         };
         let only = |sources: &Sources, dir: Option<&str>| {
-            let places = sources.places(&publication, dir.map(Path::new));
+            let places = sources.places(publication, dir.map(Path::new));
             (places[0].origin, places[0].dir.clone())
         };
         assert_eq!(only(&sources, Some("/option")), (Origin::Flag, "/option".into()));
@@ -257,14 +276,14 @@ mod tests {
         sources.cache = None;
         assert_eq!(only(&sources, None), (Origin::Package, "/share/random".into()));
         sources.shared.clear();
-        assert!(sources.places(&publication, None).is_empty());
+        assert!(sources.places(publication, None).is_empty());
     }
 
     #[test]
     fn a_named_place_says_what_it_lacks() {
         let fixture = fixtures::published();
         let dir = tempfile::tempdir().unwrap();
-        let place = |origin| Place::inspect(&fixture.publication, origin, dir.path().to_owned());
+        let place = |origin| Place::inspect(fixture.publication, origin, dir.path().to_owned());
         fixture.write_to(dir.path());
         assert!(place(Origin::Flag).check().is_ok());
         assert!(place(Origin::Flag).to_string().ends_with(" (--data-dir): complete"));
@@ -274,7 +293,7 @@ mod tests {
         assert_eq!(
             place(Origin::Flag).check().unwrap_err().to_string(),
             format!(
-                "{shown} (--data-dir) lacks t10k-labels-idx1-ubyte.gz; run `trainmark data fetch \
+                "{shown} (--data-dir) lacks t10k-labels-idx1-ubyte.gz; run `trainmark data fetch random \
                  --data-dir {shown}` to download them there, or drop --data-dir"
             )
         );
@@ -284,7 +303,7 @@ mod tests {
         let message = place(Origin::Variable).check().unwrap_err().to_string();
         assert!(message.contains("train-images-idx3-ubyte.gz: expected "), "{message}");
         assert!(
-            message.contains("found content of 5 bytes") && message.ends_with(decode::REMEDY),
+            message.contains("found content of 5 bytes") && message.ends_with(&fixture.publication.remedy()),
             "{message}"
         );
     }

@@ -2,11 +2,13 @@
 //! workers' memory.
 //!
 //! [`obtain`] answers a [`DataRequest`] with a [`DecodedFiles`] data set: four raw
-//! IDX files that every worker maps. Fashion-MNIST is taken from `--data-dir`,
+//! IDX files that every worker maps. A published one is taken from `--data-dir`,
 //! else from `TRAINMARK_DATA`, else from the user's cache, a package of the system or
 //! Keras's cache, else downloaded into the first. Its content decides, not its wrapping.
-//! Without it there is the procedural data set `synthetic`.
+//! Where none is asked for and Fashion-MNIST is not to be had, there is the procedural data set
+//! `synthetic`. The user's own files are taken from the folder that is named.
 
+mod archives;
 mod choice;
 mod decode;
 mod decoded_files;
@@ -19,6 +21,8 @@ pub mod idx;
 mod locate;
 mod own;
 mod publication;
+mod published;
+mod resized;
 mod store;
 mod synthetic;
 #[cfg(test)]
@@ -35,9 +39,8 @@ pub use download::download;
 pub use error::{Absence, DataError, Mismatch};
 pub use event::{DownloadEvent, Heard};
 pub use locate::{Origin, Place, Sources};
-pub use publication::{
-    Address, Decoded, FASHION_MNIST, FileState, Publication, PublishedFile, fashion_mnist_addresses,
-};
+pub use publication::{Address, Decoded, FileState, Packing, Publication, PublishedFile};
+pub use published::{FASHION_MNIST, all as publications, find as publication};
 
 /// What the command line asks for.
 #[derive(Debug, Clone, Default)]
@@ -45,15 +48,19 @@ pub struct DataRequest {
     /// The data set.
     pub dataset: DatasetChoice,
     /// `--data-dir`: the folder that holds the published files, directly or in
-    /// a subfolder `fashion-mnist`.
+    /// a subfolder of the data set's name.
     pub data_dir: Option<PathBuf>,
+    /// Rows and columns that its images are resized to.
+    pub resize: Option<[usize; 2]>,
     /// Whether downloading is forbidden.
     pub offline: bool,
 }
 
-/// Where Fashion-MNIST would come from.
+/// Where a published data set would come from.
 #[derive(Debug, Clone)]
 pub struct Status {
+    /// The data set.
+    pub publication: &'static Publication,
     /// The folders that are looked in, with each file's state. Empty where the
     /// user has no cache folder and names none.
     pub places: Vec<Place>,
@@ -73,31 +80,55 @@ pub fn obtain(request: &DataRequest, heard: Heard<'_>) -> Result<DecodedFiles, D
     obtain_in(&Sources::from_process(), &FASHION_MNIST, request, heard)
 }
 
-/// Downloads what the folder lacks of Fashion-MNIST: `data_dir`, else
+/// Downloads what the folder lacks of a publication: `data_dir`, else
 /// `TRAINMARK_DATA`, else the user's cache, where a damaged file is moved aside. Returns the
 /// folder.
 ///
 /// # Errors
 /// As [`download`], no folder to download into, or a named one that holds other files of the
 /// same names, which are not overwritten.
-pub fn fetch(data_dir: Option<&Path>, heard: Heard<'_>) -> Result<PathBuf, DataError> {
-    fetch_in(&Sources::from_process(), &FASHION_MNIST, data_dir, heard)
+pub fn fetch(
+    publication: &Publication,
+    data_dir: Option<&Path>,
+    heard: Heard<'_>,
+) -> Result<PathBuf, DataError> {
+    fetch_in(&Sources::from_process(), publication, data_dir, heard)
 }
 
-/// Where [`obtain`] would look for Fashion-MNIST and what is there, file by file.
-pub fn status(data_dir: Option<&Path>) -> Status {
+/// Where [`obtain`] would look for a publication and what is there, file by file.
+pub fn status(publication: &'static Publication, data_dir: Option<&Path>) -> Status {
     let sources = Sources::from_process();
-    let places = sources.places(&FASHION_MNIST, data_dir);
-    Status { places, addresses: sources.addresses, cache: sources.cache }
+    let (places, addresses) = (sources.places(publication, data_dir), sources.addresses(publication));
+    Status { publication, places, addresses, cache: sources.cache }
 }
 
+/// The folder in which files of a publication's names are, whatever they hold.
+pub fn present(publication: &Publication, data_dir: Option<&Path>) -> Option<PathBuf> {
+    let folders = Sources::from_process().folders(publication, data_dir).into_iter();
+    folders.map(|(_, folder)| folder).find(|folder| publication.is_present(folder))
+}
+
+/// `auto` is the published data set that is taken where none is named.
 fn obtain_in(
     sources: &Sources,
-    publication: &Publication,
+    auto: &Publication,
     request: &DataRequest,
     heard: Heard<'_>,
 ) -> Result<DecodedFiles, DataError> {
-    let synthetic = || synthetic::prepare(sources.cache.as_deref());
+    let original = obtain_original(sources, auto, request, heard)?;
+    match request.resize {
+        Some(to) => resized::prepare(original, to, sources.cache.as_deref()),
+        None => Ok(original),
+    }
+}
+
+fn obtain_original(
+    sources: &Sources,
+    auto: &Publication,
+    request: &DataRequest,
+    heard: Heard<'_>,
+) -> Result<DecodedFiles, DataError> {
+    let procedural = || synthetic::prepare(sources.cache.as_deref());
     match &request.dataset {
         DatasetChoice::Own(_) if request.data_dir.is_some() => Err(DataError::Contradiction(
             "--dataset idx:DIR names the folder of its files itself: drop --data-dir",
@@ -106,13 +137,13 @@ fn obtain_in(
         DatasetChoice::Synthetic if request.data_dir.is_some() => Err(DataError::Contradiction(
             "--dataset synthetic reads no files: drop --data-dir, or use --dataset fashion-mnist",
         )),
-        DatasetChoice::Synthetic => synthetic(),
-        DatasetChoice::Published(_) => obtain_published(sources, publication, request, heard),
-        DatasetChoice::Auto => match obtain_published(sources, publication, request, heard) {
+        DatasetChoice::Synthetic => procedural(),
+        DatasetChoice::Published(publication) => obtain_published(sources, publication, request, heard),
+        DatasetChoice::Auto => match obtain_published(sources, auto, request, heard) {
             Err(DataError::Absent(absence)) => {
-                let (because, published) = (absence.to_string(), publication.name.to_owned());
+                let (because, published) = (absence.to_string(), auto.name.to_owned());
                 let notice = Warning::StandIn { because, published };
-                Ok(DecodedFiles { notice: Some(notice.to_string()), ..synthetic()? })
+                Ok(DecodedFiles { notice: Some(notice.to_string()), ..procedural()? })
             }
             other => other,
         },
@@ -158,7 +189,7 @@ fn locate_or_download(
         return Err(Absence::Offline { dataset: publication.name, found: found.join("; ") }.into());
     }
     let dir = sources.downloads(publication).ok_or(Absence::NoCache)?;
-    download(publication, &sources.addresses, &dir, heard)?;
+    download(publication, &sources.addresses(publication), &dir, heard)?;
     Ok(dir)
 }
 
@@ -175,7 +206,7 @@ fn fetch_in(
     if place.origin.is_named() {
         place.check_free()?;
     }
-    download(publication, &sources.addresses, &place.dir, heard)?;
+    download(publication, &sources.addresses(publication), &place.dir, heard)?;
     Ok(place.dir)
 }
 

@@ -1,16 +1,14 @@
 //! A data set of the user's own: four IDX files of a folder, `--dataset idx:DIR`.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
 use trainmark_reports::files;
 
 use super::choice::OWN;
-use super::decode::GZIP;
+use super::decode::{GZIP, unpack_announced};
 use super::decoded_files::DecodedFiles;
-use super::error::{DataError, Mismatch};
-use super::{idx, store};
+use super::error::DataError;
+use super::store;
 
 /// What of the name comes before and behind the kind, of each of the four files.
 const SPLITS: [(&[&str], &str); 4] = [
@@ -24,9 +22,6 @@ const ENDINGS: [&str; 5] = ["-idx3-ubyte", "-idx4-ubyte", "-idx1-ubyte", ".idx",
 /// What to do about a file that is wrong.
 const REMEDY: &str =
     "write it anew (docs/workloads.md has ten lines of Python for it), or name another folder";
-/// Of a file that is packed so much is unpacked first, to see how long it says it is.
-const LONGEST_HEADER: usize = 20;
-
 /// The data set of the folder.
 ///
 /// # Errors
@@ -95,30 +90,8 @@ fn read(path: &Path) -> Result<Vec<u8>, DataError> {
         cause,
         remedy: REMEDY,
     })?;
-    let bytes = if bytes.starts_with(&GZIP) { unpack(&bytes) } else { Ok(bytes) };
+    let bytes = if bytes.starts_with(&GZIP) { unpack_announced(&bytes) } else { Ok(bytes) };
     bytes.map_err(|mismatch| mismatch.in_file(path, REMEDY))
-}
-
-/// What a gzip holds, no further than to the length that its content says it has.
-fn unpack(bytes: &[u8]) -> Result<Vec<u8>, Mismatch> {
-    let mut reader = MultiGzDecoder::new(bytes);
-    let mut content = Vec::new();
-    let broken =
-        |error, length| Mismatch::new("a gzip", format!("broken gzip after {length} bytes: {error}"));
-    if let Err(error) = reader.by_ref().take(LONGEST_HEADER as u64).read_to_end(&mut content) {
-        return Err(broken(error, content.len()));
-    }
-    let announced = idx::announced_length(&content)? as u64;
-    if announced > files::RECORD_LIMIT {
-        let most = format!("at most {} bytes", files::RECORD_LIMIT);
-        return Err(Mismatch::new(most, format!("a header that announces {announced}")));
-    }
-    // One byte more shows that there are too many, as the check of the file's length says then.
-    let rest = (announced + 1).saturating_sub(content.len() as u64);
-    match reader.take(rest).read_to_end(&mut content) {
-        Ok(_) => Ok(content),
-        Err(error) => Err(broken(error, content.len())),
-    }
 }
 
 #[cfg(test)]
@@ -127,7 +100,7 @@ mod tests {
 
     use super::*;
     use crate::data::fixtures;
-    use crate::data::idx::IdxImages;
+    use crate::data::idx::{self, IdxImages};
 
     /// Images of three channels with more than ten classes.
     fn colours() -> [Vec<u8>; 4] {

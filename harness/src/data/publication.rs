@@ -1,7 +1,7 @@
 //! Which files a published data set consists of, and how each is recognised.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use md5::{Digest, Md5};
@@ -9,6 +9,7 @@ use sha2::Sha256;
 use trainmark_reports::files;
 
 use super::error::Mismatch;
+use super::published;
 
 /// One file as its publisher offers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +20,9 @@ pub struct PublishedFile {
     pub md5: u128,
     /// Compressed length in bytes.
     pub bytes: u64,
-    /// What it holds, however it is wrapped.
-    pub decoded: Decoded,
+    /// What it holds, however it is wrapped, where that is known: else nothing but the file as it is
+    /// published is taken.
+    pub decoded: Option<Decoded>,
 }
 
 /// A file by its content.
@@ -41,118 +43,44 @@ pub struct Address {
     pub base: String,
 }
 
-/// A data set of two splits with ten classes, in four gzipped IDX files.
+/// How the files of a publication hold the four IDX files of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packing {
+    /// Each is one of them: training images and labels, test images and labels.
+    Files,
+    /// They are members of a zip, each packed by itself; the images lie on their side.
+    Emnist {
+        /// How the members' names begin.
+        member: &'static str,
+        /// The label of the first class.
+        first_label: u8,
+    },
+    /// Records of a label and an image in a tar.
+    Cifar10,
+}
+
+/// A data set of two splits as it is published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publication {
-    /// Its name on the command line, and of its folders.
+    /// Its name on the command line.
     pub name: &'static str,
     /// What it is, in a few words.
     pub about: &'static str,
-    /// Training images and labels, test images and labels.
-    pub files: [PublishedFile; 4],
-    /// Rows of an image.
-    pub height: usize,
-    /// Columns of an image.
-    pub width: usize,
+    /// Name of the folder that its files are downloaded into.
+    pub folder: &'static str,
+    /// Folders that others make for it: torchvision's, or that of the publisher's repository.
+    pub below: &'static [&'static str],
+    /// Where it is downloaded, each with what that is: addresses of a folder, without a last slash.
+    pub addresses: &'static [(&'static str, &'static str)],
+    /// The files that are downloaded.
+    pub files: &'static [PublishedFile],
+    /// What these hold.
+    pub packing: Packing,
     /// Labels are below this.
     pub classes: usize,
-    /// Images in the training split.
-    pub train_samples: usize,
-    /// Images in the test split.
-    pub test_samples: usize,
     /// SHA-256 of the four decoded files, one behind the other, where it is known beforehand: a
     /// decoded copy with another one was altered, whatever it says of itself.
     pub decoded: Option<&'static str>,
-}
-
-/// Fashion-MNIST, with the sums that its publisher lists.
-pub static FASHION_MNIST: Publication = Publication {
-    name: "fashion-mnist",
-    about: "Fashion-MNIST or an error",
-    files: [
-        PublishedFile {
-            name: "train-images-idx3-ubyte.gz",
-            md5: 0x8d4f_b7e6_c68d_591d_4c3d_fef9_ec88_bf0d,
-            bytes: 26_421_880,
-            decoded: Decoded {
-                bytes: 47_040_016,
-                sha256: [
-                    0xc59f_468a_2f67_2dc8_1568_7fe0_f838_8776,
-                    0x8d79_9fd8_a3f3_2761_45d2_0f83_aa44_d888,
-                ],
-            },
-        },
-        PublishedFile {
-            name: "train-labels-idx1-ubyte.gz",
-            md5: 0x25c8_1989_df18_3df0_1b3e_8a0a_ad5d_ffbe,
-            bytes: 29_515,
-            decoded: Decoded {
-                bytes: 60_008,
-                sha256: [
-                    0xbad3_541b_69d9_1243_5c50_bb6b_a87b_ec29,
-                    0x4ff4_f6a2_e124_6121_d863_3921_7604_43d9,
-                ],
-            },
-        },
-        PublishedFile {
-            name: "t10k-images-idx3-ubyte.gz",
-            md5: 0xbef4_ecab_320f_06d8_554e_a638_0940_ec79,
-            bytes: 4_422_102,
-            decoded: Decoded {
-                bytes: 7_840_016,
-                sha256: [
-                    0x5b41_41f0_afba_d91e_debe_8549_f8fc_ffe0,
-                    0x87ea_10ca_49f1_dbef_5c9a_5cd8_815c_e37b,
-                ],
-            },
-        },
-        PublishedFile {
-            name: "t10k-labels-idx1-ubyte.gz",
-            md5: 0xbb30_0cfd_ad3c_16e7_a12a_480e_e83c_d310,
-            bytes: 5_148,
-            decoded: Decoded {
-                bytes: 10_008,
-                sha256: [
-                    0x0402_a96d_92fd_2663_9571_22ce_b108_a494,
-                    0xc5af_83da_b82d_9272_9df9_17d7_dec3_8c34,
-                ],
-            },
-        },
-    ],
-    height: 28,
-    width: 28,
-    classes: 10,
-    train_samples: 60_000,
-    test_samples: 10_000,
-    decoded: Some("14410854cf7a289477dcfc7df3f8ec24741e281cdcc425ede0d9a748ca630214"),
-};
-
-/// Every data set that is known by name.
-pub(super) fn all() -> [&'static Publication; 1] {
-    [&FASHION_MNIST]
-}
-
-/// The one of this name.
-pub(super) fn find(name: &str) -> Option<&'static Publication> {
-    all().into_iter().find(|known| known.name == name)
-}
-
-/// The content of MNIST's files, which bear the same names and have the same lengths.
-const MNIST: [[u128; 2]; 4] = [
-    [0xba89_1046_e650_5d7a_adcb_be25_680a_0738, 0xad16_aec9_3bde_7f9b_65e8_7a2f_c257_76db],
-    [0x65a5_0cbb_f4e9_06d7_0832_878a_d85c_cda5, 0x333a_97f0_f4c3_dd2e_f09a_8a9e_ef71_01c5],
-    [0x0fa7_898d_5092_79e4_8295_8e8c_e81c_8e77, 0xdb3f_2f82_54e2_6661_ceb7_762c_4d49_4ce7],
-    [0xff7b_cfd4_16de_3373_1a30_8c3f_266c_c351, 0x222c_3489_8ecb_eaf8_47f0_6e48_f7ec_33f2],
-];
-
-/// Where Zalando Research publishes Fashion-MNIST, and its repository.
-pub fn fashion_mnist_addresses() -> Vec<Address> {
-    [
-        ("publisher", "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"),
-        ("fallback", "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion"),
-    ]
-    .map(|(label, base)| Address { label: label.into(), base: base.into() })
-    .into()
 }
 
 /// What stands in place of one file.
@@ -199,9 +127,9 @@ impl Decoded {
         if found == self {
             return Ok(());
         }
-        let found = match MNIST.contains(&found.sha256) {
-            true => "that of MNIST, handwritten digits, another data set with the same file names".into(),
-            false => found.to_string(),
+        let found = match published::with_content(found.sha256) {
+            Some(other) => format!("that of {}, another data set with the same file names", other.name),
+            None => found.to_string(),
         };
         Err(Mismatch::new(self.to_string(), found))
     }
@@ -217,18 +145,56 @@ impl fmt::Display for Decoded {
 impl PublishedFile {
     /// Whether `bytes` are this file as it is published.
     pub(super) fn verify(&self, bytes: &[u8]) -> Result<(), Mismatch> {
-        let (expected, found) = if bytes.len() as u64 != self.bytes {
-            (format!("{} bytes", self.bytes), format!("{} bytes", bytes.len()))
-        } else {
-            (format!("md5 {:032x}", self.md5), format!("md5 {:032x}", md5_sum(bytes)))
-        };
-        if expected == found { Ok(()) } else { Err(Mismatch::new(expected, found)) }
+        self.check_length(bytes.len() as u64)?;
+        self.check_sum(md5_sum(bytes))
+    }
+
+    /// As [`Self::verify`], of a file, which need not fit into memory.
+    ///
+    /// # Errors
+    /// Where it cannot be read; the inner error is what it is instead.
+    pub(super) fn verify_file(&self, path: &Path) -> io::Result<Result<(), Mismatch>> {
+        let file = files::open_regular(path)?;
+        if let Err(mismatch) = self.check_length(file.metadata()?.len()) {
+            return Ok(Err(mismatch));
+        }
+        let (mut digest, mut buffer) = (Md5::new(), vec![0; 1 << 20]);
+        let mut file = file.take(self.bytes);
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(self.check_sum(u128::from_be_bytes(digest.finalize().into()))),
+                count => digest.update(&buffer[..count]),
+            }
+        }
+    }
+
+    fn check_length(&self, found: u64) -> Result<(), Mismatch> {
+        if found == self.bytes {
+            return Ok(());
+        }
+        let whose = published::with_length(found);
+        let whose = whose.map_or_else(String::new, |other| format!(", as a file of {} has", other.name));
+        Err(Mismatch::new(format!("{} bytes", self.bytes), format!("{found} bytes{whose}")))
+    }
+
+    fn check_sum(&self, found: u128) -> Result<(), Mismatch> {
+        if found == self.md5 {
+            return Ok(());
+        }
+        Err(Mismatch::new(format!("md5 {:032x}", self.md5), format!("md5 {found:032x}")))
+    }
+
+    /// That it must be the published file, of a file whose content is not known.
+    pub(super) fn only_as_published(&self, mismatch: Mismatch) -> Mismatch {
+        let expected = format!("{} as it is published, {}", self.name, mismatch.expected);
+        Mismatch { expected, ..mismatch }
     }
 
     /// So many bytes are read of it at most: those of its content as it is with what a wrapping
     /// that does not compress adds, or those that are published.
     pub(super) fn most_bytes(&self) -> u64 {
-        let content = self.decoded.bytes as u64;
+        let Some(decoded) = self.decoded else { return self.bytes };
+        let content = decoded.bytes as u64;
         self.bytes.max(content + content / 50 + (64 << 10))
     }
 
@@ -249,15 +215,18 @@ impl PublishedFile {
     /// What stands in place of this file in `dir`.
     pub fn inspect(&self, dir: &Path) -> FileState {
         let path = self.path_in(dir);
-        let bytes = match files::read(&path, self.most_bytes()) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return FileState::Missing,
-            Err(error) => return FileState::Unreadable(error.to_string()),
+        let found = match self.decoded {
+            Some(_) => files::read(&path, self.most_bytes()).map(|bytes| {
+                // The sum of what is compressed is quicker, and as good.
+                self.verify(&bytes).or_else(|_| self.content(bytes).map(drop))
+            }),
+            None => self.verify_file(&path).map(|found| found.map_err(|other| self.only_as_published(other))),
         };
-        // The sum of what is compressed is quicker, and as good.
-        match self.verify(&bytes).or_else(|_| self.content(bytes).map(drop)) {
-            Ok(()) => FileState::Good,
-            Err(mismatch) => FileState::Other(mismatch),
+        match found {
+            Ok(Ok(())) => FileState::Good,
+            Ok(Err(mismatch)) => FileState::Other(mismatch),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => FileState::Missing,
+            Err(error) => FileState::Unreadable(error.to_string()),
         }
     }
 }
@@ -268,8 +237,13 @@ fn md5_sum(bytes: &[u8]) -> u128 {
 
 impl Publication {
     /// The state of each file in `dir`.
-    pub fn inspect(&self, dir: &Path) -> [FileState; 4] {
-        std::array::from_fn(|index| self.files[index].inspect(dir))
+    pub fn inspect(&self, dir: &Path) -> Vec<FileState> {
+        self.files.iter().map(|file| file.inspect(dir)).collect()
+    }
+
+    /// Whether each file is there, whatever it holds.
+    pub(super) fn is_present(&self, dir: &Path) -> bool {
+        self.files.iter().all(|file| file.path_in(dir).exists())
     }
 
     /// A name for what the files decode to: the data set's, and a sum of sums.
@@ -278,13 +252,37 @@ impl Publication {
         format!("{}-{:032x}", self.name, md5_sum(&sums))
     }
 
-    /// The folder that holds the files: `dir`, or where none of them is in it the folder below
-    /// that holds one: a download's, torchvision's, or that of the publisher's repository.
+    /// The folder that holds the files: one below `dir` that is named for them, or `dir` itself.
+    /// Where none of them is in any: the one to put them into, which is `dir` unless other things
+    /// are in it.
     pub fn folder_in(&self, dir: &Path) -> PathBuf {
         let holds_any =
             |dir: &PathBuf| self.files.iter().any(|file| file.path_in(dir).symlink_metadata().is_ok());
-        let below = ["", self.name, "FashionMNIST/raw", "raw", "data/fashion"].map(|below| dir.join(below));
-        below.into_iter().find(holds_any).unwrap_or_else(|| dir.to_owned())
+        let own = dir.join(self.folder);
+        let named = self.below.iter().chain(&["", "raw"]).map(|below| dir.join(below));
+        let found = [own.clone()].into_iter().chain(named).find(holds_any);
+        let is_free =
+            || dir.ends_with(self.folder) || dir.read_dir().is_ok_and(|mut dir| dir.next().is_none());
+        found.unwrap_or_else(|| if !dir.exists() || is_free() { dir.to_owned() } else { own })
+    }
+
+    /// The command that downloads it.
+    pub(super) fn fetch_command(&self) -> String {
+        match self.name == published::FASHION_MNIST.name {
+            true => "trainmark data fetch".to_owned(),
+            false => format!("trainmark data fetch {}", self.name),
+        }
+    }
+
+    /// What to do with a file that is not the published one.
+    pub(super) fn remedy(&self) -> String {
+        let fetch = self.fetch_command();
+        format!("name another folder with --data-dir DIR, or move the file away and run `{fetch}`")
+    }
+
+    /// Bytes that are downloaded.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
     }
 }
 
@@ -298,10 +296,11 @@ mod tests {
         let fixture = fixtures::published();
         let dir = tempfile::tempdir().unwrap();
         fixture.write_to(dir.path());
-        assert_eq!(fixture.publication.inspect(dir.path()), [const { FileState::Good }; 4]);
+        assert_eq!(fixture.publication.inspect(dir.path()), vec![FileState::Good; 4]);
 
-        let [images, labels, test_images, test_labels] =
-            fixture.publication.files.map(|file| dir.path().join(file.name));
+        let paths: Vec<PathBuf> =
+            fixture.publication.files.iter().map(|file| dir.path().join(file.name)).collect();
+        let [images, labels, test_images, test_labels] = paths.try_into().unwrap();
         std::fs::remove_file(images).unwrap();
         let mut bytes = std::fs::read(&labels).unwrap();
         let last = bytes.len() - 1;
@@ -333,7 +332,21 @@ mod tests {
         fixture.write_to(&subfolder);
         assert_eq!(fixture.publication.folder_in(dir.path()), subfolder);
         fixture.write_to(dir.path());
+        assert_eq!(fixture.publication.folder_in(dir.path()), subfolder);
+        std::fs::remove_dir_all(subfolder).unwrap();
         assert_eq!(fixture.publication.folder_in(dir.path()), dir.path());
+    }
+
+    #[test]
+    fn files_are_put_into_a_folder_of_their_own_where_other_things_are() {
+        let publication = fixtures::published().publication;
+        let dir = tempfile::tempdir().unwrap();
+        let named = dir.path().join("random");
+        assert_eq!(publication.folder_in(&named), named);
+        std::fs::create_dir(dir.path().join("other")).unwrap();
+        assert_eq!(publication.folder_in(dir.path()), named);
+        std::fs::create_dir_all(named.join("other")).unwrap();
+        assert_eq!(publication.folder_in(&named), named);
     }
 
     #[test]
@@ -359,36 +372,67 @@ mod tests {
                     std::fs::write(folder.join(name), wrap(&bytes)).unwrap();
                 }
                 let found = fixture.publication.folder_in(dir.path());
-                assert_eq!(fixture.publication.inspect(&found), [const { FileState::Good }; 4], "{below}");
-                assert!(decode::decode(&fixture.publication, &found).unwrap() == fixtures::decoded());
+                assert_eq!(fixture.publication.inspect(&found), vec![FileState::Good; 4], "{below}");
+                assert!(decode::decode(fixture.publication, &found).unwrap() == fixtures::decoded());
             }
         }
     }
 
-    /// A folder that holds the files of these contents.
-    fn place_of(contents: [[u128; 2]; 4]) -> Place {
-        let state = |(file, sha256): (PublishedFile, _)| {
-            let found = file.decoded.check_found(&Decoded { sha256, ..file.decoded });
-            (file.name.to_owned(), found.map_or_else(FileState::Other, |()| FileState::Good))
+    /// A folder with the files of one data set where another one is wanted.
+    fn place_of(files: &[PublishedFile], wanted: &Publication) -> Place {
+        let state = |(file, found): (&PublishedFile, &PublishedFile)| {
+            let result = file.decoded.unwrap().check_found(&found.decoded.unwrap());
+            (file.name.to_owned(), result.map_or_else(FileState::Other, |()| FileState::Good))
         };
-        let files = std::array::from_fn(|index| state((FASHION_MNIST.files[index], contents[index])));
-        Place { origin: Origin::Flag, dir: "/digits".into(), files }
+        let (fetch, remedy) = (wanted.fetch_command(), wanted.remedy());
+        let files = wanted.files.iter().zip(files).map(state).collect();
+        Place { origin: Origin::Flag, dir: "/digits".into(), files, fetch, remedy }
     }
 
     /// Its files have the names and lengths of Fashion-MNIST's.
     #[test]
-    fn mnist_is_called_by_its_name_and_not_overwritten() {
-        let digits = place_of(MNIST);
-        let mnist = "that of MNIST, handwritten digits, another data set with the same file names";
-        for (name, state) in &digits.files {
-            assert!(state.to_string().ends_with(&format!(", found {mnist}")), "{name} {state}");
+    fn another_data_set_is_called_by_its_name_and_not_overwritten() {
+        let [clothes, digits] = ["fashion-mnist", "mnist"].map(|name| published::find(name).unwrap());
+        for (wanted, other) in [(clothes, digits), (digits, clothes)] {
+            let place = place_of(other.files, wanted);
+            let name = format!("that of {}, another data set with the same file names", other.name);
+            for (file, state) in &place.files {
+                assert!(state.to_string().ends_with(&format!(", found {name}")), "{file} {state}");
+            }
+            let told = [place.check(), place.check_free()].map(|result| result.unwrap_err().to_string());
+            assert!(told.iter().all(|error| error.contains(&name)), "{told:?}");
+            assert!(told[1].ends_with("; name a folder without it: nothing is overwritten"), "{told:?}");
+            assert!(place_of(wanted.files, wanted).is_complete());
         }
-        let told = [digits.check(), digits.check_free()].map(|result| result.unwrap_err().to_string());
-        assert!(told.iter().all(|error| error.contains(mnist)), "{told:?}");
-        assert!(told[1].ends_with("; name a folder without it: nothing is overwritten"), "{told:?}");
-        assert!(place_of(FASHION_MNIST.files.map(|file| file.decoded.sha256)).is_complete());
-        let unknown = place_of([[0; 2]; 4]);
-        assert!(!unknown.to_string().contains("MNIST"), "{unknown}");
+        let unknown =
+            PublishedFile { decoded: Some(Decoded { bytes: 0, sha256: [0; 2] }), ..clothes.files[0] };
+        let unknown = place_of(&[unknown; 4], clothes);
+        assert!(!unknown.to_string().contains("another data set"), "{unknown}");
+    }
+
+    #[test]
+    fn of_unknown_content_only_the_published_file_is_taken() {
+        let known = fixtures::published();
+        let file = PublishedFile { decoded: None, ..known.publication.files[0] };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(file.name);
+        std::fs::write(&path, &known.files[0]).unwrap();
+        assert_eq!(file.inspect(dir.path()), FileState::Good);
+        assert!(file.content(known.files[0].clone()).unwrap() == fixtures::decoded()[0]);
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(dir.path().join("train-images-idx3-ubyte"), &fixtures::decoded()[0]).unwrap();
+        let told = file.inspect(dir.path()).to_string();
+        let length = known.files[0].len();
+        assert_eq!(
+            told,
+            format!(
+                "is another file: expected train-images-idx3-ubyte.gz as it is published, {length} bytes, found 31376 bytes"
+            )
+        );
+        let mut other = known.files[0].clone();
+        *other.last_mut().unwrap() ^= 1;
+        assert!(file.content(other).unwrap_err().to_string().contains("as it is published, md5 "));
+        assert!(file.verify(&[0; 9_912_422]).unwrap_err().found.ends_with(" bytes, as a file of mnist has"));
     }
 
     #[test]

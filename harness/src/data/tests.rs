@@ -2,7 +2,10 @@
 
 use std::fs;
 
+use md5::{Digest, Md5};
+
 use super::fixtures::{self, Published};
+use super::published::{all as publications, find};
 use super::test_server::{Behaviour, TestServer};
 use super::*;
 
@@ -26,7 +29,12 @@ impl Machine {
     }
 
     fn obtain(&self, request: &DataRequest) -> Result<DecodedFiles, DataError> {
-        obtain_in(&self.sources, &self.published.publication, request, &mut |_| {})
+        obtain_in(&self.sources, self.published.publication, request, &mut |_| {})
+    }
+
+    /// Its published data set, by name.
+    fn named(&self) -> DatasetChoice {
+        DatasetChoice::Published(self.published.publication)
     }
 
     /// A folder that holds the published files.
@@ -52,8 +60,8 @@ fn assert_is_fixture(prepared: &DecodedFiles) {
 fn the_files_of_a_named_folder_are_used() {
     let machine = Machine::new();
     let data_dir = Some(machine.folder());
-    for dataset in [DatasetChoice::Auto, DatasetChoice::Published(&FASHION_MNIST)] {
-        let request = DataRequest { dataset, data_dir: data_dir.clone(), offline: true };
+    for dataset in [DatasetChoice::Auto, machine.named()] {
+        let request = DataRequest { dataset, data_dir: data_dir.clone(), offline: true, resize: None };
         assert_is_fixture(&machine.obtain(&request).unwrap());
     }
 }
@@ -73,9 +81,14 @@ fn a_named_folder_that_is_not_in_order_is_an_error() {
     assert_is_fixture(&machine.obtain(&request(DatasetChoice::Auto)).unwrap());
     let dir = machine.folder();
     fs::write(dir.join("t10k-images-idx3-ubyte.gz"), b"corrupt").unwrap();
-    for dataset in [DatasetChoice::Auto, DatasetChoice::Published(&FASHION_MNIST)] {
+    for dataset in [DatasetChoice::Auto, machine.named()] {
         machine.sources.data_dir = None;
-        let flag = DataRequest { dataset: dataset.clone(), data_dir: Some(dir.clone()), offline: false };
+        let flag = DataRequest {
+            dataset: dataset.clone(),
+            data_dir: Some(dir.clone()),
+            offline: false,
+            resize: None,
+        };
         assert!(matches!(machine.obtain(&flag), Err(DataError::Malformed { .. })));
         machine.sources.data_dir = Some(machine.root.path().join("nowhere"));
         let error = machine.obtain(&request(dataset)).unwrap_err();
@@ -91,7 +104,7 @@ fn what_a_package_installed_is_found_by_itself() {
     let rewrapped = fixtures::gzip_loosely(&fixtures::decoded()[0]);
     fs::write(share.join("train-images-idx3-ubyte.gz"), rewrapped).unwrap();
     for offline in [true, false] {
-        let request = DataRequest { dataset: DatasetChoice::Auto, data_dir: None, offline };
+        let request = DataRequest { dataset: DatasetChoice::Auto, data_dir: None, offline, resize: None };
         assert_is_fixture(&machine.obtain(&request).unwrap());
     }
 }
@@ -104,7 +117,7 @@ fn fetch_replaces_nothing_in_a_folder_that_is_named() {
     let dir = machine.folder();
     let file = dir.join("t10k-labels-idx1-ubyte.gz");
     fs::write(&file, "mine").unwrap();
-    let publication = &machine.published.publication;
+    let publication = machine.published.publication;
     let error = fetch_in(&machine.sources, publication, Some(&dir), &mut |_| {}).unwrap_err().to_string();
     assert!(error.ends_with("name a folder without it: nothing is overwritten"), "{error}");
     assert_eq!(fs::read(&file).unwrap(), b"mine");
@@ -116,7 +129,7 @@ fn what_is_nowhere_is_downloaded_once() {
     let mut machine = Machine::new();
     let server = TestServer::start(machine.published.named_files(), Behaviour::default());
     machine.sources.addresses[0].base = server.base();
-    assert_is_fixture(&machine.obtain(&request(DatasetChoice::Published(&FASHION_MNIST))).unwrap());
+    assert_is_fixture(&machine.obtain(&request(machine.named())).unwrap());
     assert_is_fixture(&machine.obtain(&request(DatasetChoice::Auto)).unwrap());
     assert_eq!(server.requests().len(), 4);
 }
@@ -143,7 +156,7 @@ fn without_files_and_network_auto_makes_the_synthetic_set_and_says_so() {
         "using the procedural data set `synthetic`, because cannot download train-images-idx3-ubyte.gz: \
          connection refused (publisher); its numbers are not comparable with those of random"
     );
-    let error = machine.obtain(&request(DatasetChoice::Published(&FASHION_MNIST))).unwrap_err();
+    let error = machine.obtain(&request(machine.named())).unwrap_err();
     assert!(matches!(error, DataError::Absent(Absence::Download { .. })), "{error}");
 }
 
@@ -152,14 +165,14 @@ fn offline_asks_no_server() {
     let mut machine = Machine::new();
     let server = TestServer::start(machine.published.named_files(), Behaviour::default());
     machine.sources.addresses[0].base = server.base();
-    let offline = |dataset| DataRequest { dataset, data_dir: None, offline: true };
-    let message = machine.obtain(&offline(DatasetChoice::Published(&FASHION_MNIST))).unwrap_err().to_string();
+    let offline = |dataset| DataRequest { dataset, data_dir: None, offline: true, resize: None };
+    let message = machine.obtain(&offline(machine.named())).unwrap_err().to_string();
     let cache = machine.root.path().join("cache/random");
     assert_eq!(
         message,
         format!(
             "random is not on this machine ({} (cache): none of the four files) and --offline forbids \
-             downloading it; give the four files with --data-dir DIR, or use --dataset synthetic",
+             downloading it; give its files with --data-dir DIR, or use --dataset synthetic",
             cache.display()
         )
     );
@@ -171,17 +184,17 @@ fn offline_asks_no_server() {
 fn without_a_cache_folder_named_files_still_serve() {
     let mut machine = Machine::new();
     machine.sources.cache = None;
-    let error = machine.obtain(&request(DatasetChoice::Published(&FASHION_MNIST))).unwrap_err();
+    let error = machine.obtain(&request(machine.named())).unwrap_err();
     assert!(matches!(error, DataError::Absent(Absence::NoCache)), "{error}");
     machine.sources.data_dir = Some(machine.folder());
-    assert_is_fixture(&machine.obtain(&request(DatasetChoice::Published(&FASHION_MNIST))).unwrap());
+    assert_is_fixture(&machine.obtain(&request(machine.named())).unwrap());
 }
 
 #[test]
 fn synthetic_reads_no_folder() {
     let machine = Machine::new();
     let data_dir = Some(machine.folder());
-    let both = DataRequest { dataset: DatasetChoice::Synthetic, data_dir, offline: false };
+    let both = DataRequest { dataset: DatasetChoice::Synthetic, data_dir, offline: false, resize: None };
     assert!(matches!(machine.obtain(&both), Err(DataError::Contradiction(_))));
 }
 
@@ -191,11 +204,10 @@ fn fetch_completes_the_folder_that_is_named() {
     let server = TestServer::start(machine.published.named_files(), Behaviour::default());
     machine.sources.addresses[0].base = server.base();
     let dir = machine.root.path().join("named");
-    let fetched =
-        fetch_in(&machine.sources, &machine.published.publication, Some(&dir), &mut |_| {}).unwrap();
+    let fetched = fetch_in(&machine.sources, machine.published.publication, Some(&dir), &mut |_| {}).unwrap();
     assert_eq!(fetched, dir);
     let data_dir = Some(dir);
-    let request = DataRequest { dataset: DatasetChoice::Published(&FASHION_MNIST), data_dir, offline: true };
+    let request = DataRequest { dataset: machine.named(), data_dir, offline: true, resize: None };
     assert_is_fixture(&machine.obtain(&request).unwrap());
 }
 
@@ -203,6 +215,82 @@ fn fetch_completes_the_folder_that_is_named() {
 fn is_required(what: &str) -> bool {
     let required = std::env::var("TRAINMARK_REQUIRE").unwrap_or_default();
     required.split([',', ' ']).any(|word| word == "all" || word == what)
+}
+
+/// A publication of one archive, as the real ones are.
+fn archived(like: &str, archive: Vec<u8>) -> (&'static Publication, Vec<u8>) {
+    let real = find(like).unwrap();
+    let md5 = u128::from_be_bytes(Md5::digest(&archive).into());
+    let file = PublishedFile { md5, bytes: archive.len() as u64, ..real.files[0] };
+    (Box::leak(Box::new(Publication { files: vec![file].leak(), ..real.clone() })), archive)
+}
+
+fn small_emnist() -> (&'static Publication, Vec<u8>) {
+    let members = fixtures::decoded().map(|bytes| fixtures::gzip(&bytes));
+    let names = ["train-images-idx3", "train-labels-idx1", "test-images-idx3", "test-labels-idx1"];
+    let names = names.map(|name| format!("gzip/emnist-balanced-{name}-ubyte.gz"));
+    archived("emnist-balanced", fixtures::zip(&names.into_iter().zip(members).collect::<Vec<_>>()))
+}
+
+fn small_cifar() -> (&'static Publication, Vec<u8>) {
+    let record = |label: u8| [vec![label], vec![label; 3 * 32 * 32]].concat();
+    let members = [("data_batch_1.bin", [0, 1, 2].map(record).concat()), ("test_batch.bin", record(9))];
+    archived("cifar10", fixtures::gzip(&fixtures::tar(&members)))
+}
+
+/// From a server into a folder of folders, and from there for good.
+#[test]
+fn archives_are_downloaded_checked_and_unpacked_into_one_folder_each() {
+    for ((publication, archive), shape) in [(small_emnist(), [1, 28, 28]), (small_cifar(), [3, 32, 32])] {
+        let mut machine = Machine::new();
+        let name = publication.files[0].name;
+        let parent = machine.folder();
+        machine.sources.data_dir = Some(parent.clone());
+        let cut = Behaviour { cuts: vec![100], ..Behaviour::default() };
+        let server = TestServer::start(vec![(name, archive)], cut);
+        machine.sources.addresses[0].base = server.base();
+        let wanted = request(DatasetChoice::Published(publication));
+        let missing = machine.obtain(&wanted).unwrap_err().to_string();
+        let fetch = format!("run `trainmark data fetch {}`", publication.name);
+        assert!(missing.contains(&format!("lacks {name}; {fetch}")), "{missing}");
+        let folder = fetch_in(&machine.sources, publication, None, &mut |_| {}).unwrap();
+        assert_eq!(folder, parent.join(publication.folder));
+        assert_eq!(server.requests().len(), 2, "it went on where it was cut");
+        let made = machine.obtain(&wanted).unwrap();
+        assert_eq!((&*made.name, made.shape(), made.classes), (publication.name, shape, publication.classes));
+        assert!(made.map().is_ok());
+        // The other one is found in the same folder.
+        assert_is_fixture(&machine.obtain(&request(DatasetChoice::Auto)).unwrap());
+        // What is not the published archive is not unpacked.
+        let path = folder.join(name);
+        let mut altered = fs::read(&path).unwrap();
+        *altered.last_mut().unwrap() ^= 1;
+        fs::write(&path, altered).unwrap();
+        let told = machine.obtain(&wanted).unwrap_err().to_string();
+        let expected = format!("{name}: expected {name} as it is published, md5 ");
+        assert!(
+            told.contains(&expected)
+                && told.ends_with(&format!("`trainmark data fetch {}`", publication.name))
+        );
+    }
+}
+
+#[test]
+fn every_published_data_set_has_a_name_a_sum_and_an_address() {
+    let mut names: Vec<&str> = publications().iter().map(|known| known.name).collect();
+    assert!(names.iter().all(|name| find(name).is_some_and(|known| !known.addresses.is_empty())));
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), publications().len());
+    let keys: std::collections::HashSet<String> = publications().iter().map(|known| known.key()).collect();
+    assert_eq!(keys.len(), names.len(), "each has a decoded folder of its own");
+    let is_whole =
+        |known: &&Publication| known.files.len() == if known.packing == Packing::Files { 4 } else { 1 };
+    assert!(
+        publications()
+            .iter()
+            .all(|known| is_whole(known) && known.files.iter().all(|file| file.md5 > 1 << 100))
+    );
 }
 
 #[test]
@@ -216,7 +304,7 @@ fn fashion_mnist_itself_is_what_it_should_be() {
     let cache = tempfile::tempdir().unwrap();
     let sources = Sources { cache: Some(cache.path().to_owned()), ..Sources::default() };
     let dataset = DatasetChoice::Published(&FASHION_MNIST);
-    let request = DataRequest { dataset, data_dir: Some(data_dir), offline: true };
+    let request = DataRequest { dataset, data_dir: Some(data_dir), offline: true, resize: None };
     let obtain = || obtain_in(&sources, &FASHION_MNIST, &request, &mut |_| {}).unwrap();
     let started = std::time::Instant::now();
     let prepared = obtain();

@@ -146,8 +146,8 @@ impl<'a> Transfer<'a> {
 
     /// The sum found where it is wrong; else the file has its name.
     fn check_and_name(&self) -> Result<Option<String>, TransferError> {
-        let bytes = files::read(&self.part, self.file.bytes).map_err(|error| self.local("read", error))?;
-        if let Err(mismatch) = self.file.verify(&bytes) {
+        let verified = self.file.verify_file(&self.part).map_err(|error| self.local("read", error))?;
+        if let Err(mismatch) = verified {
             return Ok(Some(mismatch.found));
         }
         fs::rename(&self.part, &self.target)

@@ -86,6 +86,12 @@ impl Workload {
         if self.model.input != base.model.input {
             changes.push(format!("input {}", self.model.input));
         }
+        if self.resize != base.resize {
+            let size = self.resize.map(|[rows, columns]| format!("{rows}×{columns}"));
+            changes.push(
+                size.map_or_else(|| "images not resized".to_owned(), |size| format!("images of {size}")),
+            );
+        }
         if lines(&self.model) != lines(&base.model) {
             changes.push("other layers".to_owned());
         }

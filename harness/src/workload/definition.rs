@@ -42,6 +42,7 @@ mod tests {
             Workload { learning_rate: 0.5, ..one.clone() },
             Workload { batch_size: 255, ..one.clone() },
             Workload { samples: Some(600), ..one.clone() },
+            Workload { resize: Some([28, 28]), ..one.clone() },
             Workload { tolerances: lenet().tolerances, ..one.clone() },
             Workload { model: lenet().model, ..one.clone() },
         ];

@@ -97,6 +97,18 @@ impl Workload {
         Ok(())
     }
 
+    fn has_channels(&self, number: usize) -> bool {
+        matches!(self.model.input, Shape::Image { channels, .. } if channels == number)
+    }
+
+    /// Rows and columns of its input.
+    fn sides(&self) -> String {
+        match self.model.input {
+            Shape::Image { height, width, .. } => format!("{height}×{width}"),
+            vector => vector.to_string(),
+        }
+    }
+
     fn check_shape(&self, dataset: &DecodedFiles) -> Result<(), Misfit> {
         let [channels, height, width] = dataset.shape();
         let images = Shape::Image { channels, height, width };
@@ -110,7 +122,13 @@ impl Workload {
                 "write the channels of each image first, not last (in numpy: images.transpose(0, 3, 1, 2))"
                     .to_owned()
             }
-            false => format!("write input = \"{images}\", and let a layer `resize` change their size"),
+            false if self.has_channels(channels) => {
+                format!(
+                    "write resize = \"{}\", which resizes the images, or input = \"{images}\"",
+                    self.sides()
+                )
+            }
+            false => format!("write input = \"{images}\""),
         };
         Err(self.misfit(format!("its input is {input}, and the images of {name} are {images}: {remedy}")))
     }

@@ -8,6 +8,9 @@ use trainmark_plugin::{Layer, Shape, Source};
 use super::file::{nearest, shown};
 use super::network::INPUT;
 
+/// No image is made larger along a side.
+const MOST_SIDE: usize = 1024;
+
 /// How each kind is written. What stands in brackets may be left out; the first word is its name.
 const FORMS: [&str; 12] = [
     "conv2d 6 channels, 5×5[, stride 1][, padding 0]",
@@ -127,6 +130,14 @@ pub(super) fn parse_image(text: &str) -> Option<Shape> {
         [channels, height, width] => Some(Shape::Image { channels, height, width }),
         _ => None,
     }
+}
+
+/// Rows and columns of an image, as `32×32`.
+pub(super) fn parse_sides(text: &str) -> Option<[usize; 2]> {
+    sides(text)?
+        .try_into()
+        .ok()
+        .filter(|sides: &[usize; 2]| sides.iter().all(|side| (1..=MOST_SIDE).contains(side)))
 }
 
 fn name_of(form: &str) -> &str {

@@ -48,6 +48,8 @@ pub struct Workload {
     pub control: Option<String>,
     /// The data set that it is meant for, unless the user says otherwise.
     pub dataset: DatasetChoice,
+    /// Rows and columns that the data set's images are resized to, by the harness; `None`: they stay.
+    pub resize: Option<[usize; 2]>,
     /// Trains on so many samples, the first of the data set; `None`: on all.
     pub samples: Option<usize>,
     /// The network; its shapes fit.

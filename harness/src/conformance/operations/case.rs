@@ -103,6 +103,7 @@ impl Case {
             summary: self.samples(),
             control: None,
             dataset: DatasetChoice::default(),
+            resize: None,
             samples: None,
             learning_rate: 1.0,
             batch_size: self.batch,

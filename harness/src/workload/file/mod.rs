@@ -17,13 +17,14 @@ use fields::{Field, Fields};
 pub(super) use print::defining_text;
 
 /// Every key at the top of a file, in the order in which files are written.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "name",
     "summary",
     "control",
     "dataset",
     "samples",
     "input",
+    "resize",
     "layers",
     "optimiser",
     "learning_rate",
@@ -94,6 +95,8 @@ fn read(text: &str, is_name: impl Fn(&str) -> bool) -> Result<Workload, Mistake>
         _ => fields.require("learning_rate", "a number above 0, such as 0.1")?.positive()?,
     };
     let batch_size = fields.require("batch_size", "a whole number, such as 256")?;
+    let sides = "rows and columns of an image as \"32×32\", at most 1024";
+    let resize = fields.get("resize").map(|field| field.parsed(sides, layer::parse_sides));
     let samples = fields.get("samples").map(|field| field.integer(1..=u64::from(u32::MAX)));
     let summary = match fields.get("summary") {
         Some(field) => field.parsed("one line of text", |text| {
@@ -105,6 +108,7 @@ fn read(text: &str, is_name: impl Fn(&str) -> bool) -> Result<Workload, Mistake>
         summary,
         control: control.transpose()?,
         dataset: dataset(&fields)?,
+        resize: resize.transpose()?,
         samples: samples.transpose()?.map(|samples| samples as usize),
         learning_rate,
         batch_size: batch_size.integer(1..=1 << 20)? as usize,

@@ -74,6 +74,9 @@ pub(in crate::workload) fn defining_text(workload: &Workload) -> String {
 fn network(workload: &Workload) -> String {
     let mut text = String::new();
     line(&mut text, "input", string(&workload.model.input.to_string()));
+    if let Some([rows, columns]) = workload.resize {
+        line(&mut text, "resize", string(&format!("{rows}×{columns}")));
+    }
     text += "layers = [\n";
     for layer in lines(&workload.model) {
         // Writing to a string cannot fail.

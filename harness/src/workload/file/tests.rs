@@ -56,6 +56,8 @@ fn a_mistake_is_told_with_its_line_what_is_expected_and_what_was_meant() {
         ("batch_size = 64", "batch_size = 64\nbatch_size = 65"),
         ("batch_size = 64", "batch_size = 64\nepochs = 0"),
         ("batch_size = 64", "batch_size = 64\nsamples = 0"),
+        ("batch_size = 64", "batch_size = 64\nresize = \"3×32×32\""),
+        ("batch_size = 64", "batch_size = 64\nresize = \"0×32\""),
         ("batch_size = 64", "batch_size = 64\noptimiser = \"adam\""),
         ("batch_size = 64", "batch_size = 64\noptimizer = \"sgd\""),
         ("batch_size = 64", "batch_size = 64\ndataset = \"fasion-mnist\""),
@@ -199,11 +201,14 @@ fn workload() -> impl Strategy<Value = Workload> {
         "[a-z./ ]{1,20}".prop_map(|folder| DatasetChoice::Own(folder.into()))
     ];
     let said = ("[a-z0-9-]{1,20}", "\\PC{0,30}", proptest::option::of("[a-z-]{1,9}"), dataset);
-    let samples = proptest::option::of(1_usize..60_000);
+    let samples = (
+        proptest::option::of(1_usize..60_000),
+        proptest::option::of((1_usize..1025, 1_usize..1025).prop_map(|(rows, columns)| [rows, columns])),
+    );
     let numbers = (1e-9..1e3, (1_usize..5000, samples), 1_u32..1000, 1e-3..1.0, 1e-9..1e3);
     (said, model(), numbers).prop_map(|((name, summary, control, dataset), mut model, numbers)| {
         model.name.clone_from(&name);
-        let (learning_rate, (batch_size, samples), epochs, at_least, audit) = numbers;
+        let (learning_rate, (batch_size, (samples, resize)), epochs, at_least, audit) = numbers;
         Workload {
             model,
             targets: vec![Target { metric: Metric::TestAccuracy, at_least }],
@@ -212,6 +217,7 @@ fn workload() -> impl Strategy<Value = Workload> {
             summary,
             control,
             dataset,
+            resize,
             samples,
             learning_rate,
             batch_size,

@@ -26,7 +26,7 @@ pub(super) fn run(bytes: &[u8]) {
 }
 
 fn published(content: &[u8]) -> PublishedFile {
-    PublishedFile { name: "t10k-labels-idx1-ubyte.gz", md5: 0, bytes: 0, decoded: Decoded::of(content) }
+    PublishedFile { name: "t10k-labels-idx1-ubyte.gz", md5: 0, bytes: 0, decoded: Some(Decoded::of(content)) }
 }
 
 /// A gzip of this body, and what it holds; at random its sum would never be right.
