@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use trainmark::conformance::{self, Subject};
-use trainmark::workload::{Workload, lenet_bn};
+use trainmark::workload::{Workload, lenet_bn, parse_optimiser};
 use trainmark_plugin::host::Plugin;
 use trainmark_plugin::{Dataset, Layer, Model, RunningVariance, Samples, Session, Shape, Source};
 
@@ -92,15 +92,17 @@ fn every_layer_agrees_with_the_reference() {
     let plugin = unsafe { Plugin::load(&library) }.unwrap();
     let ((train, train_labels), (test, test_labels)) = (samples(500), samples(90));
     let dataset = Dataset::new(Samples::new(&train, &train_labels), Samples::new(&test, &test_labels));
-    let foreseen = conformance::Foreseen::of(&every_layer(), dataset, 1).unwrap();
     // The harness sets the start, so the loops of `primitive` do for either biased convention.
-    for (implementation, running_variance) in [
-        ("primitive", RunningVariance::BiasedFromZero),
-        ("primitive", RunningVariance::BiasedFromOne),
-        ("builtin", RunningVariance::UnbiasedFromOne),
+    for (implementation, running_variance, optimiser, rate) in [
+        ("primitive", RunningVariance::BiasedFromZero, "sgd", 1.0),
+        ("primitive", RunningVariance::BiasedFromOne, "momentum 0.9, weight decay 5e-4", 0.1),
+        ("builtin", RunningVariance::UnbiasedFromOne, "adam", 1e-3),
     ] {
+        let optimiser = parse_optimiser(optimiser).unwrap();
+        let workload = Workload { optimiser, learning_rate: rate, ..every_layer() };
+        let foreseen = conformance::Foreseen::of(&workload, dataset, 1).unwrap();
         let subject = Subject {
-            workload: every_layer(),
+            workload,
             dataset,
             implementation: implementation.into(),
             running_variance,

@@ -83,6 +83,7 @@ fn started(cells: Vec<Cell>, seeds: Vec<u64>, epochs: u32) -> Started {
                 control: None,
                 definition: None,
                 samples: None,
+                optimiser: None,
                 learning_rate: 1.0,
                 batch_size: 256,
                 targets: vec![TARGET],

@@ -62,6 +62,7 @@ fn workload(name: &str, summary: &str) -> WorkloadInfo {
         control: None,
         definition: None,
         samples: None,
+        optimiser: None,
         learning_rate: 1.0,
         batch_size: 256,
         targets: vec![TARGET, TEST_TARGET],

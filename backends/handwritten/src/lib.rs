@@ -22,7 +22,7 @@ pub use cuda::{HandwrittenCuda, KernelTime, time_kernels};
 use fused::Width;
 pub use fused::stages;
 use trainmark_plugin::{
-    Backend, Description, Device, Error, Implementation, OpenRequest, RunningVariance, Session,
+    Backend, Description, Device, Error, Implementation, OpenRequest, Optimiser, RunningVariance, Session,
 };
 
 /// The backend `handwritten`, on the CPU.
@@ -30,8 +30,8 @@ use trainmark_plugin::{
 pub struct Handwritten;
 
 /// What a reader of the numbers should know.
-const NOTE: &str = "builtin fuses whole networks of LeNet's form; other models, single layers among them, \
-                    run through the loops of primitive";
+const NOTE: &str = "builtin fuses whole networks of LeNet's form, trained by plain SGD; other models, single layers \
+                    among them, and other optimisers run through the loops of primitive";
 
 impl Backend for Handwritten {
     const NAME: &'static str = "handwritten";
@@ -57,10 +57,15 @@ impl Backend for Handwritten {
             .with_notes([NOTE]))
     }
 
+    fn trains_with(_optimiser: Optimiser) -> bool {
+        true
+    }
+
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
         request.check_choices(&Self::describe()?)?;
         // A model without batch norm has no implementations to choose from: the best it can.
-        if request.implementation != "primitive" && fused::fits(&request.model) {
+        let is_plain = !request.optimiser.has_state();
+        if request.implementation != "primitive" && is_plain && fused::fits(&request.model) {
             return fused::open(request, Width::choose()?);
         }
         let running_variance = match &*request.implementation {

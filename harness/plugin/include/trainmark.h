@@ -215,6 +215,17 @@ typedef struct tm_samples {
 } tm_samples;
 
 // A named option.
+//
+// Options that the host may ask for, all of them required:
+// - `optimiser`, where it is not plain stochastic gradient descent: `momentum` or `adam`, and its numbers
+//   as options of their own: `momentum`, `weight_decay`; `beta1`, `beta2`, `epsilon`, `weight_decay`.
+//
+// With g = ∂loss/∂w + weight_decay·w, for every trained tensor:
+// - `momentum`: v ← momentum·v + g; w ← w − rate·v.
+// - `adam`: t ← t + 1; m ← beta1·m + (1 − beta1)·g; v ← beta2·v + (1 − beta2)·g²;
+//   w ← w − rate·(m / (1 − beta1ᵗ)) / (√(v / (1 − beta2ᵗ)) + epsilon).
+//
+// A session begins with v, m and t at zero; `set_parameters` puts them back to zero, and nothing else does.
 typedef struct tm_option {
   // Name.
   const char *key;
@@ -246,7 +257,8 @@ typedef struct tm_open_request {
   uint32_t reserved;
   // Batch size of training, at least 1.
   size_t batch_size;
-  // Learning rate of plain stochastic gradient descent.
+  // Learning rate: of plain stochastic gradient descent, w ← w − rate·∂loss/∂w, unless the option
+  // `optimiser` asks for another.
   double learning_rate;
   // Number of options.
   size_t option_count;

@@ -166,7 +166,19 @@ pub struct SamplesData {
 }
 
 /// A named option.
+///
+/// Options that the host may ask for, all of them required:
+/// - `optimiser`, where it is not plain stochastic gradient descent: `momentum` or `adam`, and its numbers
+///   as options of their own: `momentum`, `weight_decay`; `beta1`, `beta2`, `epsilon`, `weight_decay`.
+///
+/// With g = ∂loss/∂w + weight_decay·w, for every trained tensor:
+/// - `momentum`: v ← momentum·v + g; w ← w − rate·v.
+/// - `adam`: t ← t + 1; m ← beta1·m + (1 − beta1)·g; v ← beta2·v + (1 − beta2)·g²;
+///   w ← w − rate·(m / (1 − beta1ᵗ)) / (√(v / (1 − beta2ᵗ)) + epsilon).
+///
+/// A session begins with v, m and t at zero; `set_parameters` puts them back to zero, and nothing else does.
 #[repr(C)]
+#[derive(Debug, Clone, Copy)]
 pub struct OptionData {
     /// Name.
     pub key: *const c_char,
@@ -199,7 +211,8 @@ pub struct OpenData {
     pub reserved: u32,
     /// Batch size of training, at least 1.
     pub batch_size: usize,
-    /// Learning rate of plain stochastic gradient descent.
+    /// Learning rate: of plain stochastic gradient descent, w ← w − rate·∂loss/∂w, unless the option
+    /// `optimiser` asks for another.
     pub learning_rate: f64,
     /// Number of options.
     pub option_count: usize,

@@ -3,6 +3,7 @@
 
 use crate::error::Error;
 use crate::model::Model;
+use crate::optimiser::Optimiser;
 
 /// Which convention a backend's running variance follows: what it starts at, and what the
 /// variance of a batch is divided by before it is taken in.
@@ -271,18 +272,22 @@ pub struct OpenRequest<'d> {
     pub device: String,
     /// Threads to compute with, at least 1.
     pub threads: usize,
-    /// Learning rate of plain stochastic gradient descent: w ← w − rate·∂L/∂w.
+    /// Learning rate.
     pub learning_rate: f64,
+    /// What a step makes of the gradients; one that [`Backend::trains_with`].
+    pub optimiser: Optimiser,
     /// Batch size of training and its usual prediction batch, at least 1;
     /// smaller batches occur (the tail of an epoch), larger ones may.
     pub batch_size: usize,
 }
 
 impl<'d> OpenRequest<'d> {
-    /// A model without batch norm on one thread of the processor, until said otherwise.
+    /// A model without batch norm on one thread of the processor, trained by plain gradient descent, until
+    /// said otherwise.
     pub fn new(model: Model, dataset: Dataset<'d>, batch_size: usize, learning_rate: f64) -> Self {
         let (implementation, device) = (NO_BATCH_NORM.into(), "cpu".into());
-        Self { model, dataset, implementation, device, threads: 1, learning_rate, batch_size }
+        let optimiser = Optimiser::Sgd;
+        Self { model, dataset, implementation, device, threads: 1, learning_rate, optimiser, batch_size }
     }
 
     /// With batch norm computed in this way.
@@ -301,6 +306,12 @@ impl<'d> OpenRequest<'d> {
     #[must_use]
     pub fn with_threads(self, threads: usize) -> Self {
         Self { threads, ..self }
+    }
+
+    /// Trained by this optimiser.
+    #[must_use]
+    pub fn with_optimiser(self, optimiser: Optimiser) -> Self {
+        Self { optimiser, ..self }
     }
 
     /// Refuses what a backend does not list in its description, and a device of which it
@@ -429,6 +440,12 @@ pub trait Backend {
     /// # Errors
     /// Where the framework cannot even be asked.
     fn describe() -> Result<Description, Error>;
+
+    /// Whether sessions train with this optimiser: all of them by plain gradient descent alone, unless a
+    /// backend says otherwise. What is left is answered with `unsupported` before it comes to `open`.
+    fn trains_with(optimiser: Optimiser) -> bool {
+        optimiser == Optimiser::Sgd
+    }
 
     /// Builds the model on a device.
     ///

@@ -13,6 +13,7 @@ use crate::convert;
 use crate::error::{Error, ErrorKind};
 use crate::guard::GuardedSession;
 use crate::model::Model;
+use crate::optimiser::Optimiser;
 use crate::prefix;
 
 /// Exports a [`Backend`] as this library's plugin table. Use it once, in a
@@ -128,6 +129,10 @@ unsafe extern "C" fn open<B: Backend>(
         guarded(message, || {
             prefix::check_pointer(out, "the place for the session")?;
             let request = read_request(request)?;
+            if !B::trains_with(request.optimiser) {
+                let name = request.optimiser.name();
+                return Err(Error::unsupported(format!("this backend does not train with optimiser {name}")));
+            }
             let guard = GuardedSession::open(request, B::open)?;
             out.write(Box::into_raw(Box::new(guard)).cast());
             Ok(())
@@ -142,10 +147,6 @@ unsafe fn read_request(request: *const abi::OpenData) -> Result<OpenRequest<'sta
     unsafe {
         let data = prefix::read(request, "the open request")?;
         let options = prefix::elements(data.options, data.option_count, data.option_size, "options")?;
-        if let Some(option) = options.iter().find(|option| option.required != 0) {
-            let key = prefix::string(option.key, "an option's key")?;
-            return Err(Error::unsupported(format!("option {key} is not known to this plugin")));
-        }
         Ok(OpenRequest {
             model: read_model(data.model)?,
             dataset: Dataset {
@@ -156,9 +157,35 @@ unsafe fn read_request(request: *const abi::OpenData) -> Result<OpenRequest<'sta
             device: prefix::string(data.device, "the device id")?,
             threads: data.threads as usize,
             learning_rate: data.learning_rate,
+            optimiser: read_optimiser(&options)?,
             batch_size: data.batch_size,
         })
     }
+}
+
+/// What the options ask for. One that must be honoured and is not known is refused.
+///
+/// # Safety
+/// As for [`abi::OpenFn`].
+unsafe fn read_optimiser(options: &[abi::OptionData]) -> Result<Optimiser, Error> {
+    let mut known = Vec::with_capacity(options.len());
+    for option in options {
+        // SAFETY: the caller vouches for the pointers.
+        unsafe {
+            // What may be ignored need not be readable.
+            if option.required != 0 {
+                let key = prefix::string(option.key, "an option's key")?;
+                let value = prefix::optional_string(option.value, "an option's value")?;
+                known.push((key, value.unwrap_or_default()));
+            }
+        }
+    }
+    let optimiser = Optimiser::from_options(&known);
+    let is_known = |key: &str| optimiser.as_ref().map_or(true, |optimiser| optimiser.has_option(key));
+    if let Some((key, _)) = known.iter().find(|(key, _)| !is_known(key)) {
+        return Err(Error::unsupported(format!("option {key} is not known to this plugin")));
+    }
+    optimiser
 }
 
 /// # Safety

@@ -189,6 +189,16 @@ impl Plugin {
             layer_size: size_of::<abi::LayerData>(),
             layers: layers.as_ptr(),
         };
+        let pairs = request.optimiser.options();
+        let pairs = pairs.iter().map(|(key, value)| Ok((c_string(key)?, c_string(value)?)));
+        let pairs = pairs.collect::<Result<Vec<_>, Error>>()?;
+        let option = |(key, value): &(CString, CString)| abi::OptionData {
+            key: key.as_ptr(),
+            value: value.as_ptr(),
+            required: 1,
+            reserved: 0,
+        };
+        let options: Vec<abi::OptionData> = pairs.iter().map(option).collect();
         let Dataset { train, test } = request.dataset;
         let sample_size = request.model.input.len();
         let train = samples_data(train, sample_size, "training")?;
@@ -204,9 +214,9 @@ impl Plugin {
             reserved: 0,
             batch_size: request.batch_size,
             learning_rate: request.learning_rate,
-            option_count: 0,
+            option_count: options.len(),
             option_size: size_of::<abi::OptionData>(),
-            options: std::ptr::null(),
+            options: options.as_ptr(),
         };
         let open = present(self.table.open)?;
         let mut session = std::ptr::null_mut();

@@ -22,6 +22,7 @@ mod guard;
 pub mod host;
 mod layer;
 mod model;
+mod optimiser;
 mod prefix;
 
 pub use backend::{
@@ -32,3 +33,4 @@ pub use branches::{Branches, Reads, Source};
 pub use error::{Error, ErrorKind};
 pub use layer::{Layer, Shape};
 pub use model::{Model, ParameterSpec, Role};
+pub use optimiser::Optimiser;

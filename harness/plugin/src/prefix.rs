@@ -108,7 +108,6 @@ pub(crate) unsafe fn string(pointer: *const c_char, what: &str) -> Result<String
 ///
 /// # Safety
 /// As [`string`].
-#[cfg(feature = "host")]
 pub(crate) unsafe fn optional_string(pointer: *const c_char, what: &str) -> Result<Option<String>, Error> {
     // SAFETY: the caller vouches for the pointer.
     if pointer.is_null() { Ok(None) } else { unsafe { string(pointer, what) }.map(Some) }

@@ -1,5 +1,7 @@
 //! What runs of a cell cost: by the gate's times first, and by its runs once there are any.
 
+use trainmark_plugin::Optimiser;
+
 /// An audit trains one epoch by single steps, between which it reads the parameters, and computes
 /// some of them by the reference.
 const AUDIT_EPOCHS: f64 = 1.25;
@@ -20,6 +22,13 @@ impl Price {
     pub(super) fn new(start_seconds: f64, epoch_seconds: f64) -> Self {
         let audit_seconds = start_seconds + AUDIT_EPOCHS * epoch_seconds;
         Self { start_seconds, epoch_seconds, audit_seconds }
+    }
+
+    /// That of a cell of whose runs of so many epochs one is audited: the steps of an optimiser with state begin
+    /// with the run, so that on the average half of its epochs are trained before the audited one.
+    pub(super) fn with_audit_of(self, epochs: u32, optimiser: Optimiser) -> Self {
+        let before = if optimiser.has_state() { f64::from(epochs.saturating_sub(1)) / 2.0 } else { 0.0 };
+        Self { audit_seconds: self.audit_seconds + AUDIT_EPOCHS * before * self.epoch_seconds, ..self }
     }
 
     /// Of a run of so many epochs.
@@ -71,5 +80,8 @@ mod tests {
         let price = spent.price().expect("two runs");
         assert_eq!((price.start_seconds, price.epoch_seconds), (1.0, 2.0));
         assert_eq!((price.run(5), price.audit_seconds), (11.0, 3.5));
+        assert_eq!(price.with_audit_of(5, Optimiser::Sgd), price);
+        let momentum = Optimiser::Momentum { momentum: 0.9, weight_decay: 0.0 };
+        assert_eq!(price.with_audit_of(5, momentum).audit_seconds, 8.5);
     }
 }

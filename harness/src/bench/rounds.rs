@@ -221,7 +221,7 @@ impl<'r, 'b> Rounds<'r, 'b> {
             index: one.index,
             device: &one.ready.cell.device,
             is_control: self.bench.ready.workloads.iter().any(|other| other.control.as_deref() == Some(name)),
-            price: one.price(self.pace()),
+            price: one.price(self.pace()).with_audit_of(self.lengths().whole, one.workload.optimiser),
             made: one.made.clone(),
             lacks_whole: !one.has_whole,
             lacks_audit: self.lacks_audit(one),

@@ -7,12 +7,14 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use trainmark_plugin::Optimiser;
 use trainmark_reports::compare::FailOn;
 use trainmark_reports::formats::{FORMATS, document_names};
 
 use crate::data::{DatasetChoice, DatasetParser};
 use crate::scaffold::Language;
 use crate::units;
+use crate::workload;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -202,7 +204,8 @@ pub struct BenchArguments {
     /// are named again
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "quick", "no_audit", "with", "implementation", "device", "workload", "epochs", "seeds", "budget", "out", "threads",
-        "timeout", "memory_limit", "dataset", "data_dir", "offline", "learning_rate", "batch_size", "samples", "yes",
+        "timeout", "memory_limit", "dataset", "data_dir", "offline", "optimiser", "learning_rate", "batch_size", "samples",
+        "yes",
     ])]
     pub resume: Option<PathBuf>,
     /// One epoch and one seed, to try things out
@@ -241,7 +244,7 @@ pub struct CheckArguments {
     /// Check every operation instead: random layers and small models, each value within what
     /// float32's rounding explains
     #[arg(long, conflicts_with_all = [
-        "workload", "learning_rate", "batch_size", "samples", "dataset", "data_dir",
+        "workload", "optimiser", "learning_rate", "batch_size", "samples", "dataset", "data_dir",
     ])]
     pub operations: bool,
     /// Random models that are tried [default: 300]
@@ -273,6 +276,10 @@ pub struct CheckArguments {
 /// What of the workloads is changed: a list makes a workload of each value.
 #[derive(Debug, Args)]
 pub struct ChangeArguments {
+    /// Optimiser in place of the workloads', as a file has it: sgd, "momentum 0.9, weight decay 5e-4", adam; given
+    /// several times it makes a workload of each
+    #[arg(long, value_name = "WORDS", value_parser = workload::parse_optimiser)]
+    pub optimiser: Vec<Optimiser>,
     /// Learning rates in place of the workloads': a list makes a workload of each
     #[arg(long, value_name = "RATE", value_delimiter = ',', value_parser = learning_rate)]
     pub learning_rate: Vec<f64>,

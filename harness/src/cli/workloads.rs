@@ -66,6 +66,7 @@ impl ChangeArguments {
     fn changes(&self) -> Changes {
         let sizes = |values: &[u32]| values.iter().map(|value| *value as usize).collect();
         Changes {
+            optimisers: self.optimiser.clone(),
             learning_rates: self.learning_rate.clone(),
             batch_sizes: sizes(&self.batch_size),
             samples: sizes(&self.samples),

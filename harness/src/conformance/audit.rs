@@ -1,25 +1,20 @@
 //! The audit: an epoch that was timed is trained once more, step by step. Some of the steps are
 //! held against the reference, and the epoch against its steps.
 
-use std::collections::HashSet;
-
 use trainmark_plugin::{Error, Outcome, ParameterSpec, Session};
 use trainmark_reports::record::{CheckKind, CheckRecord};
 
+mod held;
+
+use self::held::{HeldSteps, Row};
 use super::deviation::{Deviation, finite_or_infinite, norm};
-use super::step::{Compared, LEAST_STATISTIC, Step};
-use super::{Open, Recorder, Subject};
+use super::step::LEAST_STATISTIC;
+use super::{Open, Recorder, Subject, starts};
 use crate::parameters;
-use crate::reference::Batch;
 use crate::workload::epoch_order;
 
 /// Steps of an audited epoch that are held against the reference.
 pub const HELD_STEPS: usize = 4;
-
-/// Limits for steps whose batches were not chosen: a near-tie in a max pool may send a gradient
-/// elsewhere, and trained networks compute with larger numbers.
-const STEP_GRADIENTS: f64 = 5e-2;
-const STEP_STATISTICS: f64 = 1e-3;
 
 /// An epoch this near to its steps was made of them: one batch less of 235 leads further.
 const REPRODUCED: f64 = 1e-3;
@@ -68,6 +63,9 @@ pub struct TimedEpoch<'t> {
 /// What dropout has chosen nobody can choose again: of such a workload an epoch is trained from the
 /// same parameters with dropout that lets everything through, and held against its steps.
 ///
+/// An optimiser's state cannot be set: where there is one, the steps begin with the run's own initial
+/// values, and go through all epochs before the timed one.
+///
 /// # Errors
 /// Where a call of the backend fails, or the reference cannot compute the workload.
 pub fn audit<'d>(
@@ -82,30 +80,46 @@ pub fn audit<'d>(
         let course = Course::new(&still, timed)?;
         let (outcome, end) = course.epoch(&mut *open(still.request(still.workload.learning_rate))?)?;
         let trained = TimedEpoch { end: &end, outcome, ..timed };
-        return audit(&still, trained, held, open, progress);
+        return Course::new(&still, trained)?.audit(&still, held, open, progress);
     }
-    let mut recorder = Recorder::new(progress);
-    let course = Course::new(subject, timed)?;
-    let mut session = open(subject.request(subject.workload.learning_rate))?;
-    let mut steps = HeldSteps { subject, held: held.iter().copied().collect(), found: Vec::new() };
-    let replay = course.steps(&mut *session, &mut steps)?;
-    drop(session);
-    steps.record(&mut recorder);
-    recorder.stated(CheckKind::AuditedSteps, "audit: every step trains", replay.all_train());
+    let course = match subject.workload.optimiser.has_state() {
+        true => Course::from_the_start(subject, timed)?,
+        false => Course::new(subject, timed)?,
+    };
+    course.audit(subject, held, open, progress)
+}
 
-    let found = course.distance(timed.end, &replay.end);
-    let is_reproduced = found.error <= REPRODUCED;
-    let limit = if is_reproduced { REPRODUCED } else { subject.workload.tolerances.audit };
-    recorder.measured(CheckKind::AuditedEpoch, "audit: parameters", Ok(found), limit);
-    let limits = if is_reproduced { Limits::TIGHT } else { Limits::LOOSE };
-    let epoch = Epoch { kind: CheckKind::AuditedEpoch, name: "audit", limits };
-    epoch.record(&course, timed.end, timed.outcome, &replay, &mut recorder);
+impl Course<'_> {
+    fn audit<'d>(
+        &self,
+        subject: &Subject<'d>,
+        held: &[usize],
+        open: &mut Open<'_, 'd>,
+        progress: &mut dyn FnMut(&CheckRecord),
+    ) -> Result<Vec<CheckRecord>, Error> {
+        let timed = self.timed;
+        let mut recorder = Recorder::new(progress);
+        let mut session = open(subject.request(subject.workload.learning_rate))?;
+        let mut steps = HeldSteps::new(subject, held);
+        let replay = self.steps(&mut *session, &mut steps)?;
+        drop(session);
+        steps.record(&mut recorder);
+        recorder.stated(CheckKind::AuditedSteps, "audit: every step trains", replay.all_train());
 
-    let is_explained = recorder.checks.iter().all(|check| check.passed);
-    if !is_reproduced && is_explained {
-        calm_epoch(subject, &course, open, &mut recorder)?;
+        let found = self.distance(timed.end, &replay);
+        let is_reproduced = found.error <= REPRODUCED && self.begins_alike(&replay);
+        let limit = if is_reproduced { REPRODUCED } else { subject.workload.tolerances.audit };
+        recorder.measured(CheckKind::AuditedEpoch, "audit: parameters", Ok(found), limit);
+        let limits = if is_reproduced { Limits::TIGHT } else { Limits::LOOSE };
+        let epoch = Epoch { kind: CheckKind::AuditedEpoch, name: "audit", limits };
+        epoch.record(self, timed.end, timed.outcome, &replay, &mut recorder);
+
+        let is_explained = recorder.checks.iter().all(|check| check.passed);
+        if !is_reproduced && is_explained {
+            calm_epoch(subject, &Course::new(subject, timed)?, open, &mut recorder)?;
+        }
+        Ok(recorder.checks)
     }
-    Ok(recorder.checks)
 }
 
 /// Trains the epoch at a learning rate at which nothing but what is trained makes a difference.
@@ -117,9 +131,9 @@ fn calm_epoch<'d>(
 ) -> Result<(), Error> {
     let mut session = open(subject.request(CALM_RATE * subject.workload.learning_rate))?;
     let (outcome, end) = course.epoch(&mut *session)?;
-    let mut none = HeldSteps { subject, held: HashSet::new(), found: Vec::new() };
+    let mut none = HeldSteps::new(subject, &[]);
     let replay = course.steps(&mut *session, &mut none)?;
-    let found = course.distance(&end, &replay.end);
+    let found = course.distance(&end, &replay);
     recorder.measured(CheckKind::CalmEpoch, "audit, small learning rate: parameters", Ok(found), CALM);
     let epoch =
         Epoch { kind: CheckKind::CalmEpoch, name: "audit, small learning rate", limits: Limits::TIGHT };
@@ -127,10 +141,14 @@ fn calm_epoch<'d>(
     Ok(())
 }
 
-/// The epoch's order, from the parameters with which it began.
+/// The epoch's order, and what comes before it.
 struct Course<'t> {
     timed: TimedEpoch<'t>,
     specs: Vec<ParameterSpec>,
+    /// What its steps begin with.
+    start: Vec<Vec<f32>>,
+    /// The orders of the epochs between that and the timed one.
+    earlier: Vec<Vec<u32>>,
     order: Vec<u32>,
     batch_size: usize,
 }
@@ -138,6 +156,8 @@ struct Course<'t> {
 /// What the steps of an epoch came to.
 struct Replay {
     outcome: Outcome,
+    /// Every parameter when the epoch began.
+    start: Vec<Vec<f32>>,
     end: Vec<Vec<f32>>,
     /// Steps that changed no parameter, from 1.
     idle: Vec<usize>,
@@ -145,9 +165,18 @@ struct Replay {
 }
 
 impl<'t> Course<'t> {
+    /// From the parameters with which the epoch began.
     fn new(subject: &Subject<'_>, timed: TimedEpoch<'t>) -> Result<Self, Error> {
         let order = epoch_order(subject.dataset.train.count() as u32, subject.seed, timed.number);
-        Ok(Self { timed, specs: subject.specs()?, order, batch_size: subject.workload.batch_size })
+        let (specs, start, earlier) = (subject.specs()?, timed.start.to_vec(), Vec::new());
+        Ok(Self { timed, specs, start, earlier, order, batch_size: subject.workload.batch_size })
+    }
+
+    /// From the run's initial values.
+    fn from_the_start(subject: &Subject<'_>, timed: TimedEpoch<'t>) -> Result<Self, Error> {
+        let count = subject.dataset.train.count() as u32;
+        let earlier = (1..timed.number).map(|number| epoch_order(count, subject.seed, number)).collect();
+        Ok(Self { start: starts::initial(subject)?, earlier, ..Self::new(subject, timed)? })
     }
 
     /// Trains the whole epoch at once.
@@ -160,34 +189,50 @@ impl<'t> Course<'t> {
     /// Takes every step. The parameters are read after each, so that none of them tells the
     /// backend whether it is one that is held against the reference.
     fn steps(&self, session: &mut dyn Session, held: &mut HeldSteps<'_, '_>) -> Result<Replay, Error> {
-        parameters::set(session, self.timed.start)?;
-        let mut before = self.timed.start.to_vec();
+        parameters::set(session, &self.start)?;
+        let mut row = Row::new(session, &self.specs, &self.start);
+        for batch in self.earlier.iter().flat_map(|order| order.chunks(self.batch_size)) {
+            row.step(batch)?;
+        }
+        let start = row.now().to_vec();
         let (mut outcomes, mut idle) = (Vec::new(), Vec::new());
         for (place, batch) in self.order.chunks(self.batch_size).enumerate() {
-            let outcome = session.train_step(batch)?;
-            let step = Step { before: &before, after: parameters::get(session, &self.specs)?, outcome };
-            if parameters::first_difference(&self.specs, step.before, &step.after).is_none() {
+            let outcome = row.step(batch)?;
+            if row.last_was_idle() {
                 idle.push(place + 1);
             }
-            held.look_at(place, batch, &step)?;
+            held.look_at(place, batch, &row, outcome)?;
             outcomes.push((outcome, batch.len()));
-            before = step.after;
         }
         let steps = outcomes.len();
-        Ok(Replay { outcome: Outcome::of_steps(outcomes), end: before, idle, steps })
+        Ok(Replay { outcome: Outcome::of_steps(outcomes), start, end: row.now().to_vec(), idle, steps })
     }
 
-    /// ‖found − replayed‖₂ / ‖replayed − start‖₂ over all trained parameters.
-    fn distance(&self, found: &[Vec<f32>], replayed: &[Vec<f32>]) -> Deviation {
-        let trained: Vec<usize> =
-            (0..self.specs.len()).filter(|&slot| self.specs[slot].role.is_trainable()).collect();
-        let far = |from: &[Vec<f32>], to: &[Vec<f32>]| {
-            let values = trained.iter().flat_map(|&slot| from[slot].iter().zip(&to[slot]));
-            norm(values.map(|(a, b)| f64::from(*a) - f64::from(*b)))
-        };
-        let (between, way) = (far(found, replayed), far(replayed, self.timed.start));
-        let detail = format!("epoch {}, of the way that its {} steps lead", self.timed.number, self.count());
-        Deviation { error: finite_or_infinite(between / way.max(f64::MIN_POSITIVE)), detail }
+    /// ‖one − other‖₂ over all trained parameters.
+    fn between(&self, one: &[Vec<f32>], other: &[Vec<f32>]) -> f64 {
+        let trained = (0..self.specs.len()).filter(|&slot| self.specs[slot].role.is_trainable());
+        let values = trained.flat_map(|slot| one[slot].iter().zip(&other[slot]));
+        norm(values.map(|(a, b)| f64::from(*a) - f64::from(*b)))
+    }
+
+    /// Whether the epoch has begun where its steps begin, up to rounding.
+    fn begins_alike(&self, replay: &Replay) -> bool {
+        self.between(self.timed.start, &replay.start) <= REPRODUCED * self.between(&replay.end, &replay.start)
+    }
+
+    /// How far the epoch's end is from that of its steps, of the way that they lead:
+    /// (‖found − replayed‖₂ − d) / ‖replayed − where the steps begin‖₂. How far that is from where the epoch
+    /// has begun, d, is nothing unless other epochs lie before.
+    fn distance(&self, found: &[Vec<f32>], replay: &Replay) -> Deviation {
+        let before = self.between(self.timed.start, &replay.start);
+        let more = (self.between(found, &replay.end) - before).abs();
+        let way = self.between(&replay.end, &replay.start);
+        let (number, steps) = (self.timed.number, self.count());
+        let mut detail = format!("epoch {number}, of the way that its {steps} steps lead");
+        if !self.earlier.is_empty() {
+            detail.push_str(" after those of the epochs before");
+        }
+        Deviation { error: finite_or_infinite(more / way.max(f64::MIN_POSITIVE)), detail }
     }
 
     /// The worst tensor's ‖found − replayed‖₂ / ‖replayed‖₂ among running statistics.
@@ -251,57 +296,5 @@ impl Epoch {
         let correct =
             Deviation { error: share, detail: format!("{}, its steps {}", found.correct, steps.correct) };
         recorder.measured(self.kind, format!("{name}: correct, of all samples"), Ok(correct), limits.correct);
-    }
-}
-
-/// Steps at some places, held against the reference.
-struct HeldSteps<'s, 'd> {
-    subject: &'s Subject<'d>,
-    held: HashSet<usize>,
-    /// Their numbers, from 1, and how far they are from it.
-    found: Vec<(usize, Compared)>,
-}
-
-impl HeldSteps<'_, '_> {
-    fn look_at(&mut self, place: usize, batch: &[u32], step: &Step<'_>) -> Result<(), Error> {
-        if self.held.contains(&place) {
-            let rate = self.subject.workload.learning_rate;
-            let mut reference = self.subject.reference(rate, step.before)?;
-            let batch = Batch::gather(self.subject.dataset.train, batch);
-            self.found.push((place + 1, step.against(&mut reference, &batch, STEP_GRADIENTS)));
-        }
-        Ok(())
-    }
-
-    fn record(&self, recorder: &mut Recorder<'_>) {
-        let kind = CheckKind::AuditedSteps;
-        let limit = self.subject.workload.tolerances.loss;
-        recorder.measured(kind, "audit, some steps: loss", Ok(self.worst(|one| &one.loss)), limit);
-        recorder.stated(kind, "audit, some steps: correct", self.correct());
-        let gradients = self.worst(|one| &one.gradients);
-        recorder.measured(kind, "audit, some steps: gradients", Ok(gradients), STEP_GRADIENTS);
-        if self.subject.workload.model.has_batch_norm() {
-            let statistics = self.worst(|one| &one.statistics);
-            let name = "audit, some steps: running statistics";
-            recorder.measured(kind, name, Ok(statistics), STEP_STATISTICS);
-        }
-    }
-
-    fn worst(&self, of: impl Fn(&Compared) -> &Deviation) -> Deviation {
-        let worst = self.found.iter().max_by(|(_, a), (_, b)| of(a).error.total_cmp(&of(b).error));
-        let Some((number, worst)) = worst else {
-            return Deviation { error: 0.0, detail: "no step".into() };
-        };
-        let Deviation { error, detail } = of(worst);
-        let numbers: Vec<String> = self.found.iter().map(|(number, _)| number.to_string()).collect();
-        Deviation { error: *error, detail: format!("steps {}; step {number}: {detail}", numbers.join(", ")) }
-    }
-
-    fn correct(&self) -> Result<String, String> {
-        let wrong = self.found.iter().find_map(|(number, one)| Some((number, one.correct.as_ref().err()?)));
-        match wrong {
-            Some((number, text)) => Err(format!("step {number}: {text}")),
-            None => Ok(format!("{} steps", self.found.len())),
-        }
     }
 }

@@ -64,6 +64,7 @@ impl<'d> Subject<'d> {
     /// What its session is opened with.
     pub(crate) fn request(&self, learning_rate: f64) -> OpenRequest<'d> {
         OpenRequest::new(self.workload.model.clone(), self.dataset, self.workload.batch_size, learning_rate)
+            .with_optimiser(self.workload.optimiser)
             .with_implementation(self.implementation.clone())
             .with_device(self.device.clone())
             .with_threads(self.threads)
@@ -86,6 +87,7 @@ impl<'d> Subject<'d> {
     ) -> Result<Reference, Error> {
         let model = self.workload.without_dropping().model;
         let mut reference = Reference::new(&model, convention, learning_rate)?
+            .with_optimiser(self.workload.optimiser)
             .with_logit_margin(self.workload.tolerances.logit_margin);
         reference.set_parameters(parameters)?;
         Ok(reference)
@@ -123,9 +125,10 @@ pub fn run<'d>(
     let rate = subject.workload.learning_rate;
     protocol::check(subject, &mut *open(subject.request(rate))?, &mut recorder)?;
 
-    let mut session = open(subject.request(steps.learning_rate))?;
-    prediction::check(subject, &mut *session, &mut recorder)?;
-    steps.check(subject, &mut *session, &mut recorder)?;
+    let telling = &steps.telling(subject);
+    let mut session = open(telling.request(steps.learning_rate))?;
+    prediction::check(telling, &mut *session, &mut recorder)?;
+    steps.check(telling, &mut *session, &mut recorder)?;
     drop(session);
 
     trajectory::check(subject, course, &mut *open(subject.request(rate))?, &mut recorder)?;

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use trainmark_plugin::{
-    Error, ErrorKind, Layer, Outcome, ParameterSpec, Role, RunningVariance, Session, Split,
+    Error, ErrorKind, Layer, Optimiser, Outcome, ParameterSpec, Role, RunningVariance, Session, Split,
 };
 use trainmark_reports::record::CheckKind;
 
@@ -11,7 +11,8 @@ use super::batches::{self, Chosen};
 use super::deviation::{Change, Deviation, Vanishing, finite_or_infinite, norm};
 use super::{Recorder, Subject, starts, stop_if_unsupported};
 use crate::parameters;
-use crate::reference::{Batch, Reference, Score};
+use crate::reference::{Batch, Pass, Reference, Score};
+use crate::workload::Workload;
 
 /// The rounding of a stored parameter shall be at most this share of its change.
 const ROUNDING_SHARE: f64 = 1e-4;
@@ -26,6 +27,8 @@ pub(super) struct Steps {
     /// At least 1, and a power of two so large that every tensor's change stands
     /// far above the rounding of float32: a gradient is only seen through w − rate·g.
     pub(super) learning_rate: f64,
+    /// Adam's ε, where the workload is trained by Adam.
+    epsilon: Option<f64>,
     batches: Vec<Taken>,
 }
 
@@ -37,9 +40,9 @@ struct Taken {
     remark: Option<String>,
 }
 
-impl From<Chosen> for Taken {
-    fn from(chosen: Chosen) -> Self {
-        Self { remark: chosen.remark(), indices: chosen.indices }
+impl From<&Chosen> for Taken {
+    fn from(chosen: &Chosen) -> Self {
+        Self { remark: chosen.remark(), indices: chosen.indices.clone() }
     }
 }
 
@@ -55,9 +58,25 @@ impl Steps {
         let sizes = [subject.workload.batch_size, subject.tail(), 1];
         let chosen =
             sizes.map(|size| batches::choose(&reference, subject.dataset.train, &mut candidates, size));
-        let pass = reference.gradients(&chosen[0].batch);
-        let learning_rate = measurable_rate(reference.specs(), reference.parameters(), &pass.gradients);
-        Ok(Self { learning_rate, batches: chosen.into_iter().map(Taken::from).collect() })
+        let epsilon = telling_epsilon(subject, &reference, &chosen);
+        let batches = chosen.iter().map(Taken::from).collect();
+        let mut steps = Self { learning_rate: 1.0, epsilon, batches };
+        let mut probe = steps.telling(subject).reference(1.0, &start)?;
+        probe.train_step(&chosen[0].batch);
+        steps.learning_rate = measurable_rate(reference.specs(), reference.parameters(), probe.change());
+        Ok(steps)
+    }
+
+    /// The subject with an optimiser through which gradients are seen.
+    pub(super) fn telling<'d>(&self, subject: &Subject<'d>) -> Subject<'d> {
+        let own = subject.workload.optimiser;
+        let optimiser = match (own, self.epsilon) {
+            (Optimiser::Adam { beta1, beta2, weight_decay, .. }, Some(epsilon)) => {
+                Optimiser::Adam { beta1, beta2, epsilon, weight_decay }
+            }
+            _ => own,
+        };
+        Subject { workload: Workload { optimiser, ..subject.workload.clone() }, ..subject.clone() }
     }
 
     /// Has the backend make each and holds it against the reference's.
@@ -145,6 +164,19 @@ impl Steps {
     }
 }
 
+/// An ε with which Adam's first step tells of gradients: that step is g/(|g| + ε), the sign of a gradient that is
+/// much larger than ε whatever its size. From the largest gradient on, a gradient's relative error shows by a half
+/// of itself at least. Not 1, at which a decay beside the gradient is nearly one within it.
+fn telling_epsilon(subject: &Subject<'_>, reference: &Reference, chosen: &[Chosen]) -> Option<f64> {
+    if !matches!(subject.workload.optimiser, Optimiser::Adam { .. }) {
+        return None;
+    }
+    let gradients = chosen.iter().flat_map(|chosen| reference.decayed(&reference.gradients(&chosen.batch)));
+    let largest = gradients.flatten().fold(0.0, |largest: f64, g| largest.max(g.abs()));
+    let epsilon = largest.max(f64::from(f32::MIN_POSITIVE)).log2().ceil().exp2();
+    Some(if epsilon == 1.0 { 2.0 } else { epsilon })
+}
+
 /// Those that differ in nothing but their start cannot be told apart: the harness sets it.
 fn name_conventions(declared: RunningVariance, computed: &[RunningVariance], statistics: &mut Deviation) {
     if computed.is_empty() {
@@ -209,6 +241,10 @@ pub(super) struct Compared {
     pub(super) correct: Result<String, String>,
     pub(super) gradients: Deviation,
     pub(super) statistics: Deviation,
+    /// The reference's gradients.
+    pub(super) pass: Pass,
+    /// The tensors that have none.
+    pub(super) still: Vec<usize>,
 }
 
 impl<'s> Step<'s> {
@@ -228,19 +264,25 @@ impl<'s> Step<'s> {
     /// limit.
     pub(super) fn against(&self, reference: &mut Reference, batch: &Batch, limit: f64) -> Compared {
         let pass = reference.train_step(batch);
+        let moved: Vec<usize> = pass.with_gradients().collect();
+        let still: Vec<usize> = (0..self.after.len()).filter(|slot| !moved.contains(slot)).collect();
         let change = Change {
             specs: reference.specs(),
             before: self.before,
             after: &self.after,
-            expected: &pass.change(reference.learning_rate()),
+            expected: reference.change(),
+            still: &still,
             limit,
             vanishing: Vanishing::InFloat64,
         };
+        let gradients = change.deviation();
         Compared {
             loss: Deviation::of_losses(self.outcome.loss, pass.score.loss),
             correct: correct(self.outcome.correct, &pass.score),
-            gradients: change.deviation(),
+            gradients,
             statistics: running_statistics(reference.specs(), reference.parameters(), &self.after),
+            pass,
+            still,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The operations: which models' times make up each.
 
-use trainmark_plugin::{Error, Layer, Model, Shape};
+use trainmark_plugin::{Error, Layer, Model, Optimiser, Shape};
 use trainmark_reports::record::Implementation;
 
 use crate::workload::{self, Workload, multiply_adds};
@@ -45,6 +45,8 @@ pub struct Term {
     pub call: Call,
     /// What it is trained on.
     pub data: Data,
+    /// Optimiser of its training.
+    pub optimiser: Optimiser,
     /// Learning rate of its training.
     pub learning_rate: f64,
 }
@@ -164,7 +166,14 @@ pub(super) fn whole(
     Ok(Operation {
         name,
         summary: format!("{}: {what}", workload.name),
-        terms: vec![Term { sign: Sign::Plus, learning_rate, model, call, data }],
+        terms: vec![Term {
+            sign: Sign::Plus,
+            optimiser: workload.optimiser,
+            learning_rate,
+            model,
+            call,
+            data,
+        }],
         multiply_adds: Some(per_sample * BATCH as u64),
     })
 }
@@ -221,7 +230,8 @@ pub(super) fn term(sign: Sign, input: Shape, layers: &[Layer]) -> Term {
         image @ Shape::Image { .. } => image,
     };
     let model = Model::new(model_name(&layers), input, layers);
-    Term { sign, model, call: Call::TrainStep, data: Data::Random, learning_rate: LEARNING_RATE }
+    let (data, optimiser) = (Data::Random, Optimiser::Sgd);
+    Term { sign, model, call: Call::TrainStep, data, optimiser, learning_rate: LEARNING_RATE }
 }
 
 /// `conv2d+flatten+linear`, for a backend's messages.

@@ -21,7 +21,7 @@ const RUST: [(&str, &str); 6] = [
     ("src/session.rs", include_str!("templates/rust/src/session.rs")),
 ];
 
-const C: [(&str, &str); 14] = [
+const C: [(&str, &str); 16] = [
     ("README.md", include_str!("templates/c/README.md")),
     ("backend.toml", include_str!("templates/c/backend.toml")),
     ("backend.h", include_str!("templates/c/backend.h")),
@@ -35,6 +35,8 @@ const C: [(&str, &str); 14] = [
     reference!("model.c"),
     reference!("message.h"),
     reference!("message.c"),
+    reference!("optimiser.h"),
+    reference!("optimiser.c"),
     reference!("pointer.h"),
 ];
 

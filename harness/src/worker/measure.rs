@@ -181,6 +181,7 @@ fn open<'d>(
 ) -> anyhow::Result<OpenModel<'d>> {
     let task = equipped.task;
     let request = OpenRequest::new(term.model.clone(), samples.dataset(), BATCH, term.learning_rate)
+        .with_optimiser(term.optimiser)
         .with_implementation(&*task.implementation)
         .with_device(&*task.device)
         .with_threads(task.threads);

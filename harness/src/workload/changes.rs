@@ -1,12 +1,16 @@
 //! Workloads that differ from their definition: by options of the command line, or by a file that
 //! has the name of a built-in one.
 
+use trainmark_plugin::Optimiser;
+
 use super::network::lines;
-use super::{Workload, find};
+use super::{Workload, find, optimiser};
 
 /// Values that options give, each to be tried; none: that of the workload.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Changes {
+    /// `--optimiser`
+    pub optimisers: Vec<Optimiser>,
     /// `--learning-rate`
     pub learning_rates: Vec<f64>,
     /// `--batch-size`
@@ -41,7 +45,7 @@ impl Changes {
 
     /// How many of each workload there are.
     pub fn count(&self) -> usize {
-        [self.learning_rates.len(), self.batch_sizes.len(), self.samples.len()]
+        [self.optimisers.len(), self.learning_rates.len(), self.batch_sizes.len(), self.samples.len()]
             .into_iter()
             .map(|values| values.max(1))
             .product()
@@ -50,11 +54,14 @@ impl Changes {
     fn each(&self, workload: &Workload) -> Vec<Workload> {
         let samples: Vec<_> = self.samples.iter().copied().map(Some).collect();
         let mut each = Vec::new();
-        for learning_rate in or_own(&self.learning_rates, workload.learning_rate) {
-            for batch_size in or_own(&self.batch_sizes, workload.batch_size) {
-                for samples in or_own(&samples, workload.samples) {
-                    let changed = Workload { learning_rate, batch_size, samples, ..workload.clone() };
-                    each.push(changed.named_after(workload));
+        for optimiser in or_own(&self.optimisers, workload.optimiser) {
+            for learning_rate in or_own(&self.learning_rates, workload.learning_rate) {
+                for batch_size in or_own(&self.batch_sizes, workload.batch_size) {
+                    for samples in or_own(&samples, workload.samples) {
+                        let own = workload.clone();
+                        let changed = Workload { optimiser, learning_rate, batch_size, samples, ..own };
+                        each.push(changed.named_after(workload));
+                    }
                 }
             }
         }
@@ -95,6 +102,9 @@ impl Workload {
         if lines(&self.model) != lines(&base.model) {
             changes.push("other layers".to_owned());
         }
+        if self.optimiser != base.optimiser {
+            changes.push(optimiser::short(self.optimiser));
+        }
         if self.learning_rate != base.learning_rate {
             changes.push(format!("learning rate {}", self.learning_rate));
         }
@@ -129,7 +139,8 @@ mod tests {
 
     #[test]
     fn lists_make_a_workload_each_with_its_control() {
-        let changes = Changes { learning_rates: vec![0.1, 1.0], batch_sizes: vec![64, 256], samples: vec![] };
+        let changes =
+            Changes { learning_rates: vec![0.1, 1.0], batch_sizes: vec![64, 256], ..Changes::default() };
         let changed = changes.of(&[lenet_bn(), lenet()]);
         assert_eq!(changes.count(), 4);
         insta::assert_snapshot!(
@@ -142,6 +153,11 @@ mod tests {
         }
         // The control need not be asked for.
         assert_eq!(changes.of(&[lenet_bn()])[..], changed[..4]);
+        let adam =
+            ["sgd", "adam", "adam β1 0.5, weight decay 0.1"].map(|words| optimiser::parse(words).unwrap());
+        let adam = Changes { optimisers: adam.into(), ..Changes::default() }.of(&[softmax()]);
+        let whole = "softmax (adam β1 0.5, β2 0.999, ε 1e-8, weight decay 1e-1)";
+        assert_eq!(names(&adam), ["softmax", "softmax (adam)", whole]);
         // The same value twice is one workload.
         let twice = Changes { learning_rates: vec![0.5, 0.5], ..Changes::default() };
         assert_eq!(names(&twice.of(&[softmax()])), ["softmax (learning rate 0.5)"]);

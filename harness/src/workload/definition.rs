@@ -23,6 +23,7 @@ impl Workload {
 mod tests {
     use super::*;
     use crate::workload::{all, lenet, lenet_bn};
+    use trainmark_plugin::Optimiser;
 
     /// Records of earlier versions have these: who changes a built-in workload gives it a new name.
     #[test]
@@ -40,6 +41,7 @@ mod tests {
         assert_eq!(said.definition(), one.definition());
         let changed = [
             Workload { learning_rate: 0.5, ..one.clone() },
+            Workload { optimiser: Optimiser::Momentum { momentum: 0.0, weight_decay: 0.0 }, ..one.clone() },
             Workload { batch_size: 255, ..one.clone() },
             Workload { samples: Some(600), ..one.clone() },
             Workload { resize: Some([28, 28]), ..one.clone() },

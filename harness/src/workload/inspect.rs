@@ -37,6 +37,7 @@ fn width(layers: &[String]) -> usize {
 /// Where the model's shapes do not fit.
 pub fn inspect(workload: &Workload) -> Result<String, Error> {
     let Workload { name, summary, model, learning_rate, batch_size, epochs, .. } = workload;
+    let optimiser = workload.optimiser_words().map(|words| format!("{words}, ")).unwrap_or_default();
     let parameters = model.parameters()?;
     let count = |trainable: bool| -> u64 {
         let chosen = parameters.iter().filter(|spec| spec.role.is_trainable() == trainable);
@@ -45,7 +46,7 @@ pub fn inspect(workload: &Workload) -> Result<String, Error> {
     let work = multiply_adds(model)?;
     let wide = width(&lines(model));
     let mut text = format!(
-        "{name}: {summary}\ninput {}, batch {batch_size}, learning rate {learning_rate}, {epochs} epochs\n\n",
+        "{name}: {summary}\ninput {}, batch {batch_size}, {optimiser}learning rate {learning_rate}, {epochs} epochs\n\n",
         model.input
     );
     // Writing to a string cannot fail.

@@ -11,6 +11,7 @@ mod initial;
 mod inspect;
 mod layer;
 mod network;
+mod optimiser;
 mod shuffle;
 mod tolerances;
 mod work;
@@ -24,12 +25,13 @@ pub use fits::Misfit;
 pub use initial::{initial_parameters, uniform_generator};
 pub use inspect::{inspect, layer_lines};
 pub(crate) use network::without;
+pub use optimiser::parse as parse_optimiser;
 pub use shuffle::epoch_order;
 pub use tolerances::Tolerances;
 pub use work::{MultiplyAdds, multiply_adds};
 
 use serde::{Deserialize, Serialize};
-use trainmark_plugin::Model;
+use trainmark_plugin::{Model, Optimiser};
 use trainmark_reports::record::{Target, WorkloadInfo};
 
 use crate::data::DatasetChoice;
@@ -54,7 +56,9 @@ pub struct Workload {
     pub samples: Option<usize>,
     /// The network; its shapes fit.
     pub model: Model,
-    /// Learning rate of plain stochastic gradient descent.
+    /// What a training step makes of the gradients.
+    pub optimiser: Optimiser,
+    /// Its learning rate.
     pub learning_rate: f64,
     /// Samples per training step; the last batch of an epoch may be smaller.
     pub batch_size: usize,
@@ -80,6 +84,7 @@ impl Workload {
             control: self.control.clone(),
             definition: Some(self.definition()),
             samples: self.samples,
+            optimiser: self.optimiser_words(),
             learning_rate: self.learning_rate,
             batch_size: self.batch_size,
             targets: self.targets.clone(),

@@ -56,7 +56,10 @@ pub struct WorkloadInfo {
     /// Training samples, where they are not the whole data set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub samples: Option<usize>,
-    /// Learning rate of plain SGD.
+    /// The optimiser with its numbers, where it is not plain SGD.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimiser: Option<String>,
+    /// Its learning rate.
     pub learning_rate: f64,
     /// Training batch size.
     pub batch_size: usize,
@@ -82,10 +85,18 @@ impl WorkloadInfo {
         self.name.split_once(" (").map_or(&self.name, |(base, _)| base)
     }
 
+    /// Its optimiser, in words.
+    pub fn optimiser(&self) -> &str {
+        self.optimiser.as_deref().unwrap_or("plain SGD")
+    }
+
     /// What makes it another training than a workload of the same name: each difference
     /// in words. Its summary and its targets do not.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let mut differences = Vec::new();
+        if self.optimiser != other.optimiser {
+            differences.push(format!("optimiser {} and {}", self.optimiser(), other.optimiser()));
+        }
         if self.learning_rate != other.learning_rate {
             differences.push(format!("learning rate {} and {}", self.learning_rate, other.learning_rate));
         }

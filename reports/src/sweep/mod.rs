@@ -55,7 +55,10 @@ impl Placed<'_> {
 
     /// Whether both are of one line of a sweep.
     fn is_in_line_with(&self, other: &Self) -> bool {
-        let training = |one: &Self| (one.workload.base().to_owned(), one.workload.layers.clone());
+        let training = |one: &Self| {
+            let WorkloadInfo { optimiser, layers, .. } = one.workload;
+            (one.workload.base().to_owned(), optimiser.clone(), layers.clone())
+        };
         let way = |one: &Self| (one.cell().backend.clone(), one.cell().implementation.clone());
         way(self) == way(other) && training(self) == training(other)
     }

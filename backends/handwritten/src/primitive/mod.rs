@@ -3,7 +3,8 @@
 //! Start with [`layout`] (how a batch lies in memory), then read the layers
 //! ([`convolution`], [`batch_norm`], [`activation`], [`pooling`], [`linear`],
 //! [`dropout`]), the [`loss`], and [`network`], which passes a batch through them along the
-//! [`routes`] of a model with branches. This file is the rest of training: the update.
+//! [`routes`] of a model with branches. This file is the rest of training: the update, with what
+//! the [`optimiser`] makes of it.
 
 mod activation;
 mod batch_norm;
@@ -13,23 +14,29 @@ mod layout;
 mod linear;
 mod loss;
 mod network;
+mod optimiser;
 mod pooling;
 mod routes;
 
-use trainmark_plugin::{Dataset, Error, OpenRequest, Outcome, RunningVariance, Session, Split};
+use trainmark_plugin::{
+    Dataset, Error, OpenRequest, Outcome, ParameterSpec, RunningVariance, Session, Split,
+};
 
 use crate::parameters::Parameters;
 use crate::part::Part;
 use crate::threads::Team;
 use layout::LANES;
 use network::{Network, Workspace};
+use optimiser::Updates;
 
 /// A model in training.
 pub(crate) struct Training<'d> {
     network: Network,
     parameters: Parameters,
     dataset: Dataset<'d>,
-    learning_rate: f32,
+    updates: Updates,
+    /// Per tensor, whether it has gradients.
+    is_trained: Vec<bool>,
     /// How many steps were begun: dropout chooses anew in each.
     steps: u64,
     running_variance: RunningVariance,
@@ -44,11 +51,14 @@ impl<'d> Training<'d> {
     pub(crate) fn open(request: OpenRequest<'d>, running_variance: RunningVariance) -> Result<Self, Error> {
         let model = &request.model;
         let network = Network::new(model)?;
+        let specs = model.parameters()?;
+        let lengths = specs.iter().map(ParameterSpec::len);
         let workspaces = (0..request.threads).map(|_| Workspace::new(&network, model));
         Ok(Self {
             parameters: Parameters::zero(model)?,
             dataset: request.dataset,
-            learning_rate: request.learning_rate as f32,
+            updates: Updates::new(request.optimiser, request.learning_rate as f32, lengths),
+            is_trained: specs.iter().map(|spec| spec.role.is_trainable()).collect(),
             steps: 0,
             running_variance,
             team: Team::new(request.threads)?,
@@ -57,8 +67,9 @@ impl<'d> Training<'d> {
         })
     }
 
-    /// w ← w − rate·∂L/∂w, the gradient summed over the threads in their order.
+    /// A step by the gradient, summed over the threads in their order.
     fn descend(&mut self) {
+        self.updates.begin();
         for (index, parameter) in self.parameters.0.iter_mut().enumerate() {
             let mut workspaces = self.workspaces.iter_mut();
             let Some(first) = workspaces.next() else { return };
@@ -68,8 +79,8 @@ impl<'d> Training<'d> {
                     *sum += part;
                 }
             }
-            for (w, gradient) in parameter.iter_mut().zip(gradient) {
-                *w -= self.learning_rate * *gradient as f32;
+            if self.is_trained[index] {
+                self.updates.apply(index, parameter, gradient);
             }
         }
     }
@@ -78,6 +89,7 @@ impl<'d> Training<'d> {
 impl Session for Training<'_> {
     fn set_parameters(&mut self, values: &[&[f32]]) -> Result<(), Error> {
         self.parameters.set(values);
+        self.updates.reset();
         Ok(())
     }
 

@@ -17,6 +17,7 @@ mod finite_differences;
 mod linear;
 mod loss;
 mod network;
+mod optimiser;
 mod parts;
 mod pooling;
 mod resize;
@@ -25,7 +26,7 @@ pub mod rounding;
 pub use batch_norm::BatchNorm;
 pub use convolution::Convolution;
 pub use loss::Score;
-pub use network::{Batch, Pass, Reference};
+pub use network::{Batch, Pass, Reference, VANISHING};
 pub use pooling::{MaxPool, Windows};
 
 /// Whether batch norm uses the batch's statistics or the running ones.

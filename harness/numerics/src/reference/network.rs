@@ -1,11 +1,11 @@
-//! The network: layers one after the other, with branches, trained by plain gradient descent.
+//! The network: layers one after the other, with branches, trained by gradient descent.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::ops::Range;
 
 use trainmark_plugin::{
-    Branches, Error, Layer, Model, ParameterSpec, Reads, RunningVariance, Samples, Shape,
+    Branches, Error, Layer, Model, Optimiser, ParameterSpec, Reads, RunningVariance, Samples, Shape,
 };
 
 use super::activation::{Flatten, Relu, Sigmoid, Tanh};
@@ -13,6 +13,7 @@ use super::batch_norm::BatchNorm;
 use super::convolution::Convolution;
 use super::linear::Linear;
 use super::loss::{self, Score};
+use super::optimiser::Updates;
 use super::pooling::{AvgPool, MaxPool, Windows};
 use super::resize::Resize;
 use super::{Backward, Differentiable, Mode, parts};
@@ -42,6 +43,9 @@ impl Batch {
     }
 }
 
+/// Share of the largest root mean square gradient of any tensor below which one is zero but for rounding.
+pub const VANISHING: f64 = 1e-9;
+
 /// A forward and backward pass in training mode.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pass {
@@ -54,9 +58,15 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// By how much a step of plain gradient descent at this rate changes every tensor: −rate·∂loss/∂parameter.
-    pub fn change(&self, rate: f64) -> Vec<Vec<f64>> {
-        self.gradients.iter().map(|tensor| tensor.iter().map(|gradient| -rate * gradient).collect()).collect()
+    /// The tensors that have a gradient: in float64 what is zero in exact arithmetic comes out as rounding.
+    pub fn with_gradients(&self) -> impl Iterator<Item = usize> {
+        let size = |tensor: &Vec<f64>| {
+            let squares: f64 = tensor.iter().map(|g| g * g).sum();
+            (squares / tensor.len() as f64).sqrt()
+        };
+        let sizes: Vec<f64> = self.gradients.iter().map(size).collect();
+        let largest = sizes.iter().copied().fold(0.0, f64::max);
+        (0..sizes.len()).filter(move |&slot| sizes[slot] >= VANISHING * largest && sizes[slot] > 0.0)
     }
 }
 
@@ -145,12 +155,15 @@ pub struct Reference {
     /// Values of a sample.
     features: usize,
     learning_rate: f64,
+    updates: Updates,
+    /// By how much the last step has changed every tensor that is trained.
+    change: Vec<Vec<f64>>,
     logit_margin: f64,
     parameters: Vec<Vec<f64>>,
 }
 
 impl Reference {
-    /// The network with every parameter at zero.
+    /// The network with every parameter at zero, trained by plain gradient descent.
     ///
     /// # Errors
     /// `invalid` where the model's shapes do not fit; `unsupported` for dropout,
@@ -162,7 +175,25 @@ impl Reference {
         let features = layers.first().map_or(1, |layer| layer.input.len());
         let parameters = specs.iter().map(|spec| vec![0.0; spec.len()]).collect();
         let branches = model.branches()?;
-        Ok(Self { specs, layers, branches, features, learning_rate, logit_margin: 0.0, parameters })
+        let (updates, change) = (Updates::new(Optimiser::Sgd), Vec::new());
+        Ok(Self {
+            specs,
+            layers,
+            branches,
+            features,
+            learning_rate,
+            updates,
+            change,
+            logit_margin: 0.0,
+            parameters,
+        })
+    }
+
+    /// Trained by this optimiser.
+    #[must_use]
+    pub fn with_optimiser(mut self, optimiser: Optimiser) -> Self {
+        self.updates = Updates::new(optimiser);
+        self
     }
 
     /// Counts, in later scores, the samples whose two largest logits lie closer than this.
@@ -177,9 +208,10 @@ impl Reference {
         &self.specs
     }
 
-    /// That of its steps.
-    pub fn learning_rate(&self) -> f64 {
-        self.learning_rate
+    /// By how much the last step has changed every tensor that is trained; those of running statistics
+    /// are zero, and without a step there is none.
+    pub fn change(&self) -> &[Vec<f64>] {
+        &self.change
     }
 
     /// Every parameter tensor, in the order of [`Reference::specs`].
@@ -192,7 +224,7 @@ impl Reference {
         &mut self.parameters
     }
 
-    /// Sets every parameter tensor from float32.
+    /// Sets every parameter tensor from float32, and the optimiser's state to zero.
     ///
     /// # Errors
     /// `invalid` where number or lengths of the tensors are wrong.
@@ -203,6 +235,7 @@ impl Reference {
         }
         let widened = values.iter().map(|tensor| tensor.as_ref().iter().copied().map(f64::from).collect());
         self.parameters = widened.collect();
+        self.updates.reset();
         Ok(())
     }
 
@@ -222,8 +255,8 @@ impl Reference {
         self.backward(batch, &self.activations(&batch.inputs))
     }
 
-    /// One step: gradients, running ← (1 − momentum)·running + momentum·batch,
-    /// w ← w − rate·∂loss/∂w.
+    /// One step: gradients, running ← (1 − momentum)·running + momentum·batch, and what the optimiser
+    /// makes of the gradients.
     pub fn train_step(&mut self, batch: &Batch) -> Pass {
         let activations = self.activations(&batch.inputs);
         let pass = self.backward(batch, &activations);
@@ -231,10 +264,24 @@ impl Reference {
             let input = layer.given(&activations);
             layer.operation.update_statistics(&mut self.parameters[layer.parameters.clone()], &input);
         }
-        for (tensor, gradient) in self.parameters.iter_mut().zip(&pass.gradients) {
-            tensor.iter_mut().zip(gradient).for_each(|(w, g)| *w -= self.learning_rate * g);
+        let decayed = self.decayed(&pass);
+        self.change = self.updates.step(self.learning_rate, &decayed);
+        for (tensor, change) in self.parameters.iter_mut().zip(&self.change) {
+            tensor.iter_mut().zip(change).for_each(|(w, change)| *w += change);
         }
         pass
+    }
+
+    /// The gradients of a pass at these parameters, with the optimiser's weight decay.
+    pub fn decayed(&self, pass: &Pass) -> Vec<Vec<f64>> {
+        let decay = self.updates.optimiser.weight_decay();
+        let tensors = self.specs.iter().zip(&self.parameters).zip(&pass.gradients);
+        tensors
+            .map(|((spec, parameters), gradients)| match spec.role.is_trainable() && decay != 0.0 {
+                true => gradients.iter().zip(parameters).map(|(g, w)| g + decay * w).collect(),
+                false => gradients.clone(),
+            })
+            .collect()
     }
 
     /// For each sample of a training batch, how near the network is to giving a

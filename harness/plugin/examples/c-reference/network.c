@@ -1,4 +1,4 @@
-// The network: layers one after the other, with branches, trained by plain gradient descent.
+// The network: layers one after the other, with branches, trained by gradient descent.
 
 #include "network.h"
 
@@ -8,11 +8,14 @@
 #include "loss.h"
 #include "message.h"
 #include "operation.h"
+#include "optimiser.h"
 
 struct network {
   const struct model *model;
   struct node *nodes;  // one per layer
   double learning_rate;
+  struct optimiser optimiser;
+  double step;  // how many were made since the parameters were set
   // For batches of up to `capacity` samples: the input and the output of every layer, the
   // gradients of the loss by them, and one that is still to be added to another.
   size_t capacity;
@@ -46,6 +49,8 @@ static bool allocate_node(struct node *node) {
     // The first two are trained: weight and bias, or gamma and beta.
     if (i < 2) node->gradients[i] = allocate(layer->lengths[i], sizeof(double));
     if (i < 2 && !node->gradients[i]) return false;
+    if (i < 2) node->moments[i] = allocate(layer->lengths[i], 2 * sizeof(double));
+    if (i < 2 && !node->moments[i]) return false;
   }
   if (!node->operation->own_size) return true;
   node->own = allocate(node->operation->own_size(layer), 1);
@@ -61,10 +66,14 @@ tm_status network_open(const struct model *model, const tm_open_request *request
       return refuse(message, TM_UNSUPPORTED, "layer %zu (%s) is not implemented; it would go beside linear.c", i,
                     layer_name(kind));
   }
+  struct optimiser optimiser;
+  const tm_status status = optimiser_read(request, &optimiser, message);
+  if (status != TM_OK) return status;
   struct network *network = allocate(1, sizeof *network);
   if (!network) return refuse(message, TM_OUT_OF_MEMORY, "no memory for a network");
   network->model = model;
   network->learning_rate = request->learning_rate;
+  network->optimiser = optimiser;
   network->nodes = allocate(model->layer_count, sizeof *network->nodes);
   network->values = allocate(model->layer_count + 1, sizeof *network->values);
   network->gradients = allocate(model->layer_count + 1, sizeof *network->gradients);
@@ -107,6 +116,7 @@ void network_close(struct network *network) {
     for (size_t j = 0; j < MAX_PARAMETERS; j++) {
       free(node->parameters[j]);
       free(node->gradients[j]);
+      free(node->moments[j]);
     }
     free(node->own);
   }
@@ -121,9 +131,13 @@ void network_close(struct network *network) {
 
 tm_status network_set_parameters(struct network *network, const float *const *values, tm_text *message) {
   (void)message;
+  network->step = 0.0;
   for (size_t i = 0; i < network->model->layer_count; i++)
-    for (size_t j = 0; j < network->model->layers[i].parameter_count; j++, values++)
-      memcpy(network->nodes[i].parameters[j], *values, network->model->layers[i].lengths[j] * sizeof(float));
+    for (size_t j = 0; j < network->model->layers[i].parameter_count; j++, values++) {
+      const size_t length = network->model->layers[i].lengths[j];
+      memcpy(network->nodes[i].parameters[j], *values, length * sizeof(float));
+      if (network->nodes[i].moments[j]) memset(network->nodes[i].moments[j], 0, length * 2 * sizeof(double));
+    }
   return TM_OK;
 }
 
@@ -228,14 +242,20 @@ static void backward(struct network *network, size_t samples) {
   }
 }
 
-// w ← w − rate·∂L/∂w
+// w ← w − rate·(what the optimiser makes of ∂L/∂w)
 static void descend(struct network *network) {
+  network->step += 1.0;
   for (size_t i = 0; i < network->model->layer_count; i++)
     for (size_t j = 0; j < MAX_PARAMETERS; j++) {
       const struct node *node = &network->nodes[i];
       if (!node->gradients[j]) continue;
-      for (size_t k = 0; k < node->layer->lengths[j]; k++)
-        node->parameters[j][k] = (float)((double)node->parameters[j][k] - network->learning_rate * node->gradients[j][k]);
+      for (size_t k = 0; k < node->layer->lengths[j]; k++) {
+        const double w = node->parameters[j][k];
+        double *moments = &node->moments[j][2 * k];
+        const double way = optimiser_way(&network->optimiser, network->step, w, node->gradients[j][k], &moments[0],
+                                         &moments[1]);
+        node->parameters[j][k] = (float)(w - network->learning_rate * way);
+      }
     }
 }
 

@@ -15,6 +15,7 @@ struct node {
   const struct operation *operation;
   float *parameters[MAX_PARAMETERS];
   double *gradients[MAX_PARAMETERS];  // of the loss, by each parameter; null where it is not trained
+  double *moments[MAX_PARAMETERS];    // the optimiser's m and v of each value, side by side; null likewise
   void *own;                          // `own_size` bytes for the operation's own use
   bool is_unbiased;                   // a batch norm's convention: see batch_norm.c
 };

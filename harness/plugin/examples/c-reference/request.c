@@ -7,16 +7,10 @@
 #include "message.h"
 #include "pointer.h"
 
-// An option that must be honoured and is not known is one that we cannot do.
+// What they ask for is read by `optimiser_read`.
 static tm_status check_options(const tm_open_request *request, tm_text *message) {
   if (!are_elements(request->options, request->option_count, request->option_size, sizeof(tm_option)))
     return refuse(message, TM_INVALID, "the options are missing, misaligned or too small");
-  for (size_t i = 0; i < request->option_count; i++) {
-    const tm_option *option = element(request->options, i, request->option_size);
-    if (option->required)
-      return refuse(message, TM_UNSUPPORTED, "option %s is not known to this plugin",
-                    option->key ? option->key : "without a name");
-  }
   return TM_OK;
 }
 

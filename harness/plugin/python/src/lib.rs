@@ -19,7 +19,7 @@ use std::ffi::CString;
 use std::sync::OnceLock;
 
 use trainmark_plugin::abi::BackendTable;
-use trainmark_plugin::{Backend, Description, Error, OpenRequest, Session, export};
+use trainmark_plugin::{Backend, Description, Error, OpenRequest, Optimiser, Session, export};
 
 use crate::interpreter::Interpreter;
 use crate::session::Training;
@@ -67,6 +67,11 @@ impl Backend for Bridge {
 
     fn describe() -> Result<Description, Error> {
         Self::description().cloned()
+    }
+
+    /// What the file does not list among its own is refused on Python's side.
+    fn trains_with(_optimiser: Optimiser) -> bool {
+        true
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {

@@ -1,7 +1,7 @@
 //! An open request as JSON for Python's side of the bridge; the samples go beside it, as memory.
 
 use serde_json::{Value, json};
-use trainmark_plugin::{Error, Layer, OpenRequest, ParameterSpec, Reads, Shape, Source};
+use trainmark_plugin::{Error, Layer, OpenRequest, Optimiser, ParameterSpec, Reads, Shape, Source};
 
 /// All of a request but its samples: the fields of `trainmark.Request`.
 ///
@@ -28,6 +28,7 @@ pub(crate) fn to_json(request: &OpenRequest<'_>) -> Result<String, Error> {
         "implementation": request.implementation,
         "device": request.device,
         "threads": request.threads,
+        "optimiser": optimiser_json(request.optimiser),
         "learning_rate": request.learning_rate,
         "batch_size": request.batch_size,
     });
@@ -41,6 +42,14 @@ fn reads(reads: Reads) -> Vec<i64> {
         Source::Layer(layer) => layer as i64,
     };
     reads.all().map(index).collect()
+}
+
+fn optimiser_json(optimiser: Optimiser) -> Value {
+    let mut value = json!({"kind": optimiser.name()});
+    for (key, number) in optimiser.numbers() {
+        value[key] = json!(number);
+    }
+    value
 }
 
 fn sides(shape: Shape) -> Vec<usize> {

@@ -12,6 +12,9 @@ be had from `importlib.metadata.version`, and the framework imported in `open`.
 `open` builds one model and returns a session, an object with the methods of `Session`. The
 sessions of one process are independent of each other.
 
+A module that trains with more than plain gradient descent says so: `OPTIMISERS = ("sgd", "adam")`,
+names of kinds of `Optimiser`; a session with another one is refused before `open` is called.
+
 Arrays are numpy's and views of trainmark's own memory: nothing is copied. Those of the request's
 samples are read-only and stay for as long as the session is open. All others are valid during
 the call only: what a session wants to keep, it copies.
@@ -41,6 +44,7 @@ __all__ = [
     "Implementation",
     "Invalid",
     "Layer",
+    "Optimiser",
     "Parameter",
     "Request",
     "Samples",
@@ -228,6 +232,31 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class Optimiser:
+    """What a training step makes of the gradients of every trainable parameter, with
+    g = ∂L/∂w + weight_decay·w. A session begins with v, m and t at zero; `set_parameters` puts them
+    back to zero, and nothing else does.
+
+    ============ ===================================================================================
+    kind         what a step is, and its own fields
+    ============ ===================================================================================
+    `sgd`        w ← w − rate·∂L/∂w
+    `momentum`   v ← momentum·v + g; w ← w − rate·v: `momentum`, `weight_decay`
+    `adam`       t ← t + 1; m ← β₁·m + (1 − β₁)·g; v ← β₂·v + (1 − β₂)·g²;
+                 w ← w − rate·(m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε): `beta1`, `beta2`, `epsilon`,
+                 `weight_decay`
+    ============ ===================================================================================
+    """
+
+    kind: str
+    momentum: float = 0.0
+    beta1: float = 0.0
+    beta2: float = 0.0
+    epsilon: float = 0.0
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
 class Samples:
     """The samples of one split. Read-only, and valid while the session is open."""
 
@@ -272,8 +301,11 @@ class Request:
     threads: int
     """Threads to compute with, at least 1."""
 
+    optimiser: Optimiser
+    """One that the backend's module lists as `OPTIMISERS`; plain gradient descent where it lists none."""
+
     learning_rate: float
-    """Of plain stochastic gradient descent: w ← w − rate·∂L/∂w."""
+    """That of the optimiser."""
 
     batch_size: int
     """That of training. Smaller batches occur, at the end of an epoch."""

@@ -68,6 +68,8 @@ def open(
         raise Breach(f"{sys.executable} has no numpy; name it in the backend's requirements") from None
     LentSamples.check_earlier()
     request = json.loads(text)
+    optimiser = trainmark.Optimiser(**request.pop("optimiser"))
+    _check_optimiser(optimiser.kind)
     shape = tuple(request.pop("input"))
     layers = [_layer(fields) for fields in request.pop("layers")]
     parameters = [_parameter(fields) for fields in request.pop("parameters")]
@@ -76,6 +78,7 @@ def open(
     request = trainmark.Request(
         **request,
         input=shape,
+        optimiser=optimiser,
         layers=layers,
         parameters=parameters,
         train=samples(train_pixels, train_labels, shape),
@@ -90,6 +93,13 @@ def _function(name: str, returns: str) -> Callable[..., Any]:
     if not callable(getattr(module, name, None)):
         raise Breach(f"{_module}.py has no function {name}, which returns {returns}")
     return cast(Callable[..., Any], getattr(module, name))
+
+
+def _check_optimiser(kind: str) -> None:
+    """Refuses one that the backend's module does not list as OPTIMISERS."""
+    known = getattr(importlib.import_module(_module), "OPTIMISERS", ("sgd",))
+    if kind not in known:
+        raise trainmark.Unsupported(f"{_module}.py does not train with optimiser {kind}: OPTIMISERS lacks it")
 
 
 def _layer(fields: Dict[str, Any]) -> trainmark.Layer:

@@ -46,7 +46,7 @@ struct request {
   tm_model model;
   tm_samples train, test;
   struct later_layer layers[16];
-  tm_option options[2];
+  tm_option options[6];
 };
 
 static uint8_t pixels[SAMPLES * FEATURES], labels[SAMPLES];
@@ -132,6 +132,37 @@ static void open_refuses_what_cannot_be(void) {
   labels[SAMPLES - 1] = CLASSES;
   EXPECT(answer(fresh()) == TM_INVALID);
   labels[SAMPLES - 1] = 0;
+}
+
+// Opens a request with these options, each a key and its value.
+static tm_status asked(size_t count, const char *const pairs[][2]) {
+  struct request *r = fresh();
+  for (size_t i = 0; i < count; i++)
+    r->options[i] = (tm_option){.key = pairs[i][0], .value = pairs[i][1], .required = 1};
+  r->open.option_count = count;
+  return answer(r);
+}
+
+#define ASKED(...) asked(COUNT(((const char *const[][2]){__VA_ARGS__})), (const char *const[][2]){__VA_ARGS__})
+
+static void optimisers_are_read(void) {
+  EXPECT(ASKED({"optimiser", "sgd"}) == TM_OK);
+  EXPECT(ASKED({"optimiser", "momentum"}, {"momentum", "0.9"}, {"weight_decay", "5e-4"}) == TM_OK);
+  EXPECT(ASKED({"weight_decay", "0"}, {"momentum", "0"}, {"optimiser", "momentum"}) == TM_OK);
+  EXPECT(ASKED({"optimiser", "adam"}, {"beta1", "0.9"}, {"beta2", "0.999"}, {"epsilon", "1e-8"},
+               {"weight_decay", "0"}) == TM_OK);
+  EXPECT(ASKED({"optimiser", "rmsprop"}) == TM_UNSUPPORTED);
+  EXPECT(ASKED({"optimiser", NULL}) == TM_UNSUPPORTED);
+  EXPECT(ASKED({"momentum", "0.9"}) == TM_UNSUPPORTED);
+  EXPECT(ASKED({"optimiser", "momentum"}, {"momentum", "0.9"}, {"weight_decay", "0"}, {"nesterov", "1"}) ==
+         TM_UNSUPPORTED);
+  EXPECT(ASKED({"optimiser", "momentum"}, {"momentum", "0.9"}) == TM_INVALID);
+  EXPECT(ASKED({"optimiser", "momentum"}, {"momentum", "1"}, {"weight_decay", "0"}) == TM_INVALID);
+  EXPECT(ASKED({"optimiser", "momentum"}, {"momentum", "0.9x"}, {"weight_decay", "0"}) == TM_INVALID);
+  EXPECT(ASKED({"optimiser", "momentum"}, {"momentum", "nan"}, {"weight_decay", "0"}) == TM_INVALID);
+  EXPECT(ASKED({"optimiser", "momentum"}, {"momentum", "0.9"}, {"weight_decay", "-1"}) == TM_INVALID);
+  EXPECT(ASKED({"optimiser", "adam"}, {"beta1", "0.9"}, {"beta2", "0.999"}, {"epsilon", "0"},
+               {"weight_decay", "0"}) == TM_INVALID);
 }
 
 static void open_refuses_models_that_do_not_fit(void) {
@@ -290,6 +321,7 @@ int main(void) {
   EXPECT(tm_backend_v1.describe(NULL, MESSAGE) == TM_INVALID);
   EXPECT(tm_backend_v1.open(NULL, NULL, MESSAGE) == TM_INVALID);
   open_refuses_what_cannot_be();
+  optimisers_are_read();
   open_refuses_models_that_do_not_fit();
   messages_are_cut();
   allocate_parameters();

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use trainmark_plugin::abi::BackendTable;
 use trainmark_plugin::host::{Plugin, PluginSession};
 use trainmark_plugin::{
-    Backend, Dataset, Description, Device, Error, Implementation, Layer, Model, OpenRequest, Outcome,
-    RunningVariance, Samples, Session, Shape, Split, export,
+    Backend, Dataset, Description, Device, Error, Implementation, Layer, Model, OpenRequest, Optimiser,
+    Outcome, RunningVariance, Samples, Session, Shape, Split, export,
 };
 
 /// What a call shall do instead of its work.
@@ -73,11 +73,16 @@ impl Backend for TestBackend {
         Ok(description())
     }
 
+    fn trains_with(optimiser: Optimiser) -> bool {
+        !matches!(optimiser, Optimiser::Momentum { .. })
+    }
+
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
         arrive("open", String::new())?;
         let OpenRequest { model, dataset, batch_size, learning_rate, .. } = request;
         let dataset = Dataset::new(leaked(dataset.train), leaked(dataset.test));
         let copy = OpenRequest::new(model, dataset, batch_size, learning_rate)
+            .with_optimiser(request.optimiser)
             .with_implementation(request.implementation)
             .with_device(request.device)
             .with_threads(request.threads);

@@ -193,6 +193,16 @@ fn only_required_options_matter() {
     close(give(vec![option(c"hint", 0)]).unwrap());
     let answer = give(vec![option(c"hint", 0), option(c"tf32", 1)]).unwrap_err();
     assert_eq!(answer, (TM_UNSUPPORTED, "option tf32 is not known to this plugin".into()));
+    let valued = |key, value: &'static CStr| OptionData { value: value.as_ptr(), ..option(key, 1) };
+    close(give(vec![valued(c"optimiser", c"sgd")]).unwrap());
+    let momentum =
+        [valued(c"momentum", c"0.9"), valued(c"weight_decay", c"0"), valued(c"optimiser", c"momentum")];
+    let answer = give(momentum.to_vec()).unwrap_err();
+    assert_eq!(answer, (TM_UNSUPPORTED, "this backend does not train with optimiser momentum".into()));
+    let answer = give([momentum.to_vec(), vec![valued(c"beta1", c"0")]].concat()).unwrap_err();
+    assert_eq!(answer, (TM_UNSUPPORTED, "option beta1 is not known to this plugin".into()));
+    let answer = give(momentum[1..].to_vec()).unwrap_err();
+    assert_eq!(answer, (TM_INVALID, "option momentum is missing".into()));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What one side gives arrives at the other.
 
-use trainmark_plugin::{Error, ErrorKind, Layer, Session, Shape, Source, Split};
+use trainmark_plugin::{Error, ErrorKind, Layer, Optimiser, Session, Shape, Source, Split};
 
 use crate::backend::{
     DATASET, LENGTHS, Misbehaviour, description, opened, plan, plugin, reached, ready_session, request,
@@ -35,6 +35,8 @@ fn the_request_arrives_whole() {
     request.device = "cuda:1".into();
     request.threads = 7;
     request.learning_rate = 0.1;
+    request.optimiser =
+        Optimiser::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1.0 / 3.0 * 1e-8, weight_decay: 5e-4 };
     request.batch_size = 256;
     drop(plugin().open(&request).unwrap());
     let arrived = opened();
@@ -44,6 +46,7 @@ fn the_request_arrives_whole() {
     assert_eq!(arrived.device, "cuda:1");
     assert_eq!(arrived.threads, 7);
     assert_eq!(arrived.learning_rate, 0.1);
+    assert_eq!(arrived.optimiser, request.optimiser);
     assert_eq!(arrived.batch_size, 256);
 }
 

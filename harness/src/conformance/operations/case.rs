@@ -1,7 +1,7 @@
 //! A small model with its samples and values.
 
 use serde::{Deserialize, Serialize};
-use trainmark_plugin::{Layer, Model, Shape};
+use trainmark_plugin::{Layer, Model, Optimiser, Shape};
 
 use super::generate::generate;
 use crate::data::DatasetChoice;
@@ -105,6 +105,7 @@ impl Case {
             dataset: DatasetChoice::default(),
             resize: None,
             samples: None,
+            optimiser: Optimiser::Sgd,
             learning_rate: 1.0,
             batch_size: self.batch,
             epochs: 5,

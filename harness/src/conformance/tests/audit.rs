@@ -7,6 +7,7 @@ use trainmark_reports::record::{CheckKind, CheckRecord};
 
 use super::defects::Defect;
 use super::float_session::FloatSession;
+use super::optimisers::{ADAM, MOMENTUM, trained_by};
 use super::patterns::Patterns;
 use super::{small, subject};
 use crate::conformance::{TimedEpoch, audit, starts};
@@ -33,11 +34,14 @@ enum Cheat {
     StaleStatistics,
     /// Also in a long row of steps.
     IdleSteps,
+    /// Likewise: from the fifth step on each descends the gradient of the batch before its own.
+    StaleGradients,
 }
 
 /// A float32 network that cheats in long epochs. Where it is restless, no two of its steps from
 /// the same parameters lead to the same ones, as where threads sum in any order.
 struct Wayward<'d> {
+    request: OpenRequest<'d>,
     session: Box<dyn Session + 'd>,
     /// The same network for the test samples.
     on_test: Box<dyn Session + 'd>,
@@ -47,6 +51,8 @@ struct Wayward<'d> {
     restlessness: f32,
     /// Steps in its life, so that no two are alike.
     steps: u64,
+    /// Steps since the parameters were set, and the batch of the last one.
+    row: (u32, Vec<u32>),
     /// Outcome and parameters of the first long epoch.
     first: Option<(Outcome, Vec<Vec<f32>>)>,
 }
@@ -62,13 +68,15 @@ impl<'d> Wayward<'d> {
         swapped.dataset = Dataset::new(test, test);
         let specs = request.model.parameters()?;
         Ok(Box::new(Self {
-            session: FloatSession::open(request, CONVENTION, Defect::None)?,
+            session: inner(&request)?,
+            request,
             on_test: FloatSession::open(swapped, CONVENTION, Defect::None)?,
             specs,
             tests: test.count() as u32,
             cheat,
             restlessness: if is_restless { 5e-3 } else { 0.0 },
             steps: 0,
+            row: (0, Vec::new()),
             first: None,
         }))
     }
@@ -96,6 +104,14 @@ impl<'d> Wayward<'d> {
         ))
     }
 
+    /// Steps by the gradient of a batch, and reports what another comes to.
+    fn step_on(&mut self, batch: &[u32], reported: &[u32], before: &[Vec<f32>]) -> Result<Outcome, Error> {
+        let mut witness = inner(&self.request)?;
+        parameters::set(&mut *witness, before)?;
+        self.session.train_step(batch)?;
+        witness.train_step(reported)
+    }
+
     /// Keeps the running statistics out of an epoch that has begun with these.
     fn restore_statistics(&mut self, before: &[Vec<f32>]) -> Result<(), Error> {
         let mut values = parameters::get(&mut *self.session, &self.specs)?;
@@ -115,6 +131,9 @@ impl<'d> Wayward<'d> {
 
 impl Session for Wayward<'_> {
     fn set_parameters(&mut self, values: &[&[f32]]) -> Result<(), Error> {
+        // A fresh one, whose optimiser begins anew.
+        self.session = inner(&self.request)?;
+        self.row = (0, Vec::new());
         self.session.set_parameters(values)
     }
 
@@ -125,7 +144,12 @@ impl Session for Wayward<'_> {
     fn train_step(&mut self, batch: &[u32]) -> Result<Outcome, Error> {
         self.steps += 1;
         let before = parameters::get(&mut *self.session, &self.specs)?;
-        let outcome = self.session.train_step(batch)?;
+        self.row.0 += 1;
+        let last = std::mem::replace(&mut self.row.1, batch.to_vec());
+        let outcome = match self.cheat == Cheat::StaleGradients && self.row.0 > 4 {
+            true => self.step_on(&last, batch, &before)?,
+            false => self.session.train_step(batch)?,
+        };
         let mut after = parameters::get(&mut *self.session, &self.specs)?;
         if self.cheat == Cheat::IdleSteps && self.steps.is_multiple_of(20) {
             after.clone_from(&before);
@@ -175,6 +199,11 @@ impl Session for Wayward<'_> {
     ) -> Result<(), Error> {
         self.session.predict(split, indices, batch_size, logits)
     }
+}
+
+/// What lies within: whoever is within gives parameters back changed, which shall not disturb an optimiser.
+fn inner<'d>(request: &OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {
+    FloatSession::open(request.clone(), CONVENTION, Defect::StateKeptBySet)
 }
 
 /// The audit of the second of two epochs.
@@ -270,6 +299,52 @@ fn a_workload_with_dropout_is_audited_without_dropping() {
     assert_eq!(failed_of(Cheat::None), [""; 0]);
     for cheat in [Cheat::LeftOutBatches, Cheat::InflatedCount, Cheat::StaleStatistics] {
         assert!(!failed_of(cheat).is_empty(), "{cheat:?}");
+    }
+}
+
+/// Its state begins with the run, so that the steps do, too.
+#[test]
+fn a_workload_whose_optimiser_has_state_is_audited_from_its_initial_values() {
+    let patterns = Patterns::new(12, 1600, 320);
+    for words in [MOMENTUM, ADAM] {
+        let failed_of = |cheat| failed(&audited_of(trained_by(words, small()), &patterns, cheat, false));
+        assert_eq!(failed_of(Cheat::None), [""; 0], "{words}");
+        for cheat in CHEATS {
+            assert!(!failed_of(cheat).is_empty(), "{words}, {cheat:?}");
+        }
+    }
+    let honest = audited_of(trained_by(ADAM, small()), &patterns, Cheat::None, false);
+    let parameters = honest.iter().find(|check| check.name == "audit: parameters").unwrap();
+    assert_eq!(parameters.measured, Some(0.0), "it was not reproduced");
+}
+
+/// In its steps as in its epochs: only the gradients of steps in a row tell.
+#[test]
+fn gradients_of_another_batch_are_noticed_in_a_long_row_of_steps() {
+    let patterns = Patterns::new(12, 1600, 320);
+    for (words, name) in [
+        ("sgd", "audit, some steps: gradients"),
+        (MOMENTUM, "audit, some steps: gradients"),
+        (ADAM, "audit, some steps: directions"),
+    ] {
+        let mut workload = trained_by(words, small());
+        workload.model.layers.retain(|layer| !matches!(layer, Layer::BatchNorm { .. }));
+        let of = |cheat| failed(&audited_of(workload.clone(), &patterns, cheat, false));
+        assert_eq!(of(Cheat::None), [""; 0], "{words}");
+        let found = of(Cheat::StaleGradients);
+        assert!(found.iter().any(|line| line.contains(name)), "{words}: {found:?}");
+    }
+}
+
+#[test]
+fn where_nobody_repeats_a_training_a_small_learning_rate_tells_with_state_as_well() {
+    let patterns = Patterns::new(12, 1600, 320);
+    for words in [MOMENTUM, ADAM] {
+        let failed_of = |cheat| failed(&audited_of(trained_by(words, small()), &patterns, cheat, true));
+        assert_eq!(failed_of(Cheat::None), [""; 0], "{words}");
+        for cheat in CHEATS {
+            assert!(!failed_of(cheat).is_empty(), "{words}, {cheat:?}");
+        }
     }
 }
 

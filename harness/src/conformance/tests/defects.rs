@@ -87,6 +87,28 @@ pub(super) enum Defect {
     OutputBiasFrozen,
     /// set_parameters fails the second time.
     SecondSetFails,
+    /// Adam's means are not corrected for their start at zero.
+    BiasUncorrected,
+    /// Adam divides by √(v + ε).
+    EpsilonInRoot,
+    /// The weight decay is beside the gradient, as AdamW's.
+    DecayDecoupled,
+    /// v ← momentum·v + (1 − momentum)·g.
+    MomentumDampened,
+    /// w ← w − rate·(g + momentum·v).
+    MomentumNesterov,
+    /// set_parameters leaves the optimiser's state.
+    StateKeptBySet,
+    /// Every step begins with the optimiser's state at zero.
+    StateLostByStep,
+    /// Every epoch does.
+    StateLostByEpoch,
+    /// Prediction puts it to zero.
+    StateLostByPrediction,
+    /// Biases have no such state.
+    StateOfBiasesMissing,
+    /// The optimiser that is asked for is ignored.
+    TrainsByPlainSgd,
     /// Dropout leaves what it lets through as it is.
     DropoutUnscaled,
     /// Dropout keeps as many as it is to drop.

@@ -1,11 +1,12 @@
 //! A backend in float32, made of the reference; with a defect where one is asked for.
 
 use trainmark_plugin::{
-    Dataset, Error, Layer, OpenRequest, Outcome, ParameterSpec, Role, RunningVariance, Samples, Session,
-    Shape, Split,
+    Dataset, Error, Layer, OpenRequest, Optimiser, Outcome, ParameterSpec, Role, RunningVariance, Samples,
+    Session, Shape, Split,
 };
 
 use super::defects::{Defect, Dropping, WrongNorm, WrongPool};
+use super::optimisers::FloatOptimiser;
 use crate::reference::{Batch, BatchNorm, Convolution, MaxPool, Reference, Windows};
 
 pub(super) struct FloatSession<'d> {
@@ -19,6 +20,8 @@ pub(super) struct FloatSession<'d> {
     /// Calls of set_parameters that were taken.
     sets: usize,
     velocity: Vec<Vec<f64>>,
+    /// Where it is not plain gradient descent; the reference then steps by the gradient itself.
+    optimiser: Option<FloatOptimiser>,
     first_statistics: Vec<Vec<f64>>,
     learning_rate: f64,
 }
@@ -35,8 +38,13 @@ impl<'d> FloatSession<'d> {
             _ => request.learning_rate,
         };
         let specs = request.model.parameters()?;
+        let optimiser = match defect {
+            Defect::TrainsByPlainSgd => Optimiser::Sgd,
+            _ => request.optimiser,
+        };
         Ok(Box::new(Self {
-            reference: build(rate)?,
+            optimiser: optimiser.has_state().then(|| FloatOptimiser::new(optimiser, defect, &specs)),
+            reference: build(if optimiser == Optimiser::Sgd { rate } else { 1.0 })?,
             frozen: build(0.0)?,
             dataset: request.dataset,
             classes: request.model.classes()?,
@@ -47,6 +55,18 @@ impl<'d> FloatSession<'d> {
             specs,
             learning_rate: rate,
         }))
+    }
+
+    fn lose_state_unless(&mut self, defect: Defect) {
+        if let Some(optimiser) = self.optimiser.as_mut().filter(|_| self.defect != defect) {
+            optimiser.reset();
+        }
+    }
+
+    fn lose_state_if(&mut self, defect: Defect) {
+        if let Some(optimiser) = self.optimiser.as_mut().filter(|_| self.defect == defect) {
+            optimiser.reset();
+        }
     }
 
     fn ready(&self) -> Result<(), Error> {
@@ -84,16 +104,27 @@ impl<'d> FloatSession<'d> {
     /// Changes what the step made of the parameters.
     fn spoil(&mut self, before: &[Vec<f64>], samples: usize) {
         let last = self.specs.len() - 1;
+        if let Some(optimiser) = &mut self.optimiser {
+            optimiser.begin_step();
+        }
         for (slot, spec) in self.specs.iter().enumerate() {
             let tensor = &mut self.reference.parameters_mut()[slot];
             for (place, (after, before)) in tensor.iter_mut().zip(&before[slot]).enumerate() {
-                let change = *after - before;
+                let mut change = *after - before;
+                if let (Some(optimiser), true) = (&mut self.optimiser, spec.role.is_trainable()) {
+                    let is_summed = self.defect == Defect::LossSummed;
+                    let gradient = if is_summed { -change * samples as f64 } else { -change };
+                    change = optimiser.change(slot, place, spec.role, self.learning_rate, *before, gradient);
+                    *after = before + change;
+                }
                 match (self.defect, spec.role) {
                     (Defect::VarianceOfOneIsNan, Role::RunningVariance) if samples == 1 && spec.layer > 4 => {
                         *after = f64::NAN;
                     }
                     (_, Role::RunningMean | Role::RunningVariance) => {}
-                    (Defect::LossSummed, _) => *after = before + change * samples as f64,
+                    (Defect::LossSummed, _) if self.optimiser.is_none() => {
+                        *after = before + change * samples as f64
+                    }
                     (Defect::WeightDecay, _) => *after -= self.learning_rate * 5e-4 * before,
                     (Defect::OutputBiasFrozen, _) if slot == last => *after = *before,
                     (Defect::SgdWithMomentum, _) => {
@@ -183,6 +214,7 @@ impl Session for FloatSession<'_> {
             }
         }
         self.velocity.iter_mut().flatten().for_each(|velocity| *velocity = 0.0);
+        self.lose_state_unless(Defect::StateKeptBySet);
         self.first_statistics = self.reference.parameters().to_vec();
         Ok(())
     }
@@ -232,6 +264,7 @@ impl Session for FloatSession<'_> {
         if batch_size == 0 || order.is_empty() {
             return Err(Error::invalid("no sample, or batches of 0"));
         }
+        self.lose_state_if(Defect::StateLostByEpoch);
         let before = self.reference.parameters().to_vec();
         let (mut loss, mut correct, mut last_correct, mut samples, mut mean) = (0.0, 0, 0, 0, Vec::new());
         for batch in order.chunks(batch_size) {
@@ -269,6 +302,7 @@ impl Session for FloatSession<'_> {
         if batch_size == 0 || logits.len() != indices.len() * self.classes {
             return Err(Error::invalid("batches of 0, or no room for the logits"));
         }
+        self.lose_state_if(Defect::StateLostByPrediction);
         let rows = batch_size * self.classes;
         let mut indices = indices.to_vec();
         if self.defect == Defect::PredictionSorted {

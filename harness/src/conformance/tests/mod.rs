@@ -5,6 +5,7 @@ mod audit;
 mod defects;
 mod float_session;
 mod operations;
+mod optimisers;
 mod patterns;
 
 use trainmark_plugin::{Error, Layer, Model, RunningVariance, Shape};

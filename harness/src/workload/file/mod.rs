@@ -6,11 +6,11 @@ mod print;
 mod tests;
 
 use toml::de::DeTable;
-use trainmark_plugin::Model;
+use trainmark_plugin::{Model, Optimiser};
 use trainmark_reports::record::{Metric, Target};
 
 use super::layer::Line;
-use super::{CaseInputs, Pixels, Tolerances, Values, Workload, layer, network};
+use super::{CaseInputs, Pixels, Tolerances, Values, Workload, layer, network, optimiser};
 use crate::data::DatasetChoice;
 pub(super) use fields::line_of;
 use fields::{Field, Fields};
@@ -35,8 +35,6 @@ const KEYS: [&str; 13] = [
 const TOLERANCES: &str = "tolerances";
 const CASE: &str = "case";
 
-/// The only optimiser that backends are asked for.
-const SGD: &str = "sgd";
 const EPOCHS: u32 = 5;
 const CASE_RATE: f64 = 1.0;
 /// No file of a network that anybody trains here has more.
@@ -87,7 +85,7 @@ fn read(text: &str, is_name: impl Fn(&str) -> bool) -> Result<Workload, Mistake>
     let name = fields.require("name", name)?.parsed(name, |text| is_name(text).then(|| text.to_owned()))?;
     let control = fields.get("control").map(|field| field.text("the name of a workload").map(str::to_owned));
     let model = model(&fields, &name)?;
-    check_optimiser(&fields)?;
+    let optimiser = optimiser(&fields)?;
     let case = case(&fields)?;
     // A case has a rate of its own, at which gradients show.
     let learning_rate = match (&case, fields.get("learning_rate")) {
@@ -110,6 +108,7 @@ fn read(text: &str, is_name: impl Fn(&str) -> bool) -> Result<Workload, Mistake>
         dataset: dataset(&fields)?,
         resize: resize.transpose()?,
         samples: samples.transpose()?.map(|samples| samples as usize),
+        optimiser,
         learning_rate,
         batch_size: batch_size.integer(1..=1 << 20)? as usize,
         epochs: fields.get("epochs").map_or(Ok(u64::from(EPOCHS)), |field| field.integer(1..=1000))? as u32,
@@ -154,15 +153,10 @@ fn read_line<'t>(field: &Field<'t>) -> Result<Line<'t>, Mistake> {
     layer::parse(text).map_err(|why| field.mistake(why))
 }
 
-fn check_optimiser(fields: &Fields<'_>) -> Result<(), Mistake> {
-    let Some(field) = fields.get("optimiser") else { return Ok(()) };
-    match field.text("\"sgd\"")? {
-        SGD => Ok(()),
-        other => Err(field.mistake(format!(
-            "\"{}\" is none that backends are asked for yet: write \"{SGD}\", plain stochastic gradient descent",
-            shown(other)
-        ))),
-    }
+fn optimiser(fields: &Fields<'_>) -> Result<Optimiser, Mistake> {
+    let Some(field) = fields.get("optimiser") else { return Ok(Optimiser::Sgd) };
+    let text = field.text("an optimiser, such as \"sgd\" or \"momentum 0.9\",")?;
+    optimiser::parse(text).map_err(|why| field.mistake(why))
 }
 
 fn dataset(fields: &Fields<'_>) -> Result<DatasetChoice, Mistake> {

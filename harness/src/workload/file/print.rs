@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{CASE_RATE, EPOCHS, SGD, default_summary};
+use super::{CASE_RATE, EPOCHS, default_summary};
 use crate::data::DatasetChoice;
 use crate::workload::network::lines;
-use crate::workload::{CaseInputs, Tolerances, Workload};
+use crate::workload::{CaseInputs, Tolerances, Workload, optimiser};
 
 impl Workload {
     /// The file that describes it.
@@ -52,6 +52,9 @@ impl Workload {
             return format!("{}epochs = {}\n", training(self), self.epochs);
         }
         let mut text = String::new();
+        if self.optimiser.has_state() {
+            line(&mut text, "optimiser", string(&optimiser::describe(self.optimiser)));
+        }
         if self.learning_rate != CASE_RATE {
             line(&mut text, "learning_rate", number(self.learning_rate));
         }
@@ -88,7 +91,7 @@ fn network(workload: &Workload) -> String {
 
 fn training(workload: &Workload) -> String {
     let mut text = String::new();
-    line(&mut text, "optimiser", string(SGD));
+    line(&mut text, "optimiser", string(&optimiser::describe(workload.optimiser)));
     line(&mut text, "learning_rate", number(workload.learning_rate));
     line(&mut text, "batch_size", workload.batch_size);
     if let Some(samples) = workload.samples {

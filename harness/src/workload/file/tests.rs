@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use trainmark_plugin::{Layer, Model, Shape, Source};
+use trainmark_plugin::{Layer, Model, Optimiser, Shape, Source};
 use trainmark_reports::record::{Metric, Target};
 
 use super::{parse, parse_own};
@@ -58,7 +58,10 @@ fn a_mistake_is_told_with_its_line_what_is_expected_and_what_was_meant() {
         ("batch_size = 64", "batch_size = 64\nsamples = 0"),
         ("batch_size = 64", "batch_size = 64\nresize = \"3×32×32\""),
         ("batch_size = 64", "batch_size = 64\nresize = \"0×32\""),
-        ("batch_size = 64", "batch_size = 64\noptimiser = \"adam\""),
+        ("batch_size = 64", "batch_size = 64\noptimiser = \"adma\""),
+        ("batch_size = 64", "batch_size = 64\noptimiser = \"adam, nesterov\""),
+        ("batch_size = 64", "batch_size = 64\noptimiser = \"momentum 1.5\""),
+        ("batch_size = 64", "batch_size = 64\noptimiser = 0.9"),
         ("batch_size = 64", "batch_size = 64\noptimizer = \"sgd\""),
         ("batch_size = 64", "batch_size = 64\ndataset = \"fasion-mnist\""),
         ("input = \"1×28×28\"\n", ""),
@@ -205,26 +208,38 @@ fn workload() -> impl Strategy<Value = Workload> {
         proptest::option::of(1_usize..60_000),
         proptest::option::of((1_usize..1025, 1_usize..1025).prop_map(|(rows, columns)| [rows, columns])),
     );
+    let decay = || prop_oneof![Just(0.0), 1e-9..1.0];
+    let optimiser = prop_oneof![
+        Just(Optimiser::Sgd),
+        (0.0..1.0, decay())
+            .prop_map(|(momentum, weight_decay)| Optimiser::Momentum { momentum, weight_decay }),
+        (0.0..1.0, 0.0..1.0, 1e-12..1.0, decay()).prop_map(|(beta1, beta2, epsilon, weight_decay)| {
+            Optimiser::Adam { beta1, beta2, epsilon, weight_decay }
+        }),
+    ];
     let numbers = (1e-9..1e3, (1_usize..5000, samples), 1_u32..1000, 1e-3..1.0, 1e-9..1e3);
-    (said, model(), numbers).prop_map(|((name, summary, control, dataset), mut model, numbers)| {
-        model.name.clone_from(&name);
-        let (learning_rate, (batch_size, (samples, resize)), epochs, at_least, audit) = numbers;
-        Workload {
-            model,
-            targets: vec![Target { metric: Metric::TestAccuracy, at_least }],
-            tolerances: Tolerances { audit, ..Tolerances::default() },
-            name,
-            summary,
-            control,
-            dataset,
-            resize,
-            samples,
-            learning_rate,
-            batch_size,
-            epochs,
-            case: None,
-        }
-    })
+    (said, (model(), optimiser), numbers).prop_map(
+        |((name, summary, control, dataset), (mut model, optimiser), numbers)| {
+            model.name.clone_from(&name);
+            let (learning_rate, (batch_size, (samples, resize)), epochs, at_least, audit) = numbers;
+            Workload {
+                model,
+                targets: vec![Target { metric: Metric::TestAccuracy, at_least }],
+                tolerances: Tolerances { audit, ..Tolerances::default() },
+                name,
+                summary,
+                control,
+                dataset,
+                resize,
+                samples,
+                optimiser,
+                learning_rate,
+                batch_size,
+                epochs,
+                case: None,
+            }
+        },
+    )
 }
 
 /// A file of a few lines, as `check --operations` prints them.

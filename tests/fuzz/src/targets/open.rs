@@ -101,8 +101,8 @@ fn converse(foreign: &mut Foreign<'_>) -> Result<()> {
     let (train, test) = (samples(foreign, &model)?, samples(foreign, &model)?);
     let options = foreign.array(3, |foreign| {
         Ok(OptionData {
-            key: foreign.text(&["precision"])?,
-            value: foreign.text(&["float32"])?,
+            key: foreign.text(&["precision", "optimiser", "momentum", "weight_decay", "epsilon"])?,
+            value: foreign.text(&["float32", "momentum", "adam", "0.9", "nan"])?,
             required: u32::from(foreign.is_rare()?),
             reserved: 0,
         })

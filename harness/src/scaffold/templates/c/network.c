@@ -9,6 +9,7 @@
 
 #include "backend.h"
 #include "message.h"
+#include "optimiser.h"
 
 struct network {
   const struct model *model;  // shapes and parameter lengths of every layer
@@ -41,6 +42,11 @@ tm_status network_open(const struct model *model, const tm_open_request *request
     const tm_status status = build_layer(&model->layers[i], request->implementation, message);
     if (status != TM_OK) return status;
   }
+  struct optimiser optimiser;
+  const tm_status status = optimiser_read(request, &optimiser, message);
+  if (status != TM_OK) return status;
+  if (optimiser.kind != SGD)
+    return refuse(message, TM_UNSUPPORTED, BACKEND_NAME " trains by plain gradient descent only, see optimiser.h");
   struct network *network = calloc(1, sizeof *network);
   if (!network) return refuse(message, TM_OUT_OF_MEMORY, "no memory for a network");
   network->model = model;
