@@ -5,6 +5,8 @@ from importlib.metadata import version
 
 import trainmark as tm
 
+OPTIMISERS = ("sgd", "momentum", "adam")
+
 # Of the packages, the one that is there where they are for CUDA, too.
 CUDA = "jax-cuda13-plugin"
 

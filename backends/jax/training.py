@@ -8,6 +8,7 @@ import numpy as np
 
 import trainmark as tm
 from network import forward
+from optimiser import started, stepped
 
 
 class Session:
@@ -19,6 +20,7 @@ class Session:
         self.step, self.logits = compiled(request)
         self.splits = {"train": self.resident(request.train), "test": self.resident(request.test)}
         self.parameters: list[jax.Array] = []
+        self.request = request
         self.steps = 0
 
     def resident(self, samples: tm.Samples) -> tuple[jax.Array, jax.Array]:
@@ -32,6 +34,7 @@ class Session:
     def set_parameters(self, values: list[np.ndarray]):
         # Copies: on a CPU, JAX may go on using the memory of an array that it is given.
         self.parameters = [self.put(value.copy()) for value in values]
+        self.state = jax.device_put(started(self.request.optimiser, self.parameters), self.device)
 
     def get_parameters(self, values: list[np.ndarray]):
         for value, parameter in zip(values, self.parameters):
@@ -41,12 +44,14 @@ class Session:
         return self.train_epoch(batch, len(batch))
 
     def train_epoch(self, order: np.ndarray, batch_size: int) -> tuple[float, int]:
-        parameters = self.parameters
+        parameters, state = self.parameters, self.state
         totals = self.put(np.float32(0)), self.put(np.int32(0))
         for batch in batches(order, batch_size):
-            parameters, totals = self.step(parameters, totals, self.splits["train"], batch, self.steps)
+            parameters, state, totals = self.step(
+                parameters, state, totals, self.splits["train"], batch, self.steps
+            )
             self.steps += 1
-        self.parameters = jax.block_until_ready(parameters)
+        self.parameters, self.state = jax.block_until_ready((parameters, state))
         loss, correct = totals
         return float(loss) / len(order), int(correct)
 
@@ -73,17 +78,15 @@ def compiled(request: tm.Request):
         return loss, (after, (logits.argmax(axis=1) == y).sum())
 
     # What is donated is overwritten in place, as an optimiser does elsewhere.
-    @partial(jax.jit, donate_argnums=(0, 1))
-    def step(parameters, totals, samples, batch, number):
+    @partial(jax.jit, donate_argnums=(0, 1, 2))
+    def step(parameters, state, totals, samples, batch, number):
         images, labels = samples
         key = jax.random.fold_in(jax.random.key(0), number)
         gradient = jax.value_and_grad(loss_of, has_aux=True)
         (loss, (after, correct)), gradients = gradient(parameters, images[batch], labels[batch], key)
-        new = [
-            old - rate * change if learns else running
-            for old, change, running, learns in zip(parameters, gradients, after, trainable)
-        ]
-        return new, (totals[0] + loss * len(batch), totals[1] + correct)
+        state, changed = stepped(request.optimiser, rate, state, parameters, gradients)
+        new = [one if learns else running for one, running, learns in zip(changed, after, trainable)]
+        return new, state, (totals[0] + loss * len(batch), totals[1] + correct)
 
     @jax.jit
     def logits(parameters, images, batch):

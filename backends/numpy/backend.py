@@ -4,6 +4,8 @@ from importlib.metadata import version
 
 import trainmark as tm
 
+OPTIMISERS = ("sgd", "momentum", "adam")
+
 
 def describe() -> tm.Description:
     return tm.Description(

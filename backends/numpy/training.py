@@ -4,6 +4,7 @@ import numpy as np
 
 import layers
 import trainmark as tm
+from optimiser import Optimiser
 
 
 class Session:
@@ -12,11 +13,12 @@ class Session:
         self.splits = {"train": request.train, "test": request.test}
         self.layers = [layers.build(layer) for layer in request.layers]
         self.last_reader = {source: index for index, layer in enumerate(request.layers) for source in layer.reads}
-        self.rate = np.float32(request.learning_rate)
+        self.optimiser = Optimiser(request)
 
     def set_parameters(self, values: list[np.ndarray]):
         for layer in self.layers:
             layer.parameters = [values[index].copy() for index in layer.layer.parameters]
+        self.optimiser.reset()
 
     def get_parameters(self, values: list[np.ndarray]):
         for layer in self.layers:
@@ -33,9 +35,9 @@ class Session:
             gradient = layer.backward(gradients.pop(index))
             for source in layer.layer.reads:
                 gradients[source] = gradients[source] + gradient if source in gradients else gradient
-        for layer in self.layers:
-            for parameter, change in zip(layer.parameters, layer.gradients):
-                parameter -= self.rate * change
+        # Gradients are those of a layer's first parameters: running statistics have none.
+        trained = [pair for layer in self.layers for pair in zip(layer.parameters, layer.gradients)]
+        self.optimiser.step([parameter for parameter, _ in trained], [gradient for _, gradient in trained])
         return loss, int((logits.argmax(axis=1) == labels).sum())
 
     def predict(self, split: str, indices: np.ndarray, batch_size: int, logits: np.ndarray):

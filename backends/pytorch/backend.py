@@ -9,6 +9,8 @@ from importlib.metadata import version
 
 import trainmark as tm
 
+OPTIMISERS = ("sgd", "momentum", "adam")
+
 # Of the packages, the one that is there where they are for CUDA, too.
 CUDA = "nvidia-cublas"
 

@@ -31,7 +31,7 @@ class Session:
         self.device = torch.device(request.device)
         self.net = network(request).to(self.device)
         self.forward = torch.compile(self.net) if request.implementation == "compiled" else self.net
-        self.optimiser = torch.optim.SGD(self.net.parameters(), lr=request.learning_rate)
+        self.optimiser = optimiser(request, self.net)
         self.splits = {"train": self.resident(request.train), "test": self.resident(request.test)}
         self.loads_images = request.implementation == "notebook"
         self.least_batch = 2 if normalises_one_value(request) else 1
@@ -49,6 +49,8 @@ class Session:
                 # The chapter's moving averages: the graph behind them ends here.
                 tensor.detach_()
             tensor.copy_(torch.tensor(value).view(tensor.shape))
+        # It begins anew with the next step.
+        self.optimiser.state.clear()
 
     def get_parameters(self, values: list[np.ndarray]):
         for tensor, value in zip(tensors(self.request, self.net), values):
@@ -107,3 +109,11 @@ class Session:
         batches = self.indices(indices).split(batch_size)
         for batch, rows in zip(batches, torch.from_numpy(logits).split(batch_size)):
             rows.copy_(self.forward(images[batch]))
+
+
+def optimiser(request: tm.Request, net: nn.Module) -> torch.optim.Optimizer:
+    of, rate, parameters = request.optimiser, request.learning_rate, net.parameters()
+    if of.kind == "adam":
+        betas = of.beta1, of.beta2
+        return torch.optim.Adam(parameters, rate, betas, of.epsilon, of.weight_decay)
+    return torch.optim.SGD(parameters, rate, momentum=of.momentum, weight_decay=of.weight_decay)

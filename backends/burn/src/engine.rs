@@ -19,7 +19,7 @@ pub(crate) use names::flex;
 #[cfg(feature = "wgpu")]
 pub(crate) use names::vulkan;
 pub(crate) use names::{
-    BatchNorm, Conv2d, CrossEntropyLoss, Device, Int, Linear, Optimiser, Tensor, is_training, plain,
+    Adam, BatchNorm, Conv2d, CrossEntropyLoss, Device, Int, Linear, Sgd, Tensor, is_training, plain,
     plain_numbers, seed,
 };
 

@@ -12,13 +12,16 @@ mod convolution;
 mod devices;
 mod engine;
 mod network;
+mod optimiser;
 mod parameter;
 mod session;
 #[cfg(feature = "flex")]
 #[cfg(test)]
 mod tests;
 
-use trainmark_plugin::{Backend, Description, Error, Implementation, OpenRequest, RunningVariance, Session};
+use trainmark_plugin::{
+    Backend, Description, Error, Implementation, OpenRequest, Optimiser, RunningVariance, Session,
+};
 
 use engine::Engine;
 
@@ -42,6 +45,10 @@ impl Backend for Burn {
             ])
             .with_devices(devices::list())
             .with_notes(NOTES))
+    }
+
+    fn trains_with(_optimiser: Optimiser) -> bool {
+        true
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {

@@ -1,19 +1,20 @@
 //! A network in training.
 
+#[cfg(before_0_22)]
+use burn::module::AutodiffModule;
 #[cfg(not(before_0_22))]
 use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::optim::{GradientsParams, SgdConfig};
-#[cfg(before_0_22)]
-use burn::{module::AutodiffModule, optim::Optimizer};
+use burn::optim::GradientsParams;
 use trainmark_plugin::{Branches, Dataset, Error, OpenRequest, Outcome, Session, Shape, Split};
 
 use crate::batch_norm::Implementation;
 use crate::engine::{
-    CrossEntropyLoss, Device, Engine, Int, Optimiser, Tensor, indices, numbers, plain, plain_numbers, seed,
-    tensor, values,
+    CrossEntropyLoss, Device, Engine, Int, Tensor, indices, numbers, plain, plain_numbers, seed, tensor,
+    values,
 };
 use crate::network::Network;
+use crate::optimiser::Updates;
 
 /// A network with its data set and optimiser.
 pub(crate) struct Training<'d> {
@@ -21,9 +22,8 @@ pub(crate) struct Training<'d> {
     /// Empty while a step computes: the optimiser takes a network and gives another.
     network: Network,
     branches: Branches,
-    optimiser: Optimiser,
+    updates: Updates,
     loss: CrossEntropyLoss,
-    learning_rate: f64,
     /// Channels, height and width of a sample.
     input: [usize; 3],
     dataset: Dataset<'d>,
@@ -42,9 +42,8 @@ impl<'d> Training<'d> {
         Ok(Self {
             network: Network::new(&request.model, implementation, &engine.training)?,
             branches: request.model.branches()?,
-            optimiser: SgdConfig::new().init(),
+            updates: Updates::new(request.optimiser, request.learning_rate),
             loss: CrossEntropyLossConfig::new().init(&engine.training),
-            learning_rate: request.learning_rate,
             input: match request.model.input {
                 Shape::Image { channels, height, width } => [channels, height, width],
                 Shape::Vector(features) => [features, 1, 1],
@@ -70,7 +69,7 @@ impl<'d> Training<'d> {
         let predicted = plain(logits).argmax(1).squeeze_dim::<1>(1);
         let right = predicted.equal(plain_numbers(labels));
         let gradients = GradientsParams::from_grads(loss.backward(), &network);
-        self.network = self.optimiser.step(self.learning_rate, network, gradients);
+        self.network = self.updates.step(network, gradients);
         Score { loss: plain(loss), correct: right.int().sum(), samples: batch.len() }
     }
 }
@@ -107,6 +106,7 @@ impl Session for Training<'_> {
         for (parameter, values) in self.network.parameters().zip(values) {
             parameter.set(values, &self.engine.training)?;
         }
+        self.updates.reset();
         self.engine.finish()
     }
 

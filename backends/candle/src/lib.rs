@@ -9,13 +9,16 @@ mod batch_norm;
 mod device;
 mod failure;
 mod network;
+mod optimiser;
 mod pooling;
 mod session;
 #[cfg(test)]
 mod tests;
 mod windows;
 
-use trainmark_plugin::{Backend, Description, Error, Implementation, OpenRequest, RunningVariance, Session};
+use trainmark_plugin::{
+    Backend, Description, Error, Implementation, OpenRequest, Optimiser, RunningVariance, Session,
+};
 
 /// Every Candle operation allocates its result. glibc gives that memory back to the
 /// system after each step and gets it page by page in the next one; mimalloc keeps it
@@ -45,6 +48,10 @@ impl Backend for Candle {
             .with_notes(NOTES)
             .with_notes(COMPILER_NOTES)
             .with_notes(CUDA_NOTES))
+    }
+
+    fn trains_with(_optimiser: Optimiser) -> bool {
+        true
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {

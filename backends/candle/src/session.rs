@@ -1,17 +1,17 @@
 //! A network in training.
 
 use candle_core::{DType, Device, Tensor};
-use candle_nn::{Optimizer, SGD};
 use trainmark_plugin::{Error, OpenRequest, Outcome, Samples, Session, Shape, Split};
 
 use crate::batch_norm::Implementation;
 use crate::failure::Failure;
 use crate::network::Network;
+use crate::optimiser::Updates;
 
 /// A network with its data set and optimiser.
 pub(crate) struct Training {
     network: Network,
-    optimiser: SGD,
+    updates: Updates,
     train: Data,
     test: Data,
     device: Device,
@@ -26,13 +26,14 @@ impl Training {
             _ => Implementation::Builtin,
         };
         let network = Network::new(&request.model, implementation, &device)?;
-        let optimiser = SGD::new(network.trainable().to_vec(), request.learning_rate)
+        let trainable = network.trainable().to_vec();
+        let updates = Updates::new(request.optimiser, request.learning_rate, trainable)
             .while_doing("make the optimiser")?;
         let shape = request.model.input;
         let data = |samples| Data::new(samples, shape, &device).while_doing("convert the data set");
         let (train, test) = (data(request.dataset.train)?, data(request.dataset.test)?);
         device.synchronize().while_doing("finish the data set")?;
-        Ok(Self { network, optimiser, train, test, device: device.clone() })
+        Ok(Self { network, updates, train, test, device: device.clone() })
     }
 
     fn indices(&self, indices: &[u32]) -> candle_core::Result<Tensor> {
@@ -44,7 +45,7 @@ impl Training {
         let pass = self.network.train(&self.train.inputs(batch)?)?;
         let loss = candle_nn::loss::cross_entropy(&pass.logits, &labels)?;
         let right = pass.logits.detach().argmax(1)?.eq(&labels)?;
-        self.optimiser.step(&pass.gradients(&loss)?)?;
+        self.updates.step(pass.gradients(&loss)?)?;
         Ok(Score { loss: loss.detach(), correct: right.to_dtype(DType::U32)?.sum_all()? })
     }
 
@@ -129,6 +130,7 @@ impl Session for Training {
                 .and_then(|values| variable.set(&values))
                 .while_doing("set a parameter")?;
         }
+        self.updates.reset().while_doing("put the optimiser back")?;
         self.finish()
     }
 

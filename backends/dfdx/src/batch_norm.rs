@@ -7,6 +7,7 @@ use trainmark_plugin::{Error, Shape};
 use crate::Values;
 use crate::layout::Layout;
 use crate::machine::Machine;
+use crate::optimiser::Updates;
 
 type PerChannel<D, T = NoneTape> = Tensor<(usize,), f32, D, T>;
 
@@ -100,14 +101,18 @@ impl<D: Machine> BatchNorm<D> {
         }
     }
 
-    /// γ and β ← γ and β − rate · their gradients.
-    pub(crate) fn descend(&mut self, gradients: &Gradients<f32, D>, rate: f64) -> Result<(), D::Err> {
+    /// A step of γ and β by their gradients.
+    pub(crate) fn step(
+        &mut self,
+        gradients: &mut Gradients<f32, D>,
+        updates: &mut Updates<D>,
+    ) -> Result<(), D::Err> {
         match &mut self.statistics {
             Statistics::Primitive(Primitive { gamma, beta, .. }) => {
-                gamma.try_axpy(1.0, &gradients.get(gamma), -rate)?;
-                beta.try_axpy(1.0, &gradients.get(beta), -rate)
+                updates.apply(gamma, gradients)?;
+                updates.apply(beta, gradients)
             }
-            Statistics::Builtin(builtin) => builtin.descend(gradients, rate),
+            Statistics::Builtin(builtin) => builtin.step(gradients, updates),
         }
     }
 }
@@ -178,7 +183,7 @@ trait Builtin<D: Machine> {
     fn predict(&self, x: Values<D>, axes: Axes) -> Result<Values<D>, D::Err>;
     fn load(&mut self, values: &[&[f32]]);
     fn store(&self, values: &mut [&mut [f32]]);
-    fn descend(&mut self, gradients: &Gradients<f32, D>, rate: f64) -> Result<(), D::Err>;
+    fn step(&mut self, gradients: &mut Gradients<f32, D>, updates: &mut Updates<D>) -> Result<(), D::Err>;
 }
 
 macro_rules! builtin_layer {
@@ -221,10 +226,14 @@ macro_rules! builtin_layer {
                 }
             }
 
-            fn descend(&mut self, gradients: &Gradients<f32, D>, rate: f64) -> Result<(), D::Err> {
+            fn step(
+                &mut self,
+                gradients: &mut Gradients<f32, D>,
+                updates: &mut Updates<D>,
+            ) -> Result<(), D::Err> {
                 let Self { scale, bias, .. } = self;
-                scale.try_axpy(1.0, &gradients.get(scale), -rate)?;
-                bias.try_axpy(1.0, &gradients.get(bias), -rate)
+                updates.apply(scale, gradients)?;
+                updates.apply(bias, gradients)
             }
         }
     };

@@ -15,6 +15,7 @@ mod layout;
 mod linear;
 mod machine;
 mod network;
+mod optimiser;
 mod pooling;
 mod session;
 #[cfg(test)]
@@ -22,7 +23,7 @@ mod tests;
 
 use dfdx::prelude::{Cpu, NoneTape, Tensor};
 use trainmark_plugin::{
-    Backend, Description, Device, Error, Implementation, OpenRequest, RunningVariance, Session,
+    Backend, Description, Device, Error, Implementation, OpenRequest, Optimiser, RunningVariance, Session,
 };
 
 use crate::machine::Composition;
@@ -57,6 +58,10 @@ impl Backend for Dfdx {
             .with_devices(devices())
             .with_notes(DEVICE_NOTES)
             .with_notes(NOTES))
+    }
+
+    fn trains_with(_optimiser: Optimiser) -> bool {
+        true
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {

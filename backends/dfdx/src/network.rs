@@ -9,6 +9,7 @@ use crate::convolution::{Convolution, Geometry};
 use crate::layout::Layout;
 use crate::linear::Linear;
 use crate::machine::{Composition, Machine};
+use crate::optimiser::Updates;
 use crate::pooling::{Pooling, Reduction, Rows};
 
 pub(crate) struct Network<D: Machine> {
@@ -125,16 +126,21 @@ impl<D: Machine> Network<D> {
         }
     }
 
-    /// w ← w − rate · gradient, for every trainable parameter.
-    pub(crate) fn descend(&mut self, gradients: &Gradients<f32, D>, rate: f64) -> Result<(), D::Err> {
+    /// A step by these gradients of every trainable parameter.
+    pub(crate) fn step(
+        &mut self,
+        gradients: &mut Gradients<f32, D>,
+        updates: &mut Updates<D>,
+    ) -> Result<(), D::Err> {
+        updates.begin();
         for stage in &mut self.stages {
             match stage {
                 Stage::Convolution(Convolution { weight, bias, .. })
                 | Stage::Linear(Linear { weight, bias }) => {
-                    weight.try_axpy(1.0, &gradients.get(weight), -rate)?;
-                    bias.try_axpy(1.0, &gradients.get(bias), -rate)?;
+                    updates.apply(weight, gradients)?;
+                    updates.apply(bias, gradients)?;
                 }
-                Stage::BatchNorm(layer) => layer.descend(gradients, rate)?,
+                Stage::BatchNorm(layer) => layer.step(gradients, updates)?,
                 _ => {}
             }
         }

@@ -8,6 +8,7 @@ use crate::batch_norm::Recording;
 use crate::batches::Batches;
 use crate::machine::{Composition, Machine, identity};
 use crate::network::Network;
+use crate::optimiser::Updates;
 
 /// A model in training.
 pub(crate) struct Training<'d, D: Machine> {
@@ -17,7 +18,7 @@ pub(crate) struct Training<'d, D: Machine> {
     test: Batches<'d, D>,
     by_sample: BySample<D>,
     classes: usize,
-    learning_rate: f64,
+    updates: Updates<D>,
 }
 
 impl<'d, D: Machine> Training<'d, D> {
@@ -38,7 +39,7 @@ impl<'d, D: Machine> Training<'d, D> {
             test: batches(request.dataset.test)?,
             by_sample,
             classes,
-            learning_rate: request.learning_rate,
+            updates: Updates::new(request.optimiser, request.learning_rate),
             device,
         };
         training.finish()?;
@@ -52,8 +53,8 @@ impl<'d, D: Machine> Training<'d, D> {
         let (scored, tape) = logits.split_tape();
         let loss = cross_entropy_with_logits_loss(scored.clone().put_tape(tape), targets);
         let (mean, tape) = loss.split_tape();
-        let gradients = mean.clone().put_tape(tape).try_backward()?;
-        self.network.descend(&gradients, self.learning_rate)?;
+        let mut gradients = mean.clone().put_tape(tape).try_backward()?;
+        self.network.step(&mut gradients, &mut self.updates)?;
         Ok(Scored { logits: scored, loss: mean })
     }
 
@@ -74,6 +75,7 @@ impl<'d, D: Machine> Training<'d, D> {
 impl<D: Machine> Session for Training<'_, D> {
     fn set_parameters(&mut self, values: &[&[f32]]) -> Result<(), Error> {
         self.network.load(values);
+        self.updates.reset();
         self.finish()
     }
 

@@ -18,7 +18,7 @@ mod session;
 mod tests;
 
 use trainmark_plugin::{
-    Backend, Description, Device, Error, Implementation, OpenRequest, RunningVariance, Session,
+    Backend, Description, Device, Error, Implementation, OpenRequest, Optimiser, RunningVariance, Session,
 };
 
 use batch_norm::Form;
@@ -57,6 +57,10 @@ impl Backend for Tch {
             .with_devices(devices)
             .with_notes(NOTES)
             .with_notes(cuda_notes.into_iter().flatten()))
+    }
+
+    fn trains_with(_optimiser: Optimiser) -> bool {
+        true
     }
 
     fn open<'d>(request: OpenRequest<'d>) -> Result<Box<dyn Session + 'd>, Error> {

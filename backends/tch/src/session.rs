@@ -3,7 +3,7 @@
 use std::sync::Once;
 
 use tch::{COptimizer, Device, Kind, Reduction, TchError, Tensor};
-use trainmark_plugin::{Error, OpenRequest, Outcome, Session, Split};
+use trainmark_plugin::{Error, OpenRequest, Optimiser, Outcome, Session, Split};
 
 use crate::batch_norm::Form;
 use crate::cuda;
@@ -18,6 +18,8 @@ pub(crate) struct Training {
     device: Device,
     network: Network,
     optimizer: COptimizer,
+    /// What it is and its learning rate: it cannot be asked for, and its state not be put back.
+    trained_by: (Optimiser, f64),
     train: TensorSamples,
     test: TensorSamples,
 }
@@ -33,13 +35,15 @@ impl Training {
         // What dropout draws from.
         tch::manual_seed(SEED);
         let network = Network::new(&request.model, form, device)?;
-        let optimizer = optimizer(&network, request.learning_rate)
+        let trained_by = (request.optimiser, request.learning_rate);
+        let optimizer = optimizer(&network, trained_by)
             .during(|| format!("cannot make an optimiser for model {}", request.model.name))?;
         let shape = request.model.input;
         Ok(Self {
             device,
             network,
             optimizer,
+            trained_by,
             train: TensorSamples::new(request.dataset.train, shape, device)?,
             test: TensorSamples::new(request.dataset.test, shape, device)?,
         })
@@ -144,9 +148,20 @@ fn set_threads(threads: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// Plain stochastic gradient descent over the trainable parameters.
-fn optimizer(network: &Network, learning_rate: f64) -> Result<COptimizer, TchError> {
-    let mut optimizer = COptimizer::sgd(learning_rate, 0.0, 0.0, 0.0, false)?;
+/// libtorch's own, over the trainable parameters, its state at zero.
+fn optimizer(
+    network: &Network,
+    (optimiser, learning_rate): (Optimiser, f64),
+) -> Result<COptimizer, TchError> {
+    let mut optimizer = match optimiser {
+        Optimiser::Sgd => COptimizer::sgd(learning_rate, 0.0, 0.0, 0.0, false)?,
+        Optimiser::Momentum { momentum, weight_decay } => {
+            COptimizer::sgd(learning_rate, momentum, 0.0, weight_decay, false)?
+        }
+        Optimiser::Adam { beta1, beta2, epsilon, weight_decay } => {
+            COptimizer::adam(learning_rate, beta1, beta2, weight_decay, epsilon, false)?
+        }
+    };
     for parameter in network.trainable() {
         optimizer.add_parameters(parameter, 0)?;
     }
@@ -156,6 +171,10 @@ fn optimizer(network: &Network, learning_rate: f64) -> Result<COptimizer, TchErr
 impl Session for Training {
     fn set_parameters(&mut self, values: &[&[f32]]) -> Result<(), Error> {
         self.network.set_parameters(values)?;
+        if self.trained_by.0.has_state() {
+            self.optimizer = optimizer(&self.network, self.trained_by)
+                .during(|| "cannot make an optimiser anew".into())?;
+        }
         self.finish()
     }
 

@@ -15,8 +15,9 @@ pub(crate) type Conv2d = burn::nn::conv::Conv2d<Dispatch>;
 pub(crate) type CrossEntropyLoss = burn::nn::loss::CrossEntropyLoss<Dispatch>;
 pub(crate) type BatchNorm = burn::nn::BatchNorm<Dispatch>;
 pub(crate) type Linear = burn::nn::Linear<Dispatch>;
-pub(crate) type Optimiser =
-    burn::optim::adaptor::OptimizerAdaptor<burn::optim::Sgd<Dispatch>, Network, Dispatch>;
+type Adapted<O> = burn::optim::adaptor::OptimizerAdaptor<O, Network, Dispatch>;
+pub(crate) type Sgd = Adapted<burn::optim::Sgd<Dispatch>>;
+pub(crate) type Adam = Adapted<burn::optim::Adam>;
 
 #[cfg(feature = "flex")]
 pub(crate) fn flex() -> Device {

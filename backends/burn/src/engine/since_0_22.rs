@@ -5,7 +5,8 @@ use burn::tensor::{DataError, ExecutionError, TensorData};
 pub(crate) use burn::nn::conv::Conv2d;
 pub(crate) use burn::nn::loss::CrossEntropyLoss;
 pub(crate) use burn::nn::{BatchNorm, Linear};
-pub(crate) use burn::optim::ModuleOptimizer as Optimiser;
+pub(crate) use burn::optim::ModuleOptimizer as Sgd;
+pub(crate) use burn::optim::ModuleOptimizer as Adam;
 pub(crate) use burn::tensor::{Device, Int, Tensor};
 
 /// Named, since Burn's default device is what `BURN_DEVICE` says.
