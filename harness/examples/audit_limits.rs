@@ -95,6 +95,7 @@ impl<'l> Lab<'l> {
         let Subject { workload, dataset, .. } = &self.subject;
         let request =
             OpenRequest::new(workload.model.clone(), *dataset, workload.batch_size, workload.learning_rate)
+                .with_optimiser(workload.optimiser)
                 .with_implementation(&*self.subject.implementation)
                 .with_device("cpu")
                 .with_threads(2);
