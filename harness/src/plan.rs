@@ -73,6 +73,11 @@ impl Selection {
 }
 
 impl Selection {
+    /// All of a backend.
+    pub fn of_backend(name: &str) -> Self {
+        Self { backend: name.to_owned(), versions: Vec::new(), implementation: None, device: None }
+    }
+
     /// Whether another one is of the same backend with the same versions.
     pub fn is_of_same(&self, other: &Self) -> bool {
         self.backend == other.backend && self.versions == other.versions

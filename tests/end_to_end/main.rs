@@ -35,5 +35,6 @@ mod repeats;
 mod resume;
 mod shells;
 mod timed_bytes;
+mod two_builds;
 mod versions;
 mod workloads;

@@ -31,6 +31,7 @@ use trainmark_reports::record::{Event, Outcome, Run, RunOutcome};
 use event::Fan;
 use page::Page;
 use prepare::Preparer;
+pub use prepare::{Side, Sides};
 pub use request::{BenchRequest, Schedule, Selected};
 use run::Bench;
 pub(crate) use start::check_writable;

@@ -6,6 +6,7 @@ mod devices;
 mod fitting;
 mod library;
 mod meanwhile;
+mod sides;
 mod wanted;
 mod wishes;
 
@@ -28,6 +29,7 @@ use crate::workload::Workload;
 
 use library::library_file;
 pub use library::{Described, ReadyLibrary, describe};
+pub use sides::{Side, Sides};
 use wanted::Wanted;
 
 /// A cell with the library that trains it.
@@ -318,7 +320,7 @@ impl<'p> Preparer<'p> {
             }
         }
         tell_apart(&mut wanted.iter_mut().map(|one| &mut one.backend).collect::<Vec<_>>());
-        Ok(wanted)
+        self.with_sides(wanted)
     }
 
     /// The backends that `all` means. Those that it leaves out are told, unless they are named as well.
@@ -371,7 +373,8 @@ impl<'p> Preparer<'p> {
     ) -> anyhow::Result<Result<ReadyLibrary, String>> {
         let path = library.path();
         if let Some(known) = self.loaded.get(&path) {
-            return Ok(known.clone());
+            // One library may be two builds.
+            return Ok(known.clone().map(|known| known.named(&wanted.backend)));
         }
         let loaded = ReadyLibrary::load(&wanted.backend, library, self.runner)?;
         self.loaded.insert(path, loaded.clone());

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use trainmark_reports::{Record, files};
 
 use super::ThreadCounts;
+use super::prepare::Sides;
 use crate::data::DatasetChoice;
 use crate::executor::MemoryLimit;
 use crate::workload::Workload;
@@ -34,6 +35,9 @@ pub struct BenchRequest {
 pub struct Selected {
     /// `all`, backends, or libraries, each with implementation and device if wanted.
     pub selections: Vec<String>,
+    /// Two builds that are held against each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sides: Option<Sides>,
     /// Implementations to run; empty: all.
     pub implementations: Vec<String>,
     /// Devices to run on; empty: all that there are.
@@ -62,6 +66,9 @@ pub struct Schedule {
     pub epochs: u32,
     /// Number of seeds: 1, 2, 3, …
     pub seeds: u32,
+    /// Whether it ends as soon as a difference is shown between each two builds.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub until_decided: bool,
     /// Whether in each round one cell per device is run twice, for the noise floor, and the
     /// benchmark's first run once more at its end, for the drift.
     #[serde(default)]
@@ -78,6 +85,14 @@ pub struct Schedule {
 }
 
 impl Selected {
+    /// What a run is named by: what is selected, libraries of two builds too.
+    pub(super) fn names(&self) -> Vec<String> {
+        let libraries = self.sides.iter().flat_map(Sides::libraries);
+        let libraries = libraries.map(|path| path.to_string_lossy().into_owned());
+        let against = self.sides.iter().map(|_| "base-head".to_owned());
+        self.selections.iter().cloned().chain(libraries).chain(against).collect()
+    }
+
     /// Refuses what cannot be meant.
     ///
     /// # Errors

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use anyhow::bail;
 use trainmark_reports::Record;
+use trainmark_reports::paired::{BuildPair, build_pairs};
 use trainmark_reports::record::{Cell, Event, Outcome, Purpose, RunOutcome};
+use trainmark_reports::summary::{group, summarize};
 
 use super::budget::{Drift, Lengths, PlannedRound, Standing, Wanted};
 use super::contender::Contender;
@@ -21,6 +23,9 @@ use crate::units;
 
 /// Share of the budget that is kept back as long as only the gate's times are known.
 const KEPT_BACK: f64 = 0.1;
+/// Rounds that are made at the least before two builds are said to differ. From there on each round is followed
+/// by a look: by simulation 2% of comparisons of one build with itself end with a verdict.
+const LEAST_LOOK: usize = 3;
 
 impl Bench<'_> {
     /// Runs every cell that `earlier` does not hold yet.
@@ -133,10 +138,14 @@ impl<'r, 'b> Rounds<'r, 'b> {
 
     fn run(mut self) -> anyhow::Result<Ended> {
         self.announce()?;
-        let mut is_first = true;
+        let (mut is_first, mut outcome) = (true, Outcome::Complete);
         let last = loop {
             let plan = self.wanted().plan(self.available());
             let Some(round) = plan.rounds.first().cloned() else { break plan };
+            if self.is_decided()? {
+                outcome = Outcome::Decided;
+                break plan;
+            }
             if !is_first {
                 let (runs, seconds) = (plan.runs(), plan.seconds);
                 self.bench.sink.hear(Happening::Replanned { runs, seconds })?;
@@ -151,7 +160,30 @@ impl<'r, 'b> Rounds<'r, 'b> {
         let able = self.contenders.iter().filter(|one| self.lacks_audit(one));
         let unaudited = able.filter(|one| !last.audits.contains(&one.index));
         let unaudited = unaudited.map(|one| one.ready.cell.clone()).collect();
-        Ok(Ended { outcome: if last.is_cut { Outcome::Budget } else { Outcome::Complete }, unaudited })
+        if outcome == Outcome::Complete && last.is_cut {
+            outcome = Outcome::Budget;
+        }
+        Ok(Ended { outcome, unaudited })
+    }
+
+    /// Whether a difference is shown between each two builds, so that further rounds tell nothing new.
+    fn is_decided(&mut self) -> anyhow::Result<bool> {
+        if !self.bench.schedule.until_decided {
+            return Ok(false);
+        }
+        let record = Record::read(&self.bench.folder)?;
+        let groups = group(summarize(&record));
+        let pairs = build_pairs(&record, &groups);
+        let made = |pair: &BuildPair<'_>| pair.seconds.map_or(0, |seconds| seconds.seeds);
+        let is_decided = |pair: &BuildPair<'_>| pair.is_decided() && made(pair) >= LEAST_LOOK;
+        if pairs.is_empty() || !pairs.iter().all(is_decided) {
+            return Ok(false);
+        }
+        let rounds = units::count(pairs.iter().map(made).max().unwrap_or(0), "round");
+        self.bench
+            .sink
+            .hear(Happening::Note(&format!("decided after {rounds}: no further ones are made")))?;
+        Ok(true)
     }
 
     /// Seconds of the budget, if there is one.

@@ -78,7 +78,7 @@ fn create_store(parent: &Path, request: &BenchRequest, mut started: Started) -> 
     let file = request.file()?;
     let mut tries = 1;
     loop {
-        started.run_id = run_id(parent, &request.selected.selections);
+        started.run_id = run_id(parent, &request.selected.names());
         match RunStore::create(parent, &started.run_id, &started, slice::from_ref(&file)) {
             Err(StoreError::Exists { .. }) if tries < TRIES => tries += 1,
             made => return Ok(made?),

@@ -94,6 +94,8 @@ const BENCH_EXAMPLES: &str = "Examples:
   trainmark bench all --workload ./mine.toml   a network of your own (docs/workloads.md)
   trainmark bench tch --learning-rate 0.1,0.5,1 --batch-size 64,256   every combination, in one run
   trainmark bench tch --threads 1,2,4          what more threads bring
+  trainmark bench candle --base main           what a change costs: the sources as they are against a revision
+  trainmark bench --base ./old.so --head ./new.so --fail-on slower:5%
   trainmark bench --resume latest              continue the run that was interrupted last
 
 Exit code: 0 all went well; 1 a run failed or nothing could be run; 2 the command line or
@@ -165,10 +167,20 @@ pub struct BenchArguments {
     /// Backends, or libraries by path.
     #[arg(
         value_name = "BACKEND",
-        required_unless_present = "resume",
+        required_unless_present_any = ["resume", "base"],
         help = SELECTIONS
     )]
     pub selections: Vec<String>,
+    /// Time two builds of a backend in the same rounds, until a difference is shown: this one, a library
+    /// by path or a revision of the repository, of which the named backends are built, …
+    #[arg(long, value_name = "LIBRARY|REVISION")]
+    pub base: Option<String>,
+    /// … and this one [default: the repository as it is]
+    #[arg(long, value_name = "LIBRARY|REVISION", requires = "base")]
+    pub head: Option<String>,
+    /// Exit with 1 where the head is slower than the base by more than this, such as slower:5%
+    #[arg(long, value_name = "LIMIT", requires = "base")]
+    pub fail_on: Option<FailOn>,
     /// Backends, or implementations as BACKEND/IMPLEMENTATION, besides those: some are no part of `all`
     #[arg(long, value_name = "BACKEND", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub with: Vec<String>,
@@ -203,7 +215,7 @@ pub struct BenchArguments {
     /// Continue an interrupted run: its folder, its name, or `latest`; backends outside the repository
     /// are named again
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "quick", "no_audit", "with", "implementation", "device", "workload", "epochs", "seeds", "budget", "out", "threads",
+        "quick", "no_audit", "with", "base", "implementation", "device", "workload", "epochs", "seeds", "budget", "out", "threads",
         "timeout", "memory_limit", "dataset", "data_dir", "offline", "optimiser", "learning_rate", "batch_size", "samples",
         "yes",
     ])]

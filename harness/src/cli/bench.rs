@@ -3,14 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use trainmark_reports::Record;
+use trainmark_reports::compare::FailOn;
+use trainmark_reports::paired::{BuildPair, build_pairs};
 use trainmark_reports::record::Outcome;
+use trainmark_reports::statistics::Verdict;
+use trainmark_reports::summary::{group, summarize};
 
 use super::arguments::BenchArguments;
 use super::resume::{self, Foreign};
 use super::{exit, sweep, table, workloads};
 use crate::bench::event::{Happening, Sink};
 use crate::bench::prepare::Preparer;
-use crate::bench::{self, BenchRequest, Finished, Place, Schedule, Selected, progress};
+use crate::bench::{self, BenchRequest, Finished, Place, Schedule, Selected, Side, Sides, progress};
 use crate::executor::Limits;
 use crate::plan::{self, Selection};
 use crate::registry::{self, Registry, Version};
@@ -18,9 +23,11 @@ use crate::workload::Workload;
 use crate::{data, shell, units};
 
 const DEFAULT_SEEDS: u32 = 3;
+/// Of two builds that are held against each other: rounds end before that once a difference is shown.
+const MOST_SEEDS_OF_BUILDS: u32 = 30;
 
 pub(super) fn run(arguments: BenchArguments) -> anyhow::Result<i32> {
-    let is_agreed = arguments.yes;
+    let (is_agreed, fail_on) = (arguments.yes, arguments.fail_on);
     let (request, place) = request_and_place(arguments)?;
     request.check()?;
     let schedule = &request.schedule;
@@ -34,7 +41,8 @@ pub(super) fn run(arguments: BenchArguments) -> anyhow::Result<i32> {
     let preparer = Preparer::new(&request.selected, registry, &executor, &mut screen)?;
     let finished = bench::run(&request, &place, preparer)?;
     report(&finished, &request);
-    Ok(exit_code(&finished))
+    let is_slow = fail_on.is_some_and(|limit| tell_slower(&finished.record, limit));
+    Ok(if is_slow && exit_code(&finished) == exit::OK { exit::FAILED } else { exit_code(&finished) })
 }
 
 /// A screen that shows the results so far as tables, too.
@@ -77,11 +85,14 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
     let workloads = workloads::chosen(&arguments.workload, &arguments.changes, limits.memory)?;
     workloads.iter().try_for_each(Workload::check_is_trained)?;
     let epochs = workloads.iter().map(|workload| workload.epochs).max().unwrap_or(1);
-    let (epochs, seeds) = if arguments.quick { (1, 1) } else { (epochs, DEFAULT_SEEDS) };
+    let sides = sides(&arguments)?;
+    let seeds = if sides.is_some() { MOST_SEEDS_OF_BUILDS } else { DEFAULT_SEEDS };
+    let (epochs, seeds) = if arguments.quick { (1, 1) } else { (epochs, seeds) };
     let seeds = arguments.seeds.unwrap_or(seeds);
     let schedule = Schedule {
         epochs: arguments.epochs.unwrap_or(epochs),
         seeds,
+        until_decided: sides.is_some() && arguments.seeds.is_none(),
         repeats: seeds > 1 && !arguments.quick,
         audit: Some(!arguments.no_audit),
         budget: Some(arguments.budget),
@@ -92,6 +103,7 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
     let selections = named.map(|text| absolute_selection(&text));
     let selected = Selected {
         selections: selections.collect::<Result<_, _>>()?,
+        sides,
         implementations: arguments.implementation,
         devices: arguments.device,
         dataset: workloads::dataset(arguments.data.dataset.as_ref(), &workloads)?,
@@ -103,6 +115,17 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
         offline: arguments.data.offline,
     };
     Ok(BenchRequest { selected, schedule, command: command_line() })
+}
+
+/// The two builds of `--base` and `--head`.
+fn sides(arguments: &BenchArguments) -> anyhow::Result<Option<Sides>> {
+    let Some(base) = &arguments.base else { return Ok(None) };
+    let head = arguments.head.as_deref().map_or(Ok(Side::Tree), Side::parse)?;
+    let sides = Sides { base: Side::parse(base)?, head };
+    if arguments.selections.is_empty() && sides.libraries().next().is_none() {
+        bail!("name the backend that --base and --head are builds of, as in `bench candle --base {base}`");
+    }
+    Ok(Some(sides))
 }
 
 /// The backends of `--with`: a comma stands between two of them, and between versions of one.
@@ -181,6 +204,26 @@ fn exit_code(finished: &Finished) -> i32 {
         _ if finished.went_well() => exit::OK,
         _ => exit::FAILED,
     }
+}
+
+/// Says which heads are slower than the limit, and whether any is, or none could be judged.
+fn tell_slower(record: &Record, limit: FailOn) -> bool {
+    let groups = group(summarize(record));
+    let pairs = build_pairs(record, &groups);
+    let percent = limit.slower_percent;
+    let is_judged =
+        |pair: &BuildPair<'_>| pair.seconds.is_some_and(|seconds| seconds.verdict != Verdict::NeedsMoreSeeds);
+    let slower: Vec<_> = pairs.iter().filter(|pair| pair.is_slower_by(percent)).collect();
+    for pair in &slower {
+        tell!("failed: {} is slower than its base by more than {percent}%", pair.head.cell);
+    }
+    let judged = pairs.iter().filter(|pair| is_judged(pair)).count();
+    if judged == 0 {
+        tell!("failed: no two builds could be judged, so that nothing was checked");
+    } else if slower.is_empty() {
+        tell!("passed: no head of {judged} is shown to be slower by more than {percent}%");
+    }
+    judged == 0 || !slower.is_empty()
 }
 
 fn report(finished: &Finished, request: &BenchRequest) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
-use crate::bench::{BenchRequest, Selected};
+use crate::bench::{BenchRequest, Selected, Sides};
 use crate::plan::{self, Selection};
 use crate::{registry, shell};
 
@@ -23,6 +23,8 @@ impl Foreign {
         let root = registry::repository_root();
         let libraries = selected.selections.iter().filter_map(|text| Selection::parse(text).ok());
         let libraries = libraries.map(|selection| selection.backend);
+        let sides = selected.sides.iter().flat_map(Sides::libraries);
+        let libraries = libraries.chain(sides.map(|path| path.to_string_lossy().into_owned()));
         Self {
             libraries: libraries
                 .filter(|backend| plan::is_library_path(backend) && !is_own(&root, Path::new(backend)))

@@ -50,7 +50,8 @@ fn words([workloads, backends, threads]: [usize; 3]) -> String {
 
 /// How many are selected. How many implementations each has is known when it is built.
 fn backends(selected: &Selected, registry: &Registry) -> anyhow::Result<usize> {
-    let mut number = 0;
+    let builds = if selected.sides.is_some() { 2 } else { 1 };
+    let mut number = usize::from(selected.selections.is_empty());
     for text in &selected.selections {
         let selection = Selection::parse(text)?;
         number += match &*selection.backend {
@@ -59,7 +60,7 @@ fn backends(selected: &Selected, registry: &Registry) -> anyhow::Result<usize> {
             name => registry.find(name)?.with_versions(&selection.versions)?.len(),
         };
     }
-    Ok(number)
+    Ok(builds * number)
 }
 
 #[cfg(test)]

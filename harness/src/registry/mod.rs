@@ -5,6 +5,7 @@ pub mod build;
 pub mod manifest;
 mod name;
 mod repository;
+mod revision;
 mod version;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use manifest::{FILE, Manifest};
 pub use name::BackendName;
 use repository::sources;
 pub use repository::{path_to, repository_root};
+pub use revision::Revision;
 pub use version::{Version, tell_apart};
 
 /// A backend before anything of it is loaded.
@@ -180,8 +182,20 @@ impl Registry {
     /// # Errors
     /// Where a given folder has no backend, or two backends have one name.
     pub fn discover(root: &Path, extra: &[PathBuf]) -> anyhow::Result<Self> {
+        Self::discover_in(&Places { builds: build::builds(root), sources: sources(root) }, root, extra)
+    }
+
+    /// The backends of another revision, which are built in its own folder.
+    ///
+    /// # Errors
+    /// As [`Self::discover`].
+    pub fn of_checkout(folder: &Path) -> anyhow::Result<Self> {
+        let places = Places { builds: folder.join("target").join("backends"), sources: sources(folder) };
+        Self::discover_in(&places, folder, &[])
+    }
+
+    fn discover_in(places: &Places, root: &Path, extra: &[PathBuf]) -> anyhow::Result<Self> {
         let mut registry = Self::default();
-        let places = Places { builds: build::builds(root), sources: sources(root) };
         let own = root.join("backends");
         let folders = match backend_folders(&own) {
             // Where trainmark is installed, not built, there is none.
@@ -189,7 +203,7 @@ impl Registry {
             folders => folders.with_context(|| format!("cannot look for backends in {}", own.display()))?,
         };
         for folder in folders {
-            registry.add(&folder, &places)?;
+            registry.add(&folder, places)?;
         }
         for path in extra {
             let folders = backend_folders(path).with_context(|| {
@@ -199,7 +213,7 @@ impl Registry {
                 bail!("{} holds no {FILE}, nor does a folder in it (--backend-path)", path.display());
             }
             for folder in folders {
-                registry.add(&folder, &places)?;
+                registry.add(&folder, places)?;
             }
         }
         registry.backends.sort_by(|a, b| a.name.cmp(&b.name));

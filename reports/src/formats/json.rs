@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use crate::paired::{NoiseFloor, Relative};
+use crate::paired::{BuildDocument, NoiseFloor, Relative, build_pairs};
 use crate::record::{
     Cell, DatasetInfo, Environment, Framework, MergedRun, Note, Outcome, Record, Role, Run, Unavailable,
     WorkloadInfo, distinct,
@@ -38,6 +38,8 @@ struct Document<'r> {
     noise_floor: Option<NoiseFloor>,
     cells: Vec<CellDocument<'r>>,
     comparisons: Vec<Relation<'r>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    builds: Vec<BuildDocument<'r>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     sweeps: Vec<Picture>,
     failures: Vec<Failure<'r>>,
@@ -142,6 +144,7 @@ pub fn json(record: &Record) -> Result<String, StoreError> {
         noise_floor: record.noise_floor(),
         cells: cells.rows.iter().map(|row| cell(&cells.columns, row)).collect(),
         comparisons: comparisons(record, &groups),
+        builds: build_pairs(record, &groups).iter().map(BuildDocument::from).collect(),
         sweeps: sweep::all_pictures(record, &groups),
         failures: record.failures().map(failure).collect(),
         unavailable: &started.unavailable,

@@ -193,6 +193,8 @@ fn check_duplicates(sources: &[Source]) -> Result<(), MergeError> {
 fn outcome(sources: &[Source]) -> Option<Outcome> {
     let outcomes: Option<Vec<Outcome>> = sources.iter().map(|source| source.record.outcome).collect();
     let outcomes = outcomes?;
-    let worst = [Outcome::Interrupted, Outcome::Budget].into_iter().find(|worst| outcomes.contains(worst));
+    let worst = [Outcome::Interrupted, Outcome::Budget, Outcome::Decided]
+        .into_iter()
+        .find(|worst| outcomes.contains(worst));
     Some(worst.unwrap_or(Outcome::Complete))
 }

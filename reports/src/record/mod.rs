@@ -31,7 +31,7 @@ pub use event::{Ended, Event, OfRun, TargetRecord};
 pub use framework::Framework;
 pub use gpu::{Gpu, GpuUse, MemoryBasis};
 pub use implementation::Implementation;
-pub use plan::{Cell, DatasetInfo, Metric, Note, Plan, Target, Unavailable, WorkloadInfo};
+pub use plan::{Build, Cell, DatasetInfo, Metric, Note, Plan, Target, Unavailable, WorkloadInfo};
 pub use role::Role;
 pub use run::{Begun, Epoch, FirstBatchNorm, Purpose, Run, RunEnd, RunOutcome};
 pub use runs::Record;
@@ -57,6 +57,8 @@ pub fn distinct<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
 pub enum Outcome {
     /// Every planned run was tried.
     Complete,
+    /// A difference was shown between each two builds, so that no further rounds were made.
+    Decided,
     /// Further rounds, or some of their cells, would have passed the time budget.
     Budget,
     /// Ctrl-C or a termination signal.

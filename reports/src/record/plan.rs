@@ -217,7 +217,38 @@ pub struct Cell {
     pub machine: Option<String>,
 }
 
+/// Which of two builds of a backend that are held against each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Build {
+    /// What there was.
+    Base,
+    /// What it has become.
+    Head,
+}
+
+impl Build {
+    /// `base` or `head`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Head => "head",
+        }
+    }
+
+    /// The name of this build of a backend: `candle@head`.
+    pub fn of(self, backend: &str) -> String {
+        format!("{backend}@{}", self.name())
+    }
+}
+
 impl Cell {
+    /// The backend and which of its two builds, where the cell is of one: of `candle@head`, `candle`.
+    pub fn build(&self) -> Option<(&str, Build)> {
+        let (backend, name) = self.backend.split_once('@')?;
+        let build = [Build::Base, Build::Head].into_iter().find(|build| build.name() == name)?;
+        Some((backend, build))
+    }
+
     /// What makes it the cell that it is.
     fn identity(&self) -> (&str, &str, &Implementation, &Device, usize, Option<&str>) {
         let Self { workload, backend, implementation, device, threads, machine, tells_threads: _ } = self;

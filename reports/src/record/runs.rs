@@ -125,6 +125,7 @@ impl Record {
     pub fn outcome_words(&self) -> &'static str {
         match self.outcome {
             Some(Outcome::Complete) => "complete",
+            Some(Outcome::Decided) => "ended once a difference was shown",
             Some(Outcome::Budget) => "ended by its time budget",
             Some(Outcome::Interrupted) => "interrupted",
             None => "not finished",

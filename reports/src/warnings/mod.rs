@@ -7,7 +7,7 @@ mod warning;
 pub use stalled::Stall;
 pub use warning::Warning;
 
-use crate::record::{Cell, Record, Run, RunOutcome, distinct};
+use crate::record::{Cell, Outcome, Record, Run, RunOutcome, distinct};
 use crate::statistics::median;
 
 /// What makes the numbers doubtful, the gravest first.
@@ -119,7 +119,8 @@ fn growth(run: &Run) -> Option<(u64, u64, Vec<u64>)> {
 /// Says so when planned runs are missing.
 fn unfinished(record: &Record) -> Option<Warning> {
     let (ended, planned) = (record.ended_runs(), record.planned_runs());
-    (ended < planned).then_some(Warning::Unfinished { ended, planned, outcome: record.outcome })
+    let is_unfinished = ended < planned && record.outcome != Some(Outcome::Decided);
+    is_unfinished.then_some(Warning::Unfinished { ended, planned, outcome: record.outcome })
 }
 
 /// Says which cells the time budget left out of later rounds, and of how many.
@@ -167,7 +168,7 @@ fn not_audited(record: &Record) -> Option<Warning> {
 mod tests {
     use super::*;
     use crate::example;
-    use crate::record::{Device, MergedRun, Note, Outcome, Purpose};
+    use crate::record::{Device, MergedRun, Note, Purpose};
 
     fn warnings(record: &Record) -> Vec<String> {
         super::warnings(record).iter().map(ToString::to_string).collect()

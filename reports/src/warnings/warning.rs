@@ -406,7 +406,7 @@ fn why_unfinished(outcome: Option<Outcome>) -> &'static str {
     match outcome {
         Some(Outcome::Budget) => "the time budget had no room for the rest",
         Some(Outcome::Interrupted) => "it was interrupted; `--resume` continues it",
-        Some(Outcome::Complete) => "the rest has no end in the record",
+        Some(Outcome::Complete | Outcome::Decided) => "the rest has no end in the record",
         None => "trainmark was killed, or still runs; `--resume` continues it",
     }
 }

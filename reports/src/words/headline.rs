@@ -2,6 +2,7 @@
 //! the ceiling, what Rust costs against Python, what batch norm bought, and whether the built-in
 //! layer was worth it.
 
+mod builds;
 mod languages;
 
 use serde::Serialize;
@@ -38,7 +39,9 @@ impl Headline {
             return Self { sentences: vec![why], ..Self::default() };
         }
         let fields: Vec<Field<'_>> = main_groups(groups).map(|group| Field::of(record, group)).collect();
-        let mut sentences: Vec<String> = fields.iter().map(Field::fastest).collect();
+        // Who holds two builds against each other wants to know that.
+        let mut sentences = builds::told(record, groups);
+        sentences.extend(fields.iter().map(Field::fastest));
         sentences.extend(fields.iter().filter_map(Field::untimed));
         sentences.extend(fields.iter().filter_map(Field::rust_against_python));
         if fields.is_empty() && groups.iter().any(Group::is_software) {

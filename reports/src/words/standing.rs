@@ -45,7 +45,7 @@ impl Standing {
     pub fn of(record: &Record, progress: Option<&Progress>) -> Option<Self> {
         match (progress, record.outcome) {
             (Some(progress), _) => Some(Self::running(progress)),
-            (None, Some(Outcome::Complete | Outcome::Budget)) => None,
+            (None, Some(Outcome::Complete | Outcome::Decided | Outcome::Budget)) => None,
             _ if !record.started.merged.is_empty() => None,
             (None, outcome) => Some(Self::stopped(record, outcome)),
         }

@@ -11,6 +11,7 @@ mod simulated;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use simulated::decided::{Decided, two_builds};
 use simulated::rounds::{Machine, Plan};
 use simulated::tally::{Rule, Tally};
 use simulated::{Noise, Shape, pairs};
@@ -26,6 +27,7 @@ fn main() {
     rounds(simulations);
     power(simulations);
     power_beyond_noise(simulations);
+    decided(simulations);
     drawing_error();
     false_positives(simulations);
     coverage(simulations);
@@ -93,6 +95,23 @@ fn power_beyond_noise(simulations: usize) {
             let tally = Tally::of(plan, Machine::Alike, Rule::Pooled, simulations / 10);
             let [floor, greatest] = tally.found_beyond_noise();
             print!(" {floor:.0} ({greatest:.0}) |");
+        }
+        println!();
+    }
+    println!();
+}
+
+/// Rounds that are added until a difference is shown, or thirty are made.
+fn decided(simulations: usize) {
+    println!(
+        "## Two builds in 3 to 30 rounds, ended once a difference is shown: slower, faster (%); rounds\n"
+    );
+    println!("| noise | the same | 2% slower | 5% | 10% |\n|---|--:|--:|--:|--:|");
+    for machine in Machine::ALL {
+        print!("| {} |", machine.name());
+        for ratio in [1.0, 1.02, 1.05, 1.1] {
+            let Decided { slower, faster, rounds } = two_builds(ratio, machine, simulations / 5);
+            print!(" {slower:.1}, {faster:.1}; {rounds} |");
         }
         println!();
     }

@@ -6,6 +6,7 @@ mod simulated;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use simulated::decided::{Decided, two_builds};
 use simulated::rounds::{Machine, Plan};
 use simulated::tally::{Rule, Tally};
 use simulated::{Noise, Shape, null_family, pairs};
@@ -178,4 +179,16 @@ fn the_noise_floor_falls_with_the_number_of_rounds() {
     let ([few, _], [many, greatest]) = (found(5), found(10));
     assert!(many > 45.0 && many > few + 20.0, "{few}% after 5 rounds, {many}% after 10");
     assert!(greatest < 20.0, "{greatest}% beyond the greatest ratio of a pair");
+}
+
+/// A look after each of 3 to 30 rounds, and an end at the first difference that is shown.
+#[test]
+fn rounds_that_end_once_a_difference_is_shown_keep_the_promise() {
+    for machine in Machine::ALL.into_iter().filter(|&machine| machine != Machine::OneSlowed) {
+        let Decided { slower, faster, .. } = two_builds(1.0, machine, 300);
+        assert!(slower + faster <= 5.0, "{slower}% slower, {faster}% faster: {}", machine.name());
+    }
+    let Decided { slower, faster, rounds } = two_builds(1.05, Machine::Alike, 300);
+    assert!(slower > 95.0 && faster == 0.0, "of what is 5% slower {slower}% are found");
+    assert!((5..=12).contains(&rounds), "after {rounds} rounds");
 }

@@ -46,7 +46,7 @@ impl ReadyLibrary {
         runner: &dyn Runner,
     ) -> anyhow::Result<Result<Self, String>> {
         let path = library.path();
-        let Described { mut info, hash } = match describe(&path, runner)? {
+        let Described { info, hash } = match describe(&path, runner)? {
             Ok(described) => described,
             Err(failure) => return Ok(Err(with_remedy(failure, library))),
         };
@@ -55,8 +55,6 @@ impl ReadyLibrary {
                 format!("its library names itself {}, its backend.toml {}", info.name, backend.plugin());
             return Ok(Err(reason));
         }
-        // With the version, where there are several.
-        info.name.clone_from(&backend.name);
         if let Some(extra) = backend
             .extra_implementations
             .iter()
@@ -67,14 +65,21 @@ impl ReadyLibrary {
                 format!("its backend.toml names the extra implementation {extra}, which it does not have");
             return Ok(Err(reason + &suggestion(extra, known)));
         }
-        Ok(Ok(Self {
+        let ready = Self {
             path,
             hash,
             info,
             thread_variables: backend.thread_variables.clone(),
             role: backend.role,
             framework: framework_of(backend, library),
-        }))
+        };
+        Ok(Ok(ready.named(backend)))
+    }
+
+    /// By its backend's name: with the version, where there are several, or with the build.
+    pub(super) fn named(mut self, backend: &Backend) -> Self {
+        self.info.name.clone_from(&backend.name);
+        self
     }
 }
 

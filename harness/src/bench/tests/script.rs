@@ -339,6 +339,7 @@ impl Scripted {
             elapsed: Mutex::default(),
         };
         let schedule = Schedule {
+            until_decided: false,
             epochs: 2,
             seeds: 3,
             repeats: false,

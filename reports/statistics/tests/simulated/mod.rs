@@ -1,6 +1,7 @@
 //! Measured times of two cells without a difference, as a benchmark might give
 //! them: each seed takes both cells equally longer or shorter, each run by itself.
 
+pub(crate) mod decided;
 pub(crate) mod rounds;
 pub(crate) mod tally;
 

@@ -113,12 +113,14 @@ pub(crate) struct Measured {
     rounds: Rounds,
     /// Of the cell that was run twice in each round, both times.
     pub(crate) repeated: Vec<(f64, f64)>,
+    /// The round of each of these.
+    repeated_in: Vec<u64>,
 }
 
 impl Measured {
     pub(crate) fn of(generator: &mut ChaCha8Rng, plan: Plan, machine: Machine) -> Self {
         let mut seconds = vec![BTreeMap::new(); plan.cells];
-        let mut repeated = Vec::new();
+        let (mut repeated, mut repeated_in) = (Vec::new(), Vec::new());
         for round in 0..plan.rounds {
             let of_round = ROUND * normal(generator);
             for (place, cell) in plan.order(generator).into_iter().enumerate() {
@@ -133,12 +135,29 @@ impl Measured {
                     Entry::Vacant(first) => _ = first.insert(value),
                     Entry::Occupied(mut first) => {
                         repeated.push((*first.get(), value));
+                        repeated_in.push(round as u64);
                         *first.get_mut() = (*first.get() * value).sqrt();
                     }
                 }
             }
         }
-        Self { rounds: Rounds::new(&seconds), seconds, repeated }
+        Self { rounds: Rounds::new(&seconds), seconds, repeated, repeated_in }
+    }
+
+    /// What was measured after so many rounds.
+    pub(crate) fn after(&self, rounds: usize) -> Self {
+        let is_made = |round: u64| round < rounds as u64;
+        let made = |cell: &BTreeMap<u64, f64>| {
+            cell.range(..rounds as u64).map(|(&round, &value)| (round, value)).collect()
+        };
+        let seconds: Vec<BTreeMap<u64, f64>> = self.seconds.iter().map(made).collect();
+        let count = self.repeated_in.iter().filter(|&&round| is_made(round)).count();
+        Self {
+            rounds: Rounds::new(&seconds),
+            seconds,
+            repeated: self.repeated[..count].to_vec(),
+            repeated_in: self.repeated_in[..count].to_vec(),
+        }
     }
 
     /// The cell with the lowest geometric mean.

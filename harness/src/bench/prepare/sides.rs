@@ -1,0 +1,152 @@
+//! Two builds of a backend that are held against each other: the base and the head.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use serde::{Deserialize, Serialize};
+use trainmark_reports::record::{Build, Unavailable};
+
+use super::wanted::Wanted;
+use super::{Preparer, library};
+use crate::plan::{self, Selection};
+use crate::registry::{Backend, Registry, Revision, repository_root};
+
+/// Where one of two builds comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// A library, ready.
+    Library(PathBuf),
+    /// The backend's sources at a revision of the repository, by its whole hash.
+    Revision(String),
+    /// The backend's sources as they are.
+    Tree,
+}
+
+/// Two builds of the same backends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sides {
+    /// What there was.
+    pub base: Side,
+    /// What it has become.
+    pub head: Side,
+}
+
+impl Side {
+    /// What a user names: a library by its path, or a revision.
+    ///
+    /// # Errors
+    /// Where it is neither.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        if plan::is_library_path(text) {
+            return Ok(Self::Library(library::library_file(Path::new(text))?));
+        }
+        Ok(Self::Revision(Revision::resolve(&repository_root(), text)?.hash().to_owned()))
+    }
+
+    /// The library, where it is one.
+    pub fn library(&self) -> Option<&Path> {
+        match self {
+            Self::Library(path) => Some(path),
+            Self::Revision(_) | Self::Tree => None,
+        }
+    }
+}
+
+impl Sides {
+    /// Both, the base first.
+    fn each(&self) -> [(Build, &Side); 2] {
+        [(Build::Base, &self.base), (Build::Head, &self.head)]
+    }
+
+    /// The libraries among them.
+    pub fn libraries(&self) -> impl Iterator<Item = &Path> {
+        [&self.base, &self.head].into_iter().filter_map(Side::library)
+    }
+
+    /// Whether they are builds of the backends that are selected, not of one that a library names.
+    fn are_of_selected(&self) -> bool {
+        self.libraries().next().is_none()
+    }
+}
+
+impl<'p> Preparer<'p> {
+    /// Puts two builds in the place of each backend, or, where a library is one of them, those of its
+    /// backend beside the others.
+    ///
+    /// # Errors
+    /// Where a revision cannot be read, has no such backend, or two libraries are of two backends.
+    pub(super) fn with_sides(&mut self, wanted: Vec<Wanted<'p>>) -> anyhow::Result<Vec<Wanted<'p>>> {
+        let Some(sides) = &self.selected.sides else { return Ok(wanted) };
+        if !sides.are_of_selected() {
+            let mut all = self.sides_of_library(sides)?;
+            all.extend(wanted);
+            return Ok(all);
+        }
+        let mut all = Vec::new();
+        for one in wanted {
+            if matches!(one.backend.libraries[..], [crate::registry::Library::Given(_)]) {
+                bail!("a library has no revisions: name it with --base and another build of it with --head");
+            }
+            for (build, side) in sides.each() {
+                let Some(registry) = self.registry_of(side)? else { continue };
+                let found = registry.find(one.backend.plugin())?.with_versions(&one.selection.versions)?;
+                for backend in found {
+                    let (selection, backend) = (one.selection.clone(), named(backend.clone(), build));
+                    all.push(Wanted { selected: self.selected, selection, backend, ready: Vec::new() });
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// The builds of the backend that a library is of. One that cannot be loaded is a row.
+    fn sides_of_library(&mut self, sides: &Sides) -> anyhow::Result<Vec<Wanted<'p>>> {
+        let mut found: Vec<(Build, Backend)> = Vec::new();
+        for (build, side) in sides.each() {
+            let Some(path) = side.library() else { continue };
+            match library::given_library(path, self.runner)? {
+                Ok(backend) => found.push((build, backend)),
+                Err(reason) => {
+                    let backend = format!("{} ({})", path.display(), build.name());
+                    self.add_unavailable(Unavailable { backend, device: None, reason })?;
+                }
+            }
+        }
+        if let [(_, base), (_, head)] = &found[..]
+            && base.name != head.name
+        {
+            bail!("--base is a build of {}, --head one of {}: name two of one backend", base.name, head.name);
+        }
+        let name = found.first().map(|(_, backend)| backend.name.clone());
+        for (build, side) in sides.each() {
+            if let (Some(registry), Some(name)) = (self.registry_of(side)?, &name) {
+                found.push((build, registry.find(name)?.clone()));
+            }
+        }
+        found.sort_by_key(|(build, _)| *build == Build::Head);
+        let wanted = |(build, backend): (Build, Backend)| {
+            let backend = named(backend, build);
+            let selection = Selection::of_backend(&backend.name);
+            Wanted { selected: self.selected, selection, backend, ready: Vec::new() }
+        };
+        Ok(found.into_iter().map(wanted).collect())
+    }
+
+    /// The backends of a side that is no library.
+    fn registry_of(&self, side: &Side) -> anyhow::Result<Option<Registry>> {
+        Ok(match side {
+            Side::Library(_) => None,
+            Side::Tree => Some(self.registry.clone()),
+            Side::Revision(hash) => {
+                let folder = Revision::from_hash(hash)?.checkout(&repository_root())?;
+                Some(Registry::of_checkout(&folder)?)
+            }
+        })
+    }
+}
+
+/// As the build that it is; a version of the framework is no part of its name.
+fn named(backend: Backend, build: Build) -> Backend {
+    Backend { name: build.of(backend.plugin()), version: None, others: Vec::new(), ..backend }
+}
