@@ -14,7 +14,7 @@ use crate::statistics::median;
 pub fn warnings(record: &Record) -> Vec<Warning> {
     let started = &record.started;
     let is_debug = started.environments().any(|one| one.profile == "debug");
-    let is_synthetic = started.plan.dataset.name.split(' ').next() == Some("synthetic");
+    let is_synthetic = started.plan.dataset.name == "synthetic";
     let found = [(is_synthetic, Warning::Synthetic), (is_debug, Warning::DebugBuild)];
     let found = found.into_iter().filter(|(is_so, warning)| *is_so && !warning.is_recorded(started));
     let mut warnings: Vec<Warning> = found.map(|(_, warning)| warning).collect();
