@@ -152,7 +152,7 @@ fn what_cannot_be_trained_is_refused_before_anything_is_begun() {
     let changes = [
         ("learning_rate", "lerning_rate"),
         ("\"flatten\", ", ""),
-        ("1×28×28", "3×32×32"),
+        ("1×28×28", "3×300×300"),
         ("linear 10", "linear 9"),
         ("samples = 6000", "samples = 70000"),
         ("samples = 6000", "samples = 50"),

@@ -33,6 +33,19 @@ pub fn resize(pixels: &[u8], from: [usize; 2], to: [usize; 2]) -> Vec<u8> {
     resized
 }
 
+/// Each plane as an image of several channels: itself, and a darker copy for each further one.
+pub fn in_channels(planes: &[u8], plane: usize, channels: usize) -> Vec<u8> {
+    let mut images = Vec::with_capacity(planes.len() * channels);
+    for plane in planes.chunks_exact(plane.max(1)) {
+        for channel in 0..channels {
+            images.extend(
+                plane.iter().map(|&pixel| (usize::from(pixel) * (channels - channel) / channels) as u8),
+            );
+        }
+    }
+    images
+}
+
 /// Which pixels make one, and how much of each.
 struct Taps {
     first: usize,
@@ -111,6 +124,12 @@ mod tests {
         assert_eq!(resize(&planes, [6, 5], [4, 9]), apart);
         assert_eq!(resize(&planes, [6, 5], [6, 5]), planes);
         assert_eq!(resize(&[7; 100], [10, 10], [3, 30]), [7; 90]);
+    }
+
+    #[test]
+    fn channels_are_copies_that_grow_darker() {
+        assert_eq!(in_channels(&[200, 9, 100, 3], 2, 1), [200, 9, 100, 3]);
+        assert_eq!(in_channels(&[200, 9, 100, 3], 2, 2), [200, 9, 100, 4, 100, 3, 50, 1]);
     }
 
     #[test]

@@ -238,6 +238,7 @@ impl<'p> Preparer<'p> {
         let request = DataRequest {
             dataset: self.selected.dataset.clone(),
             data_dir: self.selected.data_dir.clone(),
+            shape: self.selected.workloads.iter().find_map(Workload::image_shape),
             resize: self.selected.workloads.iter().find_map(|workload| workload.resize),
             offline: self.selected.offline,
         };

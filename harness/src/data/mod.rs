@@ -50,6 +50,9 @@ pub struct DataRequest {
     /// `--data-dir`: the folder that holds the published files, directly or in
     /// a subfolder of the data set's name.
     pub data_dir: Option<PathBuf>,
+    /// Channels, rows and columns that the procedural data set is made in; it is 1×28×28 unless they
+    /// are given.
+    pub shape: Option<[usize; 3]>,
     /// Rows and columns that its images are resized to.
     pub resize: Option<[usize; 2]>,
     /// Whether downloading is forbidden.
@@ -128,7 +131,7 @@ fn obtain_original(
     request: &DataRequest,
     heard: Heard<'_>,
 ) -> Result<DecodedFiles, DataError> {
-    let procedural = || synthetic::prepare(sources.cache.as_deref());
+    let procedural = |shape| synthetic::prepare(shape, sources.cache.as_deref());
     match &request.dataset {
         DatasetChoice::Own(_) if request.data_dir.is_some() => Err(DataError::Contradiction(
             "--dataset idx:DIR names the folder of its files itself: drop --data-dir",
@@ -137,13 +140,13 @@ fn obtain_original(
         DatasetChoice::Synthetic if request.data_dir.is_some() => Err(DataError::Contradiction(
             "--dataset synthetic reads no files: drop --data-dir, or use --dataset fashion-mnist",
         )),
-        DatasetChoice::Synthetic => procedural(),
+        DatasetChoice::Synthetic => procedural(request.shape),
         DatasetChoice::Published(publication) => obtain_published(sources, publication, request, heard),
         DatasetChoice::Auto => match obtain_published(sources, auto, request, heard) {
             Err(DataError::Absent(absence)) => {
                 let (because, published) = (absence.to_string(), auto.name.to_owned());
                 let notice = Warning::StandIn { because, published };
-                Ok(DecodedFiles { notice: Some(notice.to_string()), ..procedural()? })
+                Ok(DecodedFiles { notice: Some(notice.to_string()), ..procedural(None)? })
             }
             other => other,
         },

@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
+use trainmark_numerics::images;
 use trainmark_numerics::synthetic::{CLASSES, SIDE, Split, draw_test, draw_train};
+
+use trainmark_plugin::{Dataset, Samples};
+use trainmark_reports::files;
 
 use super::choice::SYNTHETIC as NAME;
 use super::decoded_files::DecodedFiles;
@@ -13,11 +17,47 @@ use super::store;
 /// [`DecodedFiles::fingerprint`] of the data set on every platform.
 const FINGERPRINT: &str = "3a513b6ce00762049b5a587a3ef74f1c47c544f2adc461205cef8d1c9c5e652c";
 
-/// The data set from the cache or, once, drawn into it.
+/// The data set from the cache or, once, drawn into it; in another shape its images are resized, and
+/// each further channel is a darker copy of the first.
 ///
 /// # Errors
 /// No place to write it to, or (a bug) other bytes than on every other platform.
-pub(super) fn prepare(cache: Option<&Path>) -> Result<DecodedFiles, DataError> {
+pub(super) fn prepare(shape: Option<[usize; 3]>, cache: Option<&Path>) -> Result<DecodedFiles, DataError> {
+    let original = drawn(cache)?;
+    let is_of_use = |[channels, height, width]: &[usize; 3]| {
+        let bytes = [*channels, *height, *width]
+            .iter()
+            .try_fold(original.train_samples, |all, &n| all.checked_mul(n));
+        // What is too large for a cache is refused as images of another shape are.
+        [*channels, *height, *width] != original.shape()
+            && bytes.is_some_and(|bytes| (bytes as u64) < files::RECORD_LIMIT)
+    };
+    let Some(shape) = shape.filter(is_of_use) else { return Ok(original) };
+    let [channels, height, width] = shape;
+    let kept = store::Kept {
+        name: &format!("{NAME} {channels}×{height}×{width}"),
+        key: &format!("{NAME}-{channels}x{height}x{width}-{FINGERPRINT:.32}"),
+        fingerprint: None,
+        classes: Some(CLASSES),
+        cache,
+    };
+    store::store(&kept, || {
+        let mapped = original.map()?;
+        let Dataset { train, test, .. } = mapped.dataset();
+        let ([train_images, train_labels], [test_images, test_labels]) =
+            (reshaped(train, shape), reshaped(test, shape));
+        Ok([train_images, train_labels, test_images, test_labels])
+    })
+}
+
+fn reshaped(samples: Samples<'_>, [channels, height, width]: [usize; 3]) -> [Vec<u8>; 2] {
+    let planes = images::resize(samples.pixels, [SIDE, SIDE], [height, width]);
+    let pixels = images::in_channels(&planes, height * width, channels);
+    let images = IdxImages { count: samples.count(), channels, height, width, pixels: &pixels };
+    [idx::encode_images(&images), idx::encode_labels(samples.labels)]
+}
+
+fn drawn(cache: Option<&Path>) -> Result<DecodedFiles, DataError> {
     let key = format!("{NAME}-{FINGERPRINT}");
     let fingerprint = Some(FINGERPRINT);
     let kept = store::Kept { name: NAME, key: &key, fingerprint, classes: Some(CLASSES), cache };
@@ -67,6 +107,25 @@ mod tests {
         let zeros = images.pixels.iter().filter(|&&pixel| pixel == 0).count();
         let share = zeros as f64 / images.pixels.len() as f64;
         assert!((0.4..0.7).contains(&share), "{share}");
+    }
+
+    #[test]
+    fn it_is_made_in_the_shape_of_a_network() {
+        let cache = tempfile::tempdir().unwrap();
+        let made = |shape| prepare(shape, Some(cache.path())).unwrap();
+        let plain = made(None);
+        let (same, vast) = (made(Some([1, 28, 28])), made(Some([3, 300, 300])));
+        assert_eq!((&same.fingerprint, &vast.fingerprint), (&plain.fingerprint, &plain.fingerprint));
+        let other = made(Some([3, 12, 10]));
+        assert_eq!((&*other.name, other.shape(), other.classes), ("synthetic 3×12×10", [3, 12, 10], 10));
+        assert!(other.is_synthetic());
+        let (mapped, before) = (other.map().unwrap(), plain.map().unwrap());
+        let (after, before) = (mapped.dataset(), before.dataset());
+        assert_eq!(after.train.labels, before.train.labels);
+        let first = images::resize(&before.test.pixels[..784], [28, 28], [12, 10]);
+        assert_eq!(&after.test.pixels[..120], first);
+        let darker: Vec<u8> = first.iter().map(|&pixel| (u16::from(pixel) * 2 / 3) as u8).collect();
+        assert_eq!(&after.test.pixels[120..240], darker);
     }
 
     #[test]

@@ -61,7 +61,8 @@ fn the_files_of_a_named_folder_are_used() {
     let machine = Machine::new();
     let data_dir = Some(machine.folder());
     for dataset in [DatasetChoice::Auto, machine.named()] {
-        let request = DataRequest { dataset, data_dir: data_dir.clone(), offline: true, resize: None };
+        let request =
+            DataRequest { dataset, data_dir: data_dir.clone(), offline: true, resize: None, shape: None };
         assert_is_fixture(&machine.obtain(&request).unwrap());
     }
 }
@@ -87,6 +88,7 @@ fn a_named_folder_that_is_not_in_order_is_an_error() {
             dataset: dataset.clone(),
             data_dir: Some(dir.clone()),
             offline: false,
+            shape: None,
             resize: None,
         };
         assert!(matches!(machine.obtain(&flag), Err(DataError::Malformed { .. })));
@@ -104,7 +106,8 @@ fn what_a_package_installed_is_found_by_itself() {
     let rewrapped = fixtures::gzip_loosely(&fixtures::decoded()[0]);
     fs::write(share.join("train-images-idx3-ubyte.gz"), rewrapped).unwrap();
     for offline in [true, false] {
-        let request = DataRequest { dataset: DatasetChoice::Auto, data_dir: None, offline, resize: None };
+        let request =
+            DataRequest { dataset: DatasetChoice::Auto, data_dir: None, offline, resize: None, shape: None };
         assert_is_fixture(&machine.obtain(&request).unwrap());
     }
 }
@@ -165,7 +168,7 @@ fn offline_asks_no_server() {
     let mut machine = Machine::new();
     let server = TestServer::start(machine.published.named_files(), Behaviour::default());
     machine.sources.addresses[0].base = server.base();
-    let offline = |dataset| DataRequest { dataset, data_dir: None, offline: true, resize: None };
+    let offline = |dataset| DataRequest { dataset, data_dir: None, offline: true, resize: None, shape: None };
     let message = machine.obtain(&offline(machine.named())).unwrap_err().to_string();
     let cache = machine.root.path().join("cache/random");
     assert_eq!(
@@ -194,7 +197,13 @@ fn without_a_cache_folder_named_files_still_serve() {
 fn synthetic_reads_no_folder() {
     let machine = Machine::new();
     let data_dir = Some(machine.folder());
-    let both = DataRequest { dataset: DatasetChoice::Synthetic, data_dir, offline: false, resize: None };
+    let both = DataRequest {
+        dataset: DatasetChoice::Synthetic,
+        data_dir,
+        offline: false,
+        resize: None,
+        shape: None,
+    };
     assert!(matches!(machine.obtain(&both), Err(DataError::Contradiction(_))));
 }
 
@@ -207,7 +216,8 @@ fn fetch_completes_the_folder_that_is_named() {
     let fetched = fetch_in(&machine.sources, machine.published.publication, Some(&dir), &mut |_| {}).unwrap();
     assert_eq!(fetched, dir);
     let data_dir = Some(dir);
-    let request = DataRequest { dataset: machine.named(), data_dir, offline: true, resize: None };
+    let request =
+        DataRequest { dataset: machine.named(), data_dir, offline: true, resize: None, shape: None };
     assert_is_fixture(&machine.obtain(&request).unwrap());
 }
 
@@ -304,7 +314,7 @@ fn fashion_mnist_itself_is_what_it_should_be() {
     let cache = tempfile::tempdir().unwrap();
     let sources = Sources { cache: Some(cache.path().to_owned()), ..Sources::default() };
     let dataset = DatasetChoice::Published(&FASHION_MNIST);
-    let request = DataRequest { dataset, data_dir: Some(data_dir), offline: true, resize: None };
+    let request = DataRequest { dataset, data_dir: Some(data_dir), offline: true, resize: None, shape: None };
     let obtain = || obtain_in(&sources, &FASHION_MNIST, &request, &mut |_| {}).unwrap();
     let started = std::time::Instant::now();
     let prepared = obtain();

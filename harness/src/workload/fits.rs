@@ -97,6 +97,17 @@ impl Workload {
         Ok(())
     }
 
+    /// Channels, rows and columns of the images that it is trained on; `None` of a case, which brings
+    /// its own.
+    pub fn image_shape(&self) -> Option<[usize; 3]> {
+        match self.model.input {
+            Shape::Image { channels, height, width } if self.case.is_none() => {
+                Some([channels, height, width])
+            }
+            _ => None,
+        }
+    }
+
     fn has_channels(&self, number: usize) -> bool {
         matches!(self.model.input, Shape::Image { channels, .. } if channels == number)
     }
