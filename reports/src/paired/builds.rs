@@ -24,6 +24,15 @@ impl BuildPair<'_> {
         matches!(verdict, Some(Verdict::Lower | Verdict::Higher))
     }
 
+    /// Which of the two has no time.
+    pub fn why_not_compared(&self) -> String {
+        let both = [(Build::Base, self.base), (Build::Head, self.head)];
+        both.into_iter().find(|(_, one)| one.seconds().is_none()).map_or_else(
+            || "no run of both counts".to_owned(),
+            |(build, one)| format!("the {} has no time ({})", build.name(), one.status()),
+        )
+    }
+
     /// Whether the head is shown to take longer, and its interval lies wholly beyond so many per cent.
     pub fn is_slower_by(&self, percent: f64) -> bool {
         self.seconds.is_some_and(|seconds| {

@@ -7,12 +7,14 @@
 //! [`crate::statistics`].
 
 mod batch_norm;
+mod build_check;
 mod builds;
 mod wrapper;
 
 use std::collections::BTreeMap;
 
 pub use batch_norm::{BatchNormPair, BuiltinPair, batch_norm_pairs, builtin_pairs};
+pub use build_check::BuildCheck;
 pub(crate) use builds::BuildDocument;
 pub use builds::{BuildPair, build_pairs};
 pub use wrapper::{WrapperPair, wrapper_pairs};

@@ -41,7 +41,7 @@ impl Headline {
         let fields: Vec<Field<'_>> = main_groups(groups).map(|group| Field::of(record, group)).collect();
         // Who holds two builds against each other wants to know that.
         let mut sentences = builds::told(record, groups);
-        sentences.extend(fields.iter().map(Field::fastest));
+        sentences.extend(fields.iter().filter(|field| !field.is_of_builds()).map(Field::fastest));
         sentences.extend(fields.iter().filter_map(Field::untimed));
         sentences.extend(fields.iter().filter_map(Field::rust_against_python));
         if fields.is_empty() && groups.iter().any(Group::is_software) {
@@ -147,6 +147,13 @@ impl<'g> Field<'g> {
 
     fn backend(&self, place: usize) -> &'g str {
         &self.group.cells[place].cell.backend
+    }
+
+    /// Whether its frameworks are two builds of one, which is no contest.
+    fn is_of_builds(&self) -> bool {
+        let builds = || self.frameworks.iter().map(|&place| self.group.cells[place].cell.build());
+        let first = builds().next().flatten().map(|(backend, _)| backend);
+        first.is_some() && builds().all(|build| build.map(|(backend, _)| backend) == first)
     }
 
     fn fastest(&self) -> String {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use trainmark_reports::record::{Build, Unavailable};
 
@@ -41,7 +41,14 @@ impl Side {
         if plan::is_library_path(text) {
             return Ok(Self::Library(library::library_file(Path::new(text))?));
         }
-        Ok(Self::Revision(Revision::resolve(&repository_root(), text)?.hash().to_owned()))
+        let root = repository_root();
+        let is_inside = std::env::current_dir().is_ok_and(|here| here.starts_with(&root));
+        if !is_inside {
+            bail!(
+                "{text} is no library, and here is no repository with revisions: run it in that of trainmark"
+            );
+        }
+        Ok(Self::Revision(Revision::resolve(&root, text)?.hash().to_owned()))
     }
 
     /// The library, where it is one.
@@ -90,7 +97,9 @@ impl<'p> Preparer<'p> {
             }
             for (build, side) in sides.each() {
                 let Some(registry) = self.registry_of(side)? else { continue };
-                let found = registry.find(one.backend.plugin())?.with_versions(&one.selection.versions)?;
+                let found = registry.find(one.backend.plugin());
+                let found = found.and_then(|found| found.with_versions(&one.selection.versions));
+                let found = found.with_context(|| format!("the {} cannot be built", build.name()))?;
                 for backend in found {
                     let (selection, backend) = (one.selection.clone(), named(backend.clone(), build));
                     all.push(Wanted { selected: self.selected, selection, backend, ready: Vec::new() });
@@ -121,7 +130,9 @@ impl<'p> Preparer<'p> {
         let name = found.first().map(|(_, backend)| backend.name.clone());
         for (build, side) in sides.each() {
             if let (Some(registry), Some(name)) = (self.registry_of(side)?, &name) {
-                found.push((build, registry.find(name)?.clone()));
+                let backend =
+                    registry.find(name).with_context(|| format!("the {} cannot be built", build.name()))?;
+                found.push((build, backend.clone()));
             }
         }
         found.sort_by_key(|(build, _)| *build == Build::Head);

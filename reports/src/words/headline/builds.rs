@@ -32,12 +32,7 @@ fn sentence(pair: &BuildPair<'_>) -> String {
 }
 
 fn not_compared(pair: &BuildPair<'_>, name: &str, what: &str) -> String {
-    let without =
-        [("base", pair.base), ("head", pair.head)].into_iter().find(|(_, one)| one.seconds().is_none());
-    let why = without.map_or_else(
-        || "no run of both counts".to_owned(),
-        |(build, one)| format!("the {build} has no time ({})", one.status()),
-    );
+    let why = pair.why_not_compared();
     format!("Head and base of {name} are not compared for {what}: {why}; the reasons stand under failures.")
 }
 
@@ -57,7 +52,9 @@ fn what(head: &CellSummary<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compare::FailOn;
     use crate::example;
+    use crate::paired::BuildCheck;
     use crate::record::{Build, RunOutcome};
     use crate::summary::{group, summarize};
 
@@ -108,6 +105,63 @@ mod tests {
         let headline = crate::words::Headline::of(&record, &group(summarize(&record)));
         assert!(headline.sentences[0].starts_with("The head of mine is slower"), "{:?}", headline.sentences);
         assert!(headline.note.starts_with("In brackets: 95% intervals"), "{}", headline.note);
+    }
+
+    fn check(record: &Record) -> (bool, String) {
+        let check = BuildCheck::of(record, FailOn { slower_percent: 5.0 });
+        (check.passed, check.lines.join("\n"))
+    }
+
+    /// The two are copies of one library in the example.
+    fn with_libraries(mut record: Record) -> Record {
+        for run in record.runs.iter_mut().filter(|run| run.cell.build().is_some()) {
+            run.end.library_hash = Some(run.cell.backend.clone());
+        }
+        record
+    }
+
+    #[test]
+    fn a_check_fails_where_a_head_is_slower_and_says_what_is_not_decided() {
+        let (passed, told) = check(&with_libraries(record(1.2)));
+        assert!(
+            !passed && told.starts_with("failed: lenet-bn mine@head/primitive@cpu is slower than"),
+            "{told}"
+        );
+        let (passed, told) = check(&with_libraries(record(0.8)));
+        assert_eq!((passed, &*told), (true, "passed: no head of 1 is shown to be slower by more than 5%"));
+        let (passed, told) = check(&with_libraries(record(1.04)));
+        assert!(
+            passed && told.contains("; not decided for 1: lenet-bn mine@head/primitive@cpu (up to "),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_check_that_cannot_fail_is_none() {
+        let mut same = with_libraries(record(1.0));
+        for run in same.runs.iter_mut().filter(|run| run.cell.build().is_some()) {
+            run.end.library_hash = Some("one".to_owned());
+        }
+        let (passed, told) = check(&same);
+        assert!(!passed && told.contains("are the same library"), "{told}");
+        let mut one_seed = with_libraries(record(1.2));
+        one_seed.runs.retain(|run| run.seed == 1);
+        let (passed, told) = check(&one_seed);
+        assert!(!passed && told.contains("one seed of both is too few"), "{told}");
+        assert!(told.ends_with("so that nothing was checked"), "{told}");
+    }
+
+    #[test]
+    fn two_builds_of_one_framework_are_no_contest() {
+        let mut only = record(1.2);
+        only.runs.retain(|run| run.cell.build().is_some());
+        only.started.plan.cells.retain(|cell| cell.build().is_some());
+        let headline = crate::words::Headline::of(&only, &group(summarize(&only)));
+        assert!(
+            headline.sentences.iter().all(|told| !told.contains("fastest framework")),
+            "{:?}",
+            headline.sentences
+        );
     }
 
     #[test]
