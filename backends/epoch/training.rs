@@ -44,10 +44,11 @@ impl Training {
 }
 
 fn lenet_with_batch_norm() -> Model {
-    let convolution = |out_channels| Layer::Conv2d { out_channels, kernel: 5, stride: 1, padding: 0 };
+    let convolution =
+        |out_channels| Layer::Conv2d { out_channels, kernel: 5, stride: 1, padding: 0, bias: true };
     let batch_norm = Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 };
     let pool = Layer::MaxPool2d { window: 2, stride: 2 };
-    let linear = |out_features| Layer::Linear { out_features };
+    let linear = |out_features| Layer::Linear { out_features, bias: true };
     Model::new(
         "lenet-bn",
         Shape::Image { channels: 1, height: 28, width: 28 },

@@ -21,9 +21,11 @@ def forward(layers: list[tm.Layer], parameters: list[jax.Array], x: jax.Array, k
         x, *added = (values[source] for source in layer.reads)
         match layer.kind:
             case "conv2d":
-                x = convolution(x, *own, layer)
+                x = convolution(x, own[0], layer)
+                x = x + own[1].reshape(1, -1, 1, 1) if layer.bias else x
             case "linear":
-                x = x @ own[0].T + own[1]
+                x = x @ own[0].T
+                x = x + own[1] if layer.bias else x
             case "batch_norm" if key is None:
                 x = normalise(x, *own, layer.epsilon)
             case "batch_norm":
@@ -54,10 +56,9 @@ def forward(layers: list[tm.Layer], parameters: list[jax.Array], x: jax.Array, k
     return x, after
 
 
-def convolution(x, weight, bias, layer):
+def convolution(x, weight, layer):
     strides, padding = (layer.stride,) * 2, [(layer.padding,) * 2] * 2
-    x = lax.conv_general_dilated(x, weight, strides, padding, dimension_numbers=("NCHW", "OIHW", "NCHW"))
-    return x + bias.reshape(1, -1, 1, 1)
+    return lax.conv_general_dilated(x, weight, strides, padding, dimension_numbers=("NCHW", "OIHW", "NCHW"))
 
 
 def batch_norm(x, gamma, beta, running_mean, running_var, layer):

@@ -35,18 +35,22 @@ class Convolution(Layer):
     """By im2col: the windows as the rows of a matrix."""
 
     def forward(self, x, training):
-        weight, bias = self.parameters
+        weight = self.parameters[0]
         edge = (self.layer.padding,) * 2
         self.padded = np.pad(x, ((0, 0), (0, 0), edge, edge))
         taken = windows(self.padded, self.layer.kernel, self.layer.stride)
         self.columns = taken.transpose(0, 2, 3, 1, 4, 5).reshape(-1, weight[0].size)
-        out = self.columns @ weight.reshape(len(weight), -1).T + bias
+        out = self.columns @ weight.reshape(len(weight), -1).T
+        if self.layer.bias:
+            out += self.parameters[1]
         return out.reshape(len(x), *self.layer.output[1:], -1).transpose(0, 3, 1, 2)
 
     def backward(self, gradient):
-        weight, _ = self.parameters
+        weight = self.parameters[0]
         rows = gradient.transpose(0, 2, 3, 1).reshape(-1, len(weight))
-        self.gradients = [(rows.T @ self.columns).reshape(weight.shape), total(rows, 0)]
+        self.gradients = [(rows.T @ self.columns).reshape(weight.shape)]
+        if self.layer.bias:
+            self.gradients.append(total(rows, 0))
         size, edge = self.layer.kernel, self.layer.padding
         columns = (rows @ weight.reshape(len(weight), -1)).reshape(len(gradient), *self.layer.output[1:], -1, size, size)
         columns = columns.transpose(0, 3, 1, 2, 4, 5)
@@ -59,10 +63,13 @@ class Convolution(Layer):
 class Linear(Layer):
     def forward(self, x, training):
         self.x = x
-        return x @ self.parameters[0].T + self.parameters[1]
+        out = x @ self.parameters[0].T
+        return out + self.parameters[1] if self.layer.bias else out
 
     def backward(self, gradient):
-        self.gradients = [gradient.T @ self.x, total(gradient, 0)]
+        self.gradients = [gradient.T @ self.x]
+        if self.layer.bias:
+            self.gradients.append(total(gradient, 0))
         return gradient @ self.parameters[0]
 
 

@@ -47,9 +47,9 @@ def module(layer: tm.Layer, implementation: str) -> nn.Module:
     channels = layer.input[0]
     match layer.kind:
         case "conv2d":
-            return nn.Conv2d(channels, layer.out_channels, layer.kernel, layer.stride, layer.padding)
+            return nn.Conv2d(channels, layer.out_channels, layer.kernel, layer.stride, layer.padding, bias=layer.bias)
         case "linear":
-            return nn.Linear(channels, layer.out_features)
+            return nn.Linear(channels, layer.out_features, bias=layer.bias)
         case "batch_norm" if implementation in COMPOSED:
             return BatchNorm(layer, detach=implementation == "primitive")
         case "batch_norm":

@@ -45,23 +45,23 @@ fn every_layer() -> Workload {
     let norm = Layer::BatchNorm { epsilon: 1e-3, momentum: 0.2 };
     let layers = vec![
         Layer::Resize { height: 17, width: 11 },
-        Layer::Conv2d { out_channels: 3, kernel: 3, stride: 2, padding: 2 },
+        Layer::Conv2d { out_channels: 3, kernel: 3, stride: 2, padding: 2, bias: true },
         norm,
         Layer::Tanh,
         Layer::AvgPool2d { window: 3, stride: 1 },
-        Layer::Conv2d { out_channels: 4, kernel: 2, stride: 1, padding: 1 },
+        Layer::Conv2d { out_channels: 4, kernel: 2, stride: 1, padding: 1, bias: false },
         norm,
         Layer::MaxPool2d { window: 3, stride: 2 },
         Layer::Sigmoid,
         Layer::Add { other: Source::Layer(7) },
         Layer::Resize { height: 2, width: 3 },
         Layer::Flatten,
-        Layer::Linear { out_features: 12 },
+        Layer::Linear { out_features: 12, bias: false },
         Layer::Relu,
         norm,
         Layer::Tanh,
         Layer::Add { other: Source::Layer(14) },
-        Layer::Linear { out_features: 10 },
+        Layer::Linear { out_features: 10, bias: true },
     ];
     let input = Shape::Image { channels: 2, height: SIDE, width: SIDE };
     // The last tanh stands beside the batch norm to which it is added: both read the ReLU.

@@ -87,6 +87,7 @@ fn layer(value: &serde_json::Value) -> Layer {
             kernel: size("kernel"),
             stride: size("stride"),
             padding: size("padding"),
+            bias: true,
         },
         "batch_norm" => Layer::BatchNorm {
             epsilon: value["epsilon"].as_f64().unwrap(),
@@ -94,7 +95,7 @@ fn layer(value: &serde_json::Value) -> Layer {
         },
         "max_pool2d" => Layer::MaxPool2d { window: size("window"), stride: size("stride") },
         "avg_pool2d" => Layer::AvgPool2d { window: size("window"), stride: size("stride") },
-        "linear" => Layer::Linear { out_features: size("out_features") },
+        "linear" => Layer::Linear { out_features: size("out_features"), bias: true },
         "sigmoid" => Layer::Sigmoid,
         "relu" => Layer::Relu,
         "tanh" => Layer::Tanh,

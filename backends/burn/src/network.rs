@@ -111,17 +111,18 @@ impl Stage {
     ) -> Self {
         let channels = input.channels();
         match *layer {
-            Layer::Conv2d { out_channels, kernel, stride, padding } => {
+            Layer::Conv2d { out_channels, kernel, stride, padding, bias } => {
                 let layer = Conv2dConfig::new([channels, out_channels], [kernel, kernel])
                     .with_stride([stride, stride])
                     .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
+                    .with_bias(bias)
                     .init(device);
                 // On flex, for which it was measured: a library of wgpu is built without.
                 let by_product = cfg!(feature = "flex") && first && padding == 0;
                 if by_product { Self::FirstConv2d(layer) } else { Self::Conv2d(layer) }
             }
-            Layer::Linear { out_features } => {
-                Self::Linear(LinearConfig::new(input.len(), out_features).init(device))
+            Layer::Linear { out_features, bias } => {
+                Self::Linear(LinearConfig::new(input.len(), out_features).with_bias(bias).init(device))
             }
             Layer::BatchNorm { epsilon, momentum } => match implementation {
                 Implementation::Builtin => Self::Builtin(

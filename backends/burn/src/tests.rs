@@ -110,7 +110,7 @@ fn convolutions_with_stride_and_padding_agree_with_their_sums() {
     for (kernel, stride, padding) in [(3, 2, 1), (2, 1, 1), (3, 1, 0), (4, 3, 2), (1, 2, 0)] {
         let (samples, input, outputs) = (3, [2, 5, 6], 4);
         let device = Engine::on(flex()).training;
-        let layer = Layer::Conv2d { out_channels: outputs, kernel, stride, padding };
+        let layer = Layer::Conv2d { out_channels: outputs, kernel, stride, padding, bias: true };
         let [channels, height, width] = input;
         let mut network = Network::new(
             &model(image(channels, height, width), vec![layer]),
@@ -195,7 +195,7 @@ fn open(layers: Vec<Layer>, implementation: &str, device: &str) -> Result<Box<dy
 }
 
 const BATCH_NORM: Layer = Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 };
-const LINEAR: Layer = Layer::Linear { out_features: 2 };
+const LINEAR: Layer = Layer::Linear { out_features: 2, bias: true };
 
 /// A GPU is a row with the reason.
 #[test]

@@ -13,7 +13,7 @@ use crate::windows::Unfolding;
 #[derive(Debug)]
 pub(crate) struct Affine {
     pub(crate) weight: Var,
-    pub(crate) bias: Var,
+    pub(crate) bias: Option<Var>,
     /// The windows of a convolution.
     pub(crate) unfolding: Option<Unfolding>,
 }
@@ -35,7 +35,11 @@ impl Affine {
 
     fn of_columns(&self, columns: &Tensor, mode: Mode) -> Result<Tensor> {
         let weight = mode.value(&self.weight).flatten_from(1)?.unsqueeze(0)?;
-        weight.matmul(columns)?.broadcast_add(&mode.value(&self.bias).reshape((1, (), 1))?)
+        let y = weight.matmul(columns)?;
+        match &self.bias {
+            Some(bias) => y.broadcast_add(&mode.value(bias).reshape((1, (), 1))?),
+            None => Ok(y),
+        }
     }
 
     fn columns(&self, x: &Tensor) -> Result<Tensor> {
@@ -63,8 +67,10 @@ impl First<'_> {
         let Affine { weight, bias, .. } = self.layer;
         let of_weight = gradient.matmul(&self.columns.t()?)?;
         gradients.insert(weight, of_weight.reshape(weight.shape())?);
-        // Sums over trailing dimensions are many times faster than others.
-        gradients.insert(bias, gradient.sum(2)?.squeeze(0)?);
+        if let Some(bias) = bias {
+            // Sums over trailing dimensions are many times faster than others.
+            gradients.insert(bias, gradient.sum(2)?.squeeze(0)?);
+        }
         Ok(())
     }
 }

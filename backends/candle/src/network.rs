@@ -193,11 +193,11 @@ fn stage(
     let positions = height * width;
     let what = format!("build layer {index} ({})", layer.kind());
     Ok(match *layer {
-        Layer::Conv2d { kernel, stride, padding, .. } => {
+        Layer::Conv2d { kernel, stride, padding, bias, .. } => {
             let unfolding = Unfolding::new(windows(kernel, stride, padding), device).while_doing(&what)?;
             Stage::Affine(Affine {
                 weight: own(Role::Weight)?,
-                bias: own(Role::Bias)?,
+                bias: bias.then(|| own(Role::Bias)).transpose()?,
                 unfolding: Some(unfolding),
             })
         }
@@ -221,9 +221,11 @@ fn stage(
             Stage::AvgPooling(AvgPooling::new(windows(window, stride, 0), device).while_doing(&what)?)
         }
         Layer::Flatten => Stage::Flatten { positions },
-        Layer::Linear { .. } => {
-            Stage::Affine(Affine { weight: own(Role::Weight)?, bias: own(Role::Bias)?, unfolding: None })
-        }
+        Layer::Linear { bias, .. } => Stage::Affine(Affine {
+            weight: own(Role::Weight)?,
+            bias: bias.then(|| own(Role::Bias)).transpose()?,
+            unfolding: None,
+        }),
         Layer::Resize { height: to_height, width: to_width } => {
             let nearest = nearest((height, width), (to_height, to_width));
             let pixels = Tensor::from_vec(nearest, to_height * to_width, device).while_doing(&what)?;

@@ -104,8 +104,13 @@ fn dropout_scales_what_is_left_and_its_gradient_and_rests_in_prediction() -> Res
 #[test]
 fn convolutions_with_stride_and_padding_agree_with_candles_own() -> Result<()> {
     let (first, second) = ((3, 3, 2, 1), (2, 2, 1, 1));
-    let layer =
-        |(out_channels, kernel, stride, padding)| Layer::Conv2d { out_channels, kernel, stride, padding };
+    let layer = |(out_channels, kernel, stride, padding)| Layer::Conv2d {
+        out_channels,
+        kernel,
+        stride,
+        padding,
+        bias: true,
+    };
     let input = image(2, 5, 5);
     let model = model(input, vec![layer(first), Layer::Tanh, layer(second)]);
     let network = Network::new(&model, Implementation::Primitive, &Device::Cpu).unwrap();
@@ -148,7 +153,7 @@ fn open(
 }
 
 const BATCH_NORM: Layer = Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 };
-const LINEAR: Layer = Layer::Linear { out_features: 2 };
+const LINEAR: Layer = Layer::Linear { out_features: 2, bias: true };
 
 #[test]
 fn what_cannot_be_done_is_refused_with_its_reason() {

@@ -58,11 +58,11 @@ impl<D: Machine> Columns<D> {
     }
 
     /// The input may be without a tape even in training: then no gradient is
-    /// carried back to it. `weight` is row-major (out, in, k, k), `bias` (out, 1).
+    /// carried back to it. `weight` is row-major (out, in, k, k), `bias` (out, 1), if there is one.
     pub(crate) fn forward<T, U>(
         &self,
         weight: &Values<D>,
-        bias: &Values<D>,
+        bias: Option<&Values<D>>,
         x: Values<D, U>,
     ) -> Result<Values<D, T>, D::Err>
     where
@@ -70,13 +70,14 @@ impl<D: Machine> Columns<D> {
         U: Tape<f32, D>,
     {
         let (_, batch) = *x.shape();
-        let (out_channels, _) = *bias.shape();
         let mut columns: Values<D, U> = x.try_gather(self.gathered.clone())?;
         if let Some(inside) = &self.inside {
             let inside = inside.clone().try_broadcast_like::<_, Axis<1>>(columns.shape())?;
             columns = columns.try_mul(inside)?;
         }
         let columns = columns.try_reshape_like(&(self.rows, self.positions * batch))?;
+        let (kernels, taps) = *weight.shape();
+        let out_channels = kernels * taps / self.rows;
         let weight = weight.clone().try_reshape_like(&(out_channels, self.rows))?;
         let y: Values<D, T> = affine(&weight, bias, columns)?;
         y.try_reshape_like(&(out_channels * self.positions, batch))

@@ -20,13 +20,14 @@ use crate::machine::{Composition, Machine, values};
 /// A stack of matrices.
 type Batched<D, T = NoneTape> = Tensor<(usize, usize, usize), f32, D, T>;
 
-/// Kernel, stride and padding of a layer, and its output.
+/// Kernel, stride, padding and bias of a layer, and its output.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Geometry {
     pub(crate) out_channels: usize,
     pub(crate) kernel: usize,
     pub(crate) stride: usize,
     pub(crate) padding: usize,
+    pub(crate) bias: bool,
     pub(crate) out_height: usize,
     pub(crate) out_width: usize,
 }
@@ -34,8 +35,8 @@ pub(crate) struct Geometry {
 pub(crate) struct Convolution<D: Machine> {
     /// (out · in, k·k), which is row-major (out, in, k, k)
     pub(crate) weight: Values<D>,
-    /// (out, 1)
-    pub(crate) bias: Values<D>,
+    /// (out, 1); none where the layer adds none.
+    pub(crate) bias: Option<Values<D>>,
     products: Products<D>,
 }
 
@@ -52,7 +53,7 @@ struct Tiles<D: Machine> {
     /// (outputs of a tile, k·k, window): 1 where a tap of the kernel falls on
     /// that input of the window.
     taps: Batched<D>,
-    /// Rows of the input, tile by tile: (channel, window), then the row of ones.
+    /// Rows of the input, tile by tile: (channel, window), then the row of ones for a bias.
     gathered: Tensor<(usize,), usize, D>,
 }
 
@@ -93,9 +94,10 @@ impl<D: Machine> Convolution<D> {
             }
         };
         let shape = (geometry.out_channels * in_channels, geometry.kernel * geometry.kernel);
+        let zeros = || device.try_zeros_like(&(geometry.out_channels, 1)).map_err(D::failure);
         let layer = Self {
             weight: device.try_zeros_like(&shape).map_err(D::failure)?,
-            bias: device.try_zeros_like(&(geometry.out_channels, 1)).map_err(D::failure)?,
+            bias: geometry.bias.then(zeros).transpose()?,
             products,
         };
         Ok((layer, layout))
@@ -108,9 +110,10 @@ impl<D: Machine> Convolution<D> {
         T: Tape<f32, D> + Merge<U>,
         U: Tape<f32, D>,
     {
+        let bias = self.bias.as_ref();
         match &self.products {
-            Products::Tiles(tiles) => tiles.forward(&self.weight, &self.bias, x),
-            Products::Columns(columns) => columns.forward(&self.weight, &self.bias, x),
+            Products::Tiles(tiles) => tiles.forward(&self.weight, bias, x),
+            Products::Columns(columns) => columns.forward(&self.weight, bias, x),
         }
     }
 }
@@ -141,7 +144,7 @@ impl<D: Machine> Tiles<D> {
     fn forward<T, U>(
         &self,
         weight: &Values<D>,
-        bias: &Values<D>,
+        bias: Option<&Values<D>>,
         x: Values<D, U>,
     ) -> Result<Values<D, T>, D::Err>
     where
@@ -149,7 +152,7 @@ impl<D: Machine> Tiles<D> {
         U: Tape<f32, D>,
     {
         let (_, batch) = *x.shape();
-        let windows = self.windows(x)?;
+        let windows = self.windows(x, bias.is_some())?;
         let (tiles, columns, _) = *windows.shape();
         let matrix = self.matrix::<T>(weight, bias)?;
         let (outputs, _) = *matrix.shape();
@@ -157,8 +160,8 @@ impl<D: Machine> Tiles<D> {
         matrix.try_matmul(windows)?.try_reshape_like(&(tiles * outputs, batch))
     }
 
-    /// (tiles, in · window + 1, batch)
-    fn windows<U>(&self, x: Values<D, U>) -> Result<Batched<D, U>, D::Err>
+    /// (tiles, in · window, and 1 for a bias, batch)
+    fn windows<U>(&self, x: Values<D, U>, bias: bool) -> Result<Batched<D, U>, D::Err>
     where
         U: Tape<f32, D>,
     {
@@ -170,13 +173,17 @@ impl<D: Machine> Tiles<D> {
         let constants = values(&device, &constants, (2, batch))?;
         let x = (x, constants).try_concat_along(Axis::<0>)?;
         let gathered: Values<D, U> = x.try_gather(self.gathered.clone())?;
-        let columns = self.in_channels * self.tiling.window() + 1;
+        let columns = self.in_channels * self.tiling.window() + usize::from(bias);
         gathered.try_reshape_like(&(self.tiling.count(), columns, batch))
     }
 
-    /// (outputs, in · window + 1), outputs as (position, out channel); the last
-    /// column is the bias.
-    fn matrix<T: Tape<f32, D>>(&self, weight: &Values<D>, bias: &Values<D>) -> Result<Values<D, T>, D::Err> {
+    /// (outputs, in · window), outputs as (position, out channel); a bias is one
+    /// more column, the last.
+    fn matrix<T: Tape<f32, D>>(
+        &self,
+        weight: &Values<D>,
+        bias: Option<&Values<D>>,
+    ) -> Result<Values<D, T>, D::Err> {
         let (positions, taps, window) = *self.taps.shape();
         let rows = positions * self.out_channels;
         let (kernels, _) = *weight.shape();
@@ -184,6 +191,7 @@ impl<D: Machine> Tiles<D> {
         let weight = weight.try_broadcast_like::<_, Axis<0>>(&(positions, kernels, taps))?;
         let matrix = weight.try_matmul(self.taps.clone())?;
         let matrix = matrix.try_reshape_like(&(rows, self.in_channels * window))?;
+        let Some(bias) = bias else { return Ok(matrix) };
         let bias = bias.retaped::<T>();
         let bias = bias.try_broadcast_like::<_, Axis<0>>(&(positions, self.out_channels, 1))?;
         let bias = bias.try_reshape_like(&(rows, 1))?;
@@ -259,7 +267,7 @@ impl Tiling {
     fn gathered_rows(self, geometry: Geometry, input: &Layout) -> Vec<usize> {
         let (channels, height, width) = input.image();
         let (zeros, ones) = (input.rows.len(), input.rows.len() + 1);
-        let Geometry { stride, padding, .. } = geometry;
+        let Geometry { stride, padding, bias, .. } = geometry;
         let mut rows = Vec::with_capacity(self.count() * (channels * self.window() + 1));
         for (down, across) in grid(self.tiles_down, self.tiles_across) {
             let (top, left) = (down * self.height * stride, across * self.width * stride);
@@ -270,7 +278,7 @@ impl Tiling {
                     y.zip(x).map_or(zeros, |(y, x)| input.row(channel, y, x))
                 }));
             }
-            rows.push(ones);
+            rows.extend(bias.then_some(ones));
         }
         rows
     }

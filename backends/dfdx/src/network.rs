@@ -100,7 +100,9 @@ impl<D: Machine> Network<D> {
                 Stage::Convolution(Convolution { weight, bias, .. })
                 | Stage::Linear(Linear { weight, bias }) => {
                     weight.copy_from(own[0]);
-                    bias.copy_from(own[1]);
+                    if let Some(bias) = bias {
+                        bias.copy_from(own[1]);
+                    }
                 }
                 Stage::BatchNorm(layer) => layer.load(own),
                 _ => {}
@@ -118,7 +120,9 @@ impl<D: Machine> Network<D> {
                 Stage::Convolution(Convolution { weight, bias, .. })
                 | Stage::Linear(Linear { weight, bias }) => {
                     weight.copy_into(own[0]);
-                    bias.copy_into(own[1]);
+                    if let Some(bias) = bias {
+                        bias.copy_into(own[1]);
+                    }
                 }
                 Stage::BatchNorm(layer) => layer.store(own),
                 _ => {}
@@ -138,7 +142,9 @@ impl<D: Machine> Network<D> {
                 Stage::Convolution(Convolution { weight, bias, .. })
                 | Stage::Linear(Linear { weight, bias }) => {
                     updates.apply(weight, gradients)?;
-                    updates.apply(bias, gradients)?;
+                    if let Some(bias) = bias {
+                        updates.apply(bias, gradients)?;
+                    }
                 }
                 Stage::BatchNorm(layer) => layer.step(gradients, updates)?,
                 _ => {}
@@ -167,7 +173,9 @@ impl<D: Machine> Stage<D> {
     /// How many tensors it has in `Model::parameters`.
     fn parameters(&self) -> usize {
         match self {
-            Self::Convolution(_) | Self::Linear(_) => 2,
+            Self::Convolution(Convolution { bias, .. }) | Self::Linear(Linear { bias, .. }) => {
+                1 + usize::from(bias.is_some())
+            }
             Self::BatchNorm(_) => 4,
             _ => 0,
         }
@@ -218,10 +226,10 @@ fn reshaping<D: Machine>(
     };
     match (*layer, output) {
         (
-            Layer::Conv2d { out_channels, kernel, stride, padding },
+            Layer::Conv2d { out_channels, kernel, stride, padding, bias },
             Shape::Image { height: out_height, width: out_width, .. },
         ) => {
-            let geometry = Geometry { out_channels, kernel, stride, padding, out_height, out_width };
+            let geometry = Geometry { out_channels, kernel, stride, padding, bias, out_height, out_width };
             let (layer, layout) = Convolution::new(geometry, input, next_pool(behind), composition, device)?;
             Ok((Stage::Convolution(layer), layout))
         }
@@ -235,8 +243,8 @@ fn reshaping<D: Machine>(
             let stage = Rows::row_major(input, device)?.map_or(Stage::Keep, Stage::Rows);
             Ok((stage, Layout::row_major(output)))
         }
-        (Layer::Linear { out_features }, _) => {
-            let layer = Linear::new(input.shape.len(), out_features, device)?;
+        (Layer::Linear { out_features, bias }, _) => {
+            let layer = Linear::new(input.shape.len(), out_features, bias, device)?;
             Ok((Stage::Linear(layer), Layout::row_major(output)))
         }
         _ => Err(Error::unsupported(format!("{}: not one of this backend's layers", layer.kind()))),

@@ -24,13 +24,13 @@ pub(crate) enum Mode {
 enum Stage {
     Convolution {
         weight: Tensor,
-        bias: Tensor,
+        bias: Option<Tensor>,
         stride: i64,
         padding: i64,
     },
     Linear {
         weight: Tensor,
-        bias: Tensor,
+        bias: Option<Tensor>,
     },
     BatchNorm(BatchNorm),
     Sigmoid,
@@ -177,13 +177,13 @@ fn stage(
 ) -> Result<Stage, TchError> {
     let mut next = || parameters.next().ok_or_else(|| TchError::Shape("a parameter is missing".into()));
     Ok(match layer {
-        Layer::Conv2d { stride, padding, .. } => Stage::Convolution {
+        Layer::Conv2d { stride, padding, bias, .. } => Stage::Convolution {
             weight: next()?,
-            bias: next()?,
+            bias: bias.then(next).transpose()?,
             stride: stride as i64,
             padding: padding as i64,
         },
-        Layer::Linear { .. } => Stage::Linear { weight: next()?, bias: next()? },
+        Layer::Linear { bias, .. } => Stage::Linear { weight: next()?, bias: bias.then(next).transpose()? },
         Layer::BatchNorm { epsilon, momentum } => Stage::BatchNorm(BatchNorm {
             form,
             gamma: next()?,
@@ -212,9 +212,9 @@ impl Stage {
         match self {
             Self::Convolution { weight, bias, stride, padding } => {
                 let (stride, padding) = ([*stride; 2], [*padding; 2]);
-                inputs.f_conv2d(weight, Some(&*bias), stride, padding, [1, 1], 1)
+                inputs.f_conv2d(weight, bias.as_ref(), stride, padding, [1, 1], 1)
             }
-            Self::Linear { weight, bias } => inputs.f_linear(weight, Some(&*bias)),
+            Self::Linear { weight, bias } => inputs.f_linear(weight, bias.as_ref()),
             Self::BatchNorm(batch_norm) => batch_norm.forward(inputs, mode),
             Self::Sigmoid => inputs.f_sigmoid(),
             Self::Relu => inputs.f_relu(),

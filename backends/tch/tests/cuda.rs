@@ -13,7 +13,7 @@ use trainmark_tch::Tch;
 const SIDE: usize = 9;
 const COUNT: usize = 10;
 const LAYERS: [Layer; 9] = [
-    Layer::Conv2d { out_channels: 2, kernel: 3, stride: 1, padding: 1 },
+    Layer::Conv2d { out_channels: 2, kernel: 3, stride: 1, padding: 1, bias: true },
     Layer::MaxPool2d { window: 3, stride: 2 },
     Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 },
     Layer::Sigmoid,
@@ -21,7 +21,7 @@ const LAYERS: [Layer; 9] = [
     Layer::AvgPool2d { window: 2, stride: 1 },
     Layer::Flatten,
     Layer::Dropout { rate: 0.0 },
-    Layer::Linear { out_features: 3 },
+    Layer::Linear { out_features: 3, bias: true },
 ];
 
 /// Everything that a session gives: after one step, and after an epoch more.

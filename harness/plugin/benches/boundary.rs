@@ -66,7 +66,7 @@ static LABELS: [u8; BATCH] = [0; BATCH];
 fn request() -> OpenRequest<'static> {
     let samples = Samples::new(&PIXELS, &LABELS);
     OpenRequest::new(
-        Model::new("null", Shape::Vector(1), [Layer::Linear { out_features: 2 }]),
+        Model::new("null", Shape::Vector(1), [Layer::Linear { out_features: 2, bias: true }]),
         Dataset::new(samples, samples),
         BATCH,
         1.0,

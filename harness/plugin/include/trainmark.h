@@ -16,7 +16,7 @@
 // First field of the table: "TRAINMRK" as a little-endian number.
 #define TM_MAGIC 5427485499566674516
 
-// 2-D convolution: `channels` outputs, `window` side, `stride`, `padding`.
+// 2-D convolution: `channels` outputs, `window` side, `stride`, `padding`, `without_bias`.
 #define TM_CONV2D 1
 
 // Batch normalisation: `epsilon`, `momentum`.
@@ -40,7 +40,7 @@
 // N×C×H×W to N×(C·H·W)
 #define TM_FLATTEN 8
 
-// y = x·Wᵀ + b: `channels` outputs.
+// y = x·Wᵀ + b: `channels` outputs, `without_bias`.
 #define TM_LINEAR 9
 
 // Inverted dropout: `rate`.
@@ -175,6 +175,11 @@ typedef struct tm_layer {
   uint32_t input;
   // What `TM_ADD` adds, in the same numbers. Since ABI 1.2.
   uint32_t other;
+  // 1 where a convolution or linear layer adds no bias and has none among its parameters, else 0. Only a
+  // plugin whose table says minor version 2 or later gets a model in which it is not 0. Since ABI 1.2.
+  uint32_t without_bias;
+  // Zero.
+  uint32_t reserved_too;
 } tm_layer;
 
 // A model: layers, of which each reads the output of the one before unless it says otherwise. Every

@@ -39,7 +39,7 @@ pub const TM_DEVICE: Status = 5;
 /// The plugin panicked; the session accepts only `close` from then on.
 pub const TM_PANIC: Status = 6;
 
-/// 2-D convolution: `channels` outputs, `window` side, `stride`, `padding`.
+/// 2-D convolution: `channels` outputs, `window` side, `stride`, `padding`, `without_bias`.
 pub const TM_CONV2D: u32 = 1;
 /// Batch normalisation: `epsilon`, `momentum`.
 pub const TM_BATCH_NORM: u32 = 2;
@@ -55,7 +55,7 @@ pub const TM_MAX_POOL2D: u32 = 6;
 pub const TM_AVG_POOL2D: u32 = 7;
 /// N×C×H×W to N×(C·H·W)
 pub const TM_FLATTEN: u32 = 8;
-/// y = x·Wᵀ + b: `channels` outputs.
+/// y = x·Wᵀ + b: `channels` outputs, `without_bias`.
 pub const TM_LINEAR: u32 = 9;
 /// Inverted dropout: `rate`.
 pub const TM_DROPOUT: u32 = 10;
@@ -124,6 +124,11 @@ pub struct LayerData {
     pub input: u32,
     /// What `TM_ADD` adds, in the same numbers. Since ABI 1.2.
     pub other: u32,
+    /// 1 where a convolution or linear layer adds no bias and has none among its parameters, else 0. Only a
+    /// plugin whose table says minor version 2 or later gets a model in which it is not 0. Since ABI 1.2.
+    pub without_bias: u32,
+    /// Zero.
+    pub reserved_too: u32,
 }
 
 /// A model: layers, of which each reads the output of the one before unless it says otherwise. Every
@@ -431,7 +436,8 @@ mod layout {
         assert!(size_of::<Text>() == 32);
         assert!(offset_of!(LayerData, epsilon) == 32);
         assert!(offset_of!(LayerData, input) == 56);
-        assert!(size_of::<LayerData>() == 64);
+        assert!(offset_of!(LayerData, without_bias) == 64);
+        assert!(size_of::<LayerData>() == 72);
         assert!(offset_of!(ModelData, layers) == 48);
         assert!(size_of::<ModelData>() == 56);
         assert!(size_of::<SamplesData>() == 40);

@@ -28,9 +28,11 @@ pub(crate) fn layer_data(index: usize, layer: &Layer, source: Source) -> Result<
         rate: 0.0,
         input: source_data(index, source)?,
         other: 0,
+        without_bias: layer.is_without_bias().into(),
+        reserved_too: 0,
     };
     match *layer {
-        Layer::Conv2d { out_channels, kernel, stride, padding } => {
+        Layer::Conv2d { out_channels, kernel, stride, padding, bias: _ } => {
             data.kind = abi::TM_CONV2D;
             data.channels = narrow(out_channels)?;
             data.window = narrow(kernel)?;
@@ -56,7 +58,7 @@ pub(crate) fn layer_data(index: usize, layer: &Layer, source: Source) -> Result<
             data.stride = narrow(stride)?;
         }
         Layer::Flatten => data.kind = abi::TM_FLATTEN,
-        Layer::Linear { out_features } => {
+        Layer::Linear { out_features, bias: _ } => {
             data.kind = abi::TM_LINEAR;
             data.channels = narrow(out_features)?;
         }
@@ -101,12 +103,14 @@ pub(crate) fn source(index: usize, data: u32) -> Source {
 /// `Unsupported` for a kind that this version does not know.
 pub(crate) fn layer(index: usize, data: &LayerData) -> Result<Layer, Error> {
     let (window, stride) = (data.window as usize, data.stride as usize);
+    let bias = data.without_bias == 0;
     Ok(match data.kind {
         abi::TM_CONV2D => Layer::Conv2d {
             out_channels: data.channels as usize,
             kernel: window,
             stride,
             padding: data.padding as usize,
+            bias,
         },
         abi::TM_BATCH_NORM => Layer::BatchNorm { epsilon: data.epsilon, momentum: data.momentum },
         abi::TM_SIGMOID => Layer::Sigmoid,
@@ -115,7 +119,7 @@ pub(crate) fn layer(index: usize, data: &LayerData) -> Result<Layer, Error> {
         abi::TM_MAX_POOL2D => Layer::MaxPool2d { window, stride },
         abi::TM_AVG_POOL2D => Layer::AvgPool2d { window, stride },
         abi::TM_FLATTEN => Layer::Flatten,
-        abi::TM_LINEAR => Layer::Linear { out_features: data.channels as usize },
+        abi::TM_LINEAR => Layer::Linear { out_features: data.channels as usize, bias },
         abi::TM_DROPOUT => Layer::Dropout { rate: data.rate },
         abi::TM_RESIZE => Layer::Resize { height: data.height as usize, width: data.width as usize },
         abi::TM_ADD => Layer::Add { other: source(index, data.other) },
@@ -244,9 +248,11 @@ mod tests {
         let size = || any::<u32>().prop_map(|size| size as usize);
         let real = || -1e300_f64..1e300;
         prop_oneof![
-            (size(), size(), size(), size()).prop_map(|(out_channels, kernel, stride, padding)| {
-                Layer::Conv2d { out_channels, kernel, stride, padding }
-            }),
+            (size(), size(), size(), size(), any::<bool>()).prop_map(
+                |(out_channels, kernel, stride, padding, bias)| {
+                    Layer::Conv2d { out_channels, kernel, stride, padding, bias }
+                }
+            ),
             (real(), real()).prop_map(|(epsilon, momentum)| Layer::BatchNorm { epsilon, momentum }),
             Just(Layer::Sigmoid),
             Just(Layer::Relu),
@@ -254,7 +260,7 @@ mod tests {
             (size(), size()).prop_map(|(window, stride)| Layer::MaxPool2d { window, stride }),
             (size(), size()).prop_map(|(window, stride)| Layer::AvgPool2d { window, stride }),
             Just(Layer::Flatten),
-            size().prop_map(|out_features| Layer::Linear { out_features }),
+            (size(), any::<bool>()).prop_map(|(out_features, bias)| Layer::Linear { out_features, bias }),
             real().prop_map(|rate| Layer::Dropout { rate }),
             (size(), size()).prop_map(|(height, width)| Layer::Resize { height, width }),
             any_source().prop_map(|other| Layer::Add { other }),
@@ -269,7 +275,8 @@ mod tests {
         #[test]
         fn every_layer_survives_the_boundary(index in 0_usize..12, original in any_layer(), from in any_source()) {
             let data = layer_data(index, &original, from).unwrap();
-            prop_assert_eq!(data.reserved, 0);
+            prop_assert_eq!([data.reserved, data.reserved_too], [0; 2]);
+            prop_assert_eq!(data.without_bias, u32::from(original.is_without_bias()));
             prop_assert_eq!(layer(index, &data).unwrap(), original);
             prop_assert_eq!(source(index, data.input), from);
             prop_assert_eq!(data.input == 0, from == Source::before(index));
@@ -295,7 +302,8 @@ mod tests {
 
     #[test]
     fn sizes_over_32_bits_are_refused() {
-        let error = layer_data(1, &Layer::Linear { out_features: 1 << 32 }, Source::Layer(0)).unwrap_err();
+        let error = layer_data(1, &Layer::Linear { out_features: 1 << 32, bias: true }, Source::Layer(0))
+            .unwrap_err();
         assert_eq!(error, Error::invalid("4294967296 does not fit 32 bits"));
     }
 }

@@ -10,6 +10,7 @@ use crate::backend::{
 };
 use crate::convert;
 use crate::error::Error;
+use crate::model::Model;
 use crate::prefix;
 
 /// A library that is no usable plugin, and why.
@@ -165,11 +166,29 @@ impl Plugin {
         }
     }
 
+    /// Refuses for a plugin of an earlier ABI what it would take for something else: fields of a layer
+    /// that it knows, which it does not read.
+    fn check_knows(&self, model: &Model) -> Result<(), Error> {
+        let of_1_2 = model.layers.iter().enumerate().find(|(_, layer)| layer.is_without_bias());
+        match of_1_2 {
+            Some((index, layer)) if self.table.minor < 2 => Err(Error::unsupported(format!(
+                "layer {index} ({}) of model {} has no bias, which this plugin cannot know: it was built for ABI \
+                 {}.{}; rebuild it against ABI 1.2",
+                layer.kind(),
+                model.name,
+                self.table.major,
+                self.table.minor
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Opens a session on the data set.
     ///
     /// # Errors
     /// The plugin's own, or `invalid` where the model does not fit the ABI.
     pub fn open<'d>(&self, request: &OpenRequest<'d>) -> Result<PluginSession<'d>, Error> {
+        self.check_knows(&request.model)?;
         let layers = request.model.layers.iter().enumerate();
         let layers = layers
             .map(|(index, layer)| convert::layer_data(index, layer, request.model.source(index)))

@@ -9,7 +9,7 @@ use crate::branches::Source;
 /// else. A plugin that is built already answers `unsupported` to a kind that it does not know.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Layer {
-    /// 2-D convolution (cross-correlation) with a square kernel and a bias.
+    /// 2-D convolution (cross-correlation) with a square kernel.
     /// Weight (out, in, k, k); output size ⌊(size + 2·padding − k)/stride⌋ + 1.
     Conv2d {
         /// Output channels.
@@ -20,6 +20,8 @@ pub enum Layer {
         stride: usize,
         /// Zeros added on each side.
         padding: usize,
+        /// Whether a bias is added per channel. One without: since ABI 1.2.
+        bias: bool,
     },
     /// Batch normalisation with scale γ and shift β per channel (per feature
     /// after a linear layer). Training: x̂ = (x − mean)/√(var + ε) with the
@@ -54,10 +56,12 @@ pub enum Layer {
     },
     /// N×C×H×W to N×(C·H·W), row-major.
     Flatten,
-    /// y = x·Wᵀ + b with weight (out, in).
+    /// y = x·Wᵀ + b with weight (out, in); without a bias y = x·Wᵀ.
     Linear {
         /// Output features.
         out_features: usize,
+        /// Whether a bias is added. A layer without one: since ABI 1.2.
+        bias: bool,
     },
     /// Inverted dropout: in training each value is zeroed with probability
     /// `rate` and the others scaled by 1/(1 − rate); identity in prediction.
@@ -81,6 +85,11 @@ pub enum Layer {
 }
 
 impl Layer {
+    /// Whether a bias is left out that such a layer has unless it says otherwise.
+    pub fn is_without_bias(&self) -> bool {
+        matches!(self, Self::Conv2d { bias: false, .. } | Self::Linear { bias: false, .. })
+    }
+
     /// The field's name for the layer's kind, as error messages and reports use it.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -162,7 +171,7 @@ impl std::fmt::Display for Shape {
 pub(crate) fn output_shape(layer: &Layer, input: Shape) -> Result<Shape, String> {
     match (*layer, input) {
         (
-            Layer::Conv2d { out_channels, kernel, stride, padding },
+            Layer::Conv2d { out_channels, kernel, stride, padding, bias: _ },
             Shape::Image { channels, height, width },
         ) => {
             if out_channels == 0 {
@@ -186,7 +195,7 @@ pub(crate) fn output_shape(layer: &Layer, input: Shape) -> Result<Shape, String>
             Ok(Shape::Image { channels, height, width })
         }
         (Layer::Flatten, shape) => Ok(Shape::Vector(shape.len())),
-        (Layer::Linear { out_features }, Shape::Vector(features)) if out_features > 0 => {
+        (Layer::Linear { out_features, bias: _ }, Shape::Vector(features)) if out_features > 0 => {
             check_size(&[out_features, features])?;
             Ok(Shape::Vector(out_features))
         }

@@ -265,7 +265,7 @@ impl Model {
         }
     }
 
-    /// Every parameter tensor, in layer order: weight, bias; γ, β, running mean,
+    /// Every parameter tensor, in layer order: weight, bias where there is one; γ, β, running mean,
     /// running variance. This order is the order of all parameter lists.
     ///
     /// # Errors
@@ -285,15 +285,19 @@ impl Model {
                 });
             };
             match *layer {
-                Layer::Conv2d { out_channels, kernel, .. } => {
+                Layer::Conv2d { out_channels, kernel, bias, .. } => {
                     let taps = kernel * kernel;
                     let (fan_in, fan_out) = (input.channels() * taps, out_channels * taps);
                     push(Role::Weight, vec![out_channels, input.channels(), kernel, kernel], fan_in, fan_out);
-                    push(Role::Bias, vec![out_channels], fan_in, fan_out);
+                    if bias {
+                        push(Role::Bias, vec![out_channels], fan_in, fan_out);
+                    }
                 }
-                Layer::Linear { out_features } => {
+                Layer::Linear { out_features, bias } => {
                     push(Role::Weight, vec![out_features, input.len()], input.len(), out_features);
-                    push(Role::Bias, vec![out_features], input.len(), out_features);
+                    if bias {
+                        push(Role::Bias, vec![out_features], input.len(), out_features);
+                    }
                 }
                 Layer::BatchNorm { .. } => {
                     for role in [Role::Gamma, Role::Beta, Role::RunningMean, Role::RunningVariance] {
@@ -326,16 +330,25 @@ mod tests {
     }
 
     #[test]
+    fn a_layer_without_a_bias_has_a_weight_alone() {
+        let convolution = Layer::Conv2d { out_channels: 6, kernel: 5, stride: 1, padding: 0, bias: false };
+        let layers = vec![convolution, Layer::Flatten, Layer::Linear { out_features: 10, bias: false }];
+        let specs = model(image(1, 5, 5), layers).parameters().unwrap();
+        let found: Vec<_> = specs.iter().map(|spec| (&*spec.name, spec.fan_in, spec.len())).collect();
+        assert_eq!(found, [("0.weight", 25, 150), ("2.weight", 6, 60)]);
+    }
+
+    #[test]
     fn shapes_and_parameters_of_the_chapters_first_block() {
         let model = model(
             image(1, 28, 28),
             vec![
-                Layer::Conv2d { out_channels: 6, kernel: 5, stride: 1, padding: 0 },
+                Layer::Conv2d { out_channels: 6, kernel: 5, stride: 1, padding: 0, bias: true },
                 Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 },
                 Layer::Sigmoid,
                 Layer::MaxPool2d { window: 2, stride: 2 },
                 Layer::Flatten,
-                Layer::Linear { out_features: 10 },
+                Layer::Linear { out_features: 10, bias: true },
             ],
         );
         let shapes = model.shapes().unwrap();
@@ -376,12 +389,12 @@ mod tests {
             ),
             (
                 image(1, 28, 28),
-                Layer::Conv2d { out_channels: 1, kernel: huge, stride: 1, padding: huge },
+                Layer::Conv2d { out_channels: 1, kernel: huge, stride: 1, padding: huge, bias: true },
                 "layer 0 (conv2d) of model m: a tensor has 2³² values or more",
             ),
             (
                 Shape::Vector(1 << 20),
-                Layer::Linear { out_features: 1 << 20 },
+                Layer::Linear { out_features: 1 << 20, bias: true },
                 "layer 0 (linear) of model m: a tensor has 2³² values or more",
             ),
             (
@@ -399,7 +412,7 @@ mod tests {
     fn residual() -> Model {
         let layers = vec![
             Layer::Relu,
-            Layer::Conv2d { out_channels: 2, kernel: 3, stride: 1, padding: 1 },
+            Layer::Conv2d { out_channels: 2, kernel: 3, stride: 1, padding: 1, bias: true },
             Layer::Add { other: Source::Layer(0) },
             Layer::Flatten,
         ];
@@ -452,7 +465,8 @@ mod tests {
             (&other(Source::Layer(1)), 2, "it adds the output of layer 1 to itself"),
             (
                 &|model| {
-                    model.layers[1] = Layer::Conv2d { out_channels: 2, kernel: 3, stride: 1, padding: 0 }
+                    model.layers[1] =
+                        Layer::Conv2d { out_channels: 2, kernel: 3, stride: 1, padding: 0, bias: true }
                 },
                 2,
                 "it adds the output of layer 0, 2×4×3, to the output of layer 1, 2×2×1: both must have one shape",
@@ -489,9 +503,9 @@ mod tests {
             let model = model(
                 image(channels, height, width),
                 vec![
-                    Layer::Conv2d { out_channels, kernel, stride, padding },
+                    Layer::Conv2d { out_channels, kernel, stride, padding, bias: true },
                     Layer::Flatten,
-                    Layer::Linear { out_features: features as usize },
+                    Layer::Linear { out_features: features as usize, bias: true },
                 ],
             );
             if let Ok(parameters) = model.parameters() {

@@ -192,7 +192,7 @@ mod unit_tests {
     use trainmark_plugin::{Layer, Model, Shape};
 
     fn specs() -> Vec<ParameterSpec> {
-        let layers = vec![Layer::Linear { out_features: 1 }];
+        let layers = vec![Layer::Linear { out_features: 1, bias: true }];
         Model::new("m", Shape::Vector(2), layers).parameters().unwrap()
     }
 

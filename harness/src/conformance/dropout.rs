@@ -97,9 +97,9 @@ impl<'s, 'd> Trial<'s, 'd> {
         let classes = subject.workload.model.classes()?;
         let layers = vec![
             Layer::Flatten,
-            Layer::Linear { out_features: FEATURES },
+            Layer::Linear { out_features: FEATURES, bias: true },
             Layer::Dropout { rate },
-            Layer::Linear { out_features: classes },
+            Layer::Linear { out_features: classes, bias: true },
         ];
         let model = Model::new("dropout", subject.workload.model.input, layers);
         let labels = subject.dataset.train.labels;

@@ -336,7 +336,7 @@ mod unit_tests {
 
     #[test]
     fn the_rate_lifts_small_gradients_above_rounding() {
-        let layers = vec![Layer::Linear { out_features: 1 }];
+        let layers = vec![Layer::Linear { out_features: 1, bias: true }];
         let specs = Model::new("m", Shape::Vector(1), layers).parameters().unwrap();
         let rate = |weight: f64, bias: f64| {
             measurable_rate(&specs, &[vec![1.0], vec![1.0]], &[vec![weight], vec![bias]])

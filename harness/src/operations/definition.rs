@@ -138,11 +138,11 @@ fn image(channels: usize, height: usize, width: usize) -> Shape {
 }
 
 fn convolution(out_channels: usize, kernel: usize) -> Layer {
-    Layer::Conv2d { out_channels, kernel, stride: 1, padding: 0 }
+    Layer::Conv2d { out_channels, kernel, stride: 1, padding: 0, bias: true }
 }
 
 pub(super) fn linear(out_features: usize) -> Layer {
-    Layer::Linear { out_features }
+    Layer::Linear { out_features, bias: true }
 }
 
 fn lenet(name: &str, call: Call) -> Result<Operation, Error> {

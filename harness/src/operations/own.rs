@@ -58,7 +58,8 @@ fn single(name: String, input: Shape, layer: Layer, is_behind: bool) -> Result<O
     }
     match input {
         Shape::Image { channels, height, width } => {
-            let front = Layer::Conv2d { out_channels: channels, kernel: 1, stride: 1, padding: 0 };
+            let front =
+                Layer::Conv2d { out_channels: channels, kernel: 1, stride: 1, padding: 0, bias: true };
             behind(name, Shape::Image { channels: 1, height, width }, front, layer)
         }
         Shape::Vector(features) => {
@@ -75,7 +76,7 @@ fn addition(name: String, input: Shape) -> Operation {
         Shape::Image { channels, height, width } => (
             Shape::Image { channels: 1, height, width },
             "conv2d k1",
-            Layer::Conv2d { out_channels: channels, kernel: 1, stride: 1, padding: 0 },
+            Layer::Conv2d { out_channels: channels, kernel: 1, stride: 1, padding: 0, bias: true },
             0,
         ),
         Shape::Vector(features) => {

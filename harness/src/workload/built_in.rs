@@ -7,7 +7,7 @@ use super::{Workload, file};
 static BUILT_IN: LazyLock<Vec<Workload>> = LazyLock::new(|| FILES.iter().map(|text| parsed(text)).collect());
 
 /// The main one first, then its control and the smallest; the chapter's others and its exercises follow.
-const FILES: [&str; 15] = [
+const FILES: [&str; 16] = [
     include_str!("../../workloads/lenet-bn.toml"),
     include_str!("../../workloads/lenet.toml"),
     include_str!("../../workloads/softmax.toml"),
@@ -16,6 +16,7 @@ const FILES: [&str; 15] = [
     include_str!("../../workloads/lenet-bn-after.toml"),
     include_str!("../../workloads/lenet-bn-conv.toml"),
     include_str!("../../workloads/lenet-bn-linear.toml"),
+    include_str!("../../workloads/lenet-bn-no-bias.toml"),
     include_str!("../../workloads/lenet-dropout.toml"),
     include_str!("../../workloads/mlp.toml"),
     include_str!("../../workloads/mlp-bn.toml"),

@@ -13,7 +13,7 @@ const MOST_SIDE: usize = 1024;
 
 /// How each kind is written. What stands in brackets may be left out; the first word is its name.
 const FORMS: [&str; 12] = [
-    "conv2d 6 channels, 5×5[, stride 1][, padding 0]",
+    "conv2d 6 channels, 5×5[, stride 1][, padding 0][, no bias]",
     "batch_norm[ ε 1e-5][, momentum 0.1]",
     "sigmoid",
     "relu",
@@ -21,7 +21,7 @@ const FORMS: [&str; 12] = [
     "max_pool2d 2×2[, stride 2]",
     "avg_pool2d 2×2[, stride 2]",
     "flatten",
-    "linear 120",
+    "linear 120[, no bias]",
     "dropout 0.5",
     "resize 14×14",
     "add LABEL",
@@ -49,7 +49,7 @@ pub(super) fn has_options(layer: &Layer) -> bool {
 pub(super) fn describe(layer: &Layer) -> String {
     let kind = layer.kind();
     match *layer {
-        Layer::Conv2d { out_channels, kernel, stride, padding } => {
+        Layer::Conv2d { out_channels, kernel, stride, padding, bias } => {
             let mut text = format!("{kind} {out_channels} channels, {kernel}×{kernel}");
             // Writing to a string cannot fail.
             if stride != 1 {
@@ -58,17 +58,22 @@ pub(super) fn describe(layer: &Layer) -> String {
             if padding != 0 {
                 let _ = write!(text, ", padding {padding}");
             }
-            text
+            text + without(bias)
         }
         Layer::BatchNorm { epsilon, momentum } => format!("{kind} ε {epsilon:e}, momentum {momentum}"),
         Layer::MaxPool2d { window, stride } | Layer::AvgPool2d { window, stride } => {
             format!("{kind} {window}×{window}, stride {stride}")
         }
-        Layer::Linear { out_features } => format!("{kind} {out_features}"),
+        Layer::Linear { out_features, bias } => format!("{kind} {out_features}{}", without(bias)),
         Layer::Dropout { rate } => format!("{kind} {rate}"),
         Layer::Resize { height, width } => format!("{kind} {height}×{width}"),
         Layer::Sigmoid | Layer::Relu | Layer::Tanh | Layer::Flatten | Layer::Add { .. } => kind.into(),
     }
+}
+
+/// What stands behind a layer that has no bias.
+fn without(bias: bool) -> &'static str {
+    if bias { "" } else { ", no bias" }
 }
 
 /// What a line says.
@@ -167,6 +172,7 @@ impl<'t> Parts<'t> {
                 kernel: self.take(square)?,
                 stride: self.labelled("stride").unwrap_or(1),
                 padding: self.labelled("padding").unwrap_or(0),
+                bias: self.has_bias(),
             },
             "batch_norm" => Layer::BatchNorm {
                 epsilon: self.labelled("ε").or_else(|| self.labelled("epsilon")).unwrap_or(1e-5),
@@ -180,7 +186,7 @@ impl<'t> Parts<'t> {
                 let (window, stride) = self.pool()?;
                 Layer::AvgPool2d { window, stride }
             }
-            "linear" => Layer::Linear { out_features: self.take(number)? },
+            "linear" => Layer::Linear { out_features: self.take(number)?, bias: self.has_bias() },
             "dropout" => Layer::Dropout { rate: self.take(|part| part.parse().ok())? },
             "resize" => match self.take(|part| sides(part).filter(|sides| sides.len() == 2))?[..] {
                 [height, width] => Layer::Resize { height, width },
@@ -199,6 +205,11 @@ impl<'t> Parts<'t> {
     fn pool(&mut self) -> Option<(usize, usize)> {
         let window = self.take(square)?;
         Some((window, self.labelled("stride").unwrap_or(window)))
+    }
+
+    /// Whether nothing says `no bias`.
+    fn has_bias(&mut self) -> bool {
+        self.take(|part| (behind(part, "no")? == "bias").then_some(())).is_none()
     }
 
     /// The first part that is understood so.
@@ -253,9 +264,13 @@ mod tests {
     #[test]
     fn what_may_be_left_out_and_how_it_may_be_typed() {
         let layer = |text: &'static str| parse(text).map(|line| line.layer);
-        let conv2d = Layer::Conv2d { out_channels: 6, kernel: 5, stride: 1, padding: 2 };
+        let conv2d = Layer::Conv2d { out_channels: 6, kernel: 5, stride: 1, padding: 2, bias: true };
         assert_eq!(layer("conv2d 6 channels, 5x5, padding 2"), Ok(conv2d));
         assert_eq!(layer(" conv2d  padding 2 ,5 × 5, 6 channels"), Ok(conv2d));
+        let without = Layer::Conv2d { out_channels: 6, kernel: 5, stride: 1, padding: 0, bias: false };
+        assert_eq!(layer("conv2d no  bias, 6 channels, 5×5"), Ok(without));
+        assert_eq!(describe(&without), "conv2d 6 channels, 5×5, no bias");
+        assert_eq!(layer("linear 3, no bias"), Ok(Layer::Linear { out_features: 3, bias: false }));
         let batch_norm = Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 };
         assert_eq!(layer("batch_norm"), Ok(batch_norm));
         assert_eq!(layer("batch_norm epsilon 0.00001"), Ok(batch_norm));
@@ -277,6 +292,8 @@ mod tests {
             "batch_norm ε tiny",
             "linear",
             "linear -3",
+            "linear 3, bias",
+            "linear 3, no bias, no bias",
             "linear 99999999999999999999999",
             "sigmoid 3",
             "add",

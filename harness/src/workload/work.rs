@@ -49,7 +49,7 @@ fn count(layer: &Layer, input: Shape, output: Shape) -> u64 {
             let links = |input, output| links(input, output, kernel, stride, padding);
             (channels * out_channels) as u64 * links(height, out_height) * links(width, out_width)
         }
-        (Layer::Linear { out_features }, ..) => (out_features * input.len()) as u64,
+        (Layer::Linear { out_features, .. }, ..) => (out_features * input.len()) as u64,
         _ => 0,
     }
 }
@@ -77,7 +77,7 @@ mod tests {
     }
 
     fn convolution(kernel: usize, stride: usize, padding: usize) -> Layer {
-        Layer::Conv2d { out_channels: 3, kernel, stride, padding }
+        Layer::Conv2d { out_channels: 3, kernel, stride, padding, bias: true }
     }
 
     #[test]

@@ -33,8 +33,10 @@ fn convolution_with_any_kernel_stride_and_padding() {
         [(3, 1, 0, 6, 9), (3, 2, 1, 7, 8), (1, 1, 0, 5, 5), (5, 3, 2, 11, 9), (2, 2, 0, 8, 8)]
     {
         let (channels, out_channels) = (2, 3);
-        let model =
-            single(image(channels, height, width), Layer::Conv2d { out_channels, kernel, stride, padding });
+        let model = single(
+            image(channels, height, width),
+            Layer::Conv2d { out_channels, kernel, stride, padding, bias: true },
+        );
         let (parameters, input) = (parameters(&model), inputs(&model, 4));
         let Shape::Image { height: out_height, width: out_width, .. } = model.shapes().unwrap()[0] else {
             panic!("an image")
@@ -97,7 +99,7 @@ fn pooling_with_windows_that_tile_overlap_or_leave_a_rest() {
 fn pooling_behind_a_convolution_takes_its_order() {
     // The same numbers whether the pooling's rows are slices or gathered: a
     // resize to the same size puts the rows back in the contract's order.
-    let convolution = Layer::Conv2d { out_channels: 4, kernel: 3, stride: 1, padding: 0 };
+    let convolution = Layer::Conv2d { out_channels: 4, kernel: 3, stride: 1, padding: 0, bias: true };
     for pool in [Layer::MaxPool2d { window: 2, stride: 2 }, Layer::AvgPool2d { window: 2, stride: 2 }] {
         let sliced = model(image(2, 10, 14), &[convolution, Layer::Tanh, pool, Layer::Flatten]);
         let gathered = model(

@@ -69,14 +69,14 @@ const NORM: Layer = Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 };
 #[test]
 fn of_convolutions_with_strides_and_padding_and_of_average_pooling() {
     let layers = [
-        Layer::Conv2d { out_channels: 3, kernel: 3, stride: 1, padding: 1 },
+        Layer::Conv2d { out_channels: 3, kernel: 3, stride: 1, padding: 1, bias: true },
         Layer::Tanh,
         Layer::AvgPool2d { window: 2, stride: 2 },
-        Layer::Conv2d { out_channels: 4, kernel: 3, stride: 2, padding: 1 },
+        Layer::Conv2d { out_channels: 4, kernel: 3, stride: 2, padding: 1, bias: true },
         Layer::Sigmoid,
         Layer::AvgPool2d { window: 2, stride: 1 },
         Layer::Flatten,
-        Layer::Linear { out_features: 3 },
+        Layer::Linear { out_features: 3, bias: true },
     ];
     assert_gradients(&model(image(2, 12, 8), &layers), "none");
 }
@@ -84,16 +84,16 @@ fn of_convolutions_with_strides_and_padding_and_of_average_pooling() {
 #[test]
 fn of_batch_norm_both_ways() {
     let layers = [
-        Layer::Conv2d { out_channels: 4, kernel: 3, stride: 1, padding: 0 },
+        Layer::Conv2d { out_channels: 4, kernel: 3, stride: 1, padding: 0, bias: true },
         NORM,
         Layer::Sigmoid,
         Layer::AvgPool2d { window: 2, stride: 2 },
         Layer::Resize { height: 5, width: 4 },
         Layer::Flatten,
-        Layer::Linear { out_features: 5 },
+        Layer::Linear { out_features: 5, bias: true },
         NORM,
         Layer::Tanh,
-        Layer::Linear { out_features: 3 },
+        Layer::Linear { out_features: 3, bias: true },
     ];
     let model = model(image(1, 8, 10), &layers);
     assert_gradients(&model, "primitive");
@@ -103,10 +103,10 @@ fn of_batch_norm_both_ways() {
 #[test]
 fn of_max_pooling_with_windows_that_overlap() {
     let layers = [
-        Layer::Conv2d { out_channels: 2, kernel: 2, stride: 1, padding: 0 },
+        Layer::Conv2d { out_channels: 2, kernel: 2, stride: 1, padding: 0, bias: true },
         Layer::MaxPool2d { window: 3, stride: 1 },
         Layer::Flatten,
-        Layer::Linear { out_features: 3 },
+        Layer::Linear { out_features: 3, bias: true },
     ];
     assert_gradients(&model(image(1, 5, 5), &layers), "none");
 }
@@ -120,7 +120,11 @@ fn gradient_sum(layers: &[Layer], parameters: &[Vec<f32>]) -> f32 {
 
 #[test]
 fn of_relu_at_zero_is_zero() {
-    let layers = [Layer::Linear { out_features: 2 }, Layer::Relu, Layer::Linear { out_features: 2 }];
+    let layers = [
+        Layer::Linear { out_features: 2, bias: true },
+        Layer::Relu,
+        Layer::Linear { out_features: 2, bias: true },
+    ];
     let second = [vec![1.0, -1.0, 0.5, 2.0], vec![1.0, 0.0]];
     let at = |bias: f32| {
         let [weight, bias2] = second.clone();
@@ -134,7 +138,7 @@ fn of_relu_at_zero_is_zero() {
 fn of_a_single_value_are_no_nan_in_the_running_variance() {
     let model = model(
         Shape::Vector(4),
-        &[Layer::Linear { out_features: 3 }, NORM, Layer::Linear { out_features: 2 }],
+        &[Layer::Linear { out_features: 3, bias: true }, NORM, Layer::Linear { out_features: 2, bias: true }],
     );
     let (pixels, labels) = (pixels(4), [1]);
     let start = parameters(&model);

@@ -130,7 +130,7 @@ fn refusals_say_why() {
     let layers = [
         Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 },
         Layer::Flatten,
-        Layer::Linear { out_features: 2 },
+        Layer::Linear { out_features: 2, bias: true },
     ];
     let model = model(image(7, 2, 2), &layers);
     let (pixels, labels) = (pixels(28), [0]);
@@ -146,12 +146,12 @@ fn an_epoch_is_its_steps_and_both_compositions_agree_on_it() {
     let model = model(
         image(1, 8, 8),
         &[
-            Layer::Conv2d { out_channels: 4, kernel: 3, stride: 1, padding: 0 },
+            Layer::Conv2d { out_channels: 4, kernel: 3, stride: 1, padding: 0, bias: true },
             Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 },
             Layer::Sigmoid,
             Layer::MaxPool2d { window: 2, stride: 2 },
             Layer::Flatten,
-            Layer::Linear { out_features: 3 },
+            Layer::Linear { out_features: 3, bias: true },
         ],
     );
     let (pixels, labels): (_, Vec<u8>) = (pixels(7 * 64), (0..7).map(|sample| sample % 3).collect());
@@ -198,7 +198,7 @@ fn the_first_gpu_is_listed_and_where_there_is_no_driver_with_that_reason() {
         // dfdx itself would panic, and again at the driver's words for it.
         let (pixels, labels) = (pixels(4), [0]);
         let samples = Samples::new(&pixels, &labels);
-        let model = model(image(1, 2, 2), &[Layer::Flatten, Layer::Linear { out_features: 2 }]);
+        let model = model(image(1, 2, 2), &[Layer::Flatten, Layer::Linear { out_features: 2, bias: true }]);
         let request = OpenRequest::new(model, Dataset::new(samples, samples), 1, 0.1)
             .with_implementation("none")
             .with_device("cuda:0");

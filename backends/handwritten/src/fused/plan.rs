@@ -163,8 +163,9 @@ impl Rest<'_> {
         height: usize,
         width: usize,
     ) -> Option<ConvolutionStage> {
-        let is_wanted =
-            |layer: &Layer| matches!(layer, Layer::Conv2d { kernel: 3 | 5, stride: 1, padding: 0, .. });
+        let is_wanted = |layer: &Layer| {
+            matches!(layer, Layer::Conv2d { kernel: 3 | 5, stride: 1, padding: 0, bias: true, .. })
+        };
         let Layer::Conv2d { out_channels, kernel, .. } = self.take(is_wanted)? else { return None };
         let batch_norm = self.batch_norm();
         self.take(|layer| matches!(layer, Layer::Sigmoid))?;
@@ -184,9 +185,8 @@ impl Rest<'_> {
     }
 
     fn linear_stage(&mut self, inputs: usize) -> Option<LinearStage> {
-        let Layer::Linear { out_features } = self.take(|layer| matches!(layer, Layer::Linear { .. }))? else {
-            return None;
-        };
+        let is_wanted = |layer: &Layer| matches!(layer, Layer::Linear { bias: true, .. });
+        let Layer::Linear { out_features, .. } = self.take(is_wanted)? else { return None };
         let batch_norm = self.batch_norm();
         let sigmoid = self.take(|layer| matches!(layer, Layer::Sigmoid)).is_some();
         let first_parameter = self.count(batch_norm);

@@ -279,20 +279,20 @@ fn lenet_with_batch_norm() -> Model {
     let batch_norm = Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 };
     let convolution = |out_channels| {
         [
-            Layer::Conv2d { out_channels, kernel: 5, stride: 1, padding: 0 },
+            Layer::Conv2d { out_channels, kernel: 5, stride: 1, padding: 0, bias: true },
             batch_norm,
             Layer::Sigmoid,
             Layer::MaxPool2d { window: 2, stride: 2 },
         ]
     };
-    let linear = |out_features| [Layer::Linear { out_features }, batch_norm, Layer::Sigmoid];
+    let linear = |out_features| [Layer::Linear { out_features, bias: true }, batch_norm, Layer::Sigmoid];
     let layers = [
         &convolution(6)[..],
         &convolution(16)[..],
         &[Layer::Flatten][..],
         &linear(120)[..],
         &linear(84)[..],
-        &[Layer::Linear { out_features: CLASSES }][..],
+        &[Layer::Linear { out_features: CLASSES, bias: true }][..],
     ];
     Model::new("lenet-bn", Shape::Image { channels: 1, height: 28, width: 28 }, layers.concat())
 }

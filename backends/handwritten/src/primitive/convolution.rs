@@ -120,8 +120,14 @@ impl Convolution {
         &block[(channel * self.rows.outputs + row) * self.columns.outputs..][..self.columns.outputs]
     }
 
-    /// out\[o, r, c] = bias\[o] + Σᵢ Σᵤ Σᵥ weight\[o, i, u, v] · in\[i, y, x]
-    pub(super) fn forward(&self, weight: &[f32], bias: &[f32], input: &[Lanes], output: &mut [Lanes]) {
+    /// out\[o, r, c] = bias\[o] + Σᵢ Σᵤ Σᵥ weight\[o, i, u, v] · in\[i, y, x]; no bias counts as 0.
+    pub(super) fn forward(
+        &self,
+        weight: &[f32],
+        bias: Option<&[f32]>,
+        input: &[Lanes],
+        output: &mut [Lanes],
+    ) {
         let blocks = input.chunks_exact(self.input_len()).zip(output.chunks_exact_mut(self.output_len()));
         for (input, output) in blocks {
             for_channel_groups!(self.out_channels, self.forward_channels(weight, bias, input, output));
@@ -133,13 +139,14 @@ impl Convolution {
         &self,
         first: usize,
         weight: &[f32],
-        bias: &[f32],
+        bias: Option<&[f32]>,
         input: &[Lanes],
         output: &mut [Lanes],
     ) {
         for (r, rows) in self.rows.of_output.iter().enumerate() {
             for (c, columns) in self.columns.of_output.iter().enumerate() {
-                let mut sums: [Lanes; N] = array::from_fn(|n| Lanes::splat(bias[first + n]));
+                let bias = |n| bias.map_or(0.0, |bias| bias[first + n]);
+                let mut sums: [Lanes; N] = array::from_fn(|n| Lanes::splat(bias(n)));
                 for i in 0..self.in_channels {
                     for &Link(u, y) in rows {
                         let input = self.input_row(input, i, y);
@@ -263,7 +270,7 @@ mod tests {
         let convolution = Convolution::new((1, 1, 3), (1, 1, 2), 1, 1, 0);
         let input: Vec<Lanes> = [1.0, 2.0, 3.0].map(Lanes::splat).to_vec();
         let mut output = vec![Lanes::ZERO; 2];
-        convolution.forward(&[2.0], &[0.5], &input, &mut output);
+        convolution.forward(&[2.0], Some(&[0.5]), &input, &mut output);
         assert_eq!(output, [2.5, 4.5].map(Lanes::splat));
     }
 }

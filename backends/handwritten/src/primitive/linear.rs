@@ -7,15 +7,22 @@ use super::layout::Lanes;
 pub(super) struct Linear {
     pub(super) inputs: usize,
     pub(super) outputs: usize,
+    pub(super) bias: bool,
 }
 
 impl Linear {
-    /// out\[o] = bias\[o] + Σᵢ weight\[o, i] · in\[i]
-    pub(super) fn forward(&self, weight: &[f32], bias: &[f32], input: &[Lanes], output: &mut [Lanes]) {
+    /// out\[o] = bias\[o] + Σᵢ weight\[o, i] · in\[i]; no bias counts as 0.
+    pub(super) fn forward(
+        &self,
+        weight: &[f32],
+        bias: Option<&[f32]>,
+        input: &[Lanes],
+        output: &mut [Lanes],
+    ) {
         for (input, output) in input.chunks_exact(self.inputs).zip(output.chunks_exact_mut(self.outputs)) {
             for (o, output) in output.iter_mut().enumerate() {
                 let weight = &weight[o * self.inputs..][..self.inputs];
-                let mut sum = Lanes::splat(bias[o]);
+                let mut sum = Lanes::splat(bias.map_or(0.0, |bias| bias[o]));
                 for (&weight, input) in weight.iter().zip(input) {
                     sum.add_scaled(weight, input);
                 }

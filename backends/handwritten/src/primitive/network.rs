@@ -40,7 +40,7 @@ struct Stage {
 
 #[derive(Debug)]
 enum Operation {
-    Convolution(Convolution),
+    Convolution { convolution: Convolution, bias: bool },
     BatchNorm(BatchNorm),
     Activation(Activation),
     MaxPool(Pooling),
@@ -268,10 +268,14 @@ impl Stage {
         let input = self.input(before);
         let parameters = &parameters[self.first_parameter..];
         match &self.operation {
-            Operation::Convolution(convolution) => {
-                convolution.forward(&parameters[0], &parameters[1], input, output);
+            Operation::Convolution { convolution, bias } => {
+                let bias = bias.then(|| &*parameters[1]);
+                convolution.forward(&parameters[0], bias, input, output);
             }
-            Operation::Linear(linear) => linear.forward(&parameters[0], &parameters[1], input, output),
+            Operation::Linear(linear) => {
+                let bias = linear.bias.then(|| &*parameters[1]);
+                linear.forward(&parameters[0], bias, input, output);
+            }
             Operation::BatchNorm(batch_norm) => {
                 batch_norm.normalize(&parameters[0], &parameters[1], statistics, part, input, output);
             }
@@ -298,13 +302,18 @@ impl Stage {
     fn parameter_gradients(&self, pass: &Backward<'_>, gradients: &mut [Vec<f64>]) {
         let Backward { statistics, part, input, d_output, .. } = *pass;
         match (&self.operation, gradients) {
-            (Operation::Convolution(convolution), [d_weight, d_bias, ..]) => {
+            // What follows the weight is the bias, or where there is none the next layer's.
+            (Operation::Convolution { convolution, bias }, [d_weight, behind @ ..]) => {
                 convolution.weight_gradient(input, d_output, d_weight);
-                convolution.bias_gradient(d_output, d_bias);
+                if let (true, [d_bias, ..]) = (bias, behind) {
+                    convolution.bias_gradient(d_output, d_bias);
+                }
             }
-            (Operation::Linear(linear), [d_weight, d_bias, ..]) => {
+            (Operation::Linear(linear), [d_weight, behind @ ..]) => {
                 linear.weight_gradient(input, d_output, d_weight);
-                linear.bias_gradient(d_output, d_bias);
+                if let (true, [d_bias, ..]) = (linear.bias, behind) {
+                    linear.bias_gradient(d_output, d_bias);
+                }
             }
             (Operation::BatchNorm(batch_norm), [d_gamma, d_beta, ..]) => {
                 batch_norm.parameter_gradients(statistics, part, input, d_output, d_gamma, d_beta);
@@ -324,7 +333,7 @@ impl Stage {
     ) {
         let Backward { step, parameters, statistics, part, input, output, d_output } = *pass;
         match &self.operation {
-            Operation::Convolution(convolution) => {
+            Operation::Convolution { convolution, .. } => {
                 convolution.input_gradient(&parameters[0], d_output, d_input);
             }
             Operation::Linear(linear) => linear.input_gradient(&parameters[0], d_output, d_input),
@@ -360,13 +369,16 @@ impl Operation {
         let (in_plane, out_plane) = ((in_height, in_width), (out_height, out_width));
         let pooling = |window, stride| Pooling { input: in_plane, output: out_plane, window, stride };
         match *layer {
-            Layer::Conv2d { kernel, stride, padding, .. } => Self::Convolution(Convolution::new(
-                (in_channels, in_height, in_width),
-                (out_channels, out_height, out_width),
-                kernel,
-                stride,
-                padding,
-            )),
+            Layer::Conv2d { kernel, stride, padding, bias, .. } => Self::Convolution {
+                convolution: Convolution::new(
+                    (in_channels, in_height, in_width),
+                    (out_channels, out_height, out_width),
+                    kernel,
+                    stride,
+                    padding,
+                ),
+                bias,
+            },
             Layer::BatchNorm { epsilon, momentum } => {
                 let area = in_height * in_width;
                 Self::BatchNorm(BatchNorm { channels: in_channels, area, epsilon, momentum })
@@ -377,7 +389,9 @@ impl Operation {
             Layer::MaxPool2d { window, stride } => Self::MaxPool(pooling(window, stride)),
             Layer::AvgPool2d { window, stride } => Self::AveragePool(pooling(window, stride)),
             Layer::Flatten => Self::Flatten,
-            Layer::Linear { .. } => Self::Linear(Linear { inputs: input.len(), outputs: output.len() }),
+            Layer::Linear { bias, .. } => {
+                Self::Linear(Linear { inputs: input.len(), outputs: output.len(), bias })
+            }
             Layer::Resize { .. } => Self::Resize(Resize::new(in_plane, out_plane)),
             Layer::Dropout { rate } => Self::Dropout(Dropout { layer: index, units: input.len(), rate }),
             Layer::Add { .. } => Self::Add,

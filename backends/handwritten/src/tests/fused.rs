@@ -25,7 +25,7 @@ fn check_widths(case: &Case, threads: usize, values: usize) {
 
 /// The layers of a convolution stage.
 fn convolution(out_channels: usize, kernel: usize, has_batch_norm: bool) -> Vec<Layer> {
-    let convolution = Layer::Conv2d { out_channels, kernel, stride: 1, padding: 0 };
+    let convolution = Layer::Conv2d { out_channels, kernel, stride: 1, padding: 0, bias: true };
     let pool = Layer::MaxPool2d { window: 2, stride: 2 };
     let batch_norm = has_batch_norm.then_some(BATCH_NORM);
     [Some(convolution), batch_norm, Some(Layer::Sigmoid), Some(pool)].into_iter().flatten().collect()
@@ -35,7 +35,7 @@ fn convolution(out_channels: usize, kernel: usize, has_batch_norm: bool) -> Vec<
 fn linear(out_features: usize, has_batch_norm: bool, has_sigmoid: bool) -> Vec<Layer> {
     let batch_norm = has_batch_norm.then_some(BATCH_NORM);
     let sigmoid = has_sigmoid.then_some(Layer::Sigmoid);
-    [Some(Layer::Linear { out_features }), batch_norm, sigmoid].into_iter().flatten().collect()
+    [Some(Layer::Linear { out_features, bias: true }), batch_norm, sigmoid].into_iter().flatten().collect()
 }
 
 /// A random model of the form that is fused. Sizes are found from the last
@@ -234,8 +234,9 @@ fn other_models_are_left_to_the_readable_loops() {
         with(&stage)
     };
     for other in [
-        change(0, Layer::Conv2d { out_channels: 2, kernel: 3, stride: 1, padding: 1 }),
-        change(0, Layer::Conv2d { out_channels: 2, kernel: 2, stride: 1, padding: 0 }),
+        change(0, Layer::Conv2d { out_channels: 2, kernel: 3, stride: 1, padding: 1, bias: true }),
+        change(0, Layer::Conv2d { out_channels: 2, kernel: 2, stride: 1, padding: 0, bias: true }),
+        change(0, Layer::Conv2d { out_channels: 2, kernel: 3, stride: 1, padding: 0, bias: false }),
         change(2, Layer::Relu),
         change(3, Layer::AvgPool2d { window: 2, stride: 2 }),
         change(3, Layer::MaxPool2d { window: 2, stride: 1 }),

@@ -119,19 +119,19 @@ fn slope(case: &Case, parameters: &[Vec<f64>], index: usize, k: usize) -> f64 {
 /// through it both ways.
 pub(super) fn around(layer: Layer) -> Vec<Layer> {
     vec![
-        Layer::Conv2d { out_channels: 3, kernel: 2, stride: 1, padding: 0 },
+        Layer::Conv2d { out_channels: 3, kernel: 2, stride: 1, padding: 0, bias: true },
         layer,
         Layer::Flatten,
-        Layer::Linear { out_features: 3 },
+        Layer::Linear { out_features: 3, bias: true },
     ]
 }
 
 /// Every kind of layer that an image can go through.
 pub(super) fn image_layers() -> Vec<Layer> {
     vec![
-        Layer::Conv2d { out_channels: 2, kernel: 3, stride: 1, padding: 0 },
-        Layer::Conv2d { out_channels: 5, kernel: 3, stride: 2, padding: 2 },
-        Layer::Conv2d { out_channels: 1, kernel: 1, stride: 3, padding: 1 },
+        Layer::Conv2d { out_channels: 2, kernel: 3, stride: 1, padding: 0, bias: true },
+        Layer::Conv2d { out_channels: 5, kernel: 3, stride: 2, padding: 2, bias: false },
+        Layer::Conv2d { out_channels: 1, kernel: 1, stride: 3, padding: 1, bias: true },
         BATCH_NORM,
         Layer::Sigmoid,
         Layer::Relu,
@@ -158,13 +158,15 @@ fn every_layer_on_an_image() {
 
 #[test]
 fn every_layer_on_a_vector() {
-    for layer in [BATCH_NORM, Layer::Sigmoid, Layer::Relu, Layer::Tanh, Layer::Linear { out_features: 2 }] {
+    for layer in
+        [BATCH_NORM, Layer::Sigmoid, Layer::Relu, Layer::Tanh, Layer::Linear { out_features: 2, bias: true }]
+    {
         for (batch, threads) in [(1, 1), (2, 1), (17, 2), (40, 3)] {
             let layers = vec![
                 Layer::Flatten,
-                Layer::Linear { out_features: 5 },
+                Layer::Linear { out_features: 5, bias: true },
                 layer,
-                Layer::Linear { out_features: 3 },
+                Layer::Linear { out_features: 3, bias: true },
             ];
             check_step(&Case::new(model(image(1, 3, 3), layers), batch, 11), "builtin", threads, usize::MAX);
         }
@@ -186,12 +188,12 @@ fn all_batch_sizes_and_thread_counts() {
 fn batch_norm_after_the_activation_and_on_the_input() {
     let layers = vec![
         BATCH_NORM,
-        Layer::Conv2d { out_channels: 2, kernel: 3, stride: 1, padding: 1 },
+        Layer::Conv2d { out_channels: 2, kernel: 3, stride: 1, padding: 1, bias: true },
         Layer::Relu,
         BATCH_NORM,
         Layer::AvgPool2d { window: 2, stride: 2 },
         Layer::Flatten,
-        Layer::Linear { out_features: 3 },
+        Layer::Linear { out_features: 3, bias: true },
         BATCH_NORM,
     ];
     check_step(&Case::new(model(image(2, 5, 4), layers), 33, 5), "primitive", 2, usize::MAX);
@@ -201,8 +203,13 @@ fn batch_norm_after_the_activation_and_on_the_input() {
 /// read again where nothing has been trained before it, and where something has.
 #[test]
 fn ways_around_layers() {
-    let convolution =
-        |out_channels, kernel, padding| Layer::Conv2d { out_channels, kernel, stride: 1, padding };
+    let convolution = |out_channels, kernel, padding| Layer::Conv2d {
+        out_channels,
+        kernel,
+        stride: 1,
+        padding,
+        bias: true,
+    };
     let layers = vec![
         Layer::Sigmoid,
         Layer::Add { other: Source::Input },
@@ -214,7 +221,7 @@ fn ways_around_layers() {
         Layer::Add { other: Source::Layer(5) },
         Layer::Add { other: Source::Input },
         Layer::Flatten,
-        Layer::Linear { out_features: 3 },
+        Layer::Linear { out_features: 3, bias: true },
     ];
     let model = model(image(2, 5, 4), layers).with_source(6, Source::Layer(2));
     for (batch, threads) in [(1, 1), (17, 2), (40, 3)] {
@@ -224,8 +231,8 @@ fn ways_around_layers() {
 
 fn image_layer() -> impl Strategy<Value = Layer> {
     prop_oneof![
-        3 => (1..4_usize, 1..4_usize, 1..3_usize, 0..3_usize).prop_map(
-            |(out_channels, kernel, stride, padding)| Layer::Conv2d { out_channels, kernel, stride, padding }
+        3 => (1..4_usize, 1..4_usize, 1..3_usize, 0..3_usize, any::<bool>()).prop_map(
+            |(out_channels, kernel, stride, padding, bias)| Layer::Conv2d { out_channels, kernel, stride, padding, bias }
         ),
         1 => (1..4_usize, 1..4_usize).prop_map(|(window, stride)| Layer::MaxPool2d { window, stride }),
         1 => (1..4_usize, 1..4_usize).prop_map(|(window, stride)| Layer::AvgPool2d { window, stride }),
@@ -239,7 +246,8 @@ fn any_layer() -> impl Strategy<Value = Layer> {
 }
 
 fn vector_layer() -> impl Strategy<Value = Layer> {
-    prop_oneof![(1..6_usize).prop_map(|out_features| Layer::Linear { out_features }), any_layer()]
+    let linear = (1..6_usize, any::<bool>());
+    prop_oneof![linear.prop_map(|(out_features, bias)| Layer::Linear { out_features, bias }), any_layer()]
 }
 
 /// A random model; layers that do not fit are left out.
@@ -248,7 +256,7 @@ pub(super) fn any_case() -> impl Strategy<Value = Case> {
         proptest::collection::vec(image_layer(), 0..5),
         Just(vec![Layer::Flatten]),
         proptest::collection::vec(vector_layer(), 0..4),
-        Just(vec![Layer::Linear { out_features: 3 }]),
+        Just(vec![Layer::Linear { out_features: 3, bias: true }]),
     );
     let shape = (1..3_usize, 3..8_usize, 3..8_usize);
     (shape, layers, 2..40_usize, any::<u64>()).prop_map(|(shape, layers, batch, seed)| {

@@ -104,15 +104,15 @@ fn small_network() -> Model {
     model(
         image(1, 8, 8),
         vec![
-            Layer::Conv2d { out_channels: 3, kernel: 3, stride: 1, padding: 0 },
+            Layer::Conv2d { out_channels: 3, kernel: 3, stride: 1, padding: 0, bias: true },
             BATCH_NORM,
             Layer::Sigmoid,
             Layer::MaxPool2d { window: 2, stride: 2 },
             Layer::Flatten,
-            Layer::Linear { out_features: 6 },
+            Layer::Linear { out_features: 6, bias: true },
             BATCH_NORM,
             Layer::Sigmoid,
-            Layer::Linear { out_features: 4 },
+            Layer::Linear { out_features: 4, bias: true },
         ],
     )
 }

@@ -97,8 +97,8 @@ fn forward_sample(layer: &Layer, input: Shape, output: Shape, own: &[&[f64]], x:
         Layer::Relu => map(|x| x.max(0.0)),
         Layer::Tanh => map(f64::tanh),
         Layer::Flatten => x.to_vec(),
-        Layer::Linear { out_features } => (0..out_features)
-            .map(|o| own[1][o] + (0..x.len()).map(|i| own[0][o * x.len() + i] * x[i]).sum::<f64>())
+        Layer::Linear { out_features, bias } => (0..out_features)
+            .map(|o| if bias { own[1][o] } else { 0.0 } + (0..x.len()).map(|i| own[0][o * x.len() + i] * x[i]).sum::<f64>())
             .collect(),
         Layer::BatchNorm { .. } | Layer::Dropout { .. } => panic!("{} is not done here", layer.kind()),
         _ => forward_image(layer, input, output, own, x),
@@ -121,8 +121,8 @@ fn forward_image(layer: &Layer, input: Shape, output: Shape, own: &[&[f64]], x: 
             .map(move |(row, column)| pixel(channel, row as isize, column as isize))
     };
     let value = |channel: usize, row: usize, column: usize| match *layer {
-        Layer::Conv2d { kernel, stride, padding, .. } => {
-            let mut sum = own[1][channel];
+        Layer::Conv2d { kernel, stride, padding, bias, .. } => {
+            let mut sum = if bias { own[1][channel] } else { 0.0 };
             for i in 0..channels {
                 for u in 0..kernel {
                     for v in 0..kernel {

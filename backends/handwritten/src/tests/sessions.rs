@@ -148,7 +148,8 @@ fn what_cannot_be_done_is_said() {
 /// Weights of 0 and pixels of 1: a weight's gradient is what dropout has let through.
 #[test]
 fn dropout_chooses_anew_in_each_step_alike_with_any_threads_and_rests_in_prediction() {
-    let layers = vec![Layer::Flatten, Layer::Dropout { rate: 0.25 }, Layer::Linear { out_features: 2 }];
+    let layers =
+        vec![Layer::Flatten, Layer::Dropout { rate: 0.25 }, Layer::Linear { out_features: 2, bias: true }];
     let mut case = Case::new(model(image(1, 8, 8), layers), 40, 32);
     case.pixels.fill(255);
     case.parameters.iter_mut().for_each(|tensor| tensor.fill(0.0));

@@ -12,12 +12,12 @@ fn an_epoch_is_its_steps_to_the_last_bit() {
     let labels = (0..count).map(|sample| (sample * 7 % 3) as u8).collect();
     let images = Images { height: 6, width: 6, pixels, labels };
     let layers = [
-        Layer::Conv2d { out_channels: 2, kernel: 3, stride: 1, padding: 0 },
+        Layer::Conv2d { out_channels: 2, kernel: 3, stride: 1, padding: 0, bias: true },
         Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 },
         Layer::Sigmoid,
         Layer::MaxPool2d { window: 2, stride: 2 },
         Layer::Flatten,
-        Layer::Linear { out_features: 3 },
+        Layer::Linear { out_features: 3, bias: true },
     ];
     let lengths = [18, 2, 2, 2, 2, 2, 24, 3];
     let start = lengths.map(|length| (0..length).map(|i| (i % 5) as f32 / 4.0 - 0.4).collect::<Vec<_>>());
@@ -48,7 +48,7 @@ fn an_epoch_is_its_steps_to_the_last_bit() {
 #[test]
 fn a_prediction_does_not_depend_on_its_batches() {
     let images = Images { height: 1, width: 2, pixels: (1..=14).collect(), labels: vec![0; 7] };
-    let layers = [Layer::Flatten, Layer::Linear { out_features: 2 }];
+    let layers = [Layer::Flatten, Layer::Linear { out_features: 2, bias: true }];
     let mut session = images.open(&layers, "none", "cpu").unwrap();
     session.set_parameters(&[&[255.0, 0.0, 0.0, 255.0], &[0.0, 0.5]]).unwrap();
     let indices = [6, 0, 3, 1, 5];

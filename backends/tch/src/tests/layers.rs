@@ -13,7 +13,7 @@ fn ones(length: usize) -> Vec<f32> {
 #[test]
 fn convolution_steps_over_a_padded_image() {
     let image = Images::one(&[&[1, 0, 1], &[1, 1, 0], &[1, 1, 1]]);
-    let layers = [Layer::Conv2d { out_channels: 1, kernel: 2, stride: 2, padding: 1 }, FLATTEN];
+    let layers = [Layer::Conv2d { out_channels: 1, kernel: 2, stride: 2, padding: 1, bias: true }, FLATTEN];
     // With zeros around it the image is 5×5; windows begin at 0 and 2.
     let weight = [1.0, 2.0, 4.0, 8.0];
     assert_eq!(image.logits(&layers, &[&weight, &[0.5]], 4), [8.5, 8.5, 10.5, 13.5]);
@@ -43,10 +43,10 @@ fn resize_takes_the_nearest_pixel_before() {
 fn a_resized_image_passes_its_gradient_to_the_pixel_it_came_from() {
     let image = Images::one(&[&[1]]);
     let layers = [
-        Layer::Conv2d { out_channels: 1, kernel: 1, stride: 1, padding: 0 },
+        Layer::Conv2d { out_channels: 1, kernel: 1, stride: 1, padding: 0, bias: true },
         Layer::Resize { height: 1, width: 2 },
         FLATTEN,
-        Layer::Linear { out_features: 2 },
+        Layer::Linear { out_features: 2, bias: true },
     ];
     let mut session = image.open(&layers, "none", "cpu").unwrap();
     session.set_parameters(&[&[0.0], &[0.0], &[1.0, 2.0, 0.0, 0.0], &[0.0, 0.0]]).unwrap();
@@ -59,7 +59,7 @@ fn a_resized_image_passes_its_gradient_to_the_pixel_it_came_from() {
 #[test]
 fn relu_has_no_gradient_at_zero() {
     let image = Images::one(&[&[1]]);
-    let layers = [FLATTEN, Layer::Linear { out_features: 2 }, Layer::Relu];
+    let layers = [FLATTEN, Layer::Linear { out_features: 2, bias: true }, Layer::Relu];
     let start: [&[f32]; 2] = [&[0.0, 1.0], &[0.0, 0.0]];
     let mut session = image.open(&layers, "none", "cpu").unwrap();
     session.set_parameters(&start).unwrap();
@@ -85,11 +85,11 @@ fn tanh_and_sigmoid_are_what_they_are_called() {
 fn dropout_scales_what_survives_and_rests_in_prediction() {
     let width = 1000;
     let image = Images { height: 1, width, pixels: vec![255; width], labels: vec![0] };
-    let layers = [FLATTEN, Layer::Dropout { rate: 0.75 }, Layer::Linear { out_features: 1 }];
+    let layers = [FLATTEN, Layer::Dropout { rate: 0.75 }, Layer::Linear { out_features: 1, bias: true }];
     assert_eq!(image.logits(&layers, &[&ones(width), &[0.0]], 1), [width as f32]);
 
     // The gradient of each weight is its input: 0 where it was dropped, else 1/(1 − ¾).
-    let layers = [FLATTEN, Layer::Dropout { rate: 0.75 }, Layer::Linear { out_features: 2 }];
+    let layers = [FLATTEN, Layer::Dropout { rate: 0.75 }, Layer::Linear { out_features: 2, bias: true }];
     let mut session = image.open(&layers, "none", "cpu").unwrap();
     session.set_parameters(&[&vec![0.0; 2 * width], &[0.0, 0.0]]).unwrap();
     session.train_step(&[0]).unwrap();

@@ -8,7 +8,7 @@ use crate::Tch;
 const BATCH_NORM: Layer = Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 };
 
 fn after_linear() -> [Layer; 4] {
-    [BATCH_NORM, Layer::Flatten, Layer::Linear { out_features: 2 }, BATCH_NORM]
+    [BATCH_NORM, Layer::Flatten, Layer::Linear { out_features: 2, bias: true }, BATCH_NORM]
 }
 
 const LENGTHS: [usize; 10] = [1, 1, 1, 1, 4, 2, 2, 2, 2, 2];

@@ -12,7 +12,7 @@ use super::{Backward, Differentiable, Gradients, Mode};
 /// - db(o) = Σ dy(n,o,i,j) over n, i, j;
 /// - dx(n, c, s·i + u − p, s·j + v − p) += dy(n,o,i,j) · w(o,c,u,v);
 ///
-/// where x is 0 outside the image.
+/// where x is 0 outside the image, and b is 0 without a bias among the parameters.
 pub struct Convolution {
     /// c.
     pub in_channels: usize,
@@ -90,13 +90,14 @@ impl Convolution {
 
 impl Differentiable for Convolution {
     fn forward(&self, parameters: &[Vec<f64>], input: &[f64], _: Mode) -> Vec<f64> {
-        let (weights, biases) = (&parameters[0], &parameters[1]);
+        let weights = &parameters[0];
         let area = self.output.0 * self.output.1;
         let mut output = Vec::with_capacity(input.len() / self.input_len() * self.output_len());
         for image in input.chunks_exact(self.input_len()) {
             let start = output.len();
-            for &bias in biases {
-                output.resize(output.len() + area, bias);
+            match parameters.get(1) {
+                Some(biases) => biases.iter().for_each(|&bias| output.resize(output.len() + area, bias)),
+                None => output.resize(start + self.output_len(), 0.0),
             }
             let maps = &mut output[start..];
             self.for_each_row(|row| {
@@ -143,7 +144,9 @@ impl Differentiable for Convolution {
                 });
             }
         }
-        Gradients { input: d_input, parameters: vec![d_weights, d_biases] }
+        let mut parameters = vec![d_weights, d_biases];
+        parameters.truncate(pass.parameters.len());
+        Gradients { input: d_input, parameters }
     }
 
     fn computes_samples_alone(&self) -> bool {

@@ -25,20 +25,27 @@ fn pool() -> impl Strategy<Value = Layer> {
 }
 
 fn model() -> impl Strategy<Value = Model> {
-    let convolution = (1_usize..=3, 1_usize..=3, 1_usize..=2, 0_usize..=1).prop_map(
-        |(out_channels, kernel, stride, padding)| Layer::Conv2d { out_channels, kernel, stride, padding },
+    let convolution = (1_usize..=3, 1_usize..=3, 1_usize..=2, 0_usize..=1, any::<bool>()).prop_map(
+        |(out_channels, kernel, stride, padding, bias)| Layer::Conv2d {
+            out_channels,
+            kernel,
+            stride,
+            padding,
+            bias,
+        },
     );
     let norm = || prop::option::of(Just(NORM));
     let resize = prop::option::of((6_usize..=9, 6_usize..=9));
-    (1_usize..=2, resize, convolution, norm(), activation(), pool(), norm(), 2_usize..=4).prop_map(
-        |(channels, resize, convolution, image_norm, activation, pool, norm, classes)| {
+    let vector = (norm(), 2_usize..=4, any::<bool>());
+    (1_usize..=2, resize, convolution, norm(), activation(), pool(), vector).prop_map(
+        |(channels, resize, convolution, image_norm, activation, pool, (norm, classes, bias))| {
             let mut layers = Vec::new();
             layers.extend(resize.map(|(height, width)| Layer::Resize { height, width }));
             layers.push(convolution);
             layers.extend(image_norm);
-            layers.extend([activation, pool, Layer::Flatten, Layer::Linear { out_features: 3 }]);
+            layers.extend([activation, pool, Layer::Flatten, Layer::Linear { out_features: 3, bias }]);
             layers.extend(norm);
-            layers.extend([Layer::Tanh, Layer::Linear { out_features: classes }]);
+            layers.extend([Layer::Tanh, Layer::Linear { out_features: classes, bias: true }]);
             Model::new("random", Shape::Image { channels, height: 7, width: 8 }, layers)
         },
     )
@@ -55,6 +62,7 @@ fn residual() -> impl Strategy<Value = Model> {
                 kernel,
                 stride,
                 padding: kernel / 2,
+                bias: true,
             };
             let layers = vec![
                 convolution(2, 3, 1),
@@ -68,11 +76,11 @@ fn residual() -> impl Strategy<Value = Model> {
                 Layer::Add { other: Source::Layer(6) },
                 pool,
                 Layer::Flatten,
-                Layer::Linear { out_features: 3 },
+                Layer::Linear { out_features: 3, bias: true },
                 Layer::Flatten,
-                Layer::Linear { out_features: 3 },
+                Layer::Linear { out_features: 3, bias: true },
                 Layer::Flatten,
-                Layer::Linear { out_features: 3 },
+                Layer::Linear { out_features: 3, bias: true },
                 Layer::Add { other: Source::Layer(11) },
                 Layer::Add { other: Source::Layer(13) },
             ];
@@ -162,7 +170,7 @@ fn a_step_goes_down_the_gradient_and_moves_the_running_statistics() {
     let model = Model::new(
         "small",
         Shape::Vector(3),
-        [Layer::Linear { out_features: 2 }, Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 }],
+        [Layer::Linear { out_features: 2, bias: true }, Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 }],
     );
     let (mut reference, batch) = instance(&model, 1);
     let before = reference.parameters().to_vec();
@@ -184,7 +192,7 @@ fn dropout_is_unsupported() {
     let model = Model::new(
         "dropping",
         Shape::Vector(3),
-        [Layer::Dropout { rate: 0.5 }, Layer::Linear { out_features: 2 }],
+        [Layer::Dropout { rate: 0.5 }, Layer::Linear { out_features: 2, bias: true }],
     );
     let error = Reference::new(&model, RunningVariance::UnbiasedFromOne, 0.1).err().unwrap();
     assert_eq!(

@@ -5,6 +5,7 @@ use super::{Backward, Differentiable, Gradients, Mode};
 /// With weight w(o, i):
 ///
 /// - y(n,o) = b(o) + Σᵢ w(o,i)·x(n,i);
+/// - without a bias among the parameters, b(o) = 0;
 /// - dw(o,i) = Σₙ dy(n,o)·x(n,i), db(o) = Σₙ dy(n,o), dx(n,i) = Σₒ dy(n,o)·w(o,i).
 pub(crate) struct Linear {
     pub(crate) in_features: usize,
@@ -13,11 +14,11 @@ pub(crate) struct Linear {
 
 impl Differentiable for Linear {
     fn forward(&self, parameters: &[Vec<f64>], input: &[f64], _: Mode) -> Vec<f64> {
-        let (weights, biases) = (&parameters[0], &parameters[1]);
+        let bias = |output: usize| parameters.get(1).map_or(0.0, |biases| biases[output]);
         let mut output = Vec::with_capacity(input.len() / self.in_features * self.out_features);
         for sample in input.chunks_exact(self.in_features) {
-            let rows = weights.chunks_exact(self.in_features).zip(biases);
-            output.extend(rows.map(|(row, bias)| bias + dot(row, sample)));
+            let rows = parameters[0].chunks_exact(self.in_features).enumerate();
+            output.extend(rows.map(|(output, row)| bias(output) + dot(row, sample)));
         }
         output
     }
@@ -38,7 +39,9 @@ impl Differentiable for Linear {
                 d_sample.iter_mut().zip(&weights[row]).for_each(|(dx, w)| *dx += dy * w);
             }
         }
-        Gradients { input: d_input, parameters: vec![d_weights, d_biases] }
+        let mut parameters = vec![d_weights, d_biases];
+        parameters.truncate(pass.parameters.len());
+        Gradients { input: d_input, parameters }
     }
 
     fn computes_samples_alone(&self) -> bool {

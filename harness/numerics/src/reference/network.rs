@@ -369,7 +369,8 @@ fn operation(
     let (input_sides, output_sides) = (sides(input), sides(output));
     let windows = |window, stride| Windows { input: input_sides, output: output_sides, window, stride };
     Ok(match *layer {
-        Layer::Conv2d { out_channels, kernel, stride, padding } => Box::new(Convolution {
+        // Whether there is a bias is told by the parameters.
+        Layer::Conv2d { out_channels, kernel, stride, padding, bias: _ } => Box::new(Convolution {
             in_channels: input.channels(),
             input: input_sides,
             out_channels,
@@ -395,7 +396,9 @@ fn operation(
         Layer::AvgPool2d { window, stride } => Box::new(AvgPool(windows(window, stride))),
         // The sum is what it is given.
         Layer::Flatten | Layer::Add { .. } => Box::new(Flatten),
-        Layer::Linear { out_features } => Box::new(Linear { in_features: input.len(), out_features }),
+        Layer::Linear { out_features, bias: _ } => {
+            Box::new(Linear { in_features: input.len(), out_features })
+        }
         Layer::Resize { .. } => Box::new(Resize { input: input_sides, output: output_sides }),
         // What lets everything through draws nothing.
         Layer::Dropout { rate: 0.0 } => Box::new(Flatten),

@@ -49,14 +49,14 @@ static void forward(const struct node *node, const float *x, float *y, size_t sa
     const size_t count = find_taps(node->layer, position, taps);
     for (size_t o = 0; o < out.channels; o++) {
       float *row = y + (o * positions + position) * samples;
-      for (size_t n = 0; n < samples; n++) row[n] = bias[o];
+      for (size_t n = 0; n < samples; n++) row[n] = bias ? bias[o] : 0.0f;
       for (size_t t = 0; t < count; t++)
         add_scaled(row, weight[o * kernel + taps[t].weight], x + taps[t].input * samples, samples);
     }
   }
 }
 
-// With sums over the samples n and the positions (i, j) at which a tap is inside:
+// Without a bias b(o) = 0, and its memory is null. With sums over the samples n and the positions (i, j) at which a tap is inside:
 //
 //     dw(o, tap) = Σ_n,i,j dy(o, i, j)·x(tap)     db(o) = Σ_n,i,j dy(o, i, j)
 //     dx(tap) = Σ_o,i,j w(o, tap)·dy(o, i, j)
@@ -68,13 +68,13 @@ static void backward(const struct node *node, const struct backward *pass) {
   double *weight_gradient = node->gradients[0], *bias_gradient = node->gradients[1];
   struct tap *taps = node->own;
   memset(weight_gradient, 0, out.channels * kernel * sizeof *weight_gradient);
-  memset(bias_gradient, 0, out.channels * sizeof *bias_gradient);
+  if (bias_gradient) memset(bias_gradient, 0, out.channels * sizeof *bias_gradient);
   if (pass->dx) memset(pass->dx, 0, shape_size(in) * samples * sizeof *pass->dx);
   for (size_t position = 0; position < positions; position++) {
     const size_t count = find_taps(node->layer, position, taps);
     for (size_t o = 0; o < out.channels; o++) {
       const float *dy = pass->dy + (o * positions + position) * samples;
-      bias_gradient[o] += row_sum(dy, samples);
+      if (bias_gradient) bias_gradient[o] += row_sum(dy, samples);
       for (size_t t = 0; t < count; t++)
         weight_gradient[o * kernel + taps[t].weight] += dot(dy, pass->x + taps[t].input * samples, samples);
     }

@@ -12,12 +12,12 @@ static void forward(const struct node *node, const float *x, float *y, size_t sa
   const float *weight = node->parameters[0], *bias = node->parameters[1];
   for (size_t o = 0; o < outputs; o++) {
     float *row = y + o * samples;
-    for (size_t n = 0; n < samples; n++) row[n] = bias[o];
+    for (size_t n = 0; n < samples; n++) row[n] = bias ? bias[o] : 0.0f;
     for (size_t f = 0; f < inputs; f++) add_scaled(row, weight[o * inputs + f], x + f * samples, samples);
   }
 }
 
-// With sums over the samples n of the batch:
+// Without a bias b(o) = 0, and its memory is null. With sums over the samples n of the batch:
 //
 //     dw(o, f) = Σ_n dy(o)·x(f)     db(o) = Σ_n dy(o)     dx(f) = Σ_o w(o, f)·dy(o)
 static void backward(const struct node *node, const struct backward *pass) {
@@ -27,7 +27,7 @@ static void backward(const struct node *node, const struct backward *pass) {
     const float *dy = pass->dy + o * samples;
     for (size_t f = 0; f < inputs; f++)
       node->gradients[0][o * inputs + f] = dot(dy, pass->x + f * samples, samples);
-    node->gradients[1][o] = row_sum(dy, samples);
+    if (node->gradients[1]) node->gradients[1][o] = row_sum(dy, samples);
   }
   if (!pass->dx) return;
   const float *weight = node->parameters[0];

@@ -47,11 +47,12 @@ static size_t windows(uint64_t length, uint32_t size, uint32_t stride) {
 // ---- Shape and parameters of each kind of layer ------------------------------
 // Each answers why the layer does not fit its input, or NULL where it does.
 
-static const char *set_parameters(struct layer *layer, const uint64_t weight[4], size_t bias) {
+// The bias has a value for each output channel.
+static const char *set_parameters(struct layer *layer, const uint64_t weight[4]) {
   if (!is_possible(weight)) return "its weight is empty or has 2^32 values or more";
-  layer->parameter_count = 2;
+  layer->parameter_count = layer->options.without_bias ? 1 : 2;
   layer->lengths[0] = (size_t)(weight[0] * weight[1] * weight[2] * weight[3]);
-  layer->lengths[1] = bias;
+  layer->lengths[1] = layer->options.without_bias ? 0 : (size_t)weight[0];
   return NULL;
 }
 
@@ -62,7 +63,7 @@ static const char *fit_convolution(struct layer *layer) {
   layer->output.height = windows(layer->input.height + padding, o->window, o->stride);
   layer->output.width = windows(layer->input.width + padding, o->window, o->stride);
   const uint64_t weight[4] = {o->channels, layer->input.channels, o->window, o->window};
-  return set_parameters(layer, weight, o->channels);
+  return set_parameters(layer, weight);
 }
 
 static const char *fit_pooling(struct layer *layer) {
@@ -75,7 +76,7 @@ static const char *fit_pooling(struct layer *layer) {
 static const char *fit_linear(struct layer *layer) {
   layer->output.channels = layer->options.channels;
   const uint64_t weight[4] = {layer->options.channels, layer->input.channels, 1, 1};
-  return set_parameters(layer, weight, layer->options.channels);
+  return set_parameters(layer, weight);
 }
 
 static const char *fit_batch_norm(struct layer *layer) {

@@ -25,7 +25,7 @@ struct layer {
   size_t reads[2];
   size_t read_count;
   struct shape input, output;
-  size_t parameter_count;          // 0; 2 for weight and bias; 4 for a batch norm
+  size_t parameter_count;          // 0; 1 for a weight, 2 for weight and bias; 4 for a batch norm
   size_t lengths[MAX_PARAMETERS];  // values in each of them
 };
 

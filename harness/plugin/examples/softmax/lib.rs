@@ -35,14 +35,16 @@ impl Backend for Softmax {
 
 /// A model that cannot be done faithfully is refused, and the message says why.
 fn classes(model: &Model) -> Result<usize, Error> {
-    if let [Layer::Flatten, Layer::Linear { out_features }] = model.layers[..] {
+    if let [Layer::Flatten, Layer::Linear { out_features, bias: true }] = model.layers[..] {
         return Ok(out_features);
     }
     let expected = ["flatten", "linear"];
-    let mut layers = model.layers.iter().map(Layer::kind).enumerate();
-    let other = layers.find(|&(index, kind)| expected.get(index) != Some(&kind));
-    let (index, kind) = other.unwrap_or((model.layers.len(), "end of the model"));
-    Err(Error::unsupported(format!("layer {index} ({kind}): only flatten, linear can be trained")))
+    let is_other =
+        |index, layer: &Layer| expected.get(index) != Some(&layer.kind()) || layer.is_without_bias();
+    let other = model.layers.iter().enumerate().find(|&(index, layer)| is_other(index, layer));
+    let (index, kind) =
+        other.map_or((model.layers.len(), "end of the model"), |(at, layer)| (at, layer.kind()));
+    Err(Error::unsupported(format!("layer {index} ({kind}): only flatten, linear with bias can be trained")))
 }
 
 struct Training<'d> {

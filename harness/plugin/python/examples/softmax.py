@@ -12,8 +12,8 @@ def describe():
 
 def open(request):
     for index, layer in enumerate(request.layers):
-        if [layer.kind] != ["flatten", "linear"][index : index + 1]:
-            raise tm.Unsupported(f"layer {index} ({layer.kind}): only flatten, linear can be trained")
+        if [layer.kind] != ["flatten", "linear"][index : index + 1] or (layer.kind == "linear" and not layer.bias):
+            raise tm.Unsupported(f"layer {index} ({layer.kind}): only flatten, linear with bias can be trained")
     return Softmax(request)
 
 

@@ -61,14 +61,14 @@ fn sides(shape: Shape) -> Vec<usize> {
 
 fn layer_json(layer: &Layer, input: Shape, output: Shape) -> Value {
     let mut value = match *layer {
-        Layer::Conv2d { out_channels, kernel, stride, padding } => json!({
-            "out_channels": out_channels, "kernel": kernel, "stride": stride, "padding": padding,
+        Layer::Conv2d { out_channels, kernel, stride, padding, bias } => json!({
+            "out_channels": out_channels, "kernel": kernel, "stride": stride, "padding": padding, "bias": bias,
         }),
         Layer::BatchNorm { epsilon, momentum } => json!({"epsilon": epsilon, "momentum": momentum}),
         Layer::MaxPool2d { window, stride } | Layer::AvgPool2d { window, stride } => {
             json!({"window": window, "stride": stride})
         }
-        Layer::Linear { out_features } => json!({"out_features": out_features}),
+        Layer::Linear { out_features, bias } => json!({"out_features": out_features, "bias": bias}),
         Layer::Dropout { rate } => json!({"rate": rate}),
         Layer::Resize { height, width } => json!({"height": height, "width": width}),
         Layer::Sigmoid | Layer::Relu | Layer::Tanh | Layer::Flatten | Layer::Add { .. } => json!({}),

@@ -163,13 +163,13 @@ class Layer:
     ============== ================================================================
     kind           what it computes, and its own fields
     ============== ================================================================
-    `conv2d`       cross-correlation: `out_channels`, `kernel`, `stride`, `padding`
+    `conv2d`       cross-correlation: `out_channels`, `kernel`, `stride`, `padding`, `bias`
     `batch_norm`   `epsilon`, `momentum` (the weight of the new batch)
     `sigmoid`, `relu`, `tanh`
     `max_pool2d`   `window`, `stride`; a tie gives its gradient to the first maximum
     `avg_pool2d`   `window`, `stride`
     `flatten`      N×C×H×W to N×(C·H·W)
-    `linear`       y = x·Wᵀ + b: `out_features`
+    `linear`       y = x·Wᵀ + b: `out_features`, `bias`
     `dropout`      zeroed with probability `rate`, the others scaled by 1/(1 − rate)
     `resize`       nearest neighbour: `height`, `width`
     `add`          the sum of the two values that it reads, of one shape
@@ -191,6 +191,8 @@ class Layer:
     kernel: int
     stride: int
     padding: int
+    bias: bool
+    """Whether one is added. A layer without has none among its parameters."""
     epsilon: float
     momentum: float
     window: int

@@ -182,7 +182,7 @@ pub(crate) fn request() -> OpenRequest<'static> {
         Model::new(
             "tiny",
             Shape::Image { channels: 1, height: 2, width: 2 },
-            [Layer::Flatten, Layer::Linear { out_features: 3 }],
+            [Layer::Flatten, Layer::Linear { out_features: 3, bias: true }],
         ),
         DATASET,
         2,

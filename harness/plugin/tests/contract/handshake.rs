@@ -8,9 +8,9 @@ use trainmark_plugin::abi::{
     BackendTable, DescriptionData, ImplementationData, Status, TABLE_PREFIX, TM_MAGIC, TM_OK, Text,
 };
 use trainmark_plugin::host::{LoadFault, Plugin};
-use trainmark_plugin::{Device, Error};
+use trainmark_plugin::{Device, Error, Layer};
 
-use crate::backend::{TABLE, description, request};
+use crate::backend::{TABLE, description, opened, request};
 
 /// A table of a later version: it has a field that this host does not know.
 #[repr(C)]
@@ -164,6 +164,21 @@ fn an_unknown_running_variance_convention_is_an_error() {
 }
 
 /// A device of ABI 1.0 and 1.1 has two fields, and the next one lies right behind it.
+/// It would take the bias that it expects from what is the next layer's.
+#[test]
+fn a_plugin_of_an_earlier_minor_version_gets_no_layer_without_a_bias() {
+    let mut request = request();
+    request.model.layers[1] = Layer::Linear { out_features: 3, bias: false };
+    let earlier = load(|table| table.minor = 1).unwrap();
+    let expected = Error::unsupported(
+        "layer 1 (linear) of model tiny has no bias, which this plugin cannot know: it was built for ABI 1.1; \
+         rebuild it against ABI 1.2",
+    );
+    assert_eq!(earlier.open(&request).err(), Some(expected));
+    load(|table| table.minor = 2).unwrap().open(&request).unwrap();
+    assert_eq!(opened().model, request.model);
+}
+
 #[test]
 fn devices_of_earlier_minor_versions_name_no_adapter() {
     #[repr(C)]

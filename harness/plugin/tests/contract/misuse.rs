@@ -73,7 +73,7 @@ fn wrong_requests_are_refused() {
             "layer 0 (max_pool2d) of model tiny: window 3 is larger than the input's side 2",
         ),
         (
-            |request| request.model.layers[1] = Layer::Linear { out_features: 2 },
+            |request| request.model.layers[1] = Layer::Linear { out_features: 2, bias: true },
             "a training label is 2, the model has 2 classes",
         ),
         (

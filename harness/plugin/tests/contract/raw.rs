@@ -34,6 +34,8 @@ fn layer(kind: u32, channels: u32) -> LaterLayer {
         rate: 0.0,
         input: 0,
         other: 0,
+        without_bias: 0,
+        reserved_too: 0,
     };
     LaterLayer { known, unknown: f64::NAN }
 }

@@ -10,7 +10,7 @@ use crate::backend::{
 fn every_layer() -> Vec<Layer> {
     vec![
         Layer::Resize { height: 30, width: 28 },
-        Layer::Conv2d { out_channels: 6, kernel: 5, stride: 1, padding: 2 },
+        Layer::Conv2d { out_channels: 6, kernel: 5, stride: 1, padding: 2, bias: false },
         Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 },
         Layer::Sigmoid,
         Layer::Add { other: Source::Layer(2) },
@@ -20,7 +20,7 @@ fn every_layer() -> Vec<Layer> {
         Layer::Tanh,
         Layer::Flatten,
         Layer::Dropout { rate: 0.25 },
-        Layer::Linear { out_features: 3 },
+        Layer::Linear { out_features: 3, bias: true },
     ]
 }
 
@@ -54,7 +54,7 @@ fn the_request_arrives_whole() {
 fn a_vector_input_arrives() {
     let mut request = request();
     request.model.input = Shape::Vector(4);
-    request.model.layers = vec![Layer::Linear { out_features: 3 }];
+    request.model.layers = vec![Layer::Linear { out_features: 3, bias: true }];
     drop(plugin().open(&request).unwrap());
     assert_eq!(opened().model, request.model);
 }

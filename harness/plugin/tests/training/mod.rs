@@ -31,7 +31,7 @@ pub(crate) fn request() -> OpenRequest<'static> {
         Model::new(
             "softmax",
             Shape::Image { channels: 1, height: 3, width: 3 },
-            [Layer::Flatten, Layer::Linear { out_features: CLASSES }],
+            [Layer::Flatten, Layer::Linear { out_features: CLASSES, bias: true }],
         ),
         Dataset::new(samples, samples),
         3,
@@ -168,11 +168,12 @@ pub(crate) fn assert_refuses(plugin: &Plugin) {
         assert!(error.message.contains(name), "{error}");
     };
     let conv = refusal(|request| {
-        let conv = Layer::Conv2d { out_channels: 6, kernel: 2, stride: 1, padding: 0 };
+        let conv = Layer::Conv2d { out_channels: 6, kernel: 2, stride: 1, padding: 0, bias: true };
         request.model.layers.insert(0, conv);
     });
     names(conv, ErrorKind::Unsupported, "layer 0 (conv2d)");
-    let deeper = refusal(|request| request.model.layers.push(Layer::Linear { out_features: CLASSES }));
+    let deeper =
+        refusal(|request| request.model.layers.push(Layer::Linear { out_features: CLASSES, bias: true }));
     names(deeper, ErrorKind::Unsupported, "layer 2 (linear)");
     let relu = refusal(|request| request.model.layers.insert(1, Layer::Relu));
     names(relu, ErrorKind::Unsupported, "layer 1 (relu)");

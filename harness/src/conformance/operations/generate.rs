@@ -90,9 +90,23 @@ pub(super) fn generate(seed: u64, number: u32) -> Case {
         if case.fits() {
             // From a stream of its own, so that cases without branches stay what they were.
             let mut dice = Dice::new("operations: branches", seed, u64::from(number));
-            return branched(&mut dice, &case).filter(Case::fits).unwrap_or(case);
+            let case = branched(&mut dice, &case).filter(Case::fits).unwrap_or(case);
+            return without_biases(&mut Dice::new("operations: biases", seed, u64::from(number)), case);
         }
     }
+}
+
+/// The case without some of its biases, each with an even chance; one in three has such layers. From a
+/// stream of its own, too, and last: whatever else is drawn stays what it was.
+fn without_biases(dice: &mut Dice, mut case: Case) -> Case {
+    if dice.is_one_in(3) {
+        for layer in &mut case.model.layers {
+            if let Layer::Conv2d { bias, .. } | Layer::Linear { bias, .. } = layer {
+                *bias = dice.is_one_in(2);
+            }
+        }
+    }
+    case
 }
 
 /// The case with ways around some of its layers: values of one shape are added, or one of another
@@ -157,8 +171,13 @@ fn bridge(from: Shape, to: Shape) -> Option<Option<Layer>> {
         return Some(None);
     }
     let (Shape::Image { .. }, Shape::Image { channels, .. }) = (from, to) else { return None };
-    let convolutions =
-        (1..4).map(|stride| Layer::Conv2d { out_channels: channels, kernel: 1, stride, padding: 0 });
+    let convolutions = (1..4).map(|stride| Layer::Conv2d {
+        out_channels: channels,
+        kernel: 1,
+        stride,
+        padding: 0,
+        bias: true,
+    });
     let gives = |layer: &Layer| Model::new("", from, [*layer]).shapes().is_ok_and(|shapes| shapes[0] == to);
     convolutions.into_iter().find(gives).map(Some)
 }
@@ -176,7 +195,7 @@ fn draw(dice: &mut Dice) -> Case {
         drawn.several_layers();
     }
     let classes = drawn.dice.between(2, 11);
-    drawn.push(Layer::Linear { out_features: classes });
+    drawn.push(Layer::Linear { out_features: classes, bias: true });
     let model = Model::new("operations", input, drawn.layers);
     let values = match dice.below(10) {
         0..4 => Values::Ordinary,
@@ -210,14 +229,14 @@ impl Drawn<'_> {
         if self.dice.is_one_in(5) {
             self.push(Layer::Flatten);
             let out_features = self.dice.between(1, 20);
-            self.push(Layer::Linear { out_features });
+            self.push(Layer::Linear { out_features, bias: true });
             let kind = self.dice.one_of(&VECTOR_KINDS);
             self.push_kind(kind);
             return;
         }
         let kernel = self.dice.one_of(&[1, 1, 1, 2, 3]);
         let out_channels = self.dice.between(1, 4);
-        self.push(Layer::Conv2d { out_channels, kernel, stride: 1, padding: 0 });
+        self.push(Layer::Conv2d { out_channels, kernel, stride: 1, padding: 0, bias: true });
         let kind = self.dice.one_of(&IMAGE_KINDS);
         self.push_kind(kind);
         self.push(Layer::Flatten);
@@ -252,7 +271,7 @@ impl Drawn<'_> {
             Kind::Convolution => {
                 let kernel = dice.one_of(&[1, 2, 3, 3, 4, 5, 5, 7]);
                 let padding = if dice.is_one_in(2) { 0 } else { dice.between(0, kernel) };
-                Layer::Conv2d { out_channels: dice.between(1, 6), kernel, stride, padding }
+                Layer::Conv2d { out_channels: dice.between(1, 6), kernel, stride, padding, bias: true }
             }
             Kind::BatchNorm => Layer::BatchNorm {
                 epsilon: dice.one_of(&[1e-5, 1e-5, 1e-3, 1e-2]),
@@ -273,7 +292,7 @@ impl Drawn<'_> {
                 height: dice.between(1, 2 * height + 1),
                 width: dice.between(1, 2 * width + 1),
             },
-            Kind::Linear => Layer::Linear { out_features: dice.between(1, 30) },
+            Kind::Linear => Layer::Linear { out_features: dice.between(1, 30), bias: true },
         };
         self.push(layer);
     }

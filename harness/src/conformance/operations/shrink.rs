@@ -53,18 +53,21 @@ fn inputs(input: Shape) -> Vec<Shape> {
 
 fn simpler(layer: &Layer) -> Vec<Layer> {
     match *layer {
-        Layer::Conv2d { out_channels, kernel, stride, padding } => {
+        Layer::Conv2d { out_channels, kernel, stride, padding, bias } => {
             let of = |out_channels, kernel, stride, padding| Layer::Conv2d {
                 out_channels,
                 kernel,
                 stride,
                 padding,
+                bias,
             };
             less(out_channels, 1)
                 .map(|out_channels| of(out_channels, kernel, stride, padding))
                 .chain(less(padding, 0).map(|padding| of(out_channels, kernel, stride, padding)))
                 .chain(less(kernel, 1).map(|kernel| of(out_channels, kernel, stride, padding)))
                 .chain(less(stride, 1).map(|stride| of(out_channels, kernel, stride, padding)))
+                // Last, so that steps keep their numbers.
+                .chain((!bias).then_some(Layer::Conv2d { out_channels, kernel, stride, padding, bias: true }))
                 .collect()
         }
         Layer::MaxPool2d { window, stride } => {
@@ -73,9 +76,10 @@ fn simpler(layer: &Layer) -> Vec<Layer> {
         Layer::AvgPool2d { window, stride } => {
             pools(window, stride).map(|(window, stride)| Layer::AvgPool2d { window, stride }).collect()
         }
-        Layer::Linear { out_features } => {
-            less(out_features, 1).map(|out_features| Layer::Linear { out_features }).collect()
-        }
+        Layer::Linear { out_features, bias } => less(out_features, 1)
+            .map(|out_features| Layer::Linear { out_features, bias })
+            .chain((!bias).then_some(Layer::Linear { out_features, bias: true }))
+            .collect(),
         Layer::Resize { height, width } => less(height, 1)
             .map(|height| Layer::Resize { height, width })
             .chain(less(width, 1).map(|width| Layer::Resize { height, width }))

@@ -360,7 +360,7 @@ fn build(
                 reference.replace(index, Box::new(WrongPool { inner, defect }));
             }
             (
-                Layer::Conv2d { out_channels, kernel, stride, padding },
+                Layer::Conv2d { out_channels, kernel, stride, padding, bias: true },
                 Defect::PaddingOneLess | Defect::StrideOneLess,
             ) => {
                 let (stride, padding) = match defect {

@@ -23,15 +23,15 @@ use patterns::Patterns;
 fn small() -> Workload {
     let norm = Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 };
     let layers = vec![
-        Layer::Conv2d { out_channels: 3, kernel: 3, stride: 1, padding: 0 },
+        Layer::Conv2d { out_channels: 3, kernel: 3, stride: 1, padding: 0, bias: true },
         norm,
         Layer::Sigmoid,
         Layer::MaxPool2d { window: 2, stride: 2 },
         Layer::Flatten,
-        Layer::Linear { out_features: 8 },
+        Layer::Linear { out_features: 8, bias: true },
         norm,
         Layer::Sigmoid,
-        Layer::Linear { out_features: 10 },
+        Layer::Linear { out_features: 10, bias: true },
     ];
     let input = Shape::Image { channels: 1, height: 12, width: 12 };
     let model = Model::new("small", input, layers);

@@ -139,9 +139,9 @@ fn what_is_built_in_is_written_and_read_again() {
 
 fn layers() -> impl Strategy<Value = Vec<Layer>> {
     let image = prop_oneof![
-        (1_usize..8, 1_usize..4, 1_usize..3, 0_usize..3).prop_map(
-            |(out_channels, kernel, stride, padding)| {
-                Layer::Conv2d { out_channels, kernel, stride, padding }
+        (1_usize..8, 1_usize..4, 1_usize..3, 0_usize..3, proptest::bool::ANY).prop_map(
+            |(out_channels, kernel, stride, padding, bias)| {
+                Layer::Conv2d { out_channels, kernel, stride, padding, bias }
             }
         ),
         (1_usize..3, 1_usize..3).prop_map(|(window, stride)| Layer::MaxPool2d { window, stride }),
@@ -157,7 +157,11 @@ fn layers() -> impl Strategy<Value = Vec<Layer>> {
             Just(Layer::Tanh),
         ]
     };
-    let vector = prop_oneof![any(), (1_usize..20).prop_map(|out_features| Layer::Linear { out_features })];
+    let vector = prop_oneof![
+        any(),
+        (1_usize..20, proptest::bool::ANY)
+            .prop_map(|(out_features, bias)| Layer::Linear { out_features, bias })
+    ];
     let front = proptest::collection::vec(prop_oneof![image, any()], 0..8);
     (front, proptest::collection::vec(vector, 0..8))
         .prop_map(|(front, back)| [front, vec![Layer::Flatten], back].concat())

@@ -190,6 +190,8 @@ fn model(foreign: &mut Foreign<'_>) -> Result<ModelData> {
             rate: foreign.float()?,
             input: foreign.number()?,
             other: foreign.number()?,
+            without_bias: foreign.number()?,
+            reserved_too: 0,
         })
     })?;
     Ok(ModelData {

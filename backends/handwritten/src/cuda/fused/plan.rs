@@ -57,8 +57,8 @@ impl Plan {
             }
             let is_convolution = stage < 2;
             let layer = match is_convolution {
-                true => Layer::Conv2d { out_channels: outputs, kernel: 5, stride: 1, padding: 0 },
-                false => Layer::Linear { out_features: outputs },
+                true => Layer::Conv2d { out_channels: outputs, kernel: 5, stride: 1, padding: 0, bias: true },
+                false => Layer::Linear { out_features: outputs, bias: true },
             };
             take(&mut rest, layer)?;
             if stage == 4 {

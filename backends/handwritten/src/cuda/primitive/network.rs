@@ -71,7 +71,7 @@ pub(super) struct BatchNorm {
 
 impl Network {
     /// # Errors
-    /// `unsupported` for dropout, for branches, and for a layer larger than kernels can count; `invalid`
+    /// `unsupported` for dropout, for branches, for a layer without a bias, and for a layer larger than kernels can count; `invalid`
     /// where a layer does not fit.
     pub(super) fn new(model: &Model) -> Result<Self, Error> {
         model.check_sequential()?;
@@ -85,6 +85,13 @@ impl Network {
                 specs.iter().take_while(|spec| spec.layer < index).count(),
                 specs.iter().take_while(|spec| spec.layer <= index).count(),
             );
+            if layer.is_without_bias() {
+                return Err(Error::unsupported(format!(
+                    "layer {index} ({}) of model {}: the kernels do no layer without a bias",
+                    layer.kind(),
+                    model.name
+                )));
+            }
             stages.push(Stage {
                 operation: Operation::new(layer, input, output)?.ok_or_else(|| {
                     Error::unsupported(format!(

@@ -11,8 +11,9 @@ use crate::tests::{BATCH_NORM, Case, distance, image, model, norm};
 
 /// LeNet, with batch norm in front of each sigmoid or without.
 pub(super) fn lenet(has_batch_norm: bool) -> Model {
-    let convolution = |out_channels| Layer::Conv2d { out_channels, kernel: 5, stride: 1, padding: 0 };
-    let linear = |out_features| Layer::Linear { out_features };
+    let convolution =
+        |out_channels| Layer::Conv2d { out_channels, kernel: 5, stride: 1, padding: 0, bias: true };
+    let linear = |out_features| Layer::Linear { out_features, bias: true };
     let pool = Layer::MaxPool2d { window: 2, stride: 2 };
     let mut layers = Vec::new();
     let stages = [
@@ -274,11 +275,11 @@ fn other_models_are_left_to_the_readable_kernels() {
     let mut larger = lenet(true);
     larger.input = Shape::Image { channels: 1, height: 32, width: 32 };
     for other in [
-        change(0, Layer::Conv2d { out_channels: 6, kernel: 5, stride: 1, padding: 2 }),
-        change(0, Layer::Conv2d { out_channels: 8, kernel: 5, stride: 1, padding: 0 }),
+        change(0, Layer::Conv2d { out_channels: 6, kernel: 5, stride: 1, padding: 2, bias: true }),
+        change(0, Layer::Conv2d { out_channels: 8, kernel: 5, stride: 1, padding: 0, bias: true }),
         change(1, Layer::Relu),
         change(2, Layer::AvgPool2d { window: 2, stride: 2 }),
-        change(7, Layer::Linear { out_features: 128 }),
+        change(7, Layer::Linear { out_features: 128, bias: true }),
         change(8, BATCH_NORM),
         longer,
         larger,

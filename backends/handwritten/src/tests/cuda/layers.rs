@@ -31,9 +31,14 @@ fn every_layer_on_an_image() {
 
 #[test]
 fn every_layer_on_a_vector() {
-    for layer in [BATCH_NORM, Layer::Sigmoid, Layer::Relu, Layer::Tanh, Layer::Linear { out_features: 2 }] {
+    for layer in
+        [BATCH_NORM, Layer::Sigmoid, Layer::Relu, Layer::Tanh, Layer::Linear { out_features: 2, bias: true }]
+    {
         for batch in [1, 7, 33] {
-            let (first, last) = (Layer::Linear { out_features: 5 }, Layer::Linear { out_features: 3 });
+            let (first, last) = (
+                Layer::Linear { out_features: 5, bias: true },
+                Layer::Linear { out_features: 3, bias: true },
+            );
             let layers = vec![Layer::Flatten, first, layer, last];
             check_step(&Case::new(model(image(1, 3, 3), layers), batch, 11), 12);
         }
@@ -49,9 +54,10 @@ fn every_batch_size_of_the_gate() {
 
 /// The network of the chapter, in its full size.
 fn lenet() -> Model {
-    let convolution = |out_channels| Layer::Conv2d { out_channels, kernel: 5, stride: 1, padding: 0 };
+    let convolution =
+        |out_channels| Layer::Conv2d { out_channels, kernel: 5, stride: 1, padding: 0, bias: true };
     let pool = Layer::MaxPool2d { window: 2, stride: 2 };
-    let linear = |out_features| Layer::Linear { out_features };
+    let linear = |out_features| Layer::Linear { out_features, bias: true };
     let layers = [
         &[convolution(6), BATCH_NORM, Layer::Sigmoid, pool][..],
         &[convolution(16), BATCH_NORM, Layer::Sigmoid, pool, Layer::Flatten],

@@ -127,11 +127,11 @@ fn a_model_without_parameters_only_predicts() {
 #[test]
 fn not_a_number_is_not_hidden_by_a_maximum() {
     let layers = vec![
-        Layer::Conv2d { out_channels: 1, kernel: 3, stride: 1, padding: 0 },
+        Layer::Conv2d { out_channels: 1, kernel: 3, stride: 1, padding: 0, bias: true },
         Layer::Sigmoid,
         Layer::MaxPool2d { window: 2, stride: 2 },
         Layer::Flatten,
-        Layer::Linear { out_features: 2 },
+        Layer::Linear { out_features: 2, bias: true },
     ];
     let mut case = Case::new(model(image(1, 4, 4), layers), 3, 7);
     case.parameters[0][0] = f32::INFINITY;

@@ -62,13 +62,14 @@ pub(super) fn backward(
 /// Whether no sum, in whatever order, is rounded: all are of so few multiples of one power of two
 /// that float32 holds them.
 fn is_exact(parameters: &[Vec<f64>], input: &[f64], errors: &[f64], most: &[f64]) -> bool {
-    let [weights, biases] = parameters else { return false };
+    let [weights, biases @ ..] = parameters else { return false };
     if errors.iter().any(|error| *error != 0.0) {
         return false;
     }
     let (Some(of_input), Some(of_weights)) = (grid(input), grid(weights)) else { return false };
     let of_products = of_input + of_weights;
-    let is_on_grid = grid(biases).is_some_and(|of_biases| of_biases >= of_products);
+    let is_on_grid =
+        biases.iter().all(|biases| grid(biases).is_some_and(|of_biases| of_biases >= of_products));
     let most = most.iter().copied().fold(0.0, f64::max);
     is_on_grid && most <= f64::from(SIGNIFICAND + of_products).exp2()
 }

@@ -263,7 +263,7 @@ impl Placed {
                 parameter: samples * self.output.len() / out_channels,
                 input: out_channels * kernel * kernel,
             },
-            Layer::Linear { out_features } => {
+            Layer::Linear { out_features, .. } => {
                 Terms { output: self.input.len() + 1, parameter: samples, input: out_features }
             }
             Layer::AvgPool2d { window, stride } => {

@@ -67,7 +67,7 @@ def build_layer(layer, implementation):
     """Builds one layer. One that the framework cannot do exactly as described stays `Unsupported`; that is
     an answer, and a row in the report. `implementation` is the way to compute batch norm."""
     # if layer.kind == "flatten": ...
-    # if layer.kind == "linear": ... (layer.out_features)
+    # if layer.kind == "linear": ... (layer.out_features, layer.bias)
     raise to_do(f"build the layer {layer.kind}", "build_layer")
 
 

@@ -29,7 +29,7 @@ impl<'d> Training<'d> {
 fn build_layer(layer: &Layer, _implementation: &str) -> Result<(), Error> {
     match layer {
         // Layer::Flatten => Ok(()),
-        // Layer::Linear { out_features } => …,
+        // Layer::Linear { out_features, bias } => …,
         other => Err(to_do(&format!("build the layer {}", other.kind()), "build_layer")),
     }
 }
