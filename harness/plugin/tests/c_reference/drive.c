@@ -205,8 +205,9 @@ static void open_refuses_models_that_do_not_fit(void) {
 
 // ---- A session with its parameters -------------------------------------------
 
-enum { PARAMETERS = 16 };
-static const size_t LENGTHS[PARAMETERS] = {3 * 2 * 9, 3, 3, 3, 3, 3, 4 * 3 * 4, 4, 0, 6, 6, 6, 6, 6, CLASSES * 6, CLASSES};
+enum { PARAMETERS = 14 };
+// The second convolution and the first linear layer have no bias.
+static const size_t LENGTHS[PARAMETERS] = {3 * 2 * 9, 3, 3, 3, 3, 3, 4 * 3 * 4, 0, 6, 6, 6, 6, CLASSES * 6, CLASSES};
 static size_t lengths[PARAMETERS];
 static float *values[PARAMETERS];
 
@@ -215,12 +216,12 @@ static void allocate_parameters(void) {
   memcpy(lengths, LENGTHS, sizeof lengths);
   // Resized to 3×... the first linear layer sees 4 channels of what pooling leaves.
   const size_t height = (13 + 4 - 3) / 2 + 1 - 2 - 1 - 1, width = (9 + 4 - 3) / 2 + 1 - 2 - 1 - 1;
-  lengths[8] = 6 * 4 * height * width;
+  lengths[7] = 6 * 4 * height * width;
   for (size_t i = 0; i < PARAMETERS; i++) {
     values[i] = malloc(lengths[i] * sizeof(float));
     for (size_t j = 0; j < lengths[i]; j++) values[i][j] = (float)((j * 37 + i * 11) % 19) / 19.0f - 0.4f;
   }
-  const size_t variances[] = {5, 13};
+  const size_t variances[] = {5, 11};
   for (size_t i = 0; i < COUNT(variances); i++)
     for (size_t j = 0; j < lengths[variances[i]]; j++) values[variances[i]][j] = 1.0f;
 }
