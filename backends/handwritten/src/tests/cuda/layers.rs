@@ -3,11 +3,11 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use trainmark_plugin::{Layer, Model, RunningVariance};
+use trainmark_plugin::{ErrorKind, Layer, Model, RunningVariance};
 
 use super::super::gradients::{Expected, RATE, any_case, around, image_layers, is_well_conditioned};
 use super::super::{BATCH_NORM, Case, distance, image, model, norm, small_network};
-use super::open;
+use super::{Emulator, Training, open};
 
 /// Checks one step on all samples of a case, at most so many values of each parameter.
 fn check_step(case: &Case, values: usize) {
@@ -22,7 +22,7 @@ fn check_step(case: &Case, values: usize) {
 
 #[test]
 fn every_layer_on_an_image() {
-    for layer in image_layers() {
+    for layer in image_layers().into_iter().filter(|layer| !layer.is_without_bias()) {
         for batch in [1, 7, 33] {
             check_step(&Case::new(model(image(2, 6, 7), around(layer)), batch, 7), 12);
         }
@@ -103,6 +103,18 @@ fn a_mean_far_from_zero_costs_no_accuracy() {
     check_step(&case, 6);
 }
 
+#[test]
+fn a_layer_without_a_bias_is_refused() {
+    let Some(device) = Emulator::new(1) else { return };
+    let layers = vec![Layer::Flatten, Layer::Linear { out_features: 3, bias: false }];
+    let case = Case::new(model(image(1, 3, 3), layers), 4, 11);
+    let request = case.request("none", 1, RATE);
+    let refused = Training::open(Box::new(device), &request, RunningVariance::BiasedFromZero);
+    let error = refused.err().unwrap();
+    assert_eq!(error.kind, ErrorKind::Unsupported);
+    assert!(error.to_string().contains("the kernels do no layer without a bias"), "{error}");
+}
+
 /// A step of every parameter as the CPU's loops take it, where the reference has no slope:
 /// where γ is 0 all values of a window are equal, and the gradient is the first's.
 #[test]
@@ -131,6 +143,8 @@ proptest! {
 
     #[test]
     fn random_models(case in any_case()) {
+        // The kernels do none.
+        prop_assume!(!case.model.layers.iter().any(Layer::is_without_bias));
         prop_assume!(is_well_conditioned(&case));
         check_step(&case, 6);
     }
