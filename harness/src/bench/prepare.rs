@@ -316,8 +316,7 @@ impl<'p> Preparer<'p> {
         let mut wanted = Vec::new();
         for selection in selections {
             for backend in self.registry.find(&selection.backend)?.with_versions(&selection.versions)? {
-                let (selection, backend) = (selection.clone(), backend.clone());
-                wanted.push(Wanted { selected: self.selected, selection, backend, ready: Vec::new() });
+                wanted.push(Wanted::new(self.selected, selection.clone(), backend.clone()));
             }
         }
         tell_apart(&mut wanted.iter_mut().map(|one| &mut one.backend).collect::<Vec<_>>());

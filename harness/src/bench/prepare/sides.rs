@@ -9,7 +9,7 @@ use trainmark_reports::record::{Build, Unavailable};
 use super::wanted::Wanted;
 use super::{Preparer, library};
 use crate::plan::{self, Selection};
-use crate::registry::{Backend, Registry, Revision, repository_root};
+use crate::registry::{Backend, Library, Registry, Revision, repository_root};
 
 /// Where one of two builds comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,19 +90,22 @@ impl<'p> Preparer<'p> {
             all.extend(wanted);
             return Ok(all);
         }
+        let mut registries = Vec::new();
+        for (build, side) in sides.each() {
+            registries.extend(self.registry_of(side)?.map(|registry| (build, registry)));
+        }
         let mut all = Vec::new();
         for one in wanted {
-            if matches!(one.backend.libraries[..], [crate::registry::Library::Given(_)]) {
+            if matches!(one.backend.libraries[..], [Library::Given(_)]) {
                 bail!("a library has no revisions: name it with --base and another build of it with --head");
             }
-            for (build, side) in sides.each() {
-                let Some(registry) = self.registry_of(side)? else { continue };
+            for (build, registry) in &registries {
                 let found = registry.find(one.backend.plugin());
                 let found = found.and_then(|found| found.with_versions(&one.selection.versions));
                 let found = found.with_context(|| format!("the {} cannot be built", build.name()))?;
                 for backend in found {
-                    let (selection, backend) = (one.selection.clone(), named(backend.clone(), build));
-                    all.push(Wanted { selected: self.selected, selection, backend, ready: Vec::new() });
+                    let backend = named(backend.clone(), *build);
+                    all.push(Wanted::new(self.selected, one.selection.clone(), backend));
                 }
             }
         }
@@ -139,7 +142,7 @@ impl<'p> Preparer<'p> {
         let wanted = |(build, backend): (Build, Backend)| {
             let backend = named(backend, build);
             let selection = Selection::of_backend(&backend.name);
-            Wanted { selected: self.selected, selection, backend, ready: Vec::new() }
+            Wanted::new(self.selected, selection, backend)
         };
         Ok(found.into_iter().map(wanted).collect())
     }

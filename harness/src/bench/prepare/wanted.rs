@@ -23,6 +23,13 @@ pub(in crate::bench) struct Wanted<'r> {
     pub(super) ready: Vec<ReadyLibrary>,
 }
 
+impl<'r> Wanted<'r> {
+    /// Before any of its libraries is loaded.
+    pub(super) fn new(selected: &'r Selected, selection: Selection, backend: Backend) -> Self {
+        Self { selected, selection, backend, ready: Vec::new() }
+    }
+}
+
 impl Wanted<'_> {
     /// The devices that are named, by the selection or by `--device`; none: all that there are.
     pub(super) fn devices(&self) -> Vec<&str> {
