@@ -8,16 +8,6 @@ use trainmark_tests::{Repository, RunFolder, c_library, hostile, invoke, minimal
 
 const SOFTMAX: [&str; 6] = ["--workload", "softmax", "--dataset", "synthetic", "--samples", "2000"];
 
-/// A backend whose build copies the library that its source names.
-const TOML: &str = r#"name = "minimal-c"
-summary = "made by a test"
-[[artifact]]
-devices = ["cpu"]
-build = ["sh", "build.sh"]
-library = "{target}/made.so"
-inputs = ["build.sh"]
-"#;
-
 #[test]
 fn a_library_may_be_held_against_itself_but_not_checked() {
     let Some(library) = minimal_c() else { return };
@@ -83,16 +73,14 @@ fn git(repository: &Repository, arguments: &[&str]) {
 fn a_revision_is_built_beside_the_sources_as_they_are() {
     let Some(good) = minimal_c() else { return };
     let Some(wrong) = c_library("variant.c", &["-DTM_TEST_QUARTER"], "libquarter.so") else { return };
-    let copy =
-        |library: &std::path::Path| format!("cp '{}' \"$CARGO_TARGET_DIR\"/made.so", library.display());
-    let repository = Repository::new().backend("minimal-c", TOML);
-    let script = repository.path().join("backends/minimal-c/build.sh");
-    fs::write(&script, copy(good)).unwrap();
+    let repository = Repository::new().library("minimal-c", good);
     git(&repository, &["init", "-q"]);
     git(&repository, &["add", "backends"]);
     git(&repository, &["commit", "-q", "-m", "one"]);
     git(&repository, &["tag", "v1"]);
-    fs::write(&script, copy(&wrong)).unwrap();
+    let changed = Repository::new().library("minimal-c", &wrong);
+    let source = "backends/minimal-c/backend.toml";
+    fs::copy(changed.path().join(source), repository.path().join(source)).unwrap();
 
     let bench = |arguments: &[&str]| {
         repository
