@@ -110,14 +110,8 @@ fn row(folder: &Path) -> ListedRun {
     }
     match Record::read(folder) {
         Ok(record) => of_run(&record, row),
-        Err(error) => ListedRun { reason: Some(without_place(&error, folder)), ..row },
+        Err(error) => ListedRun { reason: Some(error.within(folder.parent().unwrap_or(folder))), ..row },
     }
-}
-
-/// The error, with its files named from the list on: where that lies is nobody's business.
-fn without_place(error: &StoreError, folder: &Path) -> String {
-    let parent = folder.parent().map_or_else(String::new, |parent| format!("{}/", parent.display()));
-    error.to_string().replace(&parent, "")
 }
 
 fn unix_time(time: SystemTime) -> f64 {

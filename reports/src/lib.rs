@@ -8,6 +8,7 @@
 //! what was read. See `docs/records.md` for every file and column.
 
 pub mod ceiling;
+pub mod collection;
 pub mod compare;
 pub mod csv;
 pub mod files;
@@ -33,6 +34,7 @@ mod example;
 
 use std::path::Path;
 
+pub use collection::{CollectedRun, Collection};
 pub use lock::{Locked, lock};
 pub use record::Record;
 pub use store::{RunStore, StoreError, latest, list};

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::record::SCHEMA;
+use crate::text::one_line;
 
 /// A run folder could not be made, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -148,6 +149,11 @@ impl StoreError {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace { action, path },
             _ => Self::Io { action, path, cause },
         }
+    }
+
+    /// It on one line, with files named from `folder` on: where that lies is nobody's business.
+    pub(crate) fn within(&self, folder: &Path) -> String {
+        one_line(&self.to_string().replace(&format!("{}/", folder.display()), ""))
     }
 }
 
