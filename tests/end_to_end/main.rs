@@ -8,6 +8,7 @@ mod browser;
 mod budget;
 mod builds;
 mod children;
+mod ci_kit;
 mod commands;
 mod compare;
 mod data_sets;

@@ -99,6 +99,30 @@ fn versions_are_cells_of_the_same_rounds_and_what_is_wrong_with_one_is_its_row()
     assert_eq!(outcomes(&run), expected, "{resumed:?}");
 }
 
+#[test]
+fn two_versions_are_held_against_each_other_as_two_builds_are() {
+    let Some(repository) = repository() else { return };
+    let words = ["bench", "minimal-c", "--base", "@0.9", "--head", "@0.10", "--epochs", "1", "--seeds", "2"];
+    let finished = repository.invoke(words).args(SOFTMAX).args(["--fail-on", "slower:5%"]).run().expect(1);
+    let expected = [["minimal-c@base", "not conformant"], ["minimal-c@head", "ok"]];
+    assert_eq!(
+        outcomes(&RunFolder::only(&repository.runs())),
+        expected,
+        "0.9 computes wrongly, 0.10 rightly"
+    );
+    assert!(
+        finished.stderr.contains("@head/none@cpu: the base has no time (1 not conformant)"),
+        "{finished:?}"
+    );
+    for (base, refusal) in [
+        ("@", "no version stands behind the @: write one that `list` shows, such as @0.11"),
+        ("@0.13", "minimal-c has no version 0.13 (there are: 0.9.2, 0.10.1, 0.11.0, 0.12.0-dev)"),
+    ] {
+        let refused = repository.invoke(["bench", "minimal-c", "--base", base]).args(SOFTMAX).run().expect(2);
+        assert!(refused.stderr.contains(refusal), "{refused:?}");
+    }
+}
+
 fn run_json(repository: &Repository) -> Value {
     let printed = run(repository, &["report", "--format", "json"]).expect(0).stdout;
     serde_json::from_str(&printed).unwrap()

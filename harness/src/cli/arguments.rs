@@ -172,11 +172,12 @@ pub struct BenchArguments {
     )]
     pub selections: Vec<String>,
     /// Time two builds of a backend in the same rounds, until a difference is shown: this one, a library
-    /// by path or a revision of the repository, of which the named backends are built, …
-    #[arg(long, value_name = "LIBRARY|REVISION")]
+    /// by path, a revision of the repository or a @VERSION of the framework, of which the named backends
+    /// are built, …
+    #[arg(long, value_name = "LIBRARY|REVISION|@VERSION")]
     pub base: Option<String>,
     /// … and this one [default: the repository as it is]
-    #[arg(long, value_name = "LIBRARY|REVISION", requires = "base")]
+    #[arg(long, value_name = "LIBRARY|REVISION|@VERSION", requires = "base")]
     pub head: Option<String>,
     /// Exit with 1 where the head is slower than the base by more than this, such as slower:5%
     #[arg(long, value_name = "LIMIT", requires = "base")]

@@ -21,6 +21,8 @@ pub enum Side {
     Revision(String),
     /// The backend's sources as they are.
     Tree,
+    /// The same, with this version of the framework.
+    Version(String),
 }
 
 /// Two builds of the same backends.
@@ -33,11 +35,17 @@ pub struct Sides {
 }
 
 impl Side {
-    /// What a user names: a library by its path, or a revision.
+    /// What a user names: a library by its path, a version behind an `@`, or a revision.
     ///
     /// # Errors
-    /// Where it is neither.
+    /// Where it is none of them.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
+        if let Some(version) = text.strip_prefix('@') {
+            if version.is_empty() {
+                bail!("no version stands behind the @: write one that `list` shows, such as @0.11");
+            }
+            return Ok(Self::Version(version.to_owned()));
+        }
         if plan::is_library_path(text) {
             return Ok(Self::Library(library::library_file(Path::new(text))?));
         }
@@ -55,7 +63,15 @@ impl Side {
     pub fn library(&self) -> Option<&Path> {
         match self {
             Self::Library(path) => Some(path),
-            Self::Revision(_) | Self::Tree => None,
+            Self::Revision(_) | Self::Tree | Self::Version(_) => None,
+        }
+    }
+
+    /// The version of the framework, where it names one; else those that are `selected`.
+    fn versions<'v>(&'v self, selected: &'v [String]) -> &'v [String] {
+        match self {
+            Self::Version(name) => std::slice::from_ref(name),
+            Self::Library(_) | Self::Revision(_) | Self::Tree => selected,
         }
     }
 }
@@ -92,16 +108,17 @@ impl<'p> Preparer<'p> {
         }
         let mut registries = Vec::new();
         for (build, side) in sides.each() {
-            registries.extend(self.registry_of(side)?.map(|registry| (build, registry)));
+            registries.extend(self.registry_of(side)?.map(|registry| (build, side, registry)));
         }
         let mut all = Vec::new();
         for one in wanted {
             if matches!(one.backend.libraries[..], [Library::Given(_)]) {
                 bail!("a library has no revisions: name it with --base and another build of it with --head");
             }
-            for (build, registry) in &registries {
+            for (build, side, registry) in &registries {
                 let found = registry.find(one.backend.plugin());
-                let found = found.and_then(|found| found.with_versions(&one.selection.versions));
+                let found =
+                    found.and_then(|found| found.with_versions(side.versions(&one.selection.versions)));
                 let found = found.with_context(|| format!("the {} cannot be built", build.name()))?;
                 for backend in found {
                     let backend = named(backend.clone(), *build);
@@ -133,9 +150,11 @@ impl<'p> Preparer<'p> {
         let name = found.first().map(|(_, backend)| backend.name.clone());
         for (build, side) in sides.each() {
             if let (Some(registry), Some(name)) = (self.registry_of(side)?, &name) {
-                let backend =
-                    registry.find(name).with_context(|| format!("the {} cannot be built", build.name()))?;
-                found.push((build, backend.clone()));
+                let backend = registry
+                    .find(name)
+                    .and_then(|one| one.with_versions(side.versions(&[])).map(|all| all[0].clone()));
+                let backend = backend.with_context(|| format!("the {} cannot be built", build.name()))?;
+                found.push((build, backend));
             }
         }
         found.sort_by_key(|(build, _)| *build == Build::Head);
@@ -151,7 +170,7 @@ impl<'p> Preparer<'p> {
     fn registry_of(&self, side: &Side) -> anyhow::Result<Option<Registry>> {
         Ok(match side {
             Side::Library(_) => None,
-            Side::Tree => Some(self.registry.clone()),
+            Side::Tree | Side::Version(_) => Some(self.registry.clone()),
             Side::Revision(hash) => {
                 let folder = Revision::from_hash(hash)?.checkout(&repository_root())?;
                 Some(Registry::of_checkout(&folder)?)
