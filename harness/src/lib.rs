@@ -30,6 +30,7 @@ pub mod shell;
 mod side_by_side;
 mod signals;
 pub mod units;
+pub mod verify;
 pub mod worker;
 pub mod workload;
 

@@ -22,6 +22,7 @@ pub mod operations;
 pub mod paired;
 pub mod record;
 pub mod store;
+pub mod submission;
 pub mod summary;
 pub mod sweep;
 mod table;

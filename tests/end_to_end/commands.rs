@@ -27,6 +27,8 @@ fn every_command_has_help() {
         "report",
         "compare",
         "merge",
+        "pack",
+        "verify",
         "new-backend",
         "new-version",
         "doctor",

@@ -35,6 +35,7 @@ mod records;
 mod repeats;
 mod resume;
 mod shells;
+mod submissions;
 mod timed_bytes;
 mod two_builds;
 mod versions;

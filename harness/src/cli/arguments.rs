@@ -66,6 +66,12 @@ pub enum Command {
     /// Make one run folder of several, such as those of two machines, and report on it.
     #[command(after_help = MERGE_EXAMPLES)]
     Merge(MergeArguments),
+    /// Make one file of a run, without names of people and places, to hand it to others.
+    #[command(after_help = PACK_EXAMPLES)]
+    Pack(PackArguments),
+    /// Check a run that others hand in: that it is whole, and agrees with itself.
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArguments),
     /// Write the folder of a new backend, which builds and says what is to be filled in.
     #[command(after_help = NEW_BACKEND_EXAMPLES)]
     NewBackend(NewBackendArguments),
@@ -141,6 +147,20 @@ Exit code: 0 all went well; 1 with --fail-on, a cell is too slow or none could b
 
 const MERGE_EXAMPLES: &str = "Examples:
   trainmark merge both laptop=latest server=../server/20260131T130500Z-all";
+
+const PACK_EXAMPLES: &str = "Examples:
+  trainmark pack latest                        writes RUN.tar.gz into this folder
+  trainmark pack 20260131T130500Z-all --hide alice --out ~/packs
+
+What is left out or replaced is named. Read docs/site.md before you publish one.";
+
+const VERIFY_EXAMPLES: &str = "Examples:
+  trainmark verify 20260131T130500Z-all.tar.gz
+  trainmark verify latest --format json
+
+A record that somebody has invented as a whole can pass: docs/site.md says what is found.
+
+Exit code: 0 nothing speaks against it; 1 a check failed; 2 it cannot be read at all.";
 
 const DATA_EXAMPLES: &str = "Examples:
   trainmark data                               where fashion-mnist is, and the others
@@ -404,6 +424,37 @@ pub struct MergeArguments {
     /// Runs, each with a label for its machine [default label: its processor]
     #[arg(value_name = "[LABEL=]RUN", required = true, num_args = 2..)]
     pub runs: Vec<String>,
+}
+
+/// Arguments of `pack`.
+#[derive(Debug, Args)]
+pub struct PackArguments {
+    /// A run folder, or its name in reports/runs, or `latest`
+    pub run: PathBuf,
+    /// Folder in which RUN.tar.gz is written [default: this one]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Names to leave out besides the user's and the machine's
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    pub hide: Vec<String>,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// A pack, a run folder, its name in reports/runs, or `latest`
+    pub run: PathBuf,
+    /// Form of what is printed
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = VerifyFormat::Text)]
+    pub format: VerifyFormat,
+}
+
+/// In what form a verification is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum VerifyFormat {
+    Text,
+    Json,
 }
 
 /// Arguments of `new-backend`.

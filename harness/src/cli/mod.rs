@@ -16,10 +16,12 @@ mod merge;
 mod new_backend;
 mod new_version;
 mod operations;
+mod pack;
 mod report;
 mod resume;
 mod sweep;
 mod table;
+mod verify;
 mod workloads;
 
 use std::path::PathBuf;
@@ -91,6 +93,8 @@ fn run(command: Command) -> anyhow::Result<i32> {
         Command::Report(arguments) => report::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Merge(arguments) => merge::run(&arguments),
+        Command::Pack(arguments) => pack::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::NewBackend(arguments) => new_backend::run(&arguments),
         Command::NewVersion(arguments) => new_version::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments.backends),

@@ -105,6 +105,14 @@ pub fn status(publication: &'static Publication, data_dir: Option<&Path>) -> Sta
     Status { publication, places, addresses, cache: sources.cache }
 }
 
+/// The fingerprint of the data set of this name, where it is known beforehand.
+pub fn known_fingerprint(name: &str) -> Option<&'static str> {
+    match name {
+        choice::SYNTHETIC => Some(synthetic::FINGERPRINT),
+        name => published::find(name)?.decoded,
+    }
+}
+
 /// The folder in which files of a publication's names are, whatever they hold.
 pub fn present(publication: &Publication, data_dir: Option<&Path>) -> Option<PathBuf> {
     let folders = Sources::from_process().folders(publication, data_dir).into_iter();

@@ -15,7 +15,7 @@ use super::idx::{self, IdxImages};
 use super::store;
 
 /// [`DecodedFiles::fingerprint`] of the data set on every platform.
-const FINGERPRINT: &str = "3a513b6ce00762049b5a587a3ef74f1c47c544f2adc461205cef8d1c9c5e652c";
+pub(super) const FINGERPRINT: &str = "3a513b6ce00762049b5a587a3ef74f1c47c544f2adc461205cef8d1c9c5e652c";
 
 /// The data set from the cache or, once, drawn into it; in another shape its images are resized, and
 /// each further channel is a darker copy of the first.

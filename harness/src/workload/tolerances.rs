@@ -1,5 +1,7 @@
 //! How far a backend may be from the reference.
 
+use trainmark_reports::record::CheckKind;
+
 /// How far a backend's float32 results may lie from the float64 reference.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tolerances {
@@ -57,6 +59,23 @@ impl Tolerances {
             ("audit", self.audit),
             ("logit_margin", self.logit_margin),
         ]
+    }
+
+    /// The most that a check of this kind may measure of any network; `None` where checks of the kind have
+    /// limits of their own.
+    pub(crate) fn limit_of(&self, kind: CheckKind) -> Option<f64> {
+        use CheckKind as Kind;
+        match kind {
+            Kind::StepLoss => Some(self.loss),
+            Kind::StepGradients => Some(self.gradients),
+            Kind::StepRunningStatistics => Some(self.running_statistics),
+            Kind::TestLogits | Kind::TrainingLogits | Kind::LastPrediction | Kind::EarlierPrediction => {
+                Some(self.logits)
+            }
+            Kind::AnyBatchSize | Kind::AnyOrder => Some(self.independence),
+            Kind::EpochParameters | Kind::EpochRunningStatistics => Some(self.epoch),
+            _ => None,
+        }
     }
 
     /// Sets the one with this key; nothing where there is none.

@@ -18,7 +18,8 @@ use crate::record::{Event, Record, Started};
 pub const EVENTS_FILE: &str = "events.jsonl";
 /// Name of the folder of worker logs in a run folder.
 pub const LOGS_FOLDER: &str = "logs";
-const ENVIRONMENT_FILE: &str = "env.json";
+/// Name of the file that tells of the machine in a run folder.
+pub(crate) const ENVIRONMENT_FILE: &str = "env.json";
 /// Name of the lock file. It stays behind, empty: removing it would let a third process lock a
 /// new file while a second still waits for the old one. The record is not locked itself: on
 /// Windows a lock keeps readers out too, and a record may be read while it grows.
@@ -70,10 +71,7 @@ impl RunStore {
         started: &Started,
         files: &[(&str, Vec<u8>)],
     ) -> Result<Self, StoreError> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        if id.is_empty() || id.starts_with('.') || id == LATEST || !id.chars().all(plain) {
-            return Err(StoreError::Name { id: id.to_owned() });
-        }
+        check_name(id)?;
         fs::create_dir_all(parent).map_err(|cause| StoreError::io("create", parent, cause))?;
         let made = files::temporary_folder(parent);
         let made = made.map_err(|cause| StoreError::io("write into", parent, cause))?;
@@ -96,15 +94,7 @@ impl RunStore {
         let (lock, has_lock) = lock_folder(folder)?;
         let logs = folder.join(LOGS_FOLDER);
         fs::create_dir(&logs).map_err(|cause| StoreError::io("create", &logs, cause))?;
-        let environment = folder.join(ENVIRONMENT_FILE);
-        let json = if started.merged.is_empty() {
-            serde_json::to_vec_pretty(&started.environment)
-        } else {
-            serde_json::to_vec_pretty(&started.merged)
-        };
-        let json =
-            json.map_err(|cause| StoreError::Event { path: environment.clone(), cause: cause.to_string() })?;
-        replace_file(&environment, &json)?;
+        replace_file(&folder.join(ENVIRONMENT_FILE), &environment_json(started)?)?;
         for (name, bytes) in files {
             replace_file(&folder.join(name), bytes)?;
         }
@@ -213,6 +203,30 @@ fn point_latest(parent: &Path, id: &str) {
     });
     // Where it cannot take its place, the temporary link is removed.
     drop(made.map(|link| link.into_temp_path().persist(parent.join(LATEST))));
+}
+
+/// Refuses what is no plain folder name, or has another meaning.
+///
+/// # Errors
+/// Naming it.
+pub(crate) fn check_name(id: &str) -> Result<(), StoreError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    match id.is_empty() || id.starts_with('.') || id == LATEST || !id.chars().all(plain) {
+        true => Err(StoreError::Name { id: id.to_owned() }),
+        false => Ok(()),
+    }
+}
+
+/// The content of [`ENVIRONMENT_FILE`]: the machine, of a merged run all of them.
+///
+/// # Errors
+/// When it cannot be encoded.
+pub(crate) fn environment_json(started: &Started) -> Result<Vec<u8>, StoreError> {
+    let json = match started.merged.is_empty() {
+        true => serde_json::to_vec_pretty(&started.environment),
+        false => serde_json::to_vec_pretty(&started.merged),
+    };
+    json.map_err(|cause| StoreError::Event { path: ENVIRONMENT_FILE.into(), cause: cause.to_string() })
 }
 
 /// The run that `parent/latest` points to, else the last by name.

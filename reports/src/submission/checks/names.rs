@@ -1,0 +1,47 @@
+//! No private path is left.
+
+use serde_json::Value;
+
+use super::super::{Finding, private_paths};
+use super::Subject;
+use crate::files;
+use crate::number::count;
+use crate::operations;
+
+const NAMES: &str = "names";
+
+/// No text of the record, of its logs or of the times of operations holds a path of somebody's own. Names
+/// alone nobody can know but their owners.
+pub(super) fn none(subject: &Subject<'_>) -> Finding {
+    let mut wrong = Vec::new();
+    for (event, line) in subject.events.iter().zip(1..) {
+        let strings = serde_json::to_value(event).map(|value| strings(&value)).unwrap_or_default();
+        wrong.extend(found(&format!("line {line}"), &strings));
+    }
+    let folder = subject.submission.folder();
+    let logs = subject.record.runs.iter().filter_map(|run| run.end.log.as_deref());
+    let mut names: Vec<&str> = logs.chain([operations::FILE]).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in &names {
+        if let Ok(bytes) = files::read(&folder.join(name), files::TEXT_LIMIT) {
+            wrong.extend(found(name, &[String::from_utf8_lossy(&bytes).into_owned()]));
+        }
+    }
+    let lines = count(subject.events.len(), "line");
+    Finding::of(NAMES, &wrong, format!("no private path in {lines} and {}", count(names.len(), "file")))
+}
+
+fn found(place: &str, texts: &[String]) -> Option<String> {
+    let path = texts.iter().find_map(|text| private_paths(text).first().map(|path| (*path).to_owned()))?;
+    Some(format!("{place} names `{path}`: `trainmark pack` leaves it out"))
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(values) => values.iter().flat_map(strings).collect(),
+        Value::Object(fields) => fields.values().flat_map(strings).collect(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,79 @@
+//! The CSV files and `env.json`, against the record that they are made of.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::super::Finding;
+use super::Subject;
+use crate::record::{Environment, MergedRun};
+use crate::store::ENVIRONMENT_FILE;
+use crate::{csv, files, operations};
+
+const TABLES: &str = "tables";
+
+/// Every field of every CSV file is what the record gives.
+pub(super) fn agree(subject: &Subject<'_>) -> Finding {
+    let folder = subject.submission.folder();
+    let made = operations::of_run(folder, subject.record)
+        .and_then(|of_run| csv::files(subject.record, of_run.as_ref()));
+    let made = match made {
+        Ok(made) => made,
+        Err(error) => return Finding::failed(TABLES, error.to_string()),
+    };
+    let mut wrong: Vec<String> = made
+        .iter()
+        .filter_map(|(name, text)| Some(format!("{name}{}", difference(folder, name, text)?)))
+        .collect();
+    wrong.extend(environment(subject));
+    let names: Vec<&str> = made.iter().map(|(name, _)| *name).collect();
+    Finding::of(
+        TABLES,
+        &wrong,
+        format!("{} and {ENVIRONMENT_FILE} are what the record gives", names.join(", ")),
+    )
+}
+
+/// What a file has otherwise than what was made of the record. A column that one of them lacks is of another
+/// version of trainmark.
+fn difference(folder: &Path, name: &str, made: &str) -> Option<String> {
+    let text = match files::read(&folder.join(name), files::RECORD_LIMIT) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) => return Some(format!(": {error}; `trainmark report` writes it")),
+    };
+    let (found, made) = match (rows(&text), rows(made)) {
+        (Ok(found), Ok(made)) => (found, made),
+        (Err(error), _) | (_, Err(error)) => return Some(format!(": {error}")),
+    };
+    if found.len() != made.len() {
+        return Some(format!(" has {} rows, the record gives {}", found.len(), made.len()));
+    }
+    found.iter().zip(&made).zip(1..).find_map(|((found, made), row): (_, usize)| {
+        let (column, found, made) = found.iter().find_map(|(column, value)| {
+            let made = made.get(column)?;
+            (value != made).then_some((column, value, made))
+        })?;
+        Some(format!(", row {row}: {column} is `{found}`, the record gives `{made}`"))
+    })
+}
+
+/// The fields of each row by their columns.
+fn rows(text: &str) -> Result<Vec<BTreeMap<String, String>>, ::csv::Error> {
+    ::csv::Reader::from_reader(text.as_bytes()).deserialize().collect()
+}
+
+fn environment(subject: &Subject<'_>) -> Option<String> {
+    let started = &subject.record.started;
+    let text = match files::read_text(&subject.submission.folder().join(ENVIRONMENT_FILE)) {
+        Ok(text) => text,
+        Err(error) => return Some(format!("{ENVIRONMENT_FILE}: {error}")),
+    };
+    let is_same = match started.merged.is_empty() {
+        true => serde_json::from_str::<Environment>(&text).map(|found| found == started.environment),
+        false => serde_json::from_str::<Vec<MergedRun>>(&text).map(|found| found == started.merged),
+    };
+    match is_same {
+        Ok(true) => None,
+        Ok(false) => Some(format!("{ENVIRONMENT_FILE} tells of another machine than the record")),
+        Err(error) => Some(format!("{ENVIRONMENT_FILE}: {error}")),
+    }
+}

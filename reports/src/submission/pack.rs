@@ -1,0 +1,180 @@
+//! One file of a run folder.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::anonymous::Anonymizer;
+use super::manifest::{Manifest, sha256};
+use super::{SubmissionError, archive};
+use crate::number::count;
+use crate::record::{Environment, Event, Record, Started};
+use crate::store::{self, EVENTS_FILE};
+use crate::{csv, files, html, operations};
+
+/// What was packed.
+#[derive(Debug)]
+pub struct Packed {
+    /// The pack.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// What it holds.
+    pub manifest: Manifest,
+    /// How many paths and names were replaced.
+    pub replaced: usize,
+}
+
+/// Packs a run folder into `<run_id>.tar.gz` in `parent`: its record, what is made of it, and its logs, each
+/// without names and private paths. All that is made of the record is made anew.
+///
+/// # Errors
+/// Where the record cannot be read or is of several benchmarks, or the file cannot be written.
+pub fn pack(folder: &Path, parent: &Path, anonymizer: &Anonymizer) -> Result<Packed, SubmissionError> {
+    let (record, events) = Record::read_with_events(folder)?;
+    let run_id = record.started.run_id.clone();
+    if !record.started.merged.is_empty() {
+        return Err(SubmissionError::Merged { run_id });
+    }
+    store::check_name(&run_id)?;
+    let mut packing =
+        Packing { folder, anonymizer, files: BTreeMap::new(), left_out: Vec::new(), replaced: 0 };
+    packing.take_logs(&record);
+    packing.take_record(&run_id, events)?;
+    packing.take_operations()?;
+    packing.make_files()?;
+    packing.name_what_stays()?;
+    let Packing { files: held, left_out, replaced, .. } = packing;
+    let mut manifest = Manifest { schema: Manifest::SCHEMA, run_id, left_out, ..Manifest::default() };
+    manifest.trainmark = env!("CARGO_PKG_VERSION").to_owned();
+    manifest.files = held.iter().map(|(name, bytes)| (name.clone(), sha256(bytes))).collect();
+    write(parent, held, manifest, replaced)
+}
+
+fn write(
+    parent: &Path,
+    mut held: BTreeMap<String, Vec<u8>>,
+    manifest: Manifest,
+    replaced: usize,
+) -> Result<Packed, SubmissionError> {
+    let encode = |cause| SubmissionError::Encode { run_id: manifest.run_id.clone(), cause };
+    held.insert(Manifest::FILE.to_owned(), serde_json::to_vec_pretty(&manifest).map_err(encode)?);
+    let path = parent.join(format!("{}.tar.gz", manifest.run_id));
+    let io = |cause| SubmissionError::io("write", &path, cause);
+    let packed = archive::write(&manifest.run_id, &held).map_err(io)?;
+    files::replace(&path, &packed).map_err(io)?;
+    Ok(Packed { bytes: packed.len() as u64, path, manifest, replaced })
+}
+
+/// A pack that is being filled.
+struct Packing<'p> {
+    folder: &'p Path,
+    anonymizer: &'p Anonymizer,
+    files: BTreeMap<String, Vec<u8>>,
+    left_out: Vec<String>,
+    replaced: usize,
+}
+
+impl Packing<'_> {
+    /// The logs that the record names, as far as they are plain files in its folder.
+    fn take_logs(&mut self, record: &Record) {
+        let names: BTreeSet<&String> = record.runs.iter().filter_map(|run| run.end.log.as_ref()).collect();
+        for name in names {
+            let is_plain = name.starts_with("logs/") && !name.contains("..");
+            if !is_plain || files::leads_by_a_link(self.folder, Path::new(name)) {
+                self.left_out.push(format!("{name}: not a file in the run's logs"));
+                continue;
+            }
+            match files::read(&self.folder.join(name), files::TEXT_LIMIT) {
+                Ok(bytes) => {
+                    let text = String::from_utf8_lossy(&bytes);
+                    let (text, replaced) = self.anonymizer.without_names(&text);
+                    self.replaced += replaced;
+                    self.files.insert(name.clone(), text.into_bytes());
+                }
+                Err(error) => self.left_out.push(format!("{name}: {error}")),
+            }
+        }
+    }
+
+    fn take_record(&mut self, run_id: &str, events: Vec<Event>) -> Result<(), SubmissionError> {
+        let mut text = Vec::new();
+        for mut event in events {
+            if let Event::Started(started) = &mut event {
+                self.leave_out_identifiers(started);
+            }
+            let event = self.cleared(&event);
+            let line = event.and_then(|event| serde_json::to_vec(&event));
+            text.extend(line.map_err(|cause| SubmissionError::Encode { run_id: run_id.to_owned(), cause })?);
+            text.push(b'\n');
+        }
+        self.files.insert(EVENTS_FILE.to_owned(), text);
+        Ok(())
+    }
+
+    /// What tells one graphics processor from all others tells whose it is.
+    fn leave_out_identifiers(&mut self, started: &mut Started) {
+        let Environment { gpus, .. } = &mut started.environment;
+        let known = gpus.iter_mut().filter_map(|gpu| gpu.uuid.take()).count();
+        if known > 0 {
+            self.left_out.push(format!("the unique identifiers of {}", count(known, "graphics processor")));
+        }
+    }
+
+    fn cleared(&mut self, event: &Event) -> serde_json::Result<Event> {
+        let mut value = serde_json::to_value(event)?;
+        self.replaced += self.anonymizer.clear(&mut value);
+        serde_json::from_value(value)
+    }
+
+    fn take_operations(&mut self) -> Result<(), SubmissionError> {
+        let path = self.folder.join(operations::FILE);
+        if !path.is_file() {
+            return Ok(());
+        }
+        let bytes = files::read(&path, files::RECORD_LIMIT)
+            .map_err(|cause| SubmissionError::io("read", &path, cause))?;
+        let Ok(text) = String::from_utf8(bytes) else {
+            self.left_out.push(format!("{}: no text", operations::FILE));
+            return Ok(());
+        };
+        // As text: decimal numbers may change when they are written again.
+        let (text, replaced) = self.anonymizer.without_paths(&text);
+        self.replaced += replaced;
+        self.files.insert(operations::FILE.to_owned(), text.into_bytes());
+        Ok(())
+    }
+
+    /// The CSV files, `env.json` and the report, of the record as it is packed.
+    fn make_files(&mut self) -> Result<(), SubmissionError> {
+        let scratch = tempfile::tempdir()
+            .map_err(|cause| SubmissionError::io("make a folder in", &std::env::temp_dir(), cause))?;
+        // A folder within, since what lies beside a run folder may be taken for its own.
+        let folder = scratch.path().join("run");
+        let io = |cause| SubmissionError::io("write", &folder, cause);
+        fs::create_dir(&folder).map_err(io)?;
+        for name in [EVENTS_FILE, operations::FILE] {
+            self.files.get(name).map_or(Ok(()), |bytes| fs::write(folder.join(name), bytes)).map_err(io)?;
+        }
+        let record = Record::read(&folder)?;
+        let of_run = operations::of_run(&folder, &record)?;
+        for (name, text) in csv::files(&record, of_run.as_ref())? {
+            self.files.insert(name.to_owned(), text.into_bytes());
+        }
+        self.files.insert(html::FILE.to_owned(), html::render(&record, of_run.as_ref())?.into_bytes());
+        self.files.insert(store::ENVIRONMENT_FILE.to_owned(), store::environment_json(&record.started)?);
+        Ok(())
+    }
+
+    /// Every other file of the folder.
+    fn name_what_stays(&mut self) -> Result<(), SubmissionError> {
+        let mut names: Vec<String> = store::entries(self.folder)?
+            .iter()
+            .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
+            .filter(|name| !self.files.contains_key(name) && name != "logs" && name != Manifest::FILE)
+            .collect();
+        names.sort();
+        self.left_out.extend(names.iter().map(|name| format!("{name}: not part of what is checked")));
+        Ok(())
+    }
+}

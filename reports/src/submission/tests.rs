@@ -1,0 +1,226 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::example;
+use crate::record::{Event, Gpu, Outcome, Record};
+
+/// A run that passes: the example without its crash, with numbers of an audit, in an order that time allows.
+fn events() -> Vec<Event> {
+    let mut started = example::started();
+    started.plan.audit = Some(true);
+    started.plan.cells.retain(|cell| cell.backend != "crashy");
+    let cells = started.plan.cells.clone();
+    let mut time = started.unix_time;
+    let mut events = vec![Event::Started(started)];
+    for seed in 1..=3 {
+        events.push(Event::Round(crate::record::Round {
+            seed,
+            order: (0..cells.len()).collect(),
+            left_out: Vec::new(),
+            timing: Vec::new(),
+        }));
+        for cell in &cells {
+            let mut run = example::run(cell, seed);
+            if let Some(begun) = &mut run.begun {
+                begun.unix_time = time;
+            }
+            time += 60.0;
+            events.extend(example::lines(&run));
+            if seed == 2 {
+                events.push(Event::Audited(run.line(example::audit())));
+            }
+        }
+    }
+    events.push(Event::Finished { outcome: Outcome::Complete, seconds: 1200.0, peak: None });
+    events
+}
+
+/// A run folder of these events with all its files.
+fn folder(parent: &Path, events: &[Event]) -> PathBuf {
+    let folder = example::write(parent, events);
+    fs::create_dir_all(folder.join("logs")).unwrap();
+    let record = Record::read(&folder).unwrap();
+    for run in &record.runs {
+        let text = "loading /home/ann/secret/libtch.so of ann\n";
+        fs::write(folder.join(run.end.log.as_ref().unwrap()), text).unwrap();
+    }
+    fs::write(folder.join("request.json"), "{}").unwrap();
+    crate::write_csv(&folder, &record).unwrap();
+    folder
+}
+
+fn anonymizer() -> Anonymizer {
+    Anonymizer::new(["/home/ann".to_owned()], [("ann".to_owned(), "[user]")])
+}
+
+fn failures(path: &Path) -> Vec<String> {
+    let (findings, _) = checks(&Submission::open(path).unwrap());
+    let failed = findings.iter().filter(|finding| finding.is_failure());
+    failed.map(|finding| format!("{}: {}", finding.check, finding.detail)).collect()
+}
+
+#[test]
+fn a_pack_tells_of_nobody_and_passes() {
+    let parent = tempfile::tempdir().unwrap();
+    let mut events = events();
+    let Event::Started(started) = &mut events[0] else { panic!("no `started`") };
+    started.command = "cargo run -- bench /home/ann/my/libmine.so".to_owned();
+    started.environment.gpus = vec![Gpu { uuid: Some("GPU-1234".to_owned()), ..example::gpu() }];
+    let run = folder(parent.path(), &events);
+    let before = failures(&run);
+    assert_eq!(before.len(), 1, "{before:?}");
+    assert!(before[0].starts_with("names: line 1 names `/home/ann/my/libmine.so`"), "{before:?}");
+
+    let packed = pack(&run, parent.path(), &anonymizer()).unwrap();
+    assert_eq!(packed.path, parent.path().join("20260131T130500-example.tar.gz"));
+    assert_eq!(packed.manifest.left_out[0], "the unique identifiers of 1 graphics processor");
+    assert!(packed.manifest.left_out.contains(&"request.json: not part of what is checked".to_owned()));
+    let submission = Submission::open(&packed.path).unwrap();
+    let (findings, record) = checks(&submission);
+    assert!(findings.iter().all(|finding| finding.verdict == Verdict::Ok), "{findings:#?}");
+    assert_eq!(record.unwrap().started.command, "cargo run -- bench [path]/libmine.so");
+    for name in submission.manifest().unwrap().unwrap().files.keys() {
+        let text = fs::read_to_string(submission.folder().join(name)).unwrap();
+        let tells = ["/home", "ann\n", "GPU-1234"].into_iter().find(|told| text.contains(told));
+        assert_eq!(tells, None, "{name}");
+    }
+    let again = pack(&run, &parent.path().join("logs/.."), &anonymizer());
+    assert!(again.is_err(), "a folder that is not there");
+    let grid = findings_grid("example", &findings);
+    insta::assert_snapshot!(grid.rows.iter().map(|row| format!("{}\n", row.join(" | "))).collect::<String>());
+}
+
+#[test]
+fn what_was_changed_by_hand_is_found() {
+    let mut told = Vec::new();
+    let mut changed = |name: &str, change: &dyn Fn(&mut Vec<Event>)| {
+        let parent = tempfile::tempdir().unwrap();
+        let mut events = events();
+        change(&mut events);
+        let failures = failures(&folder(parent.path(), &events));
+        let failures: Vec<&String> =
+            failures.iter().filter(|line| !line.starts_with("names: logs")).collect();
+        let failures = failures.iter().map(|line| format!("\n    {line}")).collect::<String>();
+        told.push(format!("{name}{failures}"));
+    };
+    fn ended(event: &mut Event) -> Option<&mut crate::record::RunEnd> {
+        if let Event::Ended(line) = event { Some(&mut line.what.end) } else { None }
+    }
+    fn epochs(events: &mut [Event]) -> impl Iterator<Item = &mut crate::record::Epoch> {
+        events
+            .iter_mut()
+            .filter_map(|event| if let Event::Epoch(line) = event { Some(&mut line.what) } else { None })
+    }
+    changed("nothing", &|_| {});
+    changed("one epoch is faster", &|events| epochs(events).nth(1).unwrap().train_seconds *= 0.5);
+    changed("one epoch is slower", &|events| epochs(events).nth(1).unwrap().train_seconds *= 1.5);
+    changed("every epoch is faster", &|events| epochs(events).for_each(|epoch| epoch.train_seconds *= 0.25));
+    changed("one accuracy is rounder", &|events| {
+        epochs(events).next().unwrap().test_accuracy = Some(0.80005)
+    });
+    changed("one epoch is gone", &|events| {
+        let place = events.iter().position(|event| matches!(event, Event::Epoch(_))).unwrap();
+        events.remove(place);
+    });
+    changed("a seed is gone", &|events| {
+        let of = |event: &Event, seed: u64| match event {
+            Event::Round(line) => line.seed == seed,
+            Event::Begun(line) => line.seed == seed,
+            Event::Epoch(line) => line.seed == seed,
+            Event::Ended(line) => line.seed == seed,
+            Event::Audited(line) => line.seed == seed,
+            _ => false,
+        };
+        events.retain(|event| !of(event, 3));
+    });
+    changed("a slow run is gone", &|events| {
+        let cell = example::cell("lenet-bn", "tch", "builtin");
+        events.retain(|event| match event {
+            Event::Begun(line) => line.seed != 1 || line.cell != cell,
+            Event::Epoch(line) => line.seed != 1 || line.cell != cell,
+            Event::Ended(line) => line.seed != 1 || line.cell != cell,
+            _ => true,
+        });
+    });
+    changed("a failed check passes", &|events| {
+        let end = events.iter_mut().find_map(ended).unwrap();
+        end.conformance.as_mut().unwrap().checks[0].measured = Some(0.5);
+    });
+    changed("the checks are gone", &|events| events.iter_mut().find_map(ended).unwrap().conformance = None);
+    changed("the audits are gone", &|events| events.retain(|event| !matches!(event, Event::Audited(_))));
+    changed("another library", &|events| {
+        events.iter_mut().find_map(ended).unwrap().library_hash = Some("ef".repeat(32));
+    });
+    changed("chosen seeds", &|events| {
+        let Event::Started(started) = &mut events[0] else { panic!("no `started`") };
+        started.plan.seeds = vec![1, 2, 3, 7];
+    });
+    changed("it took less in all", &|events| {
+        if let Some(Event::Finished { seconds, .. }) = events.last_mut() {
+            *seconds = 60.0;
+        }
+    });
+    changed("not finished", &|events| drop(events.pop()));
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn files_that_were_changed_are_named() {
+    let parent = tempfile::tempdir().unwrap();
+    let run = folder(parent.path(), &events());
+    let change = |name: &str, from: &str, to: &str| {
+        let text = fs::read_to_string(run.join(name)).unwrap();
+        assert!(text.contains(from));
+        fs::write(run.join(name), text.replacen(from, to, 1)).unwrap();
+        let failed = failures(&run);
+        fs::write(run.join(name), text).unwrap();
+        failed.into_iter().filter(|line| !line.starts_with("names")).collect::<Vec<_>>().join("\n")
+    };
+    let summary = change("summary.csv", "2.25", "1.25");
+    assert!(
+        summary.contains("summary.csv, row ") && summary.contains(", the record gives `2.25`"),
+        "{summary}"
+    );
+    let machine = change("env.json", "Example CPU", "Another CPU");
+    assert_eq!(machine, "tables: env.json tells of another machine than the record");
+    let line = change("events.jsonl", "\"event\":\"round\"", "\"event\":\"sound\"");
+    assert!(line.starts_with("record: events.jsonl, line 2: "), "{line}");
+
+    let packed = pack(&run, parent.path(), &anonymizer()).unwrap();
+    let submission = Submission::open(&packed.path).unwrap();
+    fs::write(submission.folder().join("more"), "").unwrap();
+    fs::write(submission.folder().join("summary.csv"), "").unwrap();
+    let again = Submission::open(submission.folder()).unwrap();
+    let finding = &checks(&again).0[0];
+    assert_eq!(finding.detail, "summary.csv was changed after it was packed; and 1 more");
+    fs::write(submission.folder().join(Manifest::FILE), "{").unwrap();
+    let again = Submission::open(submission.folder()).unwrap();
+    assert!(checks(&again).0[0].detail.starts_with("manifest.json: "));
+}
+
+#[test]
+fn what_is_no_submission_says_so() {
+    let parent = tempfile::tempdir().unwrap();
+    let open = |name: &str| Submission::open(&parent.path().join(name)).unwrap_err().to_string();
+    assert!(open("nowhere").ends_with("/nowhere is neither a run folder nor a pack"));
+    fs::write(parent.path().join("text"), "text").unwrap();
+    let text = open("text");
+    assert!(
+        text.contains("/text is no pack: ") && text.ends_with("; make one with `trainmark pack RUN`"),
+        "{text}"
+    );
+    let mut merged = events();
+    let Event::Started(started) = &mut merged[0] else { panic!("no `started`") };
+    started.merged = vec![crate::record::MergedRun {
+        machine: "laptop".to_owned(),
+        run_id: "a".to_owned(),
+        unix_time: 0.0,
+        command: String::new(),
+        seeds: vec![1],
+        environment: started.environment.clone(),
+    }];
+    let run = example::write(parent.path(), &merged);
+    let error = pack(&run, parent.path(), &anonymizer()).unwrap_err().to_string();
+    assert!(error.contains("is a merged run"), "{error}");
+}
