@@ -60,6 +60,7 @@ impl Selection {
                 "cannot read `{text}`: versions are those of a backend that is named, as in candle@0.9,0.10"
             );
         }
+        device.map_or(Ok(()), check_device)?;
         if backend.starts_with(['.', '/']) && !is_library_path(backend) {
             bail!("{text} is neither a backend's name nor a library: a library ends in .so or .dylib");
         }
@@ -108,6 +109,19 @@ impl std::fmt::Display for Selection {
     }
 }
 
+/// Refuses what cannot be a device, before anything is built for it: its number has digits alone.
+///
+/// # Errors
+/// Where it has others.
+pub fn check_device(name: &str) -> anyhow::Result<()> {
+    match name.split_once(':') {
+        Some((kind, number)) if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            bail!("{name} is no device: its number has digits alone, as in {kind}:0")
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether a selection names a library instead of a backend.
 pub fn is_library_path(text: &str) -> bool {
     [".so", ".dylib"].iter().any(|suffix| text.ends_with(suffix))
@@ -142,6 +156,18 @@ mod tests {
         assert_eq!(parse("b.so/builtin"), Some(("b.so".into(), some("builtin"), None)));
         for bad in ["", "/x", "tch/", "tch@", "@cpu"] {
             assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_devices_number_has_digits_alone() {
+        for good in ["cpu", "cuda", "cuda:0", "wgpu:10"] {
+            check_device(good).unwrap();
+        }
+        for bad in ["wgpu:x", "cuda:", "cuda:+1", "cuda:0:1"] {
+            let error = check_device(bad).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{bad} is no device: ")), "{error}");
+            assert_eq!(Selection::parse(&format!("mine@{bad}")).unwrap_err().to_string(), error);
         }
     }
 

@@ -191,7 +191,7 @@ fn further_folders_of_backends_are_looked_into() {
         message,
         format!(
             "error: two backends are named minimal-c: {}/backends/minimal-c and {}/minimal-c; rename one in its \
-             backend.toml and its table\n",
+             backend.toml and its table, or name two builds of one with --base and --head\n",
             own_folder.display(),
             same.display()
         )
@@ -215,10 +215,12 @@ fn further_folders_of_backends_are_looked_into() {
 }
 
 #[test]
-fn a_library_of_a_backends_name_is_refused() {
+fn a_library_takes_the_place_of_the_backend_of_its_name_unless_that_is_named_too() {
     let Some(library) = minimal_c() else { return };
     let repository = Repository::new().library("hostile", &hostile());
     repository.invoke(["bench", "hostile"]).args(QUICK).args([library]).run().expect(0);
+    let alone = repository.invoke(["check"]).args([hostile()]).args(&QUICK[..4]).run().expect(0);
+    assert!(alone.stdout.starts_with("softmax hostile/"), "{alone:?}");
     let message = repository.invoke(["bench", "hostile"]).args(QUICK).args([hostile()]).run().refusal();
     assert!(message.contains("error: two backends are named hostile: "), "{message}");
 }

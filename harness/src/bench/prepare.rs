@@ -285,14 +285,15 @@ impl<'p> Preparer<'p> {
 
     /// The selections with `all` and libraries replaced by backends.
     pub(super) fn wanted(&mut self) -> anyhow::Result<Vec<Wanted<'p>>> {
-        let mut selections = Vec::new();
+        let (mut selections, named) = (Vec::new(), self.named());
         for text in &self.selected.selections {
             let selection = Selection::parse(text)?;
             if plan::is_library_path(&selection.backend) {
                 match library::given_library(Path::new(&selection.backend), self.runner)? {
                     Ok(backend) => {
                         selections.push(Selection { backend: backend.name.clone(), ..selection });
-                        self.registry.insert(backend)?;
+                        let is_named = named.contains("all") || named.contains(&backend.name);
+                        self.registry.insert_given(backend, is_named)?;
                     }
                     Err(reason) => {
                         self.add_unavailable(Unavailable {
@@ -323,10 +324,15 @@ impl<'p> Preparer<'p> {
         self.with_sides(wanted)
     }
 
+    /// What the selections name: backends, libraries, `all`.
+    fn named(&self) -> HashSet<String> {
+        let parsed = self.selected.selections.iter().filter_map(|text| Selection::parse(text).ok());
+        parsed.map(|selection| selection.backend).collect()
+    }
+
     /// The backends that `all` means. Those that it leaves out are told, unless they are named as well.
     fn names_of_all(&mut self) -> anyhow::Result<Vec<String>> {
-        let named = self.selected.selections.iter().filter_map(|text| Selection::parse(text).ok());
-        let named: HashSet<String> = named.map(|selection| selection.backend).collect();
+        let named = self.named();
         let (taken, left): (Vec<_>, Vec<_>) = self.registry.backends.iter().partition(|backend| {
             match &self.begun_with {
                 // What has been built since is none of it.

@@ -12,6 +12,7 @@ use trainmark_reports::compare::FailOn;
 use trainmark_reports::formats::{FORMATS, document_names};
 
 use crate::data::{DatasetChoice, DatasetParser};
+use crate::plan;
 use crate::scaffold::Language;
 use crate::units;
 use crate::workload;
@@ -209,7 +210,7 @@ pub struct BenchArguments {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub implementation: Vec<String>,
     /// Only these devices, such as cpu, cuda:0 or wgpu [default: all that there are]
-    #[arg(long, value_name = "DEVICE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "DEVICE", value_delimiter = ',', value_parser = device)]
     pub device: Vec<String>,
     /// Workloads to train: lenet-bn, lenet, softmax and others that `inspect` lists, or files, such as ./mine.toml
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_values = ["lenet-bn", "lenet"])]
@@ -269,7 +270,7 @@ pub struct CheckArguments {
     )]
     pub selections: Vec<String>,
     /// Only these devices, such as cpu, cuda:0 or wgpu [default: all that there are]
-    #[arg(long, value_name = "DEVICE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "DEVICE", value_delimiter = ',', value_parser = device)]
     pub device: Vec<String>,
     /// Workloads to check: lenet-bn, lenet, softmax and others that `inspect` lists, or files, such as ./mine.toml
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_values = ["lenet-bn", "lenet"])]
@@ -324,6 +325,14 @@ pub struct ChangeArguments {
     pub samples: Vec<u32>,
 }
 
+fn device(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("an empty word is no device; write cpu, cuda:0 or the like".to_owned());
+    }
+    plan::check_device(text).map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
+}
+
 fn learning_rate(text: &str) -> Result<f64, String> {
     let rate = text.parse::<f64>().ok().filter(|rate| rate.is_finite() && *rate > 0.0);
     rate.ok_or_else(|| format!("`{text}` is no learning rate; write a number above 0, such as 0.1"))
@@ -340,7 +349,7 @@ pub struct OperationsArguments {
     )]
     pub selections: Vec<String>,
     /// Only these devices, such as cpu, cuda:0 or wgpu [default: all that there are]
-    #[arg(long, value_name = "DEVICE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "DEVICE", value_delimiter = ',', value_parser = device)]
     pub device: Vec<String>,
     /// Workloads whose step, prediction and layers are timed: lenet-bn, lenet, softmax, or files, such as
     /// ./mine.toml [default: operations at LeNet's shapes]

@@ -247,13 +247,32 @@ impl Registry {
                 return Ok(());
             }
             bail!(
-                "two backends are named {}: {} and {}; rename one in its {FILE} and its table",
+                "two backends are named {}: {} and {}; rename one in its {FILE} and its table, or name two \
+                 builds of one with --base and --head",
                 backend.name,
                 other.origin.display(),
                 backend.origin.display()
             );
         }
         self.backends.push(backend);
+        Ok(())
+    }
+
+    /// Adds a backend that a library is of. It takes the place of the folder's of that name, whose
+    /// build it most often is, unless that is named beside it.
+    ///
+    /// # Errors
+    /// Where its name is taken by another that is.
+    pub fn insert_given(&mut self, backend: Backend, is_named: bool) -> anyhow::Result<()> {
+        let known = self
+            .backends
+            .iter_mut()
+            .find(|known| known.name == backend.name && !matches!(known.libraries[..], [Library::Given(_)]));
+        let Some(known) = known.filter(|_| !is_named) else { return self.insert(backend) };
+        known.origin = backend.origin;
+        known.libraries = backend.libraries;
+        known.version = None;
+        known.others.clear();
         Ok(())
     }
 
@@ -319,6 +338,31 @@ mod tests {
         registry.insert(backend("a")).expect("the first");
         let error = registry.insert(backend("b")).expect_err("the second").to_string();
         assert!(error.contains("two backends are named mine: a and b"), "{error}");
+    }
+
+    #[test]
+    fn a_library_takes_the_place_of_the_folder_whose_build_it_is() {
+        let given = |path: &str| Backend {
+            name: "mine".to_owned(),
+            origin: path.into(),
+            libraries: vec![Library::Given(path.into())],
+            ..Backend::default()
+        };
+        let folder = || {
+            let thread_variables = vec!["MINE_THREADS".to_owned()];
+            let backend =
+                Backend { origin: "folder".into(), libraries: Vec::new(), thread_variables, ..given("") };
+            Registry { backends: vec![backend], ..Registry::default() }
+        };
+        let mut registry = folder();
+        registry.insert_given(given("a.so"), false).expect("the folder's own is not named");
+        let found = registry.find("mine").expect("it is there");
+        assert_eq!(found.origin, Path::new("a.so"));
+        assert_eq!(found.libraries[0].path(), Path::new("a.so"));
+        assert_eq!(found.thread_variables, ["MINE_THREADS"], "what the folder says of it holds");
+        registry.insert_given(given("a.so"), false).expect("the same once more");
+        registry.insert_given(given("b.so"), false).expect_err("two libraries of one backend");
+        folder().insert_given(given("a.so"), true).expect_err("both are named");
     }
 
     #[test]

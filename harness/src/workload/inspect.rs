@@ -7,6 +7,7 @@ use trainmark_plugin::{Error, Model};
 
 use super::network::lines;
 use super::{Workload, multiply_adds};
+use crate::units::count;
 
 /// One line per layer, its columns aligned: index, layer, output shape, parameters.
 ///
@@ -39,15 +40,16 @@ pub fn inspect(workload: &Workload) -> Result<String, Error> {
     let Workload { name, summary, model, learning_rate, batch_size, epochs, .. } = workload;
     let optimiser = workload.optimiser_words().map(|words| format!("{words}, ")).unwrap_or_default();
     let parameters = model.parameters()?;
-    let count = |trainable: bool| -> u64 {
+    let of_role = |trainable: bool| -> u64 {
         let chosen = parameters.iter().filter(|spec| spec.role.is_trainable() == trainable);
         chosen.map(|spec| spec.len() as u64).sum()
     };
     let work = multiply_adds(model)?;
     let wide = width(&lines(model));
     let mut text = format!(
-        "{name}: {summary}\ninput {}, batch {batch_size}, {optimiser}learning rate {learning_rate}, {epochs} epochs\n\n",
-        model.input
+        "{name}: {summary}\ninput {}, batch {batch_size}, {optimiser}learning rate {learning_rate}, {}\n\n",
+        model.input,
+        count(*epochs as usize, "epoch")
     );
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{:>2}  {:<wide$} {:<10}{:>10}", "#", "layer", "output", "parameters");
@@ -57,8 +59,8 @@ pub fn inspect(workload: &Workload) -> Result<String, Error> {
     let _ = writeln!(
         text,
         "\nparameters: {} trained, {} running statistics",
-        HumanCount(count(true)),
-        HumanCount(count(false))
+        HumanCount(of_role(true)),
+        HumanCount(of_role(false))
     );
     let _ = writeln!(
         text,
