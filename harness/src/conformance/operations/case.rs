@@ -24,6 +24,7 @@ pub struct Case {
     pub(super) batch: usize,
     pub(super) pixels: Pixels,
     pub(super) values: Values,
+    pub(super) optimiser: Optimiser,
 }
 
 /// Where cases come from.
@@ -90,12 +91,13 @@ impl Case {
     /// The case that a workload's file describes; `None` where it describes none.
     pub fn of(workload: &Workload) -> Option<Self> {
         let CaseInputs { seed, pixels, values } = workload.case?;
-        Some(Self { seed, model: workload.model.clone(), batch: workload.batch_size, pixels, values })
+        let (model, batch, optimiser) = (workload.model.clone(), workload.batch_size, workload.optimiser);
+        Some(Self { seed, model, batch, pixels, values, optimiser })
     }
 
     /// As a workload, whose file describes it.
     pub fn workload(&self, name: String) -> Workload {
-        let Self { seed, pixels, values, .. } = *self;
+        let Self { seed, pixels, values, optimiser, .. } = *self;
         let mut model = self.model.clone();
         model.name.clone_from(&name);
         Workload {
@@ -105,7 +107,7 @@ impl Case {
             dataset: DatasetChoice::default(),
             resize: None,
             samples: None,
-            optimiser: Optimiser::Sgd,
+            optimiser,
             learning_rate: 1.0,
             batch_size: self.batch,
             epochs: 5,
@@ -182,7 +184,9 @@ impl Case {
 
     /// What it is, in a few lines.
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = vec![format!("input {}, {}", self.model.input, self.samples())];
+        let workload = self.workload(String::new());
+        let by = workload.optimiser_words().map(|words| format!(", trained by {words}")).unwrap_or_default();
+        let mut lines = vec![format!("input {}, {}{by}", self.model.input, self.samples())];
         // Of a model that does not fit there is nothing to be told.
         lines.extend(layer_lines(&self.model).unwrap_or_default());
         lines

@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 use trainmark_numerics::random::generator;
-use trainmark_plugin::{Layer, Model, Shape, Source};
+use trainmark_plugin::{Layer, Model, Optimiser, Shape, Source};
 
 use super::case::{Case, sides};
 use crate::workload::{Pixels, Values};
@@ -91,9 +91,29 @@ pub(super) fn generate(seed: u64, number: u32) -> Case {
             // From a stream of its own, so that cases without branches stay what they were.
             let mut dice = Dice::new("operations: branches", seed, u64::from(number));
             let case = branched(&mut dice, &case).filter(Case::fits).unwrap_or(case);
-            return without_biases(&mut Dice::new("operations: biases", seed, u64::from(number)), case);
+            let case = without_biases(&mut Dice::new("operations: biases", seed, u64::from(number)), case);
+            return optimised(&mut Dice::new("operations: optimisers", seed, u64::from(number)), case);
         }
     }
+}
+
+/// The case with another optimiser than plain gradient descent; one in three has such. From a stream of its own,
+/// too.
+fn optimised(dice: &mut Dice, mut case: Case) -> Case {
+    if dice.is_one_in(3) {
+        let weight_decay = dice.one_of(&[0.0, 0.0, 5e-4, 0.125]);
+        case.optimiser = match dice.is_one_in(2) {
+            true => Optimiser::Momentum { momentum: dice.one_of(&[0.9, 0.5, 0.0]), weight_decay },
+            // From ε on a gradient's size shows: the smaller ε, the more it is the sign that does.
+            false => Optimiser::Adam {
+                beta1: dice.one_of(&[0.9, 0.5, 0.0]),
+                beta2: dice.one_of(&[0.999, 0.9]),
+                epsilon: dice.one_of(&[1e-8, 1e-4, 1e-2, 1.0]),
+                weight_decay,
+            },
+        };
+    }
+    case
 }
 
 /// The case without some of its biases, each with an even chance; one in three has such layers. From a
@@ -213,7 +233,8 @@ fn draw(dice: &mut Dice) -> Case {
         _ => dice.one_of(&[Pixels::Black, Pixels::Random, Pixels::BlackAndWhite]),
     };
     let seed = dice.below(1 << 24) as u64;
-    Case { seed, model, batch: dice.one_of(&BATCHES), pixels, values }
+    let batch = dice.one_of(&BATCHES);
+    Case { seed, model, batch, pixels, values, optimiser: Optimiser::Sgd }
 }
 
 /// A model that is being drawn.

@@ -1,6 +1,6 @@
 //! Smaller cases, to find the smallest that still fails.
 
-use trainmark_plugin::{Layer, Shape};
+use trainmark_plugin::{Layer, Optimiser, Shape};
 
 use super::case::{Case, CaseName, Origin};
 use crate::workload::{Pixels, Values, without};
@@ -32,7 +32,23 @@ impl Case {
             smaller.push(Self { pixels: Pixels::Random, ..self.clone() });
         }
         smaller
+            .extend(plainer(self.optimiser).into_iter().map(|optimiser| Self { optimiser, ..self.clone() }));
+        smaller
     }
+}
+
+/// Plain gradient descent, or else without a decay.
+fn plainer(optimiser: Optimiser) -> Vec<Optimiser> {
+    let without_decay = match optimiser {
+        Optimiser::Sgd => return Vec::new(),
+        Optimiser::Momentum { momentum, .. } => Optimiser::Momentum { momentum, weight_decay: 0.0 },
+        Optimiser::Adam { beta1, beta2, epsilon, .. } => {
+            Optimiser::Adam { beta1, beta2, epsilon, weight_decay: 0.0 }
+        }
+    };
+    let mut plainer = vec![Optimiser::Sgd];
+    plainer.extend((optimiser != without_decay).then_some(without_decay));
+    plainer
 }
 
 /// Lesser numbers: the least first, then nearer ones.

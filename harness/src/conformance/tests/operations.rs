@@ -84,6 +84,14 @@ const FOUND: &[(Defect, &str, &[&str])] = &[
     (Defect::ElevenBitWeights, "gradient", &["linear"]),
     (Defect::PredictionReversed, "prediction", &["linear"]),
     (Defect::PredictionTailUnwritten, "prediction", &["linear"]),
+    (Defect::BiasUncorrected, "gradient", &["linear"]),
+    (Defect::EpsilonInRoot, "gradient", &["linear"]),
+    (Defect::DecayDecoupled, "second step", &["linear"]),
+    (Defect::MomentumNesterov, "gradient", &["linear"]),
+    (Defect::TrainsByPlainSgd, "gradient", &["linear"]),
+    (Defect::MomentumDampened, "second step", &["linear"]),
+    (Defect::StateLostByStep, "second step", &["linear"]),
+    (Defect::StateOfBiasesMissing, "second step", &["linear"]),
 ];
 
 #[test]
@@ -155,6 +163,8 @@ fn all_kinds_of_cases_are_drawn() {
         "times 2^12",
         "times 2^-20",
         "0 of the first channel",
+        "momentum 0.9, weight decay 5e-4",
+        "adam β1 0.9, β2 0.999, ε 1e-2",
     ] {
         assert!(with(text) > 0, "no {text}");
     }

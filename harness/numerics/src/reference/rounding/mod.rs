@@ -15,9 +15,11 @@ mod batch_norm;
 mod linear;
 mod loss;
 mod network;
+mod optimiser;
 mod pooling;
 
 pub use network::{Bounded, BoundedStep, Rounding};
+pub use optimiser::BoundedUpdates;
 
 /// Twice the largest relative error of one operation in float32: the second half is for what is of
 /// higher order, and for formulas with an operation more than the reference's.

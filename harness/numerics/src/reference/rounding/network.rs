@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use trainmark_plugin::{Error, Layer, Model, ParameterSpec, Reads, Role, RunningVariance};
+use trainmark_plugin::{Error, Layer, Model, ParameterSpec, Reads, RunningVariance};
 
 use super::super::batch_norm::BatchNorm;
 use super::super::network::{Placed, placed, sides};
@@ -293,30 +293,5 @@ impl Bounded {
     fn pixels(inputs: &[f64]) -> Self {
         let errors = inputs.iter().map(|x| if *x == 1.0 { 0.0 } else { UNIT * x }).collect();
         Self { values: inputs.to_vec(), errors }
-    }
-
-    /// What a step of gradient descent makes of a parameter that has this gradient.
-    fn stepped(&self, before: &[f64], rate: f64) -> Self {
-        let values: Vec<f64> =
-            before.iter().zip(&self.values).map(|(before, gradient)| before - rate * gradient).collect();
-        let bound = |(((before, after), gradient), error): (((&f64, &f64), &f64), &f64)| {
-            let change = rate * (gradient.abs() + error);
-            rate * error + rounded(1, before.abs() + after.abs() + 2.0 * change)
-        };
-        let errors = before.iter().zip(&values).zip(&self.values).zip(&self.errors).map(bound).collect();
-        Self { values, errors }
-    }
-}
-
-impl BoundedStep {
-    /// Every parameter tensor after a step of this rate from there.
-    pub fn after(&self, specs: &[ParameterSpec], before: &[Vec<f64>], rate: f64) -> Vec<Bounded> {
-        let tensors = specs.iter().zip(before).zip(&self.tensors);
-        tensors
-            .map(|((spec, before), tensor)| match spec.role {
-                Role::RunningMean | Role::RunningVariance => tensor.clone(),
-                _ => tensor.stepped(before, rate),
-            })
-            .collect()
     }
 }
