@@ -1,9 +1,10 @@
 //! What a reader came for: which framework is the fastest, how far it is from the next and from
 //! the ceiling, what Rust costs against Python, what batch norm bought, and whether the built-in
-//! layer was worth it.
+//! layer was worth it, and what sweeps show.
 
 mod builds;
 mod languages;
+mod sweeps;
 
 use serde::Serialize;
 
@@ -57,6 +58,7 @@ impl Headline {
             sentences.extend(batch_norm::bought(record, groups, field.group, best));
             sentences.extend(best.and_then(|_| batch_norm::builtin_worth(record, groups, field.group)));
         }
+        sentences.extend(sweeps::told(record, groups));
         let any_bracket = sentences.iter().any(|sentence| sentence.contains("× ["));
         let any_same = sentences.iter().any(|sentence| sentence.contains("no difference is shown"));
         let floor = record.noise_floor().filter(|_| any_same);
