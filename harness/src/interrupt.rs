@@ -64,8 +64,7 @@ impl Interrupt {
     }
 
     /// Asks for an end as a signal does.
-    #[cfg(test)]
-    pub(crate) fn set(&self) {
+    pub(crate) fn ask(&self) {
         self.0.is_set.store(true, Ordering::SeqCst);
     }
 

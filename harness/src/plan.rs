@@ -137,7 +137,7 @@ pub fn round(mut order: Vec<usize>, seed: u64) -> Round {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(u64::from_le_bytes(*b"cells   "));
     order.shuffle(&mut random);
-    Round { seed, order, left_out: Vec::new(), timing: Vec::new() }
+    Round { seed, order, left_out: Vec::new(), timing: Vec::new(), node: None }
 }
 
 #[cfg(test)]

@@ -322,6 +322,18 @@ fn epochs(cell: &Cell, seed: u64) -> Vec<Epoch> {
     (1..=5).map(epoch_of).collect()
 }
 
+/// A node of a cluster that is like the example's machine.
+pub(crate) fn node(name: &str) -> Node {
+    Node {
+        name: name.to_owned(),
+        job: "1204_1".to_owned(),
+        clock_ahead_seconds: Some(0.0),
+        c_library: Some("glibc 2.36".to_owned()),
+        warnings: Vec::new(),
+        environment: started().environment,
+    }
+}
+
 /// Every event of the example, in order.
 pub(crate) fn events() -> Vec<Event> {
     let started = started();
@@ -333,6 +345,7 @@ pub(crate) fn events() -> Vec<Event> {
             order: (0..plan.cells.len()).collect(),
             left_out: Vec::new(),
             timing: Vec::new(),
+            node: None,
         }));
         events.extend(plan.cells.iter().flat_map(|cell| lines(&run(cell, seed))));
     }
@@ -360,7 +373,7 @@ pub(crate) fn write(parent: &std::path::Path, events: &[Event]) -> std::path::Pa
 pub(crate) fn record_of_one_run() -> Record {
     let started = Started { unavailable: Vec::new(), ..started() };
     Record {
-        rounds: vec![Round { seed: 1, order: vec![0], left_out: Vec::new(), timing: Vec::new() }],
+        rounds: vec![Round { seed: 1, order: vec![0], left_out: Vec::new(), timing: Vec::new(), node: None }],
         runs: vec![run(&started.plan.cells[0], 1)],
         outcome: Some(Outcome::Budget),
         seconds: 60.0,

@@ -38,7 +38,7 @@ use std::path::Path;
 pub use collection::{CollectedRun, Collection};
 pub use lock::{Locked, lock};
 pub use record::Record;
-pub use store::{RunStore, StoreError, latest, list};
+pub use store::{EVENTS_FILE, RunStore, StoreError, latest, list};
 pub use summary::{CellSummary, summarize};
 pub use trainmark_statistics as statistics;
 use words::Progress;

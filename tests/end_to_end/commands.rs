@@ -25,6 +25,7 @@ fn every_command_has_help() {
         "inspect",
         "data",
         "report",
+        "collect",
         "compare",
         "merge",
         "pack",

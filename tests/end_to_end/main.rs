@@ -9,6 +9,7 @@ mod budget;
 mod builds;
 mod children;
 mod ci_kit;
+mod cluster;
 mod commands;
 mod compare;
 mod data_sets;

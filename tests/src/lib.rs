@@ -12,6 +12,7 @@ mod python;
 mod repository;
 mod require;
 mod run_folder;
+mod slurm;
 
 pub use build::{c_library, handwritten, hostile, minimal_c, pretended_driver, repository_root, trainmark};
 pub use checkout::Checkout;
@@ -22,3 +23,4 @@ pub use python::{python_packages, serving_python};
 pub use repository::{Repository, manifest};
 pub use require::skip;
 pub use run_folder::{Row, RunFolder};
+pub use slurm::Cluster;

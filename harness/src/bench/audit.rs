@@ -24,7 +24,7 @@ use crate::worker::evidence::Evidence;
 use crate::worker::protocol::{Job, Message};
 
 /// Folder of the evidence that waits for its audit, in the run folder.
-const FOLDER: &str = "audit";
+pub(super) const FOLDER: &str = "audit";
 
 /// The run that is drawn of a cell so far.
 #[derive(Debug, Serialize, Deserialize)]

@@ -97,7 +97,7 @@ impl<'h> History<'h> {
         let seeds = self.schedule.seeds();
         let lacks_repeat = self.run_twice().contains(&cell)
             && seeds.iter().any(|seed| self.lacks_repeat(&cell.device, *seed));
-        let lacks_drift = self.schedule.repeats
+        let lacks_drift = self.schedule.drifts()
             && self
                 .first_run()
                 .is_some_and(|(first, seed)| first == cell && !self.is_done(cell, seed, Purpose::Drift));

@@ -3,10 +3,12 @@
 
 mod audit;
 mod budget;
+pub mod cluster;
 mod contender;
 pub mod event;
 pub mod gate;
 mod history;
+pub mod on_cluster;
 mod page;
 pub mod prepare;
 mod price;
@@ -30,7 +32,7 @@ use trainmark_reports::record::{Event, Outcome, Run, RunOutcome};
 
 use event::Fan;
 use page::Page;
-use prepare::Preparer;
+use prepare::{Preparer, Ready};
 pub use prepare::{Side, Sides};
 pub use request::{BenchRequest, Schedule, Selected};
 use run::Bench;
@@ -76,20 +78,11 @@ impl Finished {
 /// Where the request cannot be met at all, or the records cannot be written. A
 /// failing backend is a row instead.
 pub fn run(request: &BenchRequest, place: &Place, mut preparer: Preparer<'_>) -> anyhow::Result<Finished> {
-    let start = preparer.runner.clock();
-    if let Place::Within(parent) = place {
-        check_writable(parent)?;
+    if let Some(options) = &request.slurm {
+        return on_cluster::run(request, options, place, preparer);
     }
-    let mut ready = match place {
-        Place::Within(_) => preparer.prepare_and_check()?,
-        // Before anything is built or loaded that the folder names.
-        Place::Resume(folder) => {
-            let record = Record::read(folder)?;
-            request.check_record(&record)?;
-            let begun_with = record.started.plan.cells.iter().map(|cell| cell.backend.clone()).collect();
-            preparer.prepare_again(begun_with, |dataset| start::check_same_data(&record, request, dataset))?
-        }
-    };
+    let start = preparer.runner.clock();
+    let mut ready = prepare(request, place, &mut preparer)?;
     let (mut store, earlier) = start::open_store(request, place, &ready, preparer.runner)?;
     let folder = store.folder().to_owned();
     ready.wait(Waiting::recorded(Record::read(&folder)?.started.environment.settings.as_ref()));
@@ -102,6 +95,7 @@ pub fn run(request: &BenchRequest, place: &Place, mut preparer: Preparer<'_>) ->
         runner,
         sink: &mut Fan(vec![&mut store, &mut page]),
         folder: folder.clone(),
+        job: None,
     };
     let outcome = match bench.run_cells(earlier.as_ref()) {
         Ok(outcome) => outcome,
@@ -116,6 +110,29 @@ pub fn run(request: &BenchRequest, place: &Place, mut preparer: Preparer<'_>) ->
     let is_probed = outcome != Outcome::Interrupted && ready.computes_on_processor();
     let last_peak = is_probed.then(|| runner.peak(request.selected.threads.most())).flatten();
     bench.record(&Event::Finished { outcome, seconds, peak: last_peak })?;
+    finish(folder, outcome)
+}
+
+/// Prepares what a request selects, or what of it is continued.
+fn prepare(request: &BenchRequest, place: &Place, preparer: &mut Preparer<'_>) -> anyhow::Result<Ready> {
+    match place {
+        Place::Within(parent) => {
+            check_writable(parent)?;
+            // Nodes check what they time.
+            if request.slurm.is_some() { preparer.prepare() } else { preparer.prepare_and_check() }
+        }
+        // Before anything is built or loaded that the folder names.
+        Place::Resume(folder) => {
+            let record = Record::read(folder)?;
+            request.check_record(&record)?;
+            let begun_with = record.started.plan.cells.iter().map(|cell| cell.backend.clone()).collect();
+            preparer.prepare_again(begun_with, |dataset| start::check_same_data(&record, request, dataset))
+        }
+    }
+}
+
+/// Writes all that is made of a record which is whole.
+fn finish(folder: PathBuf, outcome: Outcome) -> anyhow::Result<Finished> {
     let record = Record::read(&folder)?;
     trainmark_reports::write_all(&folder, &record)?;
     list_beside(&folder);

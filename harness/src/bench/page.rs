@@ -95,7 +95,8 @@ impl<'s> Page<'s> {
                 self.audits = self.audits.map(|audits| audits.saturating_sub(1));
                 self.write();
             }
-            Event::Round(_) => self.show_results()?,
+            // On a cluster rounds begin while others go on.
+            Event::Round(round) if round.node.is_none() => self.show_results()?,
             _ => {}
         }
         Ok(())

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use trainmark_reports::{Record, files};
 
 use super::ThreadCounts;
+use super::cluster::SlurmOptions;
 use super::prepare::Sides;
 use crate::data::DatasetChoice;
 use crate::executor::MemoryLimit;
@@ -26,6 +27,9 @@ pub struct BenchRequest {
     /// How they are trained.
     #[serde(flatten)]
     pub schedule: Schedule,
+    /// How its rounds are sent to a cluster; `None`: they are run on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slurm: Option<SlurmOptions>,
     /// The command line that repeats it.
     pub command: String,
 }
@@ -66,6 +70,9 @@ pub struct Schedule {
     pub epochs: u32,
     /// Number of seeds: 1, 2, 3, …
     pub seeds: u32,
+    /// The only one of these that is run here, where each round is a job of a cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<u64>,
     /// Whether it ends as soon as a difference is shown between each two builds.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub until_decided: bool,
@@ -109,7 +116,18 @@ impl Selected {
 impl Schedule {
     /// The seeds, in the order of their rounds.
     pub fn seeds(&self) -> Vec<u64> {
-        (1..=u64::from(self.seeds)).collect()
+        self.only.map_or_else(|| (1..=u64::from(self.seeds)).collect(), |seed| vec![seed])
+    }
+
+    /// Whether the first run is made once more at the end. The end of a single round tells of no drift.
+    pub(super) fn drifts(&self) -> bool {
+        self.repeats && self.only.is_none()
+    }
+
+    /// Whether what was drawn for audits is audited here. Of a single round it is not: chance decides
+    /// between the runs of all.
+    pub(super) fn audits(&self) -> bool {
+        self.audit == Some(true) && self.only.is_none()
     }
 }
 
@@ -128,6 +146,7 @@ impl BenchRequest {
     pub fn check(&self) -> anyhow::Result<()> {
         check_within("--epochs", self.schedule.epochs.into(), 1000)?;
         check_within("--seeds", self.schedule.seeds.into(), 1000)?;
+        self.slurm.iter().try_for_each(SlurmOptions::check)?;
         self.selected.check()
     }
 

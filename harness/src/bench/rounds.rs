@@ -53,7 +53,9 @@ impl<'b> Bench<'b> {
             false => Rounds::new(self, *history, contenders).run()?,
         };
         let audited = auditable.into_iter().filter(|one| !ended.unaudited.contains(&one.cell));
-        self.audit_cells(history, &audited.collect::<Vec<_>>())?;
+        if self.schedule.audits() {
+            self.audit_cells(history, &audited.collect::<Vec<_>>())?;
+        }
         Ok(ended.outcome)
     }
 
@@ -68,20 +70,25 @@ impl<'b> Bench<'b> {
         }
         let pending: Vec<&ReadyCell> =
             ready.cells.iter().filter(|one| !history.is_complete(&one.cell)).collect();
-        let log_of = |one: &ReadyCell| self.folder.join(run::log_name(one, "check"));
+        let (schedule, folder) = (self.schedule, self.folder.clone());
+        let log_of = |one: &ReadyCell| folder.join(run::check_log_name(schedule, one));
         gate.check_together(pending.iter().copied(), |one| Ok(Log::At(log_of(one))), self.sink)?;
         self.runner.interrupt().check()?;
         for one in pending {
             let workload = &*one.workload;
-            let verdict = gate.pass(one, &self.folder.join(run::log_name(one, "check")), self.sink)?;
+            let verdict = gate.pass(one, &log_of(one), self.sink)?;
             if verdict.failure.as_ref().is_some_and(Failure::is_interruption) {
                 bail!(Interrupted);
+            }
+            if let Some(job) = self.job {
+                job.note(one, &verdict, run::check_log_name(schedule, one))?;
             }
             if verdict.conformance.passed {
                 let index = history.plan_index(&one.cell, &ready.cells);
                 let rounds = self.schedule.seeds().len();
                 let mut contender = Contender::new(one, workload, verdict, index, rounds);
-                contender.well_ended = history.well_ended(&one.cell);
+                let beside = self.job.map_or(0, |job| job.rounds_beside);
+                contender.well_ended = history.well_ended(&one.cell) + beside;
                 contender.has_whole = history.has_whole(&one.cell);
                 contender.made = history.made(&one.cell);
                 contenders.push(contender);
@@ -233,7 +240,7 @@ impl<'r, 'b> Rounds<'r, 'b> {
         });
         let drift = match self.drifting() {
             Some((index, _)) => Drift::Of(index),
-            None if self.bench.schedule.repeats && self.first.is_none() && !self.is_over => Drift::OfFirst,
+            None if self.bench.schedule.drifts() && self.first.is_none() && !self.is_over => Drift::OfFirst,
             None => Drift::Unwanted,
         };
         Wanted {
@@ -262,7 +269,7 @@ impl<'r, 'b> Rounds<'r, 'b> {
 
     /// Whether a run of a cell is to be audited.
     fn lacks_audit(&self, one: &Contender<'_>) -> bool {
-        self.bench.schedule.audit == Some(true) && !self.history.is_audited(&one.ready.cell)
+        self.bench.schedule.audits() && !self.history.is_audited(&one.ready.cell)
     }
 
     /// Says how much there is to do, and how much of it the budget has room for.
@@ -287,6 +294,7 @@ impl<'r, 'b> Rounds<'r, 'b> {
         let timing = planned.timing(self.lengths());
         let mut round = plan::round(planned.order(), seed);
         (round.left_out, round.timing) = (planned.left_out.clone(), timing);
+        round.node = self.bench.job.map(|job| Box::new(job.node.clone()));
         self.bench.record(&Event::Round(round.clone()))?;
         let mut runs: HashMap<usize, u32> = planned.runs.iter().copied().collect();
         let repeats: HashMap<usize, u32> = planned.repeats.iter().copied().collect();
@@ -334,7 +342,7 @@ impl<'r, 'b> Rounds<'r, 'b> {
 
     /// The cell and seed of the first run, if it is to be made once more.
     fn drifting(&self) -> Option<(usize, u64)> {
-        let (index, seed) = self.first.filter(|_| self.bench.schedule.repeats)?;
+        let (index, seed) = self.first.filter(|_| self.bench.schedule.drifts())?;
         let one = self.contenders.iter().find(|one| one.index == index && !one.is_out())?;
         (!self.history.is_done(&one.ready.cell, seed, Purpose::Drift)).then_some((index, seed))
     }

@@ -6,6 +6,7 @@ use trainmark_reports::record::{
     Begun, Cell, CheckRecord, Conformance, Epoch, Event, Purpose, Run, RunEnd, RunOutcome,
 };
 
+use super::cluster::RoundJob;
 use super::contender::Contender;
 use super::event::{Happening, Sink};
 use super::gate;
@@ -31,6 +32,8 @@ pub(super) struct Bench<'b> {
     pub(super) sink: &'b mut dyn Sink,
     /// The run folder.
     pub(super) folder: PathBuf,
+    /// The job of a cluster that this is.
+    pub(super) job: Option<&'b RoundJob>,
 }
 
 /// What is asked of a run.
@@ -124,7 +127,7 @@ impl Bench<'_> {
         verdict: gate::Verdict,
     ) -> anyhow::Result<()> {
         let mut run = new_run(ready, seed, Purpose::Sample);
-        run.end.log = self.existing_log(log_name(ready, "check"));
+        run.end.log = self.existing_log(check_log_name(self.schedule, ready));
         match verdict.failure {
             Some(failure) => fail(&mut run.end, failure),
             None => not_conformant(&mut run.end, &verdict.conformance),
@@ -181,6 +184,14 @@ impl Bench<'_> {
             Ending::Failed(failure) => fail(&mut run.end, failure),
         }
         (conformance, evidence)
+    }
+}
+
+/// Log of a cell's gate, relative to the run folder. Each round that is a job has one of its own.
+pub(super) fn check_log_name(schedule: &Schedule, ready: &ReadyCell) -> String {
+    match schedule.only {
+        Some(seed) => log_name(ready, &format!("check-{seed}")),
+        None => log_name(ready, "check"),
     }
 }
 

@@ -152,7 +152,12 @@ fn check_same_plan(record: &Record, request: &BenchRequest, ready: &Ready) -> an
 /// The record's beginning, not yet with the run's name.
 fn started(request: &BenchRequest, ready: &Ready, runner: &dyn Runner) -> anyhow::Result<Started> {
     let (schedule, dataset) = (&request.schedule, &ready.dataset);
-    let environment = environment(request.selected.threads.most(), ready, runner);
+    let threads = request.selected.threads.most();
+    let is_here = request.slurm.is_none();
+    // Of the machine that sends rounds to a cluster no number is told: each node tells of itself.
+    let environment = if is_here { environment(threads, ready, runner) } else { machine::environment() };
+    let mut warnings = of_dataset(&ready.dataset);
+    warnings.extend(is_here.then(|| of_machine(threads, ready, &environment)).into_iter().flatten());
     Ok(Started {
         schema: SCHEMA,
         run_id: String::new(),
@@ -173,10 +178,7 @@ fn started(request: &BenchRequest, ready: &Ready, runner: &dyn Runner) -> anyhow
             timeout_seconds: schedule.timeout.as_secs_f64(),
             audit: schedule.audit,
         },
-        warnings: warnings(request.selected.threads.most(), ready, &environment)
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
+        warnings: warnings.iter().map(ToString::to_string).collect(),
         environment,
         unavailable: ready.unavailable.clone(),
         notes: notes(ready),
@@ -188,7 +190,7 @@ fn started(request: &BenchRequest, ready: &Ready, runner: &dyn Runner) -> anyhow
 
 /// The machine, with the peak of the threads that the cells compute on, and with how these wait. A
 /// run without cells on the processor needs no peak.
-fn environment(threads: usize, ready: &Ready, runner: &dyn Runner) -> Environment {
+pub(super) fn environment(threads: usize, ready: &Ready, runner: &dyn Runner) -> Environment {
     // First, since the probe is a load, too.
     let mut environment = machine::environment();
     environment.peak = ready.computes_on_processor().then(|| runner.peak(threads)).flatten();
@@ -241,14 +243,19 @@ fn frameworks(ready: &Ready) -> BTreeMap<String, Framework> {
     said.map(|one| (one.cell.backend.clone(), one.library.framework.clone())).collect()
 }
 
-/// What makes the numbers doubtful.
-fn warnings(threads: usize, ready: &Ready, environment: &Environment) -> Vec<Warning> {
-    let dataset = &ready.dataset;
+/// What makes the numbers doubtful, whatever machine they are of.
+fn of_dataset(dataset: &data::DecodedFiles) -> Vec<Warning> {
     let mut warnings: Vec<Warning> = dataset.notice.clone().map(Warning::Recorded).into_iter().collect();
     if warnings.is_empty() && dataset.is_synthetic() {
         let (name, published) = (dataset.name.clone(), data::FASHION_MNIST.name.to_owned());
         warnings.push(Warning::OtherDataSet { name, published });
     }
+    warnings
+}
+
+/// What makes the numbers of this machine doubtful.
+pub(super) fn of_machine(threads: usize, ready: &Ready, environment: &Environment) -> Vec<Warning> {
+    let mut warnings = Vec::new();
     let processors = environment.logical_cpus;
     if threads > processors {
         warnings.push(Warning::TooManyThreads { threads, processors });

@@ -61,6 +61,12 @@ pub enum Command {
     /// Render a run's CSV and HTML again, and print its table, or another document.
     #[command(after_help = REPORT_EXAMPLES)]
     Report(ReportArguments),
+    /// Gather what the jobs of a benchmark on a cluster have measured until now.
+    #[command(after_help = COLLECT_EXAMPLES)]
+    Collect {
+        /// The run: its folder, its name, or `latest`
+        run: PathBuf,
+    },
     /// Say of each cell whether a run is slower or faster than an earlier one.
     #[command(after_help = COMPARE_EXAMPLES)]
     Compare(CompareArguments),
@@ -103,10 +109,18 @@ const BENCH_EXAMPLES: &str = "Examples:
   trainmark bench tch --threads 1,2,4          what more threads bring
   trainmark bench candle --base main           what a change costs: the sources as they are against a revision
   trainmark bench --base ./old.so --head ./new.so --fail-on slower:5%
+  trainmark bench all --executor slurm --nodes 4 --sbatch=--partition=long   on a cluster (docs/cluster.md)
   trainmark bench --resume latest              continue the run that was interrupted last
 
 Exit code: 0 all went well; 1 a run failed or nothing could be run; 2 the command line or
 an input cannot be used; 130 interrupted, what was recorded is kept.";
+
+const COLLECT_EXAMPLES: &str = "Examples:
+  trainmark bench all --executor slurm --submit-only
+  trainmark collect latest                     as often as you like
+
+Exit code: 0 all rounds have ended well, or some still wait or run; 1 a run failed, or jobs were lost:
+`bench --resume` runs what is missing.";
 
 const CHECK_EXAMPLES: &str = "Examples:
   trainmark check handwritten
@@ -239,9 +253,21 @@ pub struct BenchArguments {
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "quick", "no_audit", "with", "base", "implementation", "device", "workload", "epochs", "seeds", "budget", "out", "threads",
         "timeout", "memory_limit", "dataset", "data_dir", "offline", "optimiser", "learning_rate", "batch_size", "samples",
-        "yes",
+        "yes", "executor", "nodes", "sbatch",
     ])]
     pub resume: Option<PathBuf>,
+    /// Where rounds are run: on this machine, or each as a job of a cluster that Slurm runs (docs/cluster.md)
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = ExecutorName::Local)]
+    pub executor: ExecutorName,
+    /// Nodes that are used at the same time at most [default: as many as Slurm gives]
+    #[arg(long, value_name = "N")]
+    pub nodes: Option<u32>,
+    /// An option for sbatch, such as --sbatch=--partition=long; may be given several times
+    #[arg(long, value_name = "OPTION", require_equals = true, allow_hyphen_values = true)]
+    pub sbatch: Vec<String>,
+    /// Submit the jobs and end; `collect` gathers later what they have measured
+    #[arg(long)]
+    pub submit_only: bool,
     /// One epoch and one seed, to try things out
     #[arg(long)]
     pub quick: bool,
@@ -257,6 +283,14 @@ pub struct BenchArguments {
     /// Where backends lie.
     #[command(flatten)]
     pub backends: BackendArguments,
+}
+
+/// Where rounds are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum ExecutorName {
+    Local,
+    Slurm,
 }
 
 /// Arguments of `check`.

@@ -9,12 +9,16 @@ use trainmark_reports::paired::{BuildCheck, build_pairs};
 use trainmark_reports::record::Outcome;
 use trainmark_reports::summary::{group, summarize};
 
-use super::arguments::BenchArguments;
+use super::arguments::{BenchArguments, ExecutorName, WorkerArguments};
 use super::resume::{self, Foreign};
 use super::{exit, sweep, table, workloads};
+use crate::bench::cluster::{Slurm, SlurmOptions};
 use crate::bench::event::{Happening, Sink};
+use crate::bench::on_cluster::{self, Sent};
 use crate::bench::prepare::Preparer;
-use crate::bench::{self, BenchRequest, Finished, Place, Schedule, Selected, Side, Sides, progress};
+use crate::bench::{
+    self, BenchRequest, Finished, Place, Schedule, Selected, Side, Sides, ThreadCounts, progress,
+};
 use crate::executor::Limits;
 use crate::plan::{self, Selection};
 use crate::registry::{self, Registry, Version};
@@ -26,7 +30,7 @@ const DEFAULT_SEEDS: u32 = 3;
 const MOST_SEEDS_OF_BUILDS: u32 = 30;
 
 pub(super) fn run(arguments: BenchArguments) -> anyhow::Result<i32> {
-    let (is_agreed, fail_on) = (arguments.yes, arguments.fail_on);
+    let (is_agreed, fail_on, submit_only) = (arguments.yes, arguments.fail_on, arguments.submit_only);
     let (request, place) = request_and_place(arguments)?;
     request.check()?;
     let schedule = &request.schedule;
@@ -38,11 +42,26 @@ pub(super) fn run(arguments: BenchArguments) -> anyhow::Result<i32> {
     let mut screen = progress::for_stderr();
     let mut screen = WithTables(screen.as_mut());
     let preparer = Preparer::new(&request.selected, registry, &executor, &mut screen)?;
+    if submit_only {
+        return Ok(tell_sent(&on_cluster::submit(&request, &place, preparer)?));
+    }
     let finished = bench::run(&request, &place, preparer)?;
     report(&finished, &request);
     let code = exit_code(&finished);
     let is_judged = request.selected.sides.is_some() && code != exit::INTERRUPTED;
     Ok(if is_judged && is_in_vain(&finished.record, fail_on) { exit::FAILED } else { code })
+}
+
+/// Says what was submitted, and how it goes on.
+fn tell_sent(sent: &Sent) -> i32 {
+    let folder = shell::quoted_path(&sent.folder);
+    if let Some(script) = &sent.unsent {
+        let script = shell::quoted_path(script);
+        say!("no sbatch here: submit the rounds on a machine of the cluster with `sbatch {script}`");
+    }
+    say!("run     {}", sent.folder.display());
+    say!("gather  `collect {folder}` whenever you like; `bench --resume {folder}` runs what was lost");
+    exit::OK
 }
 
 /// A screen that shows the results so far as tables, too.
@@ -86,12 +105,14 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
     workloads.iter().try_for_each(Workload::check_is_trained)?;
     let epochs = workloads.iter().map(|workload| workload.epochs).max().unwrap_or(1);
     let sides = sides(&arguments)?;
+    let slurm = slurm(&arguments)?;
     let seeds = if sides.is_some() { MOST_SEEDS_OF_BUILDS } else { DEFAULT_SEEDS };
     let (epochs, seeds) = if arguments.quick { (1, 1) } else { (epochs, seeds) };
     let seeds = arguments.seeds.unwrap_or(seeds);
     let schedule = Schedule {
         epochs: arguments.epochs.unwrap_or(epochs),
         seeds,
+        only: None,
         until_decided: sides.is_some() && arguments.seeds.is_none(),
         repeats: seeds > 1 && !arguments.quick,
         audit: Some(!arguments.no_audit),
@@ -110,11 +131,35 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
         workloads,
         data_dir: arguments.data.data_dir.as_deref().map(absolute).transpose()?,
         data_variable: data::Sources::from_process().data_dir.as_deref().map(absolute).transpose()?,
-        threads: arguments.worker.threads(),
+        threads: threads(&arguments.worker, slurm.as_ref()),
         backend_paths: absolute_all(&arguments.backends.backend_path)?,
         offline: arguments.data.offline,
     };
-    Ok(BenchRequest { selected, schedule, command: command_line() })
+    Ok(BenchRequest { selected, schedule, slurm, command: command_line() })
+}
+
+/// How rounds are sent to a cluster, if they are.
+fn slurm(arguments: &BenchArguments) -> anyhow::Result<Option<SlurmOptions>> {
+    let options = SlurmOptions { nodes: arguments.nodes, sbatch: arguments.sbatch.clone() };
+    if arguments.executor == ExecutorName::Local {
+        let is_meant = options != SlurmOptions::default() || arguments.submit_only;
+        anyhow::ensure!(!is_meant, "--nodes, --sbatch and --submit-only go with --executor slurm");
+        return Ok(None);
+    }
+    let until_decided = arguments.base.is_some() && arguments.seeds.is_none();
+    anyhow::ensure!(
+        !until_decided,
+        "--base with --executor slurm needs --seeds N: all rounds are submitted at once, so that none can be the \
+         last because it decided"
+    );
+    Ok(Some(options))
+}
+
+/// Threads per backend: all processors, on a cluster those of the smallest node, where the user has said
+/// nothing.
+fn threads(arguments: &WorkerArguments, slurm: Option<&SlurmOptions>) -> ThreadCounts {
+    let of_nodes = slurm.filter(|_| arguments.threads.is_empty()).and_then(Slurm::fewest_processors);
+    of_nodes.map_or_else(|| arguments.threads(), |count| ThreadCounts::new(&[count]))
 }
 
 /// The two builds of `--base` and `--head`.

@@ -5,12 +5,14 @@ pub mod arguments;
 mod bench;
 mod check;
 mod check_operations;
+mod collect;
 mod compare;
 mod data;
 mod doctor;
 pub mod exit;
 mod headline;
 mod inspect;
+mod job;
 mod list;
 mod merge;
 mod new_backend;
@@ -28,7 +30,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser};
 
-use crate::bench::ThreadCounts;
+use crate::bench::{ThreadCounts, cluster};
 use crate::executor::{Executor, Limits, MemoryLimit, Program};
 use crate::interrupt::{Interrupt, Interrupted};
 use crate::output;
@@ -54,6 +56,9 @@ fn code() -> i32 {
         // Not commands of the parser's, which would offer them in completions.
         Some(first) if first == worker::COMMAND => worker::guard::main().map(worker::guard::end_like),
         Some(first) if first == worker::guard::GUARDED => worker::main().map(|()| exit::OK),
+        Some(first) if first == cluster::ROUND_COMMAND || first == cluster::AUDIT_COMMAND => {
+            signals::prepare().and_then(|()| job::run(&first))
+        }
         _ => match Cli::try_parse() {
             Ok(cli) => signals::prepare().and_then(|()| run(cli.command)),
             Err(error) => {
@@ -91,6 +96,7 @@ fn run(command: Command) -> anyhow::Result<i32> {
         Command::Inspect { workload, toml } => inspect::run(workload.as_deref(), toml),
         Command::Data(arguments) => data::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Collect { run } => collect::run(&run),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Merge(arguments) => merge::run(&arguments),
         Command::Pack(arguments) => pack::run(&arguments),

@@ -18,6 +18,8 @@ use crate::{machine, units};
 const PERIOD: Duration = Duration::from_millis(20);
 /// How long a worker may take to end that says nothing any more: a large one is unmapped slowly.
 const PATIENCE_WITH_THE_DYING: Duration = Duration::from_secs(5);
+/// How long a signal to all processes may take to be heard here, too.
+const PATIENCE_WITH_SIGNALS: Duration = Duration::from_millis(500);
 /// How long what a worker has said at last may take to be heard: the machine may be busy.
 const PATIENCE_WITH_LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -111,6 +113,11 @@ impl<'w> Watch<'w> {
     /// Says how a worker ended that said no last word.
     fn ended(&mut self) -> Failure {
         let status = self.worker.process.end();
+        if status.is_some_and(|status| status.signal() == Some(Signal::TERM.as_raw()))
+            && let Some(interrupted) = self.interrupted_with_all()
+        {
+            return interrupted;
+        }
         let (how, call) = (processes::describe(status), self.dialogue.call());
         if status.is_some_and(|status| status.signal() == Some(Signal::KILL.as_raw()))
             && control_group::memory_kills() > self.memory_kills
@@ -126,6 +133,19 @@ impl<'w> Watch<'w> {
             }
         }
         Failure::new(FailureKind::Failed, reason)
+    }
+
+    /// Whoever ends a job or a session asks all of its processes at once, and the worker may be gone
+    /// before this one has heard of it.
+    fn interrupted_with_all(&self) -> Option<Failure> {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE_WITH_SIGNALS {
+            if let Err(interrupted) = self.executor.interrupt.check() {
+                return Some(interrupted.into());
+            }
+            std::thread::sleep(PERIOD);
+        }
+        None
     }
 
     /// The same, once it has ended. Its limits hold until it has.

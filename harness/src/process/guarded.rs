@@ -69,7 +69,7 @@ mod tests {
         let interrupt = Interrupt::default();
         let ended = process.finish(&interrupt, patience, &mut |line| {
             if line == "ready" {
-                interrupt.set();
+                interrupt.ask();
             }
         });
         (ended, process.last_line())

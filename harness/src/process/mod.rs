@@ -177,9 +177,18 @@ impl Drop for Process {
     }
 }
 
+/// The signal of a processor that does not know an instruction.
+const ILLEGAL: i32 = signal_hook::consts::SIGILL;
+
 /// How a program ended that was to do more: `was killed by SIGKILL`, or with which code.
 pub(crate) fn describe(status: Option<ExitStatus>) -> String {
     match status.map(|status| (status.signal(), status.code())) {
+        // The processor's own word, which says what to do.
+        Some((Some(ILLEGAL), _)) => {
+            "was killed by SIGILL, an illegal instruction: its library, or one below, was \
+                                     built for another processor than this machine's; build it here"
+                .to_owned()
+        }
         Some((Some(signal), _)) => match signal_hook::low_level::signal_name(signal) {
             Some(name) => format!("was killed by {name}"),
             None => format!("was killed by signal {signal}"),

@@ -9,6 +9,7 @@
 mod batch_norm;
 mod build_check;
 mod builds;
+mod places;
 mod wrapper;
 
 use std::collections::BTreeMap;
@@ -21,7 +22,7 @@ pub use wrapper::{WrapperPair, wrapper_pairs};
 
 use crate::record::{Purpose, Record, Run};
 use crate::statistics::{self, Comparison, Rounds};
-use crate::summary::{CellSummary, Group};
+use crate::summary::Group;
 
 /// How far two runs of the same cell and seed differed.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -86,12 +87,20 @@ impl Record {
     /// a round both runs count: the first of two is early in the round more often than not, so
     /// that it alone would be favoured by a machine that becomes slower.
     pub(crate) fn rounds(&self, group: &Group<'_>) -> Rounds {
-        let mut seconds: Vec<BTreeMap<u64, f64>> =
-            group.cells.iter().map(CellSummary::seconds_by_seed).collect();
+        let places = self.places();
+        let mut seconds: Vec<BTreeMap<u64, f64>> = group
+            .cells
+            .iter()
+            .map(|summary| {
+                let of_cell = summary.seconds_by_seed().into_iter();
+                of_cell.map(|(seed, value)| (places.round_of(summary.cell, seed), value)).collect()
+            })
+            .collect();
         for again in self.repeated(Purpose::Repeat) {
             let place = group.cells.iter().position(|summary| *summary.cell == again.run.cell);
             if let Some(place) = place {
-                seconds[place].insert(again.run.seed, again.seconds.sqrt() * again.first.sqrt());
+                let round = places.round_of(&again.run.cell, again.run.seed);
+                seconds[place].insert(round, again.seconds.sqrt() * again.first.sqrt());
             }
         }
         Rounds::new(&seconds)
@@ -101,7 +110,7 @@ impl Record {
     fn repeated(&self, purpose: Purpose) -> impl Iterator<Item = Again<'_>> {
         self.runs.iter().filter(move |run| run.purpose == purpose && run.is_ok()).filter_map(|run| {
             let first = self.repeated_by(run)?;
-            let counts = first.is_ok() && self.is_ranked(&run.cell);
+            let counts = first.is_ok() && first.node == run.node && self.is_ranked(&run.cell);
             let (seconds, first) = (run.seconds_per_epoch()?, first.seconds_per_epoch()?);
             counts.then_some(Again { run, seconds, first })
         })

@@ -11,6 +11,7 @@ mod event;
 mod framework;
 mod gpu;
 mod implementation;
+mod node;
 mod plan;
 mod role;
 mod run;
@@ -31,6 +32,7 @@ pub use event::{Ended, Event, OfRun, TargetRecord};
 pub use framework::Framework;
 pub use gpu::{Gpu, GpuUse, MemoryBasis};
 pub use implementation::Implementation;
+pub use node::Node;
 pub use plan::{Build, Cell, DatasetInfo, Metric, Note, Plan, Target, Unavailable, WorkloadInfo};
 pub use role::Role;
 pub use run::{Begun, Epoch, FirstBatchNorm, Purpose, Run, RunEnd, RunOutcome};
@@ -161,7 +163,7 @@ pub struct MergedRun {
 
 /// A round: one run of every cell with the same seed, but of those that the time budget had
 /// no room for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Round {
     /// The seed of all its runs.
     pub seed: u64,
@@ -176,4 +178,8 @@ pub struct Round {
     /// round took longer than was thought, more are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub timing: Vec<usize>,
+    /// The node that runs it from here on, where rounds are jobs of a cluster. A round that was cut
+    /// short and went on has a line for each time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<Box<Node>>,
 }

@@ -23,13 +23,15 @@ pub struct Run {
     pub end: RunEnd,
     /// Its audit, if it had one.
     pub audit: Option<Audit>,
+    /// The node of a cluster that it was begun on, by name; `None` on the machine of the benchmark.
+    pub node: Option<String>,
 }
 
 impl Run {
     /// A run of which nothing is known yet.
     pub fn new(cell: Cell, seed: u64, purpose: Purpose) -> Self {
         let (epochs, end) = (Vec::new(), RunEnd::missing());
-        Self { cell, seed, purpose, begun: None, epochs, end, audit: None }
+        Self { cell, seed, purpose, begun: None, epochs, end, audit: None, node: None }
     }
 
     /// Whether it is one of its cell's samples, of which all numbers are made: one that was to be

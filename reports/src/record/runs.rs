@@ -36,6 +36,15 @@ impl Record {
         Self { started, rounds, runs, resumed, outcome: None, seconds: 0.0, last_peak: None }
     }
 
+    /// The machine of a benchmark on a cluster is the first node that ran a round, and not the one that
+    /// has sent it there.
+    pub(crate) fn take_environment_of_nodes(&mut self) {
+        let first = self.rounds.iter().find_map(|round| round.node.as_deref());
+        if let (Some(node), true) = (first, self.started.merged.is_empty()) {
+            self.started.environment = node.environment.clone();
+        }
+    }
+
     /// The samples, which alone enter tables and medians: [`Run::is_sample`].
     pub fn samples(&self) -> impl DoubleEndedIterator<Item = &Run> {
         self.runs.iter().filter(|run| run.is_sample())

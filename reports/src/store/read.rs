@@ -1,11 +1,12 @@
 //! Reading a record: whole lines only, and of every cell, seed and purpose one run.
 
 use std::collections::{HashMap, HashSet};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::{EVENTS_FILE, StoreError};
 use crate::files;
-use crate::record::{Cell, Epoch, Event, OfRun, Purpose, Record, Run, RunOutcome, SCHEMA};
+use crate::record::{Cell, Epoch, Event, OfRun, Purpose, Record, Run, RunOutcome, SCHEMA, Started};
 
 impl Record {
     /// Reads the record of a run folder, which may be growing. A torn last line
@@ -15,6 +16,21 @@ impl Record {
     /// As [`super::RunStore::reopen`], the lock excepted.
     pub fn read(folder: &Path) -> Result<Self, StoreError> {
         read(folder).map(|(record, _)| record)
+    }
+
+    /// Reads its first line alone: plan, machine and command.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_started(folder: &Path) -> Result<Started, StoreError> {
+        let path = folder.join(EVENTS_FILE);
+        let file = files::open_regular(&path).map_err(|cause| StoreError::io("read", &path, cause))?;
+        let mut line = Vec::new();
+        BufReader::new(file.take(files::RECORD_LIMIT))
+            .read_until(b'\n', &mut line)
+            .map_err(|cause| StoreError::io("read", &path, cause))?;
+        let (events, _) = parse(&path, &line)?;
+        Ok(collect(&path, events)?.started)
     }
 
     /// Reads it with every event, the first of which is [`Event::Started`]: all attempts at a
@@ -84,12 +100,19 @@ fn collect(path: &Path, events: Vec<Event>) -> Result<Record, StoreError> {
         None => return Err(StoreError::Empty { path: path.to_path_buf() }),
     };
     let mut attempts = Attempts::default();
+    let mut nodes: HashMap<u64, String> = HashMap::new();
     for (event, line) in events {
         match event {
             Event::Started(_) => return Err(invalid(path, line, "a second `started`".to_owned())),
-            Event::Round(round) => record.rounds.push(round),
+            Event::Round(round) => {
+                if let Some(node) = &round.node {
+                    nodes.insert(round.seed, node.name.clone());
+                }
+                record.rounds.push(round);
+            }
             Event::Begun(begun) => {
                 let attempt = attempts.start(&begun);
+                attempt.run.node = nodes.get(&begun.seed).cloned();
                 attempt.run.begun = Some(begun.what);
             }
             Event::Epoch(epoch) => {
@@ -117,6 +140,7 @@ fn collect(path: &Path, events: Vec<Event>) -> Result<Record, StoreError> {
         }
     }
     record.runs = attempts.standing();
+    record.take_environment_of_nodes();
     Ok(record)
 }
 

@@ -1,5 +1,7 @@
 //! Whether the machine stayed the same while the benchmark ran: other load, the clock, drift.
 
+use std::collections::BTreeMap;
+
 use super::Warning;
 use crate::ceiling::Peak;
 use crate::record::{GpuUse, Record, Run};
@@ -16,16 +18,26 @@ const CLOCK_FALL: f64 = 0.1;
 /// difference of times is more than noise.
 pub(super) fn conditions(record: &Record, noise_share: f64) -> Vec<Warning> {
     let runs = timeline(record);
+    let nodes = by_node(&runs);
     [
-        other_load(record, &runs),
+        nodes.iter().find_map(|runs| other_load(record, runs)),
         shared_host(record),
-        falling_clock(&runs),
+        nodes.iter().find_map(|runs| falling_clock(runs)),
         throttled(&runs),
         drifted(record, noise_share),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// The same of each node of a cluster: one machine's load and clock say nothing of another's.
+fn by_node<'r>(runs: &[(f64, &'r Run)]) -> Vec<Vec<(f64, &'r Run)>> {
+    let mut nodes: BTreeMap<Option<&str>, Vec<(f64, &'r Run)>> = BTreeMap::new();
+    for (begun, run) in runs {
+        nodes.entry(run.node.as_deref()).or_default().push((*begun, run));
+    }
+    nodes.into_values().collect()
 }
 
 /// All runs that began, for whatever purpose, in the order of their beginning, each with the
@@ -47,10 +59,13 @@ fn other_load(record: &Record, runs: &[(f64, &Run)]) -> Option<Warning> {
     let mut own = 0.0;
     let mut ended: Option<f64> = None;
     let mut busy: Vec<(f64, f64)> = Vec::new();
+    let mut seed = None;
     for (begun, run) in runs {
         let (threads, seconds) = (run.cell.threads as f64, run.known_seconds());
+        // On a node each round is a process of its own.
+        let is_new = run.node.is_some() && seed.replace(run.seed) != Some(run.seed);
         let is_first =
-            ended.is_none_or(|ended| record.resumed.iter().any(|at| (ended..=*begun).contains(at)));
+            is_new || ended.is_none_or(|ended| record.resumed.iter().any(|at| (ended..=*begun).contains(at)));
         own = ended.filter(|_| !is_first).map_or(threads, |ended| own * weight(begun - ended));
         busy.extend(run.load_average().filter(|load| *load > own + OTHER_LOAD).map(|load| (load, own)));
         own = threads + (own - threads) * weight(seconds);

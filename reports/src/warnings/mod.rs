@@ -1,9 +1,11 @@
 //! What a reader must know before the answers: what makes the numbers doubtful.
 
 mod conditions;
+mod nodes;
 mod stalled;
 mod warning;
 
+pub use nodes::NodeWarning;
 pub use stalled::Stall;
 pub use warning::Warning;
 
@@ -38,6 +40,7 @@ pub(crate) fn of_benchmark(record: &Record) -> Vec<Warning> {
     }
     let of_plan = [unfinished(record), left_out(record), timed_only(record), not_audited(record)];
     let mut warnings: Vec<Warning> = of_plan.into_iter().flatten().collect();
+    warnings.extend(nodes::nodes(record));
     warnings.extend(conditions::conditions(record, noise_share(record)));
     warnings
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::Stall;
+use super::{NodeWarning, Stall};
 use crate::number::{bytes, count, seconds, seed_names};
 use crate::record::{Adapter, Cell, Outcome, Run, Started};
 use crate::text::one_line;
@@ -92,6 +92,8 @@ pub enum Warning {
     LeftOut(Vec<(Cell, Vec<u64>)>),
     /// Cells that the time budget had no room to train to the end.
     TimedOnly(Vec<Cell>),
+    /// Of the nodes of a cluster.
+    Nodes(NodeWarning),
     /// No run was audited, as was asked for.
     NoAudit,
     /// Cells of which no run was audited.
@@ -226,6 +228,7 @@ impl fmt::Display for Warning {
                 f,
                 "{machine}: its cells are of {runs} benchmarks, between which the machine may have changed"
             ),
+            Self::Nodes(warning) => warning.fmt(f),
             of_machine => of_machine.write_of_start(f),
         }
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
+use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use super::{Gate, Verdict, gate_without, summary};
@@ -13,7 +14,7 @@ use crate::failure::Failure;
 use crate::worker::protocol::{Done, Job};
 
 /// What a run of a cell will take; nothing where the gate failed, since what is not run costs no time.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// Seconds of an epoch, training and prediction.
     pub epoch_seconds: f64,
@@ -40,7 +41,8 @@ impl Gate<'_> {
             Some(early) => early.kept(log)?,
             None => self.check(ready, log, sink)?,
         };
-        if !verdict.conformance.passed {
+        // Of a machine of the same kind it is known.
+        if !verdict.conformance.passed || verdict.estimate != Estimate::default() {
             return Ok(verdict);
         }
         match self.estimate(ready)? {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
 use trainmark_reports::record::{Framework, Role};
 
 use super::devices::missing;
@@ -14,9 +15,10 @@ use crate::registry::{Backend, BackendName, Library, suggestion};
 use crate::worker::protocol::{BackendInfo, Job, Message};
 
 /// A library that loads and has described itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReadyLibrary {
     /// The file.
+    #[serde(with = "crate::path_text")]
     pub path: PathBuf,
     /// SHA-256 of the file.
     pub hash: String,

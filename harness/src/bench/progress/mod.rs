@@ -136,7 +136,7 @@ fn epoch_text(epoch: &Epoch) -> String {
     )
 }
 
-fn ended_text(run: &OfRun<Ended>) -> String {
+pub(super) fn ended_text(run: &OfRun<Ended>) -> String {
     let how = run.what.end.outcome.with_reason(run.what.end.reason.as_deref());
     format!("{} · {} · {how}", run.cell, seed_text(run.seed, run.purpose))
 }

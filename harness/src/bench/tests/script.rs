@@ -106,7 +106,7 @@ impl Script {
             Act::Fails(kind) => Self::fail(*kind),
             Act::Lost => Self::fail(FailureKind::Failed),
             Act::Interrupts => {
-                self.interrupt.set();
+                self.interrupt.ask();
                 Self::fail(FailureKind::Interrupted)
             }
         }
@@ -340,6 +340,7 @@ impl Scripted {
         };
         let schedule = Schedule {
             until_decided: false,
+            only: None,
             epochs: 2,
             seeds: 3,
             repeats: false,
@@ -348,7 +349,8 @@ impl Scripted {
             timeout: Duration::from_secs(1),
             memory_limit: MemoryLimit::NONE,
         };
-        let request = BenchRequest { selected: Selected::default(), schedule, command: String::new() };
+        let (selected, command) = (Selected::default(), String::new());
+        let request = BenchRequest { selected, schedule, slurm: None, command };
         let ready = Ready {
             dataset: dataset(),
             workloads: ["lenet-bn", "lenet"].map(named).into(),
@@ -408,6 +410,7 @@ impl Scripted {
             runner: &self.script,
             sink: &mut Fan(vec![&mut store, screen]),
             folder: folder.clone(),
+            job: None,
         };
         let outcome = bench.run_cells(earlier.as_ref())?;
         bench.record(&Event::Finished { outcome, seconds: self.script.elapsed(), peak: None })?;

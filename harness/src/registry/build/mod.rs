@@ -447,7 +447,7 @@ mod tests {
         let interrupt = Interrupt::default();
         let mut heard = |event: BuildEvent| {
             if matches!(event, BuildEvent::GoesOn { .. }) && recipe.library().is_file() {
-                interrupt.set();
+                interrupt.ask();
             }
         };
         recipe.build(Network::Allowed, &interrupt, &mut heard).expect_err("interrupted");

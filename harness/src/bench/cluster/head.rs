@@ -1,0 +1,450 @@
+//! The head of a benchmark on a cluster: submits jobs, follows their records, and writes the
+//! benchmark's.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use trainmark_reports::record::{Cell, Event, Outcome, Started};
+use trainmark_reports::{Record, StoreError};
+
+use super::SlurmOptions;
+use super::follower::{self, Follower};
+use super::journal::{Journal, Submitted};
+use super::layout::Layout;
+use super::lost::{self, FRUITLESS_ALLOWED, Loss};
+use super::script::{self, Kind};
+use super::slurm::{JobId, Slurm, Task};
+use crate::bench::audit::FOLDER as AUDIT_FOLDER;
+use crate::bench::event::{Happening, Sink};
+use crate::bench::request::BenchRequest;
+use crate::interrupt::Interrupt;
+use crate::units;
+
+/// How often records are looked at.
+const PERIOD: Duration = Duration::from_millis(200);
+/// How often Slurm is asked at first, …
+const SHORT: Duration = Duration::from_secs(1);
+/// … and after a while: it has others to serve.
+const LONG: Duration = Duration::from_secs(10);
+/// Looks in which a job must be gone before it counts as lost: a file server shows late what the
+/// job has written at last.
+const LOOKS: u32 = 2;
+/// How often the page is written anew.
+const PAGE: Duration = Duration::from_secs(3);
+/// How long jobs that were cancelled may take to end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A round, or a part of the audits, by what its jobs have come to.
+#[derive(Debug)]
+struct Watched {
+    follower: Follower,
+    is_over: bool,
+    /// Looks since it was seen to be alive.
+    looks: u32,
+    /// Jobs on end that brought no run to its end.
+    fruitless: u32,
+    /// Runs that had ended when the last job was submitted.
+    before: usize,
+}
+
+/// Where a benchmark on a cluster is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::bench) struct Standing {
+    /// Rounds in all.
+    pub(in crate::bench) rounds: usize,
+    /// Those that have ended.
+    pub(in crate::bench) ended: usize,
+    /// Jobs that wait or run, of rounds and audits.
+    pub(in crate::bench) alive: usize,
+    /// Whether nothing is left to be run or gathered.
+    pub(in crate::bench) is_over: bool,
+}
+
+/// Follows the jobs of a benchmark.
+pub(in crate::bench) struct Head<'h> {
+    layout: Layout,
+    options: &'h SlurmOptions,
+    started: Started,
+    journal: Journal,
+    watched: BTreeMap<(Kind, u64), Watched>,
+    /// The cells that the record has audits of.
+    audited: HashSet<Cell>,
+    audits: bool,
+    slurm: Option<Slurm>,
+    sink: &'h mut dyn Sink,
+    interrupt: &'h Interrupt,
+    began: Instant,
+    asked: Option<Instant>,
+    cancelled: Option<Instant>,
+    shown: Instant,
+}
+
+impl<'h> Head<'h> {
+    /// Of the benchmark in a run folder, with what an earlier head has gathered.
+    ///
+    /// # Errors
+    /// Where its record cannot be read.
+    pub(in crate::bench) fn new(
+        folder: &Path,
+        request: &'h BenchRequest,
+        options: &'h SlurmOptions,
+        slurm: Option<Slurm>,
+        sink: &'h mut dyn Sink,
+        interrupt: &'h Interrupt,
+    ) -> anyhow::Result<Self> {
+        let layout = Layout::new(folder);
+        let started = Record::read_started(folder)?;
+        let mut lines: HashMap<u64, usize> = HashMap::new();
+        let mut audited = HashSet::new();
+        let mut own = Follower::new(folder, 0);
+        loop {
+            let events = own.news()?;
+            if events.is_empty() {
+                break;
+            }
+            for event in events {
+                if let Some(seed) = follower::seed_of(&event) {
+                    *lines.entry(seed).or_default() += 1;
+                } else if let Event::Audited(audit) = event {
+                    audited.insert(audit.cell);
+                }
+            }
+        }
+        let journal = Journal::read(&layout);
+        let mut watched = BTreeMap::new();
+        for &seed in &started.plan.seeds {
+            let known = lines.get(&seed).copied().unwrap_or_default();
+            watched.insert((Kind::Round, seed), Watched::new(&layout.round(seed), known));
+        }
+        let audits = request.schedule.audits();
+        let (began, shown, asked, cancelled) = (Instant::now(), Instant::now(), None, None);
+        let mut head = Self {
+            layout,
+            options,
+            started,
+            journal,
+            watched,
+            audited,
+            audits,
+            slurm,
+            sink,
+            interrupt,
+            began,
+            shown,
+            asked,
+            cancelled,
+        };
+        for part in head.journal.numbers(Kind::Audit) {
+            head.watch_audit(part);
+        }
+        Ok(head)
+    }
+
+    fn watch_audit(&mut self, part: u64) {
+        // Which of its lines are known, the cells say.
+        let folder = self.layout.audit(part);
+        self.watched.entry((Kind::Audit, part)).or_insert_with(|| Watched::new(&folder, 0));
+    }
+
+    /// Submits the rounds that have no result, but those whose jobs still wait or run.
+    ///
+    /// # Errors
+    /// Where Slurm refuses, or the records cannot be written.
+    pub(in crate::bench) fn submit_rounds(&mut self) -> anyhow::Result<()> {
+        self.gather()?;
+        let missing = self.missing_seeds()?;
+        let alive = self.alive()?;
+        for (&(kind, number), watched) in &mut self.watched {
+            watched.is_over = !alive.contains(&(kind, number));
+        }
+        let wanted: Vec<u64> =
+            missing.into_iter().filter(|&seed| !alive.contains(&(Kind::Round, seed))).collect();
+        let going: Vec<u64> =
+            alive.iter().filter(|(kind, _)| *kind == Kind::Round).map(|one| one.1).collect();
+        if !going.is_empty() {
+            let text = format!("{} of an earlier head go on", units::count(going.len(), "round"));
+            self.note(&text)?;
+        }
+        self.submit(Kind::Round, &wanted, &[])
+    }
+
+    /// Submits the audits, to begin after all that was submitted.
+    ///
+    /// # Errors
+    /// As [`Self::submit_rounds`].
+    pub(in crate::bench) fn submit_audits_after(&mut self) -> anyhow::Result<()> {
+        let plan = &self.started.plan;
+        let parts = script::audit_parts(self.options, plan.seeds.len(), plan.cells.len()) as u64;
+        if self.audits && !plan.cells.is_empty() {
+            let jobs = self.journal.jobs();
+            self.submit(Kind::Audit, &(0..parts).collect::<Vec<_>>(), &jobs)?;
+        }
+        Ok(())
+    }
+
+    /// Follows all jobs to their ends. Where the user interrupts, they are cancelled.
+    ///
+    /// # Errors
+    /// Where Slurm refuses, or the records cannot be written.
+    pub(in crate::bench) fn follow(&mut self) -> anyhow::Result<Outcome> {
+        self.until_over(Kind::Round)?;
+        if self.cancelled.is_none() {
+            let parts = self.unaudited_parts();
+            let alive = self.alive()?;
+            let wanted: Vec<u64> =
+                parts.into_iter().filter(|&part| !alive.contains(&(Kind::Audit, part))).collect();
+            self.submit(Kind::Audit, &wanted, &[])?;
+            self.until_over(Kind::Audit)?;
+        }
+        Ok(self.outcome())
+    }
+
+    fn outcome(&self) -> Outcome {
+        let mut rounds = self.watched.iter().filter(|((kind, _), _)| *kind == Kind::Round);
+        let is_cut = rounds.any(|(_, watched)| watched.follower.outcome == Some(Outcome::Budget));
+        match (self.cancelled, is_cut) {
+            (Some(_), _) => Outcome::Interrupted,
+            (None, true) => Outcome::Budget,
+            (None, false) => Outcome::Complete,
+        }
+    }
+
+    /// Gathers what the jobs have written until now, and says where they are.
+    ///
+    /// # Errors
+    /// Where the records cannot be read or written.
+    pub(in crate::bench) fn collect(&mut self) -> anyhow::Result<(Standing, Outcome)> {
+        self.gather()?;
+        let alive = self.alive()?.len();
+        // What has ended between the two looks.
+        self.gather()?;
+        let has_ended = |watched: &&Watched| matches!(watched.follower.outcome, Some(outcome) if outcome != Outcome::Interrupted);
+        let rounds = || self.watched.iter().filter(|((kind, _), _)| *kind == Kind::Round).map(|(_, one)| one);
+        let (ended, all) = (rounds().filter(has_ended).count(), rounds().count());
+        let is_over = alive == 0 && ended == all && self.unaudited_parts().is_empty();
+        Ok((Standing { rounds: all, ended, alive, is_over }, self.outcome()))
+    }
+
+    fn until_over(&mut self, kind: Kind) -> anyhow::Result<()> {
+        loop {
+            self.gather()?;
+            if self.interrupt.is_set() && self.cancelled.is_none() {
+                self.cancel()?;
+            }
+            let is_late = self.cancelled.is_some_and(|at| at.elapsed() > PATIENCE);
+            if is_late || !self.watched.iter().any(|(key, watched)| key.0 == kind && !watched.is_over) {
+                return Ok(());
+            }
+            let pace = (SHORT + self.began.elapsed() / 20).min(LONG);
+            let pace = if self.cancelled.is_some() { SHORT } else { pace };
+            if self.asked.is_none_or(|at| at.elapsed() > pace) {
+                self.look(kind)?;
+                self.asked = Some(Instant::now());
+            }
+            std::thread::sleep(PERIOD);
+        }
+    }
+
+    fn cancel(&mut self) -> anyhow::Result<()> {
+        self.cancelled = Some(Instant::now());
+        self.asked = None;
+        self.note("interrupted: the jobs are cancelled")?;
+        let jobs = self.journal.jobs();
+        match self.slurm.filter(|_| !jobs.is_empty()).map(|slurm| slurm.cancel(&jobs)) {
+            Some(Err(error)) => self.note(&format!("{error:#}; cancel them with scancel: {jobs:?}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Passes on what the jobs have written.
+    fn gather(&mut self) -> anyhow::Result<()> {
+        let mut any = false;
+        for watched in self.watched.values_mut() {
+            loop {
+                let events = watched.follower.news()?;
+                if events.is_empty() {
+                    break;
+                }
+                for event in events {
+                    if let Event::Audited(audit) = &event
+                        && !self.audited.insert(audit.cell.clone())
+                    {
+                        continue;
+                    }
+                    if let Event::Round(round) = &event
+                        && let Some(node) = &round.node
+                    {
+                        let text = format!("round {} runs on {} (job {})", round.seed, node.name, node.job);
+                        self.sink.hear(Happening::Note(&text))?;
+                    }
+                    self.sink.hear(Happening::Recorded(&event))?;
+                    any = true;
+                }
+            }
+            if matches!(watched.follower.outcome, Some(outcome) if outcome != Outcome::Interrupted) {
+                watched.is_over = true;
+            }
+        }
+        if any && self.shown.elapsed() > PAGE {
+            self.shown = Instant::now();
+            self.sink.hear(Happening::Pause)?;
+        }
+        Ok(())
+    }
+
+    /// The seeds of the rounds that lack a result of some cell.
+    fn missing_seeds(&self) -> anyhow::Result<Vec<u64>> {
+        let record = Record::read(self.layout.folder())?;
+        let made: HashSet<(&Cell, u64)> =
+            record.samples().filter(|run| run.has_result()).map(|run| (&run.cell, run.seed)).collect();
+        let plan = &record.started.plan;
+        let lacks = |seed: &u64| plan.cells.iter().any(|cell| !made.contains(&(cell, *seed)));
+        Ok(plan.seeds.iter().copied().filter(lacks).collect())
+    }
+
+    /// The parts of the audits that have something to audit.
+    fn unaudited_parts(&self) -> Vec<u64> {
+        let plan = &self.started.plan;
+        let parts = script::audit_parts(self.options, plan.seeds.len(), plan.cells.len()) as u64;
+        let entries = self.layout.folder().join(AUDIT_FOLDER).read_dir().into_iter().flatten().flatten();
+        let drawn = entries.filter_map(|entry| entry.path().file_stem()?.to_str()?.parse::<u64>().ok());
+        let is_open =
+            |index: &u64| plan.cells.get(*index as usize).is_some_and(|cell| !self.audited.contains(cell));
+        let mut wanted: Vec<u64> =
+            drawn.filter(|index| self.audits && is_open(index)).map(|index| index % parts).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        wanted
+    }
+
+    fn submit(&mut self, kind: Kind, numbers: &[u64], after: &[JobId]) -> anyhow::Result<()> {
+        let Some(slurm) = self.slurm.filter(|_| !numbers.is_empty()) else { return Ok(()) };
+        let array = script::array(numbers, self.options);
+        let job = slurm.submit(&self.layout.of_slurm(&kind.file()), &array, after)?;
+        self.journal.add(&self.layout, Submitted { job, kind, numbers: numbers.to_vec() })?;
+        for &number in numbers {
+            if kind == Kind::Audit {
+                self.watch_audit(number);
+            }
+            if let Some(watched) = self.watched.get_mut(&(kind, number)) {
+                watched.submitted();
+            }
+        }
+        self.asked = None;
+        let what = match kind {
+            Kind::Round => units::count(numbers.len(), "round"),
+            Kind::Audit => format!("the audits in {}", units::count(numbers.len(), "part")),
+        };
+        self.note(&format!("submitted {what} as job {job}"))
+    }
+
+    /// The tasks that wait or run, by kind and number.
+    fn alive(&self) -> anyhow::Result<HashSet<(Kind, u64)>> {
+        let jobs = self.journal.jobs();
+        let Some(slurm) = self.slurm.filter(|_| !jobs.is_empty()) else { return Ok(HashSet::new()) };
+        let tasks = slurm.tasks(&jobs)?;
+        let is_alive = |(kind, number): &&(Kind, u64)| {
+            let job = self.journal.last_of(*kind, *number);
+            job.and_then(|job| tasks.get(&(job, *number))).is_some_and(Task::is_alive)
+        };
+        Ok(self.watched.keys().filter(is_alive).copied().collect())
+    }
+
+    /// Asks Slurm for the jobs that have not ended, and sees to those that are lost.
+    fn look(&mut self, kind: Kind) -> anyhow::Result<()> {
+        let Some(slurm) = self.slurm else { return Ok(()) };
+        let numbers: Vec<u64> = self
+            .watched
+            .iter()
+            .filter(|(key, watched)| key.0 == kind && !watched.is_over)
+            .map(|(key, _)| key.1)
+            .collect();
+        let job_of: Vec<(u64, Option<JobId>)> =
+            numbers.into_iter().map(|number| (number, self.journal.last_of(kind, number))).collect();
+        let mut jobs: Vec<JobId> = job_of.iter().filter_map(|(_, job)| *job).collect();
+        jobs.sort_unstable();
+        jobs.dedup();
+        let tasks = match slurm.tasks(&jobs) {
+            Ok(tasks) => tasks,
+            // The jobs go on without it.
+            Err(error) => return self.note(&format!("{error:#}; trainmark asks again")),
+        };
+        // What a job has written before it ended.
+        self.gather()?;
+        let mut lost = Vec::new();
+        for (number, job) in job_of {
+            let task = job.and_then(|job| tasks.get(&(job, number)));
+            let Some(watched) = self.watched.get_mut(&(kind, number)) else { continue };
+            if watched.is_over || task.is_some_and(Task::is_alive) {
+                watched.looks = 0;
+                continue;
+            }
+            watched.looks += 1;
+            if watched.looks >= LOOKS {
+                let name = job.map_or_else(|| "its job".to_owned(), |job| format!("job {job}_{number}"));
+                let words = lost::last_words(&self.layout.output(kind.name(), number));
+                lost.push((number, Loss::of(&name, task, &words, self.layout.folder())));
+            }
+        }
+        self.see_to(kind, lost)
+    }
+
+    /// Submits jobs that were lost again, where that may help.
+    fn see_to(&mut self, kind: Kind, lost: Vec<(u64, Loss)>) -> anyhow::Result<()> {
+        let mut again = Vec::new();
+        for (number, loss) in lost {
+            let Some(watched) = self.watched.get_mut(&(kind, number)) else { continue };
+            let what = format!("{} {number}", if kind == Kind::Round { "round" } else { "audit" });
+            if self.cancelled.is_some() {
+                watched.is_over = true;
+            } else if loss.may_go_better && watched.may_go_on() {
+                again.push(number);
+                self.note(&format!("{what}: {}; it is submitted again, for what is left", loss.reason))?;
+            } else {
+                watched.is_over = true;
+                self.note(&format!("{what}: {}", loss.reason))?;
+                if kind == Kind::Round {
+                    self.give_up(number, &loss.reason)?;
+                }
+            }
+        }
+        self.submit(kind, &again, &[])
+    }
+
+    /// Writes down that a round was given up. Another process that still holds its record may yet bring
+    /// it to an end; then a resumed run gathers that.
+    fn give_up(&mut self, seed: u64, reason: &str) -> anyhow::Result<()> {
+        match lost::give_up(&self.layout, &self.started.plan, &self.started, seed, reason) {
+            Ok(()) => self.gather(),
+            Err(error)
+                if error.downcast_ref().is_some_and(|error| matches!(error, StoreError::Locked { .. })) =>
+            {
+                self.note(&format!("round {seed}: {error:#}"))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn note(&mut self, text: &str) -> anyhow::Result<()> {
+        self.sink.hear(Happening::Note(text))
+    }
+}
+
+impl Watched {
+    fn new(folder: &Path, known: usize) -> Self {
+        Self { follower: Follower::new(folder, known), is_over: false, looks: 0, fruitless: 0, before: 0 }
+    }
+
+    fn submitted(&mut self) {
+        (self.is_over, self.looks, self.follower.outcome) = (false, 0, None);
+        self.before = self.follower.ended;
+    }
+
+    /// Whether another job may be submitted: the last one has brought something to its end, or not many
+    /// before it brought nothing.
+    fn may_go_on(&mut self) -> bool {
+        self.fruitless = if self.follower.ended > self.before { 0 } else { self.fruitless + 1 };
+        self.fruitless < FRUITLESS_ALLOWED
+    }
+}

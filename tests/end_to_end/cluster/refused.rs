@@ -1,0 +1,39 @@
+//! What cannot be done on a cluster, or on one of its nodes.
+
+use trainmark_tests::{bench, hostile, invoke};
+
+#[test]
+fn without_slurm_it_is_said_where_to_go() {
+    let out = tempfile::tempdir().unwrap();
+    let empty = tempfile::tempdir().unwrap();
+    let told = bench(out.path(), [hostile()])
+        .args(["--executor", "slurm"])
+        .env("PATH", empty.path())
+        .run()
+        .refusal();
+    assert!(
+        told.starts_with(
+            "error: --executor slurm needs Slurm's sbatch, which cannot be run here: call trainmark on a machine of the \
+             cluster that jobs are submitted from"
+        ),
+        "{told}"
+    );
+    assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 0, "nothing was begun");
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    let refused = |arguments: &[&str]| invoke(["bench", "all"]).args(arguments).run().refusal();
+    let told = refused(&["--nodes", "4"]);
+    assert_eq!(told, "error: --nodes, --sbatch and --submit-only go with --executor slurm\n");
+    let told = refused(&["--executor", "slurm", "--sbatch=--array=1-2"]);
+    assert_eq!(
+        told,
+        "error: --sbatch=--array=1-2: trainmark sets --array itself; the number of nodes is --nodes N\n"
+    );
+    let told = refused(&["--executor", "slurm", "--base", "main"]);
+    assert!(told.starts_with("error: --base with --executor slurm needs --seeds N: "), "{told}");
+    let folder = tempfile::tempdir().unwrap();
+    let told = invoke(["collect"]).args([folder.path()]).run().refusal();
+    assert!(told.contains("is no run folder"), "{told}");
+}
