@@ -19,6 +19,7 @@ fn events() -> Vec<Event> {
             order: (0..cells.len()).collect(),
             left_out: Vec::new(),
             timing: Vec::new(),
+            node: None,
         }));
         for cell in &cells {
             let mut run = example::run(cell, seed);

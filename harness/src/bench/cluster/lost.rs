@@ -79,9 +79,9 @@ impl Loss {
 pub(super) fn last_words(output: &Path) -> String {
     let bytes = files::read(output, files::RECORD_LIMIT).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(4096)..]).into_owned();
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     // What Slurm adds says when, and not why.
-    let last = lines.filter(|line| !line.starts_with("slurmstepd: ")).next_back();
+    let last = lines.rfind(|line| !line.starts_with("slurmstepd: "));
     one_line(last.unwrap_or_default().trim_start_matches("error: "))
 }
 
