@@ -27,11 +27,11 @@ fn unknown_names_come_with_the_nearest() {
         (&["check", "zzz"], "error: no backend zzz (there are: candle)\n"),
         (
             &["bench", "candle", "--workload", "lenet-nb"],
-            "error: no workload `lenet-nb`; did you mean `lenet-bn`? there are: lenet-bn, lenet, softmax, d2l-lenet-bn, d2l-lenet, lenet-bn-after, lenet-bn-conv, lenet-bn-linear, lenet-bn-no-bias, lenet-dropout, mlp, mlp-bn, mlp-bn-after, mlp-dropout, lenet-bn-adam, lenet-adam\n",
+            "error: no workload `lenet-nb`; did you mean `lenet-bn`? there are: lenet-bn, lenet, softmax, d2l-lenet-bn, d2l-lenet, lenet-bn-after, lenet-bn-conv, lenet-bn-linear, lenet-bn-no-bias, lenet-dropout, mlp, mlp-bn, mlp-bn-after, mlp-dropout, lenet-bn-adam, lenet-adam, vgg-bn, vgg, resnet-bn, resnet\n",
         ),
         (
             &["inspect", "sofmax"],
-            "error: no workload `sofmax`; did you mean `softmax`? there are: lenet-bn, lenet, softmax, d2l-lenet-bn, d2l-lenet, lenet-bn-after, lenet-bn-conv, lenet-bn-linear, lenet-bn-no-bias, lenet-dropout, mlp, mlp-bn, mlp-bn-after, mlp-dropout, lenet-bn-adam, lenet-adam\n",
+            "error: no workload `sofmax`; did you mean `softmax`? there are: lenet-bn, lenet, softmax, d2l-lenet-bn, d2l-lenet, lenet-bn-after, lenet-bn-conv, lenet-bn-linear, lenet-bn-no-bias, lenet-dropout, mlp, mlp-bn, mlp-bn-after, mlp-dropout, lenet-bn-adam, lenet-adam, vgg-bn, vgg, resnet-bn, resnet\n",
         ),
         (
             &["bench", "candle/"],
