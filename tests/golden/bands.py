@@ -60,6 +60,7 @@ WORKLOADS = {
     "lenet-bn-after": {"seeds": "1-6", "epochs": 5},
     "lenet-bn-conv": {"seeds": "1-6", "epochs": 5},
     "lenet-bn-linear": {"seeds": "1-6", "epochs": 5},
+    "lenet-bn-no-bias": {"seeds": "1-6", "epochs": 5},
     "lenet-dropout": {"seeds": "1-6", "epochs": 5},
     "lenet-bn-adam": {"seeds": "1-6", "epochs": 5},
     "lenet-adam": {"seeds": "1-6", "epochs": 5},
@@ -67,6 +68,10 @@ WORKLOADS = {
     "mlp-bn": {"seeds": "1-6", "epochs": 5},
     "mlp-bn-after": {"seeds": "1-6", "epochs": 5},
     "mlp-dropout": {"seeds": "1-6", "epochs": 5},
+    "vgg-bn": {"seeds": "1-6", "epochs": 5},
+    "vgg": {"seeds": "1-6", "epochs": 5},
+    "resnet-bn": {"seeds": "1-6", "epochs": 5},
+    "resnet": {"seeds": "1-6", "epochs": 5},
 }
 METRICS = ("train_loss", "train_accuracy", "test_accuracy")
 
@@ -77,6 +82,7 @@ class Workload:
     def __init__(self, name):
         file = tomllib.loads((FILES / f"{name}.toml").read_text())
         self.name, self.layers = name, file["layers"]
+        self.shape = [int(side) for side in file["input"].split("×")]
         self.learning_rate, self.batch_size = file["learning_rate"], file["batch_size"]
         self.epochs = WORKLOADS[name]["epochs"]
         self.optimiser = file["optimiser"]
@@ -100,50 +106,95 @@ class Workload:
 
     def network(self):
         """One module for each layer, in their order."""
-        shape, modules = (1, 28, 28), []
-        for line in self.layers:
-            modules.append(module(line, shape))
-            # A batch of two, since batch norm needs more values than one.
-            shape = tuple(modules[-1](torch.zeros(2, *shape)).shape[1:])
-        return nn.Sequential(*modules)
+        return Network(self.layers, self.shape)
 
 
-def module(line, shape):
-    """The layer that a line of the file describes, such as `conv2d 6 channels, 5×5`."""
-    kind, numbers = line.split()[0], [float(text) for text in re.findall(r"\d[\d.e-]*", line.split(" ", 1)[-1])]
-    match kind:
-        case "conv2d" if len(numbers) == 3:
-            return nn.Conv2d(shape[0], int(numbers[0]), int(numbers[1]))
-        case "batch_norm":
-            norm = nn.BatchNorm1d if len(shape) == 1 else nn.BatchNorm2d
-            return norm(shape[0], eps=numbers[0], momentum=numbers[1])
-        case "max_pool2d":
-            return nn.MaxPool2d(int(numbers[0]), int(numbers[2]))
-        case "avg_pool2d":
-            return nn.AvgPool2d(int(numbers[0]), int(numbers[2]))
-        case "linear":
-            return nn.Linear(shape[0], int(numbers[0]))
-        case "dropout":
-            return nn.Dropout(numbers[0])
-        case "sigmoid":
-            return nn.Sigmoid()
-        case "relu":
-            return nn.ReLU()
-        case "tanh":
-            return nn.Tanh()
-        case "flatten":
-            return nn.Flatten()
-    raise SystemExit(f"{line}: no such layer here")
+class Line:
+    """What a line of the file says, such as `entry: conv2d 6 channels, 5×5, stride 2, from input`."""
+
+    def __init__(self, text):
+        self.text = text
+        label, kind, what, source = re.fullmatch(
+            r"(?:([a-z0-9_-]+): )?(\w+)(.*?)(?:,? from ([a-z0-9_-]+))?", text
+        ).groups()
+        self.label, self.kind, self.source = label, kind, source
+        self.bias = not what.endswith("no bias")
+        self.added = what.strip() if kind == "add" else None
+        numbers = re.findall(r"(\w+ )?(\d[\d.e-]*)", what) if kind != "add" else []
+        # By the word in front of each; that of a size is in front of the number, of channels behind it.
+        self.named = {word.strip(): float(number) for word, number in numbers if word}
+        self.numbers = [float(number) for word, number in numbers if not word]
+
+    def module(self, shape):
+        """The layer for such a shape."""
+        match self.kind, [int(number) for number in self.numbers]:
+            case "conv2d", [channels, rows, columns]:
+                stride, padding = int(self.named.get("stride", 1)), int(self.named.get("padding", 0))
+                return nn.Conv2d(shape[0], channels, (rows, columns), stride, padding, bias=self.bias)
+            case "batch_norm", _:
+                norm = nn.BatchNorm1d if len(shape) == 1 else nn.BatchNorm2d
+                return norm(shape[0], eps=self.named["ε"], momentum=self.named["momentum"])
+            case "max_pool2d", [rows, columns]:
+                return nn.MaxPool2d((rows, columns), int(self.named.get("stride", rows)))
+            case "avg_pool2d", [rows, columns]:
+                return nn.AvgPool2d((rows, columns), int(self.named.get("stride", rows)))
+            case "linear", [features]:
+                return nn.Linear(shape[0], features, bias=self.bias)
+            case "dropout", _:
+                return nn.Dropout(self.numbers[0])
+            case "sigmoid", []:
+                return nn.Sigmoid()
+            case "relu", []:
+                return nn.ReLU()
+            case "tanh", []:
+                return nn.Tanh()
+            case "flatten", []:
+                return nn.Flatten()
+            case "add", _:
+                return nn.Identity()
+        raise SystemExit(f"{self.text}: no such layer here")
+
+
+class Network(nn.Module):
+    """One module for each line, in their order; each reads the one before it unless it says another."""
+
+    def __init__(self, texts, shape):
+        super().__init__()
+        self.lines, self.layers = [Line(text) for text in texts], nn.ModuleList()
+        # A batch of two, since batch norm needs more values than one.
+        outputs = {"input": torch.zeros(2, *shape)}
+        value = outputs["input"]
+        for line in self.lines:
+            read = outputs[line.source] if line.source else value
+            self.layers.append(line.module(tuple(read.shape[1:])))
+            value = self.output(line, self.layers[-1], value, outputs)
+
+    @staticmethod
+    def output(line, layer, before, outputs):
+        """What a line's layer makes, which is kept in `outputs` where it has a label."""
+        value = layer(outputs[line.source] if line.source else before)
+        if line.added:
+            value = value + outputs[line.added]
+        if line.label:
+            outputs[line.label] = value
+        return value
+
+    def forward(self, value):
+        outputs = {"input": value}
+        for line, layer in zip(self.lines, self.layers):
+            value = self.output(line, layer, value, outputs)
+        return value
 
 
 def initialise(net, generator):
     """Xavier-uniform weights, biases U(±1/sqrt(fan_in)), gamma 1, beta 0."""
     with torch.no_grad():
-        for m in net:
+        for m in net.layers:
             if isinstance(m, (nn.Conv2d, nn.Linear)):
                 nn.init.xavier_uniform_(m.weight, generator=generator)
                 bound = 1.0 / math.sqrt(m.weight[0].numel())
-                m.bias.uniform_(-bound, bound, generator=generator)
+                if m.bias is not None:
+                    m.bias.uniform_(-bound, bound, generator=generator)
             elif isinstance(m, nn.modules.batchnorm._BatchNorm):
                 m.reset_running_stats()
                 m.weight.fill_(1.0)
