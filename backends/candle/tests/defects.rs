@@ -78,3 +78,14 @@ fn batch_norms_running_variance_of_one_value_is_not_a_number() -> Result<()> {
 fn random_numbers_cannot_be_seeded_on_the_cpu() {
     assert!(Device::Cpu.set_seed(1).is_err());
 }
+
+/// The mean of as many equal values as a channel of a convolution has should be that value within some 10⁻⁷. Each lane of
+/// a vector adds a part of the row, one value after the other.
+#[test]
+fn the_mean_of_a_long_row_is_off_in_the_fifth_digit() -> Result<()> {
+    let row = Tensor::full(0.1_f32, (1, 147_456), &Device::Cpu)?;
+    let mean = row.mean_keepdim(1)?.flatten_all()?.to_vec1::<f32>()?[0];
+    let error = (f64::from(mean) / f64::from(0.1_f32) - 1.0).abs();
+    assert!((1e-5..1e-4).contains(&error), "{error:e}");
+    Ok(())
+}
