@@ -4,7 +4,7 @@
 # Its files, its key and its port are private, so that several can run side by side; it needs root,
 # and Debian's packages slurm-wlm and munge.
 # Usage: scripts/slurm.sh start FOLDER [NODES]   a new folder; prints the variable that clients need
-#        scripts/slurm.sh node FOLDER NODE       starts a node again
+#        scripts/slurm.sh blind FOLDER NODE HIDDEN   starts a node again, which does not see the folder HIDDEN
 #        scripts/slurm.sh kill FOLDER NODE       kills a node with all that runs on it, as a loss of power does
 #        scripts/slurm.sh stop FOLDER            ends it all
 # Then: export SLURM_CONF=FOLDER/slurm.conf; sinfo
@@ -129,9 +129,13 @@ case $action in
         echo "error: the nodes of $folder do not come up; see its logs" >&2
         exit 1
         ;;
-    node)
+    blind)
         folder=$(realpath "$folder")
-        start_node "$3"
+        kill_file "$folder/$3.pid" TERM
+        while kill_file "$folder/$3.pid" 0 && [ -f "$folder/$3.pid" ]; do sleep 0.05; done
+        export SLURM_CONF=$folder/slurm.conf
+        # shellcheck disable=SC2016
+        unshare --mount sh -c 'mount -t tmpfs none "$1" && slurmd -N "$2"' sh "$4" "$3"
         ;;
     kill)
         folder=$(realpath "$folder")

@@ -48,6 +48,11 @@ impl Cluster {
         self.call(&["kill"], &[node]);
     }
 
+    /// Starts a node again, so that it does not see a folder.
+    pub fn blind(&self, node: &str, hidden: &Path) {
+        self.call(&["blind"], &[node, hidden.to_str().expect("a folder of these tests")]);
+    }
+
     /// What one of Slurm's commands prints.
     ///
     /// # Panics

@@ -1,9 +1,9 @@
 //! Jobs that do not come to their end.
 
 use rustix::process::Signal;
-use trainmark_tests::{Cluster, RunFolder};
+use trainmark_tests::{Cluster, RunFolder, bench, hostile, minimal_c, wait_until};
 
-use super::{assert_nothing_lost, await_run, nodes, on, resume};
+use super::{PATIENCE, assert_nothing_lost, await_run, nodes, on, on_cluster, resume};
 
 /// A node loses its power in the midst of a round: Slurm has another one do it, which goes on where
 /// that one was.
@@ -18,6 +18,11 @@ fn a_round_of_a_node_that_goes_down_is_run_by_another() {
     let run = await_run(out.path(), |run| run.count("epoch") >= 2);
     let (seed, node) = nodes(&run).remove(0);
     cluster.kill(&node);
+    // Slurm would see it after twenty seconds, and wait for two minutes then.
+    cluster.run("scontrol", &["update", &format!("nodename={node}"), "state=down", "reason=power"]);
+    let waiting = || cluster.run("squeue", &["--noheader", "--states=PENDING", "--format=%A"]);
+    assert!(wait_until(PATIENCE, || !waiting().trim().is_empty()), "{:?}", cluster.states());
+    cluster.run("scontrol", &["update", &format!("jobid={}", waiting().trim()), "StartTime=now"]);
     let finished = running.finish().expect(0);
     let run = RunFolder::only(out.path());
     run.assert_complete(2, 8);
@@ -44,6 +49,35 @@ fn ctrl_c_cancels_the_jobs_and_the_run_goes_on_later() {
     assert_nothing_lost(&run);
     resume(&cluster, &run).run().expect(0);
     run.assert_complete_at_last(3, 3);
+    assert_nothing_lost(&run);
+}
+
+/// A job passes its time limit in its second run: another is submitted, which does not make the
+/// first one again.
+#[test]
+fn a_job_past_its_time_limit_goes_on_in_another() {
+    let Some(cluster) = Cluster::start(1) else { return };
+    let Some(quick) = minimal_c() else { return };
+    let out = tempfile::tempdir().unwrap();
+    // Its node is shared with nobody, and with this seed the quick one is the first.
+    let invocation = on_cluster(bench(out.path(), [quick, &hostile()]), &cluster);
+    let running = invocation.args(["--epochs", "60", "--sbatch=--time=10"]).hostile("drowsy").start();
+    await_run(out.path(), |run| run.count("ended") == 1 && run.count("begun") == 2);
+    let job = cluster.run("squeue", &["--noheader", "--format=%A"]);
+    cluster.run("scontrol", &["update", &format!("jobid={}", job.trim()), "EndTime=now+1seconds"]);
+    // Slurm looks at limits twice a minute.
+    let run = await_run(out.path(), |run| run.count("begun") == 3);
+    running.signal(Signal::INT);
+    let finished = running.finish().expect(130);
+    assert!(
+        finished.stderr.contains("on node1 passed its time limit (--sbatch=--time=…); it is submitted again"),
+        "{}",
+        finished.stderr
+    );
+    let begun = run.events().into_iter().filter(|event| event["event"] == "begun");
+    let backends: Vec<String> = begun.map(|event| event["cell"]["backend"].to_string()).collect();
+    assert_eq!(backends[1], backends[2], "{backends:?}");
+    assert_ne!(backends[0], backends[1], "the first run was made again");
     assert_nothing_lost(&run);
 }
 

@@ -1,6 +1,8 @@
 //! What cannot be done on a cluster, or on one of its nodes.
 
-use trainmark_tests::{bench, hostile, invoke};
+use trainmark_tests::{Cluster, RunFolder, bench, hostile, invoke};
+
+use super::on;
 
 #[test]
 fn without_slurm_it_is_said_where_to_go() {
@@ -19,6 +21,22 @@ fn without_slurm_it_is_said_where_to_go() {
         "{told}"
     );
     assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 0, "nothing was begun");
+}
+
+/// The folder of runs is on the disk of this machine alone.
+#[test]
+fn a_node_that_does_not_see_the_run_folder_is_named() {
+    let Some(cluster) = Cluster::start(1) else { return };
+    let out = tempfile::tempdir().unwrap();
+    cluster.blind("node1", out.path());
+    let finished = on(&cluster, out.path()).run().expect(1);
+    let run = RunFolder::only(out.path());
+    let told = format!(
+        "on node1 could not begin, and has written nothing: does the node see {}?",
+        run.path.display()
+    );
+    assert!(finished.stderr.contains(&told), "{}", finished.stderr);
+    assert!(run.run("hostile")["reason"].contains(&told), "{:?}", run.run("hostile"));
 }
 
 #[test]
