@@ -98,6 +98,11 @@ fn a_revision_is_built_beside_the_sources_as_they_are() {
     assert_eq!(head["outcome"], "not conformant", "the sources as they are compute wrongly");
     assert!(head["reason"].contains("gradients"), "{}", head["reason"]);
 
+    let same = bench(&["minimal-c", "--base", "v1", "--head", "HEAD", "--fail-on", "slower:5%"]).expect(0);
+    let told = "passed: the head of minimal-c is its base, byte for byte: there is nothing to compare\n";
+    assert!(same.stderr.ends_with(told), "{same:?}");
+    RunFolder::only(&repository.runs());
+
     let unknown = bench(&["minimal-c", "--base", "v2"]).expect(2);
     assert!(unknown.stderr.contains("v2 is neither a library nor a revision of "), "{unknown:?}");
     let elsewhere = tempfile::tempdir().unwrap();

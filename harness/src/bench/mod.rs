@@ -33,7 +33,7 @@ use trainmark_reports::record::{Event, Outcome, Run, RunOutcome};
 use event::Fan;
 use page::Page;
 use prepare::{Preparer, Ready};
-pub use prepare::{Side, Sides};
+pub use prepare::{Side, Sides, Unchanged};
 pub use request::{BenchRequest, Schedule, Selected};
 use run::Bench;
 pub(crate) use start::check_writable;

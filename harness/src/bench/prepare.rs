@@ -29,7 +29,7 @@ use crate::workload::Workload;
 
 use library::library_file;
 pub use library::{Described, ReadyLibrary, describe};
-pub use sides::{Side, Sides};
+pub use sides::{Side, Sides, Unchanged};
 use wanted::Wanted;
 
 /// A cell with the library that trains it.
@@ -264,6 +264,7 @@ impl<'p> Preparer<'p> {
         for one in &mut wanted {
             one.ready = self.load(one, unbuilt)?;
         }
+        self.leave_out_unchanged(&mut wanted)?;
         // Workload by workload, so that what is compared stands together.
         for workload in self.workloads.clone() {
             for one in &wanted {

@@ -17,7 +17,7 @@ use crate::bench::event::{Happening, Sink};
 use crate::bench::on_cluster::{self, Sent};
 use crate::bench::prepare::Preparer;
 use crate::bench::{
-    self, BenchRequest, Finished, Place, Schedule, Selected, Side, Sides, ThreadCounts, progress,
+    self, BenchRequest, Finished, Place, Schedule, Selected, Side, Sides, ThreadCounts, Unchanged, progress,
 };
 use crate::executor::Limits;
 use crate::plan::{self, Selection};
@@ -43,13 +43,27 @@ pub(super) fn run(arguments: BenchArguments) -> anyhow::Result<i32> {
     let mut screen = WithTables(screen.as_mut());
     let preparer = Preparer::new(&request.selected, registry, &executor, &mut screen)?;
     if submit_only {
-        return Ok(tell_sent(&on_cluster::submit(&request, &place, preparer)?));
+        let sent = unless_unchanged(on_cluster::submit(&request, &place, preparer))?;
+        return Ok(sent.map_or(exit::OK, |sent| tell_sent(&sent)));
     }
-    let finished = bench::run(&request, &place, preparer)?;
+    let Some(finished) = unless_unchanged(bench::run(&request, &place, preparer))? else {
+        return Ok(exit::OK);
+    };
     report(&finished, &request);
     let code = exit_code(&finished);
     let is_judged = request.selected.sides.is_some() && code != exit::INTERRUPTED;
     Ok(if is_judged && is_in_vain(&finished.record, fail_on) { exit::FAILED } else { code })
+}
+
+/// `None`, said aloud, where two builds are the same, so that nothing was run and nothing can be slower.
+fn unless_unchanged<T>(done: anyhow::Result<T>) -> anyhow::Result<Option<T>> {
+    match done {
+        Err(error) if error.is::<Unchanged>() => {
+            tell!("passed: {error}");
+            Ok(None)
+        }
+        done => done.map(Some),
+    }
 }
 
 /// Says what was submitted, and how it goes on.

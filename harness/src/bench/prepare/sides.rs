@@ -1,5 +1,6 @@
 //! Two builds of a backend that are held against each other: the base and the head.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -8,6 +9,7 @@ use trainmark_reports::record::{Build, Unavailable};
 
 use super::wanted::Wanted;
 use super::{Preparer, library};
+use crate::bench::event::Happening;
 use crate::plan::{self, Selection};
 use crate::registry::{Backend, Library, Registry, Revision, repository_root};
 
@@ -93,7 +95,56 @@ impl Sides {
     }
 }
 
+/// What was to be held against each other is the same, so that there is nothing to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unchanged {
+    /// The backends.
+    pub backends: Vec<String>,
+}
+
+impl fmt::Display for Unchanged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.backends.join(", ");
+        write!(f, "the head of {names} is its base, byte for byte: there is nothing to compare")
+    }
+}
+
+impl std::error::Error for Unchanged {}
+
 impl<'p> Preparer<'p> {
+    /// Leaves out backends whose head is their base, byte for byte, as where a change concerns others. Two
+    /// libraries that the user names are meant.
+    ///
+    /// # Errors
+    /// [`Unchanged`], where nothing else is left.
+    pub(super) fn leave_out_unchanged(&mut self, wanted: &mut Vec<Wanted<'_>>) -> anyhow::Result<()> {
+        if !self.selected.sides.as_ref().is_some_and(Sides::are_of_selected) {
+            return Ok(());
+        }
+        let is_same = |one: &Wanted<'_>, other: &Wanted<'_>| {
+            let libraries = |wanted: &Wanted<'_>| -> Vec<String> {
+                wanted.ready.iter().map(|library| library.hash.clone()).collect()
+            };
+            let is_pair =
+                one.backend.plugin() == other.backend.plugin() && one.backend.name != other.backend.name;
+            is_pair && one.selection == other.selection && libraries(one) == libraries(other)
+        };
+        let is_unchanged =
+            |one: &&Wanted<'_>| !one.ready.is_empty() && wanted.iter().any(|other| is_same(one, other));
+        let mut backends: Vec<String> =
+            wanted.iter().filter(is_unchanged).map(|one| one.backend.plugin().to_owned()).collect();
+        backends.dedup();
+        if backends.is_empty() {
+            return Ok(());
+        }
+        wanted.retain(|one| !backends.iter().any(|name| name == one.backend.plugin()));
+        let unchanged = Unchanged { backends };
+        if wanted.is_empty() && self.unavailable.is_empty() {
+            bail!(unchanged);
+        }
+        self.sink.hear(Happening::Note(&unchanged.to_string()))
+    }
+
     /// Puts two builds in the place of each backend, or, where a library is one of them, those of its
     /// backend beside the others.
     ///
