@@ -21,6 +21,7 @@ mod number;
 pub mod operations;
 pub mod paired;
 pub mod record;
+pub mod site;
 pub mod store;
 pub mod submission;
 pub mod summary;

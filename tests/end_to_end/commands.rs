@@ -30,6 +30,7 @@ fn every_command_has_help() {
         "merge",
         "pack",
         "verify",
+        "site",
         "new-backend",
         "new-version",
         "doctor",

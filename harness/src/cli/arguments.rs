@@ -79,6 +79,9 @@ pub enum Command {
     /// Check a run that others hand in: that it is whole, and agrees with itself.
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArguments),
+    /// Make static pages of a folder of runs: which framework now, each over its versions, defects.
+    #[command(after_help = SITE_EXAMPLES)]
+    Site(SiteArguments),
     /// Write the folder of a new backend, which builds and says what is to be filled in.
     #[command(after_help = NEW_BACKEND_EXAMPLES)]
     NewBackend(NewBackendArguments),
@@ -176,6 +179,14 @@ const VERIFY_EXAMPLES: &str = "Examples:
 A record that somebody has invented as a whole can pass: docs/site.md says what is found.
 
 Exit code: 0 nothing speaks against it; 1 a check failed; 2 it cannot be read at all.";
+
+const SITE_EXAMPLES: &str = "Examples:
+  trainmark site runs --out public             runs holds run folders and packs
+
+Each run is verified first; one that fails is named with the reason and not shown. runs/site.toml
+may list those that the maintainers made (docs/site.md). The pages need no server and no network.
+
+Exit code: 0 there are pages; 1 no run can be shown; 2 the folder cannot be used.";
 
 const DATA_EXAMPLES: &str = "Examples:
   trainmark data                               where fashion-mnist is, and the others
@@ -477,6 +488,19 @@ pub struct PackArguments {
     /// Folder in which RUN.tar.gz is written [default: this one]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Names to leave out besides the user's and the machine's
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    pub hide: Vec<String>,
+}
+
+/// Arguments of `site`.
+#[derive(Debug, Args)]
+pub struct SiteArguments {
+    /// Folder of run folders and packs, at whatever depth
+    pub dir: PathBuf,
+    /// Folder of the pages, which is made; an earlier site there is replaced
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
     /// Names to leave out besides the user's and the machine's
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub hide: Vec<String>,

@@ -21,6 +21,7 @@ mod operations;
 mod pack;
 mod report;
 mod resume;
+mod site;
 mod sweep;
 mod table;
 mod verify;
@@ -101,6 +102,7 @@ fn run(command: Command) -> anyhow::Result<i32> {
         Command::Merge(arguments) => merge::run(&arguments),
         Command::Pack(arguments) => pack::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Site(arguments) => site::run(&arguments),
         Command::NewBackend(arguments) => new_backend::run(&arguments),
         Command::NewVersion(arguments) => new_version::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments.backends),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use trainmark_reports::submission::{Anonymizer, Packed, pack};
+use trainmark_reports::submission::{Anonymizer, Contents, Packed, pack};
 
 use super::arguments::PackArguments;
 use super::{bench, exit};
@@ -17,7 +17,7 @@ pub(super) fn run(arguments: &PackArguments) -> anyhow::Result<i32> {
 }
 
 /// Of this user, this machine and the places that a record may name.
-fn anonymizer(run: &Path, hidden: &[String]) -> Anonymizer {
+pub(super) fn anonymizer(run: &Path, hidden: &[String]) -> Anonymizer {
     let home = std::env::home_dir();
     let places = [
         home.clone(),
@@ -36,7 +36,8 @@ fn anonymizer(run: &Path, hidden: &[String]) -> Anonymizer {
 }
 
 fn told(packed: &Packed) -> String {
-    let Packed { path, bytes, manifest, replaced } = packed;
+    let Packed { path, bytes, contents } = packed;
+    let Contents { manifest, replaced, .. } = contents;
     let mut text = format!(
         "{}  {}, {}\n",
         path.display(),

@@ -9,6 +9,8 @@
 //! Seconds, bytes, and fractions of 1. An empty number does not exist, and a
 //! column beside it says why. Column by column: `docs/records.md`.
 
+use std::borrow::Cow;
+
 use crate::operations::RunOperations;
 use crate::record::Record;
 use crate::store::StoreError;
@@ -84,12 +86,17 @@ const MISSING: [&str; 12] =
 /// does, or that readers would empty, begin with an apostrophe.
 fn harmless(value: Value<'_>) -> Value<'_> {
     match value {
-        Value::Text(text)
-            if text.starts_with(['=', '+', '-', '@', '\t', '\r']) || MISSING.contains(&&*text) =>
-        {
-            format!("'{text}").into()
-        }
+        Value::Text(text) => Value::Text(harmless_text(text)),
         other => other,
+    }
+}
+
+/// Words as CSV may hold them.
+pub(crate) fn harmless_text<'t>(text: impl Into<Cow<'t, str>>) -> Cow<'t, str> {
+    let text = text.into();
+    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) || MISSING.contains(&&*text) {
+        true => Cow::Owned(format!("'{text}")),
+        false => text,
     }
 }
 

@@ -83,6 +83,12 @@ impl Anonymizer {
         Self { folders, names }
     }
 
+    /// With further names.
+    pub(super) fn and_names(mut self, names: impl IntoIterator<Item = (String, &'static str)>) -> Self {
+        self.names.extend(names.into_iter().filter(|(name, _)| name.chars().count() >= SHORTEST_NAME));
+        self
+    }
+
     /// A text without private paths, and how many of them there were.
     pub fn without_paths(&self, text: &str) -> (String, usize) {
         let mut text = text.to_owned();

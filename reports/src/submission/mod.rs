@@ -10,14 +10,14 @@ mod manifest;
 mod open;
 mod pack;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use anonymous::{Anonymizer, private_paths};
 pub use checks::checks;
 pub use finding::{Finding, Verdict, findings_grid, findings_json};
 pub use manifest::Manifest;
 pub use open::Submission;
-pub use pack::{Packed, pack};
+pub use pack::{Contents, Packed, pack};
 
 use std::io;
 use std::path::{Path, PathBuf};

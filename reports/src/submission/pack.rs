@@ -8,7 +8,7 @@ use super::anonymous::Anonymizer;
 use super::manifest::{Manifest, sha256};
 use super::{SubmissionError, archive};
 use crate::number::count;
-use crate::record::{Environment, Event, Record, Started};
+use crate::record::{Environment, Event, Record, Round, distinct};
 use crate::store::{self, EVENTS_FILE};
 use crate::{csv, files, html, operations};
 
@@ -20,50 +20,76 @@ pub struct Packed {
     /// Its size.
     pub bytes: u64,
     /// What it holds.
+    pub contents: Contents,
+}
+
+/// What a pack of a run holds.
+#[derive(Debug)]
+pub struct Contents {
+    /// Their hashes, and what was left out.
     pub manifest: Manifest,
+    /// The files by their paths in the pack, the manifest aside.
+    pub files: BTreeMap<String, Vec<u8>>,
     /// How many paths and names were replaced.
     pub replaced: usize,
 }
 
-/// Packs a run folder into `<run_id>.tar.gz` in `parent`: its record, what is made of it, and its logs, each
-/// without names and private paths. All that is made of the record is made anew.
+/// Packs a run folder into `<run_id>.tar.gz` in `parent`.
 ///
 /// # Errors
-/// Where the record cannot be read or is of several benchmarks, or the file cannot be written.
+/// As [`Contents::of`], and where the file cannot be written.
 pub fn pack(folder: &Path, parent: &Path, anonymizer: &Anonymizer) -> Result<Packed, SubmissionError> {
-    let (record, events) = Record::read_with_events(folder)?;
-    let run_id = record.started.run_id.clone();
-    if !record.started.merged.is_empty() {
-        return Err(SubmissionError::Merged { run_id });
-    }
-    store::check_name(&run_id)?;
-    let mut packing =
-        Packing { folder, anonymizer, files: BTreeMap::new(), left_out: Vec::new(), replaced: 0 };
-    packing.take_logs(&record);
-    packing.take_record(&run_id, events)?;
-    packing.take_operations()?;
-    packing.make_files()?;
-    packing.name_what_stays()?;
-    let Packing { files: held, left_out, replaced, .. } = packing;
-    let mut manifest = Manifest { schema: Manifest::SCHEMA, run_id, left_out, ..Manifest::default() };
-    manifest.trainmark = env!("CARGO_PKG_VERSION").to_owned();
-    manifest.files = held.iter().map(|(name, bytes)| (name.clone(), sha256(bytes))).collect();
-    write(parent, held, manifest, replaced)
+    let contents = Contents::of(folder, anonymizer)?;
+    let path = parent.join(contents.file_name());
+    let packed = contents.archive()?;
+    files::replace(&path, &packed).map_err(|cause| SubmissionError::io("write", &path, cause))?;
+    Ok(Packed { bytes: packed.len() as u64, path, contents })
 }
 
-fn write(
-    parent: &Path,
-    mut held: BTreeMap<String, Vec<u8>>,
-    manifest: Manifest,
-    replaced: usize,
-) -> Result<Packed, SubmissionError> {
-    let encode = |cause| SubmissionError::Encode { run_id: manifest.run_id.clone(), cause };
-    held.insert(Manifest::FILE.to_owned(), serde_json::to_vec_pretty(&manifest).map_err(encode)?);
-    let path = parent.join(format!("{}.tar.gz", manifest.run_id));
-    let io = |cause| SubmissionError::io("write", &path, cause);
-    let packed = archive::write(&manifest.run_id, &held).map_err(io)?;
-    files::replace(&path, &packed).map_err(io)?;
-    Ok(Packed { bytes: packed.len() as u64, path, manifest, replaced })
+impl Contents {
+    /// Of a run folder: its record, what is made of it, and its logs, each without names and private paths.
+    /// All that is made of the record is made anew.
+    ///
+    /// # Errors
+    /// Where the record cannot be read, or is of several benchmarks.
+    pub fn of(folder: &Path, anonymizer: &Anonymizer) -> Result<Self, SubmissionError> {
+        let (record, events) = Record::read_with_events(folder)?;
+        let run_id = record.started.run_id.clone();
+        if !record.started.merged.is_empty() {
+            return Err(SubmissionError::Merged { run_id });
+        }
+        store::check_name(&run_id)?;
+        let mut packing =
+            Packing { folder, anonymizer, files: BTreeMap::new(), left_out: Vec::new(), replaced: 0 };
+        packing.take_logs(&record);
+        packing.take_record(&run_id, events)?;
+        packing.take_operations()?;
+        packing.make_files()?;
+        packing.name_what_stays()?;
+        let Packing { files, left_out, replaced, .. } = packing;
+        let mut manifest = Manifest { schema: Manifest::SCHEMA, run_id, left_out, ..Manifest::default() };
+        manifest.trainmark = env!("CARGO_PKG_VERSION").to_owned();
+        manifest.files = files.iter().map(|(name, bytes)| (name.clone(), sha256(bytes))).collect();
+        Ok(Self { manifest, files, replaced })
+    }
+
+    /// The name of their pack.
+    pub fn file_name(&self) -> String {
+        format!("{}.tar.gz", self.manifest.run_id)
+    }
+
+    /// The bytes of their pack.
+    ///
+    /// # Errors
+    /// When they cannot be packed, which is a bug.
+    pub fn archive(&self) -> Result<Vec<u8>, SubmissionError> {
+        let run_id = &self.manifest.run_id;
+        let manifest = serde_json::to_vec_pretty(&self.manifest)
+            .map_err(|cause| SubmissionError::Encode { run_id: run_id.clone(), cause })?;
+        let files = self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+        archive::write(run_id, files.chain([(Manifest::FILE, manifest.as_slice())]))
+            .map_err(|cause| SubmissionError::io("pack", Path::new(&self.file_name()), cause))
+    }
 }
 
 /// A pack that is being filled.
@@ -99,11 +125,20 @@ impl Packing<'_> {
 
     fn take_record(&mut self, run_id: &str, events: Vec<Event>) -> Result<(), SubmissionError> {
         let mut text = Vec::new();
+        let nodes = node_names(&events);
+        let anonymizer = self.anonymizer.clone().and_names(nodes.iter().map(|name| (name.clone(), "[node]")));
         for mut event in events {
-            if let Event::Started(started) = &mut event {
-                self.leave_out_identifiers(started);
+            match &mut event {
+                Event::Started(started) => self.leave_out_identifiers(&mut started.environment),
+                Event::Round(Round { node: Some(node), .. }) => {
+                    // By numbers rounds of one node are still known as such.
+                    let place = nodes.iter().position(|name| *name == node.name).unwrap_or_default();
+                    (node.name, node.job) = (format!("node-{}", place + 1), "job".to_owned());
+                    self.leave_out_identifiers(&mut node.environment);
+                }
+                _ => {}
             }
-            let event = self.cleared(&event);
+            let event = self.cleared(&event, &anonymizer);
             let line = event.and_then(|event| serde_json::to_vec(&event));
             text.extend(line.map_err(|cause| SubmissionError::Encode { run_id: run_id.to_owned(), cause })?);
             text.push(b'\n');
@@ -113,17 +148,16 @@ impl Packing<'_> {
     }
 
     /// What tells one graphics processor from all others tells whose it is.
-    fn leave_out_identifiers(&mut self, started: &mut Started) {
-        let Environment { gpus, .. } = &mut started.environment;
-        let known = gpus.iter_mut().filter_map(|gpu| gpu.uuid.take()).count();
+    fn leave_out_identifiers(&mut self, environment: &mut Environment) {
+        let known = environment.gpus.iter_mut().filter_map(|gpu| gpu.uuid.take()).count();
         if known > 0 {
             self.left_out.push(format!("the unique identifiers of {}", count(known, "graphics processor")));
         }
     }
 
-    fn cleared(&mut self, event: &Event) -> serde_json::Result<Event> {
+    fn cleared(&mut self, event: &Event, anonymizer: &Anonymizer) -> serde_json::Result<Event> {
         let mut value = serde_json::to_value(event)?;
-        self.replaced += self.anonymizer.clear(&mut value);
+        self.replaced += anonymizer.clear(&mut value);
         serde_json::from_value(value)
     }
 
@@ -177,4 +211,13 @@ impl Packing<'_> {
         self.left_out.extend(names.iter().map(|name| format!("{name}: not part of what is checked")));
         Ok(())
     }
+}
+
+/// The names of the nodes of a cluster, each once.
+fn node_names(events: &[Event]) -> Vec<String> {
+    let nodes = events.iter().filter_map(|event| match event {
+        Event::Round(round) => round.node.as_ref(),
+        _ => None,
+    });
+    distinct(nodes.map(|node| node.name.clone()))
 }

@@ -6,7 +6,7 @@ use crate::example;
 use crate::record::{Event, Gpu, Outcome, Record};
 
 /// A run that passes: the example without its crash, with numbers of an audit, in an order that time allows.
-fn events() -> Vec<Event> {
+pub(crate) fn events() -> Vec<Event> {
     let mut started = example::started();
     started.plan.audit = Some(true);
     started.plan.cells.retain(|cell| cell.backend != "crashy");
@@ -38,7 +38,7 @@ fn events() -> Vec<Event> {
 }
 
 /// A run folder of these events with all its files.
-fn folder(parent: &Path, events: &[Event]) -> PathBuf {
+pub(crate) fn folder(parent: &Path, events: &[Event]) -> PathBuf {
     let folder = example::write(parent, events);
     fs::create_dir_all(folder.join("logs")).unwrap();
     let record = Record::read(&folder).unwrap();
@@ -51,7 +51,7 @@ fn folder(parent: &Path, events: &[Event]) -> PathBuf {
     folder
 }
 
-fn anonymizer() -> Anonymizer {
+pub(crate) fn anonymizer() -> Anonymizer {
     Anonymizer::new(["/home/ann".to_owned()], [("ann".to_owned(), "[user]")])
 }
 
@@ -75,8 +75,10 @@ fn a_pack_tells_of_nobody_and_passes() {
 
     let packed = pack(&run, parent.path(), &anonymizer()).unwrap();
     assert_eq!(packed.path, parent.path().join("20260131T130500-example.tar.gz"));
-    assert_eq!(packed.manifest.left_out[0], "the unique identifiers of 1 graphics processor");
-    assert!(packed.manifest.left_out.contains(&"request.json: not part of what is checked".to_owned()));
+    assert_eq!(packed.contents.manifest.left_out[0], "the unique identifiers of 1 graphics processor");
+    assert!(
+        packed.contents.manifest.left_out.contains(&"request.json: not part of what is checked".to_owned())
+    );
     let submission = Submission::open(&packed.path).unwrap();
     let (findings, record) = checks(&submission);
     assert!(findings.iter().all(|finding| finding.verdict == Verdict::Ok), "{findings:#?}");

@@ -7,6 +7,7 @@ mod interaction;
 mod large_record;
 mod rendering;
 mod scales;
+mod site;
 mod speed;
 mod sweep;
 mod unfinished;

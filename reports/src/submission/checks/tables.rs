@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::super::Finding;
 use super::Subject;
-use crate::record::{Environment, MergedRun};
+use crate::record::{Environment, Event, MergedRun};
 use crate::store::ENVIRONMENT_FILE;
 use crate::{csv, files, operations};
 
@@ -68,7 +68,9 @@ fn environment(subject: &Subject<'_>) -> Option<String> {
         Err(error) => return Some(format!("{ENVIRONMENT_FILE}: {error}")),
     };
     let is_same = match started.merged.is_empty() {
-        true => serde_json::from_str::<Environment>(&text).map(|found| found == started.environment),
+        // Of a benchmark on a cluster the file may be of the machine that it was begun on.
+        true => serde_json::from_str::<Environment>(&text)
+            .map(|found| found == started.environment || own_environment(subject.events) == Some(&found)),
         false => serde_json::from_str::<Vec<MergedRun>>(&text).map(|found| found == started.merged),
     };
     match is_same {
@@ -76,4 +78,12 @@ fn environment(subject: &Subject<'_>) -> Option<String> {
         Ok(false) => Some(format!("{ENVIRONMENT_FILE} tells of another machine than the record")),
         Err(error) => Some(format!("{ENVIRONMENT_FILE}: {error}")),
     }
+}
+
+/// The machine of the record's first line.
+fn own_environment(events: &[Event]) -> Option<&Environment> {
+    events.iter().find_map(|event| match event {
+        Event::Started(started) => Some(&started.environment),
+        _ => None,
+    })
 }
