@@ -13,6 +13,7 @@ pub mod compare;
 pub mod csv;
 pub mod files;
 pub mod formats;
+pub mod history;
 pub mod html;
 pub mod index;
 mod lock;

@@ -27,6 +27,7 @@ fn every_command_has_help() {
         "report",
         "collect",
         "compare",
+        "history",
         "merge",
         "pack",
         "verify",

@@ -17,6 +17,7 @@ mod disk;
 mod foreign;
 mod frameworks;
 mod gpu;
+mod history;
 mod hostile;
 mod input;
 mod interrupt;

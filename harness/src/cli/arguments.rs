@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use trainmark_plugin::Optimiser;
 use trainmark_reports::compare::FailOn;
 use trainmark_reports::formats::{FORMATS, document_names};
+use trainmark_reports::history::Since;
 
 use crate::data::{DatasetChoice, DatasetParser};
 use crate::plan;
@@ -70,6 +71,9 @@ pub enum Command {
     /// Say of each cell whether a run is slower or faster than an earlier one.
     #[command(after_help = COMPARE_EXAMPLES)]
     Compare(CompareArguments),
+    /// Follow every cell through many runs, and say where it became slower or faster.
+    #[command(after_help = HISTORY_EXAMPLES)]
+    History(HistoryArguments),
     /// Make one run folder of several, such as those of two machines, and report on it.
     #[command(after_help = MERGE_EXAMPLES)]
     Merge(MergeArguments),
@@ -162,6 +166,18 @@ the limit. A cell with one seed or without times is named and does not fail.
 
 Exit code: 0 all went well; 1 with --fail-on, a cell is too slow or none could be judged;
 2 the runs cannot be read or compared.";
+
+const HISTORY_EXAMPLES: &str = "Examples:
+  trainmark history ./nightly
+  trainmark history ./nightly --format html > history.html
+  trainmark history ./nightly --fail-on slower:5% --confirm
+
+What is followed is how many times as long as the control (handwritten) a cell takes in the
+same rounds. A step is told where the runs after it differ from those before by more than
+noise, corrected for all places of all series; docs/history.md has the rules.
+
+Exit code: 0 all went well; 1 with --fail-on, a cell has become too slow or none could be
+judged; 2 the folder cannot be read or holds no run; 130 interrupted.";
 
 const MERGE_EXAMPLES: &str = "Examples:
   trainmark merge both laptop=latest server=../server/20260131T130500Z-all";
@@ -468,6 +484,38 @@ pub enum CompareFormat {
     Text,
     Markdown,
     Json,
+}
+
+/// Arguments of `history`.
+#[derive(Debug, Args)]
+pub struct HistoryArguments {
+    /// Folder with run folders on any level, such as a Git repository of them
+    pub dir: PathBuf,
+    /// Exit with 1 where a recent step made a cell slower by more than this, such as slower:5%
+    #[arg(long, value_name = "LIMIT")]
+    pub fail_on: Option<FailOn>,
+    /// Steps from this day on count for --fail-on [default: those of the last 20 runs]
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "fail_on")]
+    pub since: Option<Since>,
+    /// First time the libraries before and after each step in the same rounds, where both are still there
+    #[arg(long)]
+    pub confirm: bool,
+    /// A library that --confirm may need, besides those in target/backends
+    #[arg(long, value_name = "LIBRARY", requires = "confirm")]
+    pub library: Vec<PathBuf>,
+    /// Form of what is printed
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = HistoryFormat::Text)]
+    pub format: HistoryFormat,
+}
+
+/// In what form a history is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum HistoryFormat {
+    Text,
+    Markdown,
+    Json,
+    Html,
 }
 
 /// Arguments of `merge`.

@@ -11,6 +11,7 @@ mod data;
 mod doctor;
 pub mod exit;
 mod headline;
+mod history;
 mod inspect;
 mod job;
 mod list;
@@ -99,6 +100,7 @@ fn run(command: Command) -> anyhow::Result<i32> {
         Command::Report(arguments) => report::run(&arguments),
         Command::Collect { run } => collect::run(&run),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::History(arguments) => history::run(&arguments),
         Command::Merge(arguments) => merge::run(&arguments),
         Command::Pack(arguments) => pack::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

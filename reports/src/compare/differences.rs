@@ -63,10 +63,16 @@ fn framework(run: &Run) -> Option<String> {
 }
 
 fn library(run: &Run) -> Option<String> {
-    run.end.library_hash.as_ref().map(|hash| format!("{hash:.HASH_DIGITS$}…"))
+    run.end.library_hash.as_deref().map(short_hash)
 }
 
-fn environment_rows(environment: &Environment) -> [(&'static str, String); 13] {
+/// The beginning of a library's hash.
+pub(crate) fn short_hash(hash: &str) -> String {
+    format!("{hash:.HASH_DIGITS$}…")
+}
+
+/// What there is to tell of a machine, each with its name.
+pub(crate) fn environment_rows(environment: &Environment) -> [(&'static str, String); 13] {
     let on_battery = match environment.on_battery {
         Some(true) => "yes",
         Some(false) => "no",

@@ -46,10 +46,9 @@ pub(crate) const STYLE: &str = concat!(
     include_str!("../../templates/style/page.css"),
     include_str!("../../templates/style/tables.css"),
 );
-const REPORT_STYLE: &str = concat!(
-    include_str!("../../templates/style/answers.css"),
-    include_str!("../../templates/style/charts.css"),
-);
+const ANSWERS_STYLE: &str = include_str!("../../templates/style/answers.css");
+/// Shared with the history.
+pub(crate) const CHART_STYLE: &str = include_str!("../../templates/style/charts.css");
 /// Colours on paper come last, over those of the themes.
 pub(crate) const PRINT_STYLE: &str = include_str!("../../templates/style/print.css");
 /// Shared with the list of runs.
@@ -93,7 +92,7 @@ pub fn render_so_far(
     let started = &record.started;
     let colours = Colours::of(record);
     let page = Page {
-        style: [STYLE, REPORT_STYLE, PRINT_STYLE].concat(),
+        style: [STYLE, ANSWERS_STYLE, CHART_STYLE, PRINT_STYLE].concat(),
         script: [SCRIPT, REPORT_SCRIPT].concat(),
         data: csv::files(record, of_run)?.into_iter().collect(),
         run_id: &started.run_id,

@@ -70,12 +70,18 @@ impl Record {
     /// The noise floor of its machine, of several the greatest: the seconds per epoch of each
     /// [`Purpose::Repeat`] against those of the run that it repeats. `None` where nothing was run twice.
     pub fn noise_floor(&self) -> Option<NoiseFloor> {
+        self.repeat_pairs().values().filter_map(|pairs| NoiseFloor::of(pairs)).reduce(NoiseFloor::and)
+    }
+
+    /// The seconds per epoch of each [`Purpose::Repeat`] and of the run that it repeats, by the label of
+    /// their machine.
+    pub(crate) fn repeat_pairs(&self) -> BTreeMap<Option<&str>, Vec<(f64, f64)>> {
         let mut machines: BTreeMap<Option<&str>, Vec<(f64, f64)>> = BTreeMap::new();
         for again in self.repeated(Purpose::Repeat) {
             let pairs = machines.entry(again.run.cell.machine.as_deref()).or_default();
             pairs.push((again.seconds, again.first));
         }
-        machines.values().filter_map(|pairs| NoiseFloor::of(pairs)).reduce(NoiseFloor::and)
+        machines
     }
 
     /// How many times as long the benchmark's first run took at the end of it.

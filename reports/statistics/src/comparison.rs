@@ -7,7 +7,7 @@ use super::rounds::Pooled;
 use super::significance::{holm, mean_is_zero};
 
 /// A verdict is wrong in at most this part of all families without a difference.
-const SIGNIFICANCE: f64 = 0.05;
+pub(super) const SIGNIFICANCE: f64 = 0.05;
 
 /// Two cells' values for the same seeds: subject over baseline, or subject less
 /// baseline.
@@ -131,7 +131,7 @@ impl Comparison {
 }
 
 /// `noise` is what the interval must not touch, from its lower to its upper end.
-fn verdict(interval: Option<Interval>, p_value: Option<f64>, noise: (f64, f64)) -> Verdict {
+pub(super) fn verdict(interval: Option<Interval>, p_value: Option<f64>, noise: (f64, f64)) -> Verdict {
     let (Some(interval), Some(p_value)) = (interval, p_value) else { return Verdict::NeedsMoreSeeds };
     if p_value >= SIGNIFICANCE {
         Verdict::NoDifferenceShown

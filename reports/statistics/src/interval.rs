@@ -60,7 +60,7 @@ pub fn interval(values: &[f64]) -> Option<Interval> {
 }
 
 /// Differences below this part of the values are rounding.
-pub(super) const ROUNDING: f64 = 1e-12;
+pub(crate) const ROUNDING: f64 = 1e-12;
 
 /// Greatest magnitude of values; 0 without any.
 pub(super) fn largest(values: impl Iterator<Item = f64>) -> f64 {

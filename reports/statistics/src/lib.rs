@@ -86,6 +86,7 @@ mod residual;
 mod rounds;
 mod running_time;
 mod significance;
+pub mod steps;
 
 pub use comparison::{
     Comparison, Verdict, compare, difference, geometric_interval, judge, judge_differences,

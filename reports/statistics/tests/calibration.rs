@@ -7,6 +7,7 @@ mod simulated;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use simulated::decided::{Decided, two_builds};
+use simulated::history::{Planted, Scatter, counted, plant, steps};
 use simulated::rounds::{Machine, Plan};
 use simulated::tally::{Rule, Tally};
 use simulated::{Noise, Shape, null_family, pairs};
@@ -191,4 +192,26 @@ fn rounds_that_end_once_a_difference_is_shown_keep_the_promise() {
     let Decided { slower, faster, rounds } = two_builds(1.05, Machine::Alike, 300);
     assert!(slower > 95.0 && faster == 0.0, "of what is 5% slower {slower}% are found");
     assert!((5..=12).contains(&rounds), "after {rounds} rounds");
+}
+
+/// Of histories without a step hardly any has one, however their runs scatter, and planted steps of three
+/// deviations are found. All numbers: `cargo run --release -p trainmark-statistics --example steps`.
+#[test]
+fn steps_are_found_and_hardly_any_where_there_is_none() {
+    let mut generator = ChaCha8Rng::seed_from_u64(1);
+    for scatter in Scatter::ALL.into_iter().filter(|scatter| *scatter != Scatter::Swinging) {
+        let (mut false_steps, mut found, mut others) = (0, 0, 0);
+        for _ in 0..10 {
+            let mut series: Vec<Vec<f64>> =
+                (0..3).map(|_| scatter.series(&mut generator, 200, 0.01)).collect();
+            false_steps += counted(&steps(&series, 0.01), &[]).1;
+            let planted = [(60, 0.05), (130, -0.05)].map(|(at, change)| Planted { series: 1, at, change });
+            plant(&mut series, &planted);
+            let (hit, wrong) = counted(&steps(&series, 0.01), &planted);
+            (found, others) = (found + hit, others + wrong);
+        }
+        assert!(false_steps + others <= 1, "{false_steps} and {others} of {}", scatter.name());
+        let is_certain = !matches!(scatter, Scatter::Lasting(_));
+        assert!(found >= if is_certain { 19 } else { 5 }, "{found} of 20, {}", scatter.name());
+    }
 }

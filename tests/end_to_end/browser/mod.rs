@@ -3,6 +3,7 @@
 
 mod accessibility;
 mod charts;
+mod history;
 mod interaction;
 mod large_record;
 mod rendering;

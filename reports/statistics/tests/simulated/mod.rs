@@ -2,6 +2,7 @@
 //! them: each seed takes both cells equally longer or shorter, each run by itself.
 
 pub(crate) mod decided;
+pub(crate) mod history;
 pub(crate) mod rounds;
 pub(crate) mod tally;
 
@@ -84,7 +85,7 @@ fn subject(generator: &mut ChaCha8Rng, shape: Shape) -> f64 {
     }
 }
 
-fn baseline(generator: &mut ChaCha8Rng, shape: Shape) -> f64 {
+pub(crate) fn baseline(generator: &mut ChaCha8Rng, shape: Shape) -> f64 {
     match shape {
         Shape::Normal => normal(generator),
         Shape::HeavyTailed => {
@@ -96,11 +97,11 @@ fn baseline(generator: &mut ChaCha8Rng, shape: Shape) -> f64 {
     }
 }
 
-fn normal(generator: &mut ChaCha8Rng) -> f64 {
+pub(crate) fn normal(generator: &mut ChaCha8Rng) -> f64 {
     normal_quantile(uniform(generator))
 }
 
 /// Between 0 and 1, neither included.
-fn uniform(generator: &mut ChaCha8Rng) -> f64 {
+pub(crate) fn uniform(generator: &mut ChaCha8Rng) -> f64 {
     ((generator.next_u64() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
 }

@@ -1,0 +1,323 @@
+use std::path::PathBuf;
+
+use super::measured::Digest;
+use super::{Check, Confirmation, History, grids, html, json, markdown, notes, sentences};
+use crate::collection::{CollectedRun, Collection};
+use crate::example;
+use crate::record::{Build, Cell, MergedRun, Purpose, Record, Role};
+
+const DAY: f64 = 86_400.0;
+
+/// Between −½ and ½.
+fn noise(day: usize, salt: u64) -> f64 {
+    let mut bits =
+        (day as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ salt.wrapping_mul(0xd134_2543_de82_ef95);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((bits ^ (bits >> 31)) >> 11) as f64 / (1_u64 << 53) as f64 - 0.5
+}
+
+/// The example's run of a day: `handwritten` is the control, and runs differ by ±1%.
+fn night(day: usize) -> Record {
+    let mut record = example::record();
+    record.started.roles.insert("handwritten".to_owned(), Role::Ceiling);
+    record.started.run_id = format!("night-{day}");
+    record.started.unix_time += DAY * day as f64;
+    for (place, run) in record.runs.iter_mut().enumerate() {
+        let factor = 1.0 + 0.02 * noise(day, place as u64);
+        run.epochs.iter_mut().for_each(|epoch| epoch.train_seconds *= factor);
+    }
+    record
+}
+
+/// Makes a cell's runs take so many times as long, with another library.
+fn with_build(record: &mut Record, backend: &str, factor: f64, library: &str) {
+    for run in record.runs.iter_mut().filter(|run| run.cell.backend == backend) {
+        run.epochs.iter_mut().for_each(|epoch| epoch.train_seconds *= factor);
+        run.end.library_hash = Some(library.repeat(32));
+    }
+}
+
+fn history(records: impl IntoIterator<Item = Record>) -> History {
+    let runs = records.into_iter().map(|record| CollectedRun {
+        path: PathBuf::from(&record.started.run_id),
+        record: Digest::of(&record),
+    });
+    History::of(Collection { runs: runs.collect(), unreadable: Vec::new(), copies: Vec::new() })
+}
+
+fn nights(days: usize, change: impl Fn(usize, &mut Record)) -> History {
+    history((0..days).map(|day| {
+        let mut record = night(day);
+        change(day, &mut record);
+        record
+    }))
+}
+
+/// A build of `tch` that is slower from the thirtieth night on.
+fn slower(day: usize, record: &mut Record) {
+    if day >= 30 {
+        with_build(record, "tch", 1.1, "ef");
+    }
+}
+
+fn places(history: &History) -> Vec<(String, usize)> {
+    history.steps().map(|(series, step)| (series.name.clone(), step.found.at)).collect()
+}
+
+const TCH: [&str; 3] = ["lenet tch/none@cpu", "lenet-bn tch/builtin@cpu", "lenet-bn tch/primitive@cpu"];
+
+fn of_tch(at: usize) -> Vec<(String, usize)> {
+    TCH.iter().map(|name| ((*name).to_owned(), at)).collect()
+}
+
+#[test]
+fn a_slower_build_is_a_step_of_each_of_its_cells() {
+    let history = nights(60, slower);
+    assert_eq!(places(&history), of_tch(30));
+    let (series, step) = history.steps().next().unwrap();
+    assert!(step.is_slower() && step.found.ratio.low > 1.08 && step.found.ratio.high < 1.12, "{step:?}");
+    assert_eq!(step.libraries, Some(["cd".repeat(32), "ef".repeat(32)]));
+    assert_eq!(step.confirmation, Confirmation::NotYet);
+    assert_eq!((series.control.as_str(), series.points.len()), ("handwritten/none", 60));
+    assert_eq!(history.controls.len(), 2);
+    insta::assert_snapshot!(sentences(&history).join("\n"));
+}
+
+#[test]
+fn what_a_machine_does_to_all_is_drift_and_no_step() {
+    let history = nights(60, |day, record| {
+        let factor = if day >= 30 { 1.3 } else { 1.0 };
+        example::epochs_of(record).for_each(|epoch| epoch.train_seconds *= factor);
+    });
+    assert_eq!(places(&history), []);
+    assert_eq!(sentences(&history), ["No step in 3 series of 60 runs."]);
+    let drift = &grids(&history)[1];
+    assert!(drift.title.starts_with("Drift of the machine"), "{}", drift.title);
+    assert!(drift.rows[0][5].starts_with("1"), "{:?}", drift.rows);
+}
+
+#[test]
+fn machines_trainings_and_controls_are_never_one_line() {
+    let mixed = nights(24, |day, record| {
+        let place = day % 4;
+        record.started.environment.logical_cpus = if place == 1 { 64 } else { 2 };
+        record.started.plan.dataset.fingerprint = if place == 2 { "12" } else { "ab" }.repeat(32);
+        if place == 3 {
+            with_build(record, "handwritten", 0.5, "98");
+        }
+    });
+    assert_eq!(mixed.series.len(), 4 * 3);
+    assert!(mixed.series.iter().all(|series| series.points.len() == 6 && series.steps.is_empty()));
+    assert_eq!(mixed.machines().len(), 2);
+    let mut names: Vec<String> = mixed.series.iter().map(|series| mixed.full_name(series)).collect();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 12, "{names:#?}");
+    assert!(
+        names.iter().any(|name| name.contains("lenet tch/none@cpu (fashion-mnist 12121212)")),
+        "{names:#?}"
+    );
+    assert!(names.iter().any(|name| name.contains("over handwritten/none 989898989898…")), "{names:#?}");
+}
+
+#[test]
+fn without_a_control_or_a_time_a_cell_is_named_with_the_reason() {
+    let alone = nights(2, |_, record| record.started.roles.clear());
+    assert!(alone.series.is_empty());
+    assert!(sentences(&alone)[0].starts_with("No series: "));
+    let told = notes(&alone);
+    let line = "in no series: lenet tch/none@cpu in 2 runs: no control with a time ran beside it";
+    assert!(told.iter().any(|note| note == line), "{told:#?}");
+    let crashed = "in no series: lenet-bn crashy/primitive@cpu in 2 runs: no run of it counts";
+    assert!(told.iter().any(|note| note == crashed), "{told:#?}");
+}
+
+#[test]
+fn a_step_that_repeats_explain_is_within_the_floor() {
+    let noisy = |day: usize, record: &mut Record| {
+        slower(day, record);
+        let sample = record.runs[0].clone();
+        record.runs.push(example::again(&sample, Purpose::Repeat, 1.2));
+    };
+    assert_eq!(places(&nights(60, noisy)), []);
+}
+
+#[test]
+fn what_changed_is_told_and_the_nearest_library_is_the_cause() {
+    let history = nights(60, |day, record| {
+        if day >= 30 {
+            with_build(record, "tch", 1.1, "cd");
+            record.started.environment.kernel = "6.13.0".to_owned();
+        }
+    });
+    let (_, step) = history.steps().next().unwrap();
+    assert_eq!((step.libraries.clone(), &step.confirmation), (None, &Confirmation::SameLibrary));
+    let told = &sentences(&history)[1];
+    assert!(told.contains("There changed: system Debian GNU/Linux 13, kernel 6.12.0 → "), "{told}");
+    let late = nights(60, |day, record| match day {
+        0..30 => {}
+        30 => with_build(record, "tch", 1.1, "cd"),
+        _ => with_build(record, "tch", 1.1, "ef"),
+    });
+    let (_, step) = late.steps().next().unwrap();
+    assert_eq!((step.found.at, step.cause_at, step.libraries.is_some()), (30, 31, true));
+    assert!(sentences(&late)[1].contains("1 run after that changed: library cdcdcdcdcdcd… → "));
+}
+
+/// Two builds of `tch` in the same rounds, the head so many times as slow.
+fn two_builds(day: usize, factor: f64) -> Record {
+    let mut record = night(day);
+    record.started.run_id = "two-builds".to_owned();
+    let head: Vec<_> = record.runs.iter().filter(|run| run.cell.backend == "tch").cloned().collect();
+    let build = |cell: &mut Cell, build: Build| cell.backend = build.of("tch");
+    for run in record.runs.iter_mut().filter(|run| run.cell.backend == "tch") {
+        build(&mut run.cell, Build::Base);
+    }
+    for mut run in head {
+        build(&mut run.cell, Build::Head);
+        run.epochs.iter_mut().for_each(|epoch| epoch.train_seconds *= factor);
+        run.end.library_hash = Some("ef".repeat(32));
+        record.runs.push(run);
+    }
+    record.started.plan.cells = Vec::new();
+    record
+}
+
+#[test]
+fn both_libraries_in_the_same_rounds_confirm_a_step_or_refute_it() {
+    let with = |factor: f64| {
+        let nights = (0..60).map(|day| {
+            let mut record = night(day);
+            slower(day, &mut record);
+            record
+        });
+        history(nights.chain([two_builds(60, factor)]))
+    };
+    let shown = with(1.1);
+    assert_eq!(places(&shown), of_tch(30), "the two builds are no points of a series");
+    assert!(shown.steps().all(|(_, step)| matches!(step.confirmation, Confirmation::Shown { run: 60, .. })));
+    let told = &sentences(&shown)[1];
+    assert!(told.contains(" Both libraries in the same rounds show it: 1.100× ["), "{told}");
+    assert!(told.ends_with("] in 3 rounds of two-builds."), "{told}");
+    let refuted = with(1.0);
+    assert!(refuted.steps().all(|(_, step)| step.is_refuted()));
+    let check = |history: &History| Check::of(history, "slower:5%".parse().unwrap(), None).passed();
+    assert!(check(&refuted), "the library is not to blame");
+}
+
+#[test]
+fn the_check_fails_for_what_is_recent_and_stands() {
+    let limit = |text: &str| text.parse().unwrap();
+    let recent = nights(40, slower);
+    let check = Check::of(&recent, limit("slower:5%"), None);
+    assert_eq!((check.passed(), check.slower.len(), check.judged), (false, 3, 3));
+    insta::assert_snapshot!(check.lines().join("\n"));
+    assert!(Check::of(&recent, limit("slower:15%"), None).passed());
+    let wide = Check::of(&recent, limit("slower:10%"), None);
+    assert!(wide.passed() && wide.undecided.len() == 3, "{:?}", wide.lines());
+    let old = nights(70, slower);
+    assert!(Check::of(&old, limit("slower:5%"), None).passed(), "told long ago");
+    // The example begins on 2026-01-31.
+    assert!(!Check::of(&old, limit("slower:5%"), Some("2026-02-01".parse().unwrap())).passed());
+    assert!(Check::of(&old, limit("slower:5%"), Some("2026-03-05".parse().unwrap())).passed());
+    assert!("yesterday".parse::<super::Since>().unwrap_err().starts_with("`yesterday` is no day"));
+    let undone = nights(60, |day, record| {
+        if (42..50).contains(&day) {
+            with_build(record, "tch", 1.1, "ef");
+        }
+    });
+    assert_eq!(undone.steps().count(), 6);
+    assert!(Check::of(&undone, limit("slower:5%"), None).passed(), "a faster step came after it");
+}
+
+#[test]
+fn what_is_too_new_is_suspected_and_what_is_too_short_not_judged() {
+    let newest = nights(32, slower);
+    assert_eq!(places(&newest), []);
+    let check = Check::of(&newest, "slower:5%".parse().unwrap(), None);
+    assert!(check.passed() && check.undecided.len() == 3, "{:?}", check.lines());
+    let told = sentences(&newest);
+    assert!(told[1].starts_with("Not decided: lenet tch/none@cpu is slower since "), "{told:?}");
+    assert!(told[1].ends_with("; 2 runs of at least 3 have been made since."), "{told:?}");
+    let short = nights(5, slower);
+    let check = Check::of(&short, "slower:5%".parse().unwrap(), None);
+    assert!(!check.passed());
+    let lines = check.lines();
+    assert_eq!(lines[0], "not judged: lenet tch/none@cpu: 5 of at least 6 runs");
+    assert_eq!(lines[3], "failed: no series could be judged, so that nothing was checked");
+}
+
+#[test]
+fn a_merged_run_adds_only_what_is_not_here_by_itself() {
+    let merged = |of: usize| {
+        let mut record = night(of);
+        record.started.run_id = "merged".to_owned();
+        record.started.unix_time += 10.0 * DAY;
+        for cell in
+            record.started.plan.cells.iter_mut().chain(record.runs.iter_mut().map(|run| &mut run.cell))
+        {
+            cell.machine = Some("laptop".to_owned());
+        }
+        let part = night(of).started;
+        record.started.merged = vec![MergedRun {
+            machine: "laptop".to_owned(),
+            run_id: part.run_id,
+            unix_time: part.unix_time,
+            command: part.command,
+            seeds: part.plan.seeds,
+            environment: part.environment,
+        }];
+        record
+    };
+    let here = history([night(0), night(1), merged(1)]);
+    assert_eq!(here.series.len(), 3);
+    assert!(notes(&here).iter().any(|note| note.contains("cells of merged in 1 run: it was merged of runs")));
+    let only = history([night(0), merged(1)]);
+    assert_eq!((only.series.len(), only.machines().len()), (6, 2));
+    let of_part = only.series.iter().find(|series| series.line.machine.label.is_some()).unwrap();
+    assert_eq!(of_part.points[0].unix_time, night(1).started.unix_time);
+}
+
+#[test]
+fn the_documents_tell_the_same() {
+    let history = nights(40, slower);
+    let check = Check::of(&history, "slower:5%".parse().unwrap(), None);
+    insta::assert_snapshot!(markdown(&history, Some(&check)));
+    let document: serde_json::Value = serde_json::from_str(&json(&history, Some(&check)).unwrap()).unwrap();
+    assert_eq!((&document["schema"], &document["kind"]), (&1.into(), &"history".into()));
+    let series = &document["series"][0];
+    assert_eq!(series["points"].as_array().unwrap().len(), 40);
+    assert_eq!(series["steps"][0]["at"], 30);
+    assert_eq!(series["steps"][0]["confirmation"]["state"], "not_yet");
+    assert_eq!(series["points"][30]["changes"][0]["what"], "library");
+    assert_eq!(document["check"]["passed"], false);
+    let page = html(&history, Some(&check)).unwrap();
+    assert_eq!(page.matches("<svg class=\"curve history").count(), 3 + 2);
+    assert_eq!(page.matches(">slower</text>").count(), 3);
+    assert!(page.contains("Check: failed"));
+}
+
+#[test]
+fn hostile_names_stay_text() {
+    let hostile = nights(8, |_, record| {
+        let name = "<img src=x onerror=alert(1)>";
+        record.started.plan.cells.iter_mut().for_each(|cell| {
+            cell.backend = cell.backend.replace("tch", name);
+        });
+        record.runs.iter_mut().for_each(|run| run.cell.backend = run.cell.backend.replace("tch", name));
+        record.started.environment.cpu = name.to_owned();
+    });
+    let page = html(&hostile, None).unwrap();
+    assert!(page.contains("&lt;img") && !page.contains("<img"), "hostile markup came through");
+}
+
+#[test]
+fn nothing_and_one_run_are_told() {
+    let nothing = history([]);
+    assert_eq!(sentences(&nothing), ["No series: no cell of 0 runs has a time beside a control."]);
+    assert!(html(&nothing, None).is_ok());
+    let one = nights(1, |_, _| ());
+    assert_eq!(sentences(&one), ["No step in 3 series of 1 run."]);
+    assert!(html(&one, None).unwrap().contains("<path class=\"dots\" d=\"M"));
+}
