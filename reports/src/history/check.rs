@@ -118,7 +118,7 @@ impl<'h> Check<'h> {
 }
 
 /// The slower steps of a series that count, and that no faster one came after.
-fn standing<'h>(series: &'h Series, since: Option<Since>) -> impl Iterator<Item = &'h Step> {
+fn standing(series: &Series, since: Option<Since>) -> impl Iterator<Item = &Step> {
     let first = series.points.len().saturating_sub(WINDOW);
     let is_recent = move |step: &&Step| match since {
         Some(since) => series.points[step.found.at].unix_time >= since.unix_time,

@@ -136,6 +136,8 @@ pub struct LeftOut {
 
 /// One line over one library of one control.
 type SeriesKey = (Line, (String, Option<String>));
+/// A control's line and its library.
+type ControlKey = (Line, Option<String>);
 
 impl History {
     /// Reads the runs below a folder and follows their cells.
@@ -151,7 +153,7 @@ impl History {
         let mut left_out = drop_merged_twice(&mut runs);
         left_out.extend(of_runs(&runs));
         let mut lines: BTreeMap<SeriesKey, Vec<(usize, &Measured)>> = BTreeMap::new();
-        let mut controls: BTreeMap<(Line, Option<String>), Vec<(usize, &Control)>> = BTreeMap::new();
+        let mut controls: BTreeMap<ControlKey, Vec<(usize, &Control)>> = BTreeMap::new();
         for (place, run) in runs.iter().enumerate() {
             for cell in &run.record.cells {
                 lines.entry((cell.line.clone(), cell.control.clone())).or_default().push((place, cell));
@@ -294,7 +296,7 @@ fn changes(before: &Measured, after: &Measured) -> Vec<Difference> {
     told.filter(|(_, a, b)| a != b).map(|(what, a, b)| Difference { what: what.to_owned(), a, b }).collect()
 }
 
-fn control_series((line, library): &(Line, Option<String>), points: &[(usize, &Control)]) -> ControlSeries {
+fn control_series((line, library): &ControlKey, points: &[(usize, &Control)]) -> ControlSeries {
     ControlSeries {
         line: line.clone(),
         name: line.name(),

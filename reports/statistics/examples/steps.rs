@@ -4,13 +4,15 @@
 //!
 //! A history has six series of 500 runs.
 
+#[path = "../tests/simulated/history.rs"]
+mod history;
 #[path = "../tests/simulated/mod.rs"]
 #[expect(dead_code, reason = "other examples and tests use the rest")]
 mod simulated;
 
+use history::{Planted, Scatter, counted, plant, steps};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use simulated::history::{Planted, Scatter, counted, plant, steps};
 
 const SERIES: usize = 6;
 const RUNS: usize = 500;

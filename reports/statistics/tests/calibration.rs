@@ -2,12 +2,14 @@
 //! rarely as they say, in simulated benchmarks. All methods and more noise:
 //! `cargo run --release -p trainmark-statistics --example calibration`.
 
+#[path = "simulated/history.rs"]
+mod history;
 mod simulated;
 
+use history::{Planted, Scatter, counted, plant, steps};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use simulated::decided::{Decided, two_builds};
-use simulated::history::{Planted, Scatter, counted, plant, steps};
 use simulated::rounds::{Machine, Plan};
 use simulated::tally::{Rule, Tally};
 use simulated::{Noise, Shape, null_family, pairs};

@@ -68,7 +68,7 @@ fn a_disturbed_run_is_no_step_and_two_at_the_end_are_suspected() {
 #[test]
 fn few_and_equal_values_say_nothing_wrong() {
     assert!(places(&[vec![], vec![0.1], vec![0.1; 5], vec![0.1; 50]]).concat().is_empty());
-    let exact = [vec![vec![0.0; 3], vec![0.1; 3]].concat(), vec![vec![0.5; 10], vec![0.4; 10]].concat()];
+    let exact = [[vec![0.0; 3], vec![0.1; 3]].concat(), [vec![0.5; 10], vec![0.4; 10]].concat()];
     assert_eq!(places(&exact), [vec![], vec![10usize]], "three of each may be so by chance");
     assert_eq!(find(&[vec![0.0; 2]], |_, _| 1.0)[0].suspected, None);
 }

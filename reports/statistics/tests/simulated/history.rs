@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 
-use super::{Shape, baseline, normal, uniform};
+use crate::simulated::{Shape, baseline, normal, uniform};
 use trainmark_statistics::steps::{Changes, find};
 
 /// What the runs of a history scatter by beside their level.

@@ -2,7 +2,6 @@
 //! them: each seed takes both cells equally longer or shorter, each run by itself.
 
 pub(crate) mod decided;
-pub(crate) mod history;
 pub(crate) mod rounds;
 pub(crate) mod tally;
 
