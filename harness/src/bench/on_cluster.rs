@@ -46,7 +46,8 @@ fn open(
     preparer: &mut Preparer<'_>,
 ) -> anyhow::Result<RunStore> {
     let ready = prepare(request, place, preparer)?;
-    let (store, _) = start::open_store(request, place, &ready, preparer.runner)?;
+    let (mut store, _) = start::open_store(request, place, &ready, preparer.runner)?;
+    store.copy_lines();
     let started = Record::read_started(store.folder())?;
     cluster::write_jobs(store.folder(), options, &ready, &started.plan)?;
     Ok(store)
@@ -106,6 +107,7 @@ pub fn collect(folder: &Path, sink: &mut dyn Sink) -> anyhow::Result<Gathered> {
     let options =
         options.with_context(|| format!("{} was not run with --executor slurm", folder.display()))?;
     let (mut store, record) = RunStore::reopen(folder)?;
+    store.copy_lines();
     let (interrupt, slurm) = (Interrupt::default(), Slurm::find().ok());
     let mut lines = Lines::new(sink, record.planned_runs(), record.ended_runs());
     let mut fan = Fan(vec![&mut store, &mut lines]);

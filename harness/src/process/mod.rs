@@ -197,3 +197,20 @@ pub(crate) fn describe(status: Option<ExitStatus>) -> String {
         _ => "ended".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_illegal_instruction_is_told_as_what_it_is() {
+        let told = |status| describe(Some(ExitStatus::from_raw(status)));
+        assert!(
+            told(ILLEGAL).starts_with("was killed by SIGILL, an illegal instruction: "),
+            "{}",
+            told(ILLEGAL)
+        );
+        assert_eq!(told(11), "was killed by SIGSEGV");
+        assert_eq!(told(3 << 8), "exited with code 3 without finishing");
+    }
+}

@@ -40,6 +40,8 @@ pub struct RunStore {
     /// Keeps other writers out.
     _lock: File,
     has_lock: bool,
+    /// Whether its lines lie in other records, too, which are on the disk.
+    is_copy: bool,
 }
 
 impl RunStore {
@@ -99,7 +101,8 @@ impl RunStore {
             replace_file(&folder.join(name), bytes)?;
         }
         let events = open_events(folder)?;
-        let mut store = Self { events, folder: folder.to_path_buf(), length: 0, _lock: lock, has_lock };
+        let mut store =
+            Self { events, folder: folder.to_path_buf(), length: 0, _lock: lock, has_lock, is_copy: false };
         store.append(&Event::Started(started.clone()))?;
         Ok(store)
     }
@@ -119,7 +122,10 @@ impl RunStore {
         let (record, length) = read::read(folder)?;
         let events = open_events(folder)?;
         events.set_len(length).map_err(|cause| StoreError::io("truncate", &path, cause))?;
-        Ok((Self { folder: folder.to_path_buf(), events, length, _lock: lock, has_lock }, record))
+        Ok((
+            Self { folder: folder.to_path_buf(), events, length, _lock: lock, has_lock, is_copy: false },
+            record,
+        ))
     }
 
     /// Appends one line to the record. The ends of epochs, runs and processes are
@@ -148,6 +154,7 @@ impl RunStore {
     fn write_line(&mut self, line: &[u8], event: &Event) -> std::io::Result<()> {
         self.events.write_all(line)?;
         match event {
+            Event::Epoch(_) | Event::Ended(_) | Event::Audited(_) if self.is_copy => self.events.flush(),
             Event::Round(_) | Event::Begun(_) | Event::Resumed { .. } => self.events.flush(),
             Event::Started(_)
             | Event::Epoch(_)
@@ -155,6 +162,12 @@ impl RunStore {
             | Event::Audited(_)
             | Event::Finished { .. } => self.events.sync_data(),
         }
+    }
+
+    /// From now on lines are copied from other records: what a crash loses of them is copied again, so
+    /// that no line need be waited for.
+    pub fn copy_lines(&mut self) {
+        self.is_copy = true;
     }
 
     /// Whether other writers are kept out: not where the file system has no locks.
