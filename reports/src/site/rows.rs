@@ -85,7 +85,7 @@ impl Table {
         numbers.sort_by(|a, b| sort_key(a).total_cmp(&sort_key(b)));
         let caption = format!(
             "Of each framework and implementation the newest version's newest run, on {dataset}, the lowest ratio first. \
-             In brackets: 95% intervals. A row of an earlier version is paler, and says so"
+             In brackets: 95% intervals. A row of an earlier version is paler, and says so."
         );
         let shown = numbers.iter().map(|number| {
             let newer = newest.get(&number.backend).filter(|newest| Some(*newest) != number.version.as_ref());
@@ -101,7 +101,7 @@ impl Table {
         numbers.sort_by(|a, b| b.version.cmp(&a.version).then(b.unix_time.total_cmp(&a.unix_time)));
         let caption =
             "Every number of every run, the newest version first; rows of versions that are no longer the \
-                       newest are paler"
+                       newest are paler."
                 .to_owned();
         let shown = numbers.iter().map(|number| {
             let is_old =
@@ -113,7 +113,7 @@ impl Table {
 
     /// Every number of one run.
     pub(super) fn of_run(entries: &[Entry], numbers: &[&Number]) -> Self {
-        let caption = "Medians over the seeds; in brackets: 95% intervals".to_owned();
+        let caption = "Medians over the seeds; in brackets: 95% intervals.".to_owned();
         let shown = numbers.iter().map(|number| (*number, None, false));
         Self::of(entries, "numbers".to_owned(), caption, true, shown.collect())
     }

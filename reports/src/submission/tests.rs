@@ -227,3 +227,29 @@ fn what_is_no_submission_says_so() {
     let error = pack(&run, parent.path(), &anonymizer()).unwrap_err().to_string();
     assert!(error.contains("is a merged run"), "{error}");
 }
+
+#[test]
+fn the_nodes_of_a_cluster_are_known_by_numbers() {
+    let parent = tempfile::tempdir().unwrap();
+    let mut events = events();
+    for event in &mut events {
+        let Event::Round(round) = event else { continue };
+        round.node = Some(Box::new(crate::record::Node {
+            name: ["gpu17", "gpu18"][round.seed as usize % 2].to_owned(),
+            job: format!("4711_{}", round.seed),
+            clock_ahead_seconds: None,
+            environment: example::started().environment,
+            c_library: None,
+            warnings: vec!["other programs load gpu17".to_owned()],
+        }));
+    }
+    let run = folder(parent.path(), &events);
+    let packed = pack(&run, parent.path(), &anonymizer()).unwrap();
+    let submission = Submission::open(&packed.path).unwrap();
+    assert_eq!(failures(submission.folder()), Vec::<String>::new());
+    let lines = fs::read_to_string(submission.folder().join("events.jsonl")).unwrap();
+    assert!(!lines.contains("gpu17") && !lines.contains("4711"));
+    assert!(lines.contains("\"node-1\"") && lines.contains("other programs load [node]"));
+    let record = Record::read(submission.folder()).unwrap();
+    assert_eq!(record.runs[0].node.as_deref(), Some("node-1"));
+}
