@@ -41,10 +41,13 @@ fn a_run_is_packed_without_places_verified_and_found_out_when_it_is_edited() {
     edits_are_found(&run, parent.path());
 }
 
+/// A change of one line of a record.
+type Edit = fn(&mut Value);
+
 /// Each edit is made in the record alone: the CSV files are made anew, and so is the pack.
 fn edits_are_found(run: &Path, parent: &Path) {
     let events = fs::read_to_string(run.join("events.jsonl")).unwrap();
-    let edits: [(fn(&mut Value), &str); 5] = [
+    let edits: [(Edit, &str); 5] = [
         (|event| scale(event, "train_seconds", 0.5), "its first_epoch_extra_seconds is "),
         (|event| scale(event, "test_accuracy", 0.999_9), " is no number of "),
         (
