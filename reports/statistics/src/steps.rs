@@ -11,7 +11,7 @@
 //! it. And each place counts [`LOOKS`] times, since it is looked at anew while the runs after it become
 //! more: a history is read after every run, and a wrong step on any of these days is one. What one run
 //! is off by may last in the next ones, so that they tell less than their number: how much of it does is
-//! found of all series ([`lasting`]), and the variance of a mean grows by it.
+//! found of all series (module `lasting`), and the variance of a mean grows by it.
 //!
 //! A step's interval must lie beyond the noise floor, too. Steps are found one after the other, the
 //! most certain one of each series first, each is moved to where it parts the runs around it best, and in
