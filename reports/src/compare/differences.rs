@@ -96,7 +96,7 @@ pub(crate) fn environment_rows(environment: &Environment) -> [(&'static str, Str
 }
 
 /// What two benchmarks were started with.
-fn settings(a: &Settings, b: &Settings) -> Vec<Difference> {
+pub(crate) fn settings(a: &Settings, b: &Settings) -> Vec<Difference> {
     let rows = [
         ("processors allowed".to_owned(), a.processors_words(), b.processors_words()),
         ("nice".to_owned(), a.nice_words(), b.nice_words()),

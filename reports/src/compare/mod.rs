@@ -18,7 +18,7 @@ use serde::Serialize;
 
 pub use check::{Check, FailOn};
 pub use differences::Difference;
-pub(crate) use differences::{environment_rows, short_hash};
+pub(crate) use differences::{environment_rows, settings, short_hash};
 pub(crate) use grids::close;
 pub use grids::{grids, notes};
 pub use json::json;

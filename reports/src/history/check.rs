@@ -2,9 +2,12 @@
 
 use std::str::FromStr;
 
-use super::{History, Series, Step};
+use super::words::of_control;
+use super::{History, Line, Series, Step};
 use crate::compare::{FailOn, close};
+use crate::number::count;
 use crate::statistics::steps::{LEAST, WINDOW};
+use crate::statistics::{Interval, Method};
 
 /// A day from which on steps count for a check.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,47 +28,68 @@ impl FromStr for Since {
     }
 }
 
+/// How much slower a series has become in the time that is looked at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Slowdown<'h> {
+    series: &'h Series,
+    /// The first of its steps.
+    step: &'h Step,
+    /// How many steps it is of, slower and faster ones.
+    steps: usize,
+    /// How many times as long the cell takes after all of them.
+    ratio: Interval,
+}
+
 /// What the check has come to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Check<'h> {
     history: &'h History,
     /// The limit.
     pub limit: FailOn,
-    /// Steps by which a cell became slower by more than the limit, their interval's low end too, that no
-    /// faster step came after, and that two builds have not refuted.
-    pub slower: Vec<(&'h Series, &'h Step)>,
-    /// Steps that may be, or that the newest runs look like.
-    pub undecided: Vec<(&'h Series, &'h Step)>,
+    /// Series that became slower by more than the limit, their interval's low end too.
+    pub slower: Vec<Slowdown<'h>>,
+    /// Those that may have, or whose newest runs look like it.
+    pub undecided: Vec<Slowdown<'h>>,
     /// Series that are too short.
     pub not_judged: Vec<&'h Series>,
+    /// Series without a point in the time that is looked at.
+    pub ended: Vec<&'h Series>,
     /// Series that could be judged.
     pub judged: usize,
 }
 
 impl<'h> Check<'h> {
-    /// Holds every series' recent steps against the limit: those since a day, or else of its last
-    /// [`WINDOW`] runs.
+    /// Holds what has become of every series against the limit: since a day, or else in the last
+    /// [`WINDOW`] runs on its machine. What two builds exclude does not count.
     pub fn of(history: &'h History, limit: FailOn, since: Option<Since>) -> Self {
         let most = 1.0 + limit.slower_percent / 100.0;
-        let (slower, undecided, not_judged) = (Vec::new(), Vec::new(), Vec::new());
-        let mut check = Self { history, limit, slower, undecided, not_judged, judged: 0 };
+        let (slower, undecided) = (Vec::new(), Vec::new());
+        let (not_judged, ended) = (Vec::new(), Vec::new());
+        let mut check = Self { history, limit, slower, undecided, not_judged, ended, judged: 0 };
         for series in &history.series {
+            let begin = since.map_or_else(|| recent(history, series), |since| since.unix_time);
+            if series.points.last().is_none_or(|last| last.unix_time < begin) {
+                check.ended.push(series);
+                continue;
+            }
             if series.points.len() < 2 * LEAST {
                 check.not_judged.push(series);
                 continue;
             }
             check.judged += 1;
-            for step in standing(series, since).filter(|step| !step.is_refuted()) {
-                match step.found.ratio {
-                    ratio if ratio.low > most => check.slower.push((series, step)),
-                    ratio if ratio.high > most => check.undecided.push((series, step)),
-                    _ => {}
-                }
+            match Slowdown::of(series, begin) {
+                Some(found) if found.ratio.low > most => check.slower.push(found),
+                Some(found) if found.ratio.high > most => check.undecided.push(found),
+                _ => {}
             }
             let suspected = series.suspected.iter().filter(|step| step.is_slower() && !step.is_refuted());
-            check
-                .undecided
-                .extend(suspected.filter(|step| step.found.ratio.high > most).map(|step| (series, step)));
+            let suspected = suspected.filter(|step| step.found.ratio.high > most);
+            check.undecided.extend(suspected.map(|step| Slowdown {
+                series,
+                step,
+                steps: 1,
+                ratio: step.found.ratio,
+            }));
         }
         check
     }
@@ -80,28 +104,33 @@ impl<'h> Check<'h> {
     pub fn lines(&self) -> Vec<String> {
         let percent = self.limit.slower_percent;
         let name = |series: &Series| self.history.full_name(series);
-        let mut lines: Vec<String> = self
-            .not_judged
-            .iter()
-            .map(|series| {
-                let (runs, least) = (series.points.len(), 2 * LEAST);
-                format!("not judged: {}: {runs} of at least {least} runs", name(series))
-            })
-            .collect();
-        lines.extend(self.undecided.iter().map(|(series, step)| {
+        let mut lines: Vec<String> = Vec::new();
+        if let [(path, reason), ..] = &self.history.unreadable[..] {
+            let folders = count(self.history.unreadable.len(), "folder");
+            lines.push(format!("not read: {folders}, the first {}: {reason}", path.display()));
+        }
+        lines.extend(self.ended.iter().filter_map(|series| {
+            let last = &self.history.run(series.points.last()?).run_id;
+            Some(format!("ended: {}: its last run is {last}", name(series)))
+        }));
+        lines.extend(self.not_judged.iter().map(|series| {
+            let (runs, least) = (series.points.len(), 2 * LEAST);
+            format!("not judged: {}: {runs} of at least {least} runs", name(series))
+        }));
+        lines.extend(self.undecided.iter().map(|found| {
             format!(
-                "not decided: {}: up to {}× since {}",
-                name(series),
-                close(step.found.ratio.high),
-                self.since(series, step)
+                "not decided: {}: up to {}×{}",
+                name(found.series),
+                close(found.ratio.high),
+                self.since(found)
             )
         }));
-        lines.extend(self.slower.iter().map(|(series, step)| {
-            let times = close(step.found.ratio.estimate);
+        lines.extend(self.slower.iter().map(|found| {
+            let (times, since) = (close(found.ratio.estimate), self.since(found));
+            let control = of_control(found.series, found.step);
             format!(
-                "failed: {} is slower by more than {percent}%: {times}× since {}",
-                name(series),
-                self.since(series, step)
+                "failed: {} is slower by more than {percent}%: {times}×{since}{control}",
+                name(found.series)
             )
         }));
         lines.push(match (self.judged, self.slower.len()) {
@@ -112,17 +141,50 @@ impl<'h> Check<'h> {
         lines
     }
 
-    fn since(&self, series: &Series, step: &Step) -> &'h str {
-        &self.history.run(&series.points[step.found.at]).run_id
+    /// ` since night-30`, ` since night-30, in 2 steps`
+    fn since(&self, found: &Slowdown<'_>) -> String {
+        let run = &self.history.run(&found.series.points[found.step.found.at]).run_id;
+        let steps = if found.steps > 1 { format!(", in {} steps", found.steps) } else { String::new() };
+        format!(" since {run}{steps}")
     }
 }
 
-/// The slower steps of a series that count, and that no faster one came after.
-fn standing(series: &Series, since: Option<Since>) -> impl Iterator<Item = &Step> {
-    let first = series.points.len().saturating_sub(WINDOW);
-    let is_recent = move |step: &&Step| match since {
-        Some(since) => series.points[step.found.at].unix_time >= since.unix_time,
-        None => step.found.at >= first,
-    };
-    series.steps.iter().rev().take_while(|step| step.is_slower()).filter(is_recent)
+impl<'h> Slowdown<'h> {
+    /// The greatest that any slower step since then begins: with all steps after it, so that one that was
+    /// undone is none, and several small ones add up.
+    fn of(series: &'h Series, begin: f64) -> Option<Self> {
+        let is_counted = |step: &&Step| series.points[step.found.at].unix_time >= begin && !step.is_refuted();
+        let steps: Vec<&Step> = series.steps.iter().filter(is_counted).collect();
+        let from = (0..steps.len()).filter(|first| steps[*first].is_slower()).map(|first| {
+            let (step, ratio) = (steps[first], together(&steps[first..]));
+            Self { series, step, steps: steps.len() - first, ratio }
+        });
+        from.max_by(|one, other| one.ratio.low.total_cmp(&other.ratio.low))
+    }
+}
+
+/// What steps amount to. That neighbours share the runs between them makes the interval wider than it
+/// need be.
+fn together(steps: &[&Step]) -> Interval {
+    let ratios = || steps.iter().map(|step| step.found.ratio);
+    if let [one] = steps {
+        return one.found.ratio;
+    }
+    let estimate: f64 = ratios().map(|ratio| ratio.estimate.ln()).sum();
+    let half = ratios().map(|ratio| ((ratio.high / ratio.low).ln() / 2.0).powi(2)).sum::<f64>().sqrt();
+    let [estimate, low, high] = [estimate, estimate - half, estimate + half].map(f64::exp);
+    Interval { estimate, low, high, method: Method::StudentT }
+}
+
+/// When the last [`WINDOW`] runs on a series' machine began, whatever cells they have.
+fn recent(history: &History, series: &Series) -> f64 {
+    let is_here = |line: &Line| line.machine == series.line.machine;
+    let cells = history.series.iter().filter(|other| is_here(&other.line)).flat_map(|other| &other.points);
+    let controls = history.controls.iter().filter(|control| is_here(&control.line));
+    let controls = controls.flat_map(|control| &control.points);
+    let mut begun: Vec<(usize, f64)> = cells.map(|point| (point.run, point.unix_time)).collect();
+    begun.extend(controls.map(|(run, unix_time, _)| (*run, *unix_time)));
+    begun.sort_by(|one, other| one.1.total_cmp(&other.1).then(one.0.cmp(&other.0)));
+    begun.dedup();
+    begun.get(begun.len().saturating_sub(WINDOW)).map_or(f64::NEG_INFINITY, |(_, unix_time)| *unix_time)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{
-    Check, ControlSeries, History, HistoryRun, LeftOut, Line, Point, Series, Step, notes, sentences,
+    Check, ControlSeries, History, HistoryRun, LeftOut, Line, Point, Series, Step, lossy, notes, sentences,
 };
 use crate::formats::json::to_text;
 use crate::store::StoreError;
@@ -43,13 +43,16 @@ struct SeriesDocument<'h> {
 
 #[derive(Serialize)]
 struct Unreadable<'h> {
+    #[serde(serialize_with = "lossy")]
     path: &'h Path,
     reason: &'h str,
 }
 
 #[derive(Serialize)]
 struct Copy<'h> {
+    #[serde(serialize_with = "lossy")]
     path: &'h Path,
+    #[serde(serialize_with = "lossy")]
     of: &'h Path,
 }
 

@@ -46,6 +46,7 @@ fn both_libraries(step: &Step) -> String {
         Confirmation::NotYet => "not tried".to_owned(),
         Confirmation::Shown { comparison, .. } => told("shown", comparison.interval),
         Confirmation::NotShown { comparison, .. } => told("not shown", comparison.interval),
+        Confirmation::Open { comparison, .. } => told("undecided", comparison.interval),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::line::Line;
 use crate::compare::environment_rows;
 use crate::paired::build_pairs;
-use crate::record::{Build, Cell, Environment, Record};
+use crate::record::{Build, Cell, Environment, Record, Settings};
 use crate::statistics::{Comparison, Interval};
 use crate::summary::{CellSummary, Group, group, summarize};
 
@@ -47,6 +47,7 @@ pub(super) struct Measured {
     pub(super) library: Option<String>,
     pub(super) framework: Option<String>,
     pub(super) conditions: Vec<(&'static str, String)>,
+    pub(super) settings: Option<Settings>,
 }
 
 /// A control's time in a run.
@@ -134,6 +135,7 @@ impl Digest {
                 library,
                 framework: summary.framework.map(str::to_owned),
                 conditions: conditions(record.started.environment_of(cell)),
+                settings: record.started.environment_of(cell).settings.clone(),
             });
         }
     }

@@ -31,7 +31,7 @@ pub use steps::{Confirmation, Step};
 pub use words::{markdown, notes, sentences};
 
 use crate::collection::{CollectedRun, Collection};
-use crate::compare::{Difference, short_hash};
+use crate::compare::{Difference, settings, short_hash};
 use crate::statistics::Interval;
 use crate::store::StoreError;
 use measured::{Control, Digest, Measured};
@@ -59,6 +59,7 @@ pub struct History {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct HistoryRun {
     /// Where it lies in the history's folder.
+    #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// Its name.
     pub run_id: String,
@@ -132,6 +133,11 @@ pub struct LeftOut {
     pub reason: String,
     /// In how many runs.
     pub runs: usize,
+}
+
+/// A path as text, whatever its bytes are.
+fn lossy<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 /// One line over one library of one control.
@@ -293,7 +299,9 @@ fn changes(before: &Measured, after: &Measured) -> Vec<Difference> {
     let conditions = before.conditions.iter().zip(&after.conditions);
     let conditions = conditions.map(|(a, b)| (a.0, Some(a.1.clone()), Some(b.1.clone())));
     let told = rows.into_iter().chain(conditions).filter_map(|(what, a, b)| Some((what, a?, b?)));
-    told.filter(|(_, a, b)| a != b).map(|(what, a, b)| Difference { what: what.to_owned(), a, b }).collect()
+    let told = told.map(|(what, a, b)| Difference { what: what.to_owned(), a, b });
+    let settings = before.settings.iter().zip(&after.settings).flat_map(|(a, b)| settings(a, b));
+    told.chain(settings).filter(|found| found.a != found.b).collect()
 }
 
 fn control_series((line, library): &ControlKey, points: &[(usize, &Control)]) -> ControlSeries {

@@ -9,7 +9,7 @@ use super::measured::{Digest, Interleaved};
 use super::{Point, Series};
 use crate::collection::CollectedRun;
 use crate::compare::Difference;
-use crate::statistics::{Comparison, Noise, Verdict, steps};
+use crate::statistics::{Comparison, Noise, Verdict, median, steps};
 
 /// How many runs beside a step its cause may lie: where noise hides it, a step is found a run too early
 /// or too late.
@@ -30,6 +30,8 @@ pub struct Step {
     pub libraries: Option<[String; 2]>,
     /// What both libraries show in the same rounds.
     pub confirmation: Confirmation,
+    /// How many times as many seconds cell and control take afterwards, each by itself, by medians.
+    pub alone: [f64; 2],
 }
 
 /// What the two libraries of a step show in the same rounds.
@@ -47,8 +49,15 @@ pub enum Confirmation {
         /// New over old.
         comparison: Comparison,
     },
-    /// They do not.
+    /// They do not: what they differ by excludes the step.
     NotShown {
+        /// The run, by its place.
+        run: usize,
+        /// New over old.
+        comparison: Comparison,
+    },
+    /// They neither show nor exclude it.
+    Open {
         /// The run, by its place.
         run: usize,
         /// New over old.
@@ -62,9 +71,15 @@ impl Step {
         self.found.verdict == Verdict::Higher
     }
 
-    /// Whether the two libraries were held against each other and did not differ as the step does.
+    /// Whether the two libraries were held against each other, and that excludes the step.
     pub fn is_refuted(&self) -> bool {
         matches!(self.confirmation, Confirmation::NotShown { .. })
+    }
+
+    /// Whether it is the control that changed more than the cell.
+    pub fn is_of_control(&self) -> bool {
+        let [cell, control] = self.alone.map(|ratio| ratio.ln().abs());
+        control > cell
     }
 
     /// By how many runs its cause was before it (below 0) or after it.
@@ -111,7 +126,20 @@ fn step(series: &Series, found: steps::Step, runs: &[CollectedRun<Digest>]) -> S
         .as_ref()
         .map_or(Confirmation::SameLibrary, |libraries| confirmation(series, &found, libraries, runs));
     let changes = series.points[cause_at].changes.clone();
-    Step { found, cause_at, changes, libraries, confirmation }
+    let alone = alone(series, &found);
+    Step { found, cause_at, changes, libraries, confirmation, alone }
+}
+
+/// How many times as many seconds cell and control take after a step.
+fn alone(series: &Series, found: &steps::Step) -> [f64; 2] {
+    let points = &series.points;
+    let (before, after) =
+        (&points[found.at - found.runs[0]..found.at], &points[found.at..found.at + found.runs[1]]);
+    let seconds: [fn(&Point) -> f64; 2] = [|point| point.seconds, |point| point.seconds / point.times];
+    seconds.map(|seconds| {
+        let middle = |points: &[Point]| median(points.iter().map(seconds)).unwrap_or(f64::NAN);
+        middle(after) / middle(before)
+    })
 }
 
 /// What the newest run that has both libraries shows.
@@ -131,8 +159,18 @@ fn confirmation(
         Some((run, Interleaved { comparison, .. })) if comparison.verdict == found.verdict => {
             Confirmation::Shown { run, comparison: *comparison }
         }
-        Some((run, Interleaved { comparison, .. })) => {
+        Some((run, Interleaved { comparison, .. })) if excludes(comparison, found) => {
             Confirmation::NotShown { run, comparison: *comparison }
         }
+        Some((run, Interleaved { comparison, .. })) => Confirmation::Open { run, comparison: *comparison },
+    }
+}
+
+/// Whether what two builds differ by is less than the step for certain.
+fn excludes(comparison: &Comparison, found: &steps::Step) -> bool {
+    let Some(interval) = &comparison.interval else { return false };
+    match found.verdict {
+        Verdict::Higher => interval.high < found.ratio.low,
+        _ => interval.low > found.ratio.high,
     }
 }

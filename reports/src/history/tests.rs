@@ -232,6 +232,107 @@ fn the_check_fails_for_what_is_recent_and_stands() {
 }
 
 #[test]
+fn steps_of_one_series_add_up_and_cancel() {
+    let at = |levels: &'static [(usize, f64)]| {
+        nights(60, move |day, record| {
+            let level = levels.iter().rev().find(|(from, _)| day >= *from);
+            let letters = ["ef", "12", "34", "56"];
+            if let Some((from, factor)) = level {
+                with_build(record, "tch", *factor, letters[from % 4]);
+            }
+        })
+    };
+    let check = |history: &History| {
+        let check = Check::of(history, "slower:6%".parse().unwrap(), Some("2026-02-01".parse().unwrap()));
+        let of_lenet = check.lines().into_iter().find(|line| line.starts_with("failed: lenet tch/"));
+        (check.passed(), of_lenet.unwrap_or_default())
+    };
+    let partly = check(&at(&[(20, 1.3), (40, 1.2)]));
+    assert!(!partly.0 && partly.1.ends_with("1.200× since night-20, in 2 steps"), "{partly:?}");
+    let creeping = check(&at(&[(15, 1.04), (30, 1.08), (45, 1.12)]));
+    assert!(!creeping.0 && creeping.1.ends_with("since night-15, in 3 steps"), "{creeping:?}");
+    let better_then_worse = check(&at(&[(20, 0.8), (40, 0.9)]));
+    assert!(!better_then_worse.0 && better_then_worse.1.ends_with("since night-40"), "{better_then_worse:?}");
+    assert!(check(&at(&[(20, 1.3), (40, 1.0)])).0, "undone");
+}
+
+#[test]
+fn a_series_that_has_ended_decides_nothing() {
+    let replaced = nights(90, |day, record| {
+        slower(day, record);
+        if day >= 40 {
+            with_build(record, "handwritten", 1.0, "98");
+        }
+    });
+    let check = Check::of(&replaced, "slower:5%".parse().unwrap(), None);
+    assert_eq!((check.passed(), check.judged, check.ended.len()), (true, 3, 3), "{:?}", check.lines());
+    let gone = nights(60, |day, record| {
+        if day >= 30 {
+            record.runs.retain(|run| run.cell.backend != "tch");
+        }
+    });
+    let check = Check::of(&gone, "slower:5%".parse().unwrap(), None);
+    assert!(!check.passed(), "nothing could be judged: {:?}", check.lines());
+    assert_eq!(check.lines()[0], "ended: lenet tch/none@cpu: its last run is night-29");
+}
+
+#[test]
+fn two_builds_that_decide_nothing_refute_nothing() {
+    let mut noisy = two_builds(60, 1.1);
+    let heads = noisy.runs.iter_mut().filter(|run| run.cell.backend == "tch@head");
+    for run in heads.filter(|run| run.seed == 1) {
+        run.epochs.iter_mut().for_each(|epoch| epoch.train_seconds *= 2.0);
+    }
+    let nights = (0..60).map(|day| {
+        let mut record = night(day);
+        slower(day, &mut record);
+        record
+    });
+    let open = history(nights.chain([noisy]));
+    assert!(open.steps().all(|(_, step)| matches!(step.confirmation, Confirmation::Open { run: 60, .. })));
+    assert!(sentences(&open)[1].contains(" Both libraries in the same rounds do not decide it: "));
+    let since = "2026-02-01".parse().ok();
+    assert!(!Check::of(&open, "slower:5%".parse().unwrap(), since).passed());
+}
+
+#[test]
+fn a_control_that_changes_and_a_variable_that_is_set_are_told() {
+    let control = nights(40, |day, record| {
+        if day >= 30 {
+            for run in record.runs.iter_mut().filter(|run| run.cell.backend == "handwritten") {
+                run.epochs.iter_mut().for_each(|epoch| epoch.train_seconds *= 0.8);
+            }
+        }
+    });
+    let told = &sentences(&control)[1];
+    assert!(told.contains(" It is the control that changed: handwritten/"), "{told}");
+    let check = Check::of(&control, "slower:5%".parse().unwrap(), None);
+    assert!(check.lines()[0].contains("It is the control that changed"), "{:?}", check.lines());
+    let variable = nights(40, |day, record| {
+        let settings = record.started.environment.settings.get_or_insert_default();
+        if day >= 30 {
+            with_build(record, "tch", 1.1, "cd");
+            let settings = record.started.environment.settings.get_or_insert_default();
+            settings.variables.insert("OMP_WAIT_POLICY".to_owned(), "passive".to_owned());
+        } else {
+            settings.variables.remove("OMP_WAIT_POLICY");
+        }
+    });
+    let told = &sentences(&variable)[1];
+    assert!(told.contains("There changed: variable OMP_WAIT_POLICY "), "{told}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_folder_with_any_name_is_in_the_document() {
+    use std::os::unix::ffi::OsStrExt;
+    let name = std::ffi::OsStr::from_bytes(b"bad\xff");
+    let runs = vec![CollectedRun { path: PathBuf::from(name), record: Digest::of(&night(0)) }];
+    let odd = History::of(Collection { runs, unreadable: Vec::new(), copies: Vec::new() });
+    assert!(json(&odd, None).unwrap().contains("bad\u{fffd}"));
+}
+
+#[test]
 fn what_is_too_new_is_suspected_and_what_is_too_short_not_judged() {
     let newest = nights(32, slower);
     assert_eq!(places(&newest), []);

@@ -43,10 +43,11 @@ fn count_series(number: usize) -> String {
 
 fn told(history: &History, series: &Series, step: &Step) -> String {
     format!(
-        "{} {}. {}{}",
+        "{} {}. {}{}{}",
         history.full_name(series),
         change(history, series, step),
         cause(step),
+        of_control(series, step),
         confirmed(history, step)
     )
 }
@@ -86,6 +87,18 @@ fn cause(step: &Step) -> String {
     }
 }
 
+/// Where the control changed more than the cell, which then may not be to blame.
+pub(super) fn of_control(series: &Series, step: &Step) -> String {
+    if !step.is_of_control() {
+        return String::new();
+    }
+    let [cell, control] = step.alone.map(close);
+    format!(
+        " It is the control that changed: {} takes {control}× as long afterwards, the cell {cell}×.",
+        series.control
+    )
+}
+
 fn confirmed(history: &History, step: &Step) -> String {
     let shown = |run: usize, comparison: &Comparison| {
         let ratio = comparison.interval.as_ref().map_or("one seed".to_owned(), interval);
@@ -101,6 +114,9 @@ fn confirmed(history: &History, step: &Step) -> String {
         }
         Confirmation::NotShown { run, comparison } => {
             format!(" Both libraries in the same rounds do not show it: {}.", shown(*run, comparison))
+        }
+        Confirmation::Open { run, comparison } => {
+            format!(" Both libraries in the same rounds do not decide it: {}.", shown(*run, comparison))
         }
     }
 }
