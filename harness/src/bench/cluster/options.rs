@@ -1,0 +1,156 @@
+//! How rounds are sent to Slurm, as the user asks for it.
+
+use anyhow::{bail, ensure};
+use serde::{Deserialize, Serialize};
+
+/// Most nodes that a benchmark may ask for: more than rounds are none.
+const MOST_NODES: u32 = 1000;
+
+/// How rounds are sent to Slurm.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlurmOptions {
+    /// Most rounds at the same time; `None`: as many as Slurm has nodes for.
+    pub nodes: Option<u32>,
+    /// Further options of sbatch, such as `--partition=long`.
+    pub sbatch: Vec<String>,
+}
+
+/// An option of sbatch that the user must leave to trainmark.
+struct Own {
+    letter: Option<char>,
+    name: &'static str,
+    why: &'static str,
+}
+
+impl Own {
+    const fn new(letter: Option<char>, name: &'static str, why: &'static str) -> Self {
+        Self { letter, name, why }
+    }
+}
+
+const OWN: [Own; 10] = [
+    Own::new(Some('a'), "array", "trainmark sets --array itself"),
+    Own::new(Some('o'), "output", "trainmark sets --output itself"),
+    Own::new(Some('e'), "error", "what a job says of errors goes with its output, which trainmark reads"),
+    Own::new(Some('N'), "nodes", "trainmark sets --nodes itself; the number of nodes is --nodes N"),
+    Own::new(Some('D'), "chdir", "trainmark sets --chdir itself"),
+    Own::new(None, "open-mode", "trainmark sets --open-mode itself"),
+    Own::new(None, "parsable", "trainmark sets --parsable itself"),
+    Own::new(None, "wrap", "trainmark submits scripts of its own"),
+    Own::new(Some('W'), "wait", "trainmark waits for its jobs itself"),
+    Own::new(None, "test-only", "nothing would be submitted"),
+];
+
+/// Letters of sbatch's options that take no value: another option may follow in the same word.
+const WITHOUT_VALUE: &str = "HhIkOQsUuVv";
+/// So many letters of a long option's name are one option's at least: sbatch refuses fewer.
+const LEAST_PREFIX: usize = 2;
+
+impl SlurmOptions {
+    /// Refuses what cannot be meant.
+    ///
+    /// # Errors
+    /// Naming the option, and why.
+    pub fn check(&self) -> anyhow::Result<()> {
+        if self.nodes.is_some_and(|nodes| !(1..=MOST_NODES).contains(&nodes)) {
+            bail!("--nodes {} is not within 1 to {MOST_NODES}", self.nodes.unwrap_or_default());
+        }
+        for option in &self.sbatch {
+            let is_option = option.starts_with('-') && !option.trim_matches(['-', ' ']).is_empty();
+            ensure!(
+                is_option && !option.contains(['\n', '"']),
+                "--sbatch={option}: write an option of sbatch, as in --sbatch=--partition=long"
+            );
+            // What follows the first = is written as one value.
+            let before = option.split('=').next().unwrap_or(option);
+            if let Some(own) = before.split_whitespace().find_map(own_of) {
+                bail!("--sbatch={option}: {}", own.why);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The option of trainmark's own that sbatch would take a word for: by its letter, with a value that
+/// may follow at once, or by its name or the beginning of it.
+fn own_of(word: &str) -> Option<&'static Own> {
+    let by = |is_it: &dyn Fn(&Own) -> bool| OWN.iter().find(|own| is_it(own));
+    if let Some(name) = word.strip_prefix("--") {
+        return by(&|own| name.len() >= LEAST_PREFIX && own.name.starts_with(name));
+    }
+    let letters = word.strip_prefix('-')?;
+    let first = letters.trim_start_matches(|letter| WITHOUT_VALUE.contains(letter)).chars().next();
+    by(&|own| own.letter.is_some() && own.letter == first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(option: &str) -> Result<(), String> {
+        let options = SlurmOptions { nodes: None, sbatch: vec![option.to_owned()] };
+        options.check().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn options_that_trainmark_sets_itself_are_refused() {
+        let words = "trainmark sets --array itself";
+        for array in ["--array=1-2", "--array 1-2", "--arr=1-3", "--ar=1", "-a 3", "-a1-3", "-a=1", "-Ha1-3"]
+        {
+            assert_eq!(check(array), Err(format!("--sbatch={array}: {words}")));
+        }
+        // The script would hold both.
+        assert!(check("-p long --array=1-3").is_err_and(|error| error.ends_with(words)));
+        for own in [
+            "-o/dev/null",
+            "--outp=x",
+            "--err=x",
+            "-ex",
+            "--open-mode=truncate",
+            "--chdir=/nope",
+            "--chd=/nope",
+            "-D/nope",
+            "--wrap=ls",
+            "--parsable",
+            "--wait",
+            "-W",
+            "--test-only",
+            "--test",
+        ] {
+            assert!(check(own).is_err(), "{own}");
+        }
+    }
+
+    #[test]
+    fn who_asks_for_nodes_is_told_of_the_other_option() {
+        let is_told = |option: &str| check(option).is_err_and(|error| error.ends_with("--nodes N"));
+        assert!(["--nodes=4", "--node=4", "-N4", "-N 4"].into_iter().all(is_told));
+        assert!(!is_told("--array=1-2") && !is_told("--chdir=/nope"));
+        let none = SlurmOptions { nodes: Some(0), sbatch: Vec::new() };
+        assert!(none.check().is_err());
+    }
+
+    #[test]
+    fn options_that_are_the_users_pass() {
+        for fine in [
+            "--partition=long",
+            "--part=long",
+            "-p long",
+            "-plong",
+            "-naN",
+            "--nodelist=node1",
+            "--wait-all-nodes=1",
+            "--time=1:00:00",
+            "--comment=a -N b",
+            "--dependency=afterok:7",
+            "-dafterok:7",
+            "--hold",
+            "-H",
+        ] {
+            assert_eq!(check(fine), Ok(()), "{fine}");
+        }
+        for no_option in ["partition=long", "--", "-", "--comment=\"x\""] {
+            assert!(check(no_option).is_err_and(|error| error.ends_with("--sbatch=--partition=long")));
+        }
+    }
+}
