@@ -8,7 +8,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Component, Path};
 
 use rustix::fs::OFlags;
 
@@ -121,6 +121,23 @@ pub fn copy_new(from: &Path, to: &Path, limit: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a name that somebody else has written leads down from its folder, and nowhere else.
+pub fn is_within(name: &str) -> bool {
+    let mut parts = Path::new(name).components().peekable();
+    parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// As [`read`], of a file of a folder that somebody else has filled, by a name that they have written.
+///
+/// # Errors
+/// As [`read`], and where the name leads out of the folder, or by a link.
+pub fn read_within(folder: &Path, name: &str, limit: u64) -> io::Result<Vec<u8>> {
+    if !is_within(name) || leads_by_a_link(folder, Path::new(name)) {
+        return Err(io::Error::other("it leads out of its folder, which is not followed"));
+    }
+    read(&folder.join(name), limit)
+}
+
 /// Whether a path is a link, wherever it leads.
 pub fn is_link(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
@@ -208,6 +225,23 @@ mod tests {
         assert_eq!(fs::read(path("copy")).unwrap(), b"private");
         drop(open_own(&path("copy"), false).unwrap());
         assert_eq!(fs::read(path("copy")).unwrap(), b"private", "a lock empties nothing");
+    }
+
+    #[test]
+    fn a_name_of_somebody_else_leads_nowhere_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("own");
+        fs::create_dir_all(own.join("logs")).unwrap();
+        fs::write(own.join("logs/a"), "a").unwrap();
+        fs::write(folder.path().join("private"), "private").unwrap();
+        symlink("..", own.join("up")).unwrap();
+        symlink("../private", own.join("link")).unwrap();
+        assert_eq!(read_within(&own, "logs/a", 9).unwrap(), b"a");
+        let absolute = folder.path().join("private").display().to_string();
+        for name in ["../private", "logs/../../private", "up/private", "link", "", ".", &absolute] {
+            let refusal = read_within(&own, name, 9).unwrap_err().to_string();
+            assert_eq!(refusal, "it leads out of its folder, which is not followed", "{name}");
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ fn a_run_is_packed_without_places_verified_and_found_out_when_it_is_edited() {
     let run = run(parent.path());
     let told = verify(&run).expect(1).stdout;
     let paths = told.lines().filter(|line| line.contains(" failed ")).collect::<Vec<_>>();
-    assert!(paths.len() == 1 && paths[0].contains("names `/"), "{told}");
+    assert!(paths.len() == 1 && paths[0].contains(", line 1 names a private path"), "{told}");
 
     let (finished, packed) = pack(&run, parent.path());
     assert!(finished.stdout.contains("left out: request.json: "), "{}", finished.stdout);

@@ -15,7 +15,7 @@ use crate::registry::suggestion;
 const AUTO: &str = "auto";
 pub(super) const SYNTHETIC: &str = "synthetic";
 /// What stands before the folder of a data set of the user's own.
-pub(super) const OWN: &str = "idx:";
+pub(crate) const OWN: &str = "idx:";
 
 /// Which data set to train on. As JSON it is its name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

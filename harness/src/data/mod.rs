@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 
 use trainmark_reports::warnings::Warning;
 
+pub(crate) use choice::OWN as OWN_PREFIX;
 pub use choice::{DatasetChoice, DatasetParser};
 pub use decoded_files::{DecodedFiles, MappedDataset};
 pub use download::download;
@@ -111,6 +112,12 @@ pub fn known_fingerprint(name: &str) -> Option<&'static str> {
         choice::SYNTHETIC => Some(synthetic::FINGERPRINT),
         name => published::find(name)?.decoded,
     }
+}
+
+/// The name of the data set that has this fingerprint, where it is known beforehand.
+pub fn known_by_fingerprint(fingerprint: &str) -> Option<&'static str> {
+    let names = publications().into_iter().map(|known| known.name).chain([choice::SYNTHETIC]);
+    names.into_iter().find(|name| known_fingerprint(name) == Some(fingerprint))
 }
 
 /// The folder in which files of a publication's names are, whatever they hold.

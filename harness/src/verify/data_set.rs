@@ -1,23 +1,61 @@
 //! The data set is the one of its name.
 
 use trainmark_reports::Record;
+use trainmark_reports::record::DatasetInfo;
 use trainmark_reports::submission::Finding;
 
 use crate::data;
 
 const DATA_SET: &str = "data set";
 
-/// The fingerprint is that of the data set of this name, where it is known.
+/// The fingerprint is that of the data set of this name, where it is known, and of no other.
 pub(super) fn known(record: &Record) -> Finding {
-    let found = &record.started.plan.dataset;
-    match data::known_fingerprint(&found.name) {
-        None => Finding::not_judged(DATA_SET, format!("{}: no fingerprint is known of it", found.name)),
-        Some(known) if known == found.fingerprint => {
-            Finding::ok(DATA_SET, format!("{}, {known:.12}…", found.name))
-        }
-        Some(known) => Finding::failed(
+    judge(&record.started.plan.dataset)
+}
+
+fn judge(found: &DatasetInfo) -> Finding {
+    let DatasetInfo { name, fingerprint, .. } = found;
+    let is_own_folder = name.starts_with(data::OWN_PREFIX);
+    let other = data::known_by_fingerprint(fingerprint).filter(|known| known != name);
+    match (data::known_fingerprint(name), other) {
+        (Some(known), None) if known == fingerprint => Finding::ok(DATA_SET, format!("{name}, {known:.12}…")),
+        (Some(known), None) => Finding::failed(
             DATA_SET,
-            format!("{} has the fingerprint {known:.12}…, not {:.12}…", found.name, found.fingerprint),
+            format!("{name} has the fingerprint {known:.12}…, not {fingerprint:.12}…"),
         ),
+        // A folder may hold files that have a name elsewhere.
+        (None, Some(other)) if is_own_folder => Finding::ok(DATA_SET, format!("{name}, which is {other}")),
+        (_, Some(other)) => {
+            Finding::failed(DATA_SET, format!("{name} has the fingerprint {fingerprint:.12}… of {other}"))
+        }
+        (None, None) => Finding::not_judged(DATA_SET, format!("{name}: no fingerprint is known of it")),
+    }
+}
+
+#[cfg(test)]
+mod unit_tests {
+    use super::*;
+
+    #[test]
+    fn a_known_fingerprint_has_its_own_name() {
+        let known = |name| data::known_fingerprint(name).unwrap();
+        let zeros = "0".repeat(64);
+        let cases = [
+            ("fashion-mnist", known("fashion-mnist")),
+            ("fashion-mnist", &zeros),
+            ("fashion-mnist", known("synthetic")),
+            ("mnist", known("fashion-mnist")),
+            ("mnist", &zeros),
+            ("fashion-mnist resized to 32×32", known("fashion-mnist")),
+            ("idx:mine", known("fashion-mnist")),
+            ("idx:mine", &zeros),
+        ];
+        let lines = cases.map(|(name, fingerprint)| {
+            let (train_samples, test_samples) = (60_000, 10_000);
+            let (name, fingerprint) = (name.to_owned(), fingerprint.to_owned());
+            let finding = judge(&DatasetInfo { name, train_samples, test_samples, fingerprint });
+            format!("{}: {}\n", finding.verdict.name(), finding.detail)
+        });
+        insta::assert_snapshot!(lines.concat());
     }
 }

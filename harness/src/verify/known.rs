@@ -30,14 +30,85 @@ impl Known {
         let Ok(optimiser) = optimiser else {
             return Self::Another(format!("{name}: `{}` is no optimiser", info.optimiser()));
         };
-        let (learning_rate, batch_size, samples) = (info.learning_rate, info.batch_size, info.samples);
-        let made = Workload { name: name.clone(), optimiser, learning_rate, batch_size, samples, ..base };
-        let is_change = *name != info.base();
-        match made.info() {
-            Ok(own) if own.definition.as_ref() == Some(definition) => Self::Alike(Box::new(made)),
-            // Such as one of which a file changes the layers.
-            _ if is_change => Self::NotTold(format!("{name}: a change by a file")),
-            _ => Self::Another(format!("{name}: another definition than the one that is built in")),
+        let made = base.with_options(optimiser, info.learning_rate, info.batch_size, info.samples);
+        if let Some(of_options) = workload::without_changes_of_a_file(name) {
+            return match of_options == made.name {
+                true => Self::NotTold(format!("{name}: a change by a file")),
+                false => Self::Another(format!("{name}: its options make `{}`", made.name)),
+            };
         }
+        if made.name != *name {
+            return Self::Another(format!("{name}: its options make `{}`", made.name));
+        }
+        match made.info() {
+            Ok(own) if own.definition.as_ref() != Some(definition) => {
+                let of = if *name == base.name { "the one that is built in" } else { "its options give" };
+                Self::Another(format!("{name}: another definition than {of}"))
+            }
+            Ok(own) if own.multiply_adds_per_sample != info.multiply_adds_per_sample => {
+                Self::Another(format!(
+                    "{name}: {} multiply-adds per sample, it has {}",
+                    info.multiply_adds_per_sample, own.multiply_adds_per_sample
+                ))
+            }
+            Ok(_) => Self::Alike(Box::new(made)),
+            Err(error) => Self::Another(format!("{name}: {error}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod unit_tests {
+    use super::*;
+    use crate::workload::{Changes, Tolerances, lenet_bn};
+
+    fn told(info: &WorkloadInfo) -> String {
+        match Known::of(info) {
+            Known::Alike(workload) => format!("alike: {}", workload.name),
+            Known::Another(what) => format!("another: {what}"),
+            Known::NotTold(why) => format!("not told: {why}"),
+        }
+    }
+
+    #[test]
+    fn the_name_follows_from_the_options_and_so_does_the_definition() {
+        let adam = workload::parse_optimiser("adam β1 0.5, weight decay 0.1").unwrap();
+        let changes = Changes {
+            optimisers: vec![trainmark_plugin::Optimiser::Sgd, adam],
+            learning_rates: vec![1.0, 0.1],
+            batch_sizes: vec![64, 256],
+            samples: vec![2000],
+        };
+        let options = changes.of(&[lenet_bn()]);
+        for workload in options.iter().chain([&lenet_bn()]) {
+            assert_eq!(told(&workload.info().unwrap()), format!("alike: {}", workload.name));
+        }
+        let few = Changes { samples: vec![2000], ..Changes::default() }.of(&[lenet_bn()]);
+        let few = few[0].info().unwrap();
+        let whole = lenet_bn().info().unwrap();
+        let file = Workload { tolerances: Tolerances::default(), learning_rate: 0.3, ..lenet_bn() };
+        let file = Changes::default().of(&[file])[0].info().unwrap();
+        type Edit<'e> = &'e dyn Fn(&mut WorkloadInfo);
+        let zeros: Edit<'_> = &|info| info.definition = Some("0".repeat(64));
+        let renamed: Edit<'_> = &|info| info.name = "lenet-bn".to_owned();
+        let edits: [(&WorkloadInfo, Edit<'_>); 11] = [
+            (&few, renamed),
+            (&few, zeros),
+            (&few, &|info| info.samples = None),
+            (&few, &|info| info.name += " (other layers)"),
+            (&whole, zeros),
+            (&whole, &|info| info.learning_rate = 0.9),
+            (&whole, &|info| info.batch_size = 1),
+            (&whole, &|info| info.multiply_adds_per_sample *= 2),
+            (&whole, &|info| info.name = "lenet-bn (other layers)".to_owned()),
+            (&file, &|_| {}),
+            (&file, &|info| info.learning_rate = 1.0),
+        ];
+        let lines = edits.map(|(info, edit)| {
+            let mut info = info.clone();
+            edit(&mut info);
+            format!("{}\n", told(&info))
+        });
+        insta::assert_snapshot!(lines.concat());
     }
 }

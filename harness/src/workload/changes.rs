@@ -73,7 +73,42 @@ fn or_own<T: Copy>(values: &[T], own: T) -> Vec<T> {
     if values.is_empty() { vec![own] } else { values.to_vec() }
 }
 
+const INPUT: &str = "input ";
+const RESIZED: &str = "images of ";
+const NOT_RESIZED: &str = "images not resized";
+const OTHER_LAYERS: &str = "other layers";
+const OTHER_TOLERANCES: &str = "other tolerances";
+
+/// A workload's name without the changes that only a file makes; `None` where it tells of none of them.
+pub(crate) fn without_changes_of_a_file(name: &str) -> Option<String> {
+    let (base, changes) = name.split_once(" (")?;
+    let changes: Vec<&str> = changes.strip_suffix(')')?.split(", ").collect();
+    let is_of_a_file = |change: &&str| {
+        change.starts_with(INPUT)
+            || change.starts_with(RESIZED)
+            || [NOT_RESIZED, OTHER_LAYERS, OTHER_TOLERANCES].contains(change)
+    };
+    let of_options: Vec<&str> = changes.iter().copied().filter(|change| !is_of_a_file(change)).collect();
+    match (of_options.len() == changes.len(), of_options.is_empty()) {
+        (true, _) => None,
+        (false, true) => Some(base.to_owned()),
+        (false, false) => Some(format!("{base} ({})", of_options.join(", "))),
+    }
+}
+
 impl Workload {
+    /// The built-in workload with what options have changed of it, under the name that says so.
+    pub(crate) fn with_options(
+        &self,
+        optimiser: Optimiser,
+        learning_rate: f64,
+        batch_size: usize,
+        samples: Option<usize>,
+    ) -> Self {
+        let own = self.clone();
+        Self { optimiser, learning_rate, batch_size, samples, ..own }.named_after(self)
+    }
+
     /// With the name of the built-in workload that it is a change of, else of `given`, and what
     /// has changed: results of two definitions never stand under one name.
     fn named_after(self, given: &Workload) -> Self {
@@ -91,16 +126,14 @@ impl Workload {
     fn changes_from(&self, base: &Workload) -> Vec<String> {
         let mut changes = Vec::new();
         if self.model.input != base.model.input {
-            changes.push(format!("input {}", self.model.input));
+            changes.push(format!("{INPUT}{}", self.model.input));
         }
         if self.resize != base.resize {
             let size = self.resize.map(|[rows, columns]| format!("{rows}×{columns}"));
-            changes.push(
-                size.map_or_else(|| "images not resized".to_owned(), |size| format!("images of {size}")),
-            );
+            changes.push(size.map_or_else(|| NOT_RESIZED.to_owned(), |size| format!("{RESIZED}{size}")));
         }
         if lines(&self.model) != lines(&base.model) {
-            changes.push("other layers".to_owned());
+            changes.push(OTHER_LAYERS.to_owned());
         }
         if self.optimiser != base.optimiser {
             changes.push(optimiser::short(self.optimiser));
@@ -115,7 +148,7 @@ impl Workload {
             changes.push(self.samples.map_or_else(|| "all samples".to_owned(), |n| format!("{n} samples")));
         }
         if self.tolerances != base.tolerances {
-            changes.push("other tolerances".to_owned());
+            changes.push(OTHER_TOLERANCES.to_owned());
         }
         changes
     }

@@ -19,6 +19,7 @@ mod work;
 pub use built_in::{UnknownWorkload, all, find, lenet, lenet_bn, softmax};
 pub use case::{CaseInputs, Pixels, Values};
 pub use changes::Changes;
+pub(crate) use changes::without_changes_of_a_file;
 pub use chosen::{WorkloadError, choose, is_path, open};
 pub use file::Mistake;
 pub use fits::Misfit;

@@ -218,6 +218,11 @@ fn point_latest(parent: &Path, id: &str) {
     drop(made.map(|link| link.into_temp_path().persist(parent.join(LATEST))));
 }
 
+/// Whether a name that a record gives for a log is one of its run's logs.
+pub(crate) fn is_log(name: &str) -> bool {
+    files::is_within(name) && Path::new(name).starts_with(LOGS_FOLDER)
+}
+
 /// Refuses what is no plain folder name, or has another meaning.
 ///
 /// # Errors

@@ -50,8 +50,9 @@ impl Submission {
     fn in_folder(folder: PathBuf, unpacked: Option<TempDir>) -> Self {
         let path = folder.join(Manifest::FILE);
         let manifest = path.exists().then(|| {
-            let text = files::read_text(&path).map_err(|error| error.to_string())?;
-            serde_json::from_str(&text).map_err(|error| error.to_string())
+            let bytes = files::read_within(&folder, Manifest::FILE, files::TEXT_LIMIT);
+            serde_json::from_slice(&bytes.map_err(|error| error.to_string())?)
+                .map_err(|error| error.to_string())
         });
         Self { folder, _unpacked: unpacked, manifest }
     }

@@ -106,8 +106,7 @@ impl Packing<'_> {
     fn take_logs(&mut self, record: &Record) {
         let names: BTreeSet<&String> = record.runs.iter().filter_map(|run| run.end.log.as_ref()).collect();
         for name in names {
-            let is_plain = name.starts_with("logs/") && !name.contains("..");
-            if !is_plain || files::leads_by_a_link(self.folder, Path::new(name)) {
+            if !store::is_log(name) || files::leads_by_a_link(self.folder, Path::new(name)) {
                 self.left_out.push(format!("{name}: not a file in the run's logs"));
                 continue;
             }
@@ -166,7 +165,7 @@ impl Packing<'_> {
         if !path.is_file() {
             return Ok(());
         }
-        let bytes = files::read(&path, files::RECORD_LIMIT)
+        let bytes = files::read_within(self.folder, operations::FILE, files::RECORD_LIMIT)
             .map_err(|cause| SubmissionError::io("read", &path, cause))?;
         let Ok(text) = String::from_utf8(bytes) else {
             self.left_out.push(format!("{}: no text", operations::FILE));

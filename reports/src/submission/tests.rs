@@ -71,7 +71,7 @@ fn a_pack_tells_of_nobody_and_passes() {
     let run = folder(parent.path(), &events);
     let before = failures(&run);
     assert_eq!(before.len(), 1, "{before:?}");
-    assert!(before[0].starts_with("names: line 1 names `/home/ann/my/libmine.so`"), "{before:?}");
+    assert!(before[0].starts_with("names: events.jsonl, line 1 names a private path: "), "{before:?}");
 
     let packed = pack(&run, parent.path(), &anonymizer()).unwrap();
     assert_eq!(packed.path, parent.path().join("20260131T130500-example.tar.gz"));
@@ -200,6 +200,40 @@ fn files_that_were_changed_are_named() {
     fs::write(submission.folder().join(Manifest::FILE), "{").unwrap();
     let again = Submission::open(submission.folder()).unwrap();
     assert!(checks(&again).0[0].detail.starts_with("manifest.json: "));
+}
+
+#[test]
+fn nothing_of_this_machine_is_read_for_a_foreign_record() {
+    let parent = tempfile::tempdir().unwrap();
+    fs::write(parent.path().join("secret"), "key of /home/ann/private").unwrap();
+    let run = folder(parent.path(), &events());
+    let lines = fs::read_to_string(run.join("events.jsonl")).unwrap();
+    let log = format!("\"log\":{}", serde_json::json!(Record::read(&run).unwrap().runs[0].end.log));
+    let absolute = parent.path().join("secret").display().to_string();
+    for name in [absolute.as_str(), "../secret", "logs/../../secret", "/proc/self/environ", "summary.csv"] {
+        let named = format!("\"log\":{}", serde_json::json!(name));
+        fs::write(run.join("events.jsonl"), lines.replace(&log, &named)).unwrap();
+        crate::write_csv(&run, &Record::read(&run).unwrap()).unwrap();
+        let failed = failures(&run).join("\n");
+        assert!(
+            failed.contains("record: lenet-bn handwritten/primitive@cpu seed 1: its log is none of"),
+            "{failed}"
+        );
+        assert!(!failed.contains("/private") && !failed.contains(name), "{failed}");
+    }
+    fs::write(run.join("events.jsonl"), lines).unwrap();
+    crate::write_csv(&run, &Record::read(&run).unwrap()).unwrap();
+    std::os::unix::fs::symlink("../secret", run.join("note")).unwrap();
+    let failed = failures(&run);
+    assert_eq!(failed[0], "files: note is a link, which is not followed");
+    fs::remove_file(run.join("summary.csv")).unwrap();
+    fs::rename(run.join("note"), run.join("summary.csv")).unwrap();
+    let failed = failures(&run).join("\n");
+    assert!(
+        failed.contains("tables: summary.csv: it leads out of its folder, which is not followed"),
+        "{failed}"
+    );
+    assert!(!failed.contains("key of"), "{failed}");
 }
 
 #[test]

@@ -17,18 +17,17 @@ const RECORD: &str = "record";
 pub(super) fn unchanged(submission: &Submission) -> Finding {
     let manifest = match submission.manifest() {
         None => {
-            return Finding::not_judged(FILES, "a run folder, not a pack: no hash was written of its files");
+            let told = "a run folder, not a pack: no hash was written of its files";
+            return linked(submission)
+                .map_or_else(|| Finding::not_judged(FILES, told), |link| Finding::failed(FILES, link));
         }
         Some(Err(error)) => return Finding::failed(FILES, format!("{}: {error}", Manifest::FILE)),
         Some(Ok(manifest)) => manifest,
     };
     let mut wrong = Vec::new();
     for (name, hash) in &manifest.files {
-        let path = Path::new(name);
-        let is_within = path.is_relative() && !name.split('/').any(|part| part == "..");
-        let read = files::read(&submission.folder().join(path), files::RECORD_LIMIT);
-        match read {
-            Ok(bytes) if is_within && sha256(&bytes) == *hash => {}
+        match files::read_within(submission.folder(), name, files::RECORD_LIMIT) {
+            Ok(bytes) if sha256(&bytes) == *hash => {}
             Ok(_) => wrong.push(format!("{name} was changed after it was packed")),
             Err(error) => wrong.push(format!("{name}: {error}")),
         }
@@ -37,6 +36,13 @@ pub(super) fn unchanged(submission: &Submission) -> Finding {
     let strange = held.iter().filter(|name| *name != Manifest::FILE && !manifest.files.contains_key(*name));
     wrong.extend(strange.map(|name| format!("{name} was put beside what was packed")));
     Finding::of(FILES, &wrong, format!("{} as packed", count(manifest.files.len(), "file")))
+}
+
+/// A link could show any file of this machine as one of the run's.
+fn linked(submission: &Submission) -> Option<String> {
+    let held = names(submission.folder(), Path::new(""));
+    let name = held.into_iter().find(|name| files::is_link(&submission.folder().join(name)))?;
+    Some(format!("{name} is a link, which is not followed"))
 }
 
 /// Every file below a folder, by its path.
@@ -58,8 +64,7 @@ fn names(folder: &Path, below: &Path) -> Vec<String> {
 pub(super) fn whole(subject: &Subject<'_>) -> Finding {
     let record = subject.record;
     let mut wrong = Vec::new();
-    let path = subject.submission.folder().join(EVENTS_FILE);
-    let lines = files::read(&path, files::RECORD_LIMIT)
+    let lines = files::read_within(subject.submission.folder(), EVENTS_FILE, files::RECORD_LIMIT)
         .map(|bytes| bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).count());
     if lines.is_ok_and(|lines| lines != subject.events.len()) {
         wrong.push("its last line is torn".to_owned());
@@ -67,6 +72,8 @@ pub(super) fn whole(subject: &Subject<'_>) -> Finding {
     if record.outcome.is_none_or(|outcome| outcome == crate::record::Outcome::Interrupted) {
         wrong.push(format!("the benchmark is {}: `bench --resume` continues it", record.outcome_words()));
     }
+    let strange = record.runs.iter().find(|run| run.end.log.as_ref().is_some_and(|log| !store::is_log(log)));
+    wrong.extend(strange.map(|run| format!("{} seed {}: its log is none of the run's", run.cell, run.seed)));
     let told =
         format!("schema {SCHEMA}, {}, {}", count(subject.events.len(), "line"), record.outcome_words());
     Finding::of(RECORD, &wrong, told)

@@ -7,6 +7,7 @@ use super::Subject;
 use crate::files;
 use crate::number::count;
 use crate::operations;
+use crate::store::EVENTS_FILE;
 
 const NAMES: &str = "names";
 
@@ -16,7 +17,7 @@ pub(super) fn none(subject: &Subject<'_>) -> Finding {
     let mut wrong = Vec::new();
     for (event, line) in subject.events.iter().zip(1..) {
         let strings = serde_json::to_value(event).map(|value| strings(&value)).unwrap_or_default();
-        wrong.extend(found(&format!("line {line}"), &strings));
+        wrong.extend(found(EVENTS_FILE, line, &strings));
     }
     let folder = subject.submission.folder();
     let logs = subject.record.runs.iter().filter_map(|run| run.end.log.as_deref());
@@ -24,17 +25,20 @@ pub(super) fn none(subject: &Subject<'_>) -> Finding {
     names.sort_unstable();
     names.dedup();
     for name in &names {
-        if let Ok(bytes) = files::read(&folder.join(name), files::TEXT_LIMIT) {
-            wrong.extend(found(name, &[String::from_utf8_lossy(&bytes).into_owned()]));
+        if let Ok(bytes) = files::read_within(folder, name, files::TEXT_LIMIT) {
+            let text = String::from_utf8_lossy(&bytes);
+            let mut lines = text.lines().zip(1..);
+            wrong.extend(lines.find_map(|(text, line)| found(name, line, &[text.to_owned()])));
         }
     }
     let lines = count(subject.events.len(), "line");
     Finding::of(NAMES, &wrong, format!("no private path in {lines} and {}", count(names.len(), "file")))
 }
 
-fn found(place: &str, texts: &[String]) -> Option<String> {
-    let path = texts.iter().find_map(|text| private_paths(text).first().map(|path| (*path).to_owned()))?;
-    Some(format!("{place} names `{path}`: `trainmark pack` leaves it out"))
+/// Where a private path is, without the path: what is found may be shown to anybody.
+fn found(name: &str, line: usize, texts: &[String]) -> Option<String> {
+    let is_private = texts.iter().any(|text| !private_paths(text).is_empty());
+    is_private.then(|| format!("{name}, line {line} names a private path: `trainmark pack` leaves it out"))
 }
 
 fn strings(value: &Value) -> Vec<String> {

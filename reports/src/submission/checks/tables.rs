@@ -36,7 +36,7 @@ pub(super) fn agree(subject: &Subject<'_>) -> Finding {
 /// What a file has otherwise than what was made of the record. A column that one of them lacks is of another
 /// version of trainmark.
 fn difference(folder: &Path, name: &str, made: &str) -> Option<String> {
-    let text = match files::read(&folder.join(name), files::RECORD_LIMIT) {
+    let text = match files::read_within(folder, name, files::RECORD_LIMIT) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) => return Some(format!(": {error}; `trainmark report` writes it")),
     };
@@ -63,8 +63,9 @@ fn rows(text: &str) -> Result<Vec<BTreeMap<String, String>>, ::csv::Error> {
 
 fn environment(subject: &Subject<'_>) -> Option<String> {
     let started = &subject.record.started;
-    let text = match files::read_text(&subject.submission.folder().join(ENVIRONMENT_FILE)) {
-        Ok(text) => text,
+    let folder = subject.submission.folder();
+    let text = match files::read_within(folder, ENVIRONMENT_FILE, files::TEXT_LIMIT) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) => return Some(format!("{ENVIRONMENT_FILE}: {error}")),
     };
     let is_same = match started.merged.is_empty() {
