@@ -5,7 +5,7 @@
 
 Where and on what it finds in the variables of GitHub Actions or of GitLab's jobs. NAME tells apart
 comments of several jobs on one pull request. It needs a token that may write comments:
-GITHUB_TOKEN, with `permissions: pull-requests: write`, or TRAINMARK_GITLAB_TOKEN, an access token
+GITHUB_TOKEN, with `permissions: pull-requests: write`, or GITLAB_TOKEN, an access token
 of the project with the scope `api`. Exit code 0: it is there, or there is no pull request; 1: it
 could not be left, and why. Nothing but Python's standard library is used.
 """
@@ -41,22 +41,24 @@ class Forge:
         self.headers = headers
 
     def ask(self, method: str, path: str, content: dict | None = None):
-        """The answer to a request, tried again where the server or the way to it is at fault."""
+        """The answer to a request. One that changes nothing if it is made twice is tried again where the
+        server or the way to it is at fault."""
         request = urllib.request.Request(
             self.api + path,
             method=method,
             data=None if content is None else json.dumps(content).encode(),
             headers={"Accept": "application/json", "Content-Type": "application/json", **self.headers},
         )
-        for trial in range(1, TRIES + 1):
+        tries = 1 if method == "POST" else TRIES
+        for trial in range(1, tries + 1):
             try:
                 with urllib.request.urlopen(request, timeout=30) as answer:
                     return json.load(answer)
             except urllib.error.HTTPError as error:
-                if error.code < 500 or trial == TRIES:
+                if error.code < 500 or trial == tries:
                     raise CannotComment(self.why(method, path, error)) from error
             except (OSError, http.client.HTTPException, ValueError) as error:
-                if trial == TRIES:
+                if trial == tries:
                     raise CannotComment(f"no answer from {self.api}: {error}") from error
             time.sleep(trial)
         raise AssertionError("the last trial returns or raises")
@@ -71,6 +73,8 @@ class Forge:
         page = 1
         while True:
             found = self.ask("GET", f"{self.place()}?per_page={PER_PAGE}&page={page}")
+            if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+                raise CannotComment(f"{self.api}{self.place()} answers with no list of comments")
             yield from found
             if len(found) < PER_PAGE:
                 return
@@ -79,13 +83,22 @@ class Forge:
     def leave(self, text: str, marker: str) -> str:
         """Leaves or replaces the comment that begins with the marker; what was done."""
         mine = self.me()
-        for comment in self.comments():
-            # Another's comment may quote the marker, and is another's.
-            if comment["body"].startswith(marker) and self.author(comment) == mine:
-                self.replace(comment["id"], text)
-                return "updated the comment"
-        self.ask("POST", self.place(), {"body": text})
-        return "left a comment"
+        for trial in range(1, TRIES + 1):
+            for comment in self.comments():
+                # Another's comment may quote the marker, and is another's.
+                if (comment.get("body") or "").startswith(marker) and self.author(comment) == mine:
+                    self.replace(comment["id"], text)
+                    return "left a comment" if trial > 1 else "updated the comment"
+            try:
+                self.ask("POST", self.place(), {"body": text})
+                return "left a comment"
+            except CannotComment as error:
+                # A server at fault may have kept it all the same: that is looked for.
+                code = getattr(error.__cause__, "code", 500)
+                if code < 500 or trial == TRIES:
+                    raise
+                time.sleep(trial)
+        raise AssertionError("the last trial returns or raises")
 
     def place(self) -> str:
         """Path of the comments."""
@@ -126,7 +139,8 @@ class GitHub(Forge):
                 event = json.load(file)
         except (OSError, ValueError) as error:
             raise CannotComment(f"cannot read the event in GITHUB_EVENT_PATH: {error}") from error
-        return (event.get("pull_request") or {}).get("number")
+        pull_request = event.get("pull_request") if isinstance(event, dict) else None
+        return pull_request.get("number") if isinstance(pull_request, dict) else None
 
     def place(self):
         return f"/repos/{self.repository}/issues/{self.number}/comments"
@@ -151,7 +165,7 @@ class GitLab(Forge):
     right = "the scope `api`, and the role Reporter or more"
 
     def __init__(self, variables, number: int):
-        token = required(variables, "TRAINMARK_GITLAB_TOKEN")
+        token = required(variables, "GITLAB_TOKEN")
         super().__init__(required(variables, "CI_API_V4_URL"), {"PRIVATE-TOKEN": token})
         project = urllib.parse.quote(required(variables, "CI_PROJECT_ID"), safe="")
         self.notes = f"/projects/{project}/merge_requests/{number}/notes"
@@ -189,7 +203,9 @@ def fitted(text: str, longest: int) -> str:
         return text
     end = "\n\n*The rest does not fit a comment; the job's files have all of it.*\n"
     kept = text[: longest - len(end)]
-    return kept[: kept.rfind("\n")] + end
+    # The marker is a line, and a comment is more than that.
+    lines = kept.rfind("\n")
+    return (kept[:lines] if lines > longest // 2 else kept) + end
 
 
 def comment(file: str, name: str, variables) -> str:

@@ -20,19 +20,24 @@ shift
 mkdir -p "$folder/runs"
 folder=$(cd "$folder" && pwd)
 
+# What an earlier comparison has left must not stand for this one.
+rm -f "$folder"/comment.md "$folder"/bencher.json "$folder"/gh-benchmark.json "$folder"/runs/latest
+split=$(xargs -n 1 printf '%s\n' <<<"${TRAINMARK_ARGUMENTS:-}") || {
+    echo "error: TRAINMARK_ARGUMENTS has a quote without its other half" >&2
+    exit 2
+}
+words=()
+while IFS= read -r word; do [ -z "$word" ] || words+=("$word"); done <<<"$split"
+
 program=${TRAINMARK_PROGRAM:-}
 if [ -z "$program" ]; then
     cargo build --quiet --locked --manifest-path "$here/Cargo.toml" --package trainmark
     program=${CARGO_TARGET_DIR:-$here/target}/debug/trainmark
 fi
 
-# A quote without its other half ends this here.
-split=$(xargs -n 1 printf '%s\n' <<<"${TRAINMARK_ARGUMENTS:-}")
-words=()
-while IFS= read -r word; do [ -z "$word" ] || words+=("$word"); done <<<"$split"
-
-# What an earlier comparison has left must not stand for this one.
-rm -f "$folder"/comment.md "$folder"/bencher.json "$folder"/gh-benchmark.json "$folder"/runs/latest
+# A benchmark records what variables it was run with, and the backends run a stranger's code.
+unset GITHUB_TOKEN GITLAB_TOKEN TRAINMARK_PROGRAM TRAINMARK_ARGUMENTS TRAINMARK_BASE TRAINMARK_HEAD \
+    TRAINMARK_FAIL_ON TRAINMARK_BUDGET TRAINMARK_FOLDER
 status=0
 { "$program" bench "${words[@]}" "$@" --out "$folder/runs" 2>&1 >&3 | tee "$folder/log.txt" >&2; } 3>&1 || status=$?
 
@@ -47,6 +52,8 @@ else
     printf '## trainmark\n\nNothing was timed.\n' >"$folder/comment.md"
 fi
 # What became of the check, or why there was none, stands on standard error alone.
-check=$(grep -E '^(passed|failed|not judged|error): ' "$folder/log.txt" | sed 's/^/    /' || true)
+# An error goes on to the next empty line.
+check=$(awk '/^(passed|failed|not judged|not decided|error): / { told = 1 } /^$/ { told = 0 } told { print "    " $0 }' \
+    "$folder/log.txt")
 [ -z "$check" ] || printf '\n%s\n' "$check" >>"$folder/comment.md"
 exit "$status"

@@ -29,7 +29,14 @@ class Forge:
                 url = urlsplit(self.path)
                 forge.requests.append((self.command, url.path))
                 if forge.failures:
-                    return self.send_error(forge.failures.pop(0))
+                    failure = forge.failures.pop(0)
+                    if failure == "kept" and self.command != "POST":
+                        forge.failures.insert(0, failure)
+                    elif failure == "kept":
+                        forge.add(content["body"], me)
+                        return self.send_error(502)
+                    else:
+                        return self.send_error(failure)
                 if url.path == "/user":
                     if user_refused:
                         return self.send_error(user_refused)
@@ -103,7 +110,7 @@ class Comments(unittest.TestCase):
     def gitlab(self, forge):
         return {
             "GITLAB_CI": "true", "CI_API_V4_URL": forge.address, "CI_PROJECT_ID": "3",
-            "CI_MERGE_REQUEST_IID": "7", "TRAINMARK_GITLAB_TOKEN": "secret",
+            "CI_MERGE_REQUEST_IID": "7", "GITLAB_TOKEN": "secret",
         }
 
     def test_github_gets_one_comment_that_is_updated(self):
@@ -143,6 +150,19 @@ class Comments(unittest.TestCase):
         forge = self.forge("user", "me", failures=[502])
         self.assertEqual(self.comment(self.github(forge)).stdout, "left a comment\n")
 
+    def test_a_comment_that_was_kept_all_the_same_is_not_left_twice(self):
+        forge = self.forge("user", "me", failures=["kept"])
+        self.assertEqual(self.comment(self.github(forge)).stdout, "left a comment\n")
+        self.assertEqual([one["body"] for one in forge.comments], [MARKER + "as fast\n"])
+
+    def test_answers_of_another_shape_are_no_traceback(self):
+        forge = self.forge("user", "me")
+        forge.comments = [{"id": 1, "body": None, "user": None}]
+        self.assertEqual(self.comment(self.github(forge)).stdout, "left a comment\n")
+        forge.comments = ["text"]
+        self.assertIn("answers with no list of comments", self.comment(self.github(forge)).stderr)
+        self.assertEqual(self.comment(self.github(forge, [])).stdout, "no pull request, so no comment\n")
+
     def test_a_refusal_says_what_the_token_needs(self):
         forge = self.forge("user", "me", failures=[401])
         done = self.comment(self.github(forge))
@@ -173,6 +193,9 @@ class Comments(unittest.TestCase):
         [body] = [one["body"] for one in forge.comments]
         self.assertLessEqual(len(body), 65_536)
         self.assertIn("a line of it\n\n*The rest does not fit", body)
+        self.file.write_text("x" * 200_000, encoding="utf-8")
+        self.assertEqual(self.comment(self.github(forge)).returncode, 0)
+        self.assertGreater(len(forge.comments[0]["body"]), 60_000, "one line, cut")
 
 
 if __name__ == "__main__":

@@ -72,6 +72,8 @@ const OF_NO_EFFECT: [&str; 13] = [
     "TRAINMARK_RUSTC",
     "TRAINMARK_TEST_MARKER",
 ];
+/// Parts of names whose values are nobody's business; reports are published.
+const SECRETS: [&str; 5] = ["CREDENTIAL", "PASSWORD", "PRIVATE_KEY", "SECRET", "TOKEN"];
 /// Longest value that is kept, in characters.
 const LONGEST: usize = 500;
 
@@ -106,7 +108,8 @@ fn matters(name: &str) -> bool {
     let is_read = PREFIXES.iter().any(|prefix| name.starts_with(prefix))
         || NAMES.contains(&name)
         || build::is_heeded(name);
-    is_read && !OF_NO_EFFECT.contains(&name) && !Threads::sets(name)
+    let is_secret = SECRETS.iter().any(|part| name.contains(part));
+    is_read && !is_secret && !OF_NO_EFFECT.contains(&name) && !Threads::sets(name)
 }
 
 #[cfg(test)]
@@ -126,6 +129,8 @@ mod tests {
             ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0"),
             ("HOME", "/home/me"),
             ("PASSWORD", "secret"),
+            ("TRAINMARK_GITLAB_TOKEN", "secret"),
+            ("PYTORCH_SECRET_KEY", "secret"),
             ("CARGO_PKG_NAME", "trainmark"),
             ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
             ("RUSTFLAGS", "-C target-cpu=native"),

@@ -52,7 +52,7 @@ pub struct Check<'h> {
     pub undecided: Vec<Slowdown<'h>>,
     /// Series that are too short.
     pub not_judged: Vec<&'h Series>,
-    /// Series without a point in the time that is looked at.
+    /// Series without a point in the last [`WINDOW`] runs on their machine.
     pub ended: Vec<&'h Series>,
     /// Series that could be judged.
     pub judged: usize,
@@ -67,8 +67,9 @@ impl<'h> Check<'h> {
         let (not_judged, ended) = (Vec::new(), Vec::new());
         let mut check = Self { history, limit, slower, undecided, not_judged, ended, judged: 0 };
         for series in &history.series {
-            let begin = since.map_or_else(|| recent(history, series), |since| since.unix_time);
-            if series.points.last().is_none_or(|last| last.unix_time < begin) {
+            let recent = recent(history, series);
+            let begin = since.map_or(recent, |since| since.unix_time);
+            if series.points.last().is_none_or(|last| last.unix_time < recent) {
                 check.ended.push(series);
                 continue;
             }

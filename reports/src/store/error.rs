@@ -124,7 +124,7 @@ pub enum StoreError {
         cause: String,
     },
     /// A document of times is asked for of a run that has none.
-    #[error("no number for a dashboard in {run}: {why}; see its failures with `trainmark report {run}`")]
+    #[error("no number for a dashboard in {run}: {why}; its report has the reasons")]
     NothingTimed {
         /// The run.
         run: String,
