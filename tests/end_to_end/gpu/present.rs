@@ -134,7 +134,7 @@ fn a_device_that_is_not_there_is_refused_with_those_that_are() {
     let repository = repository(2);
     for (arguments, wanted) in [
         (&["bench", "all", "--device", "cuda:7"] as &[&str], "cuda:7"),
-        (&["check", "hostile@cuda:x"], "cuda:x"),
+        (&["check", "hostile@cuda:9"], "cuda:9"),
     ] {
         let Some(run) = with_gpus(repository.invoke(arguments.iter().copied()).args(&QUICK[..4])) else {
             return;
@@ -146,6 +146,13 @@ fn a_device_that_is_not_there_is_refused_with_those_that_are() {
             )
         );
     }
+    let Some(run) = with_gpus(repository.invoke(["check", "hostile@cuda:x"]).args(&QUICK[..4])) else {
+        return;
+    };
+    assert_eq!(
+        run.run().refusal(),
+        "error: cuda:x is no device: its number has digits alone, as in cuda:0\n"
+    );
     assert!(!repository.path().join("target").exists(), "something was built");
 }
 
