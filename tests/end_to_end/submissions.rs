@@ -22,6 +22,12 @@ fn verify(run: &Path) -> Finished {
     invoke(["verify"]).args([run]).run()
 }
 
+/// The SHA-256 of the record that is told.
+fn record_hash(told: &str) -> String {
+    let hash = told.lines().find_map(|line| line.strip_prefix("record  SHA-256 "));
+    hash.expect("a line of the record's hash").to_owned()
+}
+
 #[test]
 fn a_run_is_packed_without_places_verified_and_found_out_when_it_is_edited() {
     let parent = tempfile::tempdir().unwrap();
@@ -30,12 +36,16 @@ fn a_run_is_packed_without_places_verified_and_found_out_when_it_is_edited() {
     let paths = told.lines().filter(|line| line.contains(" failed ")).collect::<Vec<_>>();
     assert!(paths.len() == 1 && paths[0].contains(", line 1 names a private path"), "{told}");
 
+    let own = record_hash(&told);
     let (finished, packed) = pack(&run, parent.path());
     assert!(finished.stdout.contains("left out: request.json: "), "{}", finished.stdout);
     let told = verify(&packed).expect(0).stdout;
     assert!(told.ends_with(".tar.gz: nothing speaks against it\n"), "{told}");
+    let hash = record_hash(&told);
+    assert!(hash != own && finished.stdout.contains(&hash), "{hash}: {}", finished.stdout);
     let json = invoke(["verify", "--format", "json"]).args([&packed]).run().expect(0).stdout;
     let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["record_sha256"], hash);
     assert_eq!((&json["kind"], &json["passed"]), (&"verification".into(), &true.into()));
 
     edits_are_found(&run, parent.path());

@@ -48,6 +48,9 @@ fn told(packed: &Packed) -> String {
         "{} replaced\n",
         units::count(*replaced, "name or path").replace("name or paths", "names or paths")
     );
+    if let Some(hash) = contents.record_hash() {
+        text += &format!("record  SHA-256 {hash}\n");
+    }
     for line in &manifest.left_out {
         text += &format!("left out: {line}\n");
     }

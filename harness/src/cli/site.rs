@@ -18,9 +18,12 @@ pub(super) fn run(arguments: &SiteArguments) -> anyhow::Result<i32> {
         defects: &defects,
         unix_time: crate::bench::unix_time(),
     };
-    let Written { shown, refused, first, pages } = write(&arguments.dir, &arguments.out, &making)?;
+    let Written { shown, refused, first, pages, unmet } = write(&arguments.dir, &arguments.out, &making)?;
     for (run, reason) in &refused {
         say!("not shown  {run}: {reason}");
+    }
+    for line in &unmet {
+        say!("{line}");
     }
     say!("{shown} of {} shown, {pages} pages", crate::units::count(shown + refused.len(), "run"));
     say!("site  {}", first.display());

@@ -20,6 +20,13 @@ use crate::table::{self, Table, Value};
 /// The file of medians, which a reader opens first.
 pub const SUMMARY: &str = "summary.csv";
 
+const EPOCHS: &str = "epochs.csv";
+const RUNS: &str = "runs.csv";
+const REPEATS: &str = "repeats.csv";
+const OPERATIONS: &str = "operations.csv";
+/// Every CSV file that a run folder may have.
+pub(crate) const FILES: [&str; 5] = [EPOCHS, RUNS, SUMMARY, REPEATS, OPERATIONS];
+
 /// Name and content of every CSV file of a run folder.
 ///
 /// # Errors
@@ -28,13 +35,12 @@ pub fn files(
     record: &Record,
     of_run: Option<&RunOperations>,
 ) -> Result<Vec<(&'static str, String)>, StoreError> {
-    let mut files =
-        vec![("epochs.csv", epochs(record)?), ("runs.csv", runs(record)?), (SUMMARY, summary(record)?)];
+    let mut files = vec![(EPOCHS, epochs(record)?), (RUNS, runs(record)?), (SUMMARY, summary(record)?)];
     if record.repeats().next().is_some() {
-        files.push(("repeats.csv", text(&table::repeats(record))?));
+        files.push((REPEATS, text(&table::repeats(record))?));
     }
     if let Some(operations) = of_run.and_then(|of_run| of_run.operations.as_ref()) {
-        files.push(("operations.csv", text(&table::operations(record, operations))?));
+        files.push((OPERATIONS, text(&table::operations(record, operations))?));
     }
     Ok(files)
 }

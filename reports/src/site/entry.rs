@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 
 use super::{Making, RUNS};
 use crate::record::Record;
-use crate::store;
+use crate::store::{self, EVENTS_FILE};
 use crate::submission::{Contents, Finding, Submission};
 
 /// A run that is shown.
 pub(super) struct Entry {
     pub(super) run_id: String,
+    /// Where it was found, below the folder of the runs.
+    pub(super) source: PathBuf,
+    /// SHA-256 of its record as it is published.
+    pub(super) record_hash: String,
     pub(super) record: Record,
     /// What its verification has found.
     pub(super) findings: Vec<Finding>,
@@ -20,26 +24,34 @@ pub(super) struct Entry {
     pub(super) is_own: bool,
 }
 
+impl Entry {
+    pub(super) fn unix_time(&self) -> f64 {
+        self.record.started.unix_time
+    }
+}
+
+/// A run of which no check has failed, with what would be published of it.
+pub(super) struct Verified {
+    findings: Vec<Finding>,
+    contents: Contents,
+    /// SHA-256 of its record as it was handed in.
+    own_hash: String,
+}
+
 /// The check that a run folder need not pass: what it finds is left out of what is published.
 const NAMES: &str = "names";
 
-impl Entry {
-    /// Verifies a run, and writes what is published of it into the site.
+impl Verified {
+    /// Verifies a run.
     ///
     /// # Errors
     /// Why it is not shown, in one line.
-    pub(super) fn publish(
-        dir: &Path,
-        source: &Path,
-        out: &Path,
-        making: &Making<'_>,
-        others: &[Self],
-    ) -> Result<Self, String> {
+    pub(super) fn of(dir: &Path, source: &Path, making: &Making<'_>) -> Result<Self, String> {
         let path = dir.join(source);
         let told = |error: String| error.replace(&format!("{}/", dir.display()), "");
         let submission = Submission::open(&path).map_err(|error| told(error.to_string()))?;
         let mut findings = (making.verify)(&submission);
-        if submission.manifest().is_none() {
+        if !submission.is_pack() {
             findings.retain(|finding| finding.check != NAMES);
         }
         if let Some(failed) = findings.iter().find(|finding| finding.is_failure()) {
@@ -47,19 +59,36 @@ impl Entry {
         }
         let contents =
             Contents::of(submission.folder(), making.anonymizer).map_err(|error| told(error.to_string()))?;
-        let run_id = contents.manifest.run_id.clone();
-        if others.iter().any(|other| other.run_id == run_id) {
-            return Err(format!("a run of the name {run_id} is shown already"));
-        }
-        let folder = out.join(RUNS).join(&run_id);
-        let files = write(&folder, &contents)
-            .map_err(|error| format!("cannot write {}: {error}", folder.display()))?;
-        let record = Record::read(&folder).map_err(|error| error.to_string())?;
-        Ok(Self { run_id, record, findings, files, is_own: false })
+        let own_hash = submission.record_hash().map_err(|error| told(error.to_string()))?;
+        Ok(Self { findings, contents, own_hash })
     }
 
-    pub(super) fn unix_time(&self) -> f64 {
-        self.record.started.unix_time
+    pub(super) fn run_id(&self) -> &str {
+        &self.contents.manifest.run_id
+    }
+
+    /// SHA-256 of its record as it would be published.
+    pub(super) fn record_hash(&self) -> &str {
+        self.contents.manifest.files.get(EVENTS_FILE).map_or("", String::as_str)
+    }
+
+    /// Whether this is the hash of its record, as it was handed in or as it would be published.
+    pub(super) fn has_hash(&self, hash: &str) -> bool {
+        [self.own_hash.as_str(), self.record_hash()].iter().any(|own| own.eq_ignore_ascii_case(hash))
+    }
+
+    /// Writes what is published of it into the site.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub(super) fn publish(self, source: &Path, out: &Path, is_own: bool) -> Result<Entry, String> {
+        let (run_id, record_hash) = (self.run_id().to_owned(), self.record_hash().to_owned());
+        let folder = out.join(RUNS).join(&run_id);
+        let files = write(&folder, &self.contents)
+            .map_err(|error| format!("cannot write {}: {error}", folder.display()))?;
+        let record = Record::read(&folder).map_err(|error| error.to_string())?;
+        let (source, findings) = (source.to_path_buf(), self.findings);
+        Ok(Entry { run_id, source, record_hash, record, findings, files, is_own })
     }
 }
 

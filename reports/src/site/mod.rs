@@ -10,6 +10,7 @@ mod level;
 mod number;
 mod pages;
 mod rows;
+mod selection;
 mod settings;
 mod sources;
 #[cfg(test)]
@@ -22,8 +23,9 @@ use std::path::{Path, PathBuf};
 use crate::files;
 use crate::store::StoreError;
 use crate::submission::{Anonymizer, Finding, Submission};
-use entry::Entry;
+use entry::Verified;
 use pages::Pages;
+use selection::Selection;
 use settings::Settings;
 
 /// First page of a site.
@@ -58,6 +60,8 @@ pub struct Written {
     pub shown: usize,
     /// Runs that are not, by their places in the folder, and why.
     pub refused: Vec<(String, String)>,
+    /// Runs that the maintainers list and that are not shown, a line for each.
+    pub unmet: Vec<String>,
 }
 
 /// A site could not be made.
@@ -92,28 +96,31 @@ pub fn write(dir: &Path, out: &Path, making: &Making<'_>) -> Result<Written, Sit
     let settings = Settings::read(dir)?;
     let found = sources::find(dir)?;
     clear(out)?;
-    let mut refused = found.unreadable;
-    let mut entries: Vec<Entry> = Vec::new();
+    let mut selection = Selection::new(&settings, out, found.unreadable);
     for source in found.sources {
-        match Entry::publish(dir, &source, out, making, &entries) {
-            Ok(entry) => entries.push(Entry { is_own: settings.lists(&entry.run_id), ..entry }),
-            Err(reason) => refused.push((source.display().to_string(), reason)),
-        }
+        selection.take(&source, Verified::of(dir, &source, making));
     }
+    let unmet = selection.unmet();
+    let Selection { mut entries, mut refused, .. } = selection;
     refused.sort();
     entries.sort_by(|a, b| b.unix_time().total_cmp(&a.unix_time()));
     let pages = Pages { entries: &entries, refused: &refused, settings: &settings, making };
     let written = pages.write(out)?;
-    Ok(Written { first: out.join(FILE), pages: written + entries.len(), shown: entries.len(), refused })
+    let (first, pages, shown) = (out.join(FILE), written + entries.len(), entries.len());
+    Ok(Written { first, pages, shown, refused, unmet })
+}
+
+/// Whether a folder is what [`write`] has made.
+fn is_site(folder: &Path) -> bool {
+    let page = files::read(&folder.join(FILE), files::RECORD_LIMIT);
+    page.is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(GENERATOR))
 }
 
 /// Makes the folder, or takes away an earlier site's pages.
 fn clear(out: &Path) -> Result<(), SiteError> {
     fs::create_dir_all(out).map_err(|cause| StoreError::io("create", out, cause))?;
     let is_empty = crate::store::entries(out)?.is_empty();
-    let page = files::read(&out.join(FILE), files::RECORD_LIMIT);
-    let is_site = page.is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(GENERATOR));
-    if !is_empty && !is_site {
+    if !is_empty && !is_site(out) {
         return Err(SiteError::Foreign { path: out.to_path_buf() });
     }
     for folder in [RUNS, FRAMEWORKS].map(|name| out.join(name)) {

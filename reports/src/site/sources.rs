@@ -1,5 +1,6 @@
 //! The run folders and packs below a folder.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::collection::Collection;
@@ -14,16 +15,27 @@ pub(super) struct Sources {
     pub(super) unreadable: Vec<(String, String)>,
 }
 
-/// Looks below a folder. Links are not followed, and what is hidden is passed over.
+/// Looks below a folder. Links are not followed, and what is hidden or a site has written is passed over.
+/// A run that lies there twice is told twice: which of them is shown, their records decide.
 pub(super) fn find(dir: &Path) -> Result<Sources, StoreError> {
     let collection = Collection::read_with(dir, drop)?;
     let mut sources: Vec<PathBuf> = collection.runs.into_iter().map(|run| run.path).collect();
+    sources.extend(collection.copies.into_iter().map(|(path, _)| path));
     packs(dir, Path::new(""), &mut sources)?;
-    let told = |path: PathBuf| path.display().to_string();
-    let unreadable = collection.unreadable.into_iter().map(|(path, reason)| (told(path), reason));
-    let copies = collection.copies.into_iter();
-    let copies = copies.map(|(path, of)| (told(path), format!("the same run as {}", of.display())));
-    Ok(Sources { sources, unreadable: unreadable.chain(copies).collect() })
+    let mut sites = BTreeMap::new();
+    sources.retain(|path| !is_of_site(dir, path, &mut sites));
+    let mut unreadable = collection.unreadable;
+    unreadable.retain(|(path, _)| !is_of_site(dir, path, &mut sites));
+    let unreadable = unreadable.into_iter().map(|(path, reason)| (path.display().to_string(), reason));
+    Ok(Sources { sources, unreadable: unreadable.collect() })
+}
+
+/// Whether a folder above is a site, whose runs are copies of others. `known` are those that were looked at.
+fn is_of_site(dir: &Path, path: &Path, known: &mut BTreeMap<PathBuf, bool>) -> bool {
+    let above = path.ancestors().skip(1).filter(|above| *above != Path::new(""));
+    above
+        .into_iter()
+        .any(|above| *known.entry(above.to_path_buf()).or_insert_with(|| super::is_site(&dir.join(above))))
 }
 
 fn packs(dir: &Path, below: &Path, found: &mut Vec<PathBuf>) -> Result<(), StoreError> {

@@ -68,6 +68,15 @@ fn text(out: &Path, name: &str) -> String {
     fs::read_to_string(out.join(name)).unwrap()
 }
 
+fn record_hash(run: &Path) -> String {
+    Submission::open(run).unwrap().record_hash().unwrap()
+}
+
+fn maintainers(dir: &Path, runs: &[(&str, &str)]) {
+    let lines = runs.iter().map(|(run, hash)| format!("{run} = \"{hash}\"\n")).collect::<String>();
+    fs::write(dir.join("site.toml"), format!("[maintainers]\n{lines}")).unwrap();
+}
+
 /// The rows of a page's tables, without markup.
 fn rows(page: &str) -> String {
     let (_, main) = page.split_once("<main id=\"main\">").unwrap();
@@ -96,11 +105,15 @@ fn levels_versions_and_what_is_not_shown() {
     let lines = fs::read_to_string(edited.join("events.jsonl")).unwrap();
     fs::write(edited.join("events.jsonl"), lines.replacen("\"seconds\":", "\"seconds\":1", 1)).unwrap();
     fs::rename(edited, dir.path().join("edited")).unwrap();
-    fs::write(dir.path().join("site.toml"), "maintainers = [\"newer\"]\n").unwrap();
+    maintainers(
+        dir.path(),
+        &[("newer", &record_hash(&dir.path().join("newer"))), ("gone", &"ab".repeat(32))],
+    );
     let out = parent.path().join("out");
     let anonymizer = anonymizer();
     let written = write(dir.path(), &out, &making(&anonymizer)).unwrap();
     assert_eq!((written.shown, written.pages), (3, 10));
+    assert_eq!(written.unmet, ["site.toml lists gone, and its record abababababab… is not shown"]);
     insta::assert_snapshot!("index", rows(&text(&out, "index.html")));
     insta::assert_snapshot!("framework", rows(&text(&out, "frameworks/tch.html")));
     insta::assert_snapshot!("run", rows(&text(&out, "runs/server/index.html")));
@@ -131,10 +144,53 @@ fn a_pack_is_shown_as_its_run_is_and_nothing_of_its_own_pages() {
     assert!(text(&out, "index.html").contains("self-reported"));
     fs::rename(&own, dir.path().join("folder")).unwrap();
     let written = write(dir.path(), &out, &making(&anonymizer)).unwrap();
-    assert_eq!(
-        written.refused,
-        [("sent.tar.gz".to_owned(), "a run of the name sent is shown already".to_owned())]
-    );
+    assert_eq!(written.refused, [("sent.tar.gz".to_owned(), "the same run as folder".to_owned())]);
+}
+
+#[test]
+fn a_name_is_anybodys_to_give() {
+    let (dir, parent) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let own = run(dir.path(), "mine", laptop, 1.0, "tch 0.24.0");
+    fs::rename(own, dir.path().join("b")).unwrap();
+    let own = dir.path().join("b");
+    let forged = run(dir.path(), "mine", server, 0.5, "tch 0.24.0");
+    fs::rename(forged, dir.path().join("a")).unwrap();
+    let anonymizer = anonymizer();
+    let out = parent.path().join("out");
+    let made = || {
+        let Written { shown, refused, .. } = write(dir.path(), &out, &making(&anonymizer)).unwrap();
+        (shown, refused.iter().map(|(run, reason)| format!("{run}: {reason}")).collect::<Vec<_>>().join("\n"))
+    };
+    let both = "there are different records of the name mine: none of them is shown";
+    assert_eq!(made(), (0, format!("a: {both}\nb: {both}")));
+    assert!(!out.join("runs/mine").exists());
+    // The same beginning and processor, and another number.
+    let copy = run(dir.path(), "mine", laptop, 0.5, "tch 0.24.0");
+    fs::remove_dir_all(dir.path().join("a")).unwrap();
+    fs::rename(copy, dir.path().join("a")).unwrap();
+    assert_eq!(made(), (0, format!("a: {both}\nb: {both}")));
+
+    maintainers(dir.path(), &[("mine", &record_hash(&own))]);
+    assert_eq!(made(), (1, "a: mine is a run of the maintainers, and this is another record".to_owned()));
+    assert!(text(&out, "index.html").contains("run by the maintainers"));
+    // The hash of its pack is as good.
+    let packed = crate::submission::pack(&own, dir.path(), &anonymizer).unwrap();
+    let hash = packed.contents.record_hash().unwrap().to_owned();
+    fs::remove_dir_all(dir.path().join("a")).unwrap();
+    maintainers(dir.path(), &[("mine", &hash)]);
+    assert_eq!(made(), (1, "mine.tar.gz: the same run as b".to_owned()));
+}
+
+#[test]
+fn a_site_among_the_runs_is_no_source() {
+    let dir = tempfile::tempdir().unwrap();
+    run(dir.path(), "mine", laptop, 1.0, "tch 0.24.0");
+    let anonymizer = anonymizer();
+    let made = || write(dir.path(), &dir.path().join("a/public"), &making(&anonymizer)).unwrap();
+    for _ in 0..2 {
+        let Written { shown, refused, .. } = made();
+        assert_eq!((shown, refused), (1, Vec::new()));
+    }
 }
 
 #[test]
@@ -154,6 +210,17 @@ fn what_cannot_be_used_is_refused() {
         told.contains("/site.toml: unknown field `maintainer`, expected `title` or `maintainers`"),
         "{told}"
     );
+    for (line, expected) in [
+        ("maintainers = [\"a\"]", "/site.toml: names alone do not tell which runs are the maintainers'"),
+        (
+            "[maintainers]\na = \"ab\"",
+            "/site.toml: that of a is no SHA-256: under `[maintainers]` write NAME",
+        ),
+    ] {
+        fs::write(dir.path().join("site.toml"), line).unwrap();
+        let told = refusal(dir.path(), &parent.path().join("out"));
+        assert!(told.contains(expected), "{told}");
+    }
     assert!(!parent.path().join("out").exists(), "nothing is begun");
     fs::remove_file(dir.path().join("site.toml")).unwrap();
     let written = write(dir.path(), &parent.path().join("out"), &making(&anonymizer)).unwrap();

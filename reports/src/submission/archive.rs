@@ -8,10 +8,15 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
+use super::excerpt;
 use crate::files::RECORD_LIMIT;
 
 /// Files that are read of one pack at most.
 const MOST_FILES: usize = 20_000;
+
+/// Longest path of a file, and longest part of one, in bytes, that are unpacked.
+const LONGEST_NAME: usize = 1024;
+const LONGEST_PART: usize = 255;
 
 /// The bytes of an archive of these files, all below one folder. The same files give the same bytes: it
 /// names no user, group or time.
@@ -43,8 +48,10 @@ pub(super) fn read(packed: impl Read) -> io::Result<BTreeMap<String, Vec<u8>>> {
             continue;
         }
         let name = name_of(&path).filter(|_| entry.header().entry_type().is_file());
-        let name =
-            name.ok_or_else(|| other(format!("{} is no plain file below one folder", path.display())))?;
+        let name = name.ok_or_else(|| {
+            let name = excerpt(&path.to_string_lossy());
+            other(format!("{name} is no plain file below one folder"))
+        })?;
         left = left
             .checked_sub(entry.size())
             .ok_or_else(|| other(format!("it holds more than {RECORD_LIMIT} bytes")))?;
@@ -65,7 +72,8 @@ fn name_of(path: &Path) -> Option<String> {
     });
     parts.next()??;
     let name = parts.collect::<Option<Vec<&str>>>()?.join("/");
-    (!name.is_empty()).then_some(name)
+    let is_short = name.len() <= LONGEST_NAME && name.split('/').all(|part| part.len() <= LONGEST_PART);
+    (!name.is_empty() && is_short).then_some(name)
 }
 
 fn other(why: String) -> io::Error {
@@ -110,6 +118,12 @@ mod unit_tests {
             let error = read(&packed(path, kind)[..]).unwrap_err().to_string();
             assert!(error.ends_with(" is no plain file below one folder"), "{error}");
         }
+        let mut long = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        let mut header = tar::Header::new_gnu();
+        header.set_size(0);
+        long.append_data(&mut header, format!("run/{}", "a".repeat(5000)), io::empty()).unwrap();
+        let error = read(&long.into_inner().unwrap().finish().unwrap()[..]).unwrap_err().to_string();
+        assert!(error.len() < 120 && error.ends_with("… is no plain file below one folder"), "{error}");
         assert!(read(&packed("run/a", EntryType::Regular)[..]).is_ok());
         assert!(read(&b"no archive"[..]).is_err());
     }

@@ -76,20 +76,26 @@ pub fn findings_grid(title: &str, findings: &[Finding]) -> Grid {
     Grid { title: title.to_owned(), header, rows: findings.iter().map(row).collect() }
 }
 
-/// All of them for a program.
+/// All of them for a program, with the SHA-256 of the record that they are of.
 ///
 /// # Errors
 /// When they cannot be encoded, which is a bug.
-pub fn findings_json(run: &str, findings: &[Finding]) -> serde_json::Result<String> {
+pub fn findings_json(
+    run: &str,
+    record_hash: Option<&str>,
+    findings: &[Finding],
+) -> serde_json::Result<String> {
     #[derive(Serialize)]
     struct Document<'a> {
         kind: &'static str,
         schema: u32,
         run: &'a str,
+        record_sha256: Option<&'a str>,
         passed: bool,
         checks: &'a [Finding],
     }
     let passed = !findings.iter().any(Finding::is_failure);
     let schema = crate::record::SCHEMA;
-    serde_json::to_string_pretty(&Document { kind: "verification", schema, run, passed, checks: findings })
+    let (kind, record_sha256) = ("verification", record_hash);
+    serde_json::to_string_pretty(&Document { kind, schema, run, record_sha256, passed, checks: findings })
 }

@@ -27,6 +27,11 @@ impl Manifest {
     pub const SCHEMA: u32 = 1;
 }
 
+/// Whether a text is a SHA-256 in hexadecimal digits.
+pub(crate) fn is_sha256(hash: &str) -> bool {
+    hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// SHA-256 in hexadecimal digits.
 pub(super) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()

@@ -16,6 +16,7 @@ pub use anonymous::{Anonymizer, private_paths};
 pub use checks::checks;
 pub use finding::{Finding, Verdict, findings_grid, findings_json};
 pub use manifest::Manifest;
+pub(crate) use manifest::is_sha256;
 pub use open::Submission;
 pub use pack::{Contents, Packed, pack};
 
@@ -23,6 +24,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::store::StoreError;
+
+/// The beginning of a name that somebody else has written, without what a terminal would obey.
+fn excerpt(name: &str) -> String {
+    const LONGEST: usize = 60;
+    let plain = name.chars().map(|c| if c.is_control() { '?' } else { c });
+    let text: String = plain.take(LONGEST).collect();
+    if name.chars().nth(LONGEST).is_some() { text + "…" } else { text }
+}
 
 /// A run could not be packed, or a pack could not be opened.
 #[derive(Debug, thiserror::Error)]

@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::manifest::Manifest;
+use super::manifest::{Manifest, sha256};
 use super::{SubmissionError, archive};
 use crate::files;
+use crate::store::EVENTS_FILE;
 
 /// A run folder to look at, unpacked where it came as a pack.
 #[derive(Debug)]
 pub struct Submission {
     folder: PathBuf,
-    /// Removed with this.
-    _unpacked: Option<TempDir>,
+    /// Of a pack; removed with this.
+    unpacked: Option<TempDir>,
     /// What the pack says that it holds; `None` of a run folder that is no unpacked pack.
     manifest: Option<Result<Manifest, String>>,
 }
@@ -54,12 +55,28 @@ impl Submission {
             serde_json::from_slice(&bytes.map_err(|error| error.to_string())?)
                 .map_err(|error| error.to_string())
         });
-        Self { folder, _unpacked: unpacked, manifest }
+        Self { folder, unpacked, manifest }
     }
 
     /// The run folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Whether it came as a pack, or says that it was one.
+    pub fn is_pack(&self) -> bool {
+        self.unpacked.is_some() || self.manifest.is_some()
+    }
+
+    /// SHA-256 of its record, in hexadecimal digits, by which it is known from others of its name.
+    ///
+    /// # Errors
+    /// Where the record cannot be read.
+    pub fn record_hash(&self) -> Result<String, SubmissionError> {
+        let bytes = files::read_within(&self.folder, EVENTS_FILE, files::RECORD_LIMIT);
+        let bytes =
+            bytes.map_err(|cause| SubmissionError::io("read", &self.folder.join(EVENTS_FILE), cause))?;
+        Ok(sha256(&bytes))
     }
 
     /// What the pack says that it holds, or why that cannot be read; `None` where it says nothing.

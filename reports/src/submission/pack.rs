@@ -73,6 +73,17 @@ impl Contents {
         Ok(Self { manifest, files, replaced })
     }
 
+    /// Whether a file of this name is ever in a pack.
+    pub(super) fn may_hold(name: &str) -> bool {
+        let made = [EVENTS_FILE, Manifest::FILE, store::ENVIRONMENT_FILE, html::FILE, operations::FILE];
+        made.contains(&name) || csv::FILES.contains(&name) || store::is_log(name)
+    }
+
+    /// SHA-256 of the record, in hexadecimal digits, by which it is known from others of its name.
+    pub fn record_hash(&self) -> Option<&str> {
+        self.manifest.files.get(EVENTS_FILE).map(String::as_str)
+    }
+
     /// The name of their pack.
     pub fn file_name(&self) -> String {
         format!("{}.tar.gz", self.manifest.run_id)

@@ -168,6 +168,21 @@ fn what_was_changed_by_hand_is_found() {
     insta::assert_snapshot!(told.join("\n"));
 }
 
+/// A pack by somebody who makes it by hand: with further files, each with its hash, and this manifest or none.
+fn repacked(parent: &Path, of: &Contents, manifest: Option<&Manifest>, more: &[(&str, &str)]) -> PathBuf {
+    let mut files = of.files.clone();
+    files.extend(more.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())));
+    let manifest = manifest.map(|manifest| {
+        let hashes = files.iter().map(|(name, bytes)| (name.clone(), manifest::sha256(bytes)));
+        serde_json::to_vec(&Manifest { files: hashes.collect(), ..manifest.clone() }).unwrap()
+    });
+    files.extend(manifest.map(|manifest| (Manifest::FILE.to_owned(), manifest)));
+    let files = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+    let path = parent.join("by-hand.tar.gz");
+    fs::write(&path, archive::write("run", files).unwrap()).unwrap();
+    path
+}
+
 #[test]
 fn files_that_were_changed_are_named() {
     let parent = tempfile::tempdir().unwrap();
@@ -197,6 +212,27 @@ fn files_that_were_changed_are_named() {
     let again = Submission::open(submission.folder()).unwrap();
     let finding = &checks(&again).0[0];
     assert_eq!(finding.detail, "summary.csv was changed after it was packed; and 1 more");
+    let mut manifest = packed.contents.manifest.clone();
+    for (change, expected) in [
+        (("run_id", "another"), "record: manifest.json names another run"),
+        (("schema", "2"), "files: manifest.json has schema 2, this trainmark reads 1"),
+    ] {
+        match change {
+            ("run_id", name) => manifest.run_id = name.to_owned(),
+            _ => manifest.schema = 2,
+        }
+        let changed = repacked(parent.path(), &packed.contents, Some(&manifest), &[]);
+        assert!(failures(&changed).contains(&expected.to_owned()), "{:?}", failures(&changed));
+    }
+    let bare = repacked(parent.path(), &packed.contents, None, &[]);
+    assert_eq!(failures(&bare), ["files: a pack without manifest.json: make it anew"]);
+    let more = [("run.sh", "rm"), ("operations.csv", "a\n")];
+    let more = repacked(parent.path(), &packed.contents, Some(&packed.contents.manifest), &more);
+    let told = [
+        "files: run.sh is no file that is ever packed".to_owned(),
+        "tables: operations.csv is there, and the record gives none".to_owned(),
+    ];
+    assert_eq!(failures(&more), told);
     fs::write(submission.folder().join(Manifest::FILE), "{").unwrap();
     let again = Submission::open(submission.folder()).unwrap();
     assert!(checks(&again).0[0].detail.starts_with("manifest.json: "));

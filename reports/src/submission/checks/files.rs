@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use super::super::manifest::sha256;
-use super::super::{Finding, Manifest, Submission};
+use super::super::{Contents, Finding, Manifest, Submission, excerpt};
 use super::Subject;
-use crate::files;
 use crate::number::count;
 use crate::record::SCHEMA;
 use crate::store::{self, EVENTS_FILE};
+use crate::{files, html, operations};
 
 const FILES: &str = "files";
 const RECORD: &str = "record";
@@ -17,6 +17,9 @@ const RECORD: &str = "record";
 pub(super) fn unchanged(submission: &Submission) -> Finding {
     let manifest = match submission.manifest() {
         None => {
+            if submission.is_pack() {
+                return Finding::failed(FILES, format!("a pack without {}: make it anew", Manifest::FILE));
+            }
             let told = "a run folder, not a pack: no hash was written of its files";
             return linked(submission)
                 .map_or_else(|| Finding::not_judged(FILES, told), |link| Finding::failed(FILES, link));
@@ -35,7 +38,24 @@ pub(super) fn unchanged(submission: &Submission) -> Finding {
     let held = names(submission.folder(), Path::new(""));
     let strange = held.iter().filter(|name| *name != Manifest::FILE && !manifest.files.contains_key(*name));
     wrong.extend(strange.map(|name| format!("{name} was put beside what was packed")));
-    Finding::of(FILES, &wrong, format!("{} as packed", count(manifest.files.len(), "file")))
+    let foreign = manifest.files.keys().filter(|name| !Contents::may_hold(name));
+    wrong.extend(foreign.map(|name| format!("{} is no file that is ever packed", excerpt(name))));
+    if manifest.schema != Manifest::SCHEMA {
+        wrong.push(format!(
+            "{} has schema {}, this trainmark reads {}",
+            Manifest::FILE,
+            manifest.schema,
+            Manifest::SCHEMA
+        ));
+    }
+    let unchecked =
+        [html::FILE, operations::FILE].into_iter().filter(|name| manifest.files.contains_key(*name));
+    let unchecked: Vec<&str> = unchecked.collect();
+    let mut told = format!("{} as packed", count(manifest.files.len(), "file"));
+    if !unchecked.is_empty() {
+        told += &format!("; not held against the record: {}", unchecked.join(", "));
+    }
+    Finding::of(FILES, &wrong, told)
 }
 
 /// A link could show any file of this machine as one of the run's.
@@ -71,6 +91,10 @@ pub(super) fn whole(subject: &Subject<'_>) -> Finding {
     }
     if record.outcome.is_none_or(|outcome| outcome == crate::record::Outcome::Interrupted) {
         wrong.push(format!("the benchmark is {}: `bench --resume` continues it", record.outcome_words()));
+    }
+    let packed = subject.submission.manifest().and_then(Result::ok);
+    if packed.is_some_and(|manifest| manifest.run_id != record.started.run_id) {
+        wrong.push(format!("{} names another run", Manifest::FILE));
     }
     let strange = record.runs.iter().find(|run| run.end.log.as_ref().is_some_and(|log| !store::is_log(log)));
     wrong.extend(strange.map(|run| format!("{} seed {}: its log is none of the run's", run.cell, run.seed)));

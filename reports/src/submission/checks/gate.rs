@@ -1,6 +1,7 @@
 //! What the gate and the checks of the runs have said, and of which libraries.
 
 use super::super::Finding;
+use super::super::manifest::is_sha256;
 use super::Subject;
 use crate::number::count;
 use crate::record::{CheckRecord, Conformance, Run, RunOutcome};
@@ -85,8 +86,4 @@ pub(super) fn libraries(subject: &Subject<'_>) -> Finding {
 
 fn counted(libraries: usize) -> String {
     if libraries == 1 { "1 library".to_owned() } else { format!("{libraries} libraries") }
-}
-
-fn is_sha256(hash: &str) -> bool {
-    hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -24,6 +24,10 @@ pub(super) fn agree(subject: &Subject<'_>) -> Finding {
         .iter()
         .filter_map(|(name, text)| Some(format!("{name}{}", difference(folder, name, text)?)))
         .collect();
+    let strange = csv::FILES
+        .into_iter()
+        .filter(|name| !made.iter().any(|(made, _)| made == name) && folder.join(name).exists());
+    wrong.extend(strange.map(|name| format!("{name} is there, and the record gives none")));
     wrong.extend(environment(subject));
     let names: Vec<&str> = made.iter().map(|(name, _)| *name).collect();
     Finding::of(
