@@ -33,6 +33,12 @@ impl Fence {
         Ok(Self { path, own: own.to_owned(), is_lost: Arc::default() })
     }
 
+    /// Whether a job, such as `12_3`, is the one that has taken a round at last.
+    pub(super) fn is_of(folder: &Path, job: &str) -> bool {
+        let owner = fs::read_to_string(folder.with_extension("owner")).unwrap_or_default();
+        owner.strip_prefix(job).is_some_and(|rest| rest.starts_with('.'))
+    }
+
     /// Whether another job has taken it. A file that cannot be read says nothing.
     fn is_lost(&self) -> bool {
         let is_other = fs::read(&self.path).is_ok_and(|owner| owner != self.own.as_bytes());
@@ -82,6 +88,8 @@ mod tests {
         first.watch(&interrupt).unwrap();
         let mut second = Fence::take(&round, "12_3.1").unwrap();
         assert!(!tell(&mut first) && tell(&mut second));
+        assert!(Fence::is_of(&round, "12_3"));
+        assert!(!Fence::is_of(&round, "12") && !Fence::is_of(&folder.path().join("4"), "12_3"));
         let began = std::time::Instant::now();
         while !interrupt.is_set() {
             assert!(began.elapsed() < Duration::from_secs(20));

@@ -12,9 +12,10 @@ use super::SlurmOptions;
 use super::follower::{self, Follower};
 use super::journal::{Journal, Submitted};
 use super::layout::Layout;
-use super::lost::{self, FRUITLESS_ALLOWED, Loss};
+use super::lost::{self, Fate, Loss};
 use super::script::{self, Kind};
 use super::slurm::{JobId, Slurm, Task};
+use super::watched::Watched;
 use crate::bench::audit::FOLDER as AUDIT_FOLDER;
 use crate::bench::event::{Happening, Sink};
 use crate::bench::request::BenchRequest;
@@ -34,19 +35,6 @@ const LOOKS: u32 = 2;
 const PAGE: Duration = Duration::from_secs(3);
 /// How long jobs that were cancelled may take to end.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A round, or a part of the audits, by what its jobs have come to.
-#[derive(Debug)]
-struct Watched {
-    follower: Follower,
-    is_over: bool,
-    /// Looks since it was seen to be alive.
-    looks: u32,
-    /// Jobs on end that brought no run to its end.
-    fruitless: u32,
-    /// Runs that had ended when the last job was submitted.
-    before: usize,
-}
 
 /// Where a benchmark on a cluster is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -328,7 +316,7 @@ impl<'h> Head<'h> {
                 self.watch_audit(number);
             }
             if let Some(watched) = self.watched.get_mut(&(kind, number)) {
-                watched.submitted();
+                watched.submitted(self.layout.printed(kind, number));
             }
         }
         self.asked = None;
@@ -346,7 +334,7 @@ impl<'h> Head<'h> {
         let tasks = slurm.tasks(&jobs)?;
         let is_alive = |(kind, number): &&(Kind, u64)| {
             let job = self.journal.last_of(*kind, *number);
-            job.and_then(|job| tasks.get(&(job, *number))).is_some_and(Task::is_alive)
+            job.and_then(|job| tasks.task(job, *number)).is_some_and(Task::is_alive)
         };
         Ok(self.watched.keys().filter(is_alive).copied().collect())
     }
@@ -374,7 +362,7 @@ impl<'h> Head<'h> {
         self.gather()?;
         let mut lost = Vec::new();
         for (number, job) in job_of {
-            let task = job.and_then(|job| tasks.get(&(job, number)));
+            let task = job.and_then(|job| tasks.task(job, number));
             let Some(watched) = self.watched.get_mut(&(kind, number)) else { continue };
             if watched.is_over || task.is_some_and(Task::is_alive) {
                 watched.looks = 0;
@@ -383,8 +371,15 @@ impl<'h> Head<'h> {
             watched.looks += 1;
             if watched.looks >= LOOKS {
                 let name = job.map_or_else(|| "its job".to_owned(), |job| format!("job {job}_{number}"));
-                let words = lost::last_words(&self.layout.output(kind.name(), number));
-                lost.push((number, Loss::of(&name, task, &words, self.layout.folder())));
+                let words = lost::last_words(&self.layout.output(kind, number));
+                let never_began =
+                    |job| tasks.knows(job) && !watched.has_begun(&self.layout, kind, number, job);
+                let fate = match (task, job) {
+                    (Some(task), _) => Fate::Ended(task),
+                    (None, Some(job)) if never_began(job) => Fate::NeverBegun,
+                    (None, _) => Fate::Forgotten,
+                };
+                lost.push((number, Loss::of(&name, fate, &words, self.layout.folder())));
             }
         }
         self.see_to(kind, lost)
@@ -428,23 +423,5 @@ impl<'h> Head<'h> {
 
     fn note(&mut self, text: &str) -> anyhow::Result<()> {
         self.sink.hear(Happening::Note(text))
-    }
-}
-
-impl Watched {
-    fn new(folder: &Path, known: usize) -> Self {
-        Self { follower: Follower::new(folder, known), is_over: false, looks: 0, fruitless: 0, before: 0 }
-    }
-
-    fn submitted(&mut self) {
-        (self.is_over, self.looks, self.follower.outcome) = (false, 0, None);
-        self.before = self.follower.ended;
-    }
-
-    /// Whether another job may be submitted: the last one has brought something to its end, or not many
-    /// before it brought nothing.
-    fn may_go_on(&mut self) -> bool {
-        self.fruitless = if self.follower.ended > self.before { 0 } else { self.fruitless + 1 };
-        self.fruitless < FRUITLESS_ALLOWED
     }
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::script::Kind;
+
 /// Folder of the records of the rounds, each a run folder.
 const ROUNDS: &str = "rounds";
 /// Folder of what is between trainmark and Slurm.
@@ -66,8 +68,21 @@ impl Layout {
     }
 
     /// What the job of a round or of a part of the audits prints.
-    pub(super) fn output(&self, kind: &str, number: u64) -> PathBuf {
-        self.of_slurm(&format!("{kind}-{number}.out"))
+    pub(super) fn output(&self, kind: Kind, number: u64) -> PathBuf {
+        self.of_slurm(&format!("{}-{number}.out", kind.name()))
+    }
+
+    /// How many bytes that is; `None` before a job has begun.
+    pub(super) fn printed(&self, kind: Kind, number: u64) -> Option<u64> {
+        fs::metadata(self.output(kind, number)).ok().map(|file| file.len())
+    }
+
+    /// The run folder of a round or of a part of the audits.
+    pub(super) fn record(&self, kind: Kind, number: u64) -> PathBuf {
+        match kind {
+            Kind::Round => self.round(number),
+            Kind::Audit => self.audit(number),
+        }
     }
 
     /// Keeps this program, so that all jobs run the same one, whatever is built meanwhile. One that is

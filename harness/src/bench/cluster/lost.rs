@@ -29,11 +29,35 @@ pub(super) struct Loss {
     pub(super) may_go_better: bool,
 }
 
+/// What Slurm says of a task that is not alive.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Fate<'t> {
+    /// It has ended.
+    Ended(&'t Task),
+    /// It is gone from an array that is still known, and has never begun: Slurm leaves out at once what
+    /// was cancelled while it waited.
+    NeverBegun,
+    /// Nothing is known of it any more.
+    Forgotten,
+}
+
 impl Loss {
-    /// What became of a task, which Slurm may no longer know, and which has said this at last.
-    pub(super) fn of(name: &str, task: Option<&Task>, last_words: &str, folder: &Path) -> Self {
-        let Some(task) = task else {
-            return Self { reason: format!("Slurm knows nothing of {name} any more"), may_go_better: true };
+    /// What became of a task, which has said this at last.
+    pub(super) fn of(name: &str, fate: Fate<'_>, last_words: &str, folder: &Path) -> Self {
+        let task = match fate {
+            Fate::Ended(task) => task,
+            Fate::NeverBegun => {
+                return Self {
+                    reason: format!("{name} was cancelled before it began"),
+                    may_go_better: false,
+                };
+            }
+            Fate::Forgotten => {
+                return Self {
+                    reason: format!("Slurm knows nothing of {name} any more"),
+                    may_go_better: true,
+                };
+            }
         };
         let on = if task.node.is_empty() { String::new() } else { format!(" on {}", task.node) };
         let said = if last_words.is_empty() { String::new() } else { format!(": {last_words}") };
@@ -123,7 +147,7 @@ mod tests {
     fn told(state: &str, code: i32, signal: i32, last_words: &str) -> (String, bool) {
         let (reason, node) = ("None".to_owned(), "node2".to_owned());
         let task = Task { state: state.to_owned(), code, signal, reason, node };
-        let loss = Loss::of("job 12_3", Some(&task), last_words, Path::new("/runs/one"));
+        let loss = Loss::of("job 12_3", Fate::Ended(&task), last_words, Path::new("/runs/one"));
         (loss.reason, loss.may_go_better)
     }
 
@@ -156,7 +180,9 @@ mod tests {
             told("COMPLETED", 0, 0, ""),
             of("job 12_3 on node2 ended with completed, exit code 0", true)
         );
-        let gone = Loss::of("job 12_3", None, "", Path::new("/"));
-        assert_eq!(gone.reason, "Slurm knows nothing of job 12_3 any more");
+        let of = |fate| Loss::of("job 12_3", fate, "", Path::new("/"));
+        assert_eq!(of(Fate::Forgotten).reason, "Slurm knows nothing of job 12_3 any more");
+        assert_eq!(of(Fate::NeverBegun).reason, "job 12_3 was cancelled before it began");
+        assert!(of(Fate::Forgotten).may_go_better && !of(Fate::NeverBegun).may_go_better);
     }
 }

@@ -24,6 +24,7 @@ mod round;
 mod script;
 mod slurm;
 mod verdicts;
+mod watched;
 
 use std::path::{Path, PathBuf};
 

@@ -42,7 +42,7 @@ const OWN: [Own; 10] = [
 ];
 
 /// Letters of sbatch's options that take no value: another option may follow in the same word.
-const WITHOUT_VALUE: &str = "HhIkOQsUuVv";
+const WITHOUT_VALUE: &str = "HhIkOQsuVv";
 /// So many letters of a long option's name are one option's at least: sbatch refuses fewer.
 const LEAST_PREFIX: usize = 2;
 

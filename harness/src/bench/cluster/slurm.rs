@@ -1,6 +1,6 @@
 //! Slurm's own commands: sbatch, squeue, scancel. Accounting, which clusters may lack, is not asked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
@@ -62,6 +62,38 @@ impl Task {
     }
 }
 
+/// What Slurm tells of arrays.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    tasks: HashMap<(JobId, u64), Task>,
+    /// Those that it still knows anything of.
+    arrays: HashSet<JobId>,
+}
+
+impl Told {
+    /// By squeue's lines. Of an array that was cancelled task by task the last line names none of them.
+    fn read(text: &str) -> Self {
+        let mut told = Self::default();
+        for (job, number, task) in text.lines().filter_map(task) {
+            told.arrays.insert(job);
+            if let Some(number) = number {
+                told.tasks.insert((job, number), task);
+            }
+        }
+        told
+    }
+
+    /// A task of an array, if Slurm still knows it.
+    pub(super) fn task(&self, job: JobId, number: u64) -> Option<&Task> {
+        self.tasks.get(&(job, number))
+    }
+
+    /// Whether Slurm still knows an array, by whatever task.
+    pub(super) fn knows(&self, job: JobId) -> bool {
+        self.arrays.contains(&job)
+    }
+}
+
 impl Slurm {
     /// Finds its commands.
     ///
@@ -106,8 +138,8 @@ impl Slurm {
         number.parse().with_context(|| format!("sbatch told no number of a job: {}", one_line(&told)))
     }
 
-    /// The tasks of these arrays that Slurm still knows.
-    pub(super) fn tasks(self, jobs: &[JobId]) -> anyhow::Result<HashMap<(JobId, u64), Task>> {
+    /// What Slurm still knows of these arrays.
+    pub(super) fn tasks(self, jobs: &[JobId]) -> anyhow::Result<Told> {
         let jobs: Vec<String> = jobs.iter().map(u64::to_string).collect();
         let columns: Vec<String> = COLUMNS.iter().map(|(name, width)| format!("{name}:{width}")).collect();
         let arguments = [
@@ -118,9 +150,9 @@ impl Slurm {
             format!("--Format={}", columns.join(",")),
         ];
         match call("squeue", &arguments) {
-            Ok(told) => Ok(told.lines().filter_map(task).collect()),
+            Ok(told) => Ok(Told::read(&told)),
             // All are over since long.
-            Err(error) if error.to_string().contains("Invalid job id") => Ok(HashMap::new()),
+            Err(error) if error.to_string().contains("Invalid job id") => Ok(Told::default()),
             Err(error) => Err(error),
         }
     }
@@ -143,8 +175,8 @@ fn call<A: AsRef<OsStr>>(name: &str, arguments: &[A]) -> anyhow::Result<String> 
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// A line of squeue.
-fn task(line: &str) -> Option<((JobId, u64), Task)> {
+/// A line of squeue: the array, the task's number where it has one, and the task.
+fn task(line: &str) -> Option<(JobId, Option<u64>, Task)> {
     let mut rest = line;
     let mut fields = COLUMNS.iter().map(|&(_, width)| {
         let end = rest.char_indices().nth(width).map_or(rest.len(), |(end, _)| end);
@@ -152,12 +184,12 @@ fn task(line: &str) -> Option<((JobId, u64), Task)> {
         rest = after;
         field.trim().to_owned()
     });
-    let (job, number) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    let (job, number) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok());
     let (state, status, reason) = (fields.next()?, fields.next()?, fields.next()?);
     let node = fields.next().unwrap_or_default();
     let status: i32 = status.parse().unwrap_or_default();
     let (code, signal) = (status >> 8 & 0xff, status & 0x7f);
-    Some(((job, number), Task { state, code, signal, reason, node }))
+    Some((job, number, Task { state, code, signal, reason, node }))
 }
 
 #[cfg(test)]
@@ -171,12 +203,23 @@ mod tests {
     #[test]
     fn a_task_is_read_as_squeue_writes_it() {
         let told = task(&line(["12", "3", "FAILED", "1792", "NonZeroExitCode", "node2"])).unwrap();
-        assert_eq!(told.0, (12, 3));
-        assert_eq!((told.1.code, told.1.signal, &*told.1.node), (7, 0, "node2"));
-        assert!(!told.1.is_alive());
-        let (_, waiting) = task(&line(["12", "4", "PENDING", "0", "(a reason of words)", ""])).unwrap();
+        assert_eq!((told.0, told.1), (12, Some(3)));
+        assert_eq!((told.2.code, told.2.signal, &*told.2.node), (7, 0, "node2"));
+        assert!(!told.2.is_alive());
+        let (_, _, waiting) = task(&line(["12", "4", "PENDING", "0", "(a reason of words)", ""])).unwrap();
         assert_eq!((&*waiting.reason, &*waiting.node, waiting.is_alive()), ("(a reason of words)", "", true));
         assert_eq!(task(""), None);
-        assert_eq!(task(&line(["12", "N/A", "RUNNING", "0", "None", "node1"])), None);
+    }
+
+    #[test]
+    fn an_array_is_known_by_a_line_that_names_none_of_its_tasks() {
+        let lines = [
+            line(["12", "3", "RUNNING", "0", "None", "node2"]),
+            line(["14", "N/A", "CANCELLED", "0", "None", ""]),
+        ];
+        let told = Told::read(&lines.join("\n"));
+        assert!(told.task(12, 3).is_some_and(Task::is_alive));
+        assert!(told.task(12, 2).is_none() && told.task(14, 1).is_none());
+        assert!(told.knows(12) && told.knows(14) && !told.knows(13));
     }
 }
