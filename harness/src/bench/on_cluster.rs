@@ -19,23 +19,26 @@ use crate::interrupt::Interrupt;
 pub struct Sent {
     /// The run folder.
     pub folder: PathBuf,
-    /// The script of the rounds, where there was no Slurm to submit it to.
-    pub unsent: Option<PathBuf>,
+    /// The scripts, where there was no Slurm to submit them to.
+    pub unsent: Option<Unsent>,
+}
+
+/// Scripts that are to be submitted by hand.
+#[derive(Debug)]
+pub struct Unsent {
+    /// Of the rounds.
+    pub rounds: PathBuf,
+    /// Of the audits, which begin when all rounds have ended; `None`: none were asked for.
+    pub audits: Option<PathBuf>,
 }
 
 /// What was gathered of a benchmark on a cluster.
 #[derive(Debug)]
 pub struct Gathered {
-    /// Rounds in all.
-    pub rounds: usize,
-    /// Those that have ended.
-    pub ended: usize,
-    /// Jobs that wait or run.
-    pub alive: usize,
+    /// Where it is.
+    pub standing: Standing,
     /// The record, and how the benchmark ended; where something is left to be run, as if interrupted.
     pub finished: Finished,
-    /// Whether it has ended.
-    pub is_over: bool,
 }
 
 /// Opens the record, and writes what the jobs need.
@@ -93,7 +96,10 @@ pub fn submit(request: &BenchRequest, place: &Place, mut preparer: Preparer<'_>)
     let mut head = Head::new(&folder, request, options, slurm, &mut fan, runner.interrupt())?;
     head.submit_rounds()?;
     head.submit_audits_after()?;
-    let unsent = slurm.is_none().then(|| cluster::round_script(&folder));
+    let unsent = slurm.is_none().then(|| {
+        let (rounds, audits) = cluster::scripts(&folder);
+        Unsent { rounds, audits: request.schedule.audits().then_some(audits) }
+    });
     Ok(Sent { folder, unsent })
 }
 
@@ -112,11 +118,11 @@ pub fn collect(folder: &Path, sink: &mut dyn Sink) -> anyhow::Result<Gathered> {
     let mut lines = Lines::new(sink, record.planned_runs(), record.ended_runs());
     let mut fan = Fan(vec![&mut store, &mut lines]);
     let mut head = Head::new(folder, &request, options, slurm, &mut fan, &interrupt)?;
-    let (Standing { rounds, ended, alive, is_over }, outcome) = head.collect()?;
-    let outcome = if is_over { outcome } else { Outcome::Interrupted };
-    if is_over && record.outcome != Some(outcome) {
+    let (standing, outcome) = head.collect()?;
+    let outcome = if standing.is_over { outcome } else { Outcome::Interrupted };
+    if standing.is_over && record.outcome != Some(outcome) {
         store.append(&Event::Finished { outcome, seconds: 0.0, peak: None })?;
     }
     drop(store);
-    Ok(Gathered { rounds, ended, alive, finished: finish(folder.to_owned(), outcome)?, is_over })
+    Ok(Gathered { standing, finished: finish(folder.to_owned(), outcome)? })
 }

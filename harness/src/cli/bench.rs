@@ -14,7 +14,7 @@ use super::resume::{self, Foreign};
 use super::{exit, sweep, table, workloads};
 use crate::bench::cluster::{Slurm, SlurmOptions};
 use crate::bench::event::{Happening, Sink};
-use crate::bench::on_cluster::{self, Sent};
+use crate::bench::on_cluster::{self, Sent, Unsent};
 use crate::bench::prepare::Preparer;
 use crate::bench::{
     self, BenchRequest, Finished, Place, Schedule, Selected, Side, Sides, ThreadCounts, Unchanged, progress,
@@ -69,9 +69,13 @@ fn unless_unchanged<T>(done: anyhow::Result<T>) -> anyhow::Result<Option<T>> {
 /// Says what was submitted, and how it goes on.
 fn tell_sent(sent: &Sent) -> i32 {
     let folder = shell::quoted_path(&sent.folder);
-    if let Some(script) = &sent.unsent {
-        let script = shell::quoted_path(script);
-        say!("no sbatch here: submit the rounds on a machine of the cluster with `sbatch {script}`");
+    if let Some(Unsent { rounds, audits }) = &sent.unsent {
+        let rounds = shell::quoted_path(rounds);
+        say!("no sbatch here: submit the rounds on a machine of the cluster with `sbatch {rounds}`");
+        if let Some(audits) = audits {
+            let audits = shell::quoted_path(audits);
+            say!("and the audits, which follow the rounds, with `sbatch --dependency=afterany:JOB {audits}`");
+        }
     }
     say!("run     {}", sent.folder.display());
     say!("gather  `collect {folder}` whenever you like; `bench --resume {folder}` runs what was lost");

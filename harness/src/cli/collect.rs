@@ -5,25 +5,22 @@ use std::path::Path;
 use super::{bench, exit, table};
 use crate::bench::on_cluster::{Gathered, collect};
 use crate::bench::progress;
-use crate::{shell, units};
 
 pub(super) fn run(run: &Path) -> anyhow::Result<i32> {
     let folder = bench::find_run(run)?;
     let mut screen = progress::for_stderr();
-    let Gathered { rounds, ended, alive, finished, is_over } = collect(&folder, screen.as_mut())?;
+    let Gathered { standing, finished } = collect(&folder, screen.as_mut())?;
     drop(screen);
-    say!("{}", table::render(&finished.record).trim_end());
+    let may_go_on = standing.may_go_on();
+    let render = if may_go_on { table::render_so_far } else { table::render };
+    say!("{}", render(&finished.record).trim_end());
     say!("\nreport  {}", folder.join("report.html").display());
-    let rounds = format!("{ended} of {} ended", units::count(rounds, "round"));
-    if alive > 0 {
-        say!("{rounds}; {} waiting or running: collect again later", units::count(alive, "job"));
+    if may_go_on {
+        say!("{}", standing.words(&folder));
         return Ok(exit::OK);
     }
-    if !is_over {
-        tell!(
-            "{rounds}, and no job waits or runs: `bench --resume {}` runs what is missing",
-            shell::quoted_path(&folder)
-        );
+    if !standing.is_over {
+        tell!("{}", standing.words(&folder));
         return Ok(exit::FAILED);
     }
     Ok(if finished.went_well() { exit::OK } else { exit::FAILED })

@@ -1,10 +1,10 @@
 //! The short table at the end of `bench` and `report`.
 
 use trainmark_reports::formats::Grid;
-use trainmark_reports::record::{Run, Unavailable};
+use trainmark_reports::record::{Run, RunOutcome, Unavailable};
 use trainmark_reports::summary::group;
 use trainmark_reports::text::one_line;
-use trainmark_reports::warnings::warnings;
+use trainmark_reports::warnings::{Warning, warnings};
 use trainmark_reports::{Record, summarize};
 
 use super::headline;
@@ -12,17 +12,34 @@ use crate::grid;
 
 /// What makes the numbers doubtful, then the answer in short, then the tables.
 pub(super) fn render(record: &Record) -> String {
-    let warnings = warnings(record);
+    rendered(record, warnings(record), &results(record))
+}
+
+/// The same of a benchmark whose runs go on elsewhere: that these have no end yet is no news.
+pub(super) fn render_so_far(record: &Record) -> String {
+    let mut warnings = warnings(record);
+    warnings
+        .retain(|one| !matches!(one, Warning::Unfinished { .. } | Warning::NotAudited(_) | Warning::NoAudit));
+    let has_ended = |run: &&Run| run.end.outcome != RunOutcome::Interrupted;
+    rendered(record, warnings, &results_with(record, record.failures().filter(has_ended)))
+}
+
+fn rendered(record: &Record, warnings: Vec<Warning>, results: &str) -> String {
     let warned = warnings
         .iter()
         .map(|warning| format!("\nwarning: {}", one_line(&warning.to_string())))
         .collect::<String>();
     let end = if warnings.is_empty() { "" } else { "\n" };
-    warned + end + &headline::text(record) + &results(record)
+    warned + end + &headline::text(record) + results
 }
 
 /// The cells, fastest first among those that may be compared, then what did not run and why.
 pub(super) fn results(record: &Record) -> String {
+    results_with(record, record.failures())
+}
+
+/// The same, of the runs without numbers with these.
+fn results_with<'r>(record: &'r Record, without: impl Iterator<Item = &'r Run>) -> String {
     let ranked = summarize(record).into_iter().filter(|cell| !cell.ranked.is_empty());
     let groups = group(ranked.collect());
     let mut text = String::new();
@@ -35,17 +52,17 @@ pub(super) fn results(record: &Record) -> String {
         });
         text += &format!("\n{}\n{}\n", ranking.title, grid::drawn(&ranking, &[]));
     }
-    for line in failures(record) {
+    for line in failures(record, without) {
         text += &format!("{line}\n");
     }
     if text.is_empty() { "no run has ended\n".to_owned() } else { text }
 }
 
 /// One line per run or backend that gave no numbers; repeated reasons once.
-fn failures(record: &Record) -> Vec<String> {
+fn failures<'r>(record: &'r Record, without: impl Iterator<Item = &'r Run>) -> Vec<String> {
     let unavailable = record.started.unavailable.iter();
     let unavailable = unavailable.map(|row| format!("{row}: {}: {}", Unavailable::OUTCOME, row.reason));
-    record.failures().map(failure_line).chain(unavailable).map(|line| one_line(&line)).collect()
+    without.map(failure_line).chain(unavailable).map(|line| one_line(&line)).collect()
 }
 
 fn failure_line(run: &Run) -> String {

@@ -128,6 +128,12 @@ impl RunStore {
         ))
     }
 
+    /// Whether another process writes to a run folder now. Where the file system has no locks nobody is
+    /// seen.
+    pub fn is_held(folder: &Path) -> bool {
+        folder.join(LOCK_FILE).is_file() && matches!(lock_folder(folder), Err(StoreError::Locked { .. }))
+    }
+
     /// Appends one line to the record. The ends of epochs, runs and processes are
     /// on the disk when this returns.
     ///

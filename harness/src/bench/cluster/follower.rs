@@ -1,14 +1,19 @@
 //! Reads the record of a round, or of audits, while another process writes it.
 
+use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
-use trainmark_reports::files;
 use trainmark_reports::record::{Event, Outcome};
+use trainmark_reports::{RunStore, files};
 
 /// Most bytes that are read at once; the rest is read the next time.
 const MOST_BYTES: u64 = 16 << 20;
+
+/// A record that is open and has changed within this time is being written.
+const FRESH: Duration = Duration::from_secs(60);
 
 /// A record that is followed.
 #[derive(Debug)]
@@ -29,6 +34,15 @@ impl Follower {
     pub(super) fn new(folder: &Path, known: usize) -> Self {
         let path = folder.join(trainmark_reports::EVENTS_FILE);
         Self { path, position: 0, known, outcome: None, ended: 0 }
+    }
+
+    /// Whether a process seems to write the record: it is open, and is locked or has changed just now.
+    pub(super) fn is_growing(&self) -> bool {
+        let Some(folder) = self.path.parent().filter(|_| self.outcome.is_none()) else { return false };
+        let changed = fs::metadata(&self.path).and_then(|file| file.modified());
+        // A clock may be behind that of the file's server.
+        let is_fresh = |changed: SystemTime| changed.elapsed().map_or(true, |age| age < FRESH);
+        changed.is_ok_and(is_fresh) || RunStore::is_held(folder)
     }
 
     /// The events of the lines that have come since. None where there is no record yet.
@@ -122,6 +136,25 @@ mod tests {
 
     fn round(seed: u64) -> String {
         format!("{{\"event\":\"round\",\"seed\":{seed},\"order\":[]}}\n")
+    }
+
+    #[test]
+    fn a_record_grows_that_is_open_and_has_just_changed_or_is_locked() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut follower = Follower::new(folder.path(), 0);
+        assert!(!follower.is_growing(), "there is none");
+        append(folder.path(), &round(1));
+        assert!(follower.is_growing());
+        let record = std::fs::File::open(folder.path().join(trainmark_reports::EVENTS_FILE)).unwrap();
+        record.set_modified(SystemTime::now() - 2 * FRESH).unwrap();
+        assert!(!follower.is_growing());
+        let lock = std::fs::File::create(folder.path().join(".lock")).unwrap();
+        assert!(!follower.is_growing());
+        lock.lock().unwrap();
+        assert!(follower.is_growing());
+        append(folder.path(), "{\"event\":\"finished\",\"outcome\":\"complete\",\"seconds\":1.0}\n");
+        follower.news().unwrap();
+        assert!(!follower.is_growing());
     }
 
     #[test]

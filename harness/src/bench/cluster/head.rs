@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use trainmark_reports::record::{Cell, Event, Outcome, Started};
 use trainmark_reports::{Record, StoreError};
 
@@ -15,6 +16,7 @@ use super::layout::Layout;
 use super::lost::{self, Fate, Loss};
 use super::script::{self, Kind};
 use super::slurm::{JobId, Slurm, Task};
+use super::standing::{Jobs, Standing};
 use super::watched::Watched;
 use crate::bench::audit::FOLDER as AUDIT_FOLDER;
 use crate::bench::event::{Happening, Sink};
@@ -35,19 +37,6 @@ const LOOKS: u32 = 2;
 const PAGE: Duration = Duration::from_secs(3);
 /// How long jobs that were cancelled may take to end.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Where a benchmark on a cluster is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::bench) struct Standing {
-    /// Rounds in all.
-    pub(in crate::bench) rounds: usize,
-    /// Those that have ended.
-    pub(in crate::bench) ended: usize,
-    /// Jobs that wait or run, of rounds and audits.
-    pub(in crate::bench) alive: usize,
-    /// Whether nothing is left to be run or gathered.
-    pub(in crate::bench) is_over: bool,
-}
 
 /// Follows the jobs of a benchmark.
 pub(in crate::bench) struct Head<'h> {
@@ -123,10 +112,23 @@ impl<'h> Head<'h> {
             asked,
             cancelled,
         };
-        for part in head.journal.numbers(Kind::Audit) {
+        for part in head.begun_parts() {
             head.watch_audit(part);
         }
         Ok(head)
+    }
+
+    /// Parts of the audits, each once.
+    fn parts(&self) -> u64 {
+        let plan = &self.started.plan;
+        script::audit_parts(self.options, plan.seeds.len(), plan.cells.len()) as u64
+    }
+
+    /// The parts of the audits that were submitted, or that jobs which were submitted by hand have begun.
+    fn begun_parts(&self) -> Vec<u64> {
+        let submitted = self.journal.numbers(Kind::Audit);
+        let has_begun = |part: &u64| submitted.contains(part) || self.layout.audit(*part).is_dir();
+        (0..self.parts()).filter(has_begun).collect()
     }
 
     fn watch_audit(&mut self, part: u64) {
@@ -162,11 +164,9 @@ impl<'h> Head<'h> {
     /// # Errors
     /// As [`Self::submit_rounds`].
     pub(in crate::bench) fn submit_audits_after(&mut self) -> anyhow::Result<()> {
-        let plan = &self.started.plan;
-        let parts = script::audit_parts(self.options, plan.seeds.len(), plan.cells.len()) as u64;
-        if self.audits && !plan.cells.is_empty() {
+        if self.audits && !self.started.plan.cells.is_empty() {
             let jobs = self.journal.jobs();
-            self.submit(Kind::Audit, &(0..parts).collect::<Vec<_>>(), &jobs)?;
+            self.submit(Kind::Audit, &(0..self.parts()).collect::<Vec<_>>(), &jobs)?;
         }
         Ok(())
     }
@@ -204,14 +204,24 @@ impl<'h> Head<'h> {
     /// Where the records cannot be read or written.
     pub(in crate::bench) fn collect(&mut self) -> anyhow::Result<(Standing, Outcome)> {
         self.gather()?;
-        let alive = self.alive()?.len();
+        let alive = self.alive()?;
+        let is_told = |&(kind, number): &(Kind, u64)| {
+            self.slurm.is_some() && self.journal.last_of(kind, number).is_some()
+        };
+        let growing = self.watched.iter().filter(|(key, one)| !is_told(key) && one.follower.is_growing());
+        let alive = alive.len() + growing.count();
+        let jobs = match (self.journal.jobs().is_empty(), self.slurm) {
+            (true, _) => Jobs::ByHand,
+            (false, None) => Jobs::Unasked,
+            (false, Some(_)) => Jobs::Told,
+        };
         // What has ended between the two looks.
         self.gather()?;
         let has_ended = |watched: &&Watched| matches!(watched.follower.outcome, Some(outcome) if outcome != Outcome::Interrupted);
         let rounds = || self.watched.iter().filter(|((kind, _), _)| *kind == Kind::Round).map(|(_, one)| one);
         let (ended, all) = (rounds().filter(has_ended).count(), rounds().count());
         let is_over = alive == 0 && ended == all && self.unaudited_parts().is_empty();
-        Ok((Standing { rounds: all, ended, alive, is_over }, self.outcome()))
+        Ok((Standing { rounds: all, ended, alive, jobs, is_over }, self.outcome()))
     }
 
     fn until_over(&mut self, kind: Kind) -> anyhow::Result<()> {
@@ -293,8 +303,7 @@ impl<'h> Head<'h> {
 
     /// The parts of the audits that have something to audit.
     fn unaudited_parts(&self) -> Vec<u64> {
-        let plan = &self.started.plan;
-        let parts = script::audit_parts(self.options, plan.seeds.len(), plan.cells.len()) as u64;
+        let (plan, parts) = (&self.started.plan, self.parts());
         let entries = self.layout.folder().join(AUDIT_FOLDER).read_dir().into_iter().flatten().flatten();
         let drawn = entries.filter_map(|entry| entry.path().file_stem()?.to_str()?.parse::<u64>().ok());
         let is_open =
@@ -309,7 +318,13 @@ impl<'h> Head<'h> {
     fn submit(&mut self, kind: Kind, numbers: &[u64], after: &[JobId]) -> anyhow::Result<()> {
         let Some(slurm) = self.slurm.filter(|_| !numbers.is_empty()) else { return Ok(()) };
         let array = script::array(numbers, self.options);
-        let job = slurm.submit(&self.layout.of_slurm(&kind.file()), &array, after)?;
+        let job = slurm.submit(&self.layout.script(kind), &array, after);
+        let job = match self.journal.jobs().is_empty() && !self.layout.has_rounds() {
+            true => job.with_context(|| {
+                format!("nothing was submitted, and {} may be deleted", self.layout.folder().display())
+            })?,
+            false => job?,
+        };
         self.journal.add(&self.layout, Submitted { job, kind, numbers: numbers.to_vec() })?;
         for &number in numbers {
             if kind == Kind::Audit {

@@ -62,6 +62,16 @@ impl Layout {
         self.folder.join(SLURM).join(name)
     }
 
+    /// The script of a kind of jobs.
+    pub(super) fn script(&self, kind: Kind) -> PathBuf {
+        self.of_slurm(&kind.file())
+    }
+
+    /// Whether some round has begun.
+    pub(super) fn has_rounds(&self) -> bool {
+        self.rounds().read_dir().is_ok_and(|mut entries| entries.next().is_some())
+    }
+
     /// The program that jobs start.
     pub(super) fn program(&self) -> PathBuf {
         self.of_slurm("trainmark")

@@ -23,6 +23,7 @@ mod options;
 mod round;
 mod script;
 mod slurm;
+mod standing;
 mod verdicts;
 mod watched;
 
@@ -32,12 +33,13 @@ use trainmark_reports::record::Plan;
 
 use super::prepare::Ready;
 
-pub(super) use head::{Head, Standing};
+pub(super) use head::Head;
 pub(super) use lines::Lines;
 pub use options::SlurmOptions;
 pub(super) use round::RoundJob;
 pub use round::{AUDIT_COMMAND, ROUND_COMMAND, audit, run};
 pub use slurm::Slurm;
+pub use standing::{Jobs, Standing};
 
 use layout::Layout;
 use manifest::Manifest;
@@ -60,7 +62,8 @@ pub(super) fn write_jobs(
     script::write(&layout, options, plan)
 }
 
-/// The script of the rounds in a run folder.
-pub(super) fn round_script(folder: &Path) -> PathBuf {
-    Layout::new(folder).of_slurm(&Kind::Round.file())
+/// The scripts of a run folder: of the rounds, and of the audits.
+pub(super) fn scripts(folder: &Path) -> (PathBuf, PathBuf) {
+    let layout = Layout::new(folder);
+    (layout.script(Kind::Round), layout.script(Kind::Audit))
 }

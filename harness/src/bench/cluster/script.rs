@@ -47,7 +47,7 @@ impl Kind {
 /// Writes both.
 pub(super) fn write(layout: &Layout, options: &SlurmOptions, plan: &Plan) -> anyhow::Result<()> {
     for kind in [Kind::Round, Kind::Audit] {
-        let path = layout.of_slurm(&kind.file());
+        let path = layout.script(kind);
         let text = text(layout, options, plan, kind);
         files::replace(&path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
     }
