@@ -1,10 +1,10 @@
 //! The short table at the end of `bench` and `report`.
 
 use trainmark_reports::formats::Grid;
-use trainmark_reports::record::{Run, RunOutcome, Unavailable};
+use trainmark_reports::record::{Run, Unavailable};
 use trainmark_reports::summary::group;
 use trainmark_reports::text::one_line;
-use trainmark_reports::warnings::{Warning, warnings};
+use trainmark_reports::warnings::{Warning, warnings, warnings_so_far};
 use trainmark_reports::{Record, summarize};
 
 use super::headline;
@@ -17,11 +17,7 @@ pub(super) fn render(record: &Record) -> String {
 
 /// The same of a benchmark whose runs go on elsewhere: that these have no end yet is no news.
 pub(super) fn render_so_far(record: &Record) -> String {
-    let mut warnings = warnings(record);
-    warnings
-        .retain(|one| !matches!(one, Warning::Unfinished { .. } | Warning::NotAudited(_) | Warning::NoAudit));
-    let has_ended = |run: &&Run| run.end.outcome != RunOutcome::Interrupted;
-    rendered(record, warnings, &results_with(record, record.failures().filter(has_ended)))
+    rendered(record, warnings_so_far(record), &results_with(record, record.failures_so_far()))
 }
 
 fn rendered(record: &Record, warnings: Vec<Warning>, results: &str) -> String {

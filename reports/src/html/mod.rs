@@ -30,8 +30,8 @@ use crate::operations::RunOperations;
 use crate::record::{Note, Record, Unavailable, WorkloadInfo};
 use crate::store::StoreError;
 use crate::summary::{group, summarize};
-use crate::warnings::Warning;
-use crate::{ceiling, csv, warnings, words};
+use crate::warnings::{Warning, warnings, warnings_so_far};
+use crate::{ceiling, csv, words};
 
 /// Its name in a run folder.
 pub const FILE: &str = "report.html";
@@ -98,7 +98,7 @@ pub fn render_so_far(
         run_id: &started.run_id,
         summary: summary(record),
         standing: words::Standing::of(record, progress),
-        warnings: warnings_now(record, progress.is_some()),
+        warnings: if progress.is_some() { warnings_so_far(record) } else { warnings(record) },
         in_short: words::Headline::of(record, &groups),
         terms: &words::TERMS,
         answers: words::answers(record, &groups),
@@ -177,16 +177,6 @@ struct Page<'a> {
     method: Vec<String>,
     command: &'a str,
     run_count: usize,
-}
-
-/// What makes the numbers doubtful. That runs and audits are still to come is no defect of a
-/// benchmark that runs.
-fn warnings_now(record: &Record, is_running: bool) -> Vec<Warning> {
-    let mut warnings = warnings::warnings(record);
-    warnings.retain(|warning| {
-        !(is_running && matches!(warning, Warning::Unfinished { .. } | Warning::NotAudited(_)))
-    });
-    warnings
 }
 
 /// The line below the title.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::ceiling::Peak;
 
-use super::{Cell, Outcome, Purpose, Round, Run, Started, Target};
+use super::{Cell, Outcome, Purpose, Round, Run, RunOutcome, Started, Target};
 
 /// A record as it was read: every cell, seed and purpose has at most one run.
 ///
@@ -53,6 +53,12 @@ impl Record {
     /// The samples that did not train all their epochs.
     pub fn failures(&self) -> impl Iterator<Item = &Run> {
         self.samples().filter(|run| !run.is_ok())
+    }
+
+    /// The same of a benchmark whose runs go on: one that was cut short, or has no end yet, may yet come to
+    /// one.
+    pub fn failures_so_far(&self) -> impl Iterator<Item = &Run> {
+        self.failures().filter(|run| run.end.outcome != RunOutcome::Interrupted)
     }
 
     /// The runs that were made once more, which enter no median: [`Purpose::Repeat`] and

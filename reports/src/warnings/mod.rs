@@ -32,6 +32,13 @@ pub fn warnings(record: &Record) -> Vec<Warning> {
     warnings
 }
 
+/// The same of a benchmark whose runs go on: that runs and audits are still to come is no defect then.
+pub fn warnings_so_far(record: &Record) -> Vec<Warning> {
+    let is_still_to_come =
+        |warning: &Warning| matches!(warning, Warning::Unfinished { .. } | Warning::NotAudited(_));
+    warnings(record).into_iter().filter(|warning| !is_still_to_come(warning)).collect()
+}
+
 /// What concerns one benchmark as a whole. In a record of several runs, whose plans and
 /// machines differ, the merging has said so of each.
 pub(crate) fn of_benchmark(record: &Record) -> Vec<Warning> {
@@ -171,10 +178,28 @@ fn not_audited(record: &Record) -> Option<Warning> {
 mod tests {
     use super::*;
     use crate::example;
-    use crate::record::{Device, MergedRun, Note, Purpose};
+    use crate::record::{Device, Event, MergedRun, Note, Purpose};
 
     fn warnings(record: &Record) -> Vec<String> {
         super::warnings(record).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_is_still_to_come_is_no_defect_of_runs_that_go_on() {
+        let mut events = example::events();
+        // The last run has begun, and has no end.
+        let last = events.iter().rposition(|event| matches!(event, Event::Ended(_))).unwrap();
+        events.truncate(last);
+        let parent = tempfile::tempdir().unwrap();
+        let record = Record::read(&example::write(parent.path(), &events)).unwrap();
+        let speaks_of_a_kill = |told: Vec<String>| told.iter().any(|text| text.contains("was killed"));
+        assert!(speaks_of_a_kill(warnings(&record)));
+        let so_far = warnings_so_far(&record).iter().map(ToString::to_string).collect();
+        assert!(!speaks_of_a_kill(so_far));
+        let open = |run: &&Run| run.end.reason.as_deref().is_some_and(|text| text.contains("was killed"));
+        assert_eq!(record.failures().filter(open).count(), 1);
+        assert_eq!(record.failures_so_far().filter(open).count(), 0);
+        assert_eq!(record.failures_so_far().count() + 1, record.failures().count());
     }
 
     #[test]
