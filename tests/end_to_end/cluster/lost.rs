@@ -96,6 +96,30 @@ fn a_job_that_somebody_cancels_is_a_row_with_the_reason() {
     assert!(row["reason"].ends_with(" on node1 was cancelled"), "{row:?}");
 }
 
+/// Somebody cancels a round that waits, which Slurm then leaves out of its array: no job is submitted for
+/// it again, and the other one goes on.
+#[test]
+fn a_round_that_is_cancelled_while_it_waits_is_given_up() {
+    let Some(cluster) = Cluster::start(1) else { return };
+    let out = tempfile::tempdir().unwrap();
+    let running = on(&cluster, out.path()).args(["--seeds", "2", "--no-audit", "--sbatch=--hold"]).start();
+    let job = || cluster.run("squeue", &["--noheader", "--format=%F"]).trim().to_owned();
+    assert!(wait_until(PATIENCE, || !job().is_empty()), "nothing was submitted");
+    let array = job();
+    cluster.run("scancel", &[&format!("{array}_2")]);
+    cluster.run("scontrol", &["release", &array]);
+    let finished = running.finish().expect(1);
+    assert_eq!(finished.stderr.matches("submitted 1 round").count(), 0, "{}", finished.stderr);
+    let failed: Vec<_> = RunFolder::only(out.path())
+        .events()
+        .into_iter()
+        .filter(|event| event["outcome"] == "failed")
+        .collect();
+    let [row] = &failed[..] else { panic!("{failed:?}") };
+    assert_eq!(row["seed"], 2);
+    assert_eq!(row["reason"], format!("job {array}_2 was cancelled before it began"));
+}
+
 /// The head is killed: its jobs go on, and a later head gathers what they have done meanwhile.
 #[test]
 fn a_head_that_was_killed_is_followed_by_another() {
