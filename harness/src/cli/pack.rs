@@ -11,8 +11,9 @@ use crate::{registry, units};
 pub(super) fn run(arguments: &PackArguments) -> anyhow::Result<i32> {
     let folder = bench::find_run(&arguments.run)?;
     let out = arguments.out.as_deref().unwrap_or(Path::new("."));
-    let packed = pack(&folder, out, &anonymizer(&folder, &arguments.hide))?;
-    say!("{}", told(&packed).trim_end());
+    let anonymizer = anonymizer(&folder, &arguments.hide);
+    let packed = pack(&folder, out, &anonymizer)?;
+    say!("{}", told(&packed, anonymizer.too_short()).trim_end());
     Ok(exit::OK)
 }
 
@@ -35,7 +36,7 @@ pub(super) fn anonymizer(run: &Path, hidden: &[String]) -> Anonymizer {
     Anonymizer::new(places, names.chain(hidden.iter().map(|name| (name.clone(), "[name]"))))
 }
 
-fn told(packed: &Packed) -> String {
+fn told(packed: &Packed, too_short: &[String]) -> String {
     let Packed { path, bytes, contents } = packed;
     let Contents { manifest, replaced, .. } = contents;
     let mut text = format!(
@@ -53,6 +54,9 @@ fn told(packed: &Packed) -> String {
     }
     for line in &manifest.left_out {
         text += &format!("left out: {line}\n");
+    }
+    for name in too_short {
+        text += &format!("not replaced: `{name}`, which is too short to be told from other words\n");
     }
     text + &format!("\nLook at it, then: trainmark verify {}\n", crate::shell::quoted_path(path))
 }

@@ -11,7 +11,7 @@ use super::deviation::{Deviation, finite_or_infinite, norm};
 use super::step::LEAST_STATISTIC;
 use super::{Open, Recorder, Subject, starts};
 use crate::parameters;
-use crate::workload::epoch_order;
+use crate::workload::{Workload, epoch_order};
 
 /// Steps of an audited epoch that are held against the reference.
 pub const HELD_STEPS: usize = 4;
@@ -35,6 +35,28 @@ impl Limits {
     /// Of one in which rounding was carried on.
     const LOOSE: Self = Self { statistics: None, loss: 5e-3, correct: 3e-3 };
 }
+
+/// The checks that an audit of a workload makes whatever comes of it, by name, each with the most that its
+/// limit may be.
+pub(crate) fn least_checks(workload: &Workload) -> Vec<(&'static str, Option<f64>)> {
+    let mut checks = held::checks(workload);
+    let limits = Limits::LOOSE;
+    checks.extend([
+        (EVERY_STEP, None),
+        (PARAMETERS, Some(REPRODUCED.max(workload.tolerances.audit))),
+        (LOSS, Some(limits.loss)),
+        (CORRECT, Some(limits.correct)),
+    ]);
+    checks
+}
+
+/// The check that decides whether rounding must be explained, and the limit beyond which it must.
+pub(crate) const DECIDES: (&str, f64) = (PARAMETERS, REPRODUCED);
+
+const EVERY_STEP: &str = "audit: every step trains";
+const PARAMETERS: &str = "audit: parameters";
+const LOSS: &str = "audit: loss";
+const CORRECT: &str = "audit: correct, of all samples";
 
 /// Share of the learning rate at which a network carries no rounding on.
 const CALM_RATE: f64 = 0.01;
@@ -104,12 +126,12 @@ impl Course<'_> {
         let replay = self.steps(&mut *session, &mut steps)?;
         drop(session);
         steps.record(&mut recorder);
-        recorder.stated(CheckKind::AuditedSteps, "audit: every step trains", replay.all_train());
+        recorder.stated(CheckKind::AuditedSteps, EVERY_STEP, replay.all_train());
 
         let found = self.distance(timed.end, &replay);
         let is_reproduced = found.error <= REPRODUCED && self.begins_alike(&replay);
         let limit = if is_reproduced { REPRODUCED } else { subject.workload.tolerances.audit };
-        recorder.measured(CheckKind::AuditedEpoch, "audit: parameters", Ok(found), limit);
+        recorder.measured(CheckKind::AuditedEpoch, PARAMETERS, Ok(found), limit);
         let limits = if is_reproduced { Limits::TIGHT } else { Limits::LOOSE };
         let epoch = Epoch { kind: CheckKind::AuditedEpoch, name: "audit", limits };
         epoch.record(self, timed.end, timed.outcome, &replay, &mut recorder);

@@ -25,6 +25,7 @@ mod trajectory;
 mod tests;
 
 pub use advice::advice;
+pub(crate) use audit::{DECIDES, least_checks};
 pub use audit::{HELD_STEPS, TimedEpoch, audit};
 pub use band::judge;
 pub use foreseen::Foreseen;

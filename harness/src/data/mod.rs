@@ -106,6 +106,9 @@ pub fn status(publication: &'static Publication, data_dir: Option<&Path>) -> Sta
     Status { publication, places, addresses, cache: sources.cache }
 }
 
+/// Training and test samples of each data set whose fingerprint is known.
+pub const KNOWN_SAMPLES: (usize, usize) = (60_000, 10_000);
+
 /// The fingerprint of the data set of this name, where it is known beforehand.
 pub fn known_fingerprint(name: &str) -> Option<&'static str> {
     match name {

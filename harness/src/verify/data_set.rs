@@ -17,7 +17,12 @@ fn judge(found: &DatasetInfo) -> Finding {
     let DatasetInfo { name, fingerprint, .. } = found;
     let is_own_folder = name.starts_with(data::OWN_PREFIX);
     let other = data::known_by_fingerprint(fingerprint).filter(|known| known != name);
+    let samples = (found.train_samples, found.test_samples);
     match (data::known_fingerprint(name), other) {
+        (Some(known), None) if known == fingerprint && samples != data::KNOWN_SAMPLES => {
+            let (train, test) = samples;
+            Finding::failed(DATA_SET, format!("{name} has not {train} training and {test} test samples"))
+        }
         (Some(known), None) if known == fingerprint => Finding::ok(DATA_SET, format!("{name}, {known:.12}…")),
         (Some(known), None) => Finding::failed(
             DATA_SET,
@@ -50,12 +55,17 @@ mod unit_tests {
             ("idx:mine", known("fashion-mnist")),
             ("idx:mine", &zeros),
         ];
-        let lines = cases.map(|(name, fingerprint)| {
-            let (train_samples, test_samples) = (60_000, 10_000);
-            let (name, fingerprint) = (name.to_owned(), fingerprint.to_owned());
-            let finding = judge(&DatasetInfo { name, train_samples, test_samples, fingerprint });
-            format!("{}: {}\n", finding.verdict.name(), finding.detail)
-        });
-        insta::assert_snapshot!(lines.concat());
+        let samples = |train_samples| move |(name, fingerprint)| (name, fingerprint, train_samples);
+        let fewer = cases[..1].iter().copied().map(samples(2000));
+        let all = cases.iter().copied().map(samples(60_000)).chain(fewer);
+        let lines: String = all
+            .map(|(name, fingerprint, train_samples): (&str, &str, usize)| {
+                let test_samples = 10_000;
+                let (name, fingerprint) = (name.to_owned(), fingerprint.to_owned());
+                let finding = judge(&DatasetInfo { name, train_samples, test_samples, fingerprint });
+                format!("{}: {}\n", finding.verdict.name(), finding.detail)
+            })
+            .collect();
+        insta::assert_snapshot!(lines);
     }
 }

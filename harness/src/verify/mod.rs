@@ -1,6 +1,7 @@
 //! What of a submitted record can be held against more than itself: the definitions of the workloads and
 //! their tolerances, the data sets that are known, and the bands of the learning curve.
 
+mod audits;
 mod curves;
 mod data_set;
 mod known;

@@ -4,6 +4,7 @@ use trainmark_reports::Record;
 use trainmark_reports::record::{CheckKind, Run};
 use trainmark_reports::submission::Finding;
 
+use super::audits;
 use super::known::Known;
 use crate::units::count;
 use crate::workload::{Tolerances, Workload};
@@ -39,6 +40,8 @@ pub(super) fn checked(record: &Record) -> Finding {
         for run in record.runs.iter().filter(|run| run.is_ok() && run.cell.workload == info.name) {
             held += 1;
             let what = lacking(run, &workload).or_else(|| too_wide(run, &workload.tolerances));
+            let of_audit = || audits::lacking(run.audit.as_ref()?, &workload);
+            let what = what.or_else(of_audit);
             wrong.extend(what.map(|what| format!("{} seed {}: {what}", run.cell, run.seed)));
         }
     }

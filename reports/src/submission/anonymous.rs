@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::identifiers::device_identifiers;
+
 /// Folders that every system has, and that tell of nobody.
 const COMMON: [&str; 9] =
     ["/usr/", "/lib/", "/lib64/", "/bin/", "/sbin/", "/etc/", "/proc/", "/dev/", "/sys/"];
@@ -14,6 +16,8 @@ const BEFORE: [char; 16] =
 const BEHIND: [char; 14] = ['"', '\'', '`', ',', ';', ':', '(', ')', '<', '>', '[', ']', '{', '}'];
 /// What stands in place of a path's folders.
 const PLACE: &str = "[path]";
+/// What stands in place of a graphics processor's identifier.
+const DEVICE: &str = "[gpu]";
 /// Keys whose values people and programs have written freely; in others a name is a part of the format.
 const FREE: [&str; 8] =
     ["command", "reason", "log_tail", "warnings", "text", "no_gpu", "variables", "cuda_visible_devices"];
@@ -68,6 +72,8 @@ pub struct Anonymizer {
     folders: Vec<String>,
     /// Names, each with what stands in its place.
     names: Vec<(String, &'static str)>,
+    /// Names that are left as they are.
+    too_short: Vec<String>,
 }
 
 impl Anonymizer {
@@ -79,8 +85,16 @@ impl Anonymizer {
     ) -> Self {
         let mut folders: Vec<String> = folders.into_iter().filter(|folder| folder.len() > 1).collect();
         folders.sort_by_key(|folder| std::cmp::Reverse(folder.len()));
-        let names = names.into_iter().filter(|(name, _)| name.chars().count() >= SHORTEST_NAME).collect();
-        Self { folders, names }
+        let is_long = |(name, _): &(String, &str)| name.chars().count() >= SHORTEST_NAME;
+        let (names, others): (Vec<_>, Vec<_>) = names.into_iter().partition(is_long);
+        let too_short = others.into_iter().map(|(name, _)| name).filter(|name| !name.is_empty());
+        let too_short = crate::record::distinct(too_short);
+        Self { folders, names, too_short }
+    }
+
+    /// Names that are too short to be told from other words, and stay.
+    pub fn too_short(&self) -> &[String] {
+        &self.too_short
     }
 
     /// With further names.
@@ -89,7 +103,7 @@ impl Anonymizer {
         self
     }
 
-    /// A text without private paths, and how many of them there were.
+    /// A text without private paths and identifiers of devices, and how many of them there were.
     pub fn without_paths(&self, text: &str) -> (String, usize) {
         let mut text = text.to_owned();
         for folder in &self.folders {
@@ -100,7 +114,11 @@ impl Anonymizer {
         for path in &found {
             text = text.replacen(path.as_str(), &shortened(path), 1);
         }
-        (text, found.len())
+        let devices: Vec<String> = device_identifiers(&text).into_iter().map(str::to_owned).collect();
+        for device in &devices {
+            text = text.replacen(device.as_str(), DEVICE, 1);
+        }
+        (text, found.len() + devices.len())
     }
 
     /// The same without names, too.
@@ -145,16 +163,19 @@ fn shortened(path: &str) -> String {
     }
 }
 
-/// Replaces a word where it stands by itself, and counts.
+/// Replaces a word where it stands by itself, in capitals or not, and counts.
 fn replace_word(text: &str, word: &str, instead: &str) -> (String, usize) {
     let is_within = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    // Of the same length: letters beyond ASCII stay.
+    let (lower, word) = (text.to_ascii_lowercase(), word.to_ascii_lowercase());
     let (mut replaced, mut rest, mut count) = (String::new(), text, 0);
-    while let Some(place) = rest.find(word) {
-        let (before, behind) = (&rest[..place], &rest[place + word.len()..]);
+    while let Some(place) = lower[text.len() - rest.len()..].find(&word) {
+        let (before, found) = rest.split_at(place);
+        let (found, behind) = found.split_at(word.len());
         let previous = before.chars().next_back().or(replaced.chars().next_back());
         replaced.push_str(before);
         if is_within(previous) || is_within(behind.chars().next()) {
-            replaced.push_str(word);
+            replaced.push_str(found);
         } else {
             replaced.push_str(instead);
             count += 1;
@@ -203,7 +224,10 @@ mod unit_tests {
         assert_eq!(told("bench '/home/al ice/my.so'"), "bench '[path]/my.so'");
         assert_eq!(told("in /home/bob, /home/bob/x/y.log"), "in [path], [path]/y.log");
         assert_eq!(told("alice@box7 of malice and alice_2, all"), "[user]@[host] of malice and alice_2, all");
+        assert_eq!(told("Alice at BOX7, Malice"), "[user] at [host], Malice");
+        assert_eq!(told("GPU-8f3c2a10-11: lost, GPU-8f3c2a10-1111"), "[gpu]: lost, [gpu]");
         assert_eq!(anonymizer.without_names("/home/bob/a/b and alice").1, 2);
+        assert_eq!(anonymizer.too_short(), ["al"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod anonymous;
 mod archive;
 mod checks;
 mod finding;
+mod identifiers;
 mod manifest;
 mod open;
 mod pack;

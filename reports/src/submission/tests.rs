@@ -165,6 +165,37 @@ fn what_was_changed_by_hand_is_found() {
         }
     });
     changed("not finished", &|events| drop(events.pop()));
+    fn begun(events: &mut [Event]) -> impl Iterator<Item = &mut crate::record::OfRun<crate::record::Begun>> {
+        events.iter_mut().filter_map(|event| if let Event::Begun(line) = event { Some(line) } else { None })
+    }
+    changed("runs did not begin", &|events| events.retain(|event| !matches!(event, Event::Begun(_))));
+    changed("rounds are gone", &|events| events.retain(|event| !matches!(event, Event::Round(_))));
+    changed("a round of another seed", &|events| {
+        let rounds = events
+            .iter_mut()
+            .filter_map(|event| if let Event::Round(round) = event { Some(round) } else { None });
+        rounds.for_each(|round| round.seed = 7);
+    });
+    changed("a run began with fewer epochs", &|events| begun(events).next().unwrap().what.epochs = Some(4));
+    changed("more epochs were planned", &|events| {
+        let Event::Started(started) = &mut events[0] else { panic!("no `started`") };
+        started.plan.epochs = 10;
+    });
+    changed("every epoch is the first", &|events| epochs(events).for_each(|epoch| epoch.number = 1));
+    changed("losses are lower", &|events| epochs(events).for_each(|epoch| epoch.train_loss = Some(1e-9)));
+    changed("an audit of no epoch", &|events| {
+        for event in events {
+            if let Event::Audited(line) = event {
+                line.what.epoch = 99;
+            }
+        }
+    });
+    changed("made once more of a seed that was not run", &|events| {
+        let cell = example::cell("lenet-bn", "tch", "builtin");
+        let again = example::again(&example::run(&cell, 9), crate::record::Purpose::Repeat, 1.0);
+        let last = events.len() - 1;
+        events.splice(last..last, example::lines(&again));
+    });
     insta::assert_snapshot!(told.join("\n"));
 }
 

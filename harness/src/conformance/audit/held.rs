@@ -10,6 +10,7 @@ use super::super::step::{Compared, Step};
 use super::super::{Recorder, Subject};
 use crate::parameters;
 use crate::reference::Batch;
+use crate::workload::Workload;
 
 /// Limits for steps whose batches were not chosen: a near-tie in a max pool may send a gradient
 /// elsewhere, and trained networks compute with larger numbers.
@@ -17,6 +18,28 @@ const STEP_GRADIENTS: f64 = 5e-2;
 const STEP_STATISTICS: f64 = 1e-3;
 /// Limit of the share of a step of Adam that goes against the gradient; of a step by other gradients it is a half.
 const AGAINST: f64 = 0.2;
+
+const LOSS: &str = "audit, some steps: loss";
+const RIGHT: &str = "audit, some steps: correct";
+const STATISTICS: &str = "audit, some steps: running statistics";
+
+/// What is checked of the steps of a workload, by name, each with its limit.
+pub(super) fn checks(workload: &Workload) -> Vec<(&'static str, Option<f64>)> {
+    let (name, limit) = change(workload);
+    let mut checks = vec![(LOSS, Some(workload.tolerances.loss)), (RIGHT, None), (name, Some(limit))];
+    if workload.model.has_batch_norm() {
+        checks.push((STATISTICS, Some(STEP_STATISTICS)));
+    }
+    checks
+}
+
+/// What of a step's change is held against the reference.
+fn change(workload: &Workload) -> (&'static str, f64) {
+    match workload.optimiser {
+        Optimiser::Adam { .. } => ("audit, some steps: directions", AGAINST),
+        _ => ("audit, some steps: gradients", STEP_GRADIENTS),
+    }
+}
 
 /// Steps one after another in a session.
 pub(super) struct Row<'s> {
@@ -141,18 +164,14 @@ impl<'s, 'd> HeldSteps<'s, 'd> {
     pub(super) fn record(&self, recorder: &mut Recorder<'_>) {
         let kind = CheckKind::AuditedSteps;
         let limit = self.subject.workload.tolerances.loss;
-        recorder.measured(kind, "audit, some steps: loss", Ok(self.worst(|one| &one.loss)), limit);
-        recorder.stated(kind, "audit, some steps: correct", self.correct());
+        recorder.measured(kind, LOSS, Ok(self.worst(|one| &one.loss)), limit);
+        recorder.stated(kind, RIGHT, self.correct());
         let gradients = self.worst(|one| &one.gradients);
-        let (name, limit) = match self.subject.workload.optimiser {
-            Optimiser::Adam { .. } => ("audit, some steps: directions", AGAINST),
-            _ => ("audit, some steps: gradients", STEP_GRADIENTS),
-        };
+        let (name, limit) = change(&self.subject.workload);
         recorder.measured(kind, name, Ok(gradients), limit);
         if self.subject.workload.model.has_batch_norm() {
             let statistics = self.worst(|one| &one.statistics);
-            let name = "audit, some steps: running statistics";
-            recorder.measured(kind, name, Ok(statistics), STEP_STATISTICS);
+            recorder.measured(kind, STATISTICS, Ok(statistics), STEP_STATISTICS);
         }
     }
 

@@ -10,6 +10,7 @@ mod files;
 mod gate;
 mod names;
 mod plan;
+mod runs;
 mod tables;
 mod time;
 
@@ -41,6 +42,7 @@ pub fn checks(submission: &Submission) -> (Vec<Finding>, Option<Record>) {
         derived::counts(&subject),
         tables::agree(&subject),
         plan::complete(&subject),
+        runs::whole(&subject),
         gate::consistent(&subject),
         gate::libraries(&subject),
         audit::made(&subject),

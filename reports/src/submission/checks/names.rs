@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::super::identifiers::device_identifiers;
 use super::super::{Finding, private_paths};
 use super::Subject;
 use crate::files;
@@ -35,10 +36,16 @@ pub(super) fn none(subject: &Subject<'_>) -> Finding {
     Finding::of(NAMES, &wrong, format!("no private path in {lines} and {}", count(names.len(), "file")))
 }
 
-/// Where a private path is, without the path: what is found may be shown to anybody.
+/// Where a private path or identifier is, without what it is: what is found may be shown to anybody.
 fn found(name: &str, line: usize, texts: &[String]) -> Option<String> {
-    let is_private = texts.iter().any(|text| !private_paths(text).is_empty());
-    is_private.then(|| format!("{name}, line {line} names a private path: `trainmark pack` leaves it out"))
+    let what = if texts.iter().any(|text| !private_paths(text).is_empty()) {
+        "a private path"
+    } else if texts.iter().any(|text| !device_identifiers(text).is_empty()) {
+        "a graphics processor's identifier"
+    } else {
+        return None;
+    };
+    Some(format!("{name}, line {line} names {what}: `trainmark pack` leaves it out"))
 }
 
 fn strings(value: &Value) -> Vec<String> {
