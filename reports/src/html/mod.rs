@@ -40,6 +40,11 @@ pub const FILE: &str = "report.html";
 const HEADLINE_ROWS: usize = 6;
 
 const TEMPLATE: &str = include_str!("../../templates/report.html");
+/// What all pages have, for their templates to include.
+const PARTS: [(&str, &str); 2] = [
+    ("head.html", include_str!("../../templates/head.html")),
+    ("bar.html", include_str!("../../templates/bar.html")),
+];
 /// Shared with the list of runs.
 pub(crate) const STYLE: &str = concat!(
     include_str!("../../templates/style/colours.css"),
@@ -134,6 +139,9 @@ fn filled(name: &'static str, template: &str, page: &impl Serialize) -> Result<S
     let mut environment = Environment::new();
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.add_filter("json", as_json);
+    for (name, part) in PARTS {
+        environment.add_template(name, part)?;
+    }
     environment.add_template(name, template)?;
     environment.get_template(name)?.render(Serde(page))
 }
