@@ -1,9 +1,10 @@
 //! A check for continuous integration: has a cell become slower than it may?
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::words::of_control;
-use super::{History, Line, Series, Step};
+use super::{History, Machine, Series, Step};
 use crate::compare::{FailOn, close};
 use crate::number::count;
 use crate::statistics::steps::{LEAST, WINDOW};
@@ -66,8 +67,9 @@ impl<'h> Check<'h> {
         let (slower, undecided) = (Vec::new(), Vec::new());
         let (not_judged, ended) = (Vec::new(), Vec::new());
         let mut check = Self { history, limit, slower, undecided, not_judged, ended, judged: 0 };
+        let recent = recent(history);
         for series in &history.series {
-            let recent = recent(history, series);
+            let recent = recent[&series.line.machine];
             let begin = since.map_or(recent, |since| since.unix_time);
             if series.points.last().is_none_or(|last| last.unix_time < recent) {
                 check.ended.push(series);
@@ -177,15 +179,21 @@ fn together(steps: &[&Step]) -> Interval {
     Interval { estimate, low, high, method: Method::StudentT }
 }
 
-/// When the last [`WINDOW`] runs on a series' machine began, whatever cells they have.
-fn recent(history: &History, series: &Series) -> f64 {
-    let is_here = |line: &Line| line.machine == series.line.machine;
-    let cells = history.series.iter().filter(|other| is_here(&other.line)).flat_map(|other| &other.points);
-    let controls = history.controls.iter().filter(|control| is_here(&control.line));
-    let controls = controls.flat_map(|control| &control.points);
-    let mut begun: Vec<(usize, f64)> = cells.map(|point| (point.run, point.unix_time)).collect();
-    begun.extend(controls.map(|(run, unix_time, _)| (*run, *unix_time)));
-    begun.sort_by(|one, other| one.1.total_cmp(&other.1).then(one.0.cmp(&other.0)));
-    begun.dedup();
-    begun.get(begun.len().saturating_sub(WINDOW)).map_or(f64::NEG_INFINITY, |(_, unix_time)| *unix_time)
+/// When the last [`WINDOW`] runs on each machine began, whatever cells they have.
+fn recent(history: &History) -> BTreeMap<&Machine, f64> {
+    let mut runs: BTreeMap<&Machine, BTreeMap<usize, f64>> = BTreeMap::new();
+    for series in &history.series {
+        let begun = series.points.iter().map(|point| (point.run, point.unix_time));
+        runs.entry(&series.line.machine).or_default().extend(begun);
+    }
+    for control in &history.controls {
+        let begun = control.points.iter().map(|(run, unix_time, _)| (*run, *unix_time));
+        runs.entry(&control.line.machine).or_default().extend(begun);
+    }
+    let first = |runs: BTreeMap<usize, f64>| {
+        let mut begun: Vec<f64> = runs.into_values().collect();
+        begun.sort_by(f64::total_cmp);
+        begun.get(begun.len().saturating_sub(WINDOW)).copied().unwrap_or(f64::NEG_INFINITY)
+    };
+    runs.into_iter().map(|(machine, runs)| (machine, first(runs))).collect()
 }
