@@ -12,7 +12,7 @@ use super::fence::Fence;
 use super::layout::Layout;
 use super::manifest::Manifest;
 use super::{node, script, verdicts};
-use crate::bench::event::Fan;
+use crate::bench::event::{Fan, Sink};
 use crate::bench::gate::Verdict;
 use crate::bench::history::History;
 use crate::bench::prepare::{Ready, ReadyCell};
@@ -85,6 +85,12 @@ impl Job {
         self.ready.wait(Waiting::recorded(environment.settings.as_ref()));
         node::here(environment, warnings, &self.layout.rounds())
     }
+
+    /// What is run on this node, heard by `sink`.
+    fn bench<'j>(&'j self, sink: &'j mut dyn Sink, job: Option<&'j RoundJob>) -> Bench<'j> {
+        let (ready, schedule, runner) = (&self.ready, &self.request.schedule, &self.executor);
+        Bench { ready, schedule, runner, sink, folder: self.layout.folder().to_owned(), job }
+    }
 }
 
 /// Runs the round with a seed of the benchmark in a run folder, or what is left of it. Returns how
@@ -110,14 +116,8 @@ pub fn run(folder: &Path, seed: u64) -> anyhow::Result<Outcome> {
     let rounds_beside = rounds_begun(&job.layout).saturating_sub(1);
     let round = RoundJob { node, rounds_beside, folder: own, kind };
     let mut screen = progress::for_stderr();
-    let mut bench = Bench {
-        ready: &job.ready,
-        schedule: &job.request.schedule,
-        runner: &job.executor,
-        sink: &mut Fan(vec![&mut fence, &mut store, screen.as_mut()]),
-        folder: job.layout.folder().to_owned(),
-        job: Some(&round),
-    };
+    let mut sink = Fan(vec![&mut fence, &mut store, screen.as_mut()]);
+    let mut bench = job.bench(&mut sink, Some(&round));
     let outcome = bench.run_cells(earlier.as_ref())?;
     bench.record(&Event::Finished { outcome, seconds: began.elapsed().as_secs_f64(), peak: None })?;
     Ok(outcome)
@@ -144,14 +144,8 @@ pub fn audit(folder: &Path, part: u64) -> anyhow::Result<Outcome> {
         |one: &&ReadyCell| (history.plan_index(&one.cell, &job.ready.cells) % parts) as u64 == part;
     let cells: Vec<&ReadyCell> = job.ready.cells.iter().filter(is_of_part).collect();
     let mut screen = progress::for_stderr();
-    let mut bench = Bench {
-        ready: &job.ready,
-        schedule: &job.request.schedule,
-        runner: &job.executor,
-        sink: &mut Fan(vec![&mut fence, &mut store, screen.as_mut()]),
-        folder: job.layout.folder().to_owned(),
-        job: None,
-    };
+    let mut sink = Fan(vec![&mut fence, &mut store, screen.as_mut()]);
+    let mut bench = job.bench(&mut sink, None);
     let outcome = match bench.audit_cells(&history, &cells) {
         Ok(()) => Outcome::Complete,
         Err(error) if error.is::<Interrupted>() => Outcome::Interrupted,
