@@ -8,7 +8,9 @@ use super::{assert_nothing_lost, nodes, on, resume};
 fn rounds_run_on_four_nodes_and_the_record_has_them_all() {
     let Some(cluster) = Cluster::start(4) else { return };
     let out = tempfile::tempdir().unwrap();
-    let finished = on(&cluster, out.path()).args(["--seeds", "5", "--epochs", "2"]).run().expect(0);
+    // So slow that no node has ended its first round before each has one.
+    let slow = on(&cluster, out.path()).args(["--seeds", "5", "--epochs", "2"]).hostile("slow");
+    let finished = slow.run().expect(0);
     let run = RunFolder::only(out.path());
     run.assert_complete(5, 2);
     assert_nothing_lost(&run);
