@@ -28,12 +28,17 @@ impl Own {
     }
 }
 
-const OWN: [Own; 10] = [
+const OWN: [Own; 11] = [
     Own::new(Some('a'), "array", "trainmark sets --array itself"),
     Own::new(Some('o'), "output", "trainmark sets --output itself"),
     Own::new(Some('e'), "error", "what a job says of errors goes with its output, which trainmark reads"),
     Own::new(Some('N'), "nodes", "trainmark sets --nodes itself; the number of nodes is --nodes N"),
     Own::new(Some('D'), "chdir", "trainmark sets --chdir itself"),
+    Own::new(
+        Some('M'),
+        "clusters",
+        "jobs of another cluster are not followed: call trainmark on a machine that is of it",
+    ),
     Own::new(None, "open-mode", "trainmark sets --open-mode itself"),
     Own::new(None, "parsable", "trainmark sets --parsable itself"),
     Own::new(None, "wrap", "trainmark submits scripts of its own"),
@@ -47,6 +52,18 @@ const WITHOUT_VALUE: &str = "HhIkOQsuVv";
 const LEAST_PREFIX: usize = 2;
 
 impl SlurmOptions {
+    /// The partition that is asked for.
+    pub(super) fn partition(&self) -> Option<&str> {
+        self.sbatch.iter().find_map(|option| {
+            let (name, value) = match option.strip_prefix("-p") {
+                Some(value) => ("--partition", value),
+                None => option.split_once(['=', ' '])?,
+            };
+            let is_it = "--partition".starts_with(name) && name.len() >= "--part".len();
+            is_it.then(|| value.trim_start_matches(['=', ' ']))
+        })
+    }
+
     /// Refuses what cannot be meant.
     ///
     /// # Errors
@@ -116,6 +133,10 @@ mod tests {
             "-W",
             "--test-only",
             "--test",
+            "-M other",
+            "-Mother",
+            "--clusters=other",
+            "--cluster=other",
         ] {
             assert!(check(own).is_err(), "{own}");
         }
@@ -131,6 +152,20 @@ mod tests {
     }
 
     #[test]
+    fn the_partition_is_known_in_each_form() {
+        let of = |option: &str| {
+            let sbatch = vec!["--time=10".to_owned(), option.to_owned()];
+            SlurmOptions { nodes: None, sbatch }.partition().map(str::to_owned)
+        };
+        for long in ["--partition=long", "--partition long", "--part=long", "-p long", "-plong", "-p=long"] {
+            assert_eq!(of(long).as_deref(), Some("long"), "{long}");
+        }
+        for other in ["--priority=3", "--parsable", "--pa=long", "-n 3", "--hold"] {
+            assert_eq!(of(other), None, "{other}");
+        }
+    }
+
+    #[test]
     fn options_that_are_the_users_pass() {
         for fine in [
             "--partition=long",
@@ -139,6 +174,9 @@ mod tests {
             "-plong",
             "-naN",
             "--nodelist=node1",
+            "--cluster-constraint=x",
+            "--mem=2G",
+            "-mblock",
             "--wait-all-nodes=1",
             "--time=1:00:00",
             "--comment=a -N b",

@@ -113,12 +113,8 @@ impl Slurm {
 
     /// Processors of the smallest node that jobs with these options may get, where Slurm tells.
     pub fn fewest_processors(options: &SlurmOptions) -> Option<usize> {
-        let named = options.sbatch.iter().find_map(|option| {
-            let value = option.strip_prefix("--partition").or_else(|| option.strip_prefix("-p"))?;
-            Some(value.trim_start_matches(['=', ' ']).to_owned())
-        });
         let mut arguments = vec!["--noheader".to_owned(), "--format=%c".to_owned()];
-        arguments.extend(named.map(|partition| format!("--partition={partition}")));
+        arguments.extend(options.partition().map(|partition| format!("--partition={partition}")));
         let told = call("sinfo", &arguments).ok()?;
         // `64`, or `32+` of nodes that differ.
         told.lines().filter_map(|line| line.trim().trim_end_matches('+').parse().ok()).min()
