@@ -404,6 +404,7 @@ fn the_page_is_right() {
         "trajectory",
         "epoch",
         "audit",
+        "audit_loss",
         "logit_margin",
     ] {
         assert!(page.contains(&format!("`{key}`")), "{key}");

@@ -32,15 +32,19 @@ struct Limits {
 impl Limits {
     /// Of an epoch that was made of its steps.
     const TIGHT: Self = Self { statistics: Some(1e-2), loss: 1e-4, correct: 5e-4 };
-    /// Of one in which rounding was carried on.
-    const LOOSE: Self = Self { statistics: None, loss: 5e-3, correct: 3e-3 };
+
+    /// Of one of this workload in which rounding was carried on.
+    fn carried_on(workload: &Workload) -> Self {
+        let loss = workload.tolerances.audit_loss;
+        Self { statistics: None, loss, correct: 0.6 * loss }
+    }
 }
 
 /// The checks that an audit of a workload makes whatever comes of it, by name, each with the most that its
 /// limit may be.
 pub(crate) fn least_checks(workload: &Workload) -> Vec<(&'static str, Option<f64>)> {
     let mut checks = held::checks(workload);
-    let limits = Limits::LOOSE;
+    let limits = Limits::carried_on(workload);
     checks.extend([
         (EVERY_STEP, None),
         (PARAMETERS, Some(REPRODUCED.max(workload.tolerances.audit))),
@@ -132,7 +136,7 @@ impl Course<'_> {
         let is_reproduced = found.error <= REPRODUCED && self.begins_alike(&replay);
         let limit = if is_reproduced { REPRODUCED } else { subject.workload.tolerances.audit };
         recorder.measured(CheckKind::AuditedEpoch, PARAMETERS, Ok(found), limit);
-        let limits = if is_reproduced { Limits::TIGHT } else { Limits::LOOSE };
+        let limits = if is_reproduced { Limits::TIGHT } else { Limits::carried_on(&subject.workload) };
         let epoch = Epoch { kind: CheckKind::AuditedEpoch, name: "audit", limits };
         epoch.record(self, timed.end, timed.outcome, &replay, &mut recorder);
 

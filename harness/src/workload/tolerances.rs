@@ -25,6 +25,9 @@ pub struct Tolerances {
     /// Distance of a timed epoch's end from that of its steps made once more, relative to the
     /// way that the epoch leads, beyond which rounding explains nothing.
     pub audit: f64,
+    /// Relative error of such an epoch's loss, where it ended elsewhere by rounding. The right answers may differ by
+    /// three fifths of it, as a share of the samples.
+    pub audit_loss: f64,
     /// Two logits closer than this (absolute) may change places.
     pub logit_margin: f64,
 }
@@ -40,6 +43,7 @@ impl Default for Tolerances {
             trajectory: 1e-3,
             epoch: 1e-2,
             audit: 1e-3,
+            audit_loss: 5e-3,
             logit_margin: 1e-4,
         }
     }
@@ -47,7 +51,7 @@ impl Default for Tolerances {
 
 impl Tolerances {
     /// Each with its key in a workload's file.
-    pub fn all(&self) -> [(&'static str, f64); 9] {
+    pub fn all(&self) -> [(&'static str, f64); 10] {
         [
             ("loss", self.loss),
             ("gradients", self.gradients),
@@ -57,6 +61,7 @@ impl Tolerances {
             ("trajectory", self.trajectory),
             ("epoch", self.epoch),
             ("audit", self.audit),
+            ("audit_loss", self.audit_loss),
             ("logit_margin", self.logit_margin),
         ]
     }
@@ -89,6 +94,7 @@ impl Tolerances {
             "trajectory" => &mut self.trajectory,
             "epoch" => &mut self.epoch,
             "audit" => &mut self.audit,
+            "audit_loss" => &mut self.audit_loss,
             "logit_margin" => &mut self.logit_margin,
             _ => return,
         };

@@ -289,6 +289,20 @@ fn where_no_two_epochs_are_alike_a_small_learning_rate_tells_rounding_from_cheat
     assert!(in_calm_alone.contains(&Cheat::RepeatedBatch), "{in_calm_alone:?}");
 }
 
+#[test]
+fn a_workload_says_how_far_off_the_loss_may_be_where_rounding_is_carried_on() {
+    let patterns = Patterns::new(12, 1600, 320);
+    let mut workload = small();
+    workload.tolerances.audit_loss = 0.2;
+    let limits = |is_restless| {
+        let checks = audited_of(workload.clone(), &patterns, Cheat::None, is_restless);
+        ["audit: loss", "audit: correct, of all samples"]
+            .map(|name| checks.iter().find(|check| check.name == name).and_then(|check| check.limit).unwrap())
+    };
+    assert_eq!(limits(true), [0.2, 0.12]);
+    assert_eq!(limits(false), [1e-4, 5e-4], "what its steps make of it says nothing of rounding");
+}
+
 /// Its random choices cannot be made again; an epoch without any can.
 #[test]
 fn a_workload_with_dropout_is_audited_without_dropping() {
