@@ -112,3 +112,17 @@ fn a_benchmark_without_time_is_complete_when_it_was_resumed_often_enough() {
     assert_eq!((&*row["ok_runs"], &*row["timing_runs"]), ("2", "1"));
     assert_eq!(folder.count("audited"), 1);
 }
+
+#[test]
+fn more_time_can_be_given_when_a_benchmark_is_resumed() {
+    let out = tempfile::tempdir().unwrap();
+    let chosen = ["bench", "handwritten", "--workload", "softmax", "--dataset", "synthetic", "--quick"];
+    let arguments = ["--epochs", "3", "--seeds", "2", "--budget", "1ms", "--out"];
+    invoke(chosen).args(arguments).args([out.path()]).run().expect(0);
+    let folder = RunFolder::only(out.path());
+    invoke(["bench", "--resume"]).args([&folder.path]).args(["--budget", "10m"]).run().expect(0);
+    assert_eq!(folder.events().last().unwrap()["outcome"], "complete");
+    let made = samples(&folder, "handwritten");
+    assert_eq!(made.iter().filter(|made| **made == sample("sample", 3)).count(), 2, "{made:?}");
+    assert_eq!(folder.count("audited"), 1);
+}

@@ -1,6 +1,7 @@
 //! `bench`
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use trainmark_reports::Record;
@@ -26,6 +27,7 @@ use crate::workload::Workload;
 use crate::{data, shell, units};
 
 const DEFAULT_SEEDS: u32 = 3;
+const DEFAULT_BUDGET: Duration = Duration::from_secs(15 * 60);
 /// Of two builds that are held against each other: rounds end before that once a difference is shown.
 const MOST_SEEDS_OF_BUILDS: u32 = 30;
 
@@ -100,7 +102,7 @@ impl Sink for WithTables<'_> {
 fn request_and_place(arguments: BenchArguments) -> anyhow::Result<(BenchRequest, Place)> {
     if let Some(run) = &arguments.resume {
         let folder = find_run(run)?;
-        let request = BenchRequest::read(&folder)?;
+        let mut request = BenchRequest::read(&folder)?;
         let named = Selected {
             selections: arguments
                 .selections
@@ -111,6 +113,13 @@ fn request_and_place(arguments: BenchArguments) -> anyhow::Result<(BenchRequest,
             ..Selected::default()
         };
         Foreign::of(&request.selected).check_named(&named, &folder)?;
+        if let Some(budget) = arguments.budget {
+            anyhow::ensure!(
+                request.slurm.is_none(),
+                "--budget with --resume: rounds on a cluster keep the budget that the run was begun with"
+            );
+            request.schedule.budget = Some(budget);
+        }
         return Ok((request, Place::Resume(folder)));
     }
     let parent = arguments.out.clone().unwrap_or_else(super::runs_folder);
@@ -134,7 +143,7 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
         until_decided: sides.is_some() && arguments.seeds.is_none(),
         repeats: seeds > 1 && !arguments.quick,
         audit: Some(!arguments.no_audit),
-        budget: Some(arguments.budget),
+        budget: Some(arguments.budget.unwrap_or(DEFAULT_BUDGET)),
         timeout: limits.call,
         memory_limit: limits.memory,
     };

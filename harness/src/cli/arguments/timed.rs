@@ -58,17 +58,17 @@ pub struct BenchArguments {
     /// Seeds, each one round over all cells: 1, 2, … N [default: 3]
     #[arg(long, value_name = "N")]
     pub seeds: Option<u32>,
-    /// Time for rounds and audits, such as 15m: where it is short, runs are for time only, and the
-    /// dearest cells go without
-    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = units::parse_duration)]
-    pub budget: Duration,
+    /// Time for rounds and audits: where it is short, runs are for time only, and the dearest cells
+    /// go without [default: 15m]
+    #[arg(long, value_name = "TIME", value_parser = units::parse_duration)]
+    pub budget: Option<Duration>,
     /// Folder in which the run's folder is made [default: reports/runs]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Continue an interrupted run: its folder, its name, or `latest`; backends outside the repository
-    /// are named again
+    /// Continue a run that was interrupted, or had too little time: its folder, its name, or `latest`;
+    /// backends outside the repository are named again
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "quick", "no_audit", "with", "base", "implementation", "device", "workload", "epochs", "seeds", "budget", "out", "threads",
+        "quick", "no_audit", "with", "base", "implementation", "device", "workload", "epochs", "seeds", "out", "threads",
         "timeout", "memory_limit", "dataset", "data_dir", "offline", "optimiser", "learning_rate", "batch_size", "samples",
         "yes", "executor", "nodes", "sbatch",
     ])]
