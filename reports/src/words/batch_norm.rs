@@ -175,17 +175,26 @@ fn convergence_verdict(pairs: &[&BatchNormPair<'_>]) -> Option<String> {
     let judged: Vec<&Comparison> =
         pairs.iter().map(|pair| &pair.accuracy).filter(|accuracy| accuracy.seeds > 1).collect();
     let [faster, slower] = [Verdict::Higher, Verdict::Lower].map(|verdict| number_of(&judged, verdict));
-    let of = count(judged.len(), "comparison");
-    (!judged.is_empty()).then(|| match (faster, slower) {
+    (!judged.is_empty()).then(|| verdict_words(faster, slower, judged.len()))
+}
+
+/// What so many comparisons show, of which some say faster and some slower. One that shows nothing does not
+/// speak against one that does.
+fn verdict_words(faster: usize, slower: usize, of: usize) -> String {
+    let one_way = |number: usize, way: &str| {
+        let shown = if number == 1 { "shows" } else { "show" };
+        let part = format!(", as {number} of {} {shown}", count(of, "comparison"));
+        format!("Training converges {way} with batch norm{}", if number == of { "" } else { &part })
+    };
+    match (faster, slower) {
         (0, 0) => "No difference is shown with batch norm".to_owned(),
-        (faster, 0) if faster == judged.len() => "Training converges faster with batch norm".to_owned(),
-        (0, slower) if slower == judged.len() => "Training converges slower with batch norm".to_owned(),
-        (faster, slower) => {
-            let ways = [(faster, "faster"), (slower, "slower")].into_iter().filter(|(number, _)| *number > 0);
-            let told: Vec<String> = ways.map(|(number, way)| format!("{way} in {number}")).collect();
-            format!("Of {of}, training converges {} with batch norm", told.join(" and "))
-        }
-    })
+        (faster, 0) => one_way(faster, "faster"),
+        (0, slower) => one_way(slower, "slower"),
+        (faster, slower) => format!(
+            "Of {}, training converges faster in {faster} and slower in {slower} with batch norm",
+            count(of, "comparison")
+        ),
+    }
 }
 
 fn convergence_line(
@@ -307,4 +316,23 @@ fn builtin_line(pair: &BuiltinPair<'_>) -> String {
         bracket(comparison.interval, significant),
         doubt(Some(comparison))
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comparison_that_shows_nothing_speaks_against_none() {
+        for (numbers, words) in [
+            ((0, 0, 9), "No difference is shown with batch norm"),
+            ((9, 0, 9), "Training converges faster with batch norm"),
+            ((1, 0, 9), "Training converges faster with batch norm, as 1 of 9 comparisons shows"),
+            ((0, 2, 3), "Training converges slower with batch norm, as 2 of 3 comparisons show"),
+            ((2, 1, 3), "Of 3 comparisons, training converges faster in 2 and slower in 1 with batch norm"),
+        ] {
+            let (faster, slower, of) = numbers;
+            assert_eq!(verdict_words(faster, slower, of), words);
+        }
+    }
 }
