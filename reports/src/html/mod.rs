@@ -82,6 +82,18 @@ pub fn render(record: &Record, of_run: Option<&RunOperations>) -> Result<String,
     render_so_far(record, of_run, None)
 }
 
+/// The same for a folder in which the CSV files lie beside it: it leads to them, and holds none.
+///
+/// # Errors
+/// As [`render`].
+pub(crate) fn render_beside_tables(
+    record: &Record,
+    of_run: Option<&RunOperations>,
+) -> Result<String, StoreError> {
+    let tables = csv::files(record, of_run)?.into_iter().map(|(name, _)| name).collect();
+    report(record, of_run, None, Tables::Beside(tables))
+}
+
 /// The same of a benchmark of which it is known how far it is, if it still runs.
 ///
 /// # Errors
@@ -91,6 +103,16 @@ pub fn render_so_far(
     of_run: Option<&RunOperations>,
     progress: Option<&words::Progress>,
 ) -> Result<String, StoreError> {
+    let tables = csv::files(record, of_run)?.into_iter().collect();
+    report(record, of_run, progress, Tables::Within(tables))
+}
+
+fn report(
+    record: &Record,
+    of_run: Option<&RunOperations>,
+    progress: Option<&words::Progress>,
+    tables: Tables,
+) -> Result<String, StoreError> {
     let summaries = summarize(record);
     let conformance = conformance::conformance(&summaries);
     let groups = group(summaries);
@@ -99,7 +121,7 @@ pub fn render_so_far(
     let page = Page {
         style: [STYLE, ANSWERS_STYLE, CHART_STYLE, PRINT_STYLE].concat(),
         script: [SCRIPT, REPORT_SCRIPT].concat(),
-        data: csv::files(record, of_run)?.into_iter().collect(),
+        csv_files: tables,
         run_id: &started.run_id,
         summary: summary(record),
         standing: words::Standing::of(record, progress),
@@ -146,14 +168,23 @@ fn filled(name: &'static str, template: &str, page: &impl Serialize) -> Result<S
     environment.get_template(name)?.render(Serde(page))
 }
 
+/// Where the CSV files are that a page offers.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Tables {
+    /// In the page, by their names.
+    Within(BTreeMap<&'static str, String>),
+    /// Files of these names in its folder.
+    Beside(Vec<&'static str>),
+}
+
 /// What the template is filled with. `style` and `script` are markup, what passes its filter
 /// `json` is JSON; all else is text.
 #[derive(Serialize)]
 struct Page<'a> {
     style: String,
     script: String,
-    /// The CSV files by their names.
-    data: BTreeMap<&'static str, String>,
+    csv_files: Tables,
     run_id: &'a str,
     summary: String,
     /// How far it is, and how it goes on.

@@ -131,6 +131,19 @@ fn the_embedded_data_are_the_csv_files() {
 }
 
 #[test]
+fn a_page_beside_the_csv_files_leads_to_them() {
+    let record = example::record();
+    let of_run = example::run_operations();
+    let html = render_beside_tables(&record, Some(&of_run)).unwrap();
+    for (name, _) in csv::files(&record, Some(&of_run)).unwrap() {
+        assert!(html.contains(&format!("<a href=\"{name}\">")), "{name}");
+    }
+    assert!(!html.contains("id=\"data\""));
+    let alone = page(&record);
+    assert!(!alone.contains("href=\"summary.csv\"") && alone.len() > html.len());
+}
+
+#[test]
 fn nothing_is_fetched() {
     let html = page(&example::record());
     for address in ["http://", "https://", "src=", "url(", "@import", "<link"] {

@@ -7,6 +7,7 @@ use super::{Making, RUNS};
 use crate::record::Record;
 use crate::store::{self, EVENTS_FILE};
 use crate::submission::{Contents, Finding, Submission};
+use crate::{csv, html};
 
 /// A run that is shown.
 pub(super) struct Entry {
@@ -81,18 +82,24 @@ impl Verified {
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub(super) fn publish(self, source: &Path, out: &Path, is_own: bool) -> Result<Entry, String> {
+    pub(super) fn publish(mut self, source: &Path, out: &Path, is_own: bool) -> Result<Entry, String> {
         let (run_id, record_hash) = (self.run_id().to_owned(), self.record_hash().to_owned());
         let folder = out.join(RUNS).join(&run_id);
-        let files = write(&folder, &self.contents)
+        let files = write(&folder, &mut self.contents)
             .map_err(|error| format!("cannot write {}: {error}", folder.display()))?;
-        let record = Record::read(&folder).map_err(|error| error.to_string())?;
-        let (source, findings) = (source.to_path_buf(), self.findings);
+        let (source, findings, record) = (source.to_path_buf(), self.findings, self.contents.record);
         Ok(Entry { run_id, source, record_hash, record, findings, files, is_own })
     }
 }
 
-fn write(folder: &Path, contents: &Contents) -> Result<Vec<(String, u64)>, Box<dyn std::error::Error>> {
+/// Whether a file is put beside the pack: what a browser or a table is opened with. The record and the logs,
+/// many times as large, are in the pack alone.
+fn is_opened_at_once(name: &str) -> bool {
+    name == html::FILE || csv::FILES.contains(&name)
+}
+
+/// Writes what is opened at once, and the pack, in which the report is left out that lies beside it.
+fn write(folder: &Path, contents: &mut Contents) -> Result<Vec<(String, u64)>, Box<dyn std::error::Error>> {
     let mut files = Vec::new();
     let mut put = |name: &str, bytes: &[u8]| -> Result<(), Box<dyn std::error::Error>> {
         let path: PathBuf = folder.join(name);
@@ -101,9 +108,10 @@ fn write(folder: &Path, contents: &Contents) -> Result<Vec<(String, u64)>, Box<d
         files.push((name.to_owned(), bytes.len() as u64));
         Ok(())
     };
-    for (name, bytes) in &contents.files {
+    for (name, bytes) in contents.files.iter().filter(|(name, _)| is_opened_at_once(name)) {
         put(name, bytes)?;
     }
+    contents.leave_out(html::FILE);
     put(&contents.file_name(), &contents.archive()?)?;
     Ok(files)
 }

@@ -30,6 +30,8 @@ pub struct Contents {
     pub manifest: Manifest,
     /// The files by their paths in the pack, the manifest aside.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// The record as it is packed.
+    pub record: Record,
     /// How many paths and names were replaced.
     pub replaced: usize,
 }
@@ -64,13 +66,13 @@ impl Contents {
         packing.take_logs(&record);
         packing.take_record(&run_id, events)?;
         packing.take_operations()?;
-        packing.make_files()?;
+        let record = packing.make_files()?;
         packing.name_what_stays()?;
         let Packing { files, left_out, replaced, .. } = packing;
         let mut manifest = Manifest { schema: Manifest::SCHEMA, run_id, left_out, ..Manifest::default() };
         manifest.trainmark = env!("CARGO_PKG_VERSION").to_owned();
         manifest.files = files.iter().map(|(name, bytes)| (name.clone(), sha256(bytes))).collect();
-        Ok(Self { manifest, files, replaced })
+        Ok(Self { manifest, files, record, replaced })
     }
 
     /// Whether a file of this name is ever in a pack.
@@ -82,6 +84,12 @@ impl Contents {
     /// SHA-256 of the record, in hexadecimal digits, by which it is known from others of its name.
     pub fn record_hash(&self) -> Option<&str> {
         self.manifest.files.get(EVENTS_FILE).map(String::as_str)
+    }
+
+    /// Takes out a file that the pack can do without.
+    pub(crate) fn leave_out(&mut self, name: &str) {
+        self.files.remove(name);
+        self.manifest.files.remove(name);
     }
 
     /// The name of their pack.
@@ -189,8 +197,8 @@ impl Packing<'_> {
         Ok(())
     }
 
-    /// The CSV files, `env.json` and the report, of the record as it is packed.
-    fn make_files(&mut self) -> Result<(), SubmissionError> {
+    /// The CSV files, `env.json` and the report, of the record as it is packed, which is returned.
+    fn make_files(&mut self) -> Result<Record, SubmissionError> {
         let scratch = tempfile::tempdir()
             .map_err(|cause| SubmissionError::io("make a folder in", &std::env::temp_dir(), cause))?;
         // A folder within, since what lies beside a run folder may be taken for its own.
@@ -205,9 +213,12 @@ impl Packing<'_> {
         for (name, text) in csv::files(&record, of_run.as_ref())? {
             self.files.insert(name.to_owned(), text.into_bytes());
         }
-        self.files.insert(html::FILE.to_owned(), html::render(&record, of_run.as_ref())?.into_bytes());
+        self.files.insert(
+            html::FILE.to_owned(),
+            html::render_beside_tables(&record, of_run.as_ref())?.into_bytes(),
+        );
         self.files.insert(store::ENVIRONMENT_FILE.to_owned(), store::environment_json(&record.started)?);
-        Ok(())
+        Ok(record)
     }
 
     /// Every other file of the folder.
