@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the numbers of docs/results anew: all backends, four workloads, ten seeds, on the CPU and
 # where there is one on the GPU, then static pages of the two runs in docs/results/site.
-# Takes two hours, which want a machine that does nothing else. The words and the picture of
+# Takes two hours and a bit, which want a machine that does nothing else. The words and the picture of
 # docs/results are written by hand.
 # Usage: scripts/results.sh [FOLDER of the runs, to be kept, or of those made earlier]
 set -euo pipefail
@@ -20,10 +20,10 @@ bench() { # FOLDER BUDGET ARGUMENT...
         trainmark bench "${@:3}" --seeds 10 --epochs 5 --yes --budget "$2" --out "$runs/$1"
 }
 # The chapter's network with every backend, and where both implementations differ with both.
-bench chapter 55m candle handwritten tch pytorch dfdx/builtin dfdx/none burn/builtin burn/none jax numpy \
+bench chapter 65m candle handwritten tch pytorch dfdx/builtin dfdx/none burn/builtin burn/none jax numpy \
     --workload lenet-bn,lenet
 # Others with each framework's own batch norm.
-bench others 52m candle/builtin dfdx/builtin handwritten/builtin pytorch/builtin tch/builtin burn/builtin jax \
+bench others 60m candle/builtin dfdx/builtin handwritten/builtin pytorch/builtin tch/builtin burn/builtin jax \
     --workload d2l-lenet-bn,resnet-bn
 
 {

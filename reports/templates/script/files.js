@@ -1,4 +1,4 @@
-// Saving: the CSV files are in this page, and every chart can be one.
+// Saving: the CSV files, where they are in this page, and every chart can be one.
 const save = (name, text, type) => {
   const link = make("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
   link.click();
