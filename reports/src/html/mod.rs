@@ -82,15 +82,15 @@ pub fn render(record: &Record, of_run: Option<&RunOperations>) -> Result<String,
     render_so_far(record, of_run, None)
 }
 
-/// The same for a folder in which the CSV files lie beside it: it leads to them, and holds none.
+/// The same for a folder in which the CSV files of these names lie beside it: it leads to them, and holds none.
 ///
 /// # Errors
 /// As [`render`].
 pub(crate) fn render_beside_tables(
     record: &Record,
     of_run: Option<&RunOperations>,
+    tables: Vec<&'static str>,
 ) -> Result<String, StoreError> {
-    let tables = csv::files(record, of_run)?.into_iter().map(|(name, _)| name).collect();
     report(record, of_run, None, Tables::Beside(tables))
 }
 

@@ -134,8 +134,10 @@ fn the_embedded_data_are_the_csv_files() {
 fn a_page_beside_the_csv_files_leads_to_them() {
     let record = example::record();
     let of_run = example::run_operations();
-    let html = render_beside_tables(&record, Some(&of_run)).unwrap();
-    for (name, _) in csv::files(&record, Some(&of_run)).unwrap() {
+    let names: Vec<_> =
+        csv::files(&record, Some(&of_run)).unwrap().into_iter().map(|(name, _)| name).collect();
+    let html = render_beside_tables(&record, Some(&of_run), names.clone()).unwrap();
+    for name in names {
         assert!(html.contains(&format!("<a href=\"{name}\">")), "{name}");
     }
     assert!(!html.contains("id=\"data\""));

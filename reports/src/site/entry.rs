@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Making, RUNS};
 use crate::record::Record;
-use crate::store::{self, EVENTS_FILE};
+use crate::store;
 use crate::submission::{Contents, Finding, Submission};
 use crate::{csv, html};
 
@@ -70,7 +70,7 @@ impl Verified {
 
     /// SHA-256 of its record as it would be published.
     pub(super) fn record_hash(&self) -> &str {
-        self.contents.manifest.files.get(EVENTS_FILE).map_or("", String::as_str)
+        self.contents.record_hash().unwrap_or_default()
     }
 
     /// Whether this is the hash of its record, as it was handed in or as it would be published.

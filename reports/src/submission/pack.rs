@@ -210,13 +210,13 @@ impl Packing<'_> {
         }
         let record = Record::read(&folder)?;
         let of_run = operations::of_run(&folder, &record)?;
+        let mut tables = Vec::new();
         for (name, text) in csv::files(&record, of_run.as_ref())? {
+            tables.push(name);
             self.files.insert(name.to_owned(), text.into_bytes());
         }
-        self.files.insert(
-            html::FILE.to_owned(),
-            html::render_beside_tables(&record, of_run.as_ref())?.into_bytes(),
-        );
+        let page = html::render_beside_tables(&record, of_run.as_ref(), tables)?;
+        self.files.insert(html::FILE.to_owned(), page.into_bytes());
         self.files.insert(store::ENVIRONMENT_FILE.to_owned(), store::environment_json(&record.started)?);
         Ok(record)
     }
