@@ -5,7 +5,7 @@
 # Usage: scripts/gpu-check.sh RESULTS [BUNDLE]
 #   RESULTS  folder for what comes out: machine.txt, check.txt, bench.txt, runs/
 #   BUNDLE   the archive, or the folder it was unpacked to
-#            [default: target/gpu-bundle.tar.gz of this checkout, or this script's folder]
+#            [default: target/gpu-bundle.tar.xz of this checkout, or this script's folder]
 # Exit code: 0 all passed; 1 a check or a run failed; 2 it could not begin.
 set -euo pipefail
 unset CDPATH

@@ -7,7 +7,7 @@
 #        scripts/gpu-lease.sh OUT [BUNDLE] --compare VARIANT...
 #   OUT      folder for what comes out: summary.txt, results.tar.gz; without those of before
 #   BUNDLE   the archive, or the folder it was unpacked to
-#            [default: target/gpu-bundle.tar.gz of this checkout, or this script's folder]
+#            [default: target/gpu-bundle.tar.xz of this checkout, or this script's folder]
 #   VARIANT  of the hand-written backend, FOLDER+SWITCH+SWITCH: checked and timed in turn, the
 #            first once more at the end. FOLDER is an unpacked bundle or what
 #            `scripts/gpu-bundle.sh --variant` makes, `plain` or nothing the bundle itself; the

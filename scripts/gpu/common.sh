@@ -18,6 +18,16 @@ fresh_folder() {
     mkdir -p "$folder" 2>/dev/null
 }
 
+# unpack ARCHIVE FOLDER: with Python where there is no xz, which a small image may lack.
+unpack() {
+    if command -v xz >/dev/null || ! command -v python3 >/dev/null; then
+        tar -C "$2" -xf "$1"
+    else
+        python3 -m tarfile -e "$1" "$2" 2>&1 | tail -n 1
+        return "${PIPESTATUS[0]}"
+    fi
+}
+
 # find_bundle [GIVEN] BASE TEMPORARY: sets `bundle` to the folder of the bundle, or fails and
 # says why in `reason`. BASE is the folder of the script that was called; an archive is
 # unpacked into TEMPORARY.
@@ -25,9 +35,9 @@ find_bundle() {
     local given=$1 base=$2 temporary=$3
     reason=
     [ -n "$given" ] || { [ -x "$base/harness/trainmark" ] && given=$base; }
-    [ -n "$given" ] || given=$base/../target/gpu-bundle.tar.gz
+    [ -n "$given" ] || given=$base/../target/gpu-bundle.tar.xz
     if [ -f "$given" ]; then
-        if ! reason=$(tar -C "$temporary" -xzf "$given" 2>&1); then
+        if ! reason=$(unpack "$given" "$temporary" 2>&1); then
             reason="cannot unpack $given: $(grep -m 1 . <<<"$reason"); make it anew with scripts/gpu-bundle.sh"
             return 1
         fi
