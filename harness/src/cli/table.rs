@@ -5,6 +5,7 @@ use trainmark_reports::record::{Run, Unavailable};
 use trainmark_reports::summary::group;
 use trainmark_reports::text::one_line;
 use trainmark_reports::warnings::{Warning, warnings, warnings_so_far};
+use trainmark_reports::words::same_in_words;
 use trainmark_reports::{Record, summarize};
 
 use super::headline;
@@ -47,6 +48,9 @@ fn results_with<'r>(record: &'r Record, without: impl Iterator<Item = &'r Run>) 
             format!("{}/{}@{}", cell.backend, cell.implementation, cell.place())
         });
         text += &format!("\n{}\n{}\n", ranking.title, grid::drawn(&ranking, &[]));
+    }
+    if let Some(same) = same_in_words(&text) {
+        text += &format!("{same}\n");
     }
     for line in failures(record, without) {
         text += &format!("{line}\n");

@@ -3,11 +3,11 @@
 use super::Grid;
 use crate::number::{bytes, count, utc};
 use crate::record::{Environment, Record, Run, Unavailable};
-use crate::summary::{group, summarize, why_nothing};
+use crate::summary::{Group, group, summarize, why_nothing};
 use crate::sweep;
 use crate::text::{capitalised, one_line};
 use crate::warnings::warnings;
-use crate::words::{Headline, Standing, Term, floor_in_words, terms_in};
+use crate::words::{Headline, Standing, Term, floor_in_words, same_in_words, terms_in};
 
 /// Text that Markdown shows as it is, on one line.
 pub fn escape(text: &str) -> String {
@@ -77,13 +77,24 @@ pub fn markdown(record: &Record) -> String {
     }
     text += &match why_nothing(groups.iter().flat_map(|group| &group.cells)) {
         Some(why) => format!("\n{why}.\n"),
-        None => format!(
-            "\nMedians over seeds with 95% intervals; relative to the lowest median, paired by seed. {}\n",
-            floor_in_words(record.noise_floor())
-        ),
+        None => basis(record, &groups, &text),
     };
     let words = words(&text);
     text + &words + &failures(record) + &machines(record)
+}
+
+/// What the tables' numbers are, as far as they need words.
+fn basis(record: &Record, groups: &[Group<'_>], tables: &str) -> String {
+    let mut text =
+        "\nMedians over seeds with 95% intervals; relative to the lowest median, paired by seed.".to_owned();
+    if let Some(same) = same_in_words(tables) {
+        text += &format!(" {same}");
+    }
+    if groups.iter().flat_map(|group| &group.cells).any(|cell| cell.timing_runs() > 0) {
+        text += " Accuracies are medians over as many seeds as stand beside them, the other runs being for time only: \
+                 of other seeds they differ without any fault of a backend.";
+    }
+    format!("{text} {}\n", floor_in_words(record.noise_floor()))
 }
 
 /// The first sentence stands out.

@@ -30,6 +30,26 @@ fn no_run_in_markdown_says_so() {
     );
 }
 
+/// Cells whose accuracies are of other seeds, and ratios that are no difference, are told as such.
+#[test]
+fn what_an_accuracy_is_of_and_what_is_no_difference_stands_at_the_number() {
+    let of = |row: &str, text: &str| text.lines().find(|line| line.contains(row)).unwrap().to_owned();
+    let mut record = example::record();
+    let plain = markdown::markdown(&record);
+    assert!(!plain.contains('≈') && !plain.contains("seed)") && !plain.contains("for time only"), "{plain}");
+    let of_one =
+        |run: &crate::record::Run| run.cell.backend == "tch" && run.cell.workload == "lenet" && run.seed == 1;
+    for run in record.runs.iter_mut().filter(|run| of_one(run)) {
+        *run = example::for_time(run, 1);
+    }
+    record.runs.push(example::again(&record.runs[0], crate::record::Purpose::Repeat, 3.0));
+    let text = markdown::markdown(&record);
+    let row = of("| tch |", &text);
+    assert!(row.contains("(2 seeds)"), "{row}");
+    assert!(text.contains(" ≈ |") && text.contains("≈: no difference shown."), "{text}");
+    assert!(text.contains(" Accuracies are medians over as many seeds as stand beside them"), "{text}");
+}
+
 #[test]
 fn every_row_of_a_table_has_the_fields_of_its_header() {
     let text = markdown::markdown(&example::record());

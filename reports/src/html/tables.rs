@@ -48,7 +48,8 @@ pub(super) fn columns(names: &[(&str, bool)]) -> Vec<PageColumn> {
 /// Every cell with its medians.
 pub(super) fn cells(record: &Record, groups: &[Group<'_>]) -> PageTable {
     let caption = "Medians over the runs of a cell, which the ratios beside them are of, and in brackets its \
-                   own 95% intervals; accuracy and loss after the last epoch; targets as training seconds, \
+                   own 95% intervals; accuracy and loss after the last epoch, and of how many seeds where not \
+                   all were trained to the end; targets as training seconds, \
                    and how many runs reached them where not all did";
     PageTable::of("cells-table", caption, &table::cells_of_groups(record, groups))
 }

@@ -5,6 +5,7 @@ use super::level::Level;
 use super::version::Version;
 use crate::paired::Relative;
 use crate::record::{Cell, Conformance, Record};
+use crate::statistics::Comparison;
 use crate::summary::{CellSummary, Group, group, summarize};
 
 /// What a cell of a run gives.
@@ -32,6 +33,8 @@ pub(super) struct Number {
     pub(super) seconds: Option<Measured>,
     /// How many times as long as the ceiling in the same rounds.
     pub(super) ratio: Option<Measured>,
+    /// What may be said of it; `None` of the ceiling itself, and where there is no ratio.
+    pub(super) against: Option<Comparison>,
     /// The noise floor of its run, a ratio.
     pub(super) floor: f64,
     /// What the gate and the runs' own checks said.
@@ -78,7 +81,8 @@ fn of_run(place: usize, entry: &Entry) -> Vec<Number> {
             // Of two builds that are held against each other neither is a release.
             if summary.cell.build().is_none() {
                 let ratio = ceiling.and_then(|ceiling| ratio(group, &relative, ceiling, at));
-                numbers.push(number(place, record, group, summary, ratio));
+                let against = ceiling.and_then(|ceiling| relative.get(ceiling, at)).copied();
+                numbers.push(Number { ratio, against, ..number(place, record, group, summary) });
             }
         }
     }
@@ -95,13 +99,8 @@ fn ratio(group: &Group<'_>, relative: &Relative, ceiling: usize, subject: usize)
     Some(Measured { value, interval: interval.map(|ends| (ends.low, ends.high)) })
 }
 
-fn number(
-    entry: usize,
-    record: &Record,
-    group: &Group<'_>,
-    summary: &CellSummary<'_>,
-    ratio: Option<Measured>,
-) -> Number {
+/// A cell by itself.
+fn number(entry: usize, record: &Record, group: &Group<'_>, summary: &CellSummary<'_>) -> Number {
     let (started, cell) = (&record.started, summary.cell);
     let framework = summary.framework.unwrap_or(&cell.backend).to_owned();
     let workload = started.plan.workload(&cell.workload);
@@ -120,7 +119,8 @@ fn number(
         version: Version::find(&framework),
         framework,
         seconds: summary.train_seconds.map(|time| Measured { value: time.median, interval: ends(&time) }),
-        ratio,
+        ratio: None,
+        against: None,
         floor: record.noise_floor().map_or(1.0, |floor| floor.ratio),
         gate: summary.conformance().map_or_else(|| Conformance::MISSING.to_owned(), Conformance::words),
         status: summary.status(),

@@ -11,6 +11,7 @@ use super::version::Version;
 use crate::number::{ratio, seconds, significant, utc};
 use crate::record::distinct;
 use crate::store::StoreError;
+use crate::words::{mark, same_in_words, verdict_of_times};
 
 /// The newest version of each backend that any run has.
 pub(super) type Newest = BTreeMap<String, Version>;
@@ -126,9 +127,13 @@ impl Table {
         shown: Vec<(&Number, Option<String>, bool)>,
     ) -> Self {
         let scale = Scale::of(shown.iter().map(|(number, ..)| *number));
-        let rows =
-            shown.into_iter().map(|(number, newer, is_old)| Row::of(entries, number, newer, is_old, &scale));
-        Self { id, caption, first: "Framework", with_place, one: scale.at(1.0), rows: rows.collect() }
+        let rows: Vec<Row> = shown
+            .into_iter()
+            .map(|(number, newer, is_old)| Row::of(entries, number, newer, is_old, &scale))
+            .collect();
+        let same = rows.iter().find_map(|row| same_in_words(&row.ratio));
+        let caption = same.map_or_else(|| caption.clone(), |same| format!("{caption} {same}"));
+        Self { id, caption, first: "Framework", with_place, one: scale.at(1.0), rows }
     }
 }
 
@@ -152,7 +157,7 @@ impl Row {
         let ratio_told = match number.ratio {
             None if number.seconds.is_some() => "no ceiling in the run".to_owned(),
             None => number.status.clone(),
-            measured => told(measured, ratio),
+            measured => told(measured, ratio) + mark(number.against.as_ref()),
         };
         Self {
             label: format!("{}/{}{role}", number.backend, number.implementation),
@@ -213,7 +218,7 @@ pub(super) fn csv(entries: &[Entry], numbers: &[Number]) -> Result<String, Store
     let failed = |cause: String| StoreError::Render { file: "numbers.csv", cause };
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     let header = "run_id,unix_time,workload,definition,dataset,device,machine,backend,implementation,framework,\
-                  times_ceiling,times_ceiling_low,times_ceiling_high,seconds,seconds_low,seconds_high,level,gate,library_hash";
+                  times_ceiling,times_ceiling_low,times_ceiling_high,verdict,seconds,seconds_low,seconds_high,level,gate,library_hash";
     writer.write_record(header.split(',')).map_err(|cause| failed(cause.to_string()))?;
     for number in numbers {
         let ends = |measured: Option<Measured>| {
@@ -227,6 +232,8 @@ pub(super) fn csv(entries: &[Entry], numbers: &[Number]) -> Result<String, Store
         row.extend([&number.dataset, &number.device, &number.machine, &number.backend].map(Clone::clone));
         row.extend([&number.implementation, &number.framework].map(Clone::clone));
         row.extend(ends(number.ratio));
+        let verdict = number.against.as_ref().map(|comparison| verdict_of_times(Some(comparison)));
+        row.push(verdict.unwrap_or_default().to_owned());
         row.extend(ends(number.seconds));
         row.extend([number.level.name().to_owned(), number.gate.clone()]);
         row.push(number.library_hash.clone().unwrap_or_default());

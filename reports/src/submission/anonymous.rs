@@ -21,6 +21,11 @@ const DEVICE: &str = "[gpu]";
 /// Keys whose values people and programs have written freely; in others a name is a part of the format.
 const FREE: [&str; 8] =
     ["command", "reason", "log_tail", "warnings", "text", "no_gpu", "variables", "cuda_visible_devices"];
+/// Options that name a folder of the machine and change nothing that is measured: in a command that others
+/// repeat there is no such folder.
+const FOLDER_OPTIONS: [&str; 2] = ["--out", "--data-dir"];
+/// The key of the command that repeats a run.
+const COMMAND: &str = "command";
 /// Shorter names are parts of too many words.
 const SHORTEST_NAME: usize = 3;
 
@@ -148,7 +153,13 @@ impl Anonymizer {
             Value::Array(values) => values.iter_mut().map(|one| self.clear_within(one, is_free)).sum(),
             Value::Object(fields) => fields
                 .iter_mut()
-                .map(|(key, one)| self.clear_within(one, is_free || FREE.contains(&key.as_str())))
+                .map(|(key, one)| {
+                    let count = self.clear_within(one, is_free || FREE.contains(&key.as_str()));
+                    if let (COMMAND, Value::String(command)) = (key.as_str(), one) {
+                        *command = without_folders(command);
+                    }
+                    count
+                })
                 .sum(),
             _ => 0,
         }
@@ -161,6 +172,32 @@ fn shortened(path: &str) -> String {
         Some((folders, last)) if folders.matches('/').count() >= 2 => format!("{PLACE}/{last}"),
         _ => PLACE.to_owned(),
     }
+}
+
+/// A command without the options that name a folder whose name was left out.
+fn without_folders(command: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    for word in shell_words(command) {
+        let is_value = kept.last().is_some_and(|before| FOLDER_OPTIONS.contains(before));
+        let unquoted = word.trim_start_matches('\'');
+        let has_value = unquoted.split_once('=').is_some_and(|(name, _)| FOLDER_OPTIONS.contains(&name));
+        match word.contains(PLACE) {
+            true if is_value => drop(kept.pop()),
+            true if has_value => {}
+            _ => kept.push(word),
+        }
+    }
+    kept.join(" ")
+}
+
+/// The words of a shell's line, each with its quotes.
+fn shell_words(line: &str) -> impl Iterator<Item = &str> {
+    let mut is_quoted = false;
+    let words = line.split(move |c: char| {
+        is_quoted ^= c == '\'';
+        c == ' ' && !is_quoted
+    });
+    words.filter(|word| !word.is_empty())
 }
 
 /// Replaces a word where it stands by itself, in capitals or not, and counts.
@@ -228,6 +265,24 @@ mod unit_tests {
         assert_eq!(told("GPU-8f3c2a10-11: lost, GPU-8f3c2a10-1111"), "[gpu]: lost, [gpu]");
         assert_eq!(anonymizer.without_names("/home/bob/a/b and alice").1, 2);
         assert_eq!(anonymizer.too_short(), ["al"]);
+    }
+
+    #[test]
+    fn a_command_that_others_repeat_names_no_folder_of_the_machine() {
+        let anonymizer = Anonymizer::new([], []);
+        let told = |command: &str| {
+            let mut value = serde_json::json!({ "command": command });
+            anonymizer.clear(&mut value);
+            value["command"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(
+            told("bench tch --out /srv/me/runs --seeds 3 --data-dir=/srv/me/data"),
+            "bench tch --seeds 3"
+        );
+        for quoted in ["--out '/srv/me/my runs'", "'--out=/srv/me/my runs'"] {
+            assert_eq!(told(&format!("bench {quoted} tch")), "bench tch");
+        }
+        assert_eq!(told("bench tch --out runs --outer /srv/a/b"), "bench tch --out runs --outer [path]/b");
     }
 
     #[test]

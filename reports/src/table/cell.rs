@@ -9,7 +9,7 @@ use crate::paired::Relative;
 use crate::record::{Cell, Record, Target};
 use crate::statistics::Comparison;
 use crate::summary::{CellSummary, Group, Reach, TimeToTarget, not_reached_in};
-use crate::words::bracket;
+use crate::words::{bracket, mark};
 
 type Of<'a> = Column<'a, CellRow<'a>>;
 
@@ -184,11 +184,13 @@ impl<'a> CellRow<'a> {
         Value::number(value, show).or(self.missing())
     }
 
-    /// A number of what the training came to.
+    /// A number of what the training came to, and of how many seeds, where others were for time only: cells
+    /// whose seeds differ differ by these.
     fn at_the_end(&self, value: Option<f64>, show: fn(f64) -> String) -> Value<'a> {
-        let is_timed_only = self.summary.timing_runs() > 0 && self.summary.whole().next().is_none();
-        let missing = if is_timed_only { Reach::TimedOnly.name() } else { self.missing() };
-        Value::number(value, show).or(missing)
+        let (timed, whole) = (self.summary.timing_runs(), self.summary.whole().count());
+        let missing = if timed > 0 && whole == 0 { Reach::TimedOnly.name() } else { self.missing() };
+        let of = if timed > 0 { format!(" ({})", count(whole, "seed")) } else { String::new() };
+        Value::number(value, show).with(&of).or(missing)
     }
 
     fn median(&self) -> Value<'a> {
@@ -204,7 +206,7 @@ impl<'a> CellRow<'a> {
     fn relative(&self) -> Value<'a> {
         let interval = self.relative.and_then(|comparison| comparison.interval);
         let times = interval.map(|interval| interval.estimate).or_else(|| self.times_lowest());
-        self.number(times, ratio).with(&bracket(interval, significant))
+        self.number(times, ratio).with(&bracket(interval, significant)).with(mark(self.relative.as_ref()))
     }
 
     fn percent_of_peak(&self) -> Value<'a> {

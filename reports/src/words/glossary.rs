@@ -21,7 +21,8 @@ pub const TERMS: [Term; 9] = [
     Term { word: "primitive", meaning: "batch norm composed of the framework's elementary operations" },
     Term {
         word: "ceiling",
-        meaning: "a backend written to show what the machine can do at most, and nothing to choose",
+        meaning: "a backend written to show what the machine can do, and nothing to choose; the nearer it comes to the \
+                  peak, the more it shows",
     },
     Term {
         word: "interval",

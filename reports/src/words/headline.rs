@@ -209,34 +209,34 @@ impl<'g> Field<'g> {
         format!("{}{}", ratio(times.unwrap_or(f64::NAN)), bracket(interval, significant))
     }
 
-    /// `; it takes 6.10× [5.80, 6.40] as long as handwritten, the ceiling: what this processor can do`
+    /// `; it takes 6.10× [5.80, 6.40] as long as handwritten, the ceiling, which reaches 39% of the processor's
+    /// measured peak`: how near a ceiling comes to what can be done differs from workload to workload.
     fn against_ceiling(&self, best: usize) -> String {
-        let cell = self.group.cells[best].cell;
-        let hardware = if cell.device.is_cpu() { "processor" } else { "graphics processor" };
         let Some(ceiling) = self.ceiling else {
-            let share = self.group.cells[best].percent_of_peak;
-            return share.map_or_else(String::new, |share| {
-                format!("; it reaches {} of the {hardware}'s measured peak", percent(share))
-            });
+            return self.peak_reached(best).map_or_else(String::new, |reached| format!("; it {reached}"));
         };
         let comparison = self.relative.get(ceiling, best).copied();
         let (name, times) = (self.backend(ceiling), self.times(best, ceiling, comparison));
+        let reached =
+            self.peak_reached(ceiling).map_or_else(String::new, |reached| format!(", which {reached}"));
         match comparison.map(|comparison| comparison.verdict) {
-            Some(Verdict::Higher) => {
-                format!("; it takes {times} as long as {name}, the ceiling: what this {hardware} can do")
-            }
+            Some(Verdict::Higher) => format!("; it takes {times} as long as {name}, the ceiling{reached}"),
             Some(Verdict::Lower) => {
                 format!("; it is faster than {name}, which was to be the ceiling: {times} as long")
             }
             Some(Verdict::NoDifferenceShown) => {
-                format!("; no difference is shown from {name}, the ceiling: what this {hardware} can do")
+                format!("; no difference is shown from {name}, which was to be the ceiling")
             }
             Some(Verdict::NeedsMoreSeeds) | None => {
-                format!(
-                    "; by medians it takes {times} as long as {name}, the ceiling: what this {hardware} can do"
-                )
+                format!("; by medians it takes {times} as long as {name}, the ceiling{reached}")
             }
         }
+    }
+
+    /// `reaches 39% of the processor's measured peak`; `None` where none was measured.
+    fn peak_reached(&self, place: usize) -> Option<String> {
+        let share = self.group.cells[place].percent_of_peak?;
+        Some(format!("reaches {} of the processor's measured peak", percent(share)))
     }
 
     /// Where no framework has a time.

@@ -82,6 +82,30 @@ pub(crate) fn bracket(interval: Option<Interval>, show: impl Fn(f64) -> String) 
     interval.map_or_else(String::new, |ends| format!(" [{}, {}]", show(ends.low), show(ends.high)))
 }
 
+/// Behind a ratio that is no difference, where there is no room for words.
+pub(crate) const SAME: &str = " ≈";
+
+/// What [`SAME`] means, where a text has it.
+pub fn same_in_words(text: &str) -> Option<&'static str> {
+    text.contains(SAME).then_some("≈: no difference shown.")
+}
+
+/// The mark behind a ratio.
+pub(crate) fn mark(comparison: Option<&Comparison>) -> &'static str {
+    let is_same = comparison.is_some_and(|comparison| comparison.verdict == Verdict::NoDifferenceShown);
+    if is_same { SAME } else { "" }
+}
+
+/// What may be said of a cell's time against the baseline's.
+pub(crate) fn verdict_of_times(comparison: Option<&Comparison>) -> &'static str {
+    match comparison.map(|comparison| comparison.verdict) {
+        Some(Verdict::Lower) => "faster",
+        Some(Verdict::Higher) => "slower",
+        Some(Verdict::NoDifferenceShown) => "no difference shown",
+        Some(Verdict::NeedsMoreSeeds) | None => "needs more seeds",
+    }
+}
+
 /// What a comparison does not allow to say, as the end of a line.
 fn doubt(comparison: Option<&Comparison>) -> &'static str {
     match comparison.map(|comparison| comparison.verdict) {

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::html::colours::Colours;
 use crate::html::curves::rounded;
 use crate::paired::Relative;
-use crate::statistics::{Comparison, Verdict};
 use crate::summary::Group;
+use crate::words::verdict_of_times;
 
 /// Ratios of the times of a group's cells.
 pub(in super::super) struct RelativeTimes<'g> {
@@ -56,17 +56,7 @@ impl<'g> RelativeTimes<'g> {
         }
         let (estimate, interval) = self.ratio(baseline, place);
         let (low, high) = interval.unzip();
-        let verdict = verdict(self.relative.get(baseline, place));
+        let verdict = verdict_of_times(self.relative.get(baseline, place));
         json!([rounded(estimate), low.map(rounded), high.map(rounded), verdict])
-    }
-}
-
-/// What may be said of a cell's time against the baseline's.
-fn verdict(comparison: Option<&Comparison>) -> &'static str {
-    match comparison.map(|comparison| comparison.verdict) {
-        Some(Verdict::Lower) => "faster",
-        Some(Verdict::Higher) => "slower",
-        Some(Verdict::NoDifferenceShown) => "no difference shown",
-        Some(Verdict::NeedsMoreSeeds) | None => "needs more seeds",
     }
 }

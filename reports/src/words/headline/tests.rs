@@ -11,6 +11,8 @@ fn record(factor: f64) -> Record {
     let mut record = example::record();
     record.started.roles = BTreeMap::from([("handwritten".to_owned(), Role::Ceiling)]);
     record.started.unavailable.clear();
+    // Above what that takes.
+    record.started.environment.peak.as_mut().unwrap().operations_per_second *= 4.0;
     for run in record.runs.iter_mut().filter(|run| run.cell.backend == "handwritten") {
         slow_down(run, 0.1);
     }
@@ -138,7 +140,10 @@ fn two_devices_have_a_sentence_each() {
         headline.sentences.iter().filter(|sentence| sentence.starts_with(&start)).count()
     };
     assert_eq!((named("cpu"), named("cuda:0")), (1, 1), "{headline:#?}");
-    assert!(headline.sentences[1].contains("what this graphics processor can do"), "{headline:#?}");
+    assert!(
+        headline.sentences[1].ends_with("as long as handwritten, the ceiling."),
+        "no peak is known: {headline:#?}"
+    );
 }
 
 /// The record with candle, tch or both used from these languages, tch over an engine.
