@@ -26,6 +26,12 @@ impl Own {
     const fn new(letter: Option<char>, name: &'static str, why: &'static str) -> Self {
         Self { letter, name, why }
     }
+
+    /// That which sbatch would take a word for.
+    fn find(word: &str) -> Option<&'static Self> {
+        let given = Given::read(word)?;
+        OWN.iter().find(|own| given.is(own.letter, own.name, LEAST_PREFIX))
+    }
 }
 
 const OWN: [Own; 11] = [
@@ -54,14 +60,8 @@ const LEAST_PREFIX: usize = 2;
 impl SlurmOptions {
     /// The partition that is asked for.
     pub(super) fn partition(&self) -> Option<&str> {
-        self.sbatch.iter().find_map(|option| {
-            let (name, value) = match option.strip_prefix("-p") {
-                Some(value) => ("--partition", value),
-                None => option.split_once(['=', ' '])?,
-            };
-            let is_it = "--partition".starts_with(name) && name.len() >= "--part".len();
-            is_it.then(|| value.trim_start_matches(['=', ' ']))
-        })
+        let mut options = self.sbatch.iter().filter_map(|option| Given::read(option));
+        options.find(|given| given.is(Some('p'), "partition", "part".len())).map(|given| given.value)
     }
 
     /// Refuses what cannot be meant.
@@ -80,7 +80,7 @@ impl SlurmOptions {
             );
             // What follows the first = is written as one value.
             let before = option.split('=').next().unwrap_or(option);
-            if let Some(own) = before.split_whitespace().find_map(own_of) {
+            if let Some(own) = before.split_whitespace().find_map(Own::find) {
                 bail!("--sbatch={option}: {}", own.why);
             }
         }
@@ -88,16 +88,43 @@ impl SlurmOptions {
     }
 }
 
-/// The option of trainmark's own that sbatch would take a word for: by its letter, with a value that
-/// may follow at once, or by its name or the beginning of it.
-fn own_of(word: &str) -> Option<&'static Own> {
-    let by = |is_it: &dyn Fn(&Own) -> bool| OWN.iter().find(|own| is_it(own));
-    if let Some(name) = word.strip_prefix("--") {
-        return by(&|own| name.len() >= LEAST_PREFIX && own.name.starts_with(name));
+/// An option as sbatch reads it.
+struct Given<'o> {
+    name: Name<'o>,
+    /// What follows; of a letter that takes a value this may follow at once.
+    value: &'o str,
+}
+
+enum Name<'o> {
+    Letter(char),
+    /// The whole name, or the beginning of it.
+    Long(&'o str),
+}
+
+impl<'o> Given<'o> {
+    /// `None` where it is no option.
+    fn read(option: &'o str) -> Option<Self> {
+        let (name, value) = match option.strip_prefix("--") {
+            Some(long) => {
+                let (name, value) = long.split_once(['=', ' ']).unwrap_or((long, ""));
+                (Name::Long(name), value)
+            }
+            None => {
+                let letters = option.strip_prefix('-')?;
+                let mut letters = letters.trim_start_matches(|letter| WITHOUT_VALUE.contains(letter)).chars();
+                (Name::Letter(letters.next()?), letters.as_str())
+            }
+        };
+        Some(Self { name, value: value.trim_start_matches(['=', ' ']) })
     }
-    let letters = word.strip_prefix('-')?;
-    let first = letters.trim_start_matches(|letter| WITHOUT_VALUE.contains(letter)).chars().next();
-    by(&|own| own.letter.is_some() && own.letter == first)
+
+    /// Whether it is the option of this letter and name, of which so many letters are no other's.
+    fn is(&self, letter: Option<char>, name: &str, least: usize) -> bool {
+        match self.name {
+            Name::Letter(given) => letter == Some(given),
+            Name::Long(given) => given.len() >= least && name.starts_with(given),
+        }
+    }
 }
 
 #[cfg(test)]
