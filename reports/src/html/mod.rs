@@ -15,6 +15,7 @@ mod operations;
 mod rows;
 mod sweeps;
 mod tables;
+mod whole;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,7 @@ use serde::Serialize;
 
 use self::charts::Charts;
 use self::colours::Colours;
+pub(crate) use self::whole::whole;
 use crate::number::{count, utc};
 use crate::operations::RunOperations;
 use crate::record::{Note, Record, Unavailable, WorkloadInfo};
@@ -161,6 +163,7 @@ fn filled(name: &'static str, template: &str, page: &impl Serialize) -> Result<S
     let mut environment = Environment::new();
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.add_filter("json", as_json);
+    environment.add_filter("whole", whole);
     for (name, part) in PARTS {
         environment.add_template(name, part)?;
     }
@@ -179,7 +182,7 @@ enum Tables {
 }
 
 /// What the template is filled with. `style` and `script` are markup, what passes its filter
-/// `json` is JSON; all else is text.
+/// `json` is JSON; all else is text, also what passes `whole`.
 #[derive(Serialize)]
 struct Page<'a> {
     style: String,

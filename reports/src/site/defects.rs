@@ -2,6 +2,8 @@
 
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
+use crate::html::whole;
+
 /// The HTML of a document of our own, without its title. Tables may be scrolled. Links into the repository's
 /// other documents are words here: they lie elsewhere.
 pub(super) fn html(markdown: &str) -> String {
@@ -41,6 +43,9 @@ pub(super) fn html(markdown: &str) -> String {
                 heading.push_str(text);
                 events.push(event);
             }
+            Event::Code(text) => {
+                events.push(Event::InlineHtml(CowStr::from(format!("<code>{}</code>", whole(&text)))));
+            }
             other => events.push(other),
         }
     }
@@ -60,7 +65,7 @@ mod unit_tests {
     #[test]
     fn tables_scroll_and_links_lead_out_or_nowhere() {
         let page = html(
-            "# Title\n\n## A & B\n\n[there](method.md#x) and [out](https://example.org/1) <b>x</b>\n\n| a | b |\n|---|---|\n| 1 | `2` |\n",
+            "# Title\n\n## A & B\n\n[there](method.md#x) and [out](https://example.org/1) <b>x</b>\n\n| a | b |\n|---|---|\n| 1 | `--case <2>` |\n",
         );
         insta::assert_snapshot!(page);
     }

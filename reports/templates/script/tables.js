@@ -38,10 +38,17 @@ for (const table of all("table:has(.extra)")) {
   table.parentElement.after(make("p", { className: "below" }, button));
 }
 
-// A table that is wider than its place says so.
-const hint = (scroll) => scroll.classList.toggle("wide", scroll.scrollWidth > scroll.clientWidth + 1);
+// A table that is wider than its place says so, until its end is shown.
+const hint = (scroll) => {
+  const beyond = scroll.scrollWidth - scroll.clientWidth;
+  scroll.classList.toggle("wide", beyond > 1);
+  scroll.classList.toggle("ended", scroll.scrollLeft >= beyond - 1);
+};
 {
   // Not within the notification: a hint changes the height of what is watched.
   const watch = new ResizeObserver((entries) => requestAnimationFrame(() => { for (const entry of entries) hint(entry.target); }));
-  for (const scroll of all(".scroll")) watch.observe(scroll);
+  for (const scroll of all(".scroll")) {
+    watch.observe(scroll);
+    scroll.addEventListener("scroll", () => hint(scroll), { passive: true });
+  }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use trainmark_tests::invoke;
 
 use super::accessibility::assert_accessible_however_shown;
+use super::narrow::assert_readable_when_narrow;
 use super::{assert_quiet, open};
 
 #[test]
@@ -22,5 +23,6 @@ fn a_history_is_read_without_a_mouse_and_without_a_network() {
     let wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
     page.resize(360, 900);
     assert_eq!(page.evaluate(wide), false, "it scrolls sideways");
+    assert_readable_when_narrow(&page);
     assert_quiet(&page);
 }

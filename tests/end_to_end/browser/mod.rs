@@ -6,6 +6,7 @@ mod charts;
 mod history;
 mod interaction;
 mod large_record;
+mod narrow;
 mod rendering;
 mod scales;
 mod site;

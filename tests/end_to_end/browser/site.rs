@@ -6,6 +6,7 @@ use trainmark_tests::browser::Page;
 use trainmark_tests::invoke;
 
 use super::accessibility::assert_accessible_however_shown;
+use super::narrow::assert_readable_when_narrow;
 use super::{assert_holds, assert_quiet, open};
 use crate::records::good;
 
@@ -48,6 +49,7 @@ fn every_page_is_quiet_accessible_and_small() {
         assert_holds(&page.text("main"), shown);
         assert_holds(&page.text("header .summary"), "(today)");
         assert_fits(&page);
+        assert_readable_when_narrow(&page);
         assert_accessible_however_shown(&page);
         assert_quiet(&page);
     }
