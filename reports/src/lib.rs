@@ -29,6 +29,7 @@ pub mod summary;
 pub mod sweep;
 mod table;
 pub mod text;
+mod threads;
 pub mod warnings;
 pub mod words;
 

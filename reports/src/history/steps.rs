@@ -159,18 +159,9 @@ fn confirmation(
         Some((run, Interleaved { comparison, .. })) if comparison.verdict == found.verdict => {
             Confirmation::Shown { run, comparison: *comparison }
         }
-        Some((run, Interleaved { comparison, .. })) if excludes(comparison, found) => {
+        Some((run, Interleaved { comparison, .. })) if found.is_excluded_by(comparison) => {
             Confirmation::NotShown { run, comparison: *comparison }
         }
         Some((run, Interleaved { comparison, .. })) => Confirmation::Open { run, comparison: *comparison },
-    }
-}
-
-/// Whether what two builds differ by is less than the step for certain.
-fn excludes(comparison: &Comparison, found: &steps::Step) -> bool {
-    let Some(interval) = &comparison.interval else { return false };
-    match found.verdict {
-        Verdict::Higher => interval.high < found.ratio.low,
-        _ => interval.low > found.ratio.high,
     }
 }

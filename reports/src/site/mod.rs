@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use crate::files;
 use crate::store::StoreError;
 use crate::submission::{Anonymizer, Finding, Submission};
+use crate::threads;
 use entry::Verified;
 use pages::Pages;
 use selection::Selection;
@@ -34,13 +35,15 @@ pub const FILE: &str = "index.html";
 const RUNS: &str = "runs";
 /// Folder of the frameworks' pages in it.
 const FRAMEWORKS: &str = "frameworks";
+/// Runs that are verified before the next ones are begun with, for each thread.
+const AT_ONCE_BY_A_THREAD: usize = 4;
 /// Stands in every page, so that another's file is never overwritten.
 const GENERATOR: &str = r#"<meta name="generator" content="trainmark site">"#;
 
 /// What a site is made with.
 pub struct Making<'m> {
     /// Every check of a submission.
-    pub verify: &'m dyn Fn(&Submission) -> Vec<Finding>,
+    pub verify: &'m (dyn Fn(&Submission) -> Vec<Finding> + Sync),
     /// What is left out of what is published.
     pub anonymizer: &'m Anonymizer,
     /// `docs/defects.md`.
@@ -97,8 +100,10 @@ pub fn write(dir: &Path, out: &Path, making: &Making<'_>) -> Result<Written, Sit
     let found = sources::find(dir)?;
     clear(out)?;
     let mut selection = Selection::new(&settings, out, found.unreadable);
-    for source in found.sources {
-        selection.take(&source, Verified::of(dir, &source, making));
+    // What is not published yet is kept in memory: of a few runs at a time.
+    for some in found.sources.chunks(AT_ONCE_BY_A_THREAD * threads::count()) {
+        let verified = threads::on_all(some, |source| Verified::of(dir, source, making));
+        some.iter().zip(verified).for_each(|(source, verified)| selection.take(source, verified));
     }
     let unmet = selection.unmet();
     let Selection { mut entries, mut refused, .. } = selection;

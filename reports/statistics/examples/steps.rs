@@ -2,7 +2,7 @@
 //!
 //!     cargo run --release -p trainmark-statistics --example steps [-- HISTORIES]
 //!
-//! A history has six series of 500 runs.
+//! A history has six series of 500 runs, read once. Read night by night: example `nights`.
 
 #[path = "../tests/simulated/history.rs"]
 mod history;
@@ -10,7 +10,7 @@ mod history;
 #[expect(dead_code, reason = "other examples and tests use the rest")]
 mod simulated;
 
-use history::{Planted, Scatter, counted, plant, steps};
+use history::{Planted, Scatter, counted, plant, quiet, steps};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -21,11 +21,6 @@ fn main() {
     let histories = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(1000);
     false_steps(histories);
     planted(histories);
-    night_by_night(histories.div_ceil(10));
-}
-
-fn quiet(scatter: Scatter, generator: &mut ChaCha8Rng) -> Vec<Vec<f64>> {
-    (0..SERIES).map(|_| scatter.series(generator, RUNS, 0.01)).collect()
 }
 
 fn false_steps(histories: usize) {
@@ -33,39 +28,12 @@ fn false_steps(histories: usize) {
     println!("| scatter of runs | histories with a step | steps in a history |\n|---|--:|--:|");
     for scatter in Scatter::ALL {
         let mut generator = ChaCha8Rng::seed_from_u64(1);
-        let counts: Vec<usize> =
-            (0..histories).map(|_| counted(&steps(&quiet(scatter, &mut generator), 0.01), &[]).1).collect();
+        let counts: Vec<usize> = (0..histories)
+            .map(|_| counted(&steps(&quiet(scatter, &mut generator, SERIES, RUNS), 0.01), &[]).1)
+            .collect();
         let with = counts.iter().filter(|&&count| count > 0).count();
         let mean = counts.iter().sum::<usize>() as f64 / histories as f64;
         println!("| {} | {:.1}% | {mean:.2} |", scatter.name(), 100.0 * with as f64 / histories as f64);
-    }
-}
-
-/// Read after every run, as it is where every night adds one.
-fn night_by_night(histories: usize) {
-    println!("\n## {histories} of them, read after every run: those with a step on any night\n");
-    println!("| scatter of runs | a step | suspected |\n|---|--:|--:|");
-    for scatter in [Scatter::Normal, Scatter::HeavyTailed] {
-        let mut generator = ChaCha8Rng::seed_from_u64(2);
-        let (mut with, mut suspected) = (0, 0);
-        for _ in 0..histories {
-            let whole = quiet(scatter, &mut generator);
-            let nights = (7..=RUNS).map(|night| {
-                let so_far: Vec<Vec<f64>> = whole.iter().map(|series| series[..night].to_vec()).collect();
-                let found = steps(&so_far, 0.01);
-                let is_suspected = found.iter().any(|changes| changes.suspected.is_some());
-                (counted(&found, &[]).1 > 0, is_suspected)
-            });
-            let nights: Vec<(bool, bool)> = nights.collect();
-            with += usize::from(nights.iter().any(|night| night.0));
-            suspected += nights.iter().filter(|night| night.1).count();
-        }
-        let part = 100.0 * with as f64 / histories as f64;
-        println!(
-            "| {} | {part:.1}% | on {:.1} nights |",
-            scatter.name(),
-            suspected as f64 / histories as f64
-        );
     }
 }
 
@@ -84,7 +52,7 @@ fn planted(histories: usize) {
             let planted = steps_of.map(|(at, change)| Planted { series: 1, at, change });
             let (mut hits, mut wrong, mut near) = (0, 0, 0);
             for _ in 0..histories {
-                let mut series = quiet(scatter, &mut generator);
+                let mut series = quiet(scatter, &mut generator, SERIES, RUNS);
                 plant(&mut series, &planted);
                 let found = steps(&series, 0.01);
                 let (hit, others) = counted(&found, &planted);

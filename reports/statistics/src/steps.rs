@@ -24,7 +24,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::comparison::{SIGNIFICANCE, Verdict, verdict};
+use super::comparison::{Comparison, SIGNIFICANCE, Verdict, verdict};
 use super::interval::Interval;
 use super::significance::holm;
 use lasting::lasting;
@@ -59,6 +59,18 @@ pub struct Step {
     pub adjusted_p_value: f64,
     /// [`Verdict::Higher`] or [`Verdict::Lower`] of a step.
     pub verdict: Verdict,
+}
+
+impl Step {
+    /// Whether what was measured of both sides in the same rounds is less than the step for certain.
+    #[must_use]
+    pub fn is_excluded_by(&self, comparison: &Comparison) -> bool {
+        let Some(interval) = &comparison.interval else { return false };
+        match self.verdict {
+            Verdict::Higher => interval.high < self.ratio.low,
+            _ => interval.low > self.ratio.high,
+        }
+    }
 }
 
 /// What was found of a series.

@@ -6,7 +6,7 @@
 mod history;
 mod simulated;
 
-use history::{Planted, Scatter, counted, plant, steps};
+use history::{Planted, Scatter, counted, plant, quiet, steps};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use simulated::decided::{Decided, two_builds};
@@ -204,8 +204,7 @@ fn steps_are_found_and_hardly_any_where_there_is_none() {
     for scatter in Scatter::ALL.into_iter().filter(|scatter| *scatter != Scatter::Swinging) {
         let (mut false_steps, mut found, mut others) = (0, 0, 0);
         for _ in 0..10 {
-            let mut series: Vec<Vec<f64>> =
-                (0..3).map(|_| scatter.series(&mut generator, 200, 0.01)).collect();
+            let mut series = quiet(scatter, &mut generator, 3, 200);
             false_steps += counted(&steps(&series, 0.01), &[]).1;
             let planted = [(60, 0.05), (130, -0.05)].map(|(at, change)| Planted { series: 1, at, change });
             plant(&mut series, &planted);

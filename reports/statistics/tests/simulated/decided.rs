@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use trainmark_statistics::{Noise, Verdict, judge};
+use trainmark_statistics::{Comparison, Noise, Verdict, judge};
 
 use super::rounds::{Machine, Measured, Plan};
 use super::tally::Rule;
@@ -26,13 +26,11 @@ pub(crate) fn two_builds(ratio: f64, machine: Machine, simulations: usize) -> De
     let mut generator = ChaCha8Rng::seed_from_u64(7);
     let (mut slower, mut faster, mut rounds) = (0, 0, Vec::new());
     for _ in 0..simulations {
-        let plan = Plan { cells: 2, rounds: *LOOKS.end(), last: ratio };
-        let measured = Measured::of(&mut generator, plan, machine);
-        let mut looks = LOOKS.map(|look| (look, verdict(&measured.after(look))));
-        if let Some((look, verdict)) = looks.find(|(_, verdict)| is_decided(*verdict)) {
+        let (look, comparison) = at_last(&mut generator, ratio, machine);
+        if is_decided(comparison.verdict) {
             rounds.push(look);
-            slower += usize::from(verdict == Verdict::Higher);
-            faster += usize::from(verdict == Verdict::Lower);
+            slower += usize::from(comparison.verdict == Verdict::Higher);
+            faster += usize::from(comparison.verdict == Verdict::Lower);
         }
     }
     rounds.sort_unstable();
@@ -41,12 +39,21 @@ pub(crate) fn two_builds(ratio: f64, machine: Machine, simulations: usize) -> De
     Decided { slower: percent(slower), faster: percent(faster), rounds: median }
 }
 
+/// After how many rounds two builds were decided, or all were made, and what they had shown by then.
+pub(crate) fn at_last(generator: &mut ChaCha8Rng, ratio: f64, machine: Machine) -> (usize, Comparison) {
+    let plan = Plan { cells: 2, rounds: *LOOKS.end(), last: ratio };
+    let measured = Measured::of(generator, plan, machine);
+    let mut looks = LOOKS.map(|look| (look, compared(&measured.after(look))));
+    let decided = looks.find(|(_, comparison)| is_decided(comparison.verdict));
+    decided.unwrap_or_else(|| (*LOOKS.end(), compared(&measured)))
+}
+
 fn is_decided(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Higher | Verdict::Lower)
 }
 
-fn verdict(measured: &Measured) -> Verdict {
+fn compared(measured: &Measured) -> Comparison {
     let mut family = [measured.compare(1, 0, Rule::Pooled)];
     judge(&mut family, Noise::of(&measured.repeated).map_or(1.0, |noise| noise.of_mean));
-    family[0].verdict
+    family[0]
 }

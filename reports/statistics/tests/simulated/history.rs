@@ -70,6 +70,16 @@ pub(crate) fn steps(series: &[Vec<f64>], deviation: f64) -> Vec<Changes> {
     find(series, |_, runs| (FLOOR_OF_RUNS * deviation / (3.0 * runs.len() as f64).sqrt()).exp())
 }
 
+/// The logarithms of `count` series without a step.
+pub(crate) fn quiet(
+    scatter: Scatter,
+    generator: &mut ChaCha8Rng,
+    count: usize,
+    runs: usize,
+) -> Vec<Vec<f64>> {
+    (0..count).map(|_| scatter.series(generator, runs, 0.01)).collect()
+}
+
 /// A planted step: of which series, at which run, and the logarithm of the ratio.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Planted {
