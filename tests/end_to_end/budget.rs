@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use trainmark_tests::{RunFolder, bench, c_library, hostile, invoke, minimal_c};
+use trainmark_tests::{Finished, RunFolder, bench, c_library, hostile, invoke, minimal_c};
 
 /// A benchmark of some backends, of which `hostile` sleeps in each epoch, without audits,
 /// which would count to the last run.
@@ -87,16 +87,21 @@ fn a_cell_that_the_budget_has_no_room_for_is_a_row_with_its_reason() {
     assert!(folder.read("report.html").contains("had no room for it"));
 }
 
+/// A benchmark of two seeds that has no time.
+fn without_time(out: &Path) -> (Finished, RunFolder) {
+    let chosen = ["bench", "handwritten", "--workload", "softmax", "--dataset", "synthetic", "--quick"];
+    let arguments = ["--epochs", "3", "--seeds", "2", "--budget", "1ms", "--out"];
+    let finished = invoke(chosen).args(arguments).args([out]).run().expect(0);
+    (finished, RunFolder::only(out))
+}
+
 /// However short the budget is, each process makes something of what is left, and in the end it
 /// is all there.
 #[test]
 fn a_benchmark_without_time_is_complete_when_it_was_resumed_often_enough() {
     let out = tempfile::tempdir().unwrap();
-    let chosen = ["bench", "handwritten", "--workload", "softmax", "--dataset", "synthetic", "--quick"];
-    let arguments = ["--epochs", "3", "--seeds", "2", "--budget", "1ms", "--out"];
-    let finished = invoke(chosen).args(arguments).args([out.path()]).run().expect(0);
+    let (finished, folder) = without_time(out.path());
     assert!(finished.stderr.contains("1 run of 2 epochs for time only, about"), "{}", finished.stderr);
-    let folder = RunFolder::only(out.path());
     let outcome = || folder.events().last().unwrap()["outcome"].clone();
     let mut made = vec![samples(&folder, "handwritten")];
     while outcome() != "complete" && made.len() < 6 {
@@ -116,10 +121,7 @@ fn a_benchmark_without_time_is_complete_when_it_was_resumed_often_enough() {
 #[test]
 fn more_time_can_be_given_when_a_benchmark_is_resumed() {
     let out = tempfile::tempdir().unwrap();
-    let chosen = ["bench", "handwritten", "--workload", "softmax", "--dataset", "synthetic", "--quick"];
-    let arguments = ["--epochs", "3", "--seeds", "2", "--budget", "1ms", "--out"];
-    invoke(chosen).args(arguments).args([out.path()]).run().expect(0);
-    let folder = RunFolder::only(out.path());
+    let (_, folder) = without_time(out.path());
     invoke(["bench", "--resume"]).args([&folder.path]).args(["--budget", "10m"]).run().expect(0);
     assert_eq!(folder.events().last().unwrap()["outcome"], "complete");
     // What was for time only is kept, and all that was missing made at once.
