@@ -1,5 +1,6 @@
-//! How often a history without a step, which is read after every run, tells one on any of these nights, and
-//! what both libraries in the same rounds (`--confirm`) leave of that:
+//! How often a history without a step, which is read after every run, tells one on any of these nights,
+//! what both libraries in the same rounds (`--confirm`) leave of that, and how soon a step is told when the
+//! history is young:
 //!
 //!     cargo run --release -p trainmark-statistics --example nights [-- HISTORIES [NIGHTS]]
 //!
@@ -9,13 +10,12 @@
 use std::collections::BTreeMap;
 
 #[path = "../tests/simulated/history.rs"]
-#[expect(dead_code, reason = "other examples and tests use the rest")]
 mod history;
 #[path = "../tests/simulated/mod.rs"]
 #[expect(dead_code, reason = "other examples and tests use the rest")]
 mod simulated;
 
-use history::{Scatter, quiet, steps};
+use history::{Planted, Scatter, counted, plant, quiet, steps};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use simulated::decided::at_last;
@@ -29,6 +29,11 @@ fn main() {
     let mut arguments = std::env::args().skip(1).map_while(|text| text.parse::<usize>().ok());
     let histories = arguments.next().unwrap_or(1000);
     let nights = arguments.next().unwrap_or(60);
+    without_steps(histories, nights);
+    young(histories);
+}
+
+fn without_steps(histories: usize, nights: usize) {
     println!(
         "## {histories} histories without a step, of {SERIES} series, read on each of {nights} nights\n"
     );
@@ -54,6 +59,40 @@ fn main() {
             percent(|told| told.stands),
             percent(|told| told.shown)
         );
+    }
+}
+
+/// After so many runs a young history's step lies.
+const YOUNG: usize = 12;
+/// So many nights after it are read.
+const AFTER: usize = 20;
+
+/// How soon a step is told that comes when a history is young.
+fn young(histories: usize) {
+    println!(
+        "\n## A step after {YOUNG} runs in one of the series: told on one of {AFTER} nights from it on\n"
+    );
+    println!("| scatter of runs | series | size, in deviations | told | after so many nights, median |");
+    println!("|---|--:|--:|--:|--:|");
+    for scatter in [Scatter::Normal, Scatter::HeavyTailed, Scatter::Lasting(0.5)] {
+        for (count, size) in [(1, 3.0), (1, 5.0), (SERIES, 3.0), (SERIES, 5.0)] {
+            let mut generator = ChaCha8Rng::seed_from_u64(4);
+            let planted = Planted { series: 0, at: YOUNG, change: 0.01 * size };
+            let told = (0..histories).filter_map(|_| {
+                let mut whole = quiet(scatter, &mut generator, count, YOUNG + AFTER);
+                plant(&mut whole, &[planted]);
+                (1..=AFTER).find(|after| {
+                    let so_far: Vec<Vec<f64>> =
+                        whole.iter().map(|series| series[..YOUNG + after].to_vec()).collect();
+                    counted(&steps(&so_far, 0.01), &[planted]).0 > 0
+                })
+            });
+            let mut nights: Vec<usize> = told.collect();
+            nights.sort_unstable();
+            let part = 100.0 * nights.len() as f64 / histories as f64;
+            let median = nights.get(nights.len() / 2).map_or_else(String::new, usize::to_string);
+            println!("| {} | {count} | {size} | {part:.0}% | {median} |", scatter.name());
+        }
     }
 }
 

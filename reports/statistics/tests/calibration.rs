@@ -216,3 +216,18 @@ fn steps_are_found_and_hardly_any_where_there_is_none() {
         assert!(found >= if is_certain { 19 } else { 5 }, "{found} of 20, {}", scatter.name());
     }
 }
+
+/// A step is read on the night on which it is told, whatever later ones say.
+#[test]
+fn a_young_history_is_rarely_wrong_on_any_night_where_noise_lasts() {
+    let mut generator = ChaCha8Rng::seed_from_u64(5);
+    let is_wrong = |_: &usize| {
+        let whole = quiet(Scatter::Lasting(0.5), &mut generator, 6, 30);
+        (6..=30).any(|night| {
+            let so_far: Vec<Vec<f64>> = whole.iter().map(|series| series[..night].to_vec()).collect();
+            counted(&steps(&so_far, 0.01), &[]).1 > 0
+        })
+    };
+    let wrong = (0..100).filter(is_wrong).count();
+    assert!(wrong <= 8, "{wrong} of 100 histories");
+}

@@ -4,8 +4,9 @@ use crate::median;
 
 /// The most that is taken into account; of more, no step could be told.
 const MOST: f64 = 0.8;
-/// Values from which on a series tells of it.
-const ENOUGH: usize = 30;
+/// Values from which on a series tells of it. It tells little of so few, but to take nothing for lasting
+/// until there are many makes wrong steps of what does, in every young history.
+const ENOUGH: usize = 8;
 /// How many medians a difference counts for at most.
 const USUAL: f64 = 4.0;
 
