@@ -12,7 +12,8 @@ mod builds;
 mod places;
 mod wrapper;
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashMap};
 
 pub use batch_norm::{BatchNormPair, BuiltinPair, batch_norm_pairs, builtin_pairs};
 pub use build_check::BuildCheck;
@@ -20,7 +21,7 @@ pub(crate) use builds::BuildDocument;
 pub use builds::{BuildPair, build_pairs};
 pub use wrapper::{WrapperPair, wrapper_pairs};
 
-use crate::record::{Purpose, Record, Run};
+use crate::record::{Cell, Purpose, Record, Run};
 use crate::statistics::{self, Comparison, Rounds};
 use crate::summary::Group;
 
@@ -114,9 +115,13 @@ impl Record {
 
     /// The runs that were made once more for this purpose, and that count.
     fn repeated(&self, purpose: Purpose) -> impl Iterator<Item = Again<'_>> {
-        self.runs.iter().filter(move |run| run.purpose == purpose && run.is_ok()).filter_map(|run| {
-            let first = self.repeated_by(run)?;
-            let counts = first.is_ok() && first.node == run.node && self.is_ranked(&run.cell);
+        let runs = self.runs.iter().filter(move |run| run.purpose == purpose && run.is_ok());
+        // Found once for all of them: a benchmark may have as many rounds as cells have runs.
+        let samples: OnceCell<HashMap<&Cell, Vec<&Run>>> = OnceCell::new();
+        runs.filter_map(move |run| {
+            let samples = samples.get_or_init(|| self.by_cell().into_iter().collect()).get(&run.cell)?;
+            let first = run.repeats_one_of(samples.iter().copied())?;
+            let counts = first.is_ok() && first.node == run.node && Run::are_ranked(samples.iter().copied());
             let (seconds, first) = (run.seconds_per_epoch()?, first.seconds_per_epoch()?);
             counts.then_some(Again { run, seconds, first })
         })

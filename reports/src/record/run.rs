@@ -40,6 +40,14 @@ impl Run {
         self.is_whole() || self.is_for_time()
     }
 
+    /// Of its cell's samples the one that it repeats, as a run made once more: of its seed, the one of as many
+    /// epochs where there are two, one to the end and one for time only.
+    pub(crate) fn repeats_one_of<'r>(&self, samples: impl Iterator<Item = &'r Self>) -> Option<&'r Self> {
+        samples
+            .filter(|run| run.seed == self.seed)
+            .min_by_key(|run| (!run.is_ok(), run.epochs.len() != self.epochs.len(), !run.is_whole()))
+    }
+
     /// Whether it is a sample for time only.
     pub fn is_for_time(&self) -> bool {
         self.purpose == Purpose::Timing

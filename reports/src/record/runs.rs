@@ -96,13 +96,9 @@ impl Record {
         made.map(|run| (&run.cell, run.seed)).collect::<HashSet<_>>().len()
     }
 
-    /// The sample that a run made once more repeats: of its cell and seed, the one of as many
-    /// epochs where there are two, one to the end and one for time only.
+    /// The sample that a run made once more repeats: [`Run::repeats_one_of`].
     pub fn repeated_by(&self, again: &Run) -> Option<&Run> {
-        let mut samples: Vec<&Run> =
-            self.samples().filter(|run| run.seed == again.seed && run.cell == again.cell).collect();
-        samples.sort_by_key(|run| (!run.is_ok(), run.epochs.len() != again.epochs.len(), !run.is_whole()));
-        samples.first().copied()
+        again.repeats_one_of(self.samples_of(&again.cell))
     }
 
     /// The run of a cell and seed for a purpose.
