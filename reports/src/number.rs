@@ -82,12 +82,17 @@ pub(crate) fn seed_names(seeds: &[u64]) -> String {
 
 /// Seconds since the Unix epoch as `2026-01-31 13:05 UTC`.
 pub(crate) fn utc(unix_time: f64) -> String {
-    let second = (unix_time >= 0.0).then_some(unix_time as i64);
-    let time = second.and_then(|second| jiff::Timestamp::from_second(second).ok());
-    time.map_or_else(
-        || "at an unknown time".to_owned(),
-        |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string(),
-    )
+    formatted(unix_time, "%Y-%m-%d %H:%M UTC").unwrap_or_else(|| "at an unknown time".to_owned())
+}
+
+/// The day of the same, in UTC: `2026-01-31`.
+pub(crate) fn date(unix_time: f64) -> String {
+    formatted(unix_time, "%Y-%m-%d").unwrap_or_else(|| "unknown".to_owned())
+}
+
+fn formatted(unix_time: f64, format: &str) -> Option<String> {
+    let second = (unix_time >= 0.0).then_some(unix_time as i64)?;
+    Some(jiff::Timestamp::from_second(second).ok()?.strftime(format).to_string())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use trainmark_reports::record::{Run, Unavailable};
 use trainmark_reports::summary::group;
 use trainmark_reports::text::one_line;
 use trainmark_reports::warnings::{Warning, warnings, warnings_so_far};
-use trainmark_reports::words::same_in_words;
+use trainmark_reports::words::marks_in_words;
 use trainmark_reports::{Record, summarize};
 
 use super::headline;
@@ -49,8 +49,9 @@ fn results_with<'r>(record: &'r Record, without: impl Iterator<Item = &'r Run>) 
         });
         text += &format!("\n{}\n{}\n", ranking.title, grid::drawn(&ranking, &[]));
     }
-    if let Some(same) = same_in_words(&text) {
-        text += &format!("{same}\n");
+    let marks = marks_in_words(&text);
+    if !marks.is_empty() {
+        text += &format!("{marks}\n");
     }
     for line in failures(record, without) {
         text += &format!("{line}\n");

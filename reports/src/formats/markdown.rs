@@ -7,7 +7,7 @@ use crate::summary::{Group, group, summarize, why_nothing};
 use crate::sweep;
 use crate::text::{capitalised, one_line};
 use crate::warnings::warnings;
-use crate::words::{Headline, Standing, Term, floor_in_words, same_in_words, terms_in};
+use crate::words::{Headline, Standing, Term, floor_in_words, marks_in_words, terms_in};
 
 /// Text that Markdown shows as it is, on one line.
 pub fn escape(text: &str) -> String {
@@ -87,9 +87,7 @@ pub fn markdown(record: &Record) -> String {
 fn basis(record: &Record, groups: &[Group<'_>], tables: &str) -> String {
     let mut text =
         "\nMedians over seeds with 95% intervals; relative to the lowest median, paired by seed.".to_owned();
-    if let Some(same) = same_in_words(tables) {
-        text += &format!(" {same}");
-    }
+    text += format!(" {}", marks_in_words(tables)).trim_end();
     if groups.iter().flat_map(|group| &group.cells).any(|cell| cell.timing_runs() > 0) {
         text += " Accuracies are medians over as many seeds as stand beside them, the other runs being for time only: \
                  of other seeds they differ without any fault of a backend.";

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::record::Record;
 use crate::summary::Group;
 use crate::table::{self, Showing, Value};
+use crate::words::marks_in_words;
 
 /// A table whose first column names the row.
 #[derive(Serialize)]
@@ -47,10 +48,9 @@ pub(super) fn columns(names: &[(&str, bool)]) -> Vec<PageColumn> {
 
 /// Every cell with its medians.
 pub(super) fn cells(record: &Record, groups: &[Group<'_>]) -> PageTable {
-    let caption = "Medians over the runs of a cell, which the ratios beside them are of, and in brackets its \
-                   own 95% intervals; accuracy and loss after the last epoch, and of how many seeds where not \
-                   all were trained to the end; targets as training seconds, \
-                   and how many runs reached them where not all did";
+    let caption = "Medians over the runs of a cell, and in brackets its own 95% intervals; against the lowest, paired by \
+                   seed; accuracy and loss after the last epoch, and of how many seeds where not all were trained to \
+                   the end; targets as training seconds, and how many runs reached them where not all did";
     PageTable::of("cells-table", caption, &table::cells_of_groups(record, groups))
 }
 
@@ -81,6 +81,9 @@ impl PageTable {
                 _ => page.push(column, title, entries),
             }
         }
+        let texts: Vec<&str> = page.rows.iter().flatten().map(|entry| entry.text.as_str()).collect();
+        let marks = marks_in_words(&texts.join("\n"));
+        page.caption += format!(". {marks}").trim_end_matches([' ', '.']);
         page
     }
 

@@ -96,7 +96,8 @@ impl Record {
         made.map(|run| (&run.cell, run.seed)).collect::<HashSet<_>>().len()
     }
 
-    /// The sample that a run made once more repeats: [`Run::repeats_one_of`].
+    /// The sample that a run made once more repeats: of its cell and seed, the one of as many epochs where there
+    /// are two, one to the end and one for time only.
     pub fn repeated_by(&self, again: &Run) -> Option<&Run> {
         again.repeats_one_of(self.samples_of(&again.cell))
     }

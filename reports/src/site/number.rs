@@ -25,6 +25,7 @@ pub(super) struct Number {
     /// Without a version.
     pub(super) backend: String,
     pub(super) implementation: String,
+    /// Whether it is what others of its run are held against.
     pub(super) is_ceiling: bool,
     /// As the plugin describes it.
     pub(super) framework: String,
@@ -82,7 +83,8 @@ fn of_run(place: usize, entry: &Entry) -> Vec<Number> {
             if summary.cell.build().is_none() {
                 let ratio = ceiling.and_then(|ceiling| ratio(group, &relative, ceiling, at));
                 let against = ceiling.and_then(|ceiling| relative.get(ceiling, at)).copied();
-                numbers.push(Number { ratio, against, ..number(place, record, group, summary) });
+                let is_ceiling = ceiling == Some(at);
+                numbers.push(Number { ratio, against, is_ceiling, ..number(place, record, group, summary) });
             }
         }
     }
@@ -115,7 +117,7 @@ fn number(entry: usize, record: &Record, group: &Group<'_>, summary: &CellSummar
         machine: machine(record, cell),
         backend: cell.backend.split('@').next().unwrap_or_default().to_owned(),
         implementation: cell.implementation.to_string(),
-        is_ceiling: started.is_ceiling(cell),
+        is_ceiling: false,
         version: Version::find(&framework),
         framework,
         seconds: summary.train_seconds.map(|time| Measured { value: time.median, interval: ends(&time) }),

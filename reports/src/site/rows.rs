@@ -8,10 +8,10 @@ use super::RUNS;
 use super::entry::Entry;
 use super::number::{Measured, Number};
 use super::version::Version;
-use crate::number::{ratio, seconds, significant, utc};
+use crate::number::{date, ratio, seconds, significant, utc};
 use crate::record::distinct;
 use crate::store::StoreError;
-use crate::words::{mark, same_in_words, verdict_of_times};
+use crate::words::{mark, marks_in_words, verdict_of_times};
 
 /// The newest version of each backend that any run has.
 pub(super) type Newest = BTreeMap<String, Version>;
@@ -35,6 +35,8 @@ pub(super) struct Table {
     first: &'static str,
     /// Whether its rows are of several workloads and machines.
     with_place: bool,
+    /// Whether its rows have several levels; where they have one, the caption says it.
+    with_level: bool,
     /// Where 1 lies in the pictures, in per cent of their width.
     one: f64,
     rows: Vec<Row>,
@@ -59,6 +61,7 @@ struct Row {
     gate: String,
     level: &'static str,
     time: String,
+    date: String,
     unix_time: f64,
     record: String,
     run_id: String,
@@ -131,9 +134,15 @@ impl Table {
             .into_iter()
             .map(|(number, newer, is_old)| Row::of(entries, number, newer, is_old, &scale))
             .collect();
-        let same = rows.iter().find_map(|row| same_in_words(&row.ratio));
-        let caption = same.map_or_else(|| caption.clone(), |same| format!("{caption} {same}"));
-        Self { id, caption, first: "Framework", with_place, one: scale.at(1.0), rows }
+        let ratios: Vec<&str> = rows.iter().map(|row| row.ratio.as_str()).collect();
+        let marks = marks_in_words(&ratios.join("\n"));
+        let mut caption = format!("{caption} {marks}").trim_end().to_owned();
+        let levels = distinct(rows.iter().map(|row| row.level));
+        if let [level] = levels[..] {
+            caption += &format!(" All are {level}.");
+        }
+        let with_level = levels.len() > 1;
+        Self { id, caption, first: "Framework", with_place, with_level, one: scale.at(1.0), rows }
     }
 }
 
@@ -157,6 +166,7 @@ impl Row {
         let ratio_told = match number.ratio {
             None if number.seconds.is_some() => "no ceiling in the run".to_owned(),
             None => number.status.clone(),
+            measured if number.is_ceiling => told(measured, ratio),
             measured => told(measured, ratio) + mark(number.against.as_ref()),
         };
         Self {
@@ -176,6 +186,7 @@ impl Row {
             seconds_key: number.seconds.map(|measured| measured.value),
             gate: number.gate.clone(),
             level: number.level.name(),
+            date: date(number.unix_time),
             time: utc(number.unix_time),
             unix_time: number.unix_time,
             record: format!("{RUNS}/{run_id}/index.html"),

@@ -18,10 +18,16 @@ pub(crate) struct CellRow<'a> {
     record: &'a Record,
     pub(crate) summary: &'a CellSummary<'a>,
     label: String,
-    /// The lowest median of its group.
-    lowest: Option<f64>,
-    /// How it compares to that cell, where it is shown.
-    relative: Option<Comparison>,
+    /// What it is held against; `None` where it is shown by itself.
+    against: Option<Against>,
+}
+
+/// The cell with the lowest median of a group, as another one sees it.
+struct Against {
+    median: f64,
+    is_itself: bool,
+    /// How the other one compares to it.
+    comparison: Option<Comparison>,
 }
 
 /// All cells, for programs.
@@ -32,13 +38,7 @@ pub(crate) fn cells<'a>(record: &'a Record, cells: &'a [CellSummary<'a>]) -> Tab
 
 /// All cells, by their labels within their groups.
 pub(crate) fn cells_of_groups<'a>(record: &'a Record, groups: &'a [Group<'a>]) -> Table<'a, CellRow<'a>> {
-    let rows = groups.iter().flat_map(|group| {
-        group.cells.iter().map(|summary| CellRow {
-            label: group.label(summary.cell),
-            lowest: group.lowest(),
-            ..CellRow::of(record, summary)
-        })
-    });
+    let rows = groups.iter().flat_map(|group| CellRow::of_group(record, group, |cell| group.label(cell)));
     Table { columns: columns(&record.started.plan.targets()), rows: rows.collect() }
 }
 
@@ -48,14 +48,9 @@ pub(crate) fn ranking<'a>(
     group: &'a Group<'a>,
     label: impl Fn(&Cell) -> String,
 ) -> Table<'a, CellRow<'a>> {
-    let order = group.order();
-    let relative = Relative::of(record, group);
-    let rows = order.iter().map(|&place| CellRow {
-        label: label(group.cells[place].cell),
-        lowest: group.lowest(),
-        relative: relative.get(order[0], place).copied(),
-        ..CellRow::of(record, &group.cells[place])
-    });
+    let mut rows: Vec<Option<CellRow<'a>>> =
+        CellRow::of_group(record, group, label).into_iter().map(Some).collect();
+    let rows = group.order().into_iter().filter_map(|place| rows[place].take());
     let targets: Vec<Target> = record
         .started
         .plan
@@ -83,8 +78,7 @@ fn columns<'a>(targets: &[Target]) -> Vec<Of<'a>> {
             .only_csv()
             .page("Seconds per epoch")
             .short("s/epoch"),
-        Of::shown(|row| row.number(row.times_lowest(), ratio)).page("Median against lowest"),
-        Of::shown(CellRow::relative).short("relative"),
+        Of::shown(CellRow::relative).page("Against the lowest").short("relative"),
     ]);
     columns.extend(Of::short_of_targets(targets, CellRow::told_of));
     columns.extend([
@@ -168,7 +162,23 @@ impl<'a> Identified<'a> for CellRow<'a> {
 
 impl<'a> CellRow<'a> {
     fn of(record: &'a Record, summary: &'a CellSummary<'a>) -> Self {
-        Self { record, summary, label: String::new(), lowest: None, relative: None }
+        Self { record, summary, label: String::new(), against: None }
+    }
+
+    /// Of every cell of a group, in its order, each by a name that the caller gives it.
+    fn of_group(record: &'a Record, group: &'a Group<'a>, label: impl Fn(&Cell) -> String) -> Vec<Self> {
+        let relative = Relative::of(record, group);
+        let lowest = group.order().into_iter().find_map(|at| Some((at, group.cells[at].seconds()?)));
+        let rows = group.cells.iter().enumerate().map(|(place, summary)| Self {
+            label: label(summary.cell),
+            against: lowest.map(|(at, median)| Against {
+                median,
+                is_itself: at == place,
+                comparison: relative.get(at, place).copied(),
+            }),
+            ..Self::of(record, summary)
+        });
+        rows.collect()
     }
 
     /// Why it lacks a number.
@@ -198,15 +208,15 @@ impl<'a> CellRow<'a> {
         self.number(self.summary.seconds(), significant).with(&bracket(interval, significant))
     }
 
-    fn times_lowest(&self) -> Option<f64> {
-        Some(self.summary.seconds()? / self.lowest?)
-    }
-
-    /// Paired by seed where that can be.
+    /// How many times as long it takes as the lowest median's cell: paired by seed where that can be, else of
+    /// the medians.
     fn relative(&self) -> Value<'a> {
-        let interval = self.relative.and_then(|comparison| comparison.interval);
-        let times = interval.map(|interval| interval.estimate).or_else(|| self.times_lowest());
-        self.number(times, ratio).with(&bracket(interval, significant)).with(mark(self.relative.as_ref()))
+        let Some(against) = &self.against else { return Value::any(None).or(self.missing()) };
+        let interval = against.comparison.and_then(|comparison| comparison.interval);
+        let of_medians = || Some(self.summary.seconds()? / against.median);
+        let times = interval.map(|interval| interval.estimate).or_else(of_medians);
+        let mark = if against.is_itself { "" } else { mark(against.comparison.as_ref()) };
+        self.number(times, ratio).with(&bracket(interval, significant)).with(mark)
     }
 
     fn percent_of_peak(&self) -> Value<'a> {

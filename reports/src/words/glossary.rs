@@ -30,7 +30,8 @@ pub const TERMS: [Term; 9] = [
     },
     Term {
         word: "noise floor",
-        meaning: "up to which a cell that is run twice in each round differs from itself; less than that says nothing",
+        meaning: "by so much the means over the seeds may differ of a cell that is run twice in each round; less than \
+                  that says nothing",
     },
     Term {
         word: "Holm",

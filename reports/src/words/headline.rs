@@ -82,7 +82,10 @@ fn note(floor: Option<NoiseFloor>) -> String {
         || format!("{brackets}."),
         |floor| {
             let percent = percent(floor.percent());
-            format!("{brackets}. A difference is shown by those wholly beyond {percent}, up to which runs of the same differ.")
+            format!(
+                "{brackets}. A difference is shown by those wholly beyond {percent}, by which the means of runs of the \
+                 same may differ."
+            )
         },
     )
 }

@@ -6,6 +6,7 @@
 mod batch_norm;
 mod glossary;
 mod headline;
+mod marks;
 mod standing;
 mod target;
 mod time;
@@ -14,6 +15,8 @@ mod wrapper;
 pub use glossary::{TERMS, Term, terms_in};
 pub use headline::Headline;
 pub(crate) use headline::fastest;
+pub use marks::marks_in_words;
+pub(crate) use marks::{mark, verdict_of_times};
 pub use standing::{Progress, Rest, Standing};
 
 use crate::number::{count, percent, significant};
@@ -80,30 +83,6 @@ fn listed(names: &[impl AsRef<str>]) -> String {
 /// ` [2.1, 2.5]`, or nothing where there is no interval.
 pub(crate) fn bracket(interval: Option<Interval>, show: impl Fn(f64) -> String) -> String {
     interval.map_or_else(String::new, |ends| format!(" [{}, {}]", show(ends.low), show(ends.high)))
-}
-
-/// Behind a ratio that is no difference, where there is no room for words.
-pub(crate) const SAME: &str = " ≈";
-
-/// What [`SAME`] means, where a text has it.
-pub fn same_in_words(text: &str) -> Option<&'static str> {
-    text.contains(SAME).then_some("≈: no difference shown.")
-}
-
-/// The mark behind a ratio.
-pub(crate) fn mark(comparison: Option<&Comparison>) -> &'static str {
-    let is_same = comparison.is_some_and(|comparison| comparison.verdict == Verdict::NoDifferenceShown);
-    if is_same { SAME } else { "" }
-}
-
-/// What may be said of a cell's time against the baseline's.
-pub(crate) fn verdict_of_times(comparison: Option<&Comparison>) -> &'static str {
-    match comparison.map(|comparison| comparison.verdict) {
-        Some(Verdict::Lower) => "faster",
-        Some(Verdict::Higher) => "slower",
-        Some(Verdict::NoDifferenceShown) => "no difference shown",
-        Some(Verdict::NeedsMoreSeeds) | None => "needs more seeds",
-    }
 }
 
 /// What a comparison does not allow to say, as the end of a line.
