@@ -33,7 +33,10 @@ pub enum StoreError {
         cause: io::Error,
     },
     /// The name of a run is not a plain folder name.
-    #[error("`{id}` cannot name a run folder: use letters, digits, `.`, `_` and `-`, not first a `.`")]
+    #[error(
+        "`{id:.60}` cannot name a run folder: use at most {} letters, digits, `.`, `_` and `-`, not first a `.`",
+        super::LONGEST_NAME
+    )]
     Name {
         /// The name.
         id: String,

@@ -29,6 +29,8 @@ const LOCK_FILE: &str = ".lock";
 const LOCK_TRIES: u32 = 10;
 /// Name of the link to the newest run folder.
 pub(crate) const LATEST: &str = "latest";
+/// Letters of a run's name at most: file systems take 255, and a pack's name has more behind it.
+pub(crate) const LONGEST_NAME: usize = 200;
 
 /// A run folder that is open for writing. One process at a time can have it.
 #[derive(Debug)]
@@ -235,7 +237,8 @@ pub(crate) fn is_log(name: &str) -> bool {
 /// Naming it.
 pub(crate) fn check_name(id: &str) -> Result<(), StoreError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    match id.is_empty() || id.starts_with('.') || id == LATEST || !id.chars().all(plain) {
+    let is_length = (1..=LONGEST_NAME).contains(&id.len());
+    match !is_length || id.starts_with('.') || id == LATEST || !id.chars().all(plain) {
         true => Err(StoreError::Name { id: id.to_owned() }),
         false => Ok(()),
     }

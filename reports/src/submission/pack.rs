@@ -48,19 +48,28 @@ pub fn pack(folder: &Path, parent: &Path, anonymizer: &Anonymizer) -> Result<Pac
     Ok(Packed { bytes: packed.len() as u64, path, contents })
 }
 
+/// Whether a record may be handed in at all: it is of one benchmark, and has a name that a folder may have.
+///
+/// # Errors
+/// Where it is of several, or is named otherwise.
+pub(super) fn check_packable(record: &Record) -> Result<(), SubmissionError> {
+    let run_id = &record.started.run_id;
+    if !record.started.merged.is_empty() {
+        return Err(SubmissionError::Merged { run_id: run_id.clone() });
+    }
+    Ok(store::check_name(run_id)?)
+}
+
 impl Contents {
     /// Of a run folder: its record, what is made of it, and its logs, each without names and private paths.
     /// All that is made of the record is made anew.
     ///
     /// # Errors
-    /// Where the record cannot be read, or is of several benchmarks.
+    /// Where the record cannot be read, is of several benchmarks, or has a name that no folder may have.
     pub fn of(folder: &Path, anonymizer: &Anonymizer) -> Result<Self, SubmissionError> {
         let (record, events) = Record::read_with_events(folder)?;
+        check_packable(&record)?;
         let run_id = record.started.run_id.clone();
-        if !record.started.merged.is_empty() {
-            return Err(SubmissionError::Merged { run_id });
-        }
-        store::check_name(&run_id)?;
         let mut packing =
             Packing { folder, anonymizer, files: BTreeMap::new(), left_out: Vec::new(), replaced: 0 };
         packing.take_logs(&record);

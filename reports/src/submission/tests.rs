@@ -324,9 +324,31 @@ fn what_is_no_submission_says_so() {
         seeds: vec![1],
         environment: started.environment.clone(),
     }];
-    let run = example::write(parent.path(), &merged);
+    let run = folder(parent.path(), &merged);
     let error = pack(&run, parent.path(), &anonymizer()).unwrap_err().to_string();
     assert!(error.contains("is a merged run"), "{error}");
+    assert_eq!(failures(&run)[0], format!("record: {error}"));
+}
+
+#[test]
+fn what_cannot_be_packed_is_not_verified_either() {
+    let parent = tempfile::tempdir().unwrap();
+    let long = "a".repeat(300);
+    for name in ["../../evil", "", ".hidden", "latest", "a b", "a\u{1b}[2J", &long] {
+        let mut events = events();
+        let run = folder(parent.path(), &events);
+        let Event::Started(started) = &mut events[0] else { panic!("no `started`") };
+        started.run_id = name.to_owned();
+        let lines = events.iter().map(|event| serde_json::to_string(event).unwrap() + "\n");
+        fs::write(run.join("events.jsonl"), lines.collect::<String>()).unwrap();
+        let error = pack(&run, parent.path(), &anonymizer()).unwrap_err().to_string();
+        let told = failures(&run).into_iter().find(|line| line.starts_with("record: ")).unwrap();
+        assert!(
+            told.contains(" cannot name a run folder: ") && error.contains(" cannot name a run folder: ")
+        );
+        assert!(!told.contains('\u{1b}'), "{told:?}");
+        fs::remove_dir_all(&run).unwrap();
+    }
 }
 
 #[test]

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use super::super::manifest::sha256;
+use super::super::pack::check_packable;
 use super::super::{Contents, Finding, Manifest, Submission, excerpt};
 use super::Subject;
 use crate::number::count;
 use crate::record::SCHEMA;
 use crate::store::{self, EVENTS_FILE};
+use crate::text::one_line;
 use crate::{files, html, operations};
 
 const FILES: &str = "files";
@@ -80,10 +82,12 @@ fn names(folder: &Path, below: &Path) -> Vec<String> {
     found
 }
 
-/// The record's last line is whole, and its benchmark has come to its end.
+/// The record is of one benchmark with a name that a folder may have, its last line is whole, and its benchmark
+/// has come to its end.
 pub(super) fn whole(subject: &Subject<'_>) -> Finding {
     let record = subject.record;
-    let mut wrong = Vec::new();
+    let mut wrong: Vec<String> =
+        check_packable(record).err().iter().map(|error| one_line(&error.to_string())).collect();
     let lines = files::read_within(subject.submission.folder(), EVENTS_FILE, files::RECORD_LIMIT)
         .map(|bytes| bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).count());
     if lines.is_ok_and(|lines| lines != subject.events.len()) {
