@@ -98,7 +98,10 @@ fn a_slower_library_is_told_in_every_form_and_fails_the_check() {
     assert_eq!(document["unreadable"][0]["path"], "2019/night-old");
     assert!(failed.stderr.ends_with("failed: 1 of 1 series\n"), "{}", failed.stderr);
     history(folder, &["--fail-on", "slower:50%"]).expect(0);
-    history(folder, &["--fail-on", "slower:5%", "--since", "2027-02-20"]).expect(0);
+    history(folder, &["--fail-on", "slower:5%", "--since", "2027-01-30"]).expect(0);
+    let late = history(folder, &["--fail-on", "slower:5%", "--since", "2027-02-20"]).refusal();
+    assert!(late.contains("no run is as late as --since 2027-02-20"), "{late}");
+    assert!(late.contains("night-19, began on 2027-02-03"), "{late}");
     let markdown = history(folder, &["--format", "markdown"]).expect(0).stdout;
     assert!(
         markdown.starts_with("## trainmark: history\n\n**1 step in 1 series of 20 runs.**\n"),

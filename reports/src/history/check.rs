@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::words::of_control;
-use super::{History, Machine, Series, Step};
+use super::{History, HistoryRun, Machine, Series, Step};
 use crate::compare::{FailOn, close};
-use crate::number::count;
+use crate::number::{count, utc};
 use crate::statistics::steps::{LEAST, WINDOW};
 use crate::statistics::{Interval, Method};
 
@@ -15,6 +15,32 @@ use crate::statistics::{Interval, Method};
 pub struct Since {
     /// Its beginning, in seconds since the Unix epoch.
     pub unix_time: f64,
+}
+
+impl Since {
+    /// Whether there is anything since then that a check could find slower.
+    ///
+    /// # Errors
+    /// Where every run of the history began before: in words, with the last one's beginning.
+    pub fn check_reached(self, history: &History) -> Result<(), String> {
+        let begun = |run: &&HistoryRun| run.unix_time;
+        let Some(last) = history.runs.iter().max_by(|a, b| begun(a).total_cmp(&begun(b))) else {
+            return Ok(());
+        };
+        if last.unix_time >= self.unix_time {
+            return Ok(());
+        }
+        let (since, run, begun) = (self.day(), &last.run_id, utc(last.unix_time));
+        Err(format!(
+            "no run is as late as --since {since}, so that nothing could be found slower: the last one, {run}, began on \
+             {begun}"
+        ))
+    }
+
+    /// `2026-01-31`
+    fn day(self) -> String {
+        format!("{:.10}", utc(self.unix_time))
+    }
 }
 
 impl FromStr for Since {
@@ -41,6 +67,18 @@ pub struct Slowdown<'h> {
     ratio: Interval,
 }
 
+/// A series in which the check could find nothing slower, whatever it looks like.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NotJudged<'h> {
+    series: &'h Series,
+    /// Points that there are, in all or in the time that is looked at.
+    points: usize,
+    /// Points that there must be.
+    least: usize,
+    /// Whether it is those in the time that is looked at that are too few.
+    is_recent: bool,
+}
+
 /// What the check has come to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Check<'h> {
@@ -51,8 +89,10 @@ pub struct Check<'h> {
     pub slower: Vec<Slowdown<'h>>,
     /// Those that may have, or whose newest runs look like it.
     pub undecided: Vec<Slowdown<'h>>,
-    /// Series that are too short.
-    pub not_judged: Vec<&'h Series>,
+    /// The day from which on steps count, where one was named.
+    pub since: Option<Since>,
+    /// Series that are too short, in all or in the time that is looked at.
+    pub not_judged: Vec<NotJudged<'h>>,
     /// Series without a point in the last [`WINDOW`] runs on their machine.
     pub ended: Vec<&'h Series>,
     /// Series that could be judged.
@@ -66,7 +106,7 @@ impl<'h> Check<'h> {
         let most = 1.0 + limit.slower_percent / 100.0;
         let (slower, undecided) = (Vec::new(), Vec::new());
         let (not_judged, ended) = (Vec::new(), Vec::new());
-        let mut check = Self { history, limit, slower, undecided, not_judged, ended, judged: 0 };
+        let mut check = Self { history, limit, since, slower, undecided, not_judged, ended, judged: 0 };
         let recent = recent(history);
         for series in &history.series {
             let recent = recent[&series.line.machine];
@@ -75,8 +115,8 @@ impl<'h> Check<'h> {
                 check.ended.push(series);
                 continue;
             }
-            if series.points.len() < 2 * LEAST {
-                check.not_judged.push(series);
+            if let Some(short) = NotJudged::of(series, begin) {
+                check.not_judged.push(short);
                 continue;
             }
             check.judged += 1;
@@ -116,9 +156,10 @@ impl<'h> Check<'h> {
             let last = &self.history.run(series.points.last()?).run_id;
             Some(format!("ended: {}: its last run is {last}", name(series)))
         }));
-        lines.extend(self.not_judged.iter().map(|series| {
-            let (runs, least) = (series.points.len(), 2 * LEAST);
-            format!("not judged: {}: {runs} of at least {least} runs", name(series))
+        lines.extend(self.not_judged.iter().map(|short| {
+            let NotJudged { series, points, least, is_recent } = short;
+            let place = if *is_recent { self.time() } else { String::new() };
+            format!("not judged: {}: {points} of at least {least} runs{place}", name(series))
         }));
         lines.extend(self.undecided.iter().map(|found| {
             format!(
@@ -144,11 +185,34 @@ impl<'h> Check<'h> {
         lines
     }
 
+    /// The time that is looked at.
+    fn time(&self) -> String {
+        match self.since {
+            Some(since) => format!(" since {}", since.day()),
+            None => format!(" among the last {WINDOW} on its machine"),
+        }
+    }
+
     /// ` since night-30`, ` since night-30, in 2 steps`
     fn since(&self, found: &Slowdown<'_>) -> String {
         let run = &self.history.run(&found.series.points[found.step.found.at]).run_id;
         let steps = if found.steps > 1 { format!(", in {} steps", found.steps) } else { String::new() };
         format!(" since {run}{steps}")
+    }
+}
+
+impl<'h> NotJudged<'h> {
+    /// A step has [`LEAST`] points at least on either side: a series that has fewer of them since `begin`, in
+    /// seconds since the Unix epoch, has none since then, whatever they are.
+    fn of(series: &'h Series, begin: f64) -> Option<Self> {
+        let points = series.points.len();
+        let recent = series.points.iter().filter(|point| point.unix_time >= begin).count();
+        let short = |points, least, is_recent| Some(Self { series, points, least, is_recent });
+        match () {
+            () if points < 2 * LEAST => short(points, 2 * LEAST, false),
+            () if recent < LEAST => short(recent, LEAST, true),
+            () => None,
+        }
     }
 }
 

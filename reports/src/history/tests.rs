@@ -232,6 +232,35 @@ fn the_check_fails_for_what_is_recent_and_stands() {
 }
 
 #[test]
+fn a_check_that_cannot_fail_is_none() {
+    let limit = "slower:5%".parse().unwrap();
+    // The last run is of 2026-03-01.
+    let steep = nights(30, |day, record| {
+        if day >= 22 {
+            with_build(record, "tch", 1.1, "ef");
+        }
+    });
+    let since = |day: &str| day.parse::<super::Since>().unwrap();
+    assert_eq!(since("2026-03-01").check_reached(&steep), Ok(()));
+    insta::assert_snapshot!(since("2026-03-02").check_reached(&steep).unwrap_err(), @"no run is as late as --since 2026-03-02, so that nothing could be found slower: the last one, night-29, began on 2026-03-01 13:05 UTC");
+    let enough = Check::of(&steep, limit, Some(since("2026-02-20")));
+    assert!(!enough.passed() && enough.judged == 3, "{:?}", enough.lines());
+    // A step needs three runs on its either side.
+    let late = Check::of(&steep, limit, Some(since("2026-02-28")));
+    assert!(!late.passed(), "{:?}", late.lines());
+    assert_eq!(late.lines()[0], "not judged: lenet tch/none@cpu: 2 of at least 3 runs since 2026-02-28");
+    assert_eq!(late.lines()[3], "failed: no series could be judged, so that nothing was checked");
+    let rare = nights(40, |day, record| {
+        if !(day < 20 || day == 39) {
+            record.runs.retain(|run| run.cell.backend != "tch");
+        }
+    });
+    let rare = Check::of(&rare, limit, None);
+    let told = "not judged: lenet tch/none@cpu: 1 of at least 3 runs among the last 20 on its machine";
+    assert!(!rare.passed() && rare.lines()[0] == told, "{:?}", rare.lines());
+}
+
+#[test]
 fn steps_of_one_series_add_up_and_cancel() {
     let at = |levels: &'static [(usize, f64)]| {
         nights(60, move |day, record| {

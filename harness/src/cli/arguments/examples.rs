@@ -76,7 +76,7 @@ same rounds. A step is told where the runs after it differ from those before by 
 noise, corrected for all places of all series; docs/history.md has the rules.
 
 Exit code: 0 all went well; 1 with --fail-on, a cell has become too slow or none could be
-judged; 2 the folder cannot be read or holds no run; 130 interrupted.";
+judged; 2 the folder cannot be read, holds no run or none since --since; 130 interrupted.";
 
 pub(super) const MERGE_EXAMPLES: &str = "Examples:
   trainmark merge both laptop=latest server=../server/20260131T130500Z-all";

@@ -11,6 +11,9 @@ use crate::grid::drawn;
 
 pub(super) fn run(arguments: &HistoryArguments) -> anyhow::Result<i32> {
     let mut history = read(arguments)?;
+    if let Some(since) = arguments.since {
+        since.check_reached(&history).map_err(anyhow::Error::msg)?;
+    }
     if arguments.confirm && confirm::all(arguments, &history)? {
         history = read(arguments)?;
     }
