@@ -3,13 +3,13 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::record::{Event, Role, Started};
-use crate::submission::tests::{anonymizer, events, folder};
+use crate::submission::tests::{NOW, anonymizer, events, folder};
 
 fn making<'m>(anonymizer: &'m Anonymizer) -> Making<'m> {
     const DEFECTS: &str =
         "# Defects\n\n## Wrong results\n\n| framework | what |\n|---|---|\n| tch | <b>ties</b> |\n";
-    let verify = &|submission: &Submission| crate::submission::checks(submission).0;
-    Making { verify, anonymizer, defects: DEFECTS, unix_time: 1_770_000_000.0 }
+    let verify = &|submission: &Submission| crate::submission::checks(submission, NOW).0;
+    Making { verify, anonymizer, defects: DEFECTS, unix_time: NOW }
 }
 
 /// A run in which the ceiling is known as one, after a change.

@@ -5,6 +5,9 @@ use super::*;
 use crate::example;
 use crate::record::{Event, Gpu, Outcome, Record};
 
+/// When the example's records are looked at, in seconds since the Unix epoch: some days after they were made.
+pub(crate) const NOW: f64 = 1_770_000_000.0;
+
 /// A run that passes: the example without its crash, with numbers of an audit, in an order that time allows.
 pub(crate) fn events() -> Vec<Event> {
     let mut started = example::started();
@@ -56,7 +59,7 @@ pub(crate) fn anonymizer() -> Anonymizer {
 }
 
 fn failures(path: &Path) -> Vec<String> {
-    let (findings, _) = checks(&Submission::open(path).unwrap());
+    let (findings, _) = checks(&Submission::open(path).unwrap(), NOW);
     let failed = findings.iter().filter(|finding| finding.is_failure());
     failed.map(|finding| format!("{}: {}", finding.check, finding.detail)).collect()
 }
@@ -80,7 +83,7 @@ fn a_pack_tells_of_nobody_and_passes() {
         packed.contents.manifest.left_out.contains(&"request.json: not part of what is checked".to_owned())
     );
     let submission = Submission::open(&packed.path).unwrap();
-    let (findings, record) = checks(&submission);
+    let (findings, record) = checks(&submission, NOW);
     assert!(findings.iter().all(|finding| finding.verdict == Verdict::Ok), "{findings:#?}");
     assert_eq!(record.unwrap().started.command, "cargo run -- bench [path]/libmine.so");
     for name in submission.manifest().unwrap().unwrap().files.keys() {
@@ -190,6 +193,21 @@ fn what_was_changed_by_hand_is_found() {
             }
         }
     });
+    changed("the peak is a tenth", &|events| {
+        let Event::Started(started) = &mut events[0] else { panic!("no `started`") };
+        started.environment.peak.as_mut().unwrap().operations_per_second /= 10.0;
+    });
+    changed("it began in 2121", &|events| {
+        let Event::Started(started) = &mut events[0] else { panic!("no `started`") };
+        started.unix_time = 4.78e9;
+        begun(events).for_each(|line| line.what.unix_time += 4.78e9 - example::started().unix_time);
+    });
+    changed("it was continued before 1970", &|events| {
+        events.insert(1, Event::Resumed { unix_time: -1.0 });
+    });
+    changed("a library was loaded in less than no time", &|events| {
+        events.iter_mut().find_map(ended).unwrap().load_seconds = Some(-60.0);
+    });
     changed("made once more of a seed that was not run", &|events| {
         let cell = example::cell("lenet-bn", "tch", "builtin");
         let again = example::again(&example::run(&cell, 9), crate::record::Purpose::Repeat, 1.0);
@@ -241,7 +259,7 @@ fn files_that_were_changed_are_named() {
     fs::write(submission.folder().join("more"), "").unwrap();
     fs::write(submission.folder().join("summary.csv"), "").unwrap();
     let again = Submission::open(submission.folder()).unwrap();
-    let finding = &checks(&again).0[0];
+    let finding = &checks(&again, NOW).0[0];
     assert_eq!(finding.detail, "summary.csv was changed after it was packed; and 1 more");
     let mut manifest = packed.contents.manifest.clone();
     for (change, expected) in [
@@ -266,7 +284,7 @@ fn files_that_were_changed_are_named() {
     assert_eq!(failures(&more), told);
     fs::write(submission.folder().join(Manifest::FILE), "{").unwrap();
     let again = Submission::open(submission.folder()).unwrap();
-    assert!(checks(&again).0[0].detail.starts_with("manifest.json: "));
+    assert!(checks(&again, NOW).0[0].detail.starts_with("manifest.json: "));
 }
 
 #[test]

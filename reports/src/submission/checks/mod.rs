@@ -22,10 +22,13 @@ pub(super) struct Subject<'s> {
     submission: &'s Submission,
     record: &'s Record,
     events: &'s [Event],
+    /// Now, by this machine's clock, in seconds since the Unix epoch.
+    unix_time: f64,
 }
 
-/// Every check that needs nothing but the submission; the record that was read, if it could be.
-pub fn checks(submission: &Submission) -> (Vec<Finding>, Option<Record>) {
+/// Every check that needs nothing but the submission and what time it is, `unix_time` in seconds since the Unix
+/// epoch; the record that was read, if it could be.
+pub fn checks(submission: &Submission, unix_time: f64) -> (Vec<Finding>, Option<Record>) {
     let mut findings = vec![files::unchanged(submission)];
     let (record, events) = match Record::read_with_events(submission.folder()) {
         Ok(read) => read,
@@ -35,7 +38,7 @@ pub fn checks(submission: &Submission) -> (Vec<Finding>, Option<Record>) {
             return (findings, None);
         }
     };
-    let subject = Subject { submission, record: &record, events: &events };
+    let subject = Subject { submission, record: &record, events: &events, unix_time };
     findings.extend([
         files::whole(&subject),
         derived::agree(&subject),

@@ -2,8 +2,10 @@
 
 use super::super::Finding;
 use super::Subject;
+use crate::ceiling::percent_of_peak;
 use crate::number::{count, seconds};
 use crate::record::{Cell, Epoch, Event};
+use crate::store::EVENTS_FILE;
 
 const TIME: &str = "time";
 /// Seconds by which clocks may differ: they are set now and then.
@@ -12,9 +14,14 @@ const CLOCK: f64 = 2.0;
 /// other, and one of them ticks.
 const TICKS: f64 = 0.1;
 const SHARE: f64 = 1.05;
+/// By how much a clock may be ahead of the one that it is held against: seconds of a year.
+const AHEAD: f64 = 366.0 * 86_400.0;
+/// Per cent of the processor's peak that no median of a run's epochs is above: 100, and what clocks are off.
+const MOST_OF_PEAK: f64 = 105.0;
 
-/// Runs follow one another, none begins before the one before could have ended, all of them together are not
-/// longer than the benchmark, and no epoch took more processor time than there are processors for.
+/// No time is below zero or far ahead of this machine's clock, runs follow one another, none begins before the
+/// one before could have ended, all of them together are not longer than the benchmark, no epoch took more
+/// processor time than there are processors for, and no run computed more than the processor's peak.
 pub(super) fn plausible(subject: &Subject<'_>) -> Finding {
     if !subject.record.started.merged.is_empty() {
         return Finding::not_judged(
@@ -23,11 +30,13 @@ pub(super) fn plausible(subject: &Subject<'_>) -> Finding {
         );
     }
     let attempts = attempts(subject);
-    let mut wrong: Vec<String> = in_order(subject, &attempts).into_iter().collect();
+    let mut wrong: Vec<String> =
+        impossible(subject).into_iter().chain(in_order(subject, &attempts)).collect();
     if !is_of_cluster(subject) {
         wrong.extend(in_all(subject, &attempts));
     }
     wrong.extend(processors(subject));
+    wrong.extend(above_peak(subject));
     let sum: f64 = attempts.iter().map(|attempt| attempt.seconds).sum();
     let told = format!(
         "{} follow one another, {} of {}",
@@ -79,6 +88,52 @@ fn attempts<'s>(subject: &'s Subject<'_>) -> Vec<Attempt<'s>> {
 fn add(attempts: &mut [Attempt<'_>], seconds: f64) {
     if let Some(last) = attempts.last_mut() {
         last.seconds += seconds;
+    }
+}
+
+/// A point in time that nobody has measured, or a time that is less than none.
+fn impossible(subject: &Subject<'_>) -> Option<String> {
+    let latest = subject.unix_time + AHEAD;
+    subject.events.iter().zip(1..).find_map(|(event, line)| {
+        let (point, spans) = times(event);
+        if let Some(point) = point.filter(|point| !(0.0..=latest).contains(point)) {
+            let what =
+                if point < 0.0 { "before 1970" } else { "more than a year after this machine's clock" };
+            return Some(format!("{EVENTS_FILE}, line {line} is of a time {what}: {point} s since 1970"));
+        }
+        let (name, span) = spans.into_iter().find(|(_, span)| *span < 0.0)?;
+        Some(format!("{EVENTS_FILE}, line {line}: {name} is {span}, less than no time"))
+    })
+}
+
+/// What a line tells of: a point in time, in seconds since the Unix epoch, and how long things took, in seconds.
+fn times(event: &Event) -> (Option<f64>, Vec<(&'static str, f64)>) {
+    let known = |spans: &[(&'static str, Option<f64>)]| {
+        spans.iter().filter_map(|(name, span)| Some((*name, (*span)?))).collect()
+    };
+    match event {
+        Event::Started(started) => (Some(started.unix_time), Vec::new()),
+        Event::Begun(line) => (Some(line.what.unix_time), Vec::new()),
+        Event::Resumed { unix_time } => (Some(*unix_time), Vec::new()),
+        // Of an epoch's others it is seen when the record is read.
+        Event::Epoch(line) => {
+            let Epoch { unfinished_seconds, train_cpu_seconds, .. } = line.what;
+            let spans =
+                [("unfinished_seconds", unfinished_seconds), ("train_cpu_seconds", train_cpu_seconds)];
+            (None, known(&spans))
+        }
+        Event::Ended(line) => {
+            let end = &line.what.end;
+            let spans = [
+                ("load_seconds", end.load_seconds),
+                ("open_seconds", end.open_seconds),
+                ("cpu_seconds", end.cpu_seconds),
+            ];
+            (None, known(&spans))
+        }
+        Event::Audited(line) => (None, vec![("seconds", line.what.seconds)]),
+        Event::Finished { seconds, .. } => (None, vec![("seconds", *seconds)]),
+        Event::Round(_) => (None, Vec::new()),
     }
 }
 
@@ -143,5 +198,20 @@ fn processors(subject: &Subject<'_>) -> Option<String> {
             seconds(epoch.train_cpu_seconds.unwrap_or_default()),
             seconds(epoch.train_seconds)
         ))
+    })
+}
+
+/// More operations in a second than the processor was measured to reach with nothing else to do.
+fn above_peak(subject: &Subject<'_>) -> Option<String> {
+    let record = subject.record;
+    record.runs.iter().filter(|run| run.is_ok()).find_map(|run| {
+        let percent = percent_of_peak(&record.started, &run.cell, run.seconds_per_epoch()?)?;
+        (percent > MOST_OF_PEAK).then(|| {
+            format!(
+                "{} seed {} reaches {percent:.0}% of the processor's peak: that was measured beside other load, or is \
+                 another processor's",
+                run.cell, run.seed
+            )
+        })
     })
 }
