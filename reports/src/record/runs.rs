@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::ceiling::Peak;
 
-use super::{Cell, Outcome, Purpose, Round, Run, RunOutcome, Started, Target};
+use super::{Cell, Environment, Outcome, Purpose, Round, Run, RunOutcome, Started, Target};
 
 /// A record as it was read: every cell, seed and purpose has at most one run.
 ///
@@ -43,6 +43,14 @@ impl Record {
         if let (Some(node), true) = (first, self.started.merged.is_empty()) {
             self.started.environment = node.environment.clone();
         }
+    }
+
+    /// The machine and the tools of a run: of a round on a cluster, its node's.
+    pub fn environment_of_run(&self, run: &Run) -> &Environment {
+        let nodes = self.rounds.iter().rev().filter(|round| round.seed == run.seed);
+        let mut nodes = nodes.filter_map(|round| round.node.as_deref());
+        let node = run.node.as_ref().and_then(|name| nodes.find(|node| node.name == *name));
+        node.map_or_else(|| self.started.environment_of(&run.cell), |node| &node.environment)
     }
 
     /// The samples, which alone enter tables and medians: [`Run::is_sample`].

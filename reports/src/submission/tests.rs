@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::example;
-use crate::record::{Event, Gpu, Outcome, Record};
+use crate::record::{Device, Event, Gpu, Outcome, Record};
 
 /// When the example's records are looked at, in seconds since the Unix epoch: some days after they were made.
 pub(crate) const NOW: f64 = 1_770_000_000.0;
@@ -190,6 +190,21 @@ fn what_was_changed_by_hand_is_found() {
         for event in events {
             if let Event::Audited(line) = event {
                 line.what.epoch = 99;
+            }
+        }
+    });
+    changed("all of it ran on a graphics processor", &|events| {
+        for event in events {
+            match event {
+                Event::Started(started) => {
+                    started.plan.cells.iter_mut().for_each(|cell| cell.device = Device::cuda(0));
+                    started.environment.no_gpu = Some("no NVIDIA driver".to_owned());
+                }
+                Event::Begun(line) => line.cell.device = Device::cuda(0),
+                Event::Epoch(line) => line.cell.device = Device::cuda(0),
+                Event::Ended(line) => line.cell.device = Device::cuda(0),
+                Event::Audited(line) => line.cell.device = Device::cuda(0),
+                _ => {}
             }
         }
     });

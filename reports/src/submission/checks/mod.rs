@@ -6,6 +6,7 @@
 
 mod audit;
 mod derived;
+mod devices;
 mod files;
 mod gate;
 mod names;
@@ -46,6 +47,7 @@ pub fn checks(submission: &Submission, unix_time: f64) -> (Vec<Finding>, Option<
         tables::agree(&subject),
         plan::complete(&subject),
         runs::whole(&subject),
+        devices::known(&subject),
         gate::consistent(&subject),
         gate::libraries(&subject),
         audit::made(&subject),

@@ -184,7 +184,7 @@ fn in_all(subject: &Subject<'_>, attempts: &[Attempt<'_>]) -> Option<String> {
 fn processors(subject: &Subject<'_>) -> Option<String> {
     let record = subject.record;
     record.runs.iter().find_map(|run| {
-        let processors = record.started.environment_of(&run.cell).logical_cpus as f64;
+        let processors = record.environment_of_run(run).logical_cpus as f64;
         let is_too_much = |epoch: &&Epoch| {
             let most = epoch.train_seconds * processors * SHARE + TICKS;
             epoch.train_cpu_seconds.is_some_and(|busy| busy > most)
