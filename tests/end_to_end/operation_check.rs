@@ -144,8 +144,60 @@ fn arguments_that_mean_nothing_are_refused() {
         assert_holds(&refused(&arguments), arguments[0]);
     }
     assert_holds(&refused(&["--case", "1", "--cases", "2"]), "cannot be used with");
-    let without = invoke(["check", library.to_str().unwrap(), "--cases", "2"]).run().refusal();
-    assert_holds(&without, "--operations");
+    for drawn in [["--cases", "2"], ["--seed", "2"], ["--case", "2"]] {
+        for named in [&["--workload", "softmax"][..], &[]] {
+            let without =
+                invoke(["check", library.to_str().unwrap()]).args(drawn).args(named.iter().copied());
+            let refused = without.run().refusal();
+            assert!(refused.contains(drawn[0]) && refused.contains("--operations"), "{refused}");
+        }
+    }
+}
+
+const CASE: &str = r#"name = "case"
+input = "1×2×2"
+layers = ["flatten", "linear 2"]
+batch_size = 1
+
+[case]
+seed = 7
+samples = "random"
+values = "ordinary"
+"#;
+
+/// Whoever changes a case sees it pass, and believes that the fault is mended.
+#[test]
+fn a_case_is_tried_as_its_file_has_it() {
+    let library = hostile();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("that.toml");
+    std::fs::write(&path, CASE).unwrap();
+    let path = path.to_str().unwrap();
+    let check = |arguments: &[&str]| {
+        invoke(["check", library.to_str().unwrap(), "--workload"]).args(arguments.iter().copied())
+    };
+    for (option, value) in
+        [("--learning-rate", "0.1"), ("--batch-size", "2,4"), ("--samples", "9"), ("--optimiser", "adam")]
+    {
+        let refused = check(&[path, option, value]).run().refusal();
+        assert_holds(&refused, &format!("error: {option} would make another case of {path}, "));
+    }
+    assert_holds(
+        &check(&[path, "--dataset", "synthetic"]).run().refusal(),
+        "--dataset has no part in case: ",
+    );
+    // Nothing but JSON on the standard output, or none of it.
+    let with = format!("softmax,{path}");
+    for named in ["softmax", &with] {
+        assert_holds(&check(&[named, "--json"]).run().refusal(), "and softmax is a workload: ");
+    }
+    assert_holds(
+        &invoke(["check", library.to_str().unwrap(), "--json"]).run().refusal(),
+        "lenet-bn is a workload",
+    );
+    let found = check(&[path, "--json"]).run().expect(0).stdout;
+    let found: Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(found["cells"][0]["agreed"], 1);
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn a_workload_of_ones_own_is_trained_recorded_and_reported() {
 
     // It is continued without the file, whole as the request has it.
     fs::remove_file(out.path().join("mine.toml")).unwrap();
-    invoke(["bench", "--resume"]).args([&folder.path]).run().expect(0);
+    invoke(["bench", "--offline", "--resume"]).args([&folder.path]).run().expect(0);
     let request = fs::read_to_string(folder.path.join("request.json")).unwrap();
     fs::write(
         folder.path.join("request.json"),
@@ -366,6 +366,12 @@ fn a_sweep_of_many_cells_is_asked_back() {
          8 min 25 s, beside an epoch of each and the time budget; with --yes it is begun\n"
     );
     assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0, "nothing was begun");
+    let check = ["--workload", "softmax", "--dataset", "synthetic", "--learning-rate", &rates];
+    assert_eq!(
+        invoke(["check"]).args([library]).args(check).run().refusal(),
+        "error: this is a sweep of 101 cells at the least (101 workloads, 1 backend): their checks take about \
+         8 min 25 s; with --yes it is begun\n"
+    );
     for (option, value, expected) in [
         ("--learning-rate", "0", "`0` is no learning rate; write a number above 0, such as 0.1"),
         ("--learning-rate", "0.1,fast", "`fast` is no learning rate; write a number above 0, such as 0.1"),

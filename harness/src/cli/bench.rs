@@ -12,7 +12,8 @@ use trainmark_reports::summary::{group, summarize};
 
 use super::arguments::{BenchArguments, ExecutorName, WorkerArguments};
 use super::resume::{self, Foreign};
-use super::{exit, sweep, table, workloads};
+use super::sweep::{self, Extent};
+use super::{exit, table, workloads};
 use crate::bench::cluster::{Slurm, SlurmOptions};
 use crate::bench::event::{Happening, Sink};
 use crate::bench::on_cluster::{self, Sent, Unsent};
@@ -39,7 +40,7 @@ pub(super) fn run(arguments: BenchArguments) -> anyhow::Result<i32> {
     let executor = super::executor(Limits::new(schedule.timeout, schedule.memory_limit))?;
     let registry = Registry::discover(&registry::repository_root(), &request.selected.backend_paths)?;
     if let Place::Within(_) = place {
-        sweep::ask(&request.selected, &registry, is_agreed)?;
+        sweep::ask(&request.selected, &registry, Extent::Benchmark, is_agreed)?;
     }
     let mut screen = progress::for_stderr();
     let mut screen = WithTables(screen.as_mut());
@@ -113,6 +114,7 @@ fn request_and_place(arguments: BenchArguments) -> anyhow::Result<(BenchRequest,
             ..Selected::default()
         };
         Foreign::of(&request.selected).check_named(&named, &folder)?;
+        request.selected.offline |= arguments.data.offline;
         if let Some(budget) = arguments.budget {
             anyhow::ensure!(
                 request.slurm.is_none(),

@@ -1,8 +1,10 @@
 //! `check`
 
+use anyhow::bail;
 use trainmark_reports::record::{Cell, CheckRecord};
 
 use super::arguments::CheckArguments;
+use super::sweep::{self, Extent};
 use super::{check_operations, exit, workloads};
 use crate::bench::Selected;
 use crate::bench::event::{Happening, Sink};
@@ -17,14 +19,51 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<i32> {
     if arguments.operations {
         return check_operations::run(arguments);
     }
+    arguments.check_drawn()?;
     let workloads =
         workloads::chosen(&arguments.workload, &arguments.changes, arguments.worker.limits().memory)?;
     let (cases, workloads): (Vec<_>, Vec<_>) = workloads.into_iter().partition(|one| one.case.is_some());
+    arguments.check_fit(&cases, &workloads)?;
     let of_cases = if cases.is_empty() { exit::OK } else { check_operations::run_given(arguments, cases)? };
     if workloads.is_empty() {
         return Ok(of_cases);
     }
     Ok(of_cases.max(check_workloads(arguments, workloads)?))
+}
+
+impl CheckArguments {
+    /// Refuses what is said of drawn models where none are. The parser does not, where a workload is named:
+    /// `--operations` cannot be required of what it conflicts with.
+    fn check_drawn(&self) -> anyhow::Result<()> {
+        let given = [
+            ("--cases", self.cases.is_some()),
+            ("--seed", self.seed.is_some()),
+            ("--case", self.case.is_some()),
+        ];
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            Some((option, _)) => bail!("{option} says what --operations draws, and it is not asked for"),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses options that mean nothing for what is checked.
+    fn check_fit(&self, cases: &[Workload], workloads: &[Workload]) -> anyhow::Result<()> {
+        if let (true, Some(workload)) = (self.json, workloads.first()) {
+            bail!(
+                "--json prints what --operations and files with a [case] find, and {} is a workload: its checks are told \
+                 as lines",
+                workload.name
+            );
+        }
+        let given =
+            [("--dataset", self.data.dataset.is_some()), ("--data-dir", self.data.data_dir.is_some())];
+        match (given.into_iter().find(|(_, is_given)| *is_given), cases.first()) {
+            (Some((option, _)), Some(case)) if workloads.is_empty() => {
+                bail!("{option} has no part in {}: a case has samples of its own", case.name)
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 fn check_workloads(arguments: &CheckArguments, workloads: Vec<Workload>) -> anyhow::Result<i32> {
@@ -41,6 +80,7 @@ fn check_workloads(arguments: &CheckArguments, workloads: Vec<Workload>) -> anyh
         ..Selected::default()
     };
     selected.check()?;
+    sweep::ask(&selected, &registry, Extent::Checks, arguments.yes)?;
     let mut lines = Lines { works: Works::for_stderr(), told: Told::default() };
     let ready = Preparer::new(&selected, registry, &executor, &mut lines)?.prepare_and_check()?;
     let log = tempfile::NamedTempFile::new()?;

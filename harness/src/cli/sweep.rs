@@ -14,16 +14,30 @@ const MANY: usize = 100;
 /// What the checks of a cell take of a small network on a small machine.
 const CHECK_SECONDS: f64 = 5.0;
 
+/// What becomes of every cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Checks, and nothing else.
+    Checks,
+    /// Checks and a benchmark.
+    Benchmark,
+}
+
 /// Asks whether so much is meant, where it is much.
 ///
 /// # Errors
 /// Where it is not meant, or there is nobody to ask.
-pub(super) fn ask(selected: &Selected, registry: &Registry, is_agreed: bool) -> anyhow::Result<()> {
+pub(super) fn ask(
+    selected: &Selected,
+    registry: &Registry,
+    extent: Extent,
+    is_agreed: bool,
+) -> anyhow::Result<()> {
     let numbers = [selected.workloads.len(), backends(selected, registry)?, selected.threads.all().len()];
     if is_agreed || numbers.iter().product::<usize>() <= MANY {
         return Ok(());
     }
-    let text = words(numbers);
+    let text = words(numbers, extent);
     if !std::io::stdin().is_terminal() {
         bail!("{text}; with --yes it is begun");
     }
@@ -36,12 +50,15 @@ pub(super) fn ask(selected: &Selected, registry: &Registry, is_agreed: bool) -> 
     }
 }
 
-fn words([workloads, backends, threads]: [usize; 3]) -> String {
+fn words([workloads, backends, threads]: [usize; 3], extent: Extent) -> String {
     let cells = workloads * backends * threads;
     let of_threads = if threads > 1 { format!(", {threads} numbers of threads") } else { String::new() };
+    let (checks, beside) = match extent {
+        Extent::Checks => ("their checks take", ""),
+        Extent::Benchmark => ("their checks alone take", ", beside an epoch of each and the time budget"),
+    };
     format!(
-        "this is a sweep of {cells} cells at the least ({}, {}{of_threads}): their checks alone take about {}, beside \
-         an epoch of each and the time budget",
+        "this is a sweep of {cells} cells at the least ({}, {}{of_threads}): {checks} about {}{beside}",
         units::count(workloads, "workload"),
         units::count(backends, "backend"),
         units::seconds(cells as f64 * CHECK_SECONDS)
@@ -65,15 +82,21 @@ fn backends(selected: &Selected, registry: &Registry) -> anyhow::Result<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::{Extent, words};
+
     #[test]
     fn the_number_and_the_time_are_told() {
         assert_eq!(
-            super::words([300, 4, 1]),
+            words([300, 4, 1], Extent::Benchmark),
             "this is a sweep of 1200 cells at the least (300 workloads, 4 backends): their checks alone take about \
              1 h 40 min, beside an epoch of each and the time budget"
         );
+        assert_eq!(
+            words([150, 1, 1], Extent::Checks),
+            "this is a sweep of 150 cells at the least (150 workloads, 1 backend): their checks take about 12 min 30 s"
+        );
         assert!(
-            super::words([30, 4, 2])
+            words([30, 4, 2], Extent::Benchmark)
                 .contains("240 cells at the least (30 workloads, 4 backends, 2 numbers of")
         );
     }

@@ -16,7 +16,15 @@ pub(super) fn chosen(
     changes: &ChangeArguments,
     memory: MemoryLimit,
 ) -> anyhow::Result<Vec<Workload>> {
-    let workloads = changes.changes().of(&workload::choose(names)?);
+    let named = workload::choose(names)?;
+    if let (Some(option), Some(case)) = (changes.first(), named.iter().find(|one| one.case.is_some())) {
+        let file = names.iter().find(|name| workload::open(name).is_ok_and(|one| one.name == case.name));
+        bail!(
+            "{option} would make another case of {}, of which a failure says nothing: leave it out, or change the file",
+            file.unwrap_or(&case.name)
+        );
+    }
+    let workloads = changes.changes().of(&named);
     check_sizes(&workloads)?;
     for workload in &workloads {
         workload.check_layers()?;
@@ -63,6 +71,17 @@ pub(super) fn dataset(
 }
 
 impl ChangeArguments {
+    /// The first of the options that is given.
+    fn first(&self) -> Option<&'static str> {
+        let given = [
+            ("--optimiser", self.optimiser.is_empty()),
+            ("--learning-rate", self.learning_rate.is_empty()),
+            ("--batch-size", self.batch_size.is_empty()),
+            ("--samples", self.samples.is_empty()),
+        ];
+        given.into_iter().find_map(|(option, is_left_out)| (!is_left_out).then_some(option))
+    }
+
     fn changes(&self) -> Changes {
         let sizes = |values: &[u32]| values.iter().map(|value| *value as usize).collect();
         Changes {

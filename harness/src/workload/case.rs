@@ -18,6 +18,14 @@ impl CaseInputs {
     pub const KEYS: [&str; 3] = ["seed", "samples", "values"];
 }
 
+impl fmt::Display for CaseInputs {
+    /// As the table has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [seed, samples, values] = Self::KEYS;
+        write!(f, "{seed} {}, {samples}: {}, {values}: {}", self.seed, self.pixels.key(), self.values.key())
+    }
+}
+
 /// What the samples look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pixels {

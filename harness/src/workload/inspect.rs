@@ -32,13 +32,25 @@ fn width(layers: &[String]) -> usize {
     layers.iter().map(|layer| layer.chars().count()).fold(31, usize::max)
 }
 
+/// How it is trained, behind a comma; of a case, which has its own rate, what it is tried on.
+fn training(workload: &Workload) -> String {
+    let optimiser = workload.optimiser_words().map(|words| format!(", {words}")).unwrap_or_default();
+    let rate = format!(", learning rate {}", workload.learning_rate);
+    match workload.case {
+        Some(case) => {
+            let rate = if workload.has_rate_of_cases() { String::new() } else { rate };
+            format!("{optimiser}{rate}\na case of `check --operations`: {case}")
+        }
+        None => format!("{optimiser}{rate}, {}", count(workload.epochs as usize, "epoch")),
+    }
+}
+
 /// The whole check of a workload's design, as text.
 ///
 /// # Errors
 /// Where the model's shapes do not fit.
 pub fn inspect(workload: &Workload) -> Result<String, Error> {
-    let Workload { name, summary, model, learning_rate, batch_size, epochs, .. } = workload;
-    let optimiser = workload.optimiser_words().map(|words| format!("{words}, ")).unwrap_or_default();
+    let Workload { name, summary, model, .. } = workload;
     let parameters = model.parameters()?;
     let of_role = |trainable: bool| -> u64 {
         let chosen = parameters.iter().filter(|spec| spec.role.is_trainable() == trainable);
@@ -47,9 +59,10 @@ pub fn inspect(workload: &Workload) -> Result<String, Error> {
     let work = multiply_adds(model)?;
     let wide = width(&lines(model));
     let mut text = format!(
-        "{name}: {summary}\ninput {}, batch {batch_size}, {optimiser}learning rate {learning_rate}, {}\n\n",
+        "{name}: {summary}\ninput {}, batch {}{}\n\n",
         model.input,
-        count(*epochs as usize, "epoch")
+        workload.batch_size,
+        training(workload)
     );
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{:>2}  {:<wide$} {:<10}{:>10}", "#", "layer", "output", "parameters");
@@ -82,5 +95,21 @@ mod tests {
     fn the_design_check_reads_well() {
         insta::assert_snapshot!(inspect(&lenet_bn()).unwrap());
         insta::assert_snapshot!(inspect(&softmax()).unwrap());
+    }
+
+    /// It is not told what the file does not have.
+    #[test]
+    fn a_case_is_shown_with_what_it_is_tried_on() {
+        let text = "name = \"case\"\ninput = \"1×2×2\"\nlayers = [\"flatten\", \"linear 2\"]\nbatch_size = 3\n\n\
+                    [case]\nseed = 7\nsamples = \"black and white\"\nvalues = \"times 2^-12\"\n";
+        let head = |text: &str| {
+            let shown = inspect(&Workload::from_toml(text).unwrap()).unwrap();
+            shown.lines().skip(1).take(2).collect::<Vec<_>>().join("\n")
+        };
+        let of_case =
+            "\na case of `check --operations`: seed 7, samples: black and white, values: times 2^-12";
+        assert_eq!(head(text), format!("input 1×2×2, batch 3{of_case}"));
+        let trained = text.replace("batch", "optimiser = \"momentum\"\nlearning_rate = 0.5\nbatch");
+        assert_eq!(head(&trained), format!("input 1×2×2, batch 3, momentum 0.9, learning rate 0.5{of_case}"));
     }
 }

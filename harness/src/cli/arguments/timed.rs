@@ -69,7 +69,7 @@ pub struct BenchArguments {
     /// backends outside the repository are named again
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "quick", "no_audit", "with", "base", "implementation", "device", "workload", "epochs", "seeds", "out", "threads",
-        "timeout", "memory_limit", "dataset", "data_dir", "offline", "optimiser", "learning_rate", "batch_size", "samples",
+        "timeout", "memory_limit", "dataset", "data_dir", "optimiser", "learning_rate", "batch_size", "samples",
         "yes", "executor", "nodes", "sbatch",
     ])]
     pub resume: Option<PathBuf>,
@@ -141,12 +141,15 @@ pub struct CheckArguments {
     /// Only the model of this number, as a failure names it
     #[arg(long, value_name = "NUMBER", requires = "operations", conflicts_with = "cases")]
     pub case: Option<u32>,
-    /// Print what was found as JSON
-    #[arg(long, requires = "operations")]
+    /// Print what was found as JSON, of --operations and of files with a [case]
+    #[arg(long)]
     pub json: bool,
     /// What of the workloads is changed.
     #[command(flatten)]
     pub changes: ChangeArguments,
+    /// Do not ask before a sweep of many cells
+    #[arg(long)]
+    pub yes: bool,
     /// What a worker may use.
     #[command(flatten)]
     pub worker: WorkerArguments,

@@ -59,6 +59,11 @@ impl Workload {
     pub fn from_toml(text: &str) -> Result<Self, Mistake> {
         parse(text)
     }
+
+    /// Whether its learning rate is the one of cases whose file has none.
+    pub(super) fn has_rate_of_cases(&self) -> bool {
+        self.learning_rate == CASE_RATE
+    }
 }
 
 /// As [`Workload::from_toml`].

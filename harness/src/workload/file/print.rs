@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{CASE_RATE, EPOCHS, default_summary};
+use super::{EPOCHS, default_summary};
 use crate::data::DatasetChoice;
 use crate::workload::network::lines;
 use crate::workload::{CaseInputs, Tolerances, Workload, optimiser};
@@ -55,7 +55,7 @@ impl Workload {
         if self.optimiser.has_state() {
             line(&mut text, "optimiser", string(&optimiser::describe(self.optimiser)));
         }
-        if self.learning_rate != CASE_RATE {
+        if !self.has_rate_of_cases() {
             line(&mut text, "learning_rate", number(self.learning_rate));
         }
         line(&mut text, "batch_size", self.batch_size);
