@@ -1,6 +1,7 @@
 //! Two builds of one backend in the same rounds.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::process::Command;
 
@@ -12,20 +13,31 @@ const SOFTMAX: [&str; 6] = ["--workload", "softmax", "--dataset", "synthetic", "
 fn a_library_may_be_held_against_itself_but_not_checked() {
     let Some(library) = minimal_c() else { return };
     let out = tempfile::tempdir().unwrap();
-    let finished = invoke(["bench", "--base"])
-        .args([library])
-        .args(["--head"])
-        .args([library])
-        .args(SOFTMAX)
-        .args(["--epochs", "1", "--seeds", "2", "--no-audit", "--fail-on", "slower:500%"])
-        .args(["--out".as_ref(), out.path()])
-        .run()
-        .expect(1);
+    let copy = out.path().join("libcopy.so");
+    fs::copy(library, &copy).unwrap();
+    let bench = |repository: Option<&Repository>, words: &[&OsStr]| {
+        let bench = repository.map_or_else(|| invoke(["bench"]), |repository| repository.invoke(["bench"]));
+        let bench = bench.args(words).args(SOFTMAX).args(["--epochs", "1", "--seeds", "2", "--no-audit"]);
+        bench.args(["--out".as_ref(), out.path()]).run()
+    };
+    let [base, head, check] = ["--base", "--head", "--fail-on=slower:500%"].map(OsStr::new);
+    let library = library.as_os_str();
+    for other in [library, copy.as_os_str()] {
+        let refused = bench(None, &[base, library, head, other, check]).expect(2);
+        assert!(refused.stderr.contains("error: base and head are the same library, "), "{refused:?}");
+        assert_eq!(refused.stderr.lines().count(), 1, "nothing is done before: {refused:?}");
+    }
+    // One that is built may be the one that is named, too.
+    let repository = Repository::new().library("minimal-c", library.as_ref());
+    let refused = bench(Some(&repository), &[base, library, check]).expect(2);
+    assert!(refused.stderr.contains("error: base and head are the same library, "), "{refused:?}");
+    assert!(!out.path().join("latest").exists(), "no run is begun");
+
+    let finished = bench(None, &[base, library, head, library]).expect(0);
     let run = RunFolder::only(out.path());
     let backends: BTreeSet<String> = run.rows("runs.csv").iter().map(|row| row["backend"].clone()).collect();
     assert_eq!(backends.into_iter().collect::<Vec<_>>(), ["minimal-c@base", "minimal-c@head"]);
     assert!(finished.stdout.contains("of minimal-c"), "{finished:?}");
-    assert!(finished.stderr.contains("base and head are the same library"), "{finished:?}");
 }
 
 #[test]

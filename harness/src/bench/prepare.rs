@@ -117,6 +117,8 @@ pub struct Preparer<'p> {
     left_out: Vec<Unavailable>,
     /// The backends of the run that is continued, if one is.
     begun_with: Option<HashSet<String>>,
+    /// Whether a check is to be made of two builds.
+    is_check: bool,
 }
 
 /// Checks what can be checked of names before anything is downloaded, built or loaded.
@@ -162,7 +164,14 @@ impl<'p> Preparer<'p> {
             early: Vec::new(),
             left_out,
             begun_with: None,
+            is_check: false,
         })
+    }
+
+    /// For a check of two builds, which refuses one library twice: it could not fail.
+    #[must_use]
+    pub fn for_a_check(self) -> Self {
+        Self { is_check: true, ..self }
     }
 
     /// Prepares it all, and listens for the user's interruption from the first probe on. A
@@ -291,7 +300,7 @@ impl<'p> Preparer<'p> {
             let selection = Selection::parse(text)?;
             if plan::is_library_path(&selection.backend) {
                 match library::given_library(Path::new(&selection.backend), self.runner)? {
-                    Ok(backend) => {
+                    Ok((backend, _)) => {
                         selections.push(Selection { backend: backend.name.clone(), ..selection });
                         let is_named = named.contains("all") || named.contains(&backend.name);
                         self.registry.insert_given(backend, is_named)?;

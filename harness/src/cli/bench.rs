@@ -44,7 +44,10 @@ pub(super) fn run(arguments: BenchArguments) -> anyhow::Result<i32> {
     }
     let mut screen = progress::for_stderr();
     let mut screen = WithTables(screen.as_mut());
-    let preparer = Preparer::new(&request.selected, registry, &executor, &mut screen)?;
+    let mut preparer = Preparer::new(&request.selected, registry, &executor, &mut screen)?;
+    if fail_on.is_some() {
+        preparer = preparer.for_a_check();
+    }
     if submit_only {
         let sent = unless_unchanged(on_cluster::submit(&request, &place, preparer))?;
         return Ok(sent.map_or(exit::OK, |sent| tell_sent(&sent)));

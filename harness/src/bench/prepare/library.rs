@@ -93,22 +93,24 @@ fn framework_of(backend: &Backend, library: &Library) -> Framework {
     framework
 }
 
-/// A library named by its path becomes a backend by the name in its table.
-pub(super) fn given_library(path: &Path, runner: &dyn Runner) -> anyhow::Result<Result<Backend, String>> {
+/// A library named by its path becomes a backend by the name in its table. With it the library's SHA-256.
+pub(super) fn given_library(
+    path: &Path,
+    runner: &dyn Runner,
+) -> anyhow::Result<Result<(Backend, String), String>> {
     let library = library_file(path)?;
-    Ok(describe(&library, runner)?.map_err(|failure| failure.reason).and_then(
-        |Described { info, .. }| {
-            BackendName::parse(&info.name)?;
-            Ok(Backend {
-                name: info.name,
-                summary: info.framework,
-                origin: library.clone(),
-                by_default: true,
-                libraries: vec![Library::Given(library)],
-                ..Backend::default()
-            })
-        },
-    ))
+    Ok(describe(&library, runner)?.map_err(|failure| failure.reason).and_then(|Described { info, hash }| {
+        BackendName::parse(&info.name)?;
+        let backend = Backend {
+            name: info.name,
+            summary: info.framework,
+            origin: library.clone(),
+            by_default: true,
+            libraries: vec![Library::Given(library)],
+            ..Backend::default()
+        };
+        Ok((backend, hash))
+    }))
 }
 
 /// The file of a library that is named by its path.

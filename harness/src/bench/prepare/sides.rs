@@ -112,14 +112,16 @@ impl fmt::Display for Unchanged {
 impl std::error::Error for Unchanged {}
 
 impl<'p> Preparer<'p> {
-    /// Leaves out backends whose head is their base, byte for byte, as where a change concerns others. Two
-    /// libraries that the user names are meant.
+    /// Leaves out backends whose head is their base, byte for byte, as where a change concerns others. One
+    /// library that the user names twice is meant, unless for a check.
     ///
     /// # Errors
-    /// [`Unchanged`], where nothing else is left.
+    /// [`Unchanged`], where nothing else is left. Where a check is to be made of one library twice.
     pub(super) fn leave_out_unchanged(&mut self, wanted: &mut Vec<Wanted<'_>>) -> anyhow::Result<()> {
-        if !self.selected.sides.as_ref().is_some_and(Sides::are_of_selected) {
-            return Ok(());
+        match &self.selected.sides {
+            None => return Ok(()),
+            Some(sides) if !sides.are_of_selected() => return self.refuse_one_built_twice(wanted),
+            Some(_) => {}
         }
         let is_same = |one: &Wanted<'_>, other: &Wanted<'_>| {
             let libraries = |wanted: &Wanted<'_>| -> Vec<String> {
@@ -143,6 +145,29 @@ impl<'p> Preparer<'p> {
             bail!(unchanged);
         }
         self.sink.hear(Happening::Note(&unchanged.to_string()))
+    }
+
+    /// Refuses to check a library that the user names against one with its bytes which was built.
+    fn refuse_one_built_twice(&self, wanted: &[Wanted<'_>]) -> anyhow::Result<()> {
+        let of = |build: Build| {
+            let is_of = move |one: &&Wanted<'_>| one.backend.name == build.of(one.backend.plugin());
+            wanted.iter().filter(is_of).flat_map(|one| &one.ready)
+        };
+        for base in of(Build::Base) {
+            of(Build::Head).try_for_each(|head| self.refuse_one_twice(&base.hash, &head.hash))?;
+        }
+        Ok(())
+    }
+
+    /// Refuses to check two libraries with these hashes where they are one.
+    fn refuse_one_twice(&self, base: &str, head: &str) -> anyhow::Result<()> {
+        if self.is_check && base == head {
+            bail!(
+                "base and head are the same library, {base:.12}…: --fail-on could not fail; name two builds, or leave \
+                 it out"
+            );
+        }
+        Ok(())
     }
 
     /// Puts two builds in the place of each backend, or, where a library is one of them, those of its
@@ -182,11 +207,14 @@ impl<'p> Preparer<'p> {
 
     /// The builds of the backend that a library is of. One that cannot be loaded is a row.
     fn sides_of_library(&mut self, sides: &Sides) -> anyhow::Result<Vec<Wanted<'p>>> {
-        let mut found: Vec<(Build, Backend)> = Vec::new();
+        let (mut found, mut hashes) = (Vec::<(Build, Backend)>::new(), Vec::new());
         for (build, side) in sides.each() {
             let Some(path) = side.library() else { continue };
             match library::given_library(path, self.runner)? {
-                Ok(backend) => found.push((build, backend)),
+                Ok((backend, hash)) => {
+                    found.push((build, backend));
+                    hashes.push(hash);
+                }
                 Err(reason) => {
                     let backend = format!("{} ({})", path.display(), build.name());
                     self.add_unavailable(Unavailable { backend, device: None, reason })?;
@@ -197,6 +225,9 @@ impl<'p> Preparer<'p> {
             && base.name != head.name
         {
             bail!("--base is a build of {}, --head one of {}: name two of one backend", base.name, head.name);
+        }
+        if let [base, head] = &hashes[..] {
+            self.refuse_one_twice(base, head)?;
         }
         let name = found.first().map(|(_, backend)| backend.name.clone());
         for (build, side) in sides.each() {
