@@ -38,7 +38,7 @@ mod example;
 
 use std::path::Path;
 
-pub use collection::{CollectedRun, Collection};
+pub use collection::{CollectedRun, Collection, Disputed};
 pub use lock::{Locked, lock};
 pub use record::Record;
 pub use store::{EVENTS_FILE, RunStore, StoreError, latest, list};

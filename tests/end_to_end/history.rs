@@ -91,6 +91,25 @@ fn a_slower_library_is_told_in_every_form_and_fails_the_check() {
     let unread = "not read: 2019/night-old: 2019/night-old/events.jsonl has record schema 9, this trainmark reads schema 1";
     assert!(text.stdout.contains(unread), "{}", text.stdout);
 
+    // A forged night of the same name and beginning, and a pack beside them.
+    let night = folder.join("2027/night-19/events.jsonl");
+    let forged = folder.join("2026/night-19");
+    fs::create_dir_all(&forged).unwrap();
+    let text = fs::read_to_string(&night).unwrap();
+    fs::write(forged.join("events.jsonl"), text.replacen("\"command\":\"", "\"command\":\"another ", 1))
+        .unwrap();
+    fs::write(folder.join("night-20.tar.gz"), "not looked at").unwrap();
+    let disputed = history(folder, &[]).expect(0).stdout;
+    assert!(disputed.starts_with("1 step in 1 series of 19 runs."), "{disputed}");
+    let told = "not counted: 2026/night-19, 2027/night-19: there are different records of the name night-19";
+    assert!(disputed.contains(told), "{disputed}");
+    assert!(disputed.contains("not read: 1 pack, the first night-20.tar.gz: "), "{disputed}");
+    fs::write(forged.join("events.jsonl"), text).unwrap();
+    fs::remove_file(folder.join("night-20.tar.gz")).unwrap();
+    let copied = history(folder, &[]).expect(0).stdout;
+    assert!(copied.contains("2027/night-19 is a copy of 2026/night-19"), "{copied}");
+    fs::remove_dir_all(folder.join("2026")).unwrap();
+
     let failed = history(folder, &["--fail-on", "slower:5%", "--format", "json"]).expect(1);
     let document: Value = serde_json::from_str(&failed.stdout).unwrap();
     assert_eq!((&document["kind"], &document["check"]["passed"]), (&"history".into(), &false.into()));
@@ -131,6 +150,17 @@ fn what_is_no_history_is_refused() {
         ),
         "{unread}"
     );
+    let broken =
+        history(&folder.join("old"), &[]).refusal().replace(&folder.display().to_string(), "[folder]");
+    assert!(
+        broken.starts_with("error: cannot read the run [folder]/old: events.jsonl has record schema 9"),
+        "{broken}"
+    );
+    fs::remove_dir_all(folder.join("old")).unwrap();
+    fs::write(folder.join("night.tar.gz"), "not looked at").unwrap();
+    let packs =
+        "error: no run folder in [folder], only packs: unpack them there, as by `tar -xzf night.tar.gz`\n";
+    assert_eq!(told(&[]), packs);
     assert!(history(&folder.join("none"), &[]).refusal().contains("cannot read "));
     assert!(told(&["--since", "2027-01-01"]).contains("--fail-on"));
     assert!(

@@ -1,4 +1,4 @@
-//! Where run folders lie below a folder.
+//! Where run folders and packs lie below a folder.
 
 use std::path::{Path, PathBuf};
 
@@ -13,10 +13,11 @@ const DEEPEST: usize = 8;
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) runs: Vec<PathBuf>,
+    pub(super) packs: Vec<PathBuf>,
     pub(super) unreadable: Vec<(PathBuf, String)>,
 }
 
-/// Every run folder below `folder`, or itself where it is one.
+/// Every run folder and pack below `folder`, or itself where it is a run folder.
 ///
 /// # Errors
 /// When `folder` cannot be read; one below it is named instead.
@@ -25,6 +26,7 @@ pub(super) fn find(folder: &Path) -> Result<Found, StoreError> {
     let top = store::entries(folder)?;
     found.look_at(folder, PathBuf::new(), top, 0);
     found.runs.sort();
+    found.packs.sort();
     Ok(found)
 }
 
@@ -34,8 +36,15 @@ impl Found {
             self.runs.push(path);
             return;
         }
-        for entry in entries.into_iter().filter(|entry| is_walked(entry)) {
+        for entry in entries.into_iter().filter(|entry| is_looked_at(entry)) {
             let below = path.join(entry.file_name().unwrap_or_default());
+            if !entry.is_dir() {
+                let is_pack = below.as_os_str().as_encoded_bytes().ends_with(b".tar.gz");
+                if is_pack && entry.is_file() {
+                    self.packs.push(below);
+                }
+                continue;
+            }
             if depth == DEEPEST {
                 let reason = format!("it lies deeper than {DEEPEST} folders: name one nearer to it");
                 self.unreadable.push((below, reason));
@@ -49,8 +58,8 @@ impl Found {
     }
 }
 
-/// Whether it is a folder that is looked into.
-fn is_walked(entry: &Path) -> bool {
+/// Whether it may be a run, or a folder of runs.
+fn is_looked_at(entry: &Path) -> bool {
     let is_hidden = entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-    !is_hidden && !files::is_link(entry) && entry.is_dir()
+    !is_hidden && !files::is_link(entry)
 }

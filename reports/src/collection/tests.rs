@@ -66,10 +66,45 @@ fn a_copy_of_a_run_is_no_second_run() {
     let root = folder.path();
     write(&root.join("a"), 1, |_| ());
     write(&root.join("b"), 1, |_| ());
-    write(&root.join("c"), 1, |started| started.environment.cpu = "Another CPU".to_owned());
+    // Between two copies by its name.
+    write(&root.join("aa"), 1, |started| started.environment.cpu = "Another CPU".to_owned());
     let collection = Collection::read(root).unwrap();
-    assert_eq!(paths(&collection), ["a/run-1", "c/run-1"]);
+    assert_eq!(paths(&collection), ["aa/run-1", "a/run-1"]);
     assert_eq!(collection.copies, [(PathBuf::from("b/run-1"), PathBuf::from("a/run-1"))]);
+    assert_eq!(collection.disputed, []);
+}
+
+#[test]
+fn of_different_records_of_one_run_none_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    for place in ["a", "b"] {
+        write(&root.join(place), 1, |_| ());
+    }
+    write(&root.join("c"), 1, |started| started.command = "another".to_owned());
+    write(root, 2, |_| ());
+    let collection = Collection::read(root).unwrap();
+    assert_eq!((paths(&collection), collection.copies.len()), (vec!["run-2"], 0));
+    let told: Vec<String> = collection.disputed.iter().map(ToString::to_string).collect();
+    let expected =
+        "a/run-1, b/run-1, c/run-1: there are different records of the name run-1: none of them counts";
+    assert_eq!(told, [expected]);
+}
+
+#[test]
+fn packs_are_found_and_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    write(root, 1, |_| ());
+    fs::create_dir_all(root.join("b/.git")).unwrap();
+    for name in ["z.tar.gz", "b/a.tar.gz", "b/.hidden.tar.gz", "b/.git/c.tar.gz", "run-1/d.tar.gz", "e.tar"] {
+        fs::write(root.join(name), "no pack").unwrap();
+    }
+    std::os::unix::fs::symlink("z.tar.gz", root.join("link.tar.gz")).unwrap();
+    let collection = Collection::read(root).unwrap();
+    assert_eq!(paths(&collection), ["run-1"]);
+    assert_eq!(collection.packs, ["b/a.tar.gz", "z.tar.gz"].map(PathBuf::from));
+    assert!(collection.unreadable.is_empty());
 }
 
 #[test]

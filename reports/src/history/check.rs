@@ -152,6 +152,7 @@ impl<'h> Check<'h> {
             let folders = count(self.history.unreadable.len(), "folder");
             lines.push(format!("not read: {folders}, the first {}: {reason}", path.display()));
         }
+        lines.extend(self.history.disputed.iter().map(|disputed| format!("not counted: {disputed}")));
         lines.extend(self.ended.iter().filter_map(|series| {
             let last = &self.history.run(series.points.last()?).run_id;
             Some(format!("ended: {}: its last run is {last}", name(series)))

@@ -1,6 +1,6 @@
 //! A history as JSON, for a script.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -24,6 +24,8 @@ struct Document<'h> {
     tested: usize,
     unreadable: Vec<Unreadable<'h>>,
     copies: Vec<Copy<'h>>,
+    disputed: Vec<DisputedDocument<'h>>,
+    packs: Vec<String>,
     left_out: &'h [LeftOut],
     notes: Vec<String>,
     check: Option<CheckDocument>,
@@ -56,6 +58,13 @@ struct Copy<'h> {
     of: &'h Path,
 }
 
+/// Different records of one run.
+#[derive(Serialize)]
+struct DisputedDocument<'h> {
+    run_id: &'h str,
+    paths: Vec<String>,
+}
+
 #[derive(Serialize)]
 struct CheckDocument {
     passed: bool,
@@ -69,6 +78,8 @@ struct CheckDocument {
 pub fn json(history: &History, check: Option<&Check<'_>>) -> Result<String, StoreError> {
     let unreadable = history.unreadable.iter();
     let copies = history.copies.iter();
+    let told = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect();
+    let disputed = history.disputed.iter();
     to_text(&Document {
         schema: SCHEMA,
         kind: "history",
@@ -79,6 +90,10 @@ pub fn json(history: &History, check: Option<&Check<'_>>) -> Result<String, Stor
         tested: history.tested,
         unreadable: unreadable.map(|(path, reason)| Unreadable { path, reason }).collect(),
         copies: copies.map(|(path, of)| Copy { path, of }).collect(),
+        disputed: disputed
+            .map(|one| DisputedDocument { run_id: &one.run_id, paths: told(&one.paths) })
+            .collect(),
+        packs: told(&history.packs),
         left_out: &history.left_out,
         notes: notes(history),
         check: check.map(|check| CheckDocument { passed: check.passed(), lines: check.lines() }),

@@ -30,7 +30,7 @@ pub use page::html;
 pub use steps::{Confirmation, Step};
 pub use words::{markdown, notes, sentences};
 
-use crate::collection::{CollectedRun, Collection};
+use crate::collection::{CollectedRun, Collection, Disputed};
 use crate::compare::{Difference, settings, short_hash};
 use crate::statistics::Interval;
 use crate::store::StoreError;
@@ -51,6 +51,10 @@ pub struct History {
     pub unreadable: Vec<(PathBuf, String)>,
     /// Folders with a copy of a run, and that run's.
     pub copies: Vec<(PathBuf, PathBuf)>,
+    /// Runs of which there are different records, so that none counts.
+    pub disputed: Vec<Disputed>,
+    /// Packs, which are not read.
+    pub packs: Vec<PathBuf>,
     /// Places in all series that were tested for a step.
     pub tested: usize,
 }
@@ -155,7 +159,7 @@ impl History {
     }
 
     fn of(collection: Collection<Digest>) -> Self {
-        let Collection { mut runs, unreadable, copies } = collection;
+        let Collection { mut runs, unreadable, copies, disputed, packs } = collection;
         let mut left_out = drop_merged_twice(&mut runs);
         left_out.extend(of_runs(&runs));
         let mut lines: BTreeMap<SeriesKey, Vec<(usize, &Measured)>> = BTreeMap::new();
@@ -177,6 +181,8 @@ impl History {
             left_out,
             unreadable,
             copies,
+            disputed,
+            packs,
             tested: 0,
             runs: Vec::new(),
         };

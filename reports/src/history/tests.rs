@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use super::measured::Digest;
 use super::{Check, Confirmation, History, grids, html, json, markdown, notes, sentences};
-use crate::collection::{CollectedRun, Collection};
+use crate::collection::{CollectedRun, Collection, Disputed};
 use crate::example;
 use crate::record::{Build, Cell, MergedRun, Purpose, Record, Role};
 
@@ -43,7 +43,7 @@ fn history(records: impl IntoIterator<Item = Record>) -> History {
         path: PathBuf::from(&record.started.run_id),
         record: Digest::of(&record),
     });
-    History::of(Collection { runs: runs.collect(), unreadable: Vec::new(), copies: Vec::new() })
+    History::of(Collection { runs: runs.collect(), ..Collection::default() })
 }
 
 fn nights(days: usize, change: impl Fn(usize, &mut Record)) -> History {
@@ -357,7 +357,7 @@ fn a_folder_with_any_name_is_in_the_document() {
     use std::os::unix::ffi::OsStrExt;
     let name = std::ffi::OsStr::from_bytes(b"bad\xff");
     let runs = vec![CollectedRun { path: PathBuf::from(name), record: Digest::of(&night(0)) }];
-    let odd = History::of(Collection { runs, unreadable: Vec::new(), copies: Vec::new() });
+    let odd = History::of(Collection { runs, ..Collection::default() });
     assert!(json(&odd, None).unwrap().contains("bad\u{fffd}"));
 }
 
@@ -426,6 +426,27 @@ fn the_documents_tell_the_same() {
     assert_eq!(page.matches("<svg class=\"curve history").count(), 3 + 2);
     assert_eq!(page.matches(">slower</text>").count(), 3);
     assert!(page.contains("Check: failed"));
+}
+
+#[test]
+fn what_does_not_count_is_told_in_every_form() {
+    let mut odd = nights(1, |_, _| ());
+    let paths = ["a/night-1", "b/night-1"].map(PathBuf::from).to_vec();
+    odd.disputed = vec![Disputed { run_id: "night-1".to_owned(), paths }];
+    odd.packs = ["a/night-2.tar.gz", "night-3.tar.gz"].map(PathBuf::from).to_vec();
+    let disputed = "not counted: a/night-1, b/night-1: there are different records of the name night-1: none of them counts";
+    let packs = "not read: 2 packs, the first a/night-2.tar.gz: a history is of run folders; unpack those whose runs are not here";
+    assert_eq!(notes(&odd)[..2], [disputed, packs]);
+    let check = Check::of(&odd, "slower:5%".parse().unwrap(), None);
+    assert_eq!(check.lines()[0], disputed);
+    let document: serde_json::Value = serde_json::from_str(&json(&odd, None).unwrap()).unwrap();
+    assert_eq!(document["disputed"][0]["run_id"], "night-1");
+    assert_eq!(document["disputed"][0]["paths"][1], "b/night-1");
+    assert_eq!(document["packs"][1], "night-3.tar.gz");
+    for text in [markdown(&odd, None), html(&odd, None).unwrap()] {
+        let told = ["there are different records of the name night-1", "not read: 2 packs, the first a"];
+        assert!(told.iter().all(|words| text.contains(words)), "{text}");
+    }
 }
 
 #[test]

@@ -132,6 +132,13 @@ pub fn notes(history: &History) -> Vec<String> {
     let mut notes = Vec::new();
     let unread = history.unreadable.iter();
     notes.extend(unread.map(|(path, reason)| format!("not read: {}: {reason}", path.display())));
+    notes.extend(history.disputed.iter().map(|disputed| format!("not counted: {disputed}")));
+    if let [first, ..] = &history.packs[..] {
+        let (packs, first) = (count(history.packs.len(), "pack"), first.display());
+        notes.push(format!(
+            "not read: {packs}, the first {first}: a history is of run folders; unpack those whose runs are not here"
+        ));
+    }
     let copies = history.copies.iter();
     notes.extend(copies.map(|(path, of)| format!("{} is a copy of {}", path.display(), of.display())));
     let left_out = history.left_out.iter();

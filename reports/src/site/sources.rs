@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::collection::Collection;
-use crate::files;
-use crate::store::{self, EVENTS_FILE, StoreError};
+use crate::store::StoreError;
 
 /// What there is.
 pub(super) struct Sources {
@@ -21,7 +20,8 @@ pub(super) fn find(dir: &Path) -> Result<Sources, StoreError> {
     let collection = Collection::read_with(dir, drop)?;
     let mut sources: Vec<PathBuf> = collection.runs.into_iter().map(|run| run.path).collect();
     sources.extend(collection.copies.into_iter().map(|(path, _)| path));
-    packs(dir, Path::new(""), &mut sources)?;
+    sources.extend(collection.disputed.into_iter().flat_map(|disputed| disputed.paths));
+    sources.extend(collection.packs);
     let mut sites = BTreeMap::new();
     sources.retain(|path| !is_of_site(dir, path, &mut sites));
     let mut unreadable = collection.unreadable;
@@ -36,22 +36,4 @@ fn is_of_site(dir: &Path, path: &Path, known: &mut BTreeMap<PathBuf, bool>) -> b
     above
         .into_iter()
         .any(|above| *known.entry(above.to_path_buf()).or_insert_with(|| super::is_site(&dir.join(above))))
-}
-
-fn packs(dir: &Path, below: &Path, found: &mut Vec<PathBuf>) -> Result<(), StoreError> {
-    let mut entries = store::entries(&dir.join(below))?;
-    entries.sort();
-    for path in entries {
-        let name = path.file_name().unwrap_or_default();
-        if name.as_encoded_bytes().starts_with(b".") || files::is_link(&path) {
-            continue;
-        }
-        let place = below.join(name);
-        if path.is_dir() && !path.join(EVENTS_FILE).exists() {
-            packs(dir, &place, found)?;
-        } else if path.is_file() && name.as_encoded_bytes().ends_with(b".tar.gz") {
-            found.push(place);
-        }
-    }
-    Ok(())
 }

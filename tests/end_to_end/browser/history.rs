@@ -19,6 +19,8 @@ fn a_history_is_read_without_a_mouse_and_without_a_network() {
     assert_eq!(page.count("svg.history[role=img]"), 2, "a series and its control");
     assert_eq!(page.texts("svg.history .tick").iter().filter(|text| *text == "slower").count(), 1);
     assert!(page.texts("svg.history desc")[0].contains("slower by 1.2"));
+    let shown = "getComputedStyle(document.querySelector('figcaption'), '::first-letter').textTransform";
+    assert_eq!(page.evaluate(shown), "none", "a workload's name is shown as it is written");
     assert_accessible_however_shown(&page);
     let wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
     page.resize(360, 900);

@@ -2,6 +2,8 @@
 
 mod confirm;
 
+use std::path::Path;
+
 use anyhow::bail;
 use trainmark_reports::history::{self, Check, History};
 
@@ -33,13 +35,29 @@ pub(super) fn run(arguments: &HistoryArguments) -> anyhow::Result<i32> {
 
 fn read(arguments: &HistoryArguments) -> anyhow::Result<History> {
     let history = History::read(&arguments.dir)?;
-    if let ([], Some((path, reason))) = (&history.runs[..], history.unreadable.first()) {
-        bail!("no run in {} can be read; of {}: {reason}", arguments.dir.display(), path.display());
-    }
     if history.runs.is_empty() {
-        bail!("no run folder in {}: `bench --out` makes them there", arguments.dir.display());
+        bail!(why_empty(&history, &arguments.dir));
     }
     Ok(history)
+}
+
+/// Why a folder has no run to show.
+fn why_empty(history: &History, dir: &Path) -> String {
+    let dir = dir.display();
+    match (&history.unreadable[..], &history.disputed[..], &history.packs[..]) {
+        ([(path, reason), ..], ..) if path.as_os_str().is_empty() => {
+            format!("cannot read the run {dir}: {reason}")
+        }
+        ([(path, reason), ..], ..) => format!("no run in {dir} can be read; of {}: {reason}", path.display()),
+        ([], [disputed, ..], _) => format!("no run in {dir} counts; {disputed}"),
+        ([], [], [pack, ..]) => {
+            format!(
+                "no run folder in {dir}, only packs: unpack them there, as by `tar -xzf {}`",
+                pack.display()
+            )
+        }
+        ([], [], []) => format!("no run folder in {dir}: `bench --out` makes them there"),
+    }
 }
 
 fn text(history: &History) -> String {
