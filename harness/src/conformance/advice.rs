@@ -24,7 +24,11 @@ pub fn advice(kind: CheckKind) -> Option<&'static str> {
         CheckKind::AnyBatchSize => "in prediction a sample's logits must not depend on its batch",
         CheckKind::AnyOrder => "logits are written row by row, in the order of the indices",
         CheckKind::ParametersUntouched => "prediction changes neither parameters nor running statistics",
-        CheckKind::Trajectory | CheckKind::StepLoss | CheckKind::EpochLoss => {
+        CheckKind::Trajectory => {
+            "what a step leaves to the next one; where single steps agree and the network is deep, it may be rounding, \
+             which grows from step to step: `trajectory` in the workload's `[tolerances]` is its limit"
+        }
+        CheckKind::StepLoss | CheckKind::EpochLoss => {
             "the forward pass in training mode: batch norm uses the batch's mean and its biased variance; the loss \
              is the mean over the samples, before the update"
         }

@@ -5,8 +5,10 @@ use trainmark_plugin::{Error, Outcome, ParameterSpec, Session};
 use trainmark_reports::record::{CheckKind, CheckRecord};
 
 mod held;
+mod idle;
 
 use self::held::{HeldSteps, Row};
+use self::idle::IdleSteps;
 use super::deviation::{Deviation, finite_or_infinite, norm};
 use super::step::LEAST_STATISTIC;
 use super::{Open, Recorder, Subject, starts};
@@ -130,7 +132,7 @@ impl Course<'_> {
         let replay = self.steps(&mut *session, &mut steps)?;
         drop(session);
         steps.record(&mut recorder);
-        recorder.stated(CheckKind::AuditedSteps, EVERY_STEP, replay.all_train());
+        recorder.stated(CheckKind::AuditedSteps, EVERY_STEP, replay.idle.all_train(replay.steps));
 
         let found = self.distance(timed.end, &replay);
         let is_reproduced = found.error <= REPRODUCED && self.begins_alike(&replay);
@@ -185,8 +187,7 @@ struct Replay {
     /// Every parameter when the epoch began.
     start: Vec<Vec<f32>>,
     end: Vec<Vec<f32>>,
-    /// Steps that changed no parameter, from 1.
-    idle: Vec<usize>,
+    idle: IdleSteps,
     steps: usize,
 }
 
@@ -221,11 +222,11 @@ impl<'t> Course<'t> {
             row.step(batch)?;
         }
         let start = row.now().to_vec();
-        let (mut outcomes, mut idle) = (Vec::new(), Vec::new());
+        let (mut outcomes, mut idle) = (Vec::new(), IdleSteps::default());
         for (place, batch) in self.order.chunks(self.batch_size).enumerate() {
             let outcome = row.step(batch)?;
             if row.last_was_idle() {
-                idle.push(place + 1);
+                idle.take(place + 1, held.subject(), row.now(), batch)?;
             }
             held.look_at(place, batch, &row, outcome)?;
             outcomes.push((outcome, batch.len()));
@@ -279,19 +280,6 @@ impl<'t> Course<'t> {
 
     fn has_statistics(&self) -> bool {
         self.specs.iter().any(|spec| !spec.role.is_trainable())
-    }
-}
-
-impl Replay {
-    fn all_train(&self) -> Result<String, String> {
-        match self.idle[..] {
-            [] => Ok(format!("{} steps", self.steps)),
-            [first, ..] => Err(format!(
-                "{} of {} steps changed nothing, the first of them step {first}",
-                self.idle.len(),
-                self.steps
-            )),
-        }
     }
 }
 

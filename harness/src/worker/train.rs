@@ -44,6 +44,10 @@ pub(super) fn run(task: &Task, harness: &mut Harness) -> anyhow::Result<()> {
     harness.send(&Message::Done(Box::new(done)))
 }
 
+/// A mean loss beyond this is of logits that float32 tells apart by steps of 0.06 and more: nothing that is
+/// computed of them can be held against anything.
+const LOST: f64 = 1e6;
+
 /// Holds a batch of a prediction's samples, which nobody can foresee, against the reference.
 fn check_prediction(
     timed: &TimedPrediction,
@@ -78,8 +82,8 @@ fn train(
     for epoch in 1..=task.epochs {
         let ended = epochs.train(epoch, dataset.train.count(), session, harness)?;
         harness.send(&Message::Epoch(ended.measured))?;
-        if !ended.outcome.loss.is_finite() {
-            anyhow::bail!("train_epoch: the loss of epoch {epoch} is not finite");
+        if let Some(diverged) = ended.diverged {
+            anyhow::bail!(diverged);
         }
         // So each epoch of the run is as likely as any other to be the one that is kept, and
         // none is known before it has ended.
@@ -107,6 +111,8 @@ fn train(
 struct EndedEpoch {
     measured: EpochMessage,
     outcome: Outcome,
+    /// Why no further epoch is trained.
+    diverged: Option<String>,
     /// After training.
     parameters: Vec<Vec<f32>>,
     /// Of the test split.
@@ -150,9 +156,14 @@ impl<'w> Epochs<'w> {
         harness.calling("get_parameters")?;
         let (unfinished_seconds, parameters) = calls::unfinished_seconds(session, &self.workload.model)?;
 
+        let diverged = self.diverged(epoch, outcome.loss);
         harness.calling("predict")?;
-        let (logits, predict_seconds) =
-            calls::predict_all(session, Split::Test, &self.test_indices, self.classes)?;
+        let predicted = calls::predict_all(session, Split::Test, &self.test_indices, self.classes);
+        // What it predicts then is not what went wrong.
+        let (logits, predict_seconds) = match (predicted, diverged.clone()) {
+            (Err(_), Some(diverged)) => anyhow::bail!(diverged),
+            (predicted, _) => predicted?,
+        };
         let measured = EpochMessage {
             epoch,
             train_seconds,
@@ -164,7 +175,18 @@ impl<'w> Epochs<'w> {
             test_accuracy: crate::score::accuracy(&logits, self.classes, self.test_labels),
             rss_bytes: crate::machine::rss_bytes(std::process::id()),
         };
-        Ok(EndedEpoch { measured, outcome, parameters, logits })
+        Ok(EndedEpoch { measured, outcome, diverged, parameters, logits })
+    }
+
+    /// Why an epoch of this loss is one of a training that has diverged; `None` where it is not.
+    fn diverged(&self, epoch: u32, loss: f64) -> Option<String> {
+        let rate = self.workload.learning_rate;
+        let end =
+            format!("training diverged at learning rate {rate}, unless it does not with other backends");
+        if !loss.is_finite() {
+            return Some(format!("train_epoch: the loss of epoch {epoch} is not finite: {end}"));
+        }
+        (loss > LOST).then(|| format!("train_epoch: the loss of epoch {epoch} is {loss:.1e}: {end}"))
     }
 }
 

@@ -42,6 +42,14 @@ pub enum Verdict {
     NeedsMoreSeeds,
 }
 
+impl Verdict {
+    /// Whether one of the two is shown to be lower than the other.
+    #[must_use]
+    pub fn is_difference(self) -> bool {
+        matches!(self, Self::Lower | Self::Higher)
+    }
+}
+
 /// Compares positive values, (subject, baseline) by seed: the geometric mean of
 /// the ratios subject/baseline, its interval, and the p-value of Student's t test
 /// of the ratios' logarithms. The verdict is that of a family of one with a noise

@@ -136,6 +136,11 @@ impl<'s, 'd> HeldSteps<'s, 'd> {
         Self { subject, held: held.iter().copied().collect(), found: Vec::new() }
     }
 
+    /// What they are steps of.
+    pub(super) fn subject(&self) -> &'s Subject<'d> {
+        self.subject
+    }
+
     /// Holds the last step of a row, if it is one of those.
     pub(super) fn look_at(
         &mut self,

@@ -17,10 +17,10 @@ use super::{Foreseen, Recorder, Subject, agree, render, run};
 use crate::workload::{Workload, lenet, lenet_bn, softmax};
 use defects::{CAUGHT_BY, DROPOUT_CAUGHT_BY, Defect};
 use float_session::FloatSession;
-use patterns::Patterns;
+pub(in crate::conformance) use patterns::Patterns;
 
 /// Everything that lenet-bn has, once, and small.
-fn small() -> Workload {
+pub(in crate::conformance) fn small() -> Workload {
     let norm = Layer::BatchNorm { epsilon: 1e-5, momentum: 0.1 };
     let layers = vec![
         Layer::Conv2d { out_channels: 3, kernel: 3, stride: 1, padding: 0, bias: true },
@@ -38,7 +38,11 @@ fn small() -> Workload {
     Workload { name: "small".to_owned(), model, batch_size: 32, ..lenet_bn() }
 }
 
-fn subject(workload: Workload, patterns: &Patterns, convention: RunningVariance) -> Subject<'_> {
+pub(in crate::conformance) fn subject(
+    workload: Workload,
+    patterns: &Patterns,
+    convention: RunningVariance,
+) -> Subject<'_> {
     Subject {
         workload,
         dataset: patterns.dataset(),

@@ -4,7 +4,7 @@ use trainmark_plugin::{Dataset, Samples};
 
 use crate::workload::uniform_generator;
 
-pub(super) struct Patterns {
+pub(in crate::conformance) struct Patterns {
     pixels: [Vec<u8>; 2],
     labels: [Vec<u8>; 2],
 }
@@ -12,7 +12,7 @@ pub(super) struct Patterns {
 impl Patterns {
     /// `train` and `test` images of `side`² pixels: zeros with a noisy rectangle
     /// whose place, size and brightness depend on the label.
-    pub(super) fn new(side: usize, train: usize, test: usize) -> Self {
+    pub(in crate::conformance) fn new(side: usize, train: usize, test: usize) -> Self {
         let split = |stream: u64, count: usize| {
             let mut random = uniform_generator("patterns", 5, stream).map(|u| (u + 1.0) / 2.0);
             let mut below = move |bound: usize| (random.next().unwrap() * bound as f32) as usize;
@@ -34,7 +34,7 @@ impl Patterns {
         Self { pixels: [train_pixels, test_pixels], labels: [train_labels, test_labels] }
     }
 
-    pub(super) fn dataset(&self) -> Dataset<'_> {
+    pub(in crate::conformance) fn dataset(&self) -> Dataset<'_> {
         let samples = |split: usize| Samples::new(&self.pixels[split], &self.labels[split]);
         Dataset::new(samples(0), samples(1))
     }

@@ -27,13 +27,17 @@ pub(super) fn told(record: &Record, groups: &[Group<'_>]) -> Vec<String> {
 
 /// `lenet-bn reaches training accuracy 0.88 at 0.1 to 2, soonest at 0.2 (4 epochs); lenet at none of 0.05 to 2`
 fn arrivals(picture: &Picture, target: Target) -> Option<String> {
-    let lines: Vec<&Trace> = picture.lines.iter().filter(|line| line.points.iter().all(is_known)).collect();
+    let lines: Vec<&Trace> = picture.lines.iter().filter(|line| line.points.iter().any(is_known)).collect();
     if lines.is_empty() || lines.len() > MOST_LINES {
         return None;
     }
     let of_line = |(place, line): (usize, &&Trace)| {
         let verb = if place == 0 { format!("reaches {} ", target.name()) } else { String::new() };
-        format!("{} {verb}at {}", line.label, places(&line.points))
+        let (known, others): (Vec<Point>, Vec<Point>) = line.points.iter().cloned().partition(is_known);
+        let others: Vec<String> = others.iter().map(|point| point.at.to_string()).collect();
+        let without =
+            if others.is_empty() { String::new() } else { format!(", no result at {}", listed(&others)) };
+        format!("{} {verb}at {}{without}", line.label, places(&known))
     };
     Some(lines.iter().enumerate().map(of_line).collect::<Vec<_>>().join("; "))
 }
@@ -109,6 +113,15 @@ mod tests {
     #[test]
     fn a_sweep_of_rates_says_where_training_arrives() {
         insta::assert_snapshot!(sentences(&example::record_of_a_sweep()).join("\n"));
+    }
+
+    #[test]
+    fn a_place_without_a_result_is_named_and_does_not_silence_the_others() {
+        let mut record = example::record_of_a_sweep();
+        let cell = record.started.plan.cells[0].clone();
+        let lost = record.runs.iter_mut().filter(|run| run.cell == cell);
+        lost.for_each(|run| run.end.outcome = RunOutcome::Interrupted);
+        insta::assert_snapshot!(sentences(&record).join("\n"));
     }
 
     #[test]

@@ -99,6 +99,13 @@ fn every_headline() {
             record.runs.iter_mut().for_each(|run| stay_below(run, usize::MAX));
             record
         }),
+        ("several seeds, and none reaches the target", {
+            let mut record = record(2.0);
+            record.runs.iter_mut().for_each(|run| stay_below(run, 4));
+            let last = record.runs.iter_mut().filter_map(|run| run.epochs.last_mut());
+            last.for_each(|epoch| epoch.train_accuracy = epoch.train_accuracy.map(|accuracy| accuracy - 0.1));
+            record
+        }),
         ("the control with one seed", {
             let mut record = record(2.0);
             record.runs.retain(|run| run.cell.workload != "lenet" || run.seed == 1);
