@@ -141,7 +141,7 @@ pub struct CheckArguments {
     /// Only the model of this number, as a failure names it
     #[arg(long, value_name = "NUMBER", requires = "operations", conflicts_with = "cases")]
     pub case: Option<u32>,
-    /// Print what was found as JSON, of --operations and of files with a [case]
+    /// Print what was found as JSON, of --operations and of files with a `[case]`
     #[arg(long)]
     pub json: bool,
     /// What of the workloads is changed.
