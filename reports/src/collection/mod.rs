@@ -32,10 +32,12 @@ pub struct Collection<T = Record> {
 
 /// Different records of one name and beginning: a name is anybody's to give, and nobody can say which of
 /// them is the run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Disputed {
     /// The name.
     pub run_id: String,
+    /// When it was started, in seconds since the Unix epoch.
+    pub unix_time: f64,
     /// Where they lie.
     pub paths: Vec<PathBuf>,
 }
@@ -136,7 +138,8 @@ impl<T: Send> Collection<T> {
                 self.runs.push(run);
             } else {
                 others.insert(0, run.path);
-                self.disputed.push(Disputed { run_id: identity.run_id, paths: others });
+                let Identity { unix_time, run_id, .. } = identity;
+                self.disputed.push(Disputed { run_id, unix_time, paths: others });
             }
         }
         self.copies.sort();

@@ -62,6 +62,7 @@ struct Copy<'h> {
 #[derive(Serialize)]
 struct DisputedDocument<'h> {
     run_id: &'h str,
+    unix_time: f64,
     paths: Vec<String>,
 }
 
@@ -91,7 +92,11 @@ pub fn json(history: &History, check: Option<&Check<'_>>) -> Result<String, Stor
         unreadable: unreadable.map(|(path, reason)| Unreadable { path, reason }).collect(),
         copies: copies.map(|(path, of)| Copy { path, of }).collect(),
         disputed: disputed
-            .map(|one| DisputedDocument { run_id: &one.run_id, paths: told(&one.paths) })
+            .map(|one| DisputedDocument {
+                run_id: &one.run_id,
+                unix_time: one.unix_time,
+                paths: told(&one.paths),
+            })
             .collect(),
         packs: told(&history.packs),
         left_out: &history.left_out,

@@ -160,7 +160,7 @@ impl History {
 
     fn of(collection: Collection<Digest>) -> Self {
         let Collection { mut runs, unreadable, copies, disputed, packs } = collection;
-        let mut left_out = drop_merged_twice(&mut runs);
+        let mut left_out = drop_merged_twice(&mut runs, &disputed);
         left_out.extend(of_runs(&runs));
         let mut lines: BTreeMap<SeriesKey, Vec<(usize, &Measured)>> = BTreeMap::new();
         let mut controls: BTreeMap<ControlKey, Vec<(usize, &Control)>> = BTreeMap::new();
@@ -226,19 +226,18 @@ fn history_run(run: CollectedRun<Digest>) -> HistoryRun {
     HistoryRun { path, run_id, unix_time }
 }
 
-/// Empties merged runs of what their parts, which are here by themselves, have, too.
-fn drop_merged_twice(runs: &mut [CollectedRun<Digest>]) -> Vec<LeftOut> {
-    let alone: Vec<(String, f64)> = runs
-        .iter()
-        .filter(|run| run.record.parts.is_empty())
-        .map(|run| (run.record.run_id.clone(), run.record.unix_time))
-        .collect();
+/// Empties merged runs of what their parts, which are here by themselves or in a merged run before, have, too.
+/// Of a part that is `disputed` nobody knows whether it is the run.
+fn drop_merged_twice(runs: &mut [CollectedRun<Digest>], disputed: &[Disputed]) -> Vec<LeftOut> {
+    let alone = runs.iter().map(|run| &run.record).filter(|run| run.parts.is_empty());
+    let mut known: Vec<(String, f64)> = alone.map(|run| (run.run_id.clone(), run.unix_time)).collect();
+    known.extend(disputed.iter().map(|run| (run.run_id.clone(), run.unix_time)));
     let mut left_out = Vec::new();
     for run in runs.iter_mut().map(|run| &mut run.record).filter(|run| !run.parts.is_empty()) {
         let (mut cells, mut controls) = (std::mem::take(&mut run.cells), std::mem::take(&mut run.controls));
         let is_here = |machine: Option<&String>| {
             let mut parts = run.parts.iter().filter(|part| Some(&part.0) == machine);
-            parts.all(|part| alone.iter().any(|(name, time)| *name == part.1 && *time == part.2))
+            parts.all(|part| known.iter().any(|(name, time)| *name == part.1 && *time == part.2))
         };
         let before = cells.len();
         cells.retain(|cell| !is_here(cell.line.machine.label.as_ref()));
@@ -248,6 +247,7 @@ fn drop_merged_twice(runs: &mut [CollectedRun<Digest>]) -> Vec<LeftOut> {
             left_out.push(LeftOut { what: format!("cells of {}", run.run_id), reason, runs: 1 });
         }
         (run.cells, run.controls) = (cells, controls);
+        known.extend(run.parts.iter().map(|(_, name, time)| (name.clone(), *time)));
     }
     left_out
 }

@@ -403,6 +403,14 @@ fn a_merged_run_adds_only_what_is_not_here_by_itself() {
     let here = history([night(0), night(1), merged(1)]);
     assert_eq!(here.series.len(), 3);
     assert!(notes(&here).iter().any(|note| note.contains("cells of merged in 1 run: it was merged of runs")));
+    let twice = history([merged(1), merged(1)]);
+    assert!(twice.series.iter().all(|series| series.points.len() == 1), "{:#?}", twice.series);
+    let night_1 = night(1).started;
+    let paths = ["a", "b"].map(PathBuf::from).to_vec();
+    let runs = vec![CollectedRun { path: PathBuf::new(), record: Digest::of(&merged(1)) }];
+    let disputed = vec![Disputed { run_id: night_1.run_id, unix_time: night_1.unix_time, paths }];
+    let of_disputed = History::of(Collection { runs, disputed, ..Collection::default() });
+    assert_eq!(of_disputed.series, [], "a part of which there are different records");
     let only = history([night(0), merged(1)]);
     assert_eq!((only.series.len(), only.machines().len()), (6, 2));
     let of_part = only.series.iter().find(|series| series.line.machine.label.is_some()).unwrap();
@@ -432,7 +440,7 @@ fn the_documents_tell_the_same() {
 fn what_does_not_count_is_told_in_every_form() {
     let mut odd = nights(1, |_, _| ());
     let paths = ["a/night-1", "b/night-1"].map(PathBuf::from).to_vec();
-    odd.disputed = vec![Disputed { run_id: "night-1".to_owned(), paths }];
+    odd.disputed = vec![Disputed { run_id: "night-1".to_owned(), unix_time: DAY, paths }];
     odd.packs = ["a/night-2.tar.gz", "night-3.tar.gz"].map(PathBuf::from).to_vec();
     let disputed = "not counted: a/night-1, b/night-1: there are different records of the name night-1: none of them counts";
     let packs = "not read: 2 packs, the first a/night-2.tar.gz: a history is of run folders; unpack those whose runs are not here";

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::RUNS;
 use super::entry::{Entry, Verified};
 use super::settings::Settings;
+use super::sources::name;
 
 /// What is shown so far, and what is not.
 pub(super) struct Selection<'s> {
@@ -27,7 +28,7 @@ impl<'s> Selection<'s> {
     pub(super) fn take(&mut self, source: &Path, verified: Result<Verified, String>) {
         let taken = verified.and_then(|verified| self.decide(source, verified));
         if let Err(reason) = taken {
-            self.refused.push((source.display().to_string(), reason));
+            self.refused.push((name(source), reason));
         }
     }
 
@@ -49,10 +50,10 @@ impl<'s> Selection<'s> {
         };
         let shown = &self.entries[place];
         if listed.is_some() || shown.record_hash == verified.record_hash() {
-            return Err(format!("the same run as {}", shown.source.display()));
+            return Err(format!("the same run as {}", name(&shown.source)));
         }
         let shown = self.entries.remove(place);
-        self.refused.push((shown.source.display().to_string(), disputed.clone()));
+        self.refused.push((name(&shown.source), disputed.clone()));
         self.disputed.push(run_id.clone());
         let folder = self.out.join(RUNS).join(&run_id);
         fs::remove_dir_all(&folder)

@@ -26,8 +26,13 @@ pub(super) fn find(dir: &Path) -> Result<Sources, StoreError> {
     sources.retain(|path| !is_of_site(dir, path, &mut sites));
     let mut unreadable = collection.unreadable;
     unreadable.retain(|(path, _)| !is_of_site(dir, path, &mut sites));
-    let unreadable = unreadable.into_iter().map(|(path, reason)| (path.display().to_string(), reason));
+    let unreadable = unreadable.into_iter().map(|(path, reason)| (name(&path), reason));
     Ok(Sources { sources, unreadable: unreadable.collect() })
+}
+
+/// A run by its place in the folder, which may be the run.
+pub(super) fn name(source: &Path) -> String {
+    if source.as_os_str().is_empty() { ".".to_owned() } else { source.display().to_string() }
 }
 
 /// Whether a folder above is a site, whose runs are copies of others. `known` are those that were looked at.

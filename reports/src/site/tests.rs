@@ -186,6 +186,15 @@ fn a_name_is_anybodys_to_give() {
 }
 
 #[test]
+fn a_run_that_is_the_folder_itself_has_a_name() {
+    let (dir, parent) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::write(dir.path().join(crate::store::EVENTS_FILE), "{}\n").unwrap();
+    let Written { refused, .. } =
+        write(dir.path(), &parent.path().join("out"), &making(&anonymizer())).unwrap();
+    assert_eq!(refused.iter().map(|(run, _)| run.as_str()).collect::<Vec<_>>(), ["."]);
+}
+
+#[test]
 fn a_site_among_the_runs_is_no_source() {
     let dir = tempfile::tempdir().unwrap();
     run(dir.path(), "mine", laptop, 1.0, "tch 0.24.0");
