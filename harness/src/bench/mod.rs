@@ -37,6 +37,7 @@ pub use prepare::{Side, Sides, Unchanged};
 pub use request::{BenchRequest, Schedule, Selected};
 use run::Bench;
 pub(crate) use start::check_writable;
+pub use start::of_machine as doubts_of_machine;
 pub use threads::ThreadCounts;
 
 use crate::executor::Waiting;

@@ -253,8 +253,8 @@ fn of_dataset(dataset: &data::DecodedFiles) -> Vec<Warning> {
     warnings
 }
 
-/// What makes the numbers of this machine doubtful.
-pub(super) fn of_machine(threads: usize, ready: &Ready, environment: &Environment) -> Vec<Warning> {
+/// What makes the numbers of this machine doubtful, of a benchmark with at most so many threads.
+pub fn of_machine(threads: usize, ready: &Ready, environment: &Environment) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let processors = environment.logical_cpus;
     if threads > processors {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use trainmark_reports::operations::{OperationCell, OperationResult, Operations, read, write};
 use trainmark_reports::record::RunOutcome;
+use trainmark_reports::text::one_line;
 
 use super::arguments::OperationsArguments;
 use super::exit;
@@ -58,6 +59,9 @@ pub(super) fn run(arguments: &OperationsArguments) -> anyhow::Result<i32> {
     let is_interrupted = executor.interrupt.is_set();
     let code = if is_interrupted { exit::INTERRUPTED } else { exit_code(&measured) };
     if !measured.cells.is_empty() {
+        for warning in bench::doubts_of_machine(selected.threads.most(), &ready, &measured.environment) {
+            tell!("warning: {}", one_line(&warning.to_string()));
+        }
         say!("{}", operations::render(&measured).trim_end());
         keep(measured, &folder)?;
     }
