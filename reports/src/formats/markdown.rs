@@ -152,7 +152,8 @@ fn machines(record: &Record) -> String {
         let line = format!("{}, {}: {}", run.machine, run.run_id, machine(&run.environment));
         text += &format!("- {}\n", escape(&line));
     }
-    text + &format!("- Repeat: {}\n", code(&started.command))
+    let continued = record.continued_words().map_or_else(String::new, |words| format!(". {words}"));
+    text + &format!("- Repeat: {}{continued}\n", code(&started.command))
 }
 
 fn machine(environment: &Environment) -> String {

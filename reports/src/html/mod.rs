@@ -149,6 +149,7 @@ fn report(
         workloads: &started.plan.workloads,
         method: machine::method(record).into_iter().chain(ceiling::paragraph(started)).collect(),
         command: &started.command,
+        continued: record.continued_words(),
         run_count: record.samples().count(),
     };
     fill(FILE, TEMPLATE, &page)
@@ -218,6 +219,7 @@ struct Page<'a> {
     workloads: &'a [WorkloadInfo],
     method: Vec<String>,
     command: &'a str,
+    continued: Option<String>,
     run_count: usize,
 }
 

@@ -396,3 +396,13 @@ fn the_page_is_written_beside_its_data() {
     });
     assert_eq!(left.count(), 0, "a temporary file was left behind");
 }
+
+#[test]
+fn that_a_benchmark_was_continued_stands_beside_its_command() {
+    let mut record = example::record();
+    let page = |record: &Record| render(record, None).unwrap();
+    assert!(!page(&record).contains("It was continued"));
+    record.resumed = vec![1.0, 2.0];
+    assert!(page(&record).contains("It was continued 2 times by `bench --resume`"));
+    assert!(crate::formats::markdown::markdown(&record).contains(". It was continued 2 times"));
+}

@@ -152,6 +152,16 @@ impl Record {
         }
     }
 
+    /// That the benchmark was continued, which its command does not say; `None` where it was not.
+    pub fn continued_words(&self) -> Option<String> {
+        let times = match self.resumed.len() {
+            0 => return None,
+            1 => "once".to_owned(),
+            times => format!("{times} times"),
+        };
+        Some(format!("It was continued {times} by `bench --resume`, which the command does not say."))
+    }
+
     /// The targets of a cell's workload.
     pub fn targets_of(&self, cell: &Cell) -> &[Target] {
         let workload = self.started.plan.workload(&cell.workload);

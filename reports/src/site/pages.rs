@@ -89,6 +89,7 @@ struct OfFramework {
 struct OfRun<'p> {
     summary: String,
     command: &'p str,
+    continued: Option<String>,
     table: Table,
     libraries: Vec<(String, String)>,
     findings: Vec<(&'p str, &'p str, &'p str)>,
@@ -215,6 +216,7 @@ impl Pages<'_> {
                 entry.record.outcome_words()
             ),
             command: &started.command,
+            continued: entry.record.continued_words(),
             table: Table::of_run(self.entries, numbers),
             libraries: distinct(libraries),
             findings: findings.map(|one| (one.check, one.verdict.name(), one.detail.as_str())).collect(),
