@@ -57,7 +57,7 @@ type Edit = fn(&mut Value);
 /// Each edit is made in the record alone: the CSV files are made anew, and so is the pack.
 fn edits_are_found(run: &Path, parent: &Path) {
     let events = fs::read_to_string(run.join("events.jsonl")).unwrap();
-    let edits: [(Edit, &str); 5] = [
+    let edits: [(Edit, &str); 7] = [
         (|event| scale(event, "train_seconds", 0.5), "its first_epoch_extra_seconds is "),
         (|event| scale(event, "test_accuracy", 0.999_9), " is no number of "),
         (
@@ -67,6 +67,17 @@ fn edits_are_found(run: &Path, parent: &Path) {
         (
             |event| set(event, "/plan/dataset/fingerprint", "cd".repeat(32).into()),
             "synthetic has the fingerprint 3a513b6ce007…, not cdcdcdcdcdcd…",
+        ),
+        (
+            |event| set(event, "/command", "cargo run -- bench all; sh x".into()),
+            "`cargo run -- bench all; sh x` is not one `cargo run -- bench` with plain or quoted words",
+        ),
+        (
+            |event| {
+                let places = ["/plan/cells/0/device", "/cell/device"];
+                places.iter().for_each(|place| set(event, place, "cuda:99".into()));
+            },
+            "softmax hostile/none@cuda:99: its machine knows no cuda:99, ",
         ),
         (|event| widen(event), "has the limit 1, its workload 0.001"),
     ];

@@ -7,13 +7,14 @@ use trainmark_reports::site::{Making, Written, write};
 use super::arguments::SiteArguments;
 use super::{exit, pack};
 use crate::registry;
-use crate::verify::verify;
+use crate::verify::Verifier;
 
 pub(super) fn run(arguments: &SiteArguments) -> anyhow::Result<i32> {
     let path = registry::repository_root().join("docs/defects.md");
     let defects = files::read_text(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let verifier = Verifier::here();
     let making = Making {
-        verify: &verify,
+        verify: &|submission| verifier.verify(submission),
         anonymizer: &pack::anonymizer(&arguments.dir, &arguments.hide),
         defects: &defects,
         unix_time: crate::bench::unix_time(),

@@ -7,11 +7,11 @@ use trainmark_reports::submission::{Finding, Submission, findings_grid, findings
 use super::arguments::{VerifyArguments, VerifyFormat};
 use super::{bench, exit};
 use crate::grid::drawn;
-use crate::verify::verify;
+use crate::verify::Verifier;
 
 pub(super) fn run(arguments: &VerifyArguments) -> anyhow::Result<i32> {
     let submission = find(&arguments.run)?;
-    let findings = verify(&submission);
+    let findings = Verifier::here().verify(&submission);
     let hash = submission.record_hash().ok();
     let name = arguments.run.file_name().unwrap_or_default().to_string_lossy();
     match arguments.format {

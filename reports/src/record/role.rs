@@ -17,6 +17,11 @@ impl Role {
     /// The roles that a backend may say it has, by their names.
     pub const NAMES: [(&str, Self); 1] = [("ceiling", Self::Ceiling)];
 
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, known)| *known == self).map_or("of another version", |(name, _)| name)
+    }
+
     /// The role of this name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, role)| *role)
