@@ -375,6 +375,7 @@ fn a_sweep_of_many_cells_is_asked_back() {
     for (option, value, expected) in [
         ("--learning-rate", "0", "`0` is no learning rate; write a number above 0, such as 0.1"),
         ("--learning-rate", "0.1,fast", "`fast` is no learning rate; write a number above 0, such as 0.1"),
+        ("--learning-rate", "0.1,1e39", "1e39 is infinite in float32, in which backends compute"),
         ("--batch-size", "0", "0 is not in 1..=1048576"),
         ("--samples", "0", "0 is not in 1..=4294967295"),
     ] {

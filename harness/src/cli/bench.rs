@@ -135,6 +135,7 @@ fn request(arguments: BenchArguments) -> anyhow::Result<BenchRequest> {
     let limits = arguments.worker.limits();
     let workloads = workloads::chosen(&arguments.workload, &arguments.changes, limits.memory)?;
     workloads.iter().try_for_each(Workload::check_is_trained)?;
+    workloads::tell_controls(&workloads);
     let epochs = workloads.iter().map(|workload| workload.epochs).max().unwrap_or(1);
     let sides = sides(&arguments)?;
     let slurm = slurm(&arguments)?;

@@ -1,10 +1,13 @@
 //! What the command line says of workloads, and of the data that they are trained on.
 
+use std::collections::BTreeSet;
+
 use anyhow::bail;
 
 use super::arguments::ChangeArguments;
 use crate::data::DatasetChoice;
 use crate::executor::MemoryLimit;
+use crate::registry;
 use crate::workload::{self, Changes, Workload};
 
 /// The workloads that are named, each with what of it is to be changed.
@@ -31,6 +34,36 @@ pub(super) fn chosen(
         workload.check_memory(memory.here())?;
     }
     Ok(workloads)
+}
+
+/// Says of which workloads the control is none that there is: most likely its name is spelled in another way.
+/// It is no mistake: the control may be a file that another benchmark trains.
+pub(super) fn tell_controls(workloads: &[Workload]) {
+    unknown_controls(workloads).iter().for_each(|note| tell!("note: {note}"));
+}
+
+/// A line for each, whatever options have changed of it.
+fn unknown_controls(workloads: &[Workload]) -> BTreeSet<String> {
+    let built_in = workload::all();
+    let known: BTreeSet<&str> =
+        workloads.iter().chain(&built_in).map(|one| without_changes(&one.name)).collect();
+    let of = |one: &'_ Workload| {
+        let control = one.control.as_deref().map(without_changes)?;
+        (!known.contains(control)).then(|| {
+            let (name, nearest) =
+                (without_changes(&one.name), registry::question(control, known.iter().copied()));
+            format!(
+                "the control of {name}, {control}, is neither built in nor among these workloads, so that {name} is \
+                 held against none{nearest}"
+            )
+        })
+    };
+    workloads.iter().filter_map(of).collect()
+}
+
+/// What a workload is a change of.
+fn without_changes(name: &str) -> &str {
+    name.split_once(" (").map_or(name, |(base, _)| base)
 }
 
 /// A benchmark has one data set, with images of one size.
@@ -89,6 +122,34 @@ impl ChangeArguments {
             learning_rates: self.learning_rate.clone(),
             batch_sizes: sizes(&self.batch_size),
             samples: sizes(&self.samples),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::{lenet_bn, softmax};
+
+    #[test]
+    fn a_control_that_there_is_not_is_told_once_with_the_nearest() {
+        let with = |control: &str| Workload {
+            name: "mine".to_owned(),
+            control: Some(control.to_owned()),
+            ..softmax()
+        };
+        let changes = Changes { learning_rates: vec![0.2, 0.3], ..Changes::default() };
+        let told = |workloads: &[Workload]| Vec::from_iter(unknown_controls(&changes.of(workloads)));
+        assert_eq!(
+            told(&[with("lenett"), softmax()]),
+            [
+                "the control of mine, lenett, is neither built in nor among these workloads, so that mine is held \
+              against none; did you mean lenet?"
+            ]
+        );
+        let own = Workload { name: "own".to_owned(), ..softmax() };
+        for known in [&[with("softmax")][..], &[with("own"), own], &[lenet_bn()]] {
+            assert_eq!(told(known), [""; 0]);
         }
     }
 }

@@ -295,11 +295,15 @@ impl Registry {
 /// `; did you mean candle? (there are: …)`
 pub fn suggestion<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
     let names: Vec<&str> = names.collect();
-    let nearest =
-        names.iter().max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
-    let nearest = nearest.filter(|nearest| strsim::jaro_winkler(name, nearest) > 0.75);
-    let question = nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
-    format!("{question} (there are: {})", names.join(", "))
+    format!("{} (there are: {})", question(name, names.iter().copied()), names.join(", "))
+}
+
+/// `; did you mean candle?`, where a name is near.
+pub fn question<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
+    let likeness = |known: &&str| strsim::jaro_winkler(name, known);
+    let nearest = names.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let nearest = nearest.filter(|nearest| likeness(nearest) > 0.75);
+    nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default()
 }
 
 /// The folder itself if it is a backend, else the backends in it, in order of name.

@@ -4,7 +4,7 @@
 use trainmark_plugin::Optimiser;
 
 use super::network::lines;
-use super::{Workload, find, optimiser};
+use super::{Workload, find, number, optimiser};
 
 /// Values that options give, each to be tried; none: that of the workload.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -139,7 +139,7 @@ impl Workload {
             changes.push(optimiser::short(self.optimiser));
         }
         if self.learning_rate != base.learning_rate {
-            changes.push(format!("learning rate {}", self.learning_rate));
+            changes.push(format!("learning rate {}", number::printed(self.learning_rate)));
         }
         if self.batch_size != base.batch_size {
             changes.push(format!("batch size {}", self.batch_size));

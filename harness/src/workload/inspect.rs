@@ -6,6 +6,7 @@ use indicatif::HumanCount;
 use trainmark_plugin::{Error, Model};
 
 use super::network::lines;
+use super::number::printed;
 use super::{Workload, multiply_adds};
 use crate::units::count;
 
@@ -35,7 +36,7 @@ fn width(layers: &[String]) -> usize {
 /// How it is trained, behind a comma; of a case, which has its own rate, what it is tried on.
 fn training(workload: &Workload) -> String {
     let optimiser = workload.optimiser_words().map(|words| format!(", {words}")).unwrap_or_default();
-    let rate = format!(", learning rate {}", workload.learning_rate);
+    let rate = format!(", learning rate {}", printed(workload.learning_rate));
     match workload.case {
         Some(case) => {
             let rate = if workload.has_rate_of_cases() { String::new() } else { rate };

@@ -7,6 +7,7 @@ use trainmark_plugin::{Layer, Shape, Source};
 
 use super::file::{nearest, shown};
 use super::network::INPUT;
+use super::number::{self, printed};
 
 /// No image is made larger along a side.
 const MOST_SIDE: usize = 1024;
@@ -60,12 +61,14 @@ pub(super) fn describe(layer: &Layer) -> String {
             }
             text + without(bias)
         }
-        Layer::BatchNorm { epsilon, momentum } => format!("{kind} ε {epsilon:e}, momentum {momentum}"),
+        Layer::BatchNorm { epsilon, momentum } => {
+            format!("{kind} ε {epsilon:e}, momentum {}", printed(momentum))
+        }
         Layer::MaxPool2d { window, stride } | Layer::AvgPool2d { window, stride } => {
             format!("{kind} {window}×{window}, stride {stride}")
         }
         Layer::Linear { out_features, bias } => format!("{kind} {out_features}{}", without(bias)),
-        Layer::Dropout { rate } => format!("{kind} {rate}"),
+        Layer::Dropout { rate } => format!("{kind} {}", printed(rate)),
         Layer::Resize { height, width } => format!("{kind} {height}×{width}"),
         Layer::Sigmoid | Layer::Relu | Layer::Tanh | Layer::Flatten | Layer::Add { .. } => kind.into(),
     }
@@ -108,18 +111,33 @@ pub(super) fn parse(text: &str) -> Result<Line<'_>, String> {
     let layer = if kind == "add" && added.is_none() { None } else { parts.layer(kind) };
     let left = parts.rest.first();
     match (layer, left) {
-        (Some(Layer::BatchNorm { momentum, .. }), None) if !(0.0..=1.0).contains(&momentum) => {
-            Err(format!("momentum {momentum} is not within 0 to 1"))
-        }
-        (Some(Layer::BatchNorm { epsilon, .. }), None) if !epsilon.is_finite() => {
-            Err(format!("ε {epsilon} is not finite"))
-        }
         (Some(layer), None) => Ok(Line { label, layer, from, added }),
         (_, left) => {
             let what = left.map(|part| format!("`{}` is not understood: ", shown(part))).unwrap_or_default();
             let what = if left.is_none() { "something is missing: ".to_owned() } else { what };
             Err(format!("`{}`: {what}it is written `{form}`", shown(text.trim())))
         }
+    }
+}
+
+/// Refuses numbers that no layer of its kind can have, and those that backends would have as others.
+///
+/// # Errors
+/// Which it is, and why.
+pub(super) fn check_numbers(layer: &Layer) -> Result<(), String> {
+    match *layer {
+        Layer::BatchNorm { momentum, .. } if !(0.0..=1.0).contains(&momentum) => {
+            Err(format!("momentum {} is not within 0 to 1", printed(momentum)))
+        }
+        Layer::BatchNorm { epsilon, .. } if !epsilon.is_finite() => Err(format!("ε {epsilon} is not finite")),
+        Layer::BatchNorm { epsilon, momentum } => {
+            number::check_float32(epsilon).map_err(|why| format!("ε {why}"))?;
+            number::check_float32(momentum).map_err(|why| format!("momentum {why}"))
+        }
+        Layer::Dropout { rate } if rate.is_finite() => {
+            number::check_share(rate).map_err(|why| format!("rate {why}"))
+        }
+        _ => Ok(()),
     }
 }
 

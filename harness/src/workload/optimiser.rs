@@ -6,6 +6,7 @@ use trainmark_plugin::Optimiser;
 
 use super::Workload;
 use super::file::{nearest, shown};
+use super::number::{self, printed};
 
 /// How each is written. What stands in brackets may be left out.
 const FORMS: [&str; 3] =
@@ -22,9 +23,9 @@ impl Workload {
 pub(super) fn describe(optimiser: Optimiser) -> String {
     let mut text = match optimiser {
         Optimiser::Sgd => optimiser.name().to_owned(),
-        Optimiser::Momentum { momentum, .. } => format!("momentum {momentum}"),
+        Optimiser::Momentum { momentum, .. } => format!("momentum {}", printed(momentum)),
         Optimiser::Adam { beta1, beta2, epsilon, .. } => {
-            format!("adam β1 {beta1}, β2 {beta2}, ε {epsilon:e}")
+            format!("adam β1 {}, β2 {}, ε {epsilon:e}", printed(beta1), printed(beta2))
         }
     };
     if optimiser.weight_decay() != 0.0 {
@@ -77,6 +78,11 @@ pub fn parse(text: &str) -> Result<Optimiser, String> {
     }
     let spoken = |message: String| message.replace("weight_decay", "weight decay");
     optimiser.check().map_err(|error| spoken(error.message))?;
+    for (key, number) in optimiser.numbers() {
+        let is_share = !matches!(key, "epsilon" | "weight_decay");
+        let checked = if is_share { number::check_share(number) } else { number::check_float32(number) };
+        checked.map_err(|why| spoken(format!("{key} {why}")))?;
+    }
     Ok(optimiser)
 }
 
@@ -142,7 +148,13 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_told_with_what_was_meant() {
         let wrong = ["adma", "adam 0.9", "momentum 1", "momentum 0.9, nesterov", "adam ε 0", "sgd 0.9"];
-        let wrong = wrong.into_iter().chain(["momentum weight decay -1", "adam β1 nan"]);
+        let wrong = wrong.into_iter().chain([
+            "momentum weight decay -1",
+            "adam β1 nan",
+            "momentum 0.99999999999",
+            "momentum 0.9, weight decay 1e300",
+            "adam ε 1e-60",
+        ]);
         let told: Vec<String> = wrong.map(|text| format!("{text}: {}", parse(text).unwrap_err())).collect();
         insta::assert_snapshot!(told.join("\n"));
     }

@@ -169,7 +169,7 @@ pub struct ChangeArguments {
     #[arg(long, value_name = "WORDS", value_parser = workload::parse_optimiser)]
     pub optimiser: Vec<Optimiser>,
     /// Learning rates in place of the workloads': a list makes a workload of each
-    #[arg(long, value_name = "RATE", value_delimiter = ',', value_parser = learning_rate)]
+    #[arg(long, value_name = "RATE", value_delimiter = ',', value_parser = workload::parse_learning_rate)]
     pub learning_rate: Vec<f64>,
     /// Batch sizes in place of the workloads'; a list likewise
     #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
@@ -185,11 +185,6 @@ fn device(text: &str) -> Result<String, String> {
     }
     plan::check_device(text).map_err(|error| error.to_string())?;
     Ok(text.to_owned())
-}
-
-fn learning_rate(text: &str) -> Result<f64, String> {
-    let rate = text.parse::<f64>().ok().filter(|rate| rate.is_finite() && *rate > 0.0);
-    rate.ok_or_else(|| format!("`{text}` is no learning rate; write a number above 0, such as 0.1"))
 }
 
 /// Arguments of `operations`.

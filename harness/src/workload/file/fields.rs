@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Mistake, nearest};
+use crate::workload::number::check_float32;
 
 /// A table whose keys are known.
 pub(super) struct Fields<'t> {
@@ -90,6 +91,11 @@ impl<'t> Field<'t> {
         self.value.span()
     }
 
+    /// The same of a layer, called by its kind, too.
+    pub(super) fn of_kind(&self, kind: &str) -> Self {
+        Self { name: format!("{} ({kind})", self.name), ..*self }
+    }
+
     /// What is wrong with it.
     pub(super) fn mistake(&self, what: impl Display) -> Mistake {
         Mistake { line: line_of(self.text, self.span().start), what: format!("{}: {what}", self.name) }
@@ -136,6 +142,13 @@ impl<'t> Field<'t> {
         };
         let is_fit = |number: &f64| number.is_finite() && *number > 0.0;
         number.filter(is_fit).ok_or_else(|| self.expected("a number above 0"))
+    }
+
+    /// Likewise, of what backends compute with in float32.
+    pub(super) fn positive_float32(&self) -> Result<f64, Mistake> {
+        let number = self.positive()?;
+        check_float32(number).map_err(|why| self.mistake(why))?;
+        Ok(number)
     }
 
     /// The elements of an array.

@@ -40,6 +40,8 @@ const CASE_RATE: f64 = 1.0;
 /// No file of a network that anybody trains here has more.
 const MOST_LAYERS: usize = 1000;
 const MOST_NAME_CHARACTERS: usize = 60;
+/// What a name is.
+const NAME: &str = "a name of at most 60 lower-case letters, digits and dashes";
 
 /// What is wrong with a workload's file, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -86,16 +88,16 @@ fn read(text: &str, is_name: impl Fn(&str) -> bool) -> Result<Workload, Mistake>
     })?;
     let known = [&KEYS[..], &[TOLERANCES, CASE]].concat();
     let fields = Fields::new(text, document.get_ref(), &known)?;
-    let name = "a name of lower-case letters, digits and dashes";
-    let name = fields.require("name", name)?.parsed(name, |text| is_name(text).then(|| text.to_owned()))?;
-    let control = fields.get("control").map(|field| field.text("the name of a workload").map(str::to_owned));
+    let named = |text: &str| is_name(text).then(|| text.to_owned());
+    let name = fields.require("name", NAME)?.parsed(NAME, named)?;
+    let control = control(&fields, &name, named)?;
     let model = model(&fields, &name)?;
     let optimiser = optimiser(&fields)?;
     let case = case(&fields)?;
     // A case has a rate of its own, at which gradients show.
     let learning_rate = match (&case, fields.get("learning_rate")) {
         (Some(_), None) => CASE_RATE,
-        _ => fields.require("learning_rate", "a number above 0, such as 0.1")?.positive()?,
+        _ => fields.require("learning_rate", "a number above 0, such as 0.1")?.positive_float32()?,
     };
     let batch_size = fields.require("batch_size", "a whole number, such as 256")?;
     let sides = "rows and columns of an image as \"32×32\", at most 1024";
@@ -109,7 +111,7 @@ fn read(text: &str, is_name: impl Fn(&str) -> bool) -> Result<Workload, Mistake>
     };
     Ok(Workload {
         summary,
-        control: control.transpose()?,
+        control,
         dataset: dataset(&fields)?,
         resize: resize.transpose()?,
         samples: samples.transpose()?.map(|samples| samples as usize),
@@ -126,6 +128,22 @@ fn read(text: &str, is_name: impl Fn(&str) -> bool) -> Result<Workload, Mistake>
         name,
         case,
     })
+}
+
+/// Another workload, which may be anywhere.
+fn control(
+    fields: &Fields<'_>,
+    own: &str,
+    named: impl Fn(&str) -> Option<String>,
+) -> Result<Option<String>, Mistake> {
+    let Some(field) = fields.get("control") else { return Ok(None) };
+    let control = field.parsed(&format!("another workload, {NAME},"), named)?;
+    if control == own {
+        return Err(field.mistake(format!(
+            "{own} would be held against itself: name the same network without batch norm, or leave it out"
+        )));
+    }
+    Ok(Some(control))
 }
 
 fn default_summary(model: &Model) -> String {
@@ -155,7 +173,9 @@ fn model(fields: &Fields<'_>, name: &str) -> Result<Model, Mistake> {
 
 fn read_line<'t>(field: &Field<'t>) -> Result<Line<'t>, Mistake> {
     let text = field.text("a layer, such as \"linear 10\",")?;
-    layer::parse(text).map_err(|why| field.mistake(why))
+    let line = layer::parse(text).map_err(|why| field.mistake(why))?;
+    layer::check_numbers(&line.layer).map_err(|why| field.of_kind(line.layer.kind()).mistake(why))?;
+    Ok(line)
 }
 
 fn optimiser(fields: &Fields<'_>) -> Result<Optimiser, Mistake> {
