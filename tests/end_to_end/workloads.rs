@@ -373,6 +373,7 @@ fn a_sweep_of_many_cells_is_asked_back() {
          8 min 25 s; with --yes it is begun\n"
     );
     for (option, value, expected) in [
+        ("--workload", "softmax,", "an empty word names no workload; `inspect` lists those"),
         ("--learning-rate", "0", "`0` is no learning rate; write a number above 0, such as 0.1"),
         ("--learning-rate", "0.1,fast", "`fast` is no learning rate; write a number above 0, such as 0.1"),
         ("--learning-rate", "0.1,1e39", "1e39 is infinite in float32, in which backends compute"),

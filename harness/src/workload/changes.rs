@@ -26,7 +26,9 @@ impl Changes {
         let mut changed: Vec<Workload> = Vec::new();
         for workload in workloads {
             let control = workload.control.as_ref().map(|name| {
-                let known = workloads.iter().find(|other| other.name == *name).cloned();
+                // Of two of one name the built-in one: the other is called what it is.
+                let known = workloads.iter().filter(|other| other.name == *name);
+                let known = known.max_by_key(|other| other.is_built_in()).cloned();
                 known.or_else(|| find(name).ok())
             });
             let controls = match control.flatten() {
@@ -207,6 +209,16 @@ mod tests {
             names(&changed),
             ["lenet-bn (other layers, learning rate 0.3, 600 samples, other tolerances)"]
         );
+        // Beside the built-in one, which is the control of whoever names it.
+        let after = Workload { name: "after".to_owned(), control: Some("lenet-bn".to_owned()), ..lenet_bn() };
+        let mine = Workload { learning_rate: 0.3, ..lenet_bn() };
+        for both in [[mine.clone(), lenet_bn(), after.clone()], [lenet_bn(), mine, after]] {
+            let changed = Changes::default().of(&both);
+            let mut all = names(&changed);
+            all.sort_unstable();
+            assert_eq!(all, ["after", "lenet-bn", "lenet-bn (learning rate 0.3)"]);
+            assert_eq!(changed[2].control.as_deref(), Some("lenet-bn"));
+        }
         // What is said of it is no change.
         let said = [Workload { summary: "mine".to_owned(), epochs: 9, ..lenet_bn() }];
         assert_eq!(Changes::default().of(&said), said);

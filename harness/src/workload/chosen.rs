@@ -13,6 +13,9 @@ const MOST_BYTES: u64 = 256 << 10;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WorkloadError {
+    /// A name is empty, as behind a comma too many.
+    #[error("an empty word names no workload; `inspect` lists those that are built in")]
+    Empty,
     /// No built-in workload has the name.
     #[error(transparent)]
     Unknown(#[from] UnknownWorkload),
@@ -56,6 +59,9 @@ pub fn is_path(text: &str) -> bool {
 /// # Errors
 /// Where there is none, or its file is wrong.
 pub fn open(text: &str) -> Result<Workload, WorkloadError> {
+    if text.is_empty() {
+        return Err(WorkloadError::Empty);
+    }
     if !is_path(text) {
         return Ok(find(text)?);
     }
@@ -83,14 +89,17 @@ pub fn choose(names: &[String]) -> Result<Vec<Workload>, WorkloadError> {
     let mut chosen: Vec<(&str, Workload)> = Vec::new();
     for text in names {
         let workload = open(text)?;
-        match chosen.iter().find(|(_, known)| known.name == workload.name) {
-            Some((_, known)) if *known == workload => {}
-            Some((from, _)) => {
-                let (one, other) = ((*from).to_owned(), text.clone());
-                return Err(WorkloadError::Twice { name: workload.name, one, other });
-            }
-            None => chosen.push((text.as_str(), workload)),
+        if chosen.iter().any(|(_, known)| *known == workload) {
+            continue;
         }
+        // What differs from a built-in workload of its name is called what it is, beside that one, too.
+        let is_confused =
+            |known: &Workload| known.name == workload.name && known.is_built_in() == workload.is_built_in();
+        if let Some((from, _)) = chosen.iter().find(|(_, known)| is_confused(known)) {
+            let (one, other) = ((*from).to_owned(), text.clone());
+            return Err(WorkloadError::Twice { name: workload.name, one, other });
+        }
+        chosen.push((text.as_str(), workload));
     }
     Ok(chosen.into_iter().map(|(_, workload)| workload).collect())
 }

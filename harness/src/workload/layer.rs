@@ -99,13 +99,10 @@ pub(super) fn parse(text: &str) -> Result<Line<'_>, String> {
     let kind = kind.trim_end_matches(',');
     let form = FORMS.iter().find(|form| name_of(form) == kind);
     let Some(form) = form else {
-        return Err(format!(
-            "`{}` is no layer{}",
-            shown(kind),
-            nearest(kind, FORMS.iter().map(|f| name_of(f)))
-        ));
+        let what = elsewhere(kind).unwrap_or_else(|| nearest(kind, FORMS.iter().map(|form| name_of(form))));
+        return Err(format!("`{}` is no layer{what}", shown(kind)));
     };
-    let mut parts = Parts { rest: rest.split(',').map(str::trim).filter(|part| !part.is_empty()).collect() };
+    let mut parts = Parts::new(rest);
     let from = parts.behind("from");
     let added = if kind == "add" { parts.take(|part| is_label(part).then_some(part)) } else { None };
     let layer = if kind == "add" && added.is_none() { None } else { parts.layer(kind) };
@@ -115,7 +112,9 @@ pub(super) fn parse(text: &str) -> Result<Line<'_>, String> {
         (_, left) => {
             let what = left.map(|part| format!("`{}` is not understood: ", shown(part))).unwrap_or_default();
             let what = if left.is_none() { "something is missing: ".to_owned() } else { what };
-            Err(format!("`{}`: {what}it is written `{form}`", shown(text.trim())))
+            let source =
+                if left.is_some_and(|part| part.starts_with("from")) { "[, from LABEL]" } else { "" };
+            Err(format!("`{}`: {what}it is written `{form}{source}`", shown(text.trim())))
         }
     }
 }
@@ -139,6 +138,23 @@ pub(super) fn check_numbers(layer: &Layer) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+/// What becomes here of a layer that other frameworks have under this name.
+fn elsewhere(kind: &str) -> Option<String> {
+    let name = match &*kind.to_lowercase() {
+        "softmax" | "log_softmax" | "logsoftmax" => {
+            return Some(": the loss has it, so leave it out; the last layer gives logits".to_owned());
+        }
+        "dense" | "fc" | "fully_connected" | "affine" => "linear",
+        "conv" | "convolution" | "conv2" => "conv2d",
+        "maxpool" | "maxpool2d" | "max_pool" | "maxpooling2d" => "max_pool2d",
+        "avgpool" | "avgpool2d" | "avg_pool" | "averagepooling2d" => "avg_pool2d",
+        "bn" | "batchnorm" | "batchnorm1d" | "batchnorm2d" | "batchnormalization" => "batch_norm",
+        _ => return None,
+    };
+    let form = FORMS.iter().find(|form| name_of(form) == name)?;
+    Some(format!(": here it is written `{form}`"))
 }
 
 /// What other lines can call a layer.
@@ -183,6 +199,15 @@ struct Parts<'t> {
 }
 
 impl<'t> Parts<'t> {
+    /// Commas stand between them, and one may be left out in front of `from`.
+    fn new(text: &'t str) -> Self {
+        let parts = text.split(',').flat_map(|part| match split_from(part.trim()) {
+            Some((front, from)) => [front, from],
+            None => [part.trim(), ""],
+        });
+        Self { rest: parts.filter(|part| !part.is_empty()).collect() }
+    }
+
     fn layer(&mut self, kind: &str) -> Option<Layer> {
         Some(match kind {
             "conv2d" => Layer::Conv2d {
@@ -249,6 +274,13 @@ impl<'t> Parts<'t> {
     }
 }
 
+/// `10` and `from relu1` of `10 from relu1`
+fn split_from(part: &str) -> Option<(&str, &str)> {
+    let (front, _) = part.rsplit_once(char::is_whitespace)?;
+    let front = front.trim_end().strip_suffix("from").filter(|front| front.ends_with(char::is_whitespace))?;
+    Some((front.trim_end(), &part[front.len()..]))
+}
+
 /// What stands behind a word.
 fn behind<'t>(part: &'t str, word: &str) -> Option<&'t str> {
     let (first, value) = part.split_once(char::is_whitespace)?;
@@ -295,6 +327,17 @@ mod tests {
         assert_eq!(layer("max_pool2d 3×3"), Ok(Layer::MaxPool2d { window: 3, stride: 3 }));
         let labelled = Line { label: Some("way-in"), layer: conv2d, from: Some("input"), added: None };
         assert_eq!(parse("way-in :conv2d 6 channels, 5×5, from input, padding 2"), Ok(labelled));
+        for (with, without) in [
+            ("conv2d 6 channels, 5×5, from a", "conv2d 6 channels, 5×5 from a"),
+            ("linear 3, from a", "linear 3  from a"),
+            ("relu, from a", "relu from a"),
+            ("add a, from b", "add a from b"),
+            ("add from, from from", "add from from from"),
+            ("batch_norm, from a", "batch_norm from a"),
+        ] {
+            let line = parse(with).unwrap();
+            assert!(line.from.is_some() && parse(without).as_ref() == Ok(&line), "{without}");
+        }
         assert_eq!(parse_image("3x32×32"), Some(Shape::Image { channels: 3, height: 32, width: 32 }));
         assert_eq!(parse_image("784"), None);
     }
@@ -303,6 +346,10 @@ mod tests {
     fn what_is_not_understood_is_told_with_how_it_is_written() {
         let wrong = [
             "conv 6 channels, 5×5",
+            "softmax",
+            "Dense 10",
+            "maxpool 2×2",
+            "cnov2d 6 channels, 5×5",
             "conv2d 6 chanels, 5×5",
             "conv2d 6 channels, 5×3",
             "conv2d 6 channels",
@@ -318,6 +365,8 @@ mod tests {
             "add Entry",
             "add one, two",
             "relu from 3",
+            "relu from",
+            "add a from 3",
             "Entry: relu",
             "input: relu",
             "",

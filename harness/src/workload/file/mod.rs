@@ -2,11 +2,12 @@
 
 mod fields;
 mod print;
+mod syntax;
 #[cfg(test)]
 mod tests;
 
 use toml::de::DeTable;
-use trainmark_plugin::{Model, Optimiser};
+use trainmark_plugin::{Model, Optimiser, Shape};
 use trainmark_reports::record::{Metric, Target};
 
 use super::layer::Line;
@@ -82,9 +83,8 @@ fn parse_own(text: &str) -> Result<Workload, Mistake> {
 }
 
 fn read(text: &str, is_name: impl Fn(&str) -> bool) -> Result<Workload, Mistake> {
-    let document = DeTable::parse(text).map_err(|error| Mistake {
-        line: line_of(text, error.span().map_or(0, |span| span.start)),
-        what: shown(error.message()),
+    let document = DeTable::parse(text).map_err(|error| {
+        Mistake::of_syntax(text, error.span().map_or(0, |span| span.start), error.message())
     })?;
     let known = [&KEYS[..], &[TOLERANCES, CASE]].concat();
     let fields = Fields::new(text, document.get_ref(), &known)?;
@@ -162,13 +162,26 @@ fn model(fields: &Fields<'_>, name: &str) -> Result<Model, Mistake> {
     }
     let lines: Vec<Line<'_>> = elements.iter().map(read_line).collect::<Result<_, _>>()?;
     let model = network::model(name, input, &lines).map_err(|(place, why)| elements[place].mistake(why))?;
-    if let Err(error) = model.classes() {
-        let of_the_input = if model.shapes().is_err() { 0 } else { elements.len() - 1 };
-        let place = model.misfit().unwrap_or(of_the_input);
-        let whole = format!(" of model {name}");
-        return Err(Mistake { what: error.message.replace(&whole, ""), ..elements[place].mistake("") });
-    }
+    check_shapes(&model, &elements)?;
     Ok(model)
+}
+
+/// Refuses layers that do not fit, and a last one that gives no logits.
+fn check_shapes(model: &Model, elements: &[Field<'_>]) -> Result<(), Mistake> {
+    let shapes = model.shapes().map_err(|error| {
+        let place = model.misfit().unwrap_or_default();
+        let whole = format!(" of model {}", model.name);
+        Mistake { what: error.message.replace(&whole, ""), ..elements[place].mistake("") }
+    })?;
+    match (elements.last(), model.layers.last(), shapes.last()) {
+        (Some(last), Some(layer), Some(image @ Shape::Image { .. })) => {
+            Err(last.of_kind(layer.kind()).mistake(format!(
+                "its output is {image}, and the last layer gives a logit for each class: put \"flatten\" behind it, \
+                 and \"linear 10\" with as many outputs as there are classes"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn read_line<'t>(field: &Field<'t>) -> Result<Line<'t>, Mistake> {

@@ -92,6 +92,7 @@ fn a_mistake_is_told_with_its_line_what_is_expected_and_what_was_meant() {
         (", \"linear 10\"", ", \"linear 10\", \"batch_norm momentum 2\""),
         (", \"linear 10\"", ", \"linear 10\", \"batch_norm ε 1e-60\""),
         ("[\"flatten\", \"linear 10\"]", "[\"sigmoid\"]"),
+        ("[\"flatten\", \"linear 10\"]", "[\n  \"relu\",\n  \"conv2d 10 channels, 28×28\",\n]"),
         ("\"flatten\", ", "\"a: relu\",\n  \"conv2d 2 channels, 3×3\",\n  \"add a\", \"flatten\", "),
         ("\"flatten\", ", "\"a: relu\",\n  \"tanh\",\n  \"add b\", \"flatten\", "),
         ("\"flatten\", ", "\"a: relu\",\n  \"a: tanh\", \"flatten\", "),
