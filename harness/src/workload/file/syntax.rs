@@ -15,6 +15,7 @@ impl Mistake {
             (None, Some(word)) if is_unquoted(word, found) => {
                 format!("`{}` is no number, and text needs quotes: \"{0}\"", shown(word))
             }
+            (None, None) if has_no_value(line) => "nothing stands behind the =".to_owned(),
             _ => shown(found),
         };
         let what = key.map_or(what.clone(), |key| format!("{}: {what}", shown(key)));
@@ -46,6 +47,11 @@ fn decimal_comma(line: &str) -> Option<[&str; 2]> {
     let (whole, rest) = value.split_once(',')?;
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     (is_number(whole) && is_number(rest)).then_some([whole, rest])
+}
+
+fn has_no_value(line: &str) -> bool {
+    let value = line.split_once('=').and_then(|(_, value)| value.split('#').next());
+    value.is_some_and(|value| value.trim().is_empty())
 }
 
 /// What stands around a byte of the line between the marks of TOML.
@@ -81,6 +87,9 @@ mod tests {
             ),
         ] {
             assert_eq!(told(text), expected);
+        }
+        for text in ["name =", "name = # mine\n", "name =\ninput = 1"] {
+            assert_eq!(told(text), "line 1: name: nothing stands behind the =", "{text}");
         }
         // Anything else is told in the parser's words.
         assert!(
