@@ -291,7 +291,10 @@ fn a_command_line_that_cannot_be_used_is_refused() {
     assert!(told.starts_with(&expected), "{told}");
     fs::write(visit.path("README.md"), "no archive\n").unwrap();
     let told = visit.invoke("README.md", &["--compare", "plain"]).run().refusal();
-    assert!(told.contains("README.md: tar: This does not look like a tar archive; make it anew with "), "{told}");
+    assert!(
+        told.contains("README.md: tar: This does not look like a tar archive; make it anew with "),
+        "{told}"
+    );
     let Finished { stdout, .. } = visit.invoke("bundle", &["--compare", "--help"]).run().expect(0);
     assert!(stdout.contains("\nUsage: scripts/gpu-lease.sh OUT [BUNDLE]\n"), "{stdout}");
     assert!(fs::read_dir(visit.path("out")).unwrap().next().is_none(), "nothing was begun");
