@@ -26,7 +26,6 @@ pub mod plan;
 mod process;
 pub mod registry;
 pub mod scaffold;
-pub mod shell;
 mod side_by_side;
 mod signals;
 pub mod units;
@@ -35,3 +34,4 @@ pub mod worker;
 pub mod workload;
 
 pub use trainmark_numerics::{reference, score};
+pub use trainmark_reports::shell;

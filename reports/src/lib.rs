@@ -22,6 +22,7 @@ mod number;
 pub mod operations;
 pub mod paired;
 pub mod record;
+pub mod shell;
 pub mod site;
 pub mod store;
 pub mod submission;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::identifiers::device_identifiers;
+use crate::shell;
 
 /// Folders that every system has, and that tell of nobody.
 const COMMON: [&str; 9] =
@@ -174,10 +175,12 @@ fn shortened(path: &str) -> String {
     }
 }
 
-/// A command without the options that name a folder whose name was left out.
+/// A command without the options that name a folder whose name was left out; one that is no plain list of
+/// words as it is.
 fn without_folders(command: &str) -> String {
+    let Some(words) = shell::words(command) else { return command.to_owned() };
     let mut kept: Vec<&str> = Vec::new();
-    for word in shell_words(command) {
+    for word in words {
         let is_value = kept.last().is_some_and(|before| FOLDER_OPTIONS.contains(before));
         let unquoted = word.trim_start_matches('\'');
         let has_value = unquoted.split_once('=').is_some_and(|(name, _)| FOLDER_OPTIONS.contains(&name));
@@ -188,16 +191,6 @@ fn without_folders(command: &str) -> String {
         }
     }
     kept.join(" ")
-}
-
-/// The words of a shell's line, each with its quotes.
-fn shell_words(line: &str) -> impl Iterator<Item = &str> {
-    let mut is_quoted = false;
-    let words = line.split(move |c: char| {
-        is_quoted ^= c == '\'';
-        c == ' ' && !is_quoted
-    });
-    words.filter(|word| !word.is_empty())
 }
 
 /// Replaces a word where it stands by itself, in capitals or not, and counts.
