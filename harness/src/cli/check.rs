@@ -5,7 +5,7 @@ use trainmark_reports::record::{Cell, CheckRecord};
 
 use super::arguments::CheckArguments;
 use super::sweep::{self, Extent};
-use super::{check_operations, exit, workloads};
+use super::{check_operations, exit, first_given, workloads};
 use crate::bench::Selected;
 use crate::bench::event::{Happening, Sink};
 use crate::bench::gate::{Gate, Log, Verdict};
@@ -35,13 +35,13 @@ impl CheckArguments {
     /// Refuses what is said of drawn models where none are. The parser does not, where a workload is named:
     /// `--operations` cannot be required of what it conflicts with.
     fn check_drawn(&self) -> anyhow::Result<()> {
-        let given = [
+        let drawn = first_given([
             ("--cases", self.cases.is_some()),
             ("--seed", self.seed.is_some()),
             ("--case", self.case.is_some()),
-        ];
-        match given.into_iter().find(|(_, is_given)| *is_given) {
-            Some((option, _)) => bail!("{option} says what --operations draws, and it is not asked for"),
+        ]);
+        match drawn {
+            Some(option) => bail!("{option} says what --operations draws, and it is not asked for"),
             None => Ok(()),
         }
     }
@@ -55,10 +55,12 @@ impl CheckArguments {
                 workload.name
             );
         }
-        let given =
-            [("--dataset", self.data.dataset.is_some()), ("--data-dir", self.data.data_dir.is_some())];
-        match (given.into_iter().find(|(_, is_given)| *is_given), cases.first()) {
-            (Some((option, _)), Some(case)) if workloads.is_empty() => {
+        let samples = first_given([
+            ("--dataset", self.data.dataset.is_some()),
+            ("--data-dir", self.data.data_dir.is_some()),
+        ]);
+        match (samples, cases.first()) {
+            (Some(option), Some(case)) if workloads.is_empty() => {
                 bail!("{option} has no part in {}: a case has samples of its own", case.name)
             }
             _ => Ok(()),

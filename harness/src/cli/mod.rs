@@ -41,6 +41,11 @@ use crate::{signals, worker};
 
 use arguments::{BackendArguments, Cli, Command, WorkerArguments};
 
+/// The first of some options that is given.
+fn first_given<const N: usize>(options: [(&'static str, bool); N]) -> Option<&'static str> {
+    options.into_iter().find_map(|(option, is_given)| is_given.then_some(option))
+}
+
 /// Runs the command line and returns the exit code.
 pub fn main() -> i32 {
     let code = code();

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use anyhow::bail;
+use trainmark_reports::record::base_of;
 
 use super::arguments::ChangeArguments;
+use super::first_given;
 use crate::data::DatasetChoice;
 use crate::executor::MemoryLimit;
 use crate::registry;
@@ -45,13 +47,12 @@ pub(super) fn tell_controls(workloads: &[Workload]) {
 /// A line for each, whatever options have changed of it.
 fn unknown_controls(workloads: &[Workload]) -> BTreeSet<String> {
     let built_in = workload::all();
-    let known: BTreeSet<&str> =
-        workloads.iter().chain(&built_in).map(|one| without_changes(&one.name)).collect();
+    let known: BTreeSet<&str> = workloads.iter().chain(&built_in).map(|one| base_of(&one.name)).collect();
     let of = |one: &'_ Workload| {
-        let control = one.control.as_deref().map(without_changes)?;
+        let control = one.control.as_deref().map(base_of)?;
         (!known.contains(control)).then(|| {
             let (name, nearest) =
-                (without_changes(&one.name), registry::question(control, known.iter().copied()));
+                (base_of(&one.name), registry::question(control, known.iter().copied()));
             format!(
                 "the control of {name}, {control}, is neither built in nor among these workloads, so that {name} is \
                  held against none{nearest}"
@@ -59,11 +60,6 @@ fn unknown_controls(workloads: &[Workload]) -> BTreeSet<String> {
         })
     };
     workloads.iter().filter_map(of).collect()
-}
-
-/// What a workload is a change of.
-fn without_changes(name: &str) -> &str {
-    name.split_once(" (").map_or(name, |(base, _)| base)
 }
 
 /// A benchmark has one data set, with images of one size.
@@ -106,13 +102,12 @@ pub(super) fn dataset(
 impl ChangeArguments {
     /// The first of the options that is given.
     fn first(&self) -> Option<&'static str> {
-        let given = [
-            ("--optimiser", self.optimiser.is_empty()),
-            ("--learning-rate", self.learning_rate.is_empty()),
-            ("--batch-size", self.batch_size.is_empty()),
-            ("--samples", self.samples.is_empty()),
-        ];
-        given.into_iter().find_map(|(option, is_left_out)| (!is_left_out).then_some(option))
+        first_given([
+            ("--optimiser", !self.optimiser.is_empty()),
+            ("--learning-rate", !self.learning_rate.is_empty()),
+            ("--batch-size", !self.batch_size.is_empty()),
+            ("--samples", !self.samples.is_empty()),
+        ])
     }
 
     fn changes(&self) -> Changes {

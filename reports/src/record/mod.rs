@@ -33,7 +33,7 @@ pub use framework::Framework;
 pub use gpu::{Gpu, GpuUse, MemoryBasis};
 pub use implementation::Implementation;
 pub use node::Node;
-pub use plan::{Build, Cell, DatasetInfo, Metric, Note, Plan, Target, Unavailable, WorkloadInfo};
+pub use plan::{Build, Cell, DatasetInfo, Metric, Note, Plan, Target, Unavailable, WorkloadInfo, base_of};
 pub use role::Role;
 pub use run::{Begun, Epoch, FirstBatchNorm, Purpose, Run, RunEnd, RunOutcome};
 pub use runs::Record;

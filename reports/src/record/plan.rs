@@ -71,6 +71,11 @@ pub struct WorkloadInfo {
     pub multiply_adds_per_sample: u64,
 }
 
+/// The name of the workload of which one of this name is a change: `lenet-bn` of `lenet-bn (learning rate 0.5)`.
+pub fn base_of(name: &str) -> &str {
+    name.split_once(" (").map_or(name, |(base, _)| base)
+}
+
 impl WorkloadInfo {
     /// Name of its control, if it has one. In records of before it was written down, the
     /// control of `x-bn` is `x`.
@@ -82,7 +87,7 @@ impl WorkloadInfo {
     /// The name of the workload that it is a change of, as `lenet-bn` of `lenet-bn (learning rate
     /// 0.5)`; its own where it is none.
     pub fn base(&self) -> &str {
-        self.name.split_once(" (").map_or(&self.name, |(base, _)| base)
+        base_of(&self.name)
     }
 
     /// Its optimiser, in words.
