@@ -159,11 +159,11 @@ impl<'w> Epochs<'w> {
         let diverged = self.diverged(epoch, outcome.loss);
         harness.calling("predict")?;
         let predicted = calls::predict_all(session, Split::Test, &self.test_indices, self.classes);
-        // What it predicts then is not what went wrong.
-        let (logits, predict_seconds) = match (predicted, diverged.clone()) {
-            (Err(_), Some(diverged)) => anyhow::bail!(diverged),
-            (predicted, _) => predicted?,
-        };
+        if let (Err(_), Some(diverged)) = (&predicted, &diverged) {
+            // What it predicts then is not what went wrong.
+            anyhow::bail!(diverged.clone());
+        }
+        let (logits, predict_seconds) = predicted?;
         let measured = EpochMessage {
             epoch,
             train_seconds,

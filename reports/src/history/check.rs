@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::words::of_control;
 use super::{History, HistoryRun, Machine, Series, Step};
 use crate::compare::{FailOn, close};
-use crate::number::{count, utc};
+use crate::number::{count, date, utc};
 use crate::statistics::steps::{LEAST, WINDOW};
 use crate::statistics::{Interval, Method};
 
@@ -39,7 +39,7 @@ impl Since {
 
     /// `2026-01-31`
     fn day(self) -> String {
-        format!("{:.10}", utc(self.unix_time))
+        date(self.unix_time)
     }
 }
 

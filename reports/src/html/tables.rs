@@ -51,7 +51,11 @@ pub(super) fn cells(record: &Record, groups: &[Group<'_>]) -> PageTable {
     let caption = "Medians over the runs of a cell, and in brackets its own 95% intervals; against the lowest, paired by \
                    seed; accuracy and loss after the last epoch, and of how many seeds where not all were trained to \
                    the end; targets as training seconds, and how many runs reached them where not all did";
-    PageTable::of("cells-table", caption, &table::cells_of_groups(record, groups))
+    let mut page = PageTable::of("cells-table", caption, &table::cells_of_groups(record, groups));
+    let texts: Vec<&str> = page.rows.iter().flatten().map(|entry| entry.text.as_str()).collect();
+    let marks = marks_in_words(&texts.join("\n"));
+    page.caption += format!(". {marks}").trim_end_matches([' ', '.']);
+    page
 }
 
 /// Every run.
@@ -81,9 +85,6 @@ impl PageTable {
                 _ => page.push(column, title, entries),
             }
         }
-        let texts: Vec<&str> = page.rows.iter().flatten().map(|entry| entry.text.as_str()).collect();
-        let marks = marks_in_words(&texts.join("\n"));
-        page.caption += format!(". {marks}").trim_end_matches([' ', '.']);
         page
     }
 

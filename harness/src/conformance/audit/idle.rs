@@ -15,9 +15,8 @@ const ROUNDED_AWAY: f64 = 0.6;
 /// The steps of an epoch that changed nothing.
 #[derive(Debug, Default)]
 pub(super) struct IdleSteps {
-    /// From 1.
-    numbers: Vec<usize>,
-    /// Why the last one that was looked at could change nothing, and which it was.
+    count: usize,
+    /// Why the last one that was looked at could change nothing, and which it was, from 1.
     reason: Option<(usize, String)>,
     /// The first one that should have changed something.
     at_fault: Option<usize>,
@@ -36,8 +35,8 @@ impl IdleSteps {
         parameters: &[Vec<f32>],
         batch: &[u32],
     ) -> Result<(), Error> {
-        self.numbers.push(number);
-        if self.at_fault.is_none() && self.numbers.len().is_power_of_two() {
+        self.count += 1;
+        if self.at_fault.is_none() && self.count.is_power_of_two() {
             match nothing_to_change(subject, parameters, batch)? {
                 Some(reason) => self.reason = Some((number, reason)),
                 None => self.at_fault = Some(number),
@@ -48,7 +47,7 @@ impl IdleSteps {
 
     /// Whether all of so many steps have trained, as far as there was anything to train.
     pub(super) fn all_train(&self, steps: usize) -> Result<String, String> {
-        let idle = self.numbers.len();
+        let idle = self.count;
         match (&self.at_fault, &self.reason) {
             (Some(number), _) => Err(format!(
                 "{idle} of {steps} steps changed nothing; the reference's step {number} changes something"
